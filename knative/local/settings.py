@@ -1,0 +1,47 @@
+"""Where the one-machine Knative keeps its state and listens: read once from the environment, handed to every part."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    home: Path
+    port_offset: int
+    amqp_url: str
+
+    @property
+    def api_port(self) -> int:
+        return 7030 + self.port_offset
+
+    @property
+    def ingress_port(self) -> int:
+        return 7080 + self.port_offset
+
+    @property
+    def api_url(self) -> str:
+        return f"https://{LOOPBACK}:{self.api_port}"
+
+    @property
+    def state(self) -> Path:
+        """Objects, pods, logs and images of this Knative."""
+        return self.home / "knative"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's."""
+        return self.home / "kubeconfig"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        offset = int(environment.get("CAPSULE_PORT_OFFSET", "0"))
+        return cls(
+            home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
+            port_offset=offset,
+            amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
+        )

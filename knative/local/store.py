@@ -1,0 +1,315 @@
+"""One generic store of objects: every kind alike, nothing here knows what a Service is.
+
+Single-threaded on the event loop. An object is kept as its JSON bytes, so that what is read is a copy of one's own and memory stays small;
+beside it stand only the words it is found by (labels, owners). Versions are one counter over all kinds, as resourceVersion is in etcd.
+Reconcilers work on the store directly and are trusted: validation, defaults, quotas and roles are the API's business (`api/`).
+"""
+
+import asyncio
+import uuid
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import orjson
+
+from knative.local import managed
+from knative.local.journal import Journal, Key
+from knative.local.objects import Kinds, Object, kind_of, now
+
+__all__ = ["AlreadyExists", "Change", "Conflict", "NotFound", "Object", "Store", "kind_of"]
+
+Objects = list[Object]
+Records = list["Record"]
+Words = list[str]
+
+RECENT_CHANGES = 2048
+RECENT_BYTES = 4 << 20
+
+
+class NotFound(Exception): ...
+
+
+class AlreadyExists(Exception): ...
+
+
+class Conflict(Exception): ...
+
+
+class Gone(Exception):
+    """The changes since that version are no longer known: list again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: Object
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.object)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object as it is kept."""
+
+    key: Key
+    data: bytes
+    uid: str
+    version: int
+    labels: Mapping[str, str]
+    owners: frozenset[str]
+
+    @classmethod
+    def of(cls, key: Key, object: Object) -> Self:
+        metadata = object["metadata"]
+        owners = frozenset(str(reference["uid"]) for reference in metadata.get("ownerReferences", ()))
+        return cls(key, orjson.dumps(object), metadata["uid"], int(metadata["resourceVersion"]), metadata.get("labels") or {}, owners)
+
+    def object(self) -> Object:
+        found: Object = orjson.loads(self.data)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A change as it is remembered, with the labels before it (an object may leave a selector by being modified)."""
+
+    version: int
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    entry: Entry
+    labels_before: Mapping[str, str] | None
+
+
+class Store:
+    def __init__(self, path: Path, kinds: Kinds) -> None:
+        self._kinds = kinds
+        self._journal = Journal(path)
+        self._entries: dict[str, dict[tuple[str, str], Entry]] = {}
+        self._children: dict[str, set[Key]] = {}
+        self._recent: deque[Record] = deque()
+        self._recent_bytes = 0
+        self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+        self.version, rows = self._journal.load()
+        self.oldest = self.version
+        for key, data in rows:
+            self._index(Entry.of(key, orjson.loads(data)))
+
+    # --- reading
+
+    def find(self, kind: str, namespace: str | None, name: str) -> Object | None:
+        entry = self._entries.get(kind, {}).get((namespace or "", name))
+        return entry.object() if entry else None
+
+    def get(self, kind: str, namespace: str | None, name: str) -> Object:
+        return self._entry(kind, namespace, name).object()
+
+    def list(self, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Objects:
+        wanted = (labels or {}).items()
+        return [entry.object() for entry in self.entries(kind, namespace) if wanted <= entry.labels.items()]
+
+    def entries(self, kind: str, namespace: str | None = None) -> Iterator[Entry]:
+        """In the order of namespace and name; not parsed."""
+        found = self._entries.get(kind, {})
+        return iter([found[key] for key in sorted(found) if namespace is None or key[0] == namespace])
+
+    def kinds_in(self, namespace: str) -> Words:
+        return [kind for kind, found in self._entries.items() if any(key[0] == namespace for key in found)]
+
+    def children(self, uid: str) -> Objects:
+        """What names this uid among its owners."""
+        return [self._entries[kind][(namespace, name)].object() for kind, namespace, name in sorted(self._children.get(uid, ()))]
+
+    def exists(self, uid: str, kind: str, namespace: str, name: str) -> bool:
+        entry = self._entries.get(kind, {}).get((namespace, name))
+        return entry is not None and entry.uid == uid
+
+    # --- writing
+
+    def create(self, object: Object) -> Object:
+        made: Object = orjson.loads(orjson.dumps(object))
+        kind, metadata = kind_of(made), made["metadata"]
+        key = self._key(made)
+        if key[1:] in self._entries.get(kind, {}):
+            raise AlreadyExists(f"{kind} {metadata['name']} already exists")
+        metadata["uid"], metadata["creationTimestamp"] = str(uuid.uuid4()), now()
+        metadata.pop("deletionTimestamp", None)
+        if self._kinds.has_generation(kind):
+            metadata["generation"] = 1
+        if self._kinds.has_status(kind):
+            made.pop("status", None)
+        return self._put("ADDED", key, made)
+
+    def update(self, object: Object) -> Object:
+        made: Object = orjson.loads(orjson.dumps(object))
+        kind, metadata = kind_of(made), made["metadata"]
+        entry = self._entry(*(key := self._key(made)))
+        old = entry.object()
+        self._compare(entry, metadata)
+        for fixed in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+            metadata.pop(fixed, None)
+            if fixed in old["metadata"]:
+                metadata[fixed] = old["metadata"][fixed]
+        if self._kinds.has_status(kind):
+            made.pop("status", None)
+            if "status" in old:
+                made["status"] = old["status"]
+        metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if "deletionTimestamp" in metadata and not finalizers(made):
+            return self._remove(key, made)
+        if made == old:
+            return old
+        if self._kinds.has_generation(kind) and _declared(made) != _declared(old):
+            metadata["generation"] = old["metadata"].get("generation", 0) + 1
+        return self._put("MODIFIED", key, made)
+
+    def set_status(self, kind: str, namespace: str | None, name: str, status: dict[str, Any]) -> Object:
+        made = self._entry(kind, namespace, name).object()
+        if made.get("status") == status:
+            return made
+        made["status"] = orjson.loads(orjson.dumps(status))
+        return self._put("MODIFIED", self._key(made), made)
+
+    def apply(self, object: Object, manager: str = "knative-local", force: bool = True) -> Object:
+        """Server-side apply: what `manager` no longer names it no longer has; `managed.Conflicts` when others own a field and not `force`."""
+        kind, namespace, name = self._key(object)
+        live = self.find(kind, namespace, name)
+        made = managed.apply(live, object, manager, force, self._kinds.merge_schema(kind))
+        return self.create(made) if live is None else self.update(made)
+
+    def delete(self, kind: str, namespace: str | None, name: str) -> None:
+        """Gone at once, or marked and gone when its last finalizer is; deleting what is marked already is no error."""
+        made = self._entry(kind, namespace, name).object()
+        key = self._key(made)
+        if not finalizers(made):
+            self._remove(key, made)
+        elif "deletionTimestamp" not in made["metadata"]:
+            made["metadata"] |= {"deletionTimestamp": now(), "deletionGracePeriodSeconds": 0}
+            self._put("MODIFIED", key, made)
+
+    async def durable(self) -> None:
+        """Returns when everything written before is on disk; the API answers its clients after it."""
+        await self._journal.durable()
+
+    def close(self) -> None:
+        self._journal.close()
+
+    # --- watching
+
+    def watch(self, kind: str | None) -> AsyncIterator[Change]:
+        """ADDED for everything that is there, then each change. Nothing is missed from this call on."""
+        kinds = [kind] if kind is not None else list(self._entries)
+        present = [Record(entry.version, "ADDED", entry, None) for each in kinds for entry in self.entries(each)]
+        return _changes(self.records(kind, present))
+
+    def records(self, kind: str | None, first: Records) -> "_Watch":
+        watch = _Watch(kind, first)
+        self._watches.add(watch)
+        return watch
+
+    def since(self, kind: str, version: int) -> "_Watch":
+        """The changes after that version, then each new one."""
+        if version < self.oldest:
+            raise Gone(f"too old resource version: {version} ({self.oldest})")
+        return self.records(kind, [record for record in self._recent if record.version > version and record.entry.key[0] == kind])
+
+    # --- within
+
+    def _key(self, object: Object) -> Key:
+        return kind_of(object), object["metadata"].get("namespace") or "", object["metadata"]["name"]
+
+    def _entry(self, kind: str, namespace: str | None, name: str) -> Entry:
+        entry = self._entries.get(kind, {}).get((namespace or "", name))
+        if entry is None:
+            raise NotFound(f"{kind} {name} not found" + (f" in namespace {namespace}" if namespace else ""))
+        return entry
+
+    def _compare(self, entry: Entry, metadata: Mapping[str, Any]) -> None:
+        version, uid = metadata.get("resourceVersion"), metadata.get("uid")
+        if version and str(version) != str(entry.version):
+            raise Conflict("the object has been modified; please apply your changes to the latest version and try again")
+        if uid and uid != entry.uid:
+            raise Conflict(f"Precondition failed: UID in precondition: {uid}, UID in object meta: {entry.uid}")
+
+    def _put(self, type: Literal["ADDED", "MODIFIED"], key: Key, object: Object) -> Object:
+        self.version += 1
+        object["metadata"]["resourceVersion"] = str(self.version)
+        entry = Entry.of(key, object)
+        before = self._entries.get(key[0], {}).get(key[1:])
+        self._journal.write(key, entry.data, self.version)
+        self._index(entry)
+        self._remember(Record(self.version, type, entry, before.labels if before else None))
+        return object
+
+    def _remove(self, key: Key, object: Object) -> Object:
+        self.version += 1
+        object["metadata"]["resourceVersion"] = str(self.version)
+        self._journal.write(key, None, self.version)
+        entry = self._entries[key[0]].pop(key[1:])
+        self._orphan(entry)
+        self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry.labels))
+        return object
+
+    def _index(self, entry: Entry) -> None:
+        found = self._entries.setdefault(entry.key[0], {})
+        if before := found.get(entry.key[1:]):
+            self._orphan(before)
+        found[entry.key[1:]] = entry
+        for uid in entry.owners:
+            self._children.setdefault(uid, set()).add(entry.key)
+
+    def _orphan(self, entry: Entry) -> None:
+        for uid in entry.owners:
+            siblings = self._children[uid]
+            siblings.discard(entry.key)
+            if not siblings:
+                del self._children[uid]
+
+    def _remember(self, record: Record) -> None:
+        self._recent.append(record)
+        self._recent_bytes += len(record.entry.data)
+        while len(self._recent) > RECENT_CHANGES or self._recent_bytes > RECENT_BYTES:
+            forgotten = self._recent.popleft()
+            self._recent_bytes -= len(forgotten.entry.data)
+            self.oldest = forgotten.version
+        for watch in list(self._watches):
+            watch.offer(record)
+
+
+class _Watch:
+    """Records for one reader; it ends when its reader forgets it."""
+
+    def __init__(self, kind: str | None, first: Records) -> None:
+        self._kind = kind
+        self._records = asyncio.Queue[Record]()
+        for record in first:
+            self._records.put_nowait(record)
+
+    def offer(self, record: Record) -> None:
+        if self._kind is None or record.entry.key[0] == self._kind:
+            self._records.put_nowait(record)
+
+    async def next(self) -> Record:
+        return await self._records.get()
+
+
+async def _changes(watch: _Watch) -> AsyncIterator[Change]:
+    while True:
+        record = await watch.next()
+        yield Change(record.type, record.entry.object())
+
+
+def finalizers(object: Object) -> Words:
+    """Who must let go first; a Namespace keeps one of them in its spec."""
+    held: Words = [*(object["metadata"].get("finalizers") or ())]
+    if object["kind"] == "Namespace":
+        held += object.get("spec", {}).get("finalizers") or ()
+    return held
+
+
+def _declared(object: Object) -> Object:
+    return {field: value for field, value in object.items() if field not in ("metadata", "status")}
