@@ -1,0 +1,34 @@
+"""How an effect meets the database: short transactions of its own, with the network between them and never inside one."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from functions.kernel.message import Delayed, Event
+
+
+class Record(Protocol):
+    def emit(self, *events: Event | Delayed) -> None:
+        """Facts to be committed with this transaction and published after it."""
+        ...
+
+
+class Work(Protocol):
+    """
+    async def start_build(requested: DeploymentRequested, deployments: Deployments, cluster: Cluster, work: Work) -> None:
+        async with work.reading():
+            deployment = await deployments.get(requested.deployment_id)     # the intent: frozen parameters
+        await cluster.create_job(job_of(deployment))                        # idempotent by the intent's id and attempt
+        async with work.recording() as record:                              # claims the message, once
+            deployment.building()
+            await deployments.save(deployment)                              # compare-and-set by version
+            record.emit(...)
+    """
+
+    def reading(self) -> AbstractAsyncContextManager[None]:
+        """A read-only transaction."""
+        ...
+
+    def recording(self) -> AbstractAsyncContextManager[Record]:
+        """The one writing transaction of this message: claims it in the inbox and commits its events to the outbox. If another worker has
+        recorded the message already, entering it ends the function quietly: the effect has been recorded."""
+        ...
