@@ -1,0 +1,103 @@
+"""A context's database: a small pool, and the transaction that is open around a handler.
+
+Pools are empty until the first message and hold at most what the function's `Scale.pool` says, so that the sum over all functions stays below
+the server's limit. Only transaction-level settings (`SET LOCAL`) are used: a pooler may stand in between.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+Connection = psycopg.AsyncConnection[Any]
+
+_open: ContextVar[Connection | None] = ContextVar("open_transaction", default=None)
+
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+"""What psycopg raises when the server is gone, restarting, out of connections, or does not answer."""
+
+CLASHES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+"""Transactions that lost against another one; the same work may be tried again at once."""
+
+
+class DatabaseAway(Exception):
+    """The context's database does not answer."""
+
+
+class NoTransaction(RuntimeError):
+    """A programming error: an adapter was used outside of the transaction that the runtime opens around a handler."""
+
+
+def in_transaction() -> bool:
+    return _open.get() is not None
+
+
+class Database:
+    def __init__(self, url: str, size: int = 4, patience: float = 3.0) -> None:
+        """`size`: connections at most. `patience`: seconds to wait for one before the database counts as away."""
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=0,
+            max_size=size,
+            timeout=patience,
+            max_idle=60,
+            open=False,
+            kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capsule"},
+        )
+        self._opened = False
+
+    async def close(self) -> None:
+        if self._opened:
+            await self._pool.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of the open transaction. Raises NoTransaction."""
+        connection = _open.get()
+        if connection is None:
+            raise NoTransaction("no transaction is open: an effect opens one with work.reading() or work.recording()")
+        return connection
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
+        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseAway."""
+        if in_transaction():
+            raise RuntimeError("a transaction is already open in this task")
+        if not self._opened:
+            await self._pool.open()
+            self._opened = True
+        try:
+            async with self._pool.connection() as connection:
+                await connection.execute("BEGIN READ ONLY" if read_only else "BEGIN")
+                token = _open.set(connection)
+                try:
+                    yield connection
+                except BaseException:
+                    await self._roll_back(connection)
+                    raise
+                else:
+                    await connection.execute("COMMIT")
+                finally:
+                    _open.reset(token)
+        except CLASHES:
+            raise
+        except AWAY as error:
+            raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+
+    async def _roll_back(self, connection: Connection) -> None:
+        """A connection that cannot even roll back is closed, so that the pool throws it away."""
+        try:
+            await connection.execute("ROLLBACK")
+        except psycopg.Error:
+            await connection.close()
+
+    async def ping(self) -> None:
+        """Raises DatabaseAway if the server does not answer a query."""
+        if in_transaction():
+            await self.connection.execute("SELECT 1")
+            return
+        async with self.transaction(read_only=True) as connection:
+            await connection.execute("SELECT 1")
