@@ -9,7 +9,7 @@ Object = dict[str, Any]
 
 def kind_of(object: Mapping[str, Any]) -> str:
     """`Kind.group`, core kinds without a group: "Service.serving.knative.dev", "Secret"."""
-    group, _, version = str(object["apiVersion"]).rpartition("/")
+    group, _, _ = str(object["apiVersion"]).rpartition("/")
     return f"{object['kind']}.{group}" if group else str(object["kind"])
 
 
