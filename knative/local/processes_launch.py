@@ -1,9 +1,9 @@
-"""The last step before a pod's program runs, in the process that becomes it: `python -I -S processes_launch.py`, its orders on standard input.
+"""The last step before a pod's program runs, in the process that becomes it: `python -I -S processes_launch.py`, its orders on stdin.
 
-A separate program and no `preexec_fn`: the parent has threads and is large, so between fork and exec nothing of it may run. Whoever was root
-joins the pod's control groups, builds the pod's own file system out of bind mounts (the image, the system's programs, the pod's folder and
-nothing else), changes into it, takes the pod's uid and gives up every way back. Standard library only, and little of it: it is on every
-application's cold start.
+A separate program and no `preexec_fn`: the parent has threads and is large, so between fork and exec nothing of it may run. Whoever was
+root joins the pod's control groups, builds the pod's own file system out of bind mounts (the image, the system's programs, the pod's folder
+and nothing else), changes into it, takes the pod's uid and gives up every way back. Standard library only, and little of it: it is on
+every application's cold start.
 """
 
 import json
@@ -99,7 +99,12 @@ def build_root(root: str, mounts: list[list], links: list[list[str]]) -> None:  
         place = f"{root}/dev/{device}"
         os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o666))
         mount(f"/dev/{device}", place, "", MS_BIND)
-    for name, target in (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")):
+    for name, target in (
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ):
         os.symlink(target, f"{root}/dev/{name}")
     os.makedirs(root + "/dev/shm")
     mount("tmpfs", root + "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m")

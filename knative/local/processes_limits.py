@@ -1,7 +1,8 @@
 """A pod's limits of memory and processes, and what it has used.
 
-Control groups where root may make them (version 2, or 1 on older machines): the kernel then ends what is too large and says so, and nothing
-escapes the count by starting daemons. Elsewhere RLIMIT_DATA and RLIMIT_NPROC bound each process by itself, which is less, and is what there is.
+Control groups where root may make them (version 2, or 1 on older machines): the kernel then ends what is too large and says so, and
+nothing escapes the count by starting daemons. Elsewhere RLIMIT_DATA and RLIMIT_NPROC bound each process by itself, which is less, and is
+what there is.
 """
 
 import contextlib

@@ -109,9 +109,8 @@ class Zygote:
                 answer.set_result(pid)
             else:  # nobody waits for it any more
                 process.signal(9)
-        else:
-            if process := self._children.pop(said["pid"], None):
-                process.finish(said["status"])
+        elif said["pid"] in self._children:
+            self._children.pop(said["pid"]).finish(said["status"])
 
     def _lost(self) -> None:
         """It died: its children are ours now (we are their subreaper) and are followed directly."""

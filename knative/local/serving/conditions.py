@@ -1,0 +1,52 @@
+"""Kubernetes' conditions (pure): Ready is what the others add up to, and a time changes only with its status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    status: Status
+    reason: str = ""
+    message: str = ""
+    severity: Literal["", "Info"] = ""
+    """Info: it does not count for Ready."""
+
+
+TRUE = Condition("True")
+UNKNOWN = Condition("Unknown")
+
+
+def ready(dependents: Mapping[str, Condition], order: Sequence[str]) -> Condition:
+    """The first that is False, else the first that is Unknown, else True."""
+    counted = [dependents[name] for name in order if dependents[name].severity == ""]
+    for status in ("False", "Unknown"):
+        for condition in counted:
+            if condition.status == status:
+                return Condition(condition.status, condition.reason, condition.message)
+    return TRUE
+
+
+def written(conditions: Mapping[str, Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[dict[str, Any]]:
+    """As they stand in an object, by name; lastTransitionTime is kept while nothing changes."""
+    known = {each["type"]: each for each in before}
+    found = []
+    for type, condition in sorted(conditions.items()):
+        entry: dict[str, Any] = {"type": type, "status": condition.status}
+        for field in ("severity", "reason", "message"):
+            if value := getattr(condition, field):
+                entry[field] = value
+        old = known.get(type)
+        same = old is not None and {**old, "lastTransitionTime": ""} == {**entry, "lastTransitionTime": ""}
+        found.append(entry | {"lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now})
+    return found
+
+
+def read(object: Mapping[str, Any] | None, type: str) -> Condition | None:
+    for each in ((object or {}).get("status") or {}).get("conditions") or []:
+        if each["type"] == type:
+            return Condition(each["status"], each.get("reason", ""), each.get("message", ""), each.get("severity", ""))
+    return None

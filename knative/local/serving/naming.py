@@ -1,0 +1,60 @@
+"""Names and addresses as Knative gives them (pure)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+VISIBILITY = "networking.knative.dev/visibility"
+DEFAULT_DOMAIN = "localhost"
+DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
+DEFAULT_TAG_TEMPLATE = "{{.Tag}}-{{.Name}}"
+
+
+def revision_name(configuration: str, generation: int, asked: str | None = None) -> str:
+    return asked or f"{configuration}-{generation:05d}"
+
+
+def is_private(labels: Mapping[str, str] | None) -> bool:
+    return (labels or {}).get(VISIBILITY) == "cluster-local"
+
+
+def internal_host(name: str, namespace: str) -> str:
+    return f"{name}.{namespace}.svc.cluster.local"
+
+
+def domain_for(labels: Mapping[str, str], config_domain: Mapping[str, str]) -> str:
+    """config-domain: a key is a domain, its value may hold a selector in YAML (`selector:\\n  app: x`); the one without is the default."""
+    chosen, best = DEFAULT_DOMAIN, -1
+    for domain, text in sorted(config_domain.items()):
+        if domain.startswith("_"):
+            continue
+        selector = _selector(text)
+        if selector.items() <= labels.items() and len(selector) > best:
+            chosen, best = domain, len(selector)
+    return chosen
+
+
+def _selector(text: str) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.strip().startswith("selector"))
+    return {key.strip(): value.strip().strip("\"'") for key, value in pairs}
+
+
+def public_host(name: str, namespace: str, domain: str, config_network: Mapping[str, str]) -> str:
+    """config-network's domain-template, a Go template over Name, Namespace and Domain."""
+    template = config_network.get("domain-template", DEFAULT_TEMPLATE)
+    for field, value in (("Name", name), ("Namespace", namespace), ("Domain", domain)):
+        template = template.replace("{{." + field + "}}", value)
+    return template.strip()
+
+
+def tagged(tag: str, name: str, config_network: Mapping[str, str]) -> str:
+    template = config_network.get("tag-template", DEFAULT_TAG_TEMPLATE)
+    return template.replace("{{.Tag}}", tag).replace("{{.Name}}", name).strip()
+
+
+def url(host: str, port: int) -> str:
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
+
+
+def traffic_of(service: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.get("spec", {}).get("traffic") or [{"latestRevision": True, "percent": 100}]
+    return found
