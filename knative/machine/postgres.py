@@ -1,0 +1,201 @@
+"""PostgreSQL of our own: one server on loopback, a database for each context, an owner that migrates and a role that only reads and writes rows.
+
+No role can connect to another context's database: CONNECT is taken from PUBLIC everywhere, PostgreSQL's own databases included.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from knative.machine import accounts, packages, processes, secrets
+from knative.machine.home import CONTEXTS, LOOPBACK, Home
+from knative.machine.problems import Problem
+
+SUPERUSER = "postgres"
+
+
+@dataclass(frozen=True)
+class Database:
+    """The two addresses of one context's database."""
+
+    name: str
+    owner_url: str
+    functions_url: str
+
+
+class PostgreSQL:
+    """One server in the state folder."""
+
+    name = "postgres"
+
+    def __init__(self, home: Home, *, durable: bool = True) -> None:
+        self.home = home
+        self.data = home.path / "postgres"
+        self.durable = durable
+
+    def url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{secrets.password(self.home, role)}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
+
+    def database(self, context: str) -> Database:
+        return Database(context, self.url(f"{context}_owner", context), self.url(f"{context}_functions", context))
+
+    def running(self) -> bool:
+        return processes.running(self.home, self.name) is not None
+
+    def start(self) -> None:
+        if not self.running():
+            folder = packages.find_postgres()
+            if folder is None:
+                raise Problem("PostgreSQL is not installed", "./taskw up installs it")
+            processes.demand_free({"PostgreSQL": self.home.ports.postgres})
+            account = accounts.server_account("postgres")
+            accounts.own(self.data.parent, None, 0o711)
+            accounts.own(self.data, account)
+            if not (self.data / "PG_VERSION").exists():
+                self._create(folder, account)
+            self._demand_version(folder)
+            self._configure(folder, account)
+            processes.start(self.home, self.name, [str(folder / "postgres"), "-D", str(self.data)], environment=self._environment(), account=account, folder=self.data)
+        processes.await_ready(self.home, self.name, self.ready, 60)
+
+    def ready(self) -> bool:
+        if not processes.answers(self.home.ports.postgres):
+            return False
+        try:
+            self.superuser().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> bool:
+        """SIGINT is PostgreSQL's "fast" shutdown: sessions are ended, a checkpoint is written. SIGTERM would wait for clients."""
+        return processes.stop(self.home, self.name, seconds=30, how=signal.SIGINT)
+
+    def superuser(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(self.url(SUPERUSER, database), autocommit=True, connect_timeout=5)
+
+    def create_databases(self) -> None:
+        """Databases, roles and rights; harmless when they are there."""
+        with self.superuser() as connection:
+            for name in ("postgres", "template1"):
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            there = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+            for context in CONTEXTS:
+                self._create_roles(connection, context)
+                if context not in there:
+                    create = "CREATE DATABASE {} OWNER {}"
+                    connection.execute(sql.SQL(create).format(sql.Identifier(context), sql.Identifier(f"{context}_owner")))
+                grant_connect(connection, context, context)
+        for context in CONTEXTS:
+            with self.superuser(context) as connection:
+                _grant_rows(connection, context)
+                if context == "monitor" and self._timescale():
+                    connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+
+    def _create_roles(self, connection: psycopg.Connection, context: str) -> None:
+        for role in (f"{context}_owner", f"{context}_functions"):
+            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+            verb = "ALTER" if there else "CREATE"
+            connection.execute(
+                sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(secrets.password(self.home, role))
+                )
+            )
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
+        return {**kept, "LC_ALL": "C"}
+
+    def _create(self, folder: Path, account: accounts.Account | None) -> None:
+        """initdb into a folder of its own that is moved into place when it is whole."""
+        making = self.data.with_name("postgres.new")
+        shutil.rmtree(making, ignore_errors=True)
+        accounts.own(making, account)
+        file = self.home.path / ".postgres-password"
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as opened:
+            opened.write(secrets.password(self.home, SUPERUSER))
+        if account:
+            shutil.chown(file, account.uid, account.gid)
+        command = [folder / "initdb", "-D", making, "-U", SUPERUSER, "--pwfile", file, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums"]
+        try:
+            with processes.log_path(self.home, self.name).open("ab") as log:
+                done = subprocess.run(
+                    list(map(str, command)), cwd=making, stdout=log, stderr=log, env=self._environment(), **(account.popen() if account else {})
+                )
+        finally:
+            file.unlink()
+        if done.returncode != 0:
+            raise Problem(f"initdb failed:\n{processes.tail(self.home, self.name)}", "mend the cause, then ./taskw up")
+        self.data.rmdir()
+        making.rename(self.data)
+
+    def _demand_version(self, folder: Path) -> None:
+        written, found = (self.data / "PG_VERSION").read_text().strip(), packages.postgres_version(folder)
+        if int(written) != found:
+            raise Problem(
+                f"the data in {self.data} was written by PostgreSQL {written}, this machine now has {found}",
+                f"install PostgreSQL {written} beside it, or pg_upgrade the folder, or start anew: ./taskw reset",
+            )
+
+    def _timescale(self) -> bool:
+        with self.superuser() as connection:
+            return connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone() is not None
+
+    def _configure(self, folder: Path, account: accounts.Account | None) -> None:
+        settings = {
+            "listen_addresses": LOOPBACK,
+            "port": self.home.ports.postgres,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "shared_buffers": "128MB",
+            "dynamic_shared_memory_type": "posix",
+            "max_wal_size": "1GB",
+            "jit": "off",  # short statements only: compiling them costs more than it gives
+            "random_page_cost": "1.1",
+            "idle_in_transaction_session_timeout": "5min",
+            "log_line_prefix": "%m [%p] %q%u@%d ",
+            "log_checkpoints": "off",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "fsync": "on" if self.durable else "off",
+            "full_page_writes": "on" if self.durable else "off",
+            "autovacuum_naptime": "1min",
+        }
+        libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian's and Homebrew's place
+        if any((place / f"timescaledb{suffix}").exists() for place in libraries for suffix in (".so", ".dylib")):
+            settings |= {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
+        file = self.data / "capsule.conf"
+        file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
+        main = self.data / "postgresql.conf"
+        if "include 'capsule.conf'" not in main.read_text():
+            with main.open("a") as opened:
+                opened.write("\ninclude 'capsule.conf'\n")
+        if account:
+            shutil.chown(file, account.uid, account.gid)
+
+
+def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:
+    """Only the context's own two roles may connect."""
+    for statement in ("REVOKE ALL ON DATABASE {database} FROM PUBLIC", "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}", "GRANT CONNECT ON DATABASE {database} TO {functions}"):
+        connection.execute(
+            sql.SQL(statement).format(database=sql.Identifier(database), owner=sql.Identifier(f"{context}_owner"), functions=sql.Identifier(f"{context}_functions"))
+        )
+
+
+def _grant_rows(connection: psycopg.Connection, context: str) -> None:
+    names = {"owner": sql.Identifier(f"{context}_owner"), "functions": sql.Identifier(f"{context}_functions")}
+    for statement in (
+        "ALTER SCHEMA public OWNER TO {owner}",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA public TO {functions}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {functions}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {functions}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))

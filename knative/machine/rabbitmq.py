@@ -1,0 +1,153 @@
+"""RabbitMQ of our own: on loopback with its epmd, a generated password, an Erlang machine that is quiet when idle."""
+
+import base64
+import json
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from knative.machine import accounts, packages, processes, secrets
+from knative.machine.home import LOOPBACK, Home
+from knative.machine.problems import Problem
+
+USER = "capsule"
+
+# Schedulers that don't spin while idle, one async thread: an idle broker costs no core. Two schedulers are what two cores can use.
+ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+class RabbitMQ:
+    """One server in the state folder. Its data survives; the configuration is written anew at each start."""
+
+    name = "rabbitmq"
+    epmd = "epmd"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.data = home.path / "rabbitmq"
+        self.password = secrets.password(home, "rabbitmq")
+
+    @property
+    def url(self) -> str:
+        return self.vhost_url("/")
+
+    def vhost_url(self, vhost: str) -> str:
+        return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
+
+    def running(self) -> bool:
+        return processes.running(self.home, self.name) is not None
+
+    def start(self) -> None:
+        if self.running():
+            return self.await_ready()
+        sbin = packages.find_rabbitmq()
+        if sbin is None:
+            raise Problem("RabbitMQ is not installed", "./taskw up installs it")
+        ports = self.home.ports
+        processes.stop(self.home, self.epmd)
+        processes.demand_free({"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution})
+        account = accounts.server_account("rabbitmq")
+        accounts.own(self.data, account)
+        environment = self._configure(account)
+        epmd = packages.on_path("epmd")() or Path("/usr/bin/epmd")
+        processes.start(self.home, self.epmd, [str(epmd), "-address", LOOPBACK, "-port", str(ports.epmd)], environment=environment, account=account)
+        processes.await_ready(self.home, self.epmd, lambda: processes.answers(ports.epmd), 10)
+        processes.start(self.home, self.name, [str(sbin / "rabbitmq-server")], environment=environment, account=account, folder=self.data)
+        return self.await_ready()
+
+    def await_ready(self) -> None:
+        processes.await_ready(self.home, self.name, self.ready, 60)
+
+    def ready(self) -> bool:
+        """The management API answers last of all, after the AMQP listener and the default user."""
+        if not processes.answers(self.home.ports.amqp):
+            return False
+        try:
+            return bool(self.management("GET", "/api/whoami"))
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def stop(self) -> bool:
+        stopped = processes.stop(self.home, self.name, seconds=30)
+        return processes.stop(self.home, self.epmd, seconds=5) or stopped
+
+    def management(self, method: str, path: str, body: object = None) -> Any:
+        """One call of the management API."""
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.home.ports.management}{path}", method=method)
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"{USER}:{self.password}".encode()).decode())
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def create_vhost(self, name: str) -> str:
+        """A fresh virtual host and its address."""
+        self.management("PUT", f"/api/vhosts/{quote(name, safe='')}", {})
+        until = time.monotonic() + 10
+        while self.management("GET", f"/api/vhosts/{quote(name, safe='')}")["cluster_state"] != {self.node: "running"}:
+            if time.monotonic() > until:
+                raise Problem(f"RabbitMQ's virtual host {name} does not start", f"read {processes.log_path(self.home, self.name)}")
+            time.sleep(0.02)
+        self.management("PUT", f"/api/permissions/{quote(name, safe='')}/{USER}", {"configure": ".*", "write": ".*", "read": ".*"})
+        return self.vhost_url(name)
+
+    def delete_vhost(self, name: str) -> None:
+        self.management("DELETE", f"/api/vhosts/{quote(name, safe='')}")
+
+    @property
+    def node(self) -> str:
+        return "capsule@localhost"
+
+    def _configure(self, account: accounts.Account | None) -> dict[str, str]:
+        ports = self.home.ports
+        configuration = self.data / "rabbitmq.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text(
+            f"""listeners.tcp.default = {LOOPBACK}:{ports.amqp}
+management.tcp.ip = {LOOPBACK}
+management.tcp.port = {ports.management}
+default_user = {USER}
+default_pass = {self.password}
+default_user_tags.administrator = true
+loopback_users.guest = true
+log.console = true
+log.console.level = warning
+log.file = false
+collect_statistics_interval = 30000
+management.rates_mode = none
+disk_free_limit.absolute = 200MB
+vm_memory_high_watermark.relative = 0.3
+"""
+        )
+        plugins = self.data / "enabled_plugins"
+        plugins.write_text("[rabbitmq_management].\n")
+        nothing = self.data / "rabbitmq-env.conf"
+        nothing.write_text("# the machine's own /etc/rabbitmq is not read\n")
+        for file in (configuration, plugins, nothing):
+            if account:
+                shutil.chown(file, account.uid, account.gid)
+        inherited = {name: value for name, value in self.home.environment.items() if not name.startswith(("RABBITMQ_", "ERL_", "CAPSULE_"))}
+        return {
+            **inherited,
+            "HOME": str(self.data),
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang machine, so that the pid is the server's
+            "RABBITMQ_CONF_ENV_FILE": str(nothing),
+            "RABBITMQ_CONFIG_FILE": str(configuration),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_MNESIA_BASE": str(self.data / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.data / "log"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self.data / "config"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.data / "advanced.config"),
+            "RABBITMQ_DIST_PORT": str(ports.distribution),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
+            "ERL_EPMD_ADDRESS": LOOPBACK,
+            "ERL_EPMD_PORT": str(ports.epmd),
+        }

@@ -1,0 +1,86 @@
+"""Fixtures that every folder of tests shares: `postgres.database("auth")`, `rabbitmq.vhost()`, and servers of a test's own to stop and start."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from knative.machine import packages
+from knative.machine.home import Home, Ports
+from knative.machine.postgres import PostgreSQL
+from knative.machine.rabbitmq import RabbitMQ
+from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
+
+_THROWN_AWAY = pytest.StashKey[Path]()
+_servers: Servers | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The folder of the servers is named before the workers are started, so that they inherit it."""
+    if HOME not in os.environ:
+        path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))
+        path.chmod(0o711)
+        os.environ[HOME] = str(path)
+        config.stash[_THROWN_AWAY] = path
+    else:
+        Path(os.environ[HOME]).mkdir(parents=True, exist_ok=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    path = config.stash.get(_THROWN_AWAY, None)
+    if path:
+        discard(Home(path, Ports()))
+        os.environ.pop(HOME)
+
+
+def servers() -> Servers:
+    global _servers
+    if _servers is None:
+        _servers = Servers(Path(os.environ[HOME]))
+    return _servers
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Databases and virtual hosts live as long as their module's tests, so that module-scoped fixtures may hold them."""
+    if _servers is not None and (nextitem is None or nextitem.path != item.path):
+        item.session._setupstate.teardown_exact(nextitem)  # the fixtures that use them end first
+        _servers.forget()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Databases:
+    """PostgreSQL, shared by the run: `postgres.database("auth")` has .owner_url and .functions_url of a fresh migrated database."""
+    return Databases(servers(), servers().postgres())
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Brokers:
+    """RabbitMQ, shared by the run: `rabbitmq.vhost()` is the AMQP address of a fresh virtual host."""
+    return Brokers(servers(), servers().rabbitmq())
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[PostgreSQL]:
+    """A PostgreSQL that may be stopped, killed and started: `.database(context)`, `.stop()`, `.start()`."""
+    home = fresh_home()
+    home.make()
+    packages.install([packages.POSTGRES], print)
+    server = PostgreSQL(home)
+    server.start()
+    server.create_databases()
+    yield server
+    discard(home)
+
+
+@pytest.fixture(scope="module")
+def own_rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
+    home = fresh_home()
+    home.make()
+    packages.install([packages.RABBITMQ], print)
+    server = RabbitMQ(home)
+    server.start()
+    yield server
+    discard(home)

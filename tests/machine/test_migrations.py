@@ -1,0 +1,81 @@
+"""Migrations commit with their record or not at all, once, whoever else migrates, and never differ from what was applied."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from knative.machine.migrations import migrate, migrations
+from knative.machine.problems import Problem
+from tests.servers import Databases
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Path:
+    for folder in ("shared", "auth"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "shared/V0__create_inbox.sql").write_text("CREATE TABLE inbox (id int);")
+    (tmp_path / "auth/V2__add_name.sql").write_text("ALTER TABLE person ADD name text;\nCOMMENT ON TABLE person IS 'a; b';")
+    (tmp_path / "auth/V1__create_people.sql").write_text("CREATE TABLE person (id int);")
+    (tmp_path / "auth/V10__fill.sql").write_text("DO $$ BEGIN INSERT INTO person VALUES (1, 'Ada'); END $$;")
+    return tmp_path
+
+
+def test_shared_and_own_files_run_in_the_order_of_their_numbers_and_once(postgres: Databases, sql: Path) -> None:
+    url = postgres.empty("auth").owner_url
+    assert migrate(url, "auth", sql) == ["V0__create_inbox.sql", "V1__create_people.sql", "V2__add_name.sql", "V10__fill.sql"]
+    assert migrate(url, "auth", sql) == []
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT name FROM person").fetchall() == [("Ada",)]
+
+
+def test_a_failing_file_leaves_nothing_and_says_where(postgres: Databases, sql: Path) -> None:
+    url = postgres.empty("auth").owner_url
+    (sql / "auth/V3__broken.sql").write_text("CREATE TABLE half (id int);\nCREATE TABEL whole (id int);")
+    with pytest.raises(Problem, match=r"V3__broken.sql failed at line 2: .*TABEL"):
+        migrate(url, "auth", sql)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
+        assert connection.execute("SELECT max(version) FROM flyway_schema_history").fetchone() == ("2",)
+    (sql / "auth/V3__broken.sql").write_text("CREATE TABLE whole (id int);")
+    assert migrate(url, "auth", sql) == ["V3__broken.sql", "V10__fill.sql"]
+
+
+def test_a_changed_or_missing_file_is_refused(postgres: Databases, sql: Path) -> None:
+    url = postgres.empty("auth").owner_url
+    migrate(url, "auth", sql)
+    file = sql / "auth/V1__create_people.sql"
+    text = file.read_text()
+    file.write_text(text.replace("int", "bigint"))
+    with pytest.raises(Problem, match="was changed after it was applied"):
+        migrate(url, "auth", sql)
+    file.write_text(text + "\n")  # line ends are no change, for Flyway neither
+    assert migrate(url, "auth", sql) == []
+    file.unlink()
+    with pytest.raises(Problem, match="no such file"):
+        migrate(url, "auth", sql)
+
+
+def test_two_migrators_at_once_apply_each_file_once(postgres: Databases, sql: Path) -> None:
+    url = postgres.empty("auth").owner_url
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: migrate(url, "auth", sql), range(4)))
+    assert sorted(len(names) for names in done) == [0, 0, 0, 4]
+
+
+def test_names_and_versions_are_checked(sql: Path) -> None:
+    (sql / "auth/V1__again.sql").write_text("SELECT 1;")
+    with pytest.raises(Problem, match="same version"):
+        migrations("auth", sql)
+    (sql / "auth/V1__again.sql").rename(sql / "auth/again.sql")
+    with pytest.raises(Problem, match="not named as a migration"):
+        migrations("auth", sql)
+
+
+def test_the_checksum_is_flyways(tmp_path: Path) -> None:
+    """What Flyway writes for this file: CRC32 of the lines, without their ends, as a signed number."""
+    (tmp_path / "auth").mkdir()
+    for ends in ("\n", "\r\n"):
+        (tmp_path / "auth/V1__x.sql").write_bytes(f"a{ends}b{ends}".encode())
+        assert migrations("auth", tmp_path)[0].checksum == -1635563411

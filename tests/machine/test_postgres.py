@@ -1,0 +1,35 @@
+"""Four databases, two roles each, and no way from one to another."""
+
+import psycopg
+import pytest
+
+from knative.machine.home import CONTEXTS
+from tests.servers import Databases
+
+
+def test_the_functions_role_reads_and_writes_rows_but_makes_no_tables(postgres: Databases) -> None:
+    database = postgres.database("auth")
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("CREATE TABLE thing (id int PRIMARY KEY)")
+    with psycopg.connect(database.functions_url) as functions:
+        functions.execute("INSERT INTO thing VALUES (1)")
+        assert functions.execute("SELECT count(*) FROM thing").fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            functions.execute("CREATE TABLE other (id int)")
+
+
+def test_the_history_of_migrations_is_out_of_the_functions_reach(postgres: Databases) -> None:
+    with psycopg.connect(postgres.database("auth").functions_url) as functions, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        functions.execute("DELETE FROM flyway_schema_history")
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_no_role_connects_to_anothers_database(postgres: Databases, context: str) -> None:
+    own = postgres.database(context)
+    foreign = [postgres.database(other) for other in CONTEXTS if other != context]
+    names = [database.name for database in foreign] + [other for other in CONTEXTS if other != context] + ["postgres", "template1"]
+    for url in (own.owner_url, own.functions_url):
+        psycopg.connect(url).close()
+        for name in names:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(url.rsplit("/", 1)[0] + "/" + name).close()

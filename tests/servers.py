@@ -1,0 +1,157 @@
+"""Real RabbitMQ and PostgreSQL for tests: one of each for the whole run, shared by pytest-xdist's workers, started by the first test that asks.
+
+A test gets what is its own inside of them: a fresh database made from a migrated template, a fresh virtual host. Both live until the tests of
+their module have run. A test that stops a server takes one of its own (`own_postgres`, `own_rabbitmq`).
+
+The servers live in a folder of their own that is thrown away. To keep them between runs: `CAPSULE_TEST_HOME=/tmp/capsule-tests pytest …`.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+
+import psycopg
+from filelock import FileLock
+from psycopg import sql
+
+from knative.machine import migrations, packages, processes
+from knative.machine.home import CONTEXTS, Home, Ports
+from knative.machine.postgres import Database, PostgreSQL, grant_connect
+from knative.machine.rabbitmq import RabbitMQ
+
+HOME = "CAPSULE_TEST_HOME"
+
+
+def fresh_home(prefix: str = "capsule-test-") -> Home:
+    """A state folder that any account can reach, with ports that nobody has, below the range of outgoing connections."""
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    return Home(path, Ports(free_offset()), {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")})
+
+
+def free_offset() -> int:
+    while True:
+        offset = random.randrange(9000, 23000, 10)
+        ports = Ports(offset)
+        wanted = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.postgres)
+        if all(processes.holder(port) is None for port in wanted):
+            return offset
+
+
+def discard(home: Home) -> None:
+    """Nothing in it is needed any more: no need to wait for an orderly end."""
+    processes.end(processes.leftovers(home), seconds=0)
+    processes.end(processes.leftovers(home), seconds=2)
+    shutil.rmtree(home.path, ignore_errors=True)
+
+
+class Servers:
+    """This run's servers; every worker has its own object on the same folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home
+        self.databases: list[str] = []
+        self.vhosts: list[str] = []
+
+    def lock(self) -> FileLock:
+        return FileLock(self.path / "lock")
+
+    def home(self) -> Home:
+        """Ports are chosen once and written down for the other workers."""
+        written = self.path / "offset"
+        if not written.exists():
+            written.write_text(str(free_offset()))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
+        home = Home(self.path, Ports(int(written.read_text())), environment)
+        home.make()
+        return home
+
+    def postgres(self) -> PostgreSQL:
+        with self.lock():
+            server = PostgreSQL(self.home(), durable=False)
+            if not server.running():
+                packages.install([packages.POSTGRES], print)
+                server.start()
+                server.create_databases()
+            return server
+
+    def rabbitmq(self) -> RabbitMQ:
+        with self.lock():
+            server = RabbitMQ(self.home())
+            if not server.running():
+                packages.install([packages.RABBITMQ], print)
+            server.start()
+            return server
+
+    def forget(self) -> None:
+        """Drops what the module's tests made."""
+        if self.databases:
+            with PostgreSQL(self.home()).superuser() as connection:
+                for name in self.databases:
+                    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        for name in self.vhosts:
+            RabbitMQ(self.home()).delete_vhost(name)
+        self.databases.clear()
+        self.vhosts.clear()
+
+
+class Databases:
+    """What a test sees of PostgreSQL."""
+
+    def __init__(self, servers: Servers, server: PostgreSQL) -> None:
+        self.servers = servers
+        self.server = server
+
+    def database(self, context: str) -> Database:
+        """A fresh, migrated database of this context, with the addresses of its owner and of the functions' role."""
+        template = self._template(context)
+        name = f"{context}_{uuid.uuid4().hex[:12]}"
+        with self.server.superuser() as connection:
+            self._create(connection, name, context, template)
+        self.servers.databases.append(name)
+        return Database(name, self.server.url(f"{context}_owner", name), self.server.url(f"{context}_functions", name))
+
+    def empty(self, context: str) -> Database:
+        """A fresh database without migrations: for tests of the migrations themselves."""
+        name = f"{context}_{uuid.uuid4().hex[:12]}"
+        with self.server.superuser() as connection:
+            self._create(connection, name, context, context)
+        self.servers.databases.append(name)
+        return Database(name, self.server.url(f"{context}_owner", name), self.server.url(f"{context}_functions", name))
+
+    def _template(self, context: str) -> str:
+        """Migrated once a run; named by what the migrations say, so that servers kept between runs see a change."""
+        if context not in CONTEXTS:
+            raise ValueError(f"no context {context}: {', '.join(CONTEXTS)}")
+        digest = hashlib.sha256("".join(str(m.checksum) + m.script for m in migrations.migrations(context)).encode()).hexdigest()[:12]
+        name = f"template_{context}_{digest}"
+        with self.servers.lock(), self.server.superuser() as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                making = f"{name}_{uuid.uuid4().hex[:6]}"
+                self._create(connection, making, context, context)
+                migrations.migrate(self.server.url(f"{context}_owner", making), context)
+                connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(making), sql.Identifier(name)))
+        return name
+
+    def _create(self, connection: psycopg.Connection, name: str, context: str, template: str) -> None:
+        statement = "CREATE DATABASE {} OWNER {} TEMPLATE {}"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(f"{context}_owner"), sql.Identifier(template)))
+        grant_connect(connection, name, context)
+
+
+class Brokers:
+    """What a test sees of RabbitMQ."""
+
+    def __init__(self, servers: Servers, server: RabbitMQ) -> None:
+        self.servers = servers
+        self.server = server
+
+    def vhost(self) -> str:
+        """The address of a fresh virtual host."""
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        url = self.server.create_vhost(name)
+        self.servers.vhosts.append(name)
+        return url
