@@ -1,4 +1,4 @@
-"""Objects seen as sets of fields, as server-side apply sees them: a path for every leaf, list items by their merge keys.
+"""Objects seen as sets of fields, as server-side apply sees them: a path for each leaf, list items by merge keys.
 
 Paths are written as in Kubernetes' FieldsV1: `f:name` for a field, `k:{"name":"app"}` for the item of a list with keys, `v:"x"` for the item
 of a list that is a set. Lists are atomic (one leaf) unless the schema says otherwise; maps are granular unless it says atomic.
@@ -153,9 +153,8 @@ def _merge_list(live: list[Any], applied: list[Any], schema: Schema) -> list[Any
 def prune(value: Any, schema: Schema, dropped: set[Path], kept: set[Path], path: Path = ()) -> Any:
     """`value` without the dropped paths. A field or item that has a kept path below it stays; what is emptied by it goes too."""
     if isinstance(value, Mapping) and value and granular(schema):
-        steps = [(f"f:{name}", name, inner, child(schema, name)) for name, inner in value.items()]
-        left = {name: rest for step, name, inner, below in steps if (rest := _rest(inner, below, dropped, kept, (*path, step))) is not _NOTHING}
-        return left
+        left = {name: _rest(inner, child(schema, name), dropped, kept, (*path, f"f:{name}")) for name, inner in value.items()}
+        return {name: rest for name, rest in left.items() if rest is not _NOTHING}
     if isinstance(value, list) and value and list_type(schema) != "atomic":
         pairs = [(item, (*path, item_step(item, schema))) for item in value]
         return [rest for item, step in pairs if (rest := _rest(item, items(schema), dropped, kept, step)) is not _NOTHING]
@@ -166,11 +165,11 @@ _NOTHING = object()
 
 
 def _rest(value: Any, schema: Schema, dropped: set[Path], kept: set[Path], path: Path) -> Any:
-    below = [each for each in kept if each[: len(path)] == path]
-    if path in dropped and not below:
-        return _NOTHING
     if not any(each[: len(path)] == path for each in dropped):
         return value
+    below = any(each[: len(path)] == path for each in kept)
+    if path in dropped and not below:
+        return _NOTHING
     rest = prune(value, schema, dropped, kept, path)
     if rest in ({}, []) and value not in ({}, []) and not below:
         return _NOTHING

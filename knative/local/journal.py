@@ -91,8 +91,10 @@ class Journal:
 
     def _commit(self, rows: dict[Key, bytes | None], version: int) -> None:
         database = self._database
+        gone = [key for key, data in rows.items() if data is None]
+        there = [(*key, data) for key, data in rows.items() if data is not None]
         database.execute("BEGIN IMMEDIATE")
-        database.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", [key for key, data in rows.items() if data is None])
-        database.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", [(*key, data) for key, data in rows.items() if data is not None])
+        database.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", gone)
+        database.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", there)
         database.execute("UPDATE clock SET version = ?", (version,))
         database.execute("COMMIT")

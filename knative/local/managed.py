@@ -1,8 +1,8 @@
-"""Who owns which field: the managers of an object, and what server-side apply makes of them.
+"""Who owns which field: the managers of an object, and server-side apply.
 
-`apply` gives a manager exactly the fields it names: they are set (a field that another owns at another value is a conflict, unless forced), and
-fields it named before and names no longer are removed unless someone else owns them. `update` is any other write: what it changed becomes the
-writer's. After kubernetes-sigs/structured-merge-diff, over `fields`.
+`apply` gives a manager exactly the fields it names: they are set (one that another owns at another value is a conflict, unless forced), and
+those it named before and names no longer are removed unless someone else owns them. `update` is any other write: what it changed becomes
+the writer's. After kubernetes-sigs/structured-merge-diff, over `fields`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,9 @@ from typing import Any, Literal
 from knative.local.fields import METADATA, Path, Schema, decode, encode, flatten, merge, prune, readable
 from knative.local.objects import Object, now
 
-SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink")
+SERVERS_OWN = (
+    "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink",
+)  # fmt: skip
 """Metadata that no manager ever owns."""
 
 UNOWNED: frozenset[Path] = frozenset(
@@ -93,10 +95,8 @@ def update(old: Object | None, new: Object, manager: str, schema: Schema, subres
     mine = Manager(manager, "Update", new["apiVersion"], subresource, changed, now())
     before = next((each for each in managers if each.identity == mine.identity), None)
     if before is not None:
-        if not changed and not removed & before.fields:
-            mine = before
-        else:
-            mine = replace(mine, fields=(before.fields | changed) - removed)
+        same = not changed and not removed & before.fields
+        mine = before if same else replace(mine, fields=(before.fields | changed) - removed)
     others = [replace(each, fields=each.fields - changed - removed) for each in managers if each.identity != mine.identity]
     return write([*others, mine])
 

@@ -91,6 +91,7 @@ class Store:
         self._journal = Journal(path)
         self._entries: dict[str, dict[tuple[str, str], Entry]] = {}
         self._children: dict[str, set[Key]] = {}
+        self._uids: set[str] = set()
         self._recent: deque[Record] = deque()
         self._recent_bytes = 0
         self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
@@ -124,13 +125,12 @@ class Store:
         """What names this uid among its owners."""
         return [self._entries[kind][(namespace, name)].object() for kind, namespace, name in sorted(self._children.get(uid, ()))]
 
-    def exists(self, uid: str, kind: str, namespace: str, name: str) -> bool:
-        entry = self._entries.get(kind, {}).get((namespace, name))
-        return entry is not None and entry.uid == uid
+    def alive(self, uid: str) -> bool:
+        return uid in self._uids
 
     # --- writing
 
-    def create(self, object: Object) -> Object:
+    def create(self, object: Object, *, dry: bool = False) -> Object:
         made: Object = orjson.loads(orjson.dumps(object))
         kind, metadata = kind_of(made), made["metadata"]
         key = self._key(made)
@@ -142,9 +142,9 @@ class Store:
             metadata["generation"] = 1
         if self._kinds.has_status(kind):
             made.pop("status", None)
-        return self._put("ADDED", key, made)
+        return made if dry else self._put("ADDED", key, made)
 
-    def update(self, object: Object) -> Object:
+    def update(self, object: Object, *, dry: bool = False) -> Object:
         made: Object = orjson.loads(orjson.dumps(object))
         kind, metadata = kind_of(made), made["metadata"]
         entry = self._entry(*(key := self._key(made)))
@@ -159,12 +159,14 @@ class Store:
             if "status" in old:
                 made["status"] = old["status"]
         metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
-        if "deletionTimestamp" in metadata and not finalizers(made):
-            return self._remove(key, made)
         if made == old:
             return old
         if self._kinds.has_generation(kind) and _declared(made) != _declared(old):
             metadata["generation"] = old["metadata"].get("generation", 0) + 1
+        if dry:
+            return made
+        if "deletionTimestamp" in metadata and not finalizers(made):
+            return self._remove(key, made)
         return self._put("MODIFIED", key, made)
 
     def set_status(self, kind: str, namespace: str | None, name: str, status: dict[str, Any]) -> Object:
@@ -175,7 +177,7 @@ class Store:
         return self._put("MODIFIED", self._key(made), made)
 
     def apply(self, object: Object, manager: str = "knative-local", force: bool = True) -> Object:
-        """Server-side apply: what `manager` no longer names it no longer has; `managed.Conflicts` when others own a field and not `force`."""
+        """Server-side apply: what `manager` no longer names it no longer has; `managed.Conflicts` when others own a field, unless forced."""
         kind, namespace, name = self._key(object)
         live = self.find(kind, namespace, name)
         made = managed.apply(live, object, manager, force, self._kinds.merge_schema(kind))
@@ -250,6 +252,7 @@ class Store:
         object["metadata"]["resourceVersion"] = str(self.version)
         self._journal.write(key, None, self.version)
         entry = self._entries[key[0]].pop(key[1:])
+        self._uids.discard(entry.uid)
         self._orphan(entry)
         self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry.labels))
         return object
@@ -259,6 +262,7 @@ class Store:
         if before := found.get(entry.key[1:]):
             self._orphan(before)
         found[entry.key[1:]] = entry
+        self._uids.add(entry.uid)
         for uid in entry.owners:
             self._children.setdefault(uid, set()).add(entry.key)
 
