@@ -1,0 +1,160 @@
+"""Billing's ports over PostgreSQL. Uniqueness is the database's: nothing here looks first and inserts after."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row, namedtuple_row
+
+from functions.billing.domain.customers import Customer, CustomerExists, Status, Subscription
+from functions.billing.domain.money import Money
+from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter, Plan, Price, Tier
+from functions.billing.domain.usage import UsageRecord, Use
+from functions.runtime.database import Database
+
+AT_A_TIME = 10_000
+
+
+class PostgresCustomers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, customer: Customer) -> None:
+        added = await self._database.connection.execute(
+            "INSERT INTO customers (id, user_id, email, created_at) VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO NOTHING",
+            (customer.id, customer.user_id, customer.email, customer.created_at),
+        )
+        if not added.rowcount:
+            raise CustomerExists(str(customer.user_id))
+
+    async def of_user(self, user_id: UUID) -> Customer | None:
+        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+            await cursor.execute("SELECT id, user_id, email, created_at FROM customers WHERE user_id = %s", (user_id,))
+            return await cursor.fetchone()
+
+
+class PostgresPlans:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def offered(self, code: str, at: datetime) -> Plan:
+        return await self._one(
+            "SELECT * FROM plans WHERE code = %s AND offered_from <= %s ORDER BY version DESC LIMIT 1", (code, at), f"no plan {code!r} is on offer"
+        )
+
+    async def get(self, code: str, version: int) -> Plan:
+        return await self._one("SELECT * FROM plans WHERE code = %s AND version = %s", (code, version), f"there is no plan {code!r} v{version}")
+
+    async def _one(self, query: str, arguments: tuple[object, ...], missing: str) -> Plan:
+        async with self._database.connection.cursor(row_factory=namedtuple_row) as cursor:
+            await cursor.execute(query, arguments)  # type: ignore[arg-type]  # always one of the two literals above
+            plan = await cursor.fetchone()
+            if plan is None:
+                raise LookupError(missing)
+            await cursor.execute(
+                """
+                SELECT meter, included, up_to, amount, per
+                FROM prices JOIN price_tiers USING (plan_code, plan_version, meter)
+                WHERE plan_code = %s AND plan_version = %s
+                ORDER BY meter, position
+                """,
+                (plan.code, plan.version),
+            )
+            rows = await cursor.fetchall()
+        tiers: dict[Meter, list[Tier]] = {}
+        included: dict[Meter, int] = {}
+        for row in rows:
+            meter = Meter(row.meter)
+            included[meter] = row.included
+            tiers.setdefault(meter, []).append(Tier(row.up_to, Money(row.amount, plan.currency), row.per))
+        prices = {meter: Price(included[meter], tuple(steps)) for meter, steps in tiers.items()}
+        return Plan(plan.code, plan.version, plan.name, Money(plan.fee, plan.currency), prices)
+
+
+class PostgresSubscriptions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, subscription: Subscription) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO subscriptions (id, customer_id, plan_code, plan_version, status, anchored_at, started_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s)
+            """,
+            (
+                subscription.id,
+                subscription.customer_id,
+                subscription.plan_code,
+                subscription.plan_version,
+                subscription.status.value,
+                subscription.anchored_at,
+                subscription.started_at,
+            ),
+        )
+
+    async def running(self, customer_id: UUID) -> Subscription | None:
+        async with self._database.connection.cursor(row_factory=namedtuple_row) as cursor:
+            await cursor.execute(
+                """
+                SELECT id, customer_id, plan_code, plan_version, status, anchored_at, started_at
+                FROM subscriptions WHERE customer_id = %s AND status <> 'ended'
+                """,
+                (customer_id,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return Subscription(row.id, row.customer_id, row.plan_code, row.plan_version, Status(row.status), row.anchored_at, row.started_at)
+
+
+class PostgresUsage:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, record: UsageRecord) -> bool:
+        added = await self._database.connection.execute(
+            """
+            WITH recorded AS (
+                INSERT INTO usage_records
+                    (id, user_id, application_id, environment, window_from, window_to, requests, cpu_milliseconds)
+                VALUES (%(id)s, %(user)s, %(application)s, %(environment)s, %(begin)s, %(end)s, %(requests)s, %(cpu)s)
+                ON CONFLICT (id) DO NOTHING
+                RETURNING user_id, application_id, environment, requests, cpu_milliseconds
+            )
+            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, requests, cpu_milliseconds)
+            SELECT user_id, %(hour)s, application_id, environment, requests, cpu_milliseconds FROM recorded
+            ON CONFLICT (user_id, hour, application_id, environment) DO UPDATE
+            SET requests = sums.requests + excluded.requests, cpu_milliseconds = sums.cpu_milliseconds + excluded.cpu_milliseconds
+            """,
+            {
+                "id": record.id,
+                "user": record.user_id,
+                "application": record.application_id,
+                "environment": record.environment,
+                "begin": record.begin,
+                "end": record.end,
+                "requests": record.requests,
+                "cpu": record.cpu_milliseconds,
+                "hour": record.hour,
+            },
+        )
+        return added.rowcount == 1
+
+    async def within(self, user_id: UUID, period: Period) -> Sequence[Use]:
+        async with self._database.connection.cursor(row_factory=class_row(Use)) as cursor:
+            await cursor.execute(
+                """
+                SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds
+                FROM usage_hours WHERE user_id = %s AND hour >= %s AND hour < %s
+                GROUP BY application_id, environment ORDER BY application_id, environment
+                """,
+                (user_id, period.begin, period.end),
+            )
+            return await cursor.fetchall()
+
+    async def forget_ids(self, before: datetime) -> int:
+        gone = await self._database.connection.execute(
+            "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+        )
+        return gone.rowcount

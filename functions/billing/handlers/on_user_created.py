@@ -1,0 +1,21 @@
+"""A user becomes a customer on the free plan."""
+
+from events.auth import UserCreated
+from events.billing import CustomerCreated
+from functions.billing.domain.customers import Customer, CustomerExists, Subscription
+from functions.billing.domain.plans import FREE
+from functions.billing.ports import Customers, Plans, Subscriptions
+from functions.kernel import Clock, Done, on
+
+
+@on(emits=[CustomerCreated])
+async def on_user_created(event: UserCreated, customers: Customers, plans: Plans, subscriptions: Subscriptions, clock: Clock) -> Done[None]:
+    customer = Customer.of_user(event.user_id, event.email, at=clock.now())
+    try:
+        await customers.add(customer)
+    except CustomerExists:
+        return Done(None)
+
+    plan = await plans.offered(FREE, at=customer.created_at)
+    await subscriptions.add(Subscription.begin(customer, plan, at=customer.created_at))
+    return Done(None, CustomerCreated(customer_id=customer.id, user_id=customer.user_id, plan=plan.code, at=customer.created_at))

@@ -1,0 +1,41 @@
+"""Who pays, and which plan they are on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.ports import Customers, Plans, Subscriptions
+from functions.kernel import Caller, Model, query
+
+
+class ShowCustomer(Model):
+    pass
+
+
+class CustomerPlan(Model):
+    code: str
+    version: int
+    name: str
+    since: datetime
+
+
+class CustomerView(Model):
+    customer_id: UUID
+    user_id: UUID
+    email: str
+    plan: CustomerPlan | None
+    created_at: datetime
+
+
+@query(http="GET /v1/billing/customer", rejects=[CustomerNotFound])
+async def customer(asked: ShowCustomer, caller: Caller, customers: Customers, subscriptions: Subscriptions, plans: Plans) -> CustomerView:
+    found = await customers.of_user(caller.user_id)
+    if found is None:
+        raise CustomerNotFound
+
+    subscription = await subscriptions.running(found.id)
+    plan = None
+    if subscription is not None:
+        agreed = await plans.get(subscription.plan_code, subscription.plan_version)
+        plan = CustomerPlan(code=agreed.code, version=agreed.version, name=agreed.name, since=subscription.started_at)
+    return CustomerView(customer_id=found.id, user_id=found.user_id, email=found.email, plan=plan, created_at=found.created_at)
