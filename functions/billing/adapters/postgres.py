@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row, namedtuple_row
+from psycopg.rows import class_row, dict_row
 
 from functions.billing.domain.customers import Customer, CustomerExists, Status, Subscription
 from functions.billing.domain.money import Money
@@ -46,9 +47,9 @@ class PostgresPlans:
     async def get(self, code: str, version: int) -> Plan:
         return await self._one("SELECT * FROM plans WHERE code = %s AND version = %s", (code, version), f"there is no plan {code!r} v{version}")
 
-    async def _one(self, query: str, arguments: tuple[object, ...], missing: str) -> Plan:
-        async with self._database.connection.cursor(row_factory=namedtuple_row) as cursor:
-            await cursor.execute(query, arguments)  # type: ignore[arg-type]  # always one of the two literals above
+    async def _one(self, query: LiteralString, arguments: tuple[object, ...], missing: str) -> Plan:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query, arguments)
             plan = await cursor.fetchone()
             if plan is None:
                 raise LookupError(missing)
@@ -59,17 +60,17 @@ class PostgresPlans:
                 WHERE plan_code = %s AND plan_version = %s
                 ORDER BY meter, position
                 """,
-                (plan.code, plan.version),
+                (plan["code"], plan["version"]),
             )
             rows = await cursor.fetchall()
         tiers: dict[Meter, list[Tier]] = {}
         included: dict[Meter, int] = {}
         for row in rows:
-            meter = Meter(row.meter)
-            included[meter] = row.included
-            tiers.setdefault(meter, []).append(Tier(row.up_to, Money(row.amount, plan.currency), row.per))
+            meter = Meter(row["meter"])
+            included[meter] = row["included"]
+            tiers.setdefault(meter, []).append(Tier(row["up_to"], Money(row["amount"], plan["currency"]), row["per"]))
         prices = {meter: Price(included[meter], tuple(steps)) for meter, steps in tiers.items()}
-        return Plan(plan.code, plan.version, plan.name, Money(plan.fee, plan.currency), prices)
+        return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee"], plan["currency"]), prices)
 
 
 class PostgresSubscriptions:
@@ -94,7 +95,7 @@ class PostgresSubscriptions:
         )
 
     async def running(self, customer_id: UUID) -> Subscription | None:
-        async with self._database.connection.cursor(row_factory=namedtuple_row) as cursor:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
                 SELECT id, customer_id, plan_code, plan_version, status, anchored_at, started_at
@@ -103,9 +104,7 @@ class PostgresSubscriptions:
                 (customer_id,),
             )
             row = await cursor.fetchone()
-        if row is None:
-            return None
-        return Subscription(row.id, row.customer_id, row.plan_code, row.plan_version, Status(row.status), row.anchored_at, row.started_at)
+        return Subscription(**{**row, "status": Status(row["status"])}) if row else None
 
 
 class PostgresUsage:

@@ -2,11 +2,11 @@
 
 from functions.billing.domain.usage import IDS_KEPT
 from functions.billing.ports import Housekeeping, Usage
-from functions.kernel import Clock, Done, every
+from functions.kernel import Clock, Work, every
 
 
 @every("*/10 * * * *")
-async def every_ten_minutes_housekeeping(housekeeping: Housekeeping, usage: Usage, clock: Clock) -> Done[None]:
+async def every_ten_minutes_housekeeping(housekeeping: Housekeeping, usage: Usage, clock: Clock, work: Work) -> None:
     await housekeeping.sweep()
-    await usage.forget_ids(clock.now() - IDS_KEPT)
-    return Done(None)
+    async with work.recording():
+        await usage.forget_ids(clock.now() - IDS_KEPT)
