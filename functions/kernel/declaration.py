@@ -42,7 +42,6 @@ class Order(Enum):
 
     NEWER = "newer"  # skip what is older than what was applied: the event tells a state
     ANY = "any"  # apply each once, in whatever order they come: the event is to be added up
-    STRICT = "strict"  # one after another without a gap: early ones are parked
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,7 @@ class Declaration:
     order: Order = Order.NEWER
     schedule: str | None = None
     deadline: float = 10.0  # seconds a caller waits
+    secret_answer: bool = False  # tokens: the answer is sent once and never stored
 
     @cached_property
     def context(self) -> str:
@@ -199,8 +199,10 @@ def command(
     scale: Scale | None = None,
     retry: Retry | None = None,
     deadline: float = 10.0,
+    secret_answer: bool = False,
 ) -> Callable[[F], F]:
-    """Declares a command. `answers` is the HTTP status of its success (200, 201, 202 or 204)."""
+    """Declares a command. `answers` is the HTTP status of its success (200, 201, 202 or 204). `secret_answer`: it holds tokens; it is
+    sent once and never stored."""
     return _declare(
         Kind.COMMAND,
         http=http,
@@ -211,6 +213,7 @@ def command(
         scale=scale or Scale(),
         retry=retry or Retry(),
         deadline=deadline,
+        secret_answer=secret_answer,
     )
 
 

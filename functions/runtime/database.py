@@ -27,6 +27,10 @@ class DatabaseAway(Exception):
     """The context's database does not answer."""
 
 
+class CommitUnknown(DatabaseAway):
+    """The connection was lost while committing: whether it was, only the next look at the inbox can tell."""
+
+
 class NoTransaction(RuntimeError):
     """A programming error: an adapter was used outside of the transaction that the runtime opens around a handler."""
 
@@ -79,13 +83,21 @@ class Database:
                     await self._roll_back(connection)
                     raise
                 else:
-                    await connection.execute("COMMIT")
+                    await self._commit(connection)
                 finally:
                     _open.reset(token)
-        except CLASHES:
+        except (*CLASHES, psycopg.errors.LockNotAvailable):
             raise
         except AWAY as error:
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+
+    async def _commit(self, connection: Connection) -> None:
+        try:
+            await connection.execute("COMMIT")
+        except CLASHES:
+            raise
+        except AWAY as error:
+            raise CommitUnknown(str(error).strip() or type(error).__name__) from error
 
     async def _roll_back(self, connection: Connection) -> None:
         """A connection that cannot even roll back is closed, so that the pool throws it away."""

@@ -15,13 +15,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from functions.kernel import Caller, Unauthenticated, Unavailable
+from functions.runtime.settings import MissingSetting, Settings
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"  # RFC 9068: an access token, and no other kind of JWT
@@ -34,14 +35,6 @@ Jwk = dict[str, Any]
 JwkSet = dict[str, Any]
 
 
-class Reader(Protocol):
-    """The part of `functions.runtime.settings.Settings` that is used here."""
-
-    def file(self, path: str) -> bytes: ...
-
-    def text(self, name: str, default: str = ...) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Verified:
     caller: Caller
@@ -51,7 +44,7 @@ class _Verified:
 class AccessTokens:
     """Verifies access tokens with the public keys that are mounted into every function."""
 
-    def __init__(self, settings: Reader, *, remember: int = 10_000) -> None:
+    def __init__(self, settings: Settings, *, remember: int = 10_000) -> None:
         self._settings = settings
         self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
         self._remember = remember
@@ -63,10 +56,11 @@ class AccessTokens:
     def verify(self, token: str, at: datetime) -> Caller:
         """The caller whose token this is; raises `Unauthenticated` with what is wrong with it."""
         now = at.timestamp()
+        keys = self._current_keys()
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
         if known is None:
-            known = self._decode(token)
+            known = self._decode(token, keys)
             self._remember_verified(digest, known)
         if known.expires_at <= now:
             self._verified.pop(digest, None)
@@ -87,8 +81,8 @@ class AccessTokens:
         while len(self._verified) > self._remember:
             self._verified.popitem(last=False)
 
-    def _decode(self, token: str) -> _Verified:
-        key = self._key_of(token)
+    def _decode(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> _Verified:
+        key = self._key_of(token, keys)
         try:
             # Expiry is compared in `verify`, at the time it is given, for fresh and for remembered tokens alike.
             claims = jwt.decode(
@@ -111,7 +105,7 @@ class AccessTokens:
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated("The access token is malformed.") from error
 
-    def _key_of(self, token: str) -> jwt.PyJWK:
+    def _key_of(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
@@ -120,7 +114,7 @@ class AccessTokens:
             raise Unauthenticated("The access token is signed with an algorithm that is not accepted.")
         if header.get("typ") != TYPE:
             raise Unauthenticated("This token is no access token.")
-        key = self._current_keys().get(str(header.get("kid")))
+        key = keys.get(str(header.get("kid")))
         if key is None:
             raise Unauthenticated("The access token is signed with an unknown key.")
         return key
@@ -132,7 +126,8 @@ class AccessTokens:
                 keys = [key for key in json.loads(source)["keys"] if key.get("use") == "sig" and key.get("alg") == ALGORITHM]
                 self._keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in keys}
                 self._keys_source = source
-        except (OSError, ValueError, KeyError, jwt.PyJWKError) as error:
+                self._verified.clear()  # what a withdrawn key has signed is not remembered
+        except (MissingSetting, OSError, ValueError, KeyError, jwt.PyJWKError) as error:
             raise Unavailable(f"The public keys at {PUBLIC_KEYS} cannot be read: {error}", retry_after=5) from error
         return self._keys
 

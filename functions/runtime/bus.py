@@ -1,0 +1,270 @@
+"""RabbitMQ: publishing with confirms, and asking with a reply queue. One connection a process, pika's asyncio adapter.
+
+Nothing is handed to the caller as published before the broker has confirmed it. When RabbitMQ goes away everything under way fails with BusAway at
+once, and the bus comes back by itself; a publisher waits a few seconds for that before it gives up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+
+from functions.kernel import new_id
+
+COMMANDS = "capsule.commands"
+EVENTS = "capsule.events"
+REPLIES = "capsule.replies"
+DEAD_LETTERS = "dlx"
+
+_log = logging.getLogger("capsule.bus")
+
+
+class BusAway(Exception):
+    """RabbitMQ does not answer, refuses, or has not confirmed."""
+
+
+class Unroutable(Exception):
+    """No queue is bound for that routing key."""
+
+
+class NoReply(Exception):
+    """The time is over. The outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`outcome` is done, rejected or failed; `status` the HTTP status it suggests; `body` the result or a problem document, JSON."""
+
+    outcome: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Bus:
+    def __init__(self, url: str, name: str, patience: float = 3.0, replies: bool = False) -> None:
+        """`patience`: seconds a publisher waits for a connection or a confirm. `replies`: keep a reply queue for `request`."""
+        self._parameters = pika.URLParameters(url)
+        self._parameters.heartbeat = 30
+        self._parameters.client_properties = {"connection_name": name}
+        self._patience = patience
+        self._replies = replies
+        self._connection: Any = None
+        self._channel: Any = None
+        self._ready = asyncio.Event()
+        self._closing = False
+        self._attempts = 0
+        self._reconnecting: asyncio.TimerHandle | None = None
+        self._last_error = "not connected yet"
+        self._tag = 0
+        self._unconfirmed: dict[int, tuple[asyncio.Future[None], str]] = {}
+        self._returned: set[str] = set()
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._reply_queue = ""
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begins to connect; publishers wait until it has."""
+        self._reconnecting = None
+        self._connection = AsyncioConnection(
+            self._parameters,
+            on_open_callback=self._on_open,
+            on_open_error_callback=lambda _, error: self._lost(error),
+            on_close_callback=lambda _, error: self._lost(error),
+        )
+
+    async def close(self) -> None:
+        self._closing = True
+        if self._reconnecting:
+            self._reconnecting.cancel()
+        if self._connection is not None and self._connection.is_open:
+            closed = asyncio.Event()
+            self._connection.add_on_close_callback(lambda *_: closed.set())
+            self._connection.close()
+            with suppress(TimeoutError):  # RabbitMQ ends the connection by itself when we are gone
+                await asyncio.wait_for(closed.wait(), timeout=2)
+
+    @property
+    def connected(self) -> bool:
+        return self._ready.is_set()
+
+    def _on_open(self, connection: Any) -> None:
+        connection.add_on_connection_blocked_callback(lambda *_: self._blocked())
+        connection.add_on_connection_unblocked_callback(lambda *_: self._ready.set())
+        self._open_channel()
+
+    def _blocked(self) -> None:
+        """RabbitMQ's memory or disk alarm: it reads nothing more from us until it is over."""
+        self._last_error = "RabbitMQ has blocked publishers (memory or disk alarm)"
+        self._ready.clear()
+
+    def _open_channel(self) -> None:
+        self._connection.channel(on_open_callback=self._on_channel)
+
+    def _on_channel(self, channel: Any) -> None:
+        self._channel = channel
+        self._tag = 0
+        channel.add_on_close_callback(self._on_channel_closed)
+        channel.add_on_return_callback(lambda _, method, properties, body: self._returned.add(properties.message_id))
+        channel.confirm_delivery(self._on_confirm, callback=lambda _: self._on_confirming())
+
+    def _on_confirming(self) -> None:
+        if not self._replies:
+            self._become_ready()
+            return
+        queue = f"capsule.replies.{new_id()}"
+        self._channel.queue_declare(queue, exclusive=True, auto_delete=True, callback=lambda _: self._bind_replies(queue))
+
+    def _bind_replies(self, queue: str) -> None:
+        self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_replies(queue))
+
+    def _consume_replies(self, queue: str) -> None:
+        self._reply_queue = queue
+        self._channel.basic_consume(queue, self._on_reply, auto_ack=True, exclusive=True, callback=lambda _: self._become_ready())
+
+    def _become_ready(self) -> None:
+        self._attempts = 0
+        self._ready.set()
+
+    def _on_channel_closed(self, channel: Any, error: Exception) -> None:
+        """A missing exchange (404), a precondition (406) …: the channel is gone, the connection lives."""
+        if self._closing or channel is not self._channel or not self._connection.is_open:
+            return
+        self._fail_all(error)
+        self._again(self._open_channel)
+
+    def _lost(self, error: Exception | str) -> None:
+        self._fail_all(error)
+        if not self._closing:
+            self._again(self.open)
+
+    def _again(self, what: Any) -> None:
+        self._attempts += 1
+        delay = min(0.1 * 2**self._attempts, 5.0)
+        self._reconnecting = asyncio.get_running_loop().call_later(delay, what)
+
+    def _fail_all(self, error: Exception | str) -> None:
+        self._ready.clear()
+        self._last_error = str(error) or type(error).__name__
+        if not self._closing:
+            _log.warning("RabbitMQ: %s", self._last_error)
+        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+        waiting, self._waiting = self._waiting, {}
+        for future, _ in unconfirmed.values():
+            if not future.done():
+                future.set_exception(BusAway(self._last_error))
+        for asked in waiting.values():
+            if not asked.done():
+                asked.set_exception(NoReply(f"RabbitMQ went away before the answer came: {self._last_error}"))
+
+    # -- publishing ---------------------------------------------------------------------------------------------------
+
+    def _on_confirm(self, frame: Any) -> None:
+        method = frame.method
+        acknowledged = isinstance(method, pika.spec.Basic.Ack)
+        tags = [tag for tag in self._unconfirmed if tag <= method.delivery_tag] if method.multiple else [method.delivery_tag]
+        for tag in tags:
+            future, message_id = self._unconfirmed.pop(tag, (None, ""))
+            returned = message_id in self._returned
+            self._returned.discard(message_id)
+            if future is None or future.done():
+                continue
+            if returned:
+                future.set_exception(Unroutable(message_id))
+            elif acknowledged:
+                future.set_result(None)
+            else:
+                future.set_exception(BusAway("RabbitMQ did not take the message (its queue is full)"))
+
+    def _send(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, mandatory: bool) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        message_id = str(new_id())  # names this publication, so that a return finds it; the CloudEvent's id is in the headers
+        properties = pika.BasicProperties(
+            headers=dict(headers),
+            delivery_mode=2,
+            message_id=message_id,
+            content_type=headers.get("datacontenttype"),
+            correlation_id=headers.get("correlationid"),
+        )
+        try:
+            self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=mandatory)
+        except pika.exceptions.AMQPError as error:
+            raise BusAway(str(error) or type(error).__name__) from error
+        self._tag += 1
+        self._unconfirmed[self._tag] = (future, message_id)
+        return future
+
+    async def _until_ready(self) -> None:
+        if self._ready.is_set():
+            return
+        try:
+            await asyncio.wait_for(self._ready.wait(), self._patience)
+        except TimeoutError:
+            raise BusAway(self._last_error) from None
+
+    async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, *, mandatory: bool = False) -> None:
+        """Returns once RabbitMQ has taken responsibility. Raises BusAway, and Unroutable if `mandatory` and nothing is bound."""
+        await self._until_ready()
+        future = self._send(exchange, routing_key, headers, body, mandatory)
+        try:
+            await asyncio.wait_for(future, self._patience)
+        except TimeoutError:
+            raise BusAway("RabbitMQ has not confirmed in time") from None
+
+    def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Best effort, for replies: sent if there is a connection, never waited for. False if there is none."""
+        if not self._ready.is_set():
+            return False
+        try:
+            self._send(exchange, routing_key, headers, body, mandatory=False).add_done_callback(_look)
+        except BusAway:
+            return False
+        return True
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def is_waiting(self, correlation_id: str) -> bool:
+        """Whether a request with that correlation id is under way here; it must be unique among them."""
+        return correlation_id in self._waiting
+
+    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
+        """Publishes to `capsule.commands` and waits for the reply to `headers["correlationid"]`, `timeout` seconds at most.
+
+        Raises BusAway or Unroutable if the message did not get in, NoReply if it did (or may have) and no answer came.
+        """
+        await self._until_ready()
+        correlation_id = headers["correlationid"]
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[correlation_id] = answer
+        try:
+            confirmed = self._send(COMMANDS, routing_key, {**headers, "replyto": self._reply_queue}, body, mandatory=True)
+            confirmed.add_done_callback(lambda done: _pass_on_failure(done, answer))
+            return await asyncio.wait_for(answer, timeout)
+        except TimeoutError:
+            raise NoReply(f"no answer within {timeout:g} s") from None
+        finally:
+            self._waiting.pop(correlation_id, None)
+
+    def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        headers: Mapping[str, str] = properties.headers or {}
+        answer = self._waiting.get(properties.correlation_id or headers.get("correlationid", ""))
+        if answer is not None and not answer.done():
+            answer.set_result(Reply(headers.get("outcome", "failed"), int(headers.get("status", "500")), headers, body))
+
+
+def _look(done: "asyncio.Future[None]") -> None:
+    """Takes note of an exception that nobody waits for."""
+    if not done.cancelled() and done.exception() is not None:
+        _log.info("a reply was not delivered: %s", done.exception())
+
+
+def _pass_on_failure(confirmed: "asyncio.Future[None]", answer: "asyncio.Future[Reply]") -> None:
+    error = None if confirmed.cancelled() else confirmed.exception()
+    if error is not None and not answer.done():
+        answer.set_exception(error)

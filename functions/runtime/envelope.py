@@ -1,0 +1,133 @@
+"""A message: a CloudEvent (1.0, binary mode) whose attributes are AMQP headers on the way and `Ce-` HTTP headers on arrival.
+
+Names are lower-case letters and digits only: the broker's dispatcher acknowledges and loses a message with any other header. `traceparent` travels
+only beside a `tracestate`, so the two always go together (W3C Trace Context).
+
+    id source type time             CloudEvents' own
+    replyto correlationid           where and to what a reply goes
+    deadline                        RFC 3339: after it nobody waits for an answer
+    token                           the caller's access token (commands and queries)
+    actor                           the user on whose behalf an event was made
+    causation                       id of the message whose handling made this one
+    subject sequence                the aggregate an event tells of, and the event's number among its events
+    attempt due                     the number of this try; not to be handled before
+    redelivery deadletter           how often a transport failure sent it back; why it is to be stored instead of handled
+    remote useragent                the client's address and device
+    traceparent tracestate
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from cloudevents.http import from_http
+
+from functions.kernel import new_id
+
+SPECVERSION = "1.0"
+JSON = "application/json"
+OWN = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "content-type"})
+
+
+class NotAMessage(ValueError):
+    """The request is no CloudEvent. The text says what is missing."""
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_of(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: str
+    source: str
+    type: str
+    time: str
+    body: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_http(cls, headers: Mapping[str, str], body: bytes) -> "Message":
+        """Binary or structured mode. Raises NotAMessage."""
+        try:
+            event = from_http(dict(headers), body, data_unmarshaller=lambda data: data)
+        except Exception as error:
+            raise NotAMessage(str(error)) from error
+        known = event.get_attributes()
+        data = event.get_data()
+        raw = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
+        rest = {name: str(value) for name, value in known.items() if name not in OWN and value is not None}
+        for name in ("traceparent", "tracestate"):
+            if name in headers and name not in rest:
+                rest[name] = headers[name]
+        return cls(str(known["id"]), str(known["source"]), str(known["type"]), str(known.get("time") or ""), raw, rest)
+
+    def headers(self) -> dict[str, str]:
+        """As AMQP headers."""
+        own = {
+            "specversion": SPECVERSION,
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "time": self.time,
+            "datacontenttype": JSON,
+            "content-type": JSON,
+        }
+        return {**self.attributes, **{name: value for name, value in own.items() if value}}
+
+    def get(self, name: str) -> str | None:
+        return self.attributes.get(name) or None
+
+    def number(self, name: str, default: int = 0) -> int:
+        text = self.attributes.get(name, "")
+        return int(text) if text.isdigit() else default
+
+    def with_attributes(self, **changed: str | None) -> "Message":
+        """A copy; None removes."""
+        attributes = {**self.attributes, **changed}
+        return replace(self, attributes={name: value for name, value in attributes.items() if value is not None})
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first try."""
+        return self.number("attempt", 1)
+
+    @property
+    def deadline(self) -> datetime | None:
+        return moment_of(self.get("deadline"))
+
+    @property
+    def due(self) -> datetime | None:
+        return moment_of(self.get("due"))
+
+    @property
+    def correlation(self) -> str:
+        return self.get("correlationid") or self.id
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the body: the same idempotency key with another body is another wish."""
+        return sha256(self.body).digest()
+
+
+def new_message(type: str, source: str, body: bytes, at: datetime, id: str | None = None, **attributes: str | None) -> Message:
+    said = {name: value for name, value in attributes.items() if value is not None}
+    return Message(id or str(new_id()), source, type, stamp(at), body, said)
+
+
+def traced(parent: str | None) -> dict[str, str]:
+    """The two trace headers to pass on; W3C asks a participant to keep what it does not understand."""
+    return {"traceparent": parent, "tracestate": ""} if parent else {}

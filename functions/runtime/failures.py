@@ -1,0 +1,117 @@
+"""What becomes of a message whose handling raised. Known failures never leave a function as 5xx.
+
+    its caller waits        → told at once (503 it may pass, 500 it will not); nothing was done, so nothing is tried again.
+                              A fault of ours is also kept as a dead letter, for us to see
+    the database is away    → later, as often as it takes
+    it may pass             → later: exponential backoff with jitter, or when the foreign system says; a bounded number of times
+    nothing mends it        → dead letter, in the context's database
+    neither can be done     → CannotSettle: 5xx, and the broker's own retry takes over
+
+Everything that may fail, fails before the commit, except the commit itself: then only the next try, which finds the claim or does not, can tell.
+"""
+
+from datetime import timedelta
+from typing import Protocol
+
+import psycopg
+
+from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
+from functions.runtime import answers, dead_letters, delays
+from functions.runtime.answers import Answer
+from functions.runtime.bus import BusAway, Unroutable
+from functions.runtime.database import CLASHES, CommitUnknown, DatabaseAway
+from functions.runtime.envelope import Message
+from functions.runtime.surroundings import Surroundings
+
+PATIENCE = 60.0
+"""Seconds between tries, at most, while the database is away."""
+
+MAY_PASS = (Transient, DatabaseAway, psycopg.errors.LockNotAvailable, *CLASHES)
+
+
+class CannotSettle(Exception):
+    """Neither the database nor the broker can take the message: answer 5xx."""
+
+
+class Refused(Exception):
+    """A message that nobody waits for was met with a Rejection: a disagreement between contexts, for an operator to see."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(f"{rejection.slug()}: {rejection.detail}")
+        self.rejection = rejection
+
+
+class InternalError(Rejection):
+    """Something went wrong on our side; it has been recorded."""
+
+    status = 500
+
+
+class Failing(Protocol):
+    """The function whose handling failed."""
+
+    name: str
+    declaration: Declaration
+
+    def reply(self, message: Message, answer: Answer) -> bool: ...
+
+
+async def settle(function: Failing, around: Surroundings, message: Message, error: Exception) -> tuple[str, str]:
+    """Answers how it ended and why, in words for the journal. Raises CannotSettle."""
+    why = f"{type(error).__name__}: {error}"
+    if _somebody_waits(function, message) and not isinstance(error, CommitUnknown):
+        return await _tell(function, around, message, error, why)
+    if _is_final(function, message, error):
+        return await _bury(function, around, message, error, why)
+    try:
+        await _later(function, around, message, error)
+    except (BusAway, Unroutable) as away:
+        if isinstance(error, DatabaseAway):
+            raise CannotSettle(f"{why}; and {away}") from error
+        return await _bury(function, around, message, error, f"{why}; and it could not be delayed: {away}")
+    return "retried", why
+
+
+def _somebody_waits(function: Failing, message: Message) -> bool:
+    return function.declaration.kind is Kind.QUERY or (message.get("replyto") is not None and message.deadline is not None)
+
+
+async def _tell(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
+    if isinstance(error, MAY_PASS):
+        wait = round(error.retry_after) if isinstance(error, RateLimited) else 2
+        function.reply(message, answers.failed(Unavailable("something this needs is away; nothing was done; try again", retry_after=wait)))
+        return "failed", why
+    function.reply(message, answers.failed(InternalError()))
+    try:
+        async with around.database.transaction() as connection:
+            await dead_letters.store(connection, message, function.name, dead_letters.name_of(error), str(error), dead_letters.stack_of(error))
+    except DatabaseAway as away:
+        return "failed", f"{why}; and it could not be recorded: {away}"
+    return "failed", why
+
+
+def _is_final(function: Failing, message: Message, error: Exception) -> bool:
+    if isinstance(error, DatabaseAway):
+        return False
+    return isinstance(error, Permanent | Refused) or message.attempt >= function.declaration.retry.attempts
+
+
+async def _later(function: Failing, around: Surroundings, message: Message, error: Exception) -> None:
+    now = around.clock.now()
+    wait = delays.backoff(message.attempt, function.declaration.retry.first_delay)
+    if isinstance(error, RateLimited):
+        wait = max(error.retry_after, 1.0)
+    elif isinstance(error, DatabaseAway):
+        wait = min(wait, PATIENCE)
+    again = message.with_attributes(attempt=str(message.attempt + 1))
+    await delays.delay(around.bus, function.name, again, now + timedelta(seconds=wait), now)
+
+
+async def _bury(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
+    name = error.rejection.slug() if isinstance(error, Refused) else dead_letters.name_of(error)
+    try:
+        async with around.database.transaction() as connection:
+            await dead_letters.store(connection, message, function.name, name, str(error), dead_letters.stack_of(error))
+    except DatabaseAway as away:
+        raise CannotSettle(f"{why}; and {away}") from error
+    return "dead", why

@@ -1,0 +1,73 @@
+"""Each message is recorded once by each function: the row is claimed first, in the transaction that does the work.
+
+Looking first and inserting last would let two workers with the same message both work, and the slower one would tell the user that the name
+he has just been given is taken. The claim makes the second wait for the first: it then finds the reply and sends it again.
+"""
+
+from dataclasses import dataclass
+
+from functions.runtime.database import Connection
+from functions.runtime.envelope import Message
+
+LOCK_TIMEOUT = "2s"
+"""How long a claim waits for another worker that holds the same message; then the message is delayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the first worker has stored. `reply` is None for an answer that must not be kept."""
+
+    outcome: str | None
+    status: int | None
+    reply: bytes | None
+    fingerprint: bytes
+
+
+async def claim(connection: Connection, message: Message, function: str) -> Recorded | None:
+    """None: the message is ours, in this transaction. Otherwise what has been recorded of it.
+
+    Raises psycopg.errors.LockNotAvailable if another worker holds it for longer than LOCK_TIMEOUT.
+    """
+    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    cursor = await connection.execute(
+        "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (message.source, message.id, function, message.fingerprint),
+    )
+    if cursor.rowcount == 1:
+        await connection.execute("SET LOCAL lock_timeout = 0")
+        return None
+    found = await recorded(connection, message, function)
+    if found is None:
+        raise RuntimeError(f"message {message.id} is neither claimed nor recorded")
+    return found
+
+
+async def recorded(connection: Connection, message: Message, function: str) -> Recorded | None:
+    cursor = await connection.execute(
+        "SELECT outcome, status, reply, body_hash FROM inbox WHERE source = %s AND id = %s AND function = %s",
+        (message.source, message.id, function),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Recorded(row[0], row[1], row[2], bytes(row[3]))
+
+
+async def keep_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
+    await connection.execute(
+        "UPDATE inbox SET outcome = %s, status = %s, reply = %s WHERE source = %s AND id = %s AND function = %s",
+        (outcome, status, reply, message.source, message.id, function),
+    )
+
+
+async def advance(connection: Connection, function: str, message: Message) -> bool:
+    """Whether this event is newer than what the function has applied for its subject; if so, it now is what was applied."""
+    subject, sequence = message.get("subject"), message.number("sequence")
+    if not subject or not sequence:
+        return True
+    cursor = await connection.execute(
+        """
+        INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, %s)
+        ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence
+        """,
+        (function, subject, sequence),
+    )
+    return cursor.rowcount == 1

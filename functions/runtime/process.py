@@ -1,0 +1,170 @@
+"""One process: the functions that `CAPSULE_FUNCTION` names, their contexts' databases, one connection to RabbitMQ.
+
+`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters). A request's path names
+the function it is for (`/auth.register`); without one the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes
+requests and not messages.
+"""
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.kernel import Clock
+from functions.runtime.bus import Bus, BusAway
+from functions.runtime.clock import SystemClock
+from functions.runtime.database import Database, DatabaseAway
+from functions.runtime.envelope import Message, NotAMessage
+from functions.runtime.execution import Function
+from functions.runtime.failures import CannotSettle
+from functions.runtime.housekeeping import Housekeeping
+from functions.runtime.journal import Journal
+from functions.runtime.outbox import Relay
+from functions.runtime.registry import Registry, find, wiring_of
+from functions.runtime.sealing import Opener
+from functions.runtime.settings import Settings
+from functions.runtime.surroundings import Surroundings
+from functions.runtime.tokens import AccessTokens
+from functions.runtime.undelivered import FUNCTION as UNDELIVERED
+from functions.runtime.undelivered import Undelivered
+from functions.runtime.vitals import Vitals
+from functions.runtime.wiring import Container
+
+_log = logging.getLogger("capsule.process")
+
+SETTLED = Response(status_code=204)
+HEALTH_PATHS = ("/healthz", "/healthz/")
+
+
+class Edge(Protocol):
+    """An HTTP function. `functions/edge/<name>/__init__.py` offers `async def open_edge(settings, clock) -> Edge`."""
+
+    async def handle(self, request: Request) -> Response: ...
+
+    async def close(self) -> None: ...
+
+
+class Process:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._journal = Journal()
+        self._names = [name.strip() for name in settings.text("CAPSULE_FUNCTION").split(",") if name.strip()]
+        self._bus: Bus | None = None
+        self._contexts: dict[str, Surroundings] = {}
+        self._functions: dict[str, Function] = {}
+        self._by_type: dict[str, list[Function]] = {}
+        self._undelivered: Undelivered | None = None
+        self._edge: Edge | None = None
+        self._sweeps: set[asyncio.Task[None]] = set()
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Raises UnknownFunction, MissingSetting or NothingProvides: a function that could never work does not become ready."""
+        if len(self._names) == 1 and self._names[0].startswith("edge."):
+            module = importlib.import_module(f"functions.{self._names[0]}")
+            self._edge = await module.open_edge(self._settings, self._clock)
+            return
+        self._bus = Bus(self._settings.text("CAPSULE_AMQP_URL"), name=",".join(self._names))
+        for name in self._names:
+            self._add(name, self._bus)
+        self._bus.open()
+        for around in self._contexts.values():
+            self._sweep_in_background(around)
+
+    def _add(self, name: str, bus: Bus) -> None:
+        if name == UNDELIVERED:
+            self._undelivered = Undelivered(bus, self._clock)
+            return
+        context, _, function = name.partition(".")
+        declarations = Registry.load([context]).declarations if function == "*" else [find(name)]
+        size = sum(declaration.scale.pool for declaration in declarations) if function != "*" else max(d.scale.pool for d in declarations)
+        around = self._contexts.get(context) or self._surround(context, bus, size)
+        self._contexts[context] = around
+        for declaration in declarations:
+            ready = Function(declaration, around)
+            self._functions[declaration.name] = ready
+            if declaration.message_type is not None:
+                self._by_type.setdefault(declaration.message_type, []).append(ready)
+
+    def _surround(self, context: str, bus: Bus, size: int) -> Surroundings:
+        wiring = wiring_of(context)
+        database = Database(self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"), size)
+        relay = Relay(bus, database)
+        offered: Mapping[Any, Any] = {
+            Settings: self._settings,
+            Database: database,
+            Clock: self._clock,
+            Vitals: Vitals(database),
+            Housekeeping: Housekeeping(relay, database),
+            AccessTokens: AccessTokens(self._settings),
+        }
+        container = Container(wiring, offered)
+        opener = Opener(self._settings, context)
+        return Surroundings(context, container, database, bus, relay, opener, offered[AccessTokens], self._clock, self._journal)
+
+    def _sweep_in_background(self, around: Surroundings) -> None:
+        task = asyncio.create_task(_sweep(around))
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
+
+    async def stop(self) -> None:
+        """Publishes what was committed, sweeps once more, closes. The server has already stopped taking requests."""
+        if self._edge is not None:
+            await self._edge.close()
+        for around in self._contexts.values():
+            await around.relay.drain()
+        for task in tuple(self._sweeps):
+            task.cancel()
+        for around in self._contexts.values():
+            await _sweep(around)
+            await around.database.close()
+        if self._bus is not None:
+            await self._bus.close()
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    async def handle(self, request: Request) -> Response:
+        """2xx: the message is settled. 5xx: it is not, try again. 400: no message at all."""
+        if self._edge is not None:
+            return await self._edge.handle(request)
+        if request.method == "GET":
+            return Response(status_code=200 if request.url.path in HEALTH_PATHS else 404)
+        try:
+            message = Message.from_http(request.headers, await request.body())
+        except NotAMessage as error:
+            return Response(f"this takes CloudEvents: {error}\n", 400, media_type="text/plain")
+        try:
+            await self._dispatch(request.url.path.strip("/"), message)
+        except (CannotSettle, BusAway, DatabaseAway) as error:
+            _log.error("message %s is not settled: %s", message.id, error)
+            return Response(f"{error}\n", 503, media_type="text/plain")
+        return SETTLED
+
+    async def _dispatch(self, path: str, message: Message) -> None:
+        if self._undelivered is not None and (path in (UNDELIVERED, "") or path not in self._functions):
+            await self._undelivered.handle(message)
+            return
+        for function in self._meant(path, message):
+            await function.handle(message)
+
+    def _meant(self, path: str, message: Message) -> Sequence[Function]:
+        if path in self._functions:
+            return [self._functions[path]]
+        if found := self._by_type.get(message.type):
+            return found
+        if len(self._functions) == 1:  # a schedule's tick, whose type says nothing
+            return list(self._functions.values())
+        raise CannotSettle(f"{path or message.type} is none of this process's functions: {', '.join(sorted(self._functions))}")
+
+
+async def _sweep(around: Surroundings) -> None:
+    try:
+        await around.relay.sweep()
+    except (DatabaseAway, BusAway) as error:
+        _log.warning("the outbox of %s was not swept: %s", around.context, error)

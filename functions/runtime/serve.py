@@ -1,0 +1,64 @@
+"""`python -m functions.runtime.serve`: what the platform's image runs. uvicorn on uvloop, one process, one event loop.
+
+The port is Knative's `PORT`; a listening socket handed over in systemd's way (`LISTEN_FDS`, sd_listen_fds(3)) is preferred. A Python process that is PID 1 has
+no handler for SIGTERM and would linger for the whole revision timeout, so there is one: stop accepting, finish what is under way, publish what is
+owed, close, exit.
+"""
+
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+import uvloop
+from functions_framework.aio import create_asgi_app_from_module
+
+from functions.runtime import main
+from functions.runtime.process import Process
+from functions.runtime.registry import UnknownFunction
+from functions.runtime.settings import MissingSetting, Settings
+from functions.runtime.wiring import NothingProvides
+
+FIRST_HANDED_OVER = 3
+DRAIN_SECONDS = 20
+
+
+def listening_socket() -> socket.socket:
+    """The socket that was handed over, or a new one on `PORT`. On one machine `CAPSULE_BIND` keeps it on loopback."""
+    if os.environ.get("LISTEN_FDS") == "1":
+        return socket.socket(fileno=FIRST_HANDED_OVER)
+    host, port = os.environ.get("CAPSULE_BIND", "0.0.0.0"), int(os.environ.get("PORT", "8080"))
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    bound.listen(1024)
+    return bound
+
+
+async def serve() -> int:
+    process = Process(Settings())
+    try:
+        await process.start()
+    except (UnknownFunction, MissingSetting, NothingProvides) as error:
+        logging.getLogger("capsule").error("%s", error)
+        return 1
+    main.serving(process)
+    app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
+    config = uvicorn.Config(
+        app, http="httptools", lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
+    )
+    server = uvicorn.Server(config)
+    await server.serve(sockets=[listening_socket()])
+    await process.stop()
+    return 0
+
+
+def run() -> int:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    return uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,37 @@
+"""What the functions of one context share within a process."""
+
+from dataclasses import dataclass, field
+
+from functions.kernel import Clock, Event
+from functions.runtime.bus import Bus
+from functions.runtime.database import Database
+from functions.runtime.journal import Journal
+from functions.runtime.outbox import Relay
+from functions.runtime.registry import Registry
+from functions.runtime.sealing import Opener
+from functions.runtime.tokens import AccessTokens
+from functions.runtime.wiring import Container
+
+
+@dataclass
+class Surroundings:
+    context: str
+    container: Container
+    database: Database
+    bus: Bus
+    relay: Relay
+    opener: Opener
+    tokens: AccessTokens
+    clock: Clock
+    journal: Journal
+
+    _receivers: dict[str, str] = field(default_factory=dict)
+
+    def receiver(self, event: type[Event]) -> str:
+        """The function of this context that takes an event which the context sends to itself, later. Raises LookupError."""
+        if event.type not in self._receivers:
+            takers = [declaration.name for declaration in Registry.load([self.context]).declarations if declaration.input is event]
+            if not takers:
+                raise LookupError(f"{event.type} is sent to the context {self.context} itself, but none of its functions handles it")
+            self._receivers[event.type] = takers[0]
+        return self._receivers[event.type]

@@ -1,0 +1,61 @@
+"""The transactions of an effect: as many short reading ones as it likes, and one that records what came of the call."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from functions.kernel import Delayed, Event
+from functions.runtime import inbox
+from functions.runtime.database import Database
+from functions.runtime.envelope import Message
+from functions.runtime.outbox import Owed, write
+from functions.runtime.surroundings import Surroundings
+
+
+class AlreadyRecorded(Exception):
+    """Another worker has recorded this message: the effect is over, quietly."""
+
+
+class Events:
+    """What an effect states while it records."""
+
+    def __init__(self) -> None:
+        self.said: list[Event | Delayed] = []
+
+    def emit(self, *events: Event | Delayed) -> None:
+        self.said.extend(events)
+
+
+class UnitOfWork:
+    """The runtime's `kernel.Work`, for one message of one function."""
+
+    def __init__(self, surroundings: Surroundings, database: Database, message: Message, function: str) -> None:
+        self._surroundings = surroundings
+        self._database = database
+        self._message = message
+        self._function = function
+        self.owed: list[Owed] = []
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        async with self._database.transaction(read_only=True):
+            yield
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[Events]:
+        """Raises AlreadyRecorded, which ends the effect; a second recording by the same effect counts as that."""
+        events = Events()
+        async with self._database.transaction() as connection:
+            if await inbox.claim(connection, self._message, self._function) is not None:
+                raise AlreadyRecorded(self._message.id)
+            yield events
+            owed = await write(
+                connection,
+                events.said,
+                self._message,
+                self._message.get("actor"),
+                self._surroundings.context,
+                self._surroundings.clock.now(),
+                self._surroundings.receiver,
+            )
+        self.owed.extend(owed)
+        self._surroundings.relay.hand_over(owed)
