@@ -1,7 +1,7 @@
 """One process: the functions that `CAPSULE_FUNCTION` names, their contexts' databases, one connection to RabbitMQ.
 
 `auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters). A request's path names
-the function it is for (`/auth.register`); without one the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes
+the function it is for (`/auth.register`), or a schedule's tick in its extension `function`; without either the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes
 requests and not messages.
 """
 
@@ -154,8 +154,9 @@ class Process:
             await function.handle(message)
 
     def _meant(self, path: str, message: Message) -> Sequence[Function]:
-        if path in self._functions:
-            return [self._functions[path]]
+        for name in (path, message.get("function") or ""):
+            if name in self._functions:
+                return [self._functions[name]]
         if found := self._by_type.get(message.type):
             return found
         if len(self._functions) == 1:  # a schedule's tick, whose type says nothing

@@ -57,7 +57,8 @@ async def serve() -> int:
 def run() -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
-    return uvloop.run(serve())
+    code: int = uvloop.run(serve())
+    return code
 
 
 if __name__ == "__main__":

@@ -29,9 +29,13 @@ _log = logging.getLogger("capsule.undelivered")
 
 
 def destination(message: Message) -> str | None:
-    """The function it was meant for, `auth.register`: the path of the URL that the dispatcher called."""
-    found = PLATFORM_FUNCTION.match(unquote(urlparse(message.get("knativeerrordest") or "").path))
-    return found.group(1) if found else None
+    """The function it was meant for, `auth.register`: the path of the URL that the dispatcher called. A group of functions has no path; its
+    queue is bound under the types that it takes."""
+    called = message.get("knativeerrordest")
+    if called is None:
+        return None
+    found = PLATFORM_FUNCTION.match(unquote(urlparse(called).path))
+    return found.group(1) if found else message.type
 
 
 class Undelivered:

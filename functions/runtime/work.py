@@ -41,6 +41,11 @@ class UnitOfWork:
             yield
 
     @asynccontextmanager
+    async def preparing(self) -> AsyncIterator[None]:
+        async with self._database.transaction():
+            yield
+
+    @asynccontextmanager
     async def recording(self) -> AsyncIterator[Events]:
         """Raises AlreadyRecorded, which ends the effect; a second recording by the same effect counts as that."""
         events = Events()

@@ -1,0 +1,185 @@
+"""`python -m functions.runtime.topology`: the job that ties our exchanges to the Broker's, after the Broker is ready.
+
+The Broker's exchange and its Triggers' queues carry UIDs in their names, so they are read from the cluster's objects, never computed, and the job runs
+again whenever the Broker or a Trigger was made anew. Everything it declares is declared over AMQP and may be declared again.
+
+    capsule.commands  ──name of each command and query──▶ the Broker's exchange        (direct)
+    capsule.commands  ──name of each function───────────▶ its Trigger's queue           so that a retry reaches that one alone
+    capsule.events    ──#───────────────────────────────▶ the Broker's exchange         (topic)
+    dlx               ─────────────────────────────────▶ the Broker's DLX exchange     (fanout; never its main exchange: it would loop)
+    capsule.delay.<n>s ─▶ queue, expires ─▶ capsule.commands
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+
+from functions.runtime import delays
+from functions.runtime.bus import COMMANDS, DEAD_LETTERS, EVENTS, REPLIES
+from functions.runtime.undelivered import UNROUTABLE
+
+BROKER_LABEL = "eventing.knative.dev/broker"
+TRIGGER_LABEL = "eventing.knative.dev/trigger"
+FUNCTIONS = "capsule.dev/functions"
+GROUPED_EVENTS = "capsule.dev/events"
+PATIENCE = 300.0
+"""Seconds to wait for the Broker and its Triggers."""
+
+Object = Mapping[str, Any]
+
+
+class NotReady(Exception):
+    """The Broker or a Trigger has not been reconciled yet. The text says which."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    source: str
+    destination: str
+    key: str
+    to_queue: bool
+
+
+def is_ready(object: Object) -> bool:
+    conditions = object.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def plan(
+    broker: Object, triggers: Sequence[Object], exchanges: Sequence[Object], queues: Sequence[Object], bindings: Sequence[Object]
+) -> list[Binding]:
+    """What must be bound, from the cluster's objects. Raises NotReady."""
+    name = broker["metadata"]["name"]
+    if not is_ready(broker):
+        raise NotReady(f"Broker {name} is not ready")
+    dead = {_spec(binding)["source"] for binding in bindings if _belongs(binding, name) and TRIGGER_LABEL not in _labels(binding)}
+    own = [_spec(exchange)["name"] for exchange in exchanges if _belongs(exchange, name) and TRIGGER_LABEL not in _labels(exchange)]
+    main = [exchange for exchange in own if exchange not in dead]
+    if len(main) != 1:
+        raise NotReady(f"Broker {name} has {len(main)} exchanges that are not its dead letters'")
+    made = [Binding(EVENTS, main[0], "#", to_queue=False)]
+    made += [Binding(DEAD_LETTERS, exchange, "", to_queue=False) for exchange in own if exchange in dead]
+    for trigger in triggers:
+        if trigger["spec"]["broker"] == name and FUNCTIONS in trigger["metadata"].get("annotations", {}):
+            made += _of_trigger(trigger, main[0], queues)
+    return made
+
+
+def _of_trigger(trigger: Object, exchange: str, queues: Sequence[Object]) -> Iterator[Binding]:
+    name = trigger["metadata"]["name"]
+    mine = [_spec(queue)["name"] for queue in queues if _labels(queue).get(TRIGGER_LABEL) == name]
+    if not is_ready(trigger) or len(mine) != 1:
+        raise NotReady(f"Trigger {name} is not ready")
+    annotations = trigger["metadata"]["annotations"]
+    functions = _listed(annotations[FUNCTIONS])
+    if trigger["spec"]["filter"]["attributes"]["type"] in functions:  # a command or query: routed by the Broker as well
+        yield Binding(COMMANDS, exchange, trigger["spec"]["filter"]["attributes"]["type"], to_queue=False)
+    for function in functions:
+        yield Binding(COMMANDS, mine[0], function, to_queue=True)
+    for event in _listed(annotations.get(GROUPED_EVENTS, "")):
+        yield Binding(EVENTS, mine[0], event, to_queue=True)
+        yield Binding(COMMANDS, mine[0], event, to_queue=True)  # what failed on its way to a group goes back by its type
+
+
+def _listed(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _labels(object: Object) -> Mapping[str, str]:
+    labels: Mapping[str, str] = object["metadata"].get("labels") or {}
+    return labels
+
+
+def _spec(object: Object) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = object["spec"]
+    return spec
+
+
+def _belongs(object: Object, broker: str) -> bool:
+    return _labels(object).get(BROKER_LABEL) == broker
+
+
+def declare_exchanges(channel: BlockingChannel) -> None:
+    """What is ours and needs nothing of the Broker: so the bus works as soon as this has run."""
+    channel.exchange_declare(COMMANDS, "direct", durable=True)
+    channel.exchange_declare(EVENTS, "topic", durable=True)
+    channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True)
+    channel.exchange_declare(REPLIES, "direct", durable=True)
+    channel.queue_declare(UNROUTABLE, durable=True, arguments={"x-queue-type": "quorum"})
+    for level in delays.LEVELS:
+        name = delays.exchange_of(level)
+        channel.exchange_declare(name, "fanout", durable=True)
+        channel.queue_declare(name, durable=True, arguments=dict(delays.queue_arguments(level)))
+        channel.queue_bind(name, name)
+
+
+def bind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
+    for binding in bindings:
+        if binding.to_queue:
+            channel.queue_bind(binding.destination, binding.source, binding.key)
+        else:
+            channel.exchange_bind(binding.destination, binding.source, binding.key)
+
+
+class Cluster:
+    """The objects that the plan is made from."""
+
+    def __init__(self, namespace: str, broker: str) -> None:
+        from kubernetes import client, config  # heavy, and needed by this job alone
+
+        config.load_config()
+        self._api = client.CustomObjectsApi()
+        self._namespace = namespace
+        self._broker = broker
+
+    def _list(self, group: str, version: str, plural: str) -> Sequence[Object]:
+        items: Sequence[Object] = self._api.list_namespaced_custom_object(group, version, self._namespace, plural)["items"]
+        return items
+
+    def plan(self) -> list[Binding]:
+        """Raises NotReady."""
+        brokers = [broker for broker in self._list("eventing.knative.dev", "v1", "brokers") if broker["metadata"]["name"] == self._broker]
+        if not brokers:
+            raise NotReady(f"there is no Broker {self._broker} in {self._namespace}")
+        triggers = self._list("eventing.knative.dev", "v1", "triggers")
+        rabbit = {plural: self._list("rabbitmq.com", "v1beta1", plural) for plural in ("exchanges", "queues", "bindings")}
+        return plan(brokers[0], triggers, rabbit["exchanges"], rabbit["queues"], rabbit["bindings"])
+
+
+def wait_for_plan(cluster: Cluster, patience: float = PATIENCE) -> list[Binding]:
+    """Raises NotReady when the patience is over."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return cluster.plan()
+        except NotReady as error:
+            if time.monotonic() > until:
+                raise
+            print(f"waiting: {error}", flush=True)
+            time.sleep(0.5)
+
+
+def main() -> int:
+    connection = pika.BlockingConnection(pika.URLParameters(os.environ["CAPSULE_AMQP_URL"]))
+    channel = connection.channel()
+    declare_exchanges(channel)
+    cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
+    try:
+        bindings = wait_for_plan(cluster)
+    except NotReady as error:
+        print(f"{error}, after {PATIENCE:.0f} s", file=sys.stderr)
+        return 1
+    bind(channel, bindings)
+    connection.close()
+    print(f"{len(bindings)} bindings declared")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
