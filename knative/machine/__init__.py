@@ -1,4 +1,4 @@
-"""What an operator of a cluster would have installed, for one machine: RabbitMQ, PostgreSQL, secrets, a git server, and `up`, `down`, `status`, `demo`.
+"""What an operator of a cluster would have, for one machine: RabbitMQ, PostgreSQL, secrets, a git server, and `up`, `down`, `status`, `demo`.
 
 Everything here stands outside of Capsule's design: on a cluster the same needs are met by a RabbitmqCluster, a managed PostgreSQL
 and an operator who creates the Secrets. The two meet in the manifests: `up` starts servers, migrates, creates the Secrets and then

@@ -30,7 +30,9 @@ class Account:
         """Every folder on the way must let the account through."""
         for parent in reversed(folder.parents):
             facts = parent.stat()
-            passes = (facts.st_uid == self.uid and facts.st_mode & 0o100) or (facts.st_gid == self.gid and facts.st_mode & 0o010) or facts.st_mode & 0o001
+            passes = (
+                (facts.st_uid == self.uid and facts.st_mode & 0o100) or (facts.st_gid == self.gid and facts.st_mode & 0o010) or facts.st_mode & 0o001
+            )
             if not passes:
                 raise Problem(
                     f"{parent} (mode {facts.st_mode & 0o777:o}) can't be entered by user {self.name}, whom the servers run as when root starts them",

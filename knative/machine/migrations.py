@@ -11,17 +11,18 @@ PostgreSQL gives the hard parts by itself (transactional DDL, advisory locks), w
 checksum are Flyway's own, so that an operator can go on with Flyway itself (`-locations=sql/shared,sql/auth -outOfOrder=true`).
 """
 
+import os
 import re
+import sys
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
 
 import psycopg
 
-from knative.machine.home import PROJECT
+from knative.machine.home import CONTEXTS, PROJECT
 from knative.machine.problems import Problem
 
 FOLDER = PROJECT / "sql"
@@ -93,14 +94,22 @@ def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
 
 
 def _missing(connection: psycopg.Connection, wanted: list[Migration], context: str) -> Iterator[Migration]:
-    history = connection.execute("SELECT script, checksum FROM flyway_schema_history WHERE success AND type = 'SQL' ORDER BY installed_rank").fetchall()
+    history = connection.execute(
+        "SELECT script, checksum FROM flyway_schema_history WHERE success AND type = 'SQL' ORDER BY installed_rank"
+    ).fetchall()
     recorded: dict[str, int] = dict(history)
     files = {migration.script: migration for migration in wanted}
     for script, checksum in recorded.items():
         if script not in files:
-            raise Problem(f"{script} is applied to database {context}, but sql/ has no such file", "is this an older checkout? Take the one that wrote the database")
+            raise Problem(
+                f"{script} is applied to database {context}, but sql/ has no such file",
+                "is this an older checkout? Take the one that wrote the database",
+            )
         if files[script].checksum != checksum:
-            raise Problem(f"{files[script].path} was changed after it was applied to database {context}", "restore it (git checkout) and write the change as a new migration")
+            raise Problem(
+                f"{files[script].path} was changed after it was applied to database {context}",
+                "restore it (git checkout) and write the change as a new migration",
+            )
     return (migration for migration in wanted if migration.script not in recorded)
 
 
@@ -109,16 +118,25 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     started = time.monotonic()
     try:
         with connection.transaction():
-            connection.execute(cast(LiteralString, migration.text))
+            connection.execute(migration.text.encode())
             connection.execute(
                 "INSERT INTO flyway_schema_history (installed_rank, version, description, type, script, checksum, execution_time, success) "
                 "SELECT coalesce(max(installed_rank), 0) + 1, %s, %s, 'SQL', %s, %s, %s, true FROM flyway_schema_history",
-                [".".join(map(str, migration.version)), migration.description, migration.script, migration.checksum, int((time.monotonic() - started) * 1000)],
+                [
+                    ".".join(map(str, migration.version)),
+                    migration.description,
+                    migration.script,
+                    migration.checksum,
+                    int((time.monotonic() - started) * 1000),
+                ],
             )
     except psycopg.Error as error:
         where = error.diag.statement_position
         line = f" at line {migration.text[: int(where)].count(chr(10)) + 1}" if where else ""
-        raise Problem(f"migration {migration.path} failed{line}: {error.diag.message_primary or error}", "nothing of it was kept; mend the file, then ./taskw migrate") from error
+        raise Problem(
+            f"migration {migration.path} failed{line}: {error.diag.message_primary or error}",
+            "nothing of it was kept; mend the file, then ./taskw migrate",
+        ) from error
 
 
 def _close_history(connection: psycopg.Connection) -> None:
@@ -130,3 +148,23 @@ def _close_history(connection: psycopg.Connection) -> None:
             EXECUTE format('REVOKE ALL ON flyway_schema_history FROM %I', grantee);
         END LOOP; END $$"""
     )
+
+
+def main(arguments: list[str]) -> int:
+    """A cluster's migration Job: the context's owner address comes from its Secret."""
+    for context in arguments:
+        url = os.environ.get(f"CAPSULE_{context.upper()}_MIGRATION_URL")
+        if context not in CONTEXTS or not url:
+            print(f"usage: CAPSULE_<CONTEXT>_MIGRATION_URL=… python -m knative.machine.migrations {'|'.join(CONTEXTS)}", file=sys.stderr)
+            return 2
+        try:
+            for script in migrate(url, context):
+                print(f"{context}: {script}")
+        except (Problem, psycopg.OperationalError) as problem:
+            print(f"{context}: {problem}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -28,7 +28,11 @@ class Tool:
 
 def find_postgres() -> Path | None:
     """The folder of initdb and postgres: the newest that is new enough."""
-    candidates = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql@*/bin"), *Path("/usr/local/opt").glob("postgresql@*/bin")]
+    candidates = [
+        *Path("/usr/lib/postgresql").glob("*/bin"),
+        *Path("/opt/homebrew/opt").glob("postgresql@*/bin"),
+        *Path("/usr/local/opt").glob("postgresql@*/bin"),
+    ]
     on_path = shutil.which("initdb")
     if on_path:
         candidates.append(Path(on_path).resolve().parent)
@@ -94,7 +98,10 @@ def install(tools: list[Tool], announce: Callable[[str], None]) -> None:
         command = ["sh", str(INSTALLER), *(tool.apt for tool in missing)]
         if os.geteuid() != 0:
             if not shutil.which("sudo"):
-                raise Problem(f"missing: {names}, and neither root nor sudo to install them", f"as root: apt-get install {' '.join(tool.apt for tool in missing)}")
+                raise Problem(
+                    f"missing: {names}, and neither root nor sudo to install them",
+                    f"as root: apt-get install {' '.join(tool.apt for tool in missing)}",
+                )
             announce(f"Installing {names}: sudo is needed for this once (apt-get; the packages' own daemons stay stopped).")
             command = ["sudo", *command]
         _run(command, names, announce)

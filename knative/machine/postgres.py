@@ -61,7 +61,14 @@ class PostgreSQL:
                 self._create(folder, account)
             self._demand_version(folder)
             self._configure(folder, account)
-            processes.start(self.home, self.name, [str(folder / "postgres"), "-D", str(self.data)], environment=self._environment(), account=account, folder=self.data)
+            processes.start(
+                self.home,
+                self.name,
+                [str(folder / "postgres"), "-D", str(self.data)],
+                environment=self._environment(),
+                account=account,
+                folder=self.data,
+            )
         processes.await_ready(self.home, self.name, self.ready, 60)
 
     def ready(self) -> bool:
@@ -123,7 +130,21 @@ class PostgreSQL:
             opened.write(secrets.password(self.home, SUPERUSER))
         if account:
             shutil.chown(file, account.uid, account.gid)
-        command = [folder / "initdb", "-D", making, "-U", SUPERUSER, "--pwfile", file, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums"]
+        command = [
+            folder / "initdb",
+            "-D",
+            making,
+            "-U",
+            SUPERUSER,
+            "--pwfile",
+            file,
+            "--auth",
+            "scram-sha-256",
+            "--encoding",
+            "UTF8",
+            "--no-locale",
+            "--data-checksums",
+        ]
         try:
             with processes.log_path(self.home, self.name).open("ab") as log:
                 done = subprocess.run(
@@ -183,9 +204,15 @@ class PostgreSQL:
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:
     """Only the context's own two roles may connect."""
-    for statement in ("REVOKE ALL ON DATABASE {database} FROM PUBLIC", "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}", "GRANT CONNECT ON DATABASE {database} TO {functions}"):
+    for statement in (
+        "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+        "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}",
+        "GRANT CONNECT ON DATABASE {database} TO {functions}",
+    ):
         connection.execute(
-            sql.SQL(statement).format(database=sql.Identifier(database), owner=sql.Identifier(f"{context}_owner"), functions=sql.Identifier(f"{context}_functions"))
+            sql.SQL(statement).format(
+                database=sql.Identifier(database), owner=sql.Identifier(f"{context}_owner"), functions=sql.Identifier(f"{context}_functions")
+            )
         )
 
 

@@ -57,7 +57,13 @@ def running(home: Home, name: str) -> psutil.Process | None:
 
 
 def start(
-    home: Home, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None, account: Account | None = None, folder: Path | None = None
+    home: Home,
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    folder: Path | None = None,
 ) -> psutil.Process:
     """Starts `command` in a session of its own, its output appended to `log/<name>.log`."""
     env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path)}
@@ -95,7 +101,9 @@ def await_ready(home: Home, name: str, ready: Callable[[], bool], seconds: float
         if running(home, name) is None:
             raise Problem(f"{name} ended while starting:\n{tail(home, name)}", f"read {log_path(home, name)}, mend the cause, then ./taskw up")
         if time.monotonic() > until:
-            raise Problem(f"{name} is not ready after {seconds:.0f} s:\n{tail(home, name)}", f"read {log_path(home, name)}, then ./taskw down and ./taskw up")
+            raise Problem(
+                f"{name} is not ready after {seconds:.0f} s:\n{tail(home, name)}", f"read {log_path(home, name)}, then ./taskw down and ./taskw up"
+            )
         time.sleep(0.05)
 
 

@@ -49,7 +49,9 @@ class RabbitMQ:
             raise Problem("RabbitMQ is not installed", "./taskw up installs it")
         ports = self.home.ports
         processes.stop(self.home, self.epmd)
-        processes.demand_free({"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution})
+        processes.demand_free(
+            {"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution}
+        )
         account = accounts.server_account("rabbitmq")
         accounts.own(self.data, account)
         environment = self._configure(account)
