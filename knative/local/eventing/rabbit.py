@@ -208,9 +208,13 @@ class Rabbit:
             if not opened.done():
                 opened.set_result(channel)
 
+        def on_close(_: PikaChannel, error: BaseException) -> None:
+            if not opened.done():
+                opened.set_exception(_reason(error))
+
         try:
             inner = connection.channel(on_open_callback=on_open)
-            inner.add_on_close_callback(lambda _, error: opened.done() or opened.set_exception(_reason(error)))
+            inner.add_on_close_callback(on_close)
         except AMQPError as error:
             raise _reason(error) from error
         return Channel(await opened)

@@ -1,0 +1,45 @@
+"""The dispatchers that run: one for each plan that Brokers and Triggers want, replaced when the plan changes (a roll-out, on a cluster)."""
+
+import asyncio
+import logging
+
+from knative.local.eventing.dispatcher import Dispatcher, Plan
+from knative.local.eventing.ingress import Brokers
+from knative.local.eventing.rabbit import Rabbit
+from knative.local.eventing.sinks import Sinks
+from knative.local.eventing.topology import Topology
+
+log = logging.getLogger(__name__)
+
+Name = tuple[str, str, str]
+"""what for ("trigger", "trigger-dlq", "broker"), namespace, name"""
+
+
+class Dispatchers:
+    def __init__(self, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, topology: Topology, stop_as_cluster: bool) -> None:
+        self._rabbit = rabbit
+        self._sinks = sinks
+        self._brokers = brokers
+        self._topology = topology
+        self._stop_as_cluster = stop_as_cluster
+        self._running: dict[Name, Dispatcher] = {}
+        self._stopped = False
+
+    async def want(self, name: Name, plan: Plan) -> None:
+        running = self._running.get(name)
+        if self._stopped or (running is not None and running.plan == plan):
+            return
+        await self.end(name)
+        self._running[name] = Dispatcher(plan, self._rabbit, self._sinks, self._brokers, self._topology.restore, self._stop_as_cluster)
+
+    async def end(self, name: Name) -> None:
+        if (running := self._running.pop(name, None)) is not None:
+            await running.stop()
+            log.info("%s ended: %s", running.plan.name, dict(running.counts))
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        self._stopped = True
+        await asyncio.gather(*(self.end(name) for name in list(self._running)))
