@@ -165,7 +165,7 @@ class Launcher:
         # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
         sources = [_above(descriptor) for descriptor in (spec, stdout, stderr, *command.listen)]
         try:
-            pid = os.posix_spawn(
+            pid = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds
                 sys.executable,
                 [sys.executable, "-I", "-S", LAUNCH],
                 {"PATH": command.env.get("PATH", os.defpath), "LANG": "C.UTF-8"},

@@ -84,36 +84,45 @@ def interpreters() -> tuple[str, ...]:
     return tuple(sorted(each for each in found if not each.startswith("/usr/") and each != "/usr"))
 
 
-def plan(
-    isolation: Isolation, uid: int | None, root: Path, readable: Iterable[Path], writable: Iterable[tuple[Path, str]]
-) -> Sandbox | None:
-    """The pod's world; `writable` are (folder of the pod, where it is seen)."""
-    if isolation is Isolation.NONE:
-        return None
-    mounts: list[Mount] = []
+def plan(isolation: Isolation, uid: int | None, root: Path, readable: Iterable[tuple[Path, str]], writable: Iterable[tuple[Path, str]]) -> Sandbox:
+    """The pod's world; `readable` and `writable` are (folder or file, where it is seen)."""
+    mounts: dict[str, Mount] = {}
     links: list[tuple[str, str]] = []
     for folder in SYSTEM:
         if os.path.islink(folder):
             links.append((os.readlink(folder), folder))
         elif os.path.isdir(folder):
-            mounts.append(Mount(folder, folder))
+            mounts[folder] = Mount(folder, folder)
     resolver = os.path.realpath("/etc/resolv.conf")
     if not resolver.startswith("/etc/") and os.path.isfile(resolver):
-        mounts.append(Mount(resolver, resolver))
-    mounts += [Mount(each, each) for each in interpreters()]
-    mounts += [Mount(str(each), str(each)) for each in readable]
-    mounts += [Mount(str(source), target, writable=True) for source, target in writable]
-    return Sandbox(isolation, uid, str(root), tuple(mounts), tuple(links))
+        mounts[resolver] = Mount(resolver, resolver)
+    for each in interpreters():
+        mounts[each] = Mount(each, each)
+    for source, target in readable:
+        mounts[target] = Mount(str(source), target)
+    for source, target in writable:
+        mounts[target] = Mount(str(source), target, writable=True)
+    return Sandbox(isolation, uid, str(root), tuple(mounts[target] for target in sorted(mounts)), tuple(links))
 
 
 def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str) -> list[str]:
     """The same plan as an argument list of bwrap's."""
-    words = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent"]
+    words = [
+        shutil.which("bwrap") or "bwrap",
+        "--unshare-user",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--die-with-parent",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+    ]
     for mount in sandbox.mounts:
         words += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
     for target, name in sandbox.links:
         words += ["--symlink", target, name]
-    return [*words, "--proc", "/proc", "--dev", "/dev", "--chdir", cwd, "--", *argv]
+    return [*words, "--chdir", cwd, "--", *argv]
 
 
 def subreaper() -> None:

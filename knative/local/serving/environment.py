@@ -34,7 +34,7 @@ def resolve(container: Mapping[str, Any], pod: Object, find: Find, given: Mappin
     for source in container.get("envFrom") or []:
         env.update(_from_all(source, find))
     for entry in container.get("env") or []:
-        if "valueFrom" in entry and entry["valueFrom"]:
+        if entry.get("valueFrom"):
             value = _from_one(entry["valueFrom"], container, pod, find)
             if value is not None:
                 env[entry["name"]] = value

@@ -1,0 +1,113 @@
+"""What every pod of this machine shares: the store, the images, the ways to start a process, the sandbox there is, who takes the logs."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Protocol
+
+from knative.local.images import Images
+from knative.local.objects import Object
+from knative.local.processes import Command, Launcher, Process, send, start_time
+from knative.local.processes_limits import Group, Groups, Limits
+from knative.local.processes_sandbox import Isolation, detect
+from knative.local.processes_zygote import Zygote, can_fork
+from knative.local.serving.environment import Missing
+from knative.local.settings import Settings
+from knative.local.store import Store
+from knative.local.tokens import LONGEST_SECONDS, Tokens, write_kubeconfig
+
+log = logging.getLogger(__name__)
+
+PLATFORM_NAMESPACES = frozenset({"capsule"})
+PUSH = "local.capsule.dev/push"
+
+
+class Collector(Protocol):
+    """What eventing gives: cheap, synchronous, buffered."""
+
+    def lines(self, pod_object: Object, stream: str, lines: list[str]) -> None: ...
+
+    def request(self, service_object: Object, revision: str, status: int, seconds: float) -> None: ...
+
+
+class Node:
+    def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
+        self.store = store
+        self.settings = settings
+        self.images = Images(settings.state)
+        self.pods = settings.state / "pods"
+        self.collector: Collector | None = None
+        self._tokens = tokens
+        self._authority = authority
+        self.isolation = Isolation.NONE
+        self.zygote = Zygote(settings.home / "log" / "zygote.log")
+        self.launcher = Launcher()
+        self._groups: Groups | None = None
+
+    def open(self) -> None:
+        """Tries what this machine allows, and ends what a former run left."""
+        self.isolation = detect()
+        if self.isolation is Isolation.NONE:
+            log.warning(
+                "single-tenant mode: neither root's namespaces nor bubblewrap work here, so builds and applications run as this user "
+                "and can read what this user can read; run only repositories that you trust, or install bubblewrap"
+            )
+        self._groups = Groups(f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}")
+        self.pods.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._end_leftovers()
+
+    def close(self) -> None:
+        if self._groups is not None:
+            self._groups.remove()
+
+    def trusts(self, pod: Object, platform_image: bool) -> bool:
+        """Only the platform's own image in the platform's own namespace, and no build, runs without a sandbox."""
+        metadata = pod["metadata"]
+        return platform_image and metadata["namespace"] in PLATFORM_NAMESPACES and PUSH not in (metadata.get("annotations") or {})
+
+    def give_access(self, path: Path, pod: Object, account: str) -> None:
+        """A kubeconfig with the account's token, good as long as the pod is there."""
+        namespace = pod["metadata"]["namespace"]
+        known = self.store.find("ServiceAccount", namespace, account)
+        if known is None:
+            raise Missing(f'serviceaccount "{account}" not found')
+        token, _ = self._tokens.issue(known, LONGEST_SECONDS, pod)
+        path.unlink(missing_ok=True)
+        write_kubeconfig(path, self.settings, self._authority.read_bytes(), token, account, namespace)
+
+    def group(self, name: str, limits: Limits) -> Group | None:
+        return self._groups.make(name, limits) if self._groups else None
+
+    async def start(self, command: Command, stdout: int, stderr: int) -> Process:
+        starter = self.zygote if can_fork(command) else self.launcher
+        return await starter.start(command, stdout, stderr)
+
+    def remember(self, folder: Path, process: Process) -> None:
+        """So that another run finds it, if this one is killed."""
+        (folder / "process.json").write_text(json.dumps({"pid": process.pid, "started": process.started, "boot": boot()}))
+
+    def _end_leftovers(self) -> None:
+        """kill -9 of this program leaves pods running; they are ended by pid and start time, never by pid alone."""
+        for record in self.pods.glob("*/*/process.json"):
+            try:
+                said = json.loads(record.read_text())
+            except ValueError:  # cut short by the same death
+                said = {}
+            pid = said.get("pid", 0)
+            if pid and said.get("boot") == boot() and start_time(pid) == said.get("started"):
+                log.info("ending process %d, left by a former run (%s)", pid, record.parent.name)
+                send(os.killpg, pid, signal.SIGKILL)
+        if self._groups is not None:
+            for group in self._groups.leftovers():
+                group.kill()
+                group.remove()
+        for folder in self.pods.glob("*/*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,108 @@
+"""Every pod that runs here: made from a template, told when a Secret or ConfigMap of its changes, ended when its object is deleted."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from knative.local.objects import Object, now, owner_reference
+from knative.local.serving.conditions import Condition, written
+from knative.local.serving.node import Node
+from knative.local.serving.pods import Pod
+from knative.local.store import AlreadyExists, NotFound
+
+log = logging.getLogger(__name__)
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Kubernetes' for names that a machine makes: no vowels, no words."""
+FINISHED = ("Succeeded", "Failed")
+SHUTDOWN_GRACE = 10.0
+
+
+class Pods:
+    """A Part: start it before what makes pods, stop it after."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._pods: dict[str, Pod] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.node.open)
+        self._forget_former_run()
+        self._tasks = [asyncio.create_task(self._follow(kind), name=f"pods follow {kind}") for kind in ("Pod", "Secret", "ConfigMap")]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(pod.stop(SHUTDOWN_GRACE) for pod in self._pods.values()))
+        await self.node.zygote.stop()
+        self.node.close()
+
+    def make(self, owner: Object, prefix: str, template: Mapping[str, Any], labels: Mapping[str, str]) -> Object:
+        """The Pod object of a template, stored."""
+        metadata = template.get("metadata") or {}
+        while True:
+            name = f"{prefix[:57]}-{''.join(ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(5))}"
+            pod = {
+                "apiVersion": "v1", "kind": "Pod",
+                "metadata": {
+                    "name": name, "namespace": owner["metadata"]["namespace"],
+                    "labels": {**(metadata.get("labels") or {}), **labels},
+                    "annotations": dict(metadata.get("annotations") or {}),
+                    "ownerReferences": [owner_reference(owner)],
+                },
+                "spec": {"nodeName": "localhost", **template["spec"]},
+            }  # fmt: skip
+            with suppress(AlreadyExists):
+                return self.node.store.create(pod)
+
+    def run(self, object: Object, changed: Callable[[Pod], None], **options: Any) -> Pod:
+        pod = Pod(self.node, object, changed, **options)
+        self._pods[pod.uid] = pod
+        return pod
+
+    async def discard(self, pod: Pod) -> None:
+        """Ends it and forgets it, object and all."""
+        await pod.stop()
+        self._pods.pop(pod.uid, None)
+        pod.discard()
+
+    def keep_object(self, pod: Pod) -> None:
+        """It ended by itself: its object and its log stay until its owner goes (a Job's pod)."""
+        self._pods.pop(pod.uid, None)
+
+    async def _follow(self, kind: str) -> None:
+        async for change in self.node.store.watch(kind):
+            metadata = change.object["metadata"]
+            if kind != "Pod":
+                for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
+                    pod.refresh(kind, metadata["name"])
+            elif change.type == "DELETED" and (found := self._pods.get(metadata["uid"])):
+                self._tasks.append(asyncio.create_task(self.discard(found), name=f"end pod {metadata['name']}"))
+                self._tasks = [task for task in self._tasks if not task.done()]
+            elif change.type == "DELETED":
+                self._clear(change.object)
+
+    def _clear(self, object: Object) -> None:
+        """The log of a Job's pod goes with its object."""
+        import shutil
+
+        shutil.rmtree(self.node.pods / object["metadata"]["namespace"] / object["metadata"]["name"], ignore_errors=True)
+
+    def _forget_former_run(self) -> None:
+        """Nothing of it runs any more. A revision's pods are made anew when they are needed; a Job sees that its pod was taken from it."""
+        store = self.node.store
+        for object in store.list("Pod"):
+            metadata, status = object["metadata"], object.get("status") or {}
+            with suppress(NotFound):
+                if not any(owner["kind"] == "Job" for owner in metadata.get("ownerReferences") or ()):
+                    store.delete("Pod", metadata["namespace"], metadata["name"])
+                elif status.get("phase") not in FINISHED:
+                    conditions = {"DisruptionTarget": Condition("True", "TerminationByKubelet", "knative/local was ended while this pod ran")}
+                    lost = {**status, "phase": "Failed", "reason": "NodeLost", "message": conditions["DisruptionTarget"].message}
+                    lost["conditions"] = written(conditions, [], now())
+                    store.set_status("Pod", metadata["namespace"], metadata["name"], lost)

@@ -1,0 +1,359 @@
+"""A pod: one container as a local process, started again when it should be, asked whether it is ready, ended with grace.
+
+The runtime keeps the Pod object's status in the store as a kubelet does; whoever made the pod (a revision's scaler, a Job) is told of each
+change by a call.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from knative.local.images import Image, UnknownImage
+from knative.local.objects import Object, now
+from knative.local.processes import Command, Process, Unstartable, session_members
+from knative.local.serving import pod_status
+from knative.local.serving.container import Box, Prepared
+from knative.local.serving.environment import Missing
+from knative.local.serving.logs import Log
+from knative.local.serving.node import Node
+from knative.local.serving.probes import FIRST_PAUSE, LONGEST_PAUSE, Probe, ask, listening
+from knative.local.store import NotFound
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
+STABLE = 30.0
+"""A container that ran so long before it ended is started again as if for the first time."""
+MESSAGE_BYTES = 4096
+MISSING_PAUSE = 0.5
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    UNREADY = "unready"
+    WAITING = "waiting"
+    """Between two tries."""
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    code: int
+    reason: str
+    message: str
+    started: str
+    finished: str
+
+    @property
+    def short(self) -> str:
+        return self.reason if self.reason == "OOMKilled" else f"ExitCode{self.code}"
+
+
+class Pod:
+    """`restart`: a Service's container runs for ever; a Job's ends once. `port` is what a request is sent to."""
+
+    def __init__(
+        self,
+        node: Node,
+        object: Object,
+        changed: Callable[["Pod"], None],
+        *,
+        restart: bool,
+        port: int | None = None,
+        given: Mapping[str, str] | None = None,
+        listen: socket.socket | None = None,
+        grace: float = 30.0,
+    ) -> None:
+        self.object = object
+        self.namespace, self.name, self.uid = (object["metadata"][each] for each in ("namespace", "name", "uid"))
+        self.port, self.grace = port, grace
+        self.state = State.STARTING
+        self.restarts = 0
+        self.failures = 0
+        """Exits in a row, none after a stable time."""
+        self.exit: Exit | None = None
+        self.trouble: tuple[str, str] | None = None
+        """Why it cannot even start: (reason, message)."""
+        self.unready = ""
+        self.in_flight = 0
+        self.began = asyncio.get_running_loop().time()
+        self._node, self._changed, self._restart = node, changed, restart
+        self._given = dict(given or {})
+        self._listen = listen
+        self._box = Box(node, object)
+        self._container = self._box.container
+        self._probe = Probe.of(self._container.get("readinessProbe"))
+        self._liveness = Probe.of(self._container["livenessProbe"]) if "livenessProbe" in self._container else None
+        self._image: Image | None = None
+        self._process: Process | None = None
+        self._prepared: Prepared | None = None
+        self._started_at = ""
+        self._stopping = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._log: Log | None = None
+        self._liveness_task: asyncio.Task[None] | None = None
+        self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
+
+    # --- what others see
+
+    @property
+    def ready(self) -> bool:
+        return self.state is State.READY
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.alive else None
+
+    @property
+    def box(self) -> Box:
+        return self._box
+
+    def listens_on(self) -> list[int]:
+        return listening(session_members(self._process.pid)) if self._process and self._process.alive else []
+
+    def refresh(self, kind: str, name: str) -> None:
+        """A Secret or ConfigMap changed: rewrites what is mounted of it, and tries again if it was missed."""
+        if self.trouble is not None:
+            self._retry.set()
+        if self._image is not None and (kind, name) in self._box.references():
+            try:
+                self._box.refresh(self._image)
+            except Missing as missing:
+                log.warning("pod %s/%s keeps its former files: %s", self.namespace, self.name, missing)
+
+    async def stop(self, grace: float | None = None) -> None:
+        """SIGTERM, and SIGKILL after the grace; returns when it has ended."""
+        if grace is not None:
+            self.grace = min(self.grace, grace)
+        self._stopping.set()
+        self._retry.set()
+        await asyncio.shield(self._task)
+
+    async def ended(self) -> None:
+        await asyncio.shield(self._task)
+
+    # --- its life
+
+    async def _live(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                if not await self._prepare():
+                    continue
+                await self._run_once()
+                if not self._restart or self._stopping.is_set():
+                    break
+                await self._back_off()
+        except Exception:
+            log.exception("pod %s/%s", self.namespace, self.name)
+            self.exit = self.exit or Exit(1, "Error", "the pod's keeper failed; see the log of knative/local", self._started_at, now())
+        finally:
+            self._become(State.ENDED)
+            if self._log is not None:
+                self._log.close()
+
+    async def _prepare(self) -> bool:
+        try:
+            self._image = self._node.images.resolve(self._container["image"])
+            self._prepared = self._box.prepare(self._image, self._given, ())
+        except UnknownImage as error:
+            self.trouble = ("ImagePullBackOff", str(error))
+        except Missing as error:
+            mounting = str(error).startswith("MountVolume")
+            self.trouble = ("ContainerCreating" if mounting else "CreateContainerConfigError", str(error))
+        else:
+            self.trouble = None
+            return True
+        self._become(State.WAITING)
+        self._retry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._retry.wait(), 5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
+        return False
+
+    async def _run_once(self) -> None:
+        assert self._prepared is not None
+        loop = asyncio.get_running_loop()
+        self._log = self._log or Log(self._box.folder / f"{self._container['name']}.log", self._collect)
+        self._log.forget()
+        try:
+            process = await self._start(self._prepared.command)
+        except Unstartable as error:
+            self._log.say(str(error))
+            self.exit = Exit(128, "StartError", str(error), now(), now())
+            self.failures += 1
+            return
+        self._process, self._started_at, began = process, now(), loop.time()
+        self._node.remember(self._box.folder, process)
+        self._become(State.STARTING)
+        watching = asyncio.create_task(self._watch(process)) if self.port is not None else None
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        waits: set[asyncio.Future[Any]] = {process.ended, stopping}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        watchers = [each for each in (watching, self._liveness_task) if each is not None]
+        for each in watchers:
+            each.cancel()
+        await asyncio.gather(*watchers, return_exceptions=True)
+        self._liveness_task = None
+        if process.alive:
+            await self._end(process)
+        await self._clean(process)
+        self.failures = 1 if loop.time() - began > STABLE else self.failures + 1
+        self.exit = self._exit(process.ended.result())
+        if not self._stopping.is_set() and self.exit.code:
+            log.info("pod %s/%s ended: %s", self.namespace, self.name, self.exit.short)
+
+    async def _start(self, command: Command) -> Process:
+        assert self._log is not None
+        if self._listen is not None:
+            command = Command(command.argv, command.env, command.cwd, command.limits, command.cgroups, command.sandbox, (self._listen.fileno(),))
+        stdout, stderr = self._log.pipe("stdout"), self._log.pipe("stderr")
+        try:
+            return await self._node.start(command, stdout, stderr)
+        finally:
+            os.close(stdout)
+            os.close(stderr)
+
+    async def _end(self, process: Process) -> None:
+        self._become(State.ENDING)
+        process.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(asyncio.shield(process.ended), self.grace)
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            await process.ended
+
+    async def _clean(self, process: Process) -> None:
+        """What the first process left behind it: children in its group, daemons in its control group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        assert self._log is not None
+        await self._log.drained()
+
+    async def _back_off(self) -> None:
+        self.restarts += 1
+        self._drop_group()
+        self._become(State.WAITING)
+        pause = min(FIRST_BACKOFF * 2 ** (2 * (self.failures - 1)), LONGEST_BACKOFF)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def _exit(self, status: int | None) -> Exit:
+        assert self._prepared is not None and self._log is not None
+        group = self._prepared.group
+        code = 137 if status is None else status if status >= 0 else 128 - status
+        killed_for_size = group is not None and code != 0 and group.out_of_memory()
+        message = self._prepared.termination.read_bytes()[:MESSAGE_BYTES].decode("utf-8", "replace")
+        falls_back = self._restart or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        if not message and code != 0 and falls_back:
+            message = self._log.tail
+        if killed_for_size:
+            limit = self._container["resources"]["limits"]["memory"]
+            message = f"it needed more memory than its limit of {limit}\n{message}".strip()
+        reason = "OOMKilled" if killed_for_size else "Completed" if code == 0 else "Error"
+        return Exit(code, reason, message, self._started_at, now())
+
+    def _drop_group(self) -> None:
+        group = self._prepared.group if self._prepared else None
+        if group is not None and not (group.kill() and group.remove()):
+            asyncio.get_running_loop().call_later(0.2, lambda: group.kill() and group.remove())
+
+    # --- readiness
+
+    async def _watch(self, process: Process) -> None:
+        """Until it is ready, and then whether it stays so."""
+        assert self.port is not None
+        await asyncio.sleep(self._probe.delay)
+        pause, good, bad = FIRST_PAUSE, 0, 0
+        while process.alive:
+            self.unready = await ask(self._probe, self._port(self._probe), self._execute)
+            good, bad = (good + 1, 0) if not self.unready else (0, bad + 1)
+            if good >= self._probe.successes and self.state is not State.READY:
+                self._become(State.READY)
+                if self._liveness is not None:
+                    self._liveness_task = asyncio.create_task(self._stay_alive(process, self._liveness))
+            elif self.state is State.READY and bad >= self._probe.failures:
+                self._become(State.UNREADY)
+            if self.state is State.READY:
+                if self._probe.kind == "tcpSocket" and self._probe.period is None:
+                    return
+                await asyncio.sleep(self._probe.period or 10.0)
+            else:
+                await asyncio.sleep(self._probe.period or pause)
+                pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    async def _stay_alive(self, process: Process, probe: Probe) -> None:
+        await asyncio.sleep(probe.delay)
+        bad = 0
+        while process.alive and not self._stopping.is_set():
+            why = await ask(probe, self._port(probe), self._execute)
+            bad = bad + 1 if why else 0
+            if bad >= probe.failures and self._log is not None:
+                self._log.say(f"liveness probe failed: {why}; the container is started again")
+                process.signal(signal.SIGTERM)
+                await asyncio.sleep(min(self.grace, 10))
+                process.signal(signal.SIGKILL)
+                return
+            await asyncio.sleep(probe.period or 10.0)
+
+    def _port(self, probe: Probe) -> int:
+        """The template's own port is the one that the process was given as PORT; another is what it says."""
+        declared = {0, None, *(each.get("containerPort") for each in self._container.get("ports") or [])}
+        names = {each.get("name") for each in self._container.get("ports") or []}
+        assert self.port is not None
+        return self.port if probe.port in declared or probe.port in names or not str(probe.port).isdigit() else int(str(probe.port))
+
+    async def _execute(self, argv: tuple[str, ...], timeout: float) -> str:
+        assert self._prepared is not None
+        base = self._prepared.command
+        nothing = os.open("/dev/null", os.O_WRONLY)
+        try:
+            process = await self._node.launcher.start(Command(argv, base.env, base.cwd, base.limits, base.cgroups, base.sandbox), nothing, nothing)
+        except Unstartable as error:
+            return str(error)
+        finally:
+            os.close(nothing)
+        try:
+            status = await asyncio.wait_for(asyncio.shield(process.ended), timeout)
+        except TimeoutError:
+            process.signal(signal.SIGKILL)
+            return f"{argv[0]}: no end within {timeout:g} s"
+        return "" if status == 0 else f"{argv[0]} ended with {status}"
+
+    # --- telling
+
+    def _collect(self, stream: str, lines: list[str]) -> None:
+        if self._node.collector is not None:
+            self._node.collector.lines(self.object, stream, lines)
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self.publish()
+        self._changed(self)
+
+    def publish(self) -> None:
+        with suppress(NotFound):  # deleted over the API, and ending for that
+            found = self._node.store.get("Pod", self.namespace, self.name)
+            if found["metadata"]["uid"] == self.uid:
+                self._node.store.set_status("Pod", self.namespace, self.name, pod_status.of(self, found))
+
+    def discard(self) -> None:
+        """Its folder, its object: there is nothing left of it."""
+        self._drop_group()
+        shutil.rmtree(self._box.folder, ignore_errors=True)
+        with suppress(NotFound):
+            if self._node.store.get("Pod", self.namespace, self.name)["metadata"]["uid"] == self.uid:
+                self._node.store.delete("Pod", self.namespace, self.name)

@@ -1,0 +1,280 @@
+"""Runs one Revision: as many pods as its requests need, requests waiting while no pod can take them (Knative's activator and autoscaler).
+
+A revision is first started without being asked (initial-scale) and has until its progress deadline to become ready; only then may traffic
+come. From there on the autoscaler's arithmetic decides, at each tick and at once when a request has to wait.
+"""
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from knative.local.objects import Object
+from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
+from knative.local.serving.pod_registry import Pods
+from knative.local.serving.pods import Pod, State
+from knative.local.serving.probes import free_port
+
+log = logging.getLogger(__name__)
+
+PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
+HOST_PORT = "local.capsule.dev/host-port"
+TIMEOUT = 300.0
+CRASHES = 3
+"""Exits in a row after which a container is taken to be broken."""
+PROVEN = "ResourcesAvailable"
+"""The condition that a revision keeps once it has been ready."""
+
+
+class Unavailable(Exception):
+    """No pod took the request; the words are for people."""
+
+
+class Waiter:
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Pod] = asyncio.get_running_loop().create_future()
+
+
+class Scaler:
+    def __init__(
+        self,
+        pods: Pods,
+        revision: Object,
+        defaults: Mapping[str, str],
+        changed: Callable[["Scaler"], None],
+        open_port: Callable[[int], socket.socket],
+    ) -> None:
+        metadata, spec = revision["metadata"], revision["spec"]
+        annotations = metadata.get("annotations") or {}
+        self.revision = revision
+        self.namespace, self.name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        self.timeout = float(spec.get("timeoutSeconds") or TIMEOUT)
+        self.deadline = seconds(annotations.get(PROGRESS_DEADLINE, "600s"))
+        self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
+        self.reachable = False
+        """A route leads here."""
+        self.proven = any(each["type"] == PROVEN and each["status"] == "True" for each in (revision.get("status") or {}).get("conditions") or [])
+        self.failure: tuple[str, str] | None = None
+        """Why it is not healthy: (reason, message)."""
+        self.gave_up = False
+        self._pods, self._changed = pods, changed
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[str, Pod] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Waiter] = deque()
+        self._began = self._loop.time()
+        self._meter = Meter(self.scale.window, self._began)
+        self._host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations else None
+        self._open_port = open_port
+        self._stopped = False
+        self._initial = not self.proven
+
+    # --- what others see
+
+    @property
+    def ready_pods(self) -> int:
+        return sum(pod.ready for pod in self._running.values())
+
+    @property
+    def pods(self) -> list[Pod]:
+        return list(self._running.values())
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing of it needs a tick."""
+        return not (self._running or self._waiting or (self.wanted() and not self._stopped))
+
+    @property
+    def in_flight(self) -> int:
+        return sum(pod.in_flight for pod in self._running.values())
+
+    # --- requests
+
+    async def acquire(self, timeout: float) -> Pod:
+        """A pod with a free place, woken if need be; give it back with `release`."""
+        self._meter.change(+1, self._loop.time())
+        pod = self._free() if not self._waiting else None
+        if pod is not None:
+            pod.in_flight += 1
+            return pod
+        waiter = Waiter()
+        self._waiting.append(waiter)
+        self.tick()
+        try:
+            return await asyncio.wait_for(waiter.future, timeout)
+        except TimeoutError:
+            self._leave(waiter)
+            raise Unavailable(f"no pod of {self.name} was ready within {timeout:g} s{self._why()}") from None
+        except BaseException:
+            self._leave(waiter)
+            raise
+
+    def release(self, pod: Pod) -> None:
+        pod.in_flight -= 1
+        self._meter.change(-1, self._loop.time())
+        if self._waiting:
+            self._hand_out()
+
+    def _leave(self, waiter: Waiter) -> None:
+        self._meter.change(-1, self._loop.time())
+        with suppress(ValueError):
+            self._waiting.remove(waiter)
+        if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
+            waiter.future.result().in_flight -= 1  # it was given a place in the very moment that it left
+            self._hand_out()
+
+    def _free(self) -> Pod | None:
+        best: Pod | None = None
+        for pod in self._running.values():
+            if pod.state is State.READY and (best is None or pod.in_flight < best.in_flight):
+                best = pod
+        return best if best is not None and (not self.scale.hard or best.in_flight < self.scale.hard) else None
+
+    def _hand_out(self) -> None:
+        while self._waiting and (pod := self._free()) is not None:
+            waiter = self._waiting.popleft()
+            if not waiter.future.done():
+                pod.in_flight += 1
+                waiter.future.set_result(pod)
+
+    def _why(self) -> str:
+        return f": {self.failure[0]}: {self.failure[1]}" if self.failure else ""
+
+    # --- how many
+
+    def wanted(self) -> int:
+        if self._stopped or self.gave_up:
+            return 0
+        now = self._loop.time()
+        scale, meter = self.scale, self._meter
+        if self._host_port is not None:
+            return 1 if self.reachable or self._initial else 0
+        load = Load(
+            pods=len(self._running),
+            stable=meter.mean(scale.window, now),
+            panic=meter.mean(scale.window * PANIC_SHARE, now),
+            in_flight=self.in_flight,
+            waiting=len(self._waiting),
+            idle=meter.idle(now),
+        )
+        if not self.reachable:
+            scale = Scale(0, scale.maximum, scale.initial, scale.target, scale.hard, scale.window, scale.retention)
+        count = desired(scale, load)
+        if self._initial:
+            count = max(count, self.scale.initial, self.scale.minimum if self.reachable else 0)
+        return count
+
+    def tick(self) -> None:
+        """Makes it so."""
+        now = self._loop.time()
+        if self._initial and not self.scale.initial:
+            self._prove()
+        if self._initial and now - self._began > self.deadline:
+            self._give_up()
+        wanted = self.wanted()
+        for _ in range(wanted - len(self._running)):
+            self._add()
+        for _ in range(len(self._running) - wanted):
+            self._remove(min(self._running.values(), key=lambda pod: (pod.ready, pod.in_flight, -pod.began)))
+
+    def _add(self) -> None:
+        labels = self.revision["metadata"].get("labels") or {}
+        service = labels.get("serving.knative.dev/service", "")
+        template = {"metadata": self.revision["metadata"], "spec": {
+            field: value for field, value in self.revision["spec"].items() if field not in ("containerConcurrency", "timeoutSeconds")
+        }}  # fmt: skip
+        own = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
+        object = self._pods.make(self.revision, f"{self.name}-deployment", template, own)
+        listen = self._open_port(self._host_port) if self._host_port is not None else None
+        port = free_port()
+        given = {
+            "PORT": str(port), "K_SERVICE": service, "K_REVISION": self.name,
+            "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
+        }  # fmt: skip
+        pod = self._pods.run(object, self._pod_changed, restart=True, port=port, given=given, listen=listen, grace=self.timeout)
+        self._running[pod.uid] = pod
+        self._changed(self)
+
+    def _remove(self, pod: Pod) -> None:
+        """No new requests; those it has may end."""
+        del self._running[pod.uid]
+        task = asyncio.create_task(self._drain(pod), name=f"drain {pod.name}")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        self._changed(self)
+
+    async def _drain(self, pod: Pod) -> None:
+        until = self._loop.time() + self.timeout
+        while pod.in_flight and self._loop.time() < until and not self._stopped:
+            await asyncio.sleep(0.05)
+        await self._pods.discard(pod)
+
+    # --- how they are
+
+    def _pod_changed(self, pod: Pod) -> None:
+        if pod.uid not in self._running:
+            return
+        if pod.state is State.READY:
+            self.failure = None
+            if self._initial and self.ready_pods >= max(min(self.scale.initial, self.scale.maximum or self.scale.initial), 1):
+                self._prove()
+            self._hand_out()
+        elif pod.state is State.ENDED:  # deleted over the API, or its keeper failed
+            del self._running[pod.uid]
+            self._loop.call_soon(self.tick)
+        elif pod.state is State.WAITING:
+            self._weigh(pod)
+        self._changed(self)
+
+    def _prove(self) -> None:
+        self.proven, self._initial, self.failure = True, False, None
+        self._meter.ended = self._loop.time()
+        self._changed(self)
+
+    def _weigh(self, pod: Pod) -> None:
+        if pod.trouble is not None:
+            self.failure = pod.trouble
+            if pod.trouble[0] == "ImagePullBackOff" and self._initial:
+                self._give_up()
+        elif pod.exit is not None and (pod.failures >= CRASHES or self._initial):
+            self.failure = (pod.exit.short, pod.exit.message or f"the container ended with exit code {pod.exit.code} and printed nothing")
+            if self._initial and pod.failures >= CRASHES:
+                self._give_up()
+        if self.failure and not self.ready_pods and (pod.failures >= CRASHES or pod.trouble is not None):
+            for waiter in self._waiting:
+                if not waiter.future.done():
+                    waiter.future.set_exception(Unavailable(f"no pod of {self.name} can start{self._why()}"))
+
+    def _give_up(self) -> None:
+        """It never became ready: its pods end, its reason stays."""
+        if self.gave_up:
+            return
+        pod = next(iter(self._running.values()), None)
+        if self.failure is None and pod is not None:
+            self.failure = ("ProgressDeadlineExceeded", self._never(pod))
+        self.failure = self.failure or ("ProgressDeadlineExceeded", f"no pod was ready within {self.deadline:g} s")
+        self.gave_up = True
+        log.info("revision %s/%s failed: %s: %s", self.namespace, self.name, *self.failure)
+        self._loop.call_soon(self.tick)
+        self._changed(self)
+
+    def _never(self, pod: Pod) -> str:
+        """What a person needs to mend it."""
+        within = f"within {self.deadline:g} s"
+        if pod.unready.startswith("nothing listens"):
+            other = [port for port in pod.listens_on() if port != pod.port]
+            hint = f"; it listens on {', '.join(map(str, other))}, but must listen on the port in $PORT" if other else ""
+            return f"the container never listened on port {pod.port} (its $PORT) {within}{hint}"
+        return f"the container never became ready {within}: {pod.unready or 'it was not asked yet'}"
+
+    async def stop(self) -> None:
+        self._stopped = True
+        for waiter in self._waiting:
+            if not waiter.future.done():
+                waiter.future.set_exception(Unavailable(f"revision {self.name} is gone"))
+        await asyncio.gather(*(self._pods.discard(pod) for pod in list(self._running.values())), *self._leaving)
+        self._running.clear()
