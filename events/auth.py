@@ -1,4 +1,4 @@
-"""What the auth context states: users and their addresses. No event carries a password, a token or a link."""
+"""What the auth context states: users, their addresses and their sessions. No event carries a password, a token or a link."""
 
 from datetime import datetime
 from uuid import UUID
@@ -22,14 +22,15 @@ class RegistrationRepeated(Event, type="registration.repeated"):
 
 
 class EmailVerificationRequested(Event, type="email-verification.requested"):
-    """A user asked for another verification mail."""
+    """Somebody asked for another verification mail. Whether the address has an account is found out by who handles it: asking must not tell."""
 
-    user_id: UUID
     email: str
     at: datetime
 
 
 class EmailVerified(Event, type="email.verified", subject="user_id"):
+    """The user has proved that the address is theirs."""
+
     user_id: UUID
     email: str
     at: datetime
@@ -40,4 +41,13 @@ class UserLoggedIn(Event, type="user.logged-in"):
 
     user_id: UUID
     session_id: UUID
+    at: datetime
+
+
+class SessionEnded(Event, type="session.ended", subject="session_id"):
+    """A session is over before its time; whoever remembers its access tokens forgets them. `reason`: logged-out, refresh-token-reused."""
+
+    session_id: UUID
+    user_id: UUID
+    reason: str
     at: datetime

@@ -28,6 +28,11 @@ class Work(Protocol):
         """A read-only transaction."""
         ...
 
+    def preparing(self) -> AbstractAsyncContextManager[None]:
+        """A writing transaction before the call that claims nothing: an intent that must be known before the world hears of it (the hash of a
+        token before the mail that carries it). It is done again with every try, so what is written must bear that (`ON CONFLICT DO NOTHING`)."""
+        ...
+
     def recording(self) -> AbstractAsyncContextManager[Record]:
         """The one writing transaction of this message: claims it in the inbox and commits its events to the outbox. If another worker has
         recorded the message already, entering it ends the function quietly: the effect has been recorded."""

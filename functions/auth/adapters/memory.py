@@ -1,0 +1,180 @@
+"""The auth context without a database or a network: for tests of the use cases. The same suite runs over these and over PostgreSQL.
+
+Objects are copied on the way in and out, so that only what is saved is kept.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from functions.auth.domain.email import Email
+from functions.auth.domain.lockout import FORGOTTEN_AFTER, FailedLogins
+from functions.auth.domain.mails import MailKind, SentMail
+from functions.auth.domain.password import Password, normalised
+from functions.auth.domain.session import Session
+from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
+from functions.auth.domain.user import User
+from functions.auth.ports import AccessToken, EmailTaken
+from functions.kernel import Transient
+
+
+@dataclass
+class MemoryUsers:
+    rows: dict[UUID, User] = field(default_factory=dict)
+
+    async def add(self, user: User) -> None:
+        if any(other.email == user.email for other in self.rows.values()):
+            raise EmailTaken(user.email)
+        self.rows[user.id] = deepcopy(user)
+
+    async def get(self, user_id: UUID) -> User | None:
+        return deepcopy(self.rows.get(user_id))
+
+    async def by_email(self, email: Email) -> User | None:
+        return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
+
+    async def save(self, user: User) -> None:
+        stored = self.rows.get(user.id)
+        if stored is None or stored.version != user.version:
+            raise Transient(f"user {user.id} was changed by somebody else meanwhile")
+        user.version += 1
+        self.rows[user.id] = deepcopy(user)
+
+    async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
+        stored = self.rows.get(user_id)
+        if stored is not None and stored.password_hash == former_hash:
+            stored.password_hash = new_hash
+
+
+@dataclass
+class MemorySessions:
+    rows: dict[UUID, Session] = field(default_factory=dict)
+    tokens: dict[bytes, tuple[UUID, int]] = field(default_factory=dict)
+
+    async def add(self, session: Session, token: OpaqueToken) -> None:
+        await self.save(session, token)
+
+    async def presenting(self, token: OpaqueToken) -> tuple[Session, int] | None:
+        found = self.tokens.get(token.hash)
+        return None if found is None else (deepcopy(self.rows[found[0]]), found[1])
+
+    async def get(self, session_id: UUID) -> Session | None:
+        return deepcopy(self.rows.get(session_id))
+
+    async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
+        self.rows[session.id] = deepcopy(session)
+        if token is not None:
+            self.tokens[token.hash] = (session.id, session.generation)
+
+    async def prune(self, at: datetime) -> int:
+        over = [s.id for s in self.rows.values() if min(s.expires_at, s.ended_at or s.expires_at) < at - REMEMBERED]
+        for session_id in over:
+            del self.rows[session_id]
+        self.tokens = {key: found for key, found in self.tokens.items() if found[0] in self.rows}
+        return len(over)
+
+
+@dataclass
+class MemoryVerificationTokens:
+    rows: dict[UUID, VerificationToken] = field(default_factory=dict)
+
+    async def add(self, token: VerificationToken) -> None:
+        self.rows.setdefault(token.id, deepcopy(token))
+
+    async def find(self, token: OpaqueToken) -> VerificationToken | None:
+        return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash), None)
+
+    async def save(self, token: VerificationToken) -> None:
+        self.rows[token.id] = deepcopy(token)
+
+    async def prune(self, at: datetime) -> int:
+        before = len(self.rows)
+        self.rows = {key: row for key, row in self.rows.items() if row.expires_at >= at - REMEMBERED}
+        return before - len(self.rows)
+
+
+@dataclass
+class MemorySentMails:
+    rows: dict[UUID, SentMail] = field(default_factory=dict)
+
+    async def count(self, user_id: UUID, kind: MailKind, since: datetime) -> int:
+        return sum(mail.user_id == user_id and mail.kind == kind and mail.sent_at > since for mail in self.rows.values())
+
+    async def add(self, mail: SentMail) -> None:
+        self.rows.setdefault(mail.intent, mail)
+
+    async def prune(self, at: datetime) -> int:
+        before = len(self.rows)
+        self.rows = {key: mail for key, mail in self.rows.items() if mail.sent_at >= at - REMEMBERED}
+        return before - len(self.rows)
+
+
+@dataclass
+class MemoryLoginFailures:
+    rows: dict[bytes, FailedLogins] = field(default_factory=dict)
+
+    async def of(self, email: Email) -> FailedLogins:
+        key = FailedLogins.key(email)
+        return deepcopy(self.rows.get(key, FailedLogins(key)))
+
+    async def save(self, failures: FailedLogins) -> None:
+        if failures.count:
+            self.rows[failures.address_hash] = deepcopy(failures)
+        else:
+            self.rows.pop(failures.address_hash, None)
+
+    async def prune(self, at: datetime) -> int:
+        before = len(self.rows)
+        self.rows = {key: row for key, row in self.rows.items() if row.last_at is None or row.last_at >= at - FORGOTTEN_AFTER}
+        return before - len(self.rows)
+
+
+@dataclass
+class PlainHasher:
+    """Instead of argon2: keeps count of the work that was done. Hashes of another `strength` are outdated."""
+
+    strength: int = 2
+    verified: int = 0
+
+    async def hash(self, password: Password) -> str:
+        return f"{self.strength}${password.text}"
+
+    async def rehash(self, typed: str) -> str:
+        return f"{self.strength}${normalised(typed)}"
+
+    async def matches(self, password_hash: str | None, typed: str) -> bool:
+        self.verified += 1
+        return password_hash is not None and password_hash.partition("$")[2] == normalised(typed)
+
+    def outdated(self, password_hash: str) -> bool:
+        return not password_hash.startswith(f"{self.strength}$")
+
+
+class PlainMailTokens:
+    def mint(self, intent: UUID) -> OpaqueToken:
+        return OpaqueToken(f"token-of-{intent}")
+
+
+@dataclass
+class MemoryMailer:
+    """Keeps what was sent: (intent, to, token text) and (intent, to, verified). `failure` is raised instead, if there is one."""
+
+    verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
+    repeated: list[tuple[UUID, str, bool]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+        if self.failure:
+            raise self.failure
+        self.verifications.append((intent, to, token.text))
+
+    async def send_registration_repeated(self, intent: UUID, to: str, verified: bool) -> None:
+        if self.failure:
+            raise self.failure
+        self.repeated.append((intent, to, verified))
+
+
+class PlainAccessTokens:
+    def issue(self, user: User, session_id: UUID, at: datetime) -> AccessToken:
+        return AccessToken(f"access of {user.id} in {session_id}", 900)

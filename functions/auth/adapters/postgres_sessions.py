@@ -1,0 +1,100 @@
+"""Sessions and the hashes of their refresh tokens in PostgreSQL. A session is read under a row lock: its family rotates one after another."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
+from functions.auth.domain.tokens import REMEMBERED, OpaqueToken
+from functions.runtime.database import Database
+
+AT_ONCE = 5_000
+COLUMNS = "s.id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, s.generation, grace_uses, ended_at, end_reason"
+
+
+class PostgresSessions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, session: Session, token: OpaqueToken) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO sessions (id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                session.id,
+                session.user_id,
+                session.device.address,
+                session.device.user_agent,
+                session.started_at,
+                session.last_seen_at,
+                session.expires_at,
+                session.family.rotated_at,
+                session.family.generation,
+                session.family.grace_uses,
+            ),
+        )
+        await self._issue(session, token)
+
+    async def presenting(self, token: OpaqueToken) -> tuple[Session, int] | None:
+        row = await (
+            await self._database.connection.execute(
+                f"SELECT {COLUMNS}, t.generation FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id"
+                " WHERE t.token_hash = %s FOR UPDATE OF s",
+                (token.hash,),
+            )
+        ).fetchone()
+        return None if row is None else (_session(row[:-1]), row[-1])
+
+    async def get(self, session_id: UUID) -> Session | None:
+        row = await (
+            await self._database.connection.execute(f"SELECT {COLUMNS} FROM sessions s WHERE s.id = %s FOR UPDATE", (session_id,))
+        ).fetchone()
+        return None if row is None else _session(row)
+
+    async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
+        await self._database.connection.execute(
+            "UPDATE sessions SET address = %s, user_agent = %s, last_seen_at = %s, expires_at = %s, rotated_at = %s, generation = %s,"
+            " grace_uses = %s, ended_at = %s, end_reason = %s WHERE id = %s",
+            (
+                session.device.address,
+                session.device.user_agent,
+                session.last_seen_at,
+                session.expires_at,
+                session.family.rotated_at,
+                session.family.generation,
+                session.family.grace_uses,
+                session.ended_at,
+                session.end_reason,
+                session.id,
+            ),
+        )
+        if token is not None:
+            await self._issue(session, token)
+
+    async def prune(self, at: datetime) -> int:
+        gone = await self._database.connection.execute(
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE least(expires_at, ended_at) < %s LIMIT %s FOR UPDATE SKIP LOCKED)",
+            (at - REMEMBERED, AT_ONCE),
+        )
+        return gone.rowcount
+
+    async def _issue(self, session: Session, token: OpaqueToken) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO refresh_tokens (token_hash, session_id, generation) VALUES (%s, %s, %s)", (token.hash, session.id, session.generation)
+        )
+
+
+def _session(row: Sequence[Any]) -> Session:
+    session_id, user_id, address, user_agent, started, seen, expires, rotated, generation, grace_uses, ended, reason = row
+    return Session(
+        session_id,
+        user_id,
+        Device(address, user_agent),
+        started,
+        seen,
+        expires,
+        RefreshFamily(rotated, generation, grace_uses),
+        ended,
+        None if reason is None else EndReason(reason),
+    )

@@ -1,0 +1,74 @@
+"""Users in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from functions.auth.domain.email import Email
+from functions.auth.domain.user import Role, User
+from functions.auth.ports import EmailTaken
+from functions.kernel import Transient
+from functions.runtime.database import Database
+
+COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version"
+BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
+BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
+
+
+class PostgresUsers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, user: User) -> None:
+        connection = self._database.connection
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        user.id,
+                        user.email,
+                        user.password_hash,
+                        sorted(user.roles),
+                        user.email_verified_at,
+                        user.registered_at,
+                        user.updated_at,
+                        user.version,
+                    ),
+                )
+        except UniqueViolation as error:
+            if error.diag.constraint_name != "users_email_key":
+                raise
+            raise EmailTaken(user.email) from error
+
+    async def get(self, user_id: UUID) -> User | None:
+        return await self._one(BY_ID, user_id)
+
+    async def by_email(self, email: Email) -> User | None:
+        return await self._one(BY_EMAIL, email.address)
+
+    async def save(self, user: User) -> None:
+        saved = await self._database.connection.execute(
+            "UPDATE users SET password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, version = version + 1"
+            " WHERE id = %s AND version = %s",
+            (user.password_hash, sorted(user.roles), user.email_verified_at, user.updated_at, user.id, user.version),
+        )
+        if saved.rowcount != 1:
+            raise Transient(f"user {user.id} was changed by somebody else meanwhile")
+        user.version += 1
+
+    async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
+        await self._database.connection.execute(
+            "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s", (new_hash, user_id, former_hash)
+        )
+
+    async def _one(self, statement: str, key: object) -> User | None:
+        row = await (await self._database.connection.execute(statement, (key,))).fetchone()
+        return None if row is None else _user(row)
+
+
+def _user(row: Sequence[Any]) -> User:
+    user_id, email, password_hash, roles, verified, created, updated, version = row
+    return User(user_id, email, password_hash, frozenset(map(Role, roles)), verified, created, updated, version)

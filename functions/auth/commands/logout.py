@@ -1,0 +1,21 @@
+"""A user signs out on this device. Doing it twice is as good as once."""
+
+from events.auth import SessionEnded
+from functions.auth.domain.session import EndReason
+from functions.auth.ports import Sessions
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class Logout(Model):
+    pass
+
+
+@command(http="DELETE /v1/sessions/current", answers=204, emits=[SessionEnded])
+async def logout(asked: Logout, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
+    now = clock.now()
+    session = await sessions.get(caller.session_id) if caller.session_id else None
+    if session is None or not session.end(EndReason.LOGGED_OUT, now):
+        return Done(None)
+
+    await sessions.save(session)
+    return Done(None, SessionEnded(session_id=session.id, user_id=session.user_id, reason=EndReason.LOGGED_OUT, at=now))

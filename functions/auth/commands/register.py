@@ -1,0 +1,45 @@
+"""A visitor becomes a user.
+
+Whether the address had an account already is told to its owner by mail and to nobody else: the answer is the same, and so is the time, which goes
+into hashing the password.
+"""
+
+from pydantic import SecretStr
+
+from events.auth import RegistrationRepeated, UserCreated
+from functions.auth.domain.email import Email
+from functions.auth.domain.password import Password
+from functions.auth.domain.rejections import InvalidEmail, WeakPassword
+from functions.auth.domain.user import User
+from functions.auth.ports import EmailTaken, Hasher, Users
+from functions.kernel import ANYONE, Clock, Done, Model, Scale, command
+
+
+class Register(Model):
+    email: str
+    password: SecretStr
+
+
+class Accepted(Model):
+    message: str = "A mail is on its way to this address; follow the link in it."
+
+
+@command(
+    http="POST /v1/users",
+    answers=202,
+    allow=ANYONE,
+    rejects=[InvalidEmail, WeakPassword],
+    emits=[UserCreated, RegistrationRepeated],
+    scale=Scale(max=20),
+)
+async def register(asked: Register, users: Users, hasher: Hasher, clock: Clock) -> Done[Accepted]:
+    email = Email(asked.email)
+    password = Password(asked.password.get_secret_value(), owner=email)
+
+    user = User.register(email, await hasher.hash(password), at=clock.now())
+    try:
+        await users.add(user)
+    except EmailTaken:
+        return Done(Accepted(), RegistrationRepeated(email=email.address, at=user.registered_at))
+
+    return Done(Accepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at))

@@ -1,0 +1,41 @@
+"""A user proves that the address is theirs, with the token that was mailed to it."""
+
+from pydantic import SecretStr
+
+from events.auth import EmailVerified
+from functions.auth.domain.rejections import ExpiredVerificationToken, UnknownVerificationToken, UsedVerificationToken
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.ports import Users, VerificationTokens
+from functions.kernel import ANYONE, Clock, Done, Model, command
+
+
+class VerifyEmail(Model):
+    token: SecretStr
+
+
+class Verified(Model):
+    email: str
+    email_verified: bool = True
+
+
+@command(
+    http="POST /v1/users/verify",
+    allow=ANYONE,
+    rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken],
+    emits=[EmailVerified],
+)
+async def verify_email(asked: VerifyEmail, verifications: VerificationTokens, users: Users, clock: Clock) -> Done[Verified]:
+    now = clock.now()
+    token = await verifications.find(OpaqueToken(asked.token.get_secret_value().strip()))
+    user = await users.get(token.user_id) if token else None
+    if token is None or user is None:
+        raise UnknownVerificationToken
+
+    token.use(now)
+    await verifications.save(token)
+    if user.is_verified:
+        return Done(Verified(email=user.email))
+
+    user.verify_email(now)
+    await users.save(user)
+    return Done(Verified(email=user.email), EmailVerified(user_id=user.id, email=user.email, at=now))
