@@ -112,7 +112,7 @@ def install(tools: list[Tool], announce: Callable[[str], None]) -> None:
         raise Problem(
             f"{', '.join(tool.name for tool in left)}: what this system's packages offer is too old or incomplete "
             f"(needed: RabbitMQ >= {'.'.join(map(str, MINIMUM_RABBITMQ))}, PostgreSQL >= {MINIMUM_POSTGRES})",
-            "use Debian 12 or newer or Ubuntu 24.04 or newer, or name servers that are already there: CAPSULE_AMQP_URL, CAPSULE_<CONTEXT>_DATABASE_URL",
+            "use Debian 12, Ubuntu 24.04 or newer, or name servers that are already there: CAPSULE_AMQP_URL, CAPSULE_<CONTEXT>_DATABASE_URL",
         )
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from knative.local.processes import session_members, start_time
+from knative.local.serving.node import boot
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
@@ -158,6 +160,19 @@ def leftovers(home: Home) -> list[psutil.Process]:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
+    return found + pods(home)
+
+
+def pods(home: Home) -> list[psutil.Process]:
+    """Processes that the one-machine Knative wrote down. They inherit no environment, so no mark; it ends them itself unless it was killed."""
+    found = []
+    for record in (home.path / "knative" / "pods").glob("*/*/process.json"):
+        try:
+            said = json.loads(record.read_text())
+            if said["boot"] == boot() and start_time(said["pid"]) == said["started"]:
+                found += [psutil.Process(pid) for pid in {said["pid"], *session_members(said["pid"])}]
+        except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
+            continue  # cut short, or ended meanwhile
     return found
 
 

@@ -1,0 +1,60 @@
+"""The Secrets and ConfigMaps that an operator brings: addresses, signing and sealing keys. Made once, kept in .capsule/secrets, never printed."""
+
+import base64
+import json
+from typing import Any
+
+from functions.runtime.sealing import new_private_keys, public_key
+from functions.runtime.tokens import new_signing_jwks, public_jwks
+from knative.machine.home import CONTEXTS, LOOPBACK, Home
+from knative.machine.postgres import PostgreSQL
+from knative.machine.rabbitmq import RabbitMQ
+from knative.machine.secrets import kept
+
+Object = dict[str, Any]
+NAMESPACE = "capsule"
+
+
+def amqp_url(home: Home) -> str:
+    return home.foreign_amqp or RabbitMQ(home).url
+
+
+def database_url(home: Home, context: str) -> str:
+    return home.foreign_database(context) or PostgreSQL(home).database(context).functions_url
+
+
+def migration_url(home: Home, context: str) -> str:
+    return home.foreign_migration(context) or PostgreSQL(home).database(context).owner_url
+
+
+def operator_objects(home: Home) -> list[Object]:
+    """Everything that `knative/base/kustomization.yaml` says an operator brings."""
+    signing = json.loads(kept(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
+    sealing = {context: json.loads(kept(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
+    settings = {"CAPSULE_MAIL_URL": f"maildir://{home.mail}", "CAPSULE_PUBLIC_URL": f"http://{LOOPBACK}:{home.ports.gateway}"}
+    objects = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
+        _secret("capsule-amqp", {"url": amqp_url(home)}),
+        _secret("auth-signing", {"jwks.json": json.dumps(signing)}),
+        _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
+        _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
+        _secret("samples-settings", {"CAPSULE_GIT_ROOT": str(home.git)}),
+        _secret("edge-settings", settings),
+    ]
+    for context in CONTEXTS:
+        objects += [
+            _secret(f"{context}-database", {"url": database_url(home, context)}),
+            _secret(f"{context}-migration", {"url": migration_url(home, context)}),
+            _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
+            _secret(f"{context}-settings", settings),
+        ]
+    return objects
+
+
+def _secret(name: str, values: dict[str, str]) -> Object:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "type": "Opaque", "data": data}
+
+
+def _config(name: str, data: dict[str, str]) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE}, "data": data}

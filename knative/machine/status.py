@@ -1,0 +1,111 @@
+"""`status`: what runs, in one table: servers, API, functions with their replicas, triggers, health."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from knative.machine import processes
+from knative.machine.cluster import Cluster, not_ready, reachable
+from knative.machine.home import LOOPBACK, Home
+from knative.machine.keys import NAMESPACE
+from knative.machine.up import KNATIVE, gateway_url
+
+SERVICES = ("serving.knative.dev/v1", "Service")
+TRIGGERS = ("eventing.knative.dev/v1", "Trigger")
+GOOD, BAD, IDLE = "[green]●[/]", "[red]●[/]", "[dim]○[/]"
+
+
+def status(home: Home, console: Console) -> bool:
+    """Prints the table; True when all that should run does."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "what", "state", "where", "memory"):
+        table.add_column(column, justify="right" if column == "memory" else "left")
+    well = [_server(table, home, name, port) for name, port in (("postgres", home.ports.postgres), ("rabbitmq", home.ports.amqp))]
+    well.append(_server(table, home, KNATIVE, home.ports.api))
+    if well[-1] and reachable(home):
+        cluster = Cluster(home)
+        well.append(_functions(table, cluster))
+        well.append(_applications(table, cluster))
+        well.append(_triggers(table, cluster))
+    well.append(_health(table, home))
+    console.print(table)
+    return all(well)
+
+
+def _server(table: Table, home: Home, name: str, port: int) -> bool:
+    foreign = (name == "rabbitmq" and home.foreign_amqp) or (name == "postgres" and not home.own_contexts)
+    if foreign:
+        table.add_row(IDLE, name, "not ours", "named in the environment", "")
+        return True
+    process = processes.running(home, name)
+    if process is None:
+        table.add_row(BAD, name, "not running", f"{LOOPBACK}:{port}", "")
+        return False
+    answers = processes.answers(port)
+    table.add_row(GOOD if answers else BAD, name, "running" if answers else "does not answer", f"{LOOPBACK}:{port}", _memory(process))
+    return answers
+
+
+def _memory(process: psutil.Process) -> str:
+    """Of a process and its children, shared pages once where the system tells (PSS)."""
+    total = 0
+    try:
+        for each in [process, *process.children(recursive=True)]:
+            facts = each.memory_full_info()
+            total += getattr(facts, "pss", facts.rss)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ""
+    return f"{total / 1024 / 1024:.0f} MB"
+
+
+def _functions(table: Table, cluster: Cluster) -> bool:
+    pods: dict[str, int] = {}
+    for pod in cluster.find("v1", "Pod", NAMESPACE):
+        name = (pod["metadata"].get("labels") or {}).get("serving.knative.dev/service")
+        if name and (pod.get("status") or {}).get("phase") in ("Pending", "Running"):
+            pods[name] = pods.get(name, 0) + 1
+    good = True
+    for service in sorted(cluster.find(*SERVICES, NAMESPACE), key=lambda item: str(item["metadata"]["name"])):
+        name = service["metadata"]["name"]
+        why = not_ready({"kind": "Service", **service})
+        count = pods.get(name, 0)
+        state = why or (f"{count} running" if count else "at zero")
+        table.add_row(BAD if why else GOOD if count else IDLE, name, state, (service.get("status") or {}).get("url", ""), "")
+        good = good and why is None
+    return good
+
+
+def _applications(table: Table, cluster: Cluster) -> bool:
+    for service in cluster.find(*SERVICES, labels="capsule.dev/managed=true"):
+        why = not_ready({"kind": "Service", **service})
+        name = f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+        table.add_row(BAD if why else GOOD, name, why or "ready", (service.get("status") or {}).get("url", ""), "")
+    return True  # a user's application that fails is no fault of the platform
+
+
+def _triggers(table: Table, cluster: Cluster) -> bool:
+    triggers = cluster.find(*TRIGGERS, NAMESPACE)
+    late = [trigger["metadata"]["name"] for trigger in triggers if not_ready({"kind": "Trigger", **trigger})]
+    state = f"{len(triggers) - len(late)} of {len(triggers)} ready"
+    table.add_row(BAD if late else GOOD, "triggers", state, ", ".join(late[:4]), "")
+    return not late
+
+
+def _health(table: Table, home: Home) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{gateway_url(home)}/health", timeout=10) as answer:
+            said: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        said = {"status": f"{error.code} {error.reason}"}
+    except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError):
+        table.add_row(BAD, "health", "the gateway does not answer", gateway_url(home), "")
+        return False
+    good = str(said.get("status")).lower() in ("ok", "pass", "healthy", "up")
+    table.add_row(GOOD if good else BAD, "health", str(said.get("status")), gateway_url(home) + "/health", "")
+    return good

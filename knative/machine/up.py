@@ -1,0 +1,163 @@
+"""`up`: servers, migrations, the one-machine Knative, what an operator brings, then the overlay over the API. Each step is harmless when repeated."""
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from knative.machine import keys, kustomize, packages, processes, repositories
+from knative.machine.home import CONTEXTS, LOOPBACK, PROJECT, Home
+from knative.machine.migrations import migrate
+from knative.machine.postgres import PostgreSQL
+from knative.machine.problems import Problem
+from knative.machine.progress import Progress, Step
+from knative.machine.rabbitmq import RabbitMQ
+
+KNATIVE = "knative"
+LEAST_DISK = 512 * 1024 * 1024
+TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Two `up`s at once would both start servers; the second waits for the first."""
+    home.make()
+    with (home.run / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def up(home: Home, progress: Progress) -> None:
+    started = time.monotonic()
+    with alone(home):
+        check(home)
+        with progress.step("Packages") as step:
+            prepare(home, progress, step)
+        servers(home, progress)
+        with progress.step("Migrations") as step:
+            step.detail = migrations(home)
+        with progress.step("Knative") as step:
+            start_knative(home)
+            step.detail = f"API https://{LOOPBACK}:{home.ports.api}  ingress http://{LOOPBACK}:{home.ports.ingress}"
+        apply(home, progress)
+        with progress.step("Gateway") as step:
+            await_gateway(home)
+            step.detail = gateway_url(home)
+    progress.say(f"\n[bold]Capsule is up[/] in {time.monotonic() - started:.1f} s")
+    progress.say(f"  {gateway_url(home) + '/docs':<44} the API, to read and to try")
+    progress.say(f"  {f'http://{LOOPBACK}:{home.ports.management}':<44} RabbitMQ, user capsule, password in {home.secrets / 'rabbitmq.password'}")
+    progress.say(f"  {'./taskw demo':<44} from registration to a bill")
+    progress.say(f"  {'./taskw status · logs · down':<44} what runs, what it says, stop")
+
+
+def check(home: Home) -> None:
+    """What can be said before anything is started."""
+    if not os.access(home.path, os.W_OK):
+        raise Problem(f"{home.path} can't be written", "is it another user's? CAPSULE_HOME=… names another folder")
+    free = shutil.disk_usage(home.path).free
+    if free < LEAST_DISK:
+        raise Problem(
+            f"only {free // 1024 // 1024} MB are free on the disk of {home.path}", "free at least 512 MB, or CAPSULE_HOME=… on another disk"
+        )
+
+
+def prepare(home: Home, progress: Progress, step: Step) -> None:
+    tools = [packages.GIT, packages.BUBBLEWRAP]
+    if not home.foreign_amqp:
+        tools.append(packages.RABBITMQ)
+    if home.own_contexts:
+        tools.append(packages.POSTGRES)
+    packages.install(tools, progress.say)
+    step.detail = ", ".join(tool.name for tool in tools)
+
+
+def servers(home: Home, progress: Progress) -> None:
+    """Both at once: RabbitMQ's Erlang machine is what one waits for."""
+    work: list[Callable[[], None]] = []
+    if not home.foreign_amqp:
+        work.append(lambda: _rabbitmq(home, progress))
+    if home.own_contexts:
+        work.append(lambda: _postgres(home, progress))
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(each) for each in work]:
+            done.result()
+
+
+def _rabbitmq(home: Home, progress: Progress) -> None:
+    with progress.step("RabbitMQ") as step:
+        RabbitMQ(home).start()
+        step.detail = f"{LOOPBACK}:{home.ports.amqp}, management {home.ports.management}"
+
+
+def _postgres(home: Home, progress: Progress) -> None:
+    with progress.step("PostgreSQL") as step:
+        server = PostgreSQL(home)
+        server.start()
+        server.create_databases()
+        step.detail = f"{LOOPBACK}:{home.ports.postgres}, databases {', '.join(home.own_contexts)}"
+
+
+def migrations(home: Home) -> str:
+    with ThreadPoolExecutor(len(CONTEXTS)) as pool:
+        applied = dict(zip(CONTEXTS, pool.map(lambda context: migrate(keys.migration_url(home, context), context), CONTEXTS), strict=True))
+    count = sum(map(len, applied.values()))
+    return f"{count} applied" if count else "nothing new"
+
+
+def start_knative(home: Home) -> None:
+    from knative.machine.cluster import reachable
+
+    if processes.running(home, KNATIVE) is None:
+        ports = home.ports
+        processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway})
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home)}
+        processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
+    processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)
+
+
+def apply(home: Home, progress: Progress) -> None:
+    from knative.machine.cluster import OPERATOR, UP, Cluster
+
+    with progress.step("Secrets") as step:
+        home.mail.mkdir(exist_ok=True)
+        home.mail.chmod(0o700)
+        repositories.create(home, "hello", repositories.sample("hello"))
+        cluster = Cluster(home)
+        step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} objects that an operator brings"
+    with progress.step("Manifests") as step:
+        objects = kustomize.render(home)
+        cluster.delete(TOPOLOGY)  # a Job runs once: it must bind what this overlay adds
+        step.detail = f"{cluster.apply(objects, UP)} objects of knative/overlays/local applied"
+    with progress.step("Ready") as step:
+
+        def report(ready: int, all_: int) -> None:
+            step.detail = f"{ready} of {all_} Brokers, Triggers, Services, sources and jobs"
+
+        cluster.await_ready(objects, 90, report)
+
+
+def gateway_url(home: Home) -> str:
+    return f"http://{LOOPBACK}:{home.ports.gateway}"
+
+
+def await_gateway(home: Home) -> None:
+    opener: Any = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + 30
+    said = "no answer"
+    while time.monotonic() < until:
+        try:
+            with opener.open(f"{gateway_url(home)}/readyz", timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            said = f"{error.code}: {error.read().decode(errors='replace')[:300]}"
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            said = str(error)
+        time.sleep(0.1)
+    raise Problem(f"the gateway is not ready ({said})", "./taskw logs edge-gateway")
