@@ -1,0 +1,202 @@
+"""The cluster, through the official client: Knative on a real one, `knative/local` on one machine, the same calls.
+
+The client is large (half a second to import), so it is imported when the first call is made: a function that needs no cluster never pays for it.
+It blocks, so every call runs in a thread; answers are taken as plain JSON, since that is what the domain reads.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from functions.deploy.domain.deployment import Awaited, Observation
+from functions.deploy.domain.manifests import APPLICATION, Manifest
+from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, read_build, read_rollout
+from functions.deploy.ports import ClusterAway, ClusterRefused
+from functions.kernel import RateLimited
+from functions.runtime.foreign import foreign
+from functions.runtime.settings import Settings
+
+FIELD_MANAGER = "capsule"
+APPLY = "application/apply-patch+yaml"
+PATIENCE = (3.0, 15.0)
+"""Seconds to connect, and to wait for an answer."""
+SERVING = {"group": "serving.knative.dev", "version": "v1"}
+PASSING = frozenset({408, 409, 425, 500, 502, 503, 504})
+"""409 is a lost race on an object: another try reads it anew."""
+UNTIL_EMPTY = 5.0
+
+
+class NotThere(Exception):
+    """The object, or what it lies in, does not exist."""
+
+
+class KubernetesCluster:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Any = None
+
+    @foreign
+    async def apply(self, *objects: Manifest) -> None:
+        for each in objects:
+            try:
+                await asyncio.to_thread(self._apply, each)
+            except NotThere as missing:
+                raise ClusterRefused(str(missing)) from missing
+
+    @foreign
+    async def observe(self, awaited: Awaited) -> Observation | None:
+        try:
+            return await asyncio.to_thread(self._observe, awaited)
+        except NotThere:
+            return Gone()
+
+    @foreign
+    async def replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
+        try:
+            await asyncio.to_thread(self._replace_service, awaited, manifest)
+        except NotThere:
+            return  # nothing there to replace
+
+    @foreign
+    async def remove_job(self, namespace: str, name: str) -> None:
+        def remove() -> None:
+            self._call(self._batch().delete_namespaced_job, name, namespace, propagation_policy="Background")
+
+        try:
+            await asyncio.to_thread(remove)
+        except NotThere:
+            return
+
+    @foreign
+    async def remove_namespace(self, name: str, application_id: UUID) -> None:
+        try:
+            await asyncio.to_thread(self._remove_namespace, name, application_id)
+            async with asyncio.timeout(UNTIL_EMPTY):
+                while True:
+                    await asyncio.to_thread(self._namespace, name, application_id)
+                    await asyncio.sleep(0.2)
+        except NotThere:
+            return
+        except TimeoutError:
+            raise ClusterAway(f"the namespace {name} is still being emptied") from None
+
+    def _apply(self, manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        said = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
+        match manifest["kind"]:
+            case "Namespace":
+                self._call(self._core().patch_namespace, metadata["name"], **said)
+            case "Job":
+                self._call(self._batch().patch_namespaced_job, metadata["name"], metadata["namespace"], **said)
+            case "Service":
+                where = {**SERVING, "namespace": metadata["namespace"], "plural": "services", "name": metadata["name"]}
+                self._call(self._custom().patch_namespaced_custom_object, **where, **said)
+            case other:
+                raise ValueError(f"deploy applies no {other}")
+
+    def _observe(self, awaited: Awaited) -> Observation | None:
+        if awaited.kind == "Job":
+            job = self._call(self._batch().read_namespaced_job, awaited.name, awaited.namespace)
+            pods = self._call(self._core().list_namespaced_pod, awaited.namespace, label_selector=f"job-name={awaited.name}")
+            return read_build(job, pods["items"])
+        service = self._service(awaited)
+        latest = service.get("status", {}).get("latestCreatedRevisionName")
+        revision = self._revision(awaited.namespace, latest) if latest else None
+        return read_rollout(service, revision, awaited.deployment_id)
+
+    def _replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
+        """The version that was read goes along: if somebody was quicker, the cluster answers 409 and the next try sees whose it is."""
+        service = self._service(awaited)
+        if service["spec"]["template"]["metadata"].get("labels", {}).get(DEPLOYMENT_LABEL) != str(awaited.deployment_id):
+            return
+        version = service["metadata"]["resourceVersion"]
+        if manifest is not None:
+            self._apply({**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}})
+            return
+        where = {**SERVING, "namespace": awaited.namespace, "plural": "services", "name": awaited.name}
+        self._call(self._custom().delete_namespaced_custom_object, **where, body={"preconditions": {"resourceVersion": version}})
+
+    def _service(self, awaited: Awaited) -> Any:
+        where = {**SERVING, "namespace": awaited.namespace, "plural": "services", "name": awaited.name}
+        return self._call(self._custom().get_namespaced_custom_object, **where)
+
+    def _revision(self, namespace: str, name: str) -> Any:
+        try:
+            return self._call(self._custom().get_namespaced_custom_object, **SERVING, namespace=namespace, plural="revisions", name=name)
+        except NotThere:
+            return None
+
+    def _remove_namespace(self, name: str, application_id: UUID) -> None:
+        found = self._namespace(name, application_id)
+        self._call(self._core().delete_namespace, name, body={"preconditions": {"uid": found["metadata"]["uid"]}})
+
+    def _namespace(self, name: str, application_id: UUID) -> Any:
+        """Raises NotThere if there is none, or if the name is another application's by now."""
+        found = self._call(self._core().read_namespace, name)
+        if found["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
+            raise NotThere(name)
+        return found
+
+    def _core(self) -> Any:
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self._api())
+
+    def _batch(self) -> Any:
+        from kubernetes.client import BatchV1Api
+
+        return BatchV1Api(self._api())
+
+    def _custom(self) -> Any:
+        from kubernetes.client import CustomObjectsApi
+
+        return CustomObjectsApi(self._api())
+
+    def _api(self) -> Any:
+        """As the pod's service account. KUBECONFIG is read here and not by the client, which looks at the environment while it is imported."""
+        if self._client is None:
+            from kubernetes import config
+            from kubernetes.client import ApiClient, Configuration
+
+            configuration = Configuration()
+            if kubeconfig := self._settings.text("KUBECONFIG", ""):
+                config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+            else:
+                config.load_incluster_config(client_configuration=configuration)
+            self._client = ApiClient(configuration)
+        return self._client
+
+    def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """The answer's JSON. Raises NotThere, ClusterAway, RateLimited, ClusterRefused."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            answer = method(*arguments, **named, _preload_content=False, _request_timeout=PATIENCE)
+        except ApiException as error:
+            raise _translated(error.status, error.body, error.headers) from error
+        except (HTTPError, OSError) as error:
+            raise ClusterAway(f"the cluster's API does not answer: {error}") from error
+        return json.loads(answer.data)
+
+
+def _translated(status: int, body: str | bytes | None, headers: Any) -> Exception:
+    detail = _message(body) or f"the cluster's API answered {status}"
+    if status == 404:
+        return NotThere(detail)
+    if status == 429:
+        return RateLimited(detail, retry_after=float((headers or {}).get("Retry-After") or 1))
+    if status in PASSING:
+        return ClusterAway(detail)
+    return ClusterRefused(detail)
+
+
+def _message(body: str | bytes | None) -> str:
+    """Of a Kubernetes Status."""
+    try:
+        said = json.loads(body or b"")
+    except ValueError:
+        return ""
+    return str(said.get("message", "")) if isinstance(said, dict) else ""

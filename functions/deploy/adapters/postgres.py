@@ -1,0 +1,120 @@
+"""Quotas and applications in PostgreSQL. Constraints decide; what they refuse is said in the domain's words."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import errors
+from psycopg.rows import dict_row
+
+from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded
+from functions.kernel import Transient
+from functions.runtime.database import Database
+
+COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version"
+
+
+class PostgresQuotas:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def grant(self, quota: Quota) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO NOTHING",
+            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at),
+        )
+
+    async def find(self, user_id: UUID) -> Quota | None:
+        cursor = await self._database.connection.execute(
+            "SELECT applications, memory_mib, granted_at, applications_used FROM quotas WHERE user_id = %s", (user_id,)
+        )
+        row = await cursor.fetchone()
+        return Quota(user_id, *row) if row else None
+
+    async def give_back(self, user_id: UUID) -> None:
+        await self._database.connection.execute(
+            "UPDATE quotas SET applications_used = applications_used - 1, version = version + 1 WHERE user_id = %s", (user_id,)
+        )
+
+
+class PostgresApplications:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, application: Application, otherwise: Quota) -> None:
+        if await self._take_and_insert(application):
+            return
+        quotas = PostgresQuotas(self._database)
+        granted = await quotas.find(application.user_id)
+        if granted is None:
+            await quotas.grant(otherwise)
+            if await self._take_and_insert(application):
+                return
+        limit = (granted or otherwise).applications
+        raise ApplicationQuotaExceeded(f"You have {limit} applications, as many as your quota allows; destroy one or change your plan.")
+
+    async def _take_and_insert(self, application: Application) -> bool:
+        """One statement: the quota's row is locked by being counted up, so that two at once cannot both take the last place."""
+        try:
+            cursor = await self._database.connection.execute(
+                """
+                WITH taken AS (
+                    UPDATE quotas SET applications_used = applications_used + 1, version = version + 1
+                    WHERE user_id = %(user_id)s AND applications_used < applications RETURNING user_id
+                )
+                INSERT INTO applications (id, user_id, name, repository, created_at)
+                SELECT %(id)s, user_id, %(name)s, %(repository)s, %(created_at)s FROM taken
+                """,
+                {
+                    "id": application.id,
+                    "user_id": application.user_id,
+                    "name": application.name,
+                    "repository": application.repository,
+                    "created_at": application.created_at,
+                },
+            )
+        except errors.UniqueViolation as taken:
+            if taken.diag.constraint_name != "applications_name":
+                raise
+            raise ApplicationNameTaken(f"There is an application named {application.name!r} already; names are shared by all users.") from taken
+        return cursor.rowcount == 1
+
+    async def get(self, application_id: UUID) -> Application:
+        return await self._one(f"SELECT {COLUMNS} FROM applications WHERE id = %s", application_id)
+
+    async def locked(self, application_id: UUID) -> Application:
+        return await self._one(f"SELECT {COLUMNS} FROM applications WHERE id = %s FOR UPDATE", application_id)
+
+    async def _one(self, sql: str, application_id: UUID) -> Application:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(sql, (application_id,))
+            row = await cursor.fetchone()
+        if row is None:
+            raise ApplicationNotFound
+        return _application(row)
+
+    async def save(self, application: Application) -> None:
+        cursor = await self._database.connection.execute(
+            "UPDATE applications SET status = %s, destroyed_at = %s, version = version + 1 WHERE id = %s AND version = %s",
+            (application.status, application.destroyed_at, application.id, application.version),
+        )
+        if cursor.rowcount != 1:
+            raise Transient(f"application {application.id} has changed since it was read")
+        application.version += 1
+
+    async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                f"""
+                SELECT {COLUMNS} FROM applications
+                WHERE user_id = %(user_id)s AND status = 'active' AND (%(before)s::uuid IS NULL OR id < %(before)s)
+                ORDER BY id DESC LIMIT %(limit)s
+                """,
+                {"user_id": user_id, "before": before, "limit": limit},
+            )
+            return [_application(row) for row in await cursor.fetchall()]
+
+
+def _application(row: dict[str, Any]) -> Application:
+    return Application(**row)

@@ -1,0 +1,46 @@
+"""What an operator decides about repositories and builds: settings and the mounted template of a build Job."""
+
+from typing import Any
+
+import yaml
+
+from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.ports import BuildSettings
+from functions.runtime.settings import Settings
+
+TEMPLATE = "/etc/capsule/build/job.yaml"
+ENVIRONMENT = "/etc/capsule/build-environment/environment.yaml"
+PASSED_ON = (
+    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
+    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS"
+)
+"""What a build may see of the operator's environment, and no more: proxies, authorities, mirrors."""
+
+
+def repository_policy(settings: Settings) -> RepositoryPolicy:
+    return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
+
+
+class MountedBuilds:
+    """Read at each build, so that a changed template counts from the next build on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def settings(self) -> BuildSettings:
+        template = yaml.safe_load(self._settings.file(self._settings.text("CAPSULE_BUILD_TEMPLATE", TEMPLATE)))
+        environment = {"REPOSITORY_HOSTS": " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))}
+        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), {**self._environment(), **environment})
+
+    def _environment(self) -> dict[str, str]:
+        """The variables that CAPSULE_BUILD_ENV names: as they are mounted (what the operator's machine had), else as this function has them."""
+        names = _words(self._settings.text("CAPSULE_BUILD_ENV", PASSED_ON))
+        mounted: Any = {}
+        if self._settings.has_file(ENVIRONMENT):
+            mounted = yaml.safe_load(self._settings.file(ENVIRONMENT)) or {}
+        found = {name: str(mounted[name]) if name in mounted else self._settings.text(name, "") for name in names}
+        return {name: value for name, value in found.items() if value}
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()

@@ -1,0 +1,43 @@
+"""A user gives an application up: its name, its releases and all that runs of it."""
+
+from uuid import UUID
+
+from events.deploy import ApplicationDestroyed, BuildFailed, DeploymentFailed
+from functions.deploy.domain.deployment import APPLICATION_DESTROYED
+from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.ports import Applications, Deployments, Quotas
+from functions.kernel import Caller, Clock, Delayed, Done, Event, Model, command
+
+
+class DestroyApplication(Model):
+    application_id: UUID
+
+
+class Destroying(Model):
+    id: UUID
+    status: str
+
+
+@command(
+    http="DELETE /v1/apps/{application_id}",
+    answers=202,
+    rejects=[ApplicationNotFound],
+    emits=[ApplicationDestroyed, BuildFailed, DeploymentFailed],
+)
+async def destroy_application(
+    asked: DestroyApplication, applications: Applications, deployments: Deployments, quotas: Quotas, caller: Caller, clock: Clock
+) -> Done[Destroying]:
+    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
+    now = clock.now()
+
+    ended: list[Event | Delayed] = []
+    for deployment in await deployments.running_of(application.id):
+        ended.extend(deployment.fail(APPLICATION_DESTROYED, "The application was destroyed while this deployment ran.", now).events)
+        await deployments.save(deployment)
+
+    application.destroy(now)
+    await applications.save(application)
+    await quotas.give_back(application.user_id)
+
+    destroyed = ApplicationDestroyed(application_id=application.id, user_id=application.user_id, name=application.name, at=now)
+    return Done(Destroying(id=application.id, status=application.status), *ended, destroyed)

@@ -1,0 +1,70 @@
+"""Names: what a person chooses, and the names of cluster objects that derive from it.
+
+An object's name is computed from the intent (deployment and attempt) and never invented at the call, so that doing the call twice makes one object.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from functions.deploy.domain.rejections import InvalidApplicationName, InvalidRef
+from functions.kernel import FieldError
+
+LONGEST_NAME = 40
+
+
+class Environment(StrEnum):
+    """Where an application runs. No dash in any name: `<application>-<environment>` must have one reading."""
+
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationName:
+    """An RFC 1123 label that also begins with a letter, since Knative asks that of a Service (RFC 1035)."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", self.text) or len(self.text) > LONGEST_NAME:
+            detail = f"use lower-case letters, digits and dashes, a letter first and no dash last, at most {LONGEST_NAME}"
+            raise InvalidApplicationName(f"{self.text!r} cannot be a host name: {detail}", errors=[FieldError("/name", detail)])
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A branch, a tag or a commit. What git could take for an option or a range is refused."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        bad = any(part in self.text for part in ("..", "//", "@{")) or self.text.endswith((".lock", "/", "."))
+        if bad or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,199}", self.text):
+            detail = "use the name of a branch or a tag, or a commit's id"
+            raise InvalidRef(errors=[FieldError("/ref", detail)])
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def namespace_of(application: str) -> str:
+    return f"app-{application}"
+
+
+def application_of(namespace: str) -> str | None:
+    """The application whose namespace this is; None for a namespace that is not ours."""
+    return namespace.removeprefix("app-") if namespace.startswith("app-") else None
+
+
+def service_of(application: str, environment: str) -> str:
+    return f"{application}-{environment}"
+
+
+def job_of(deployment_id: UUID, attempt: int) -> str:
+    """The last digits of a UUIDv7 are its random ones."""
+    return f"build-{deployment_id.hex[-12:]}-{attempt}"

@@ -1,0 +1,27 @@
+"""A stage's time may be over. The cluster is asked once more, since an event may have been lost; what it cannot say ends the deployment."""
+
+from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentSucceeded
+from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.kernel import Clock, Work, effect
+
+
+@effect(emits=[BuildSucceeded, BuildFailed, DeploymentSucceeded, DeploymentFailed, DeploymentTimedOut])
+async def on_deployment_timed_out(
+    timed_out: DeploymentTimedOut, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work
+) -> None:
+    async with work.reading():
+        deployment = await deployments.get(timed_out.deployment_id)
+    if not deployment.running or deployment.version != timed_out.deployment_version:
+        return
+
+    seen = await cluster.observe(deployment.awaits)
+
+    async with work.recording() as record:
+        deployment = await deployments.locked(deployment.id)
+        now = clock.now()
+        progress = deployment.observe(seen, now) if seen else deployment.expire(now)
+        if progress.release:
+            await releases.add(progress.release)
+        await deployments.save(deployment)
+        record.emit(*progress.events)

@@ -1,0 +1,65 @@
+"""One deployment: where it stands, since when, and why it ended as it did."""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.deploy.domain.names import Environment
+from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentNotFound
+from functions.deploy.ports import Applications, Deployments, Releases
+from functions.kernel import Caller, Model, query
+
+
+class ShowDeployment(Model):
+    application_id: UUID
+    deployment_id: UUID
+
+
+class ShownStep(Model):
+    step: str
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class ShownDeployment(Model):
+    id: UUID
+    application_id: UUID
+    environment: Environment
+    ref: str | None
+    status: str
+    reason: str | None
+    detail: str | None
+    commit: str | None
+    release: int | None
+    url: str | None
+    requested_at: datetime
+    finished_at: datetime | None
+    steps: list[ShownStep]
+    correlation_id: str
+
+
+@query(http="GET /v1/apps/{application_id}/deployments/{deployment_id}", rejects=[ApplicationNotFound, DeploymentNotFound])
+async def deployment(
+    asked: ShowDeployment, applications: Applications, deployments: Deployments, releases: Releases, caller: Caller
+) -> ShownDeployment:
+    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
+    shown = await deployments.get(asked.deployment_id)
+    if shown.application_id != application.id:
+        raise DeploymentNotFound
+    numbers = await releases.numbers([shown.release_id]) if shown.release_id else {}
+
+    return ShownDeployment(
+        id=shown.id,
+        application_id=shown.application_id,
+        environment=shown.environment,
+        ref=shown.ref,
+        status=shown.status,
+        reason=shown.reason,
+        detail=shown.detail,
+        commit=shown.commit,
+        release=numbers[shown.release_id] if shown.release_id else None,
+        url=shown.url,
+        requested_at=shown.requested_at,
+        finished_at=shown.finished_at,
+        steps=[ShownStep(step=each.step, started_at=each.started_at, finished_at=each.finished_at) for each in shown.steps],
+        correlation_id=shown.correlation_id,
+    )

@@ -1,0 +1,35 @@
+"""Which adapter stands behind which port of the deploy context."""
+
+from functions.deploy.adapters.kubernetes import KubernetesCluster
+from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.adapters.settings import MountedBuilds, repository_policy
+from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.ports import Applications, Builds, Cluster, Deployments, Housekeeping, Quotas, Releases, Vitals
+from functions.runtime.housekeeping import Housekeeping as RuntimeHousekeeping
+from functions.runtime.vitals import Vitals as RuntimeVitals
+from functions.runtime.wiring import Wiring
+
+
+def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
+    return runtime
+
+
+def vitals(runtime: RuntimeVitals) -> Vitals:
+    return runtime
+
+
+wiring = Wiring(
+    database="deploy",
+    ports={
+        Applications: PostgresApplications,
+        Builds: MountedBuilds,
+        Cluster: KubernetesCluster,
+        Deployments: PostgresDeployments,
+        Housekeeping: housekeeping,
+        Quotas: PostgresQuotas,
+        Releases: PostgresReleases,
+        RepositoryPolicy: repository_policy,
+        Vitals: vitals,
+    },
+)
