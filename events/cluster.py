@@ -44,9 +44,9 @@ class RequestWindow(Part):
     service: str
     revision: str
     labels: dict[str, str] = Field(default_factory=dict)
-    status: int
-    count: int
-    duration_ms_sum: float
+    status: int = Field(ge=0, le=999)
+    count: int = Field(ge=0, le=10**12)
+    duration_ms_sum: float = Field(ge=0, allow_inf_nan=False)
 
 
 class RequestsMeasured(Event, type="requests.measured"):

@@ -51,8 +51,32 @@ class Usage(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """In MB."""
+
+    @property
+    def used(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+
+class DatabaseVitals(Protocol):
+    @property
+    def connected(self) -> bool: ...
+
+    @property
+    def response_ms(self) -> float: ...
+
+
 class Vitals(Protocol):
     """How this process and its database are."""
+
+    def version(self) -> str: ...
+
+    def memory(self) -> Memory: ...
+
+    async def database(self) -> DatabaseVitals: ...
 
 
 class Housekeeping(Protocol):

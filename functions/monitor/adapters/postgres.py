@@ -1,0 +1,86 @@
+"""Whose applications are, and the use that waits for an owner, over PostgreSQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from functions.monitor.domain.applications import Application
+from functions.monitor.domain.requests import MeasuredUse
+from functions.runtime.database import Database
+
+OWNERSHIP = 2
+"""First key of the advisory locks on an application's owner; 1 is the intake of logs."""
+
+AT_A_TIME = 10_000
+
+
+class PostgresApplications:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, application_id: UUID) -> Application | None:
+        async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
+            await cursor.execute("SELECT id, user_id, name, destroyed_at FROM applications WHERE id = %s", (application_id,))
+            return await cursor.fetchone()
+
+    async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        if not application_ids:
+            return {}
+        rows = await self._database.connection.execute("SELECT id, user_id FROM applications WHERE id = ANY(%s)", (list(application_ids),))
+        return dict(await rows.fetchall())
+
+    async def hold_still(self, application_ids: Collection[UUID]) -> None:
+        """Always in the same order, so that two holders of several cannot wait for each other."""
+        await self._database.connection.execute(
+            "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(%s::uuid[]) AS id ORDER BY key) keys",
+            (OWNERSHIP, list(application_ids)),
+        )
+
+    async def keep(self, application: Application) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO applications AS known (id, user_id, name, destroyed_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (id) DO UPDATE SET destroyed_at = coalesce(known.destroyed_at, excluded.destroyed_at)
+            """,
+            (application.id, application.user_id, application.name, application.destroyed_at),
+        )
+
+    async def forget_destroyed(self, before: datetime) -> int:
+        gone = await self._database.connection.execute("DELETE FROM applications WHERE destroyed_at < %s", (before,))
+        return gone.rowcount
+
+
+class PostgresUnownedUsage:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def hold(self, uses: Sequence[MeasuredUse]) -> None:
+        if not uses:
+            return
+        async with self._database.connection.cursor() as cursor:
+            await cursor.executemany(
+                """
+                INSERT INTO unowned_usage (id, application_id, environment, window_from, window_to, requests)
+                VALUES (%s, %s, %s, %s, %s, %s)
+                """,
+                [(use.id, use.application_id, use.environment, use.begin, use.end, use.requests) for use in uses],
+            )
+
+    async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
+        async with self._database.connection.cursor(row_factory=class_row(MeasuredUse)) as cursor:
+            await cursor.execute(
+                """
+                DELETE FROM unowned_usage WHERE application_id = %s
+                RETURNING id, application_id, environment, window_from AS begin, window_to AS "end", requests
+                """,
+                (application_id,),
+            )
+            return sorted(await cursor.fetchall(), key=lambda use: use.begin)
+
+    async def forget(self, before: datetime) -> int:
+        gone = await self._database.connection.execute(
+            "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+        )
+        return gone.rowcount

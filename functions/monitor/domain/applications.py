@@ -1,0 +1,20 @@
+"""Whose an application is, as far as it matters here: its owner reads its logs and figures, and pays for its use."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from functions.kernel import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A destroyed one stays readable for as long as its logs are kept."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    destroyed_at: datetime | None = None
+
+    def readable_by(self, caller: Caller) -> bool:
+        return caller.is_admin or caller.user_id == self.user_id

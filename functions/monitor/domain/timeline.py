@@ -1,0 +1,212 @@
+"""The timeline of a correlation id: request → command → events → functions, put together from the lines that the gateway and the functions write.
+
+An execution names the message it handled, the messages it emitted, and what caused its own message. A message may be handled by several functions,
+so what caused an execution is the one that emitted its message; only if that line is missing, the one that handled the causing message.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
+
+from functions.kernel import Caller
+from functions.monitor.domain.intake import bounded
+
+Text = Annotated[str, AfterValidator(bounded)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
+Line = TypeVar("Line", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    at: datetime
+    correlation: str
+    kind: str
+    context: str
+    name: str
+    outcome: str
+    detail: str
+    duration_ms: float
+    message: str | None
+    type: str | None
+    causation: str | None
+    actor: UUID | None
+    trace: str | None
+    emitted: tuple[str, ...]
+    attempt: int
+    cold: bool
+
+    @property
+    def end(self) -> datetime:
+        return self.at + timedelta(milliseconds=self.duration_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An execution in its place: what caused it (None: it began the story) and how far it is from the beginning."""
+
+    execution: Execution
+    cause: Execution | None
+    depth: int
+
+
+class _FunctionLine(BaseModel):
+    log: Literal["function"]
+    at: AwareDatetime
+    function: Text
+    context: Text
+    kind: Text
+    message: Text | None = None
+    type: Text | None = None
+    correlation: Text
+    causation: Text | None = None
+    actor: str | None = None
+    trace: Text | None = None
+    outcome: Text
+    detail: Text = ""
+    ms: Milliseconds
+    emitted: tuple[Text, ...] = ()
+    attempt: int = Field(default=1, ge=0, le=1_000_000)
+    cold: bool = False
+
+
+class _RequestLine(BaseModel):
+    log: Literal["request"]
+    at: AwareDatetime
+    method: Text
+    path: Text
+    status: int
+    ms: Milliseconds
+    correlation: Text
+    actor: str | None = None
+
+
+def read(line: str) -> Execution | None:
+    """None if this is not a line of the timeline: a platform's pod may write whatever else it likes."""
+    if not line.startswith("{"):
+        return None
+    if (call := _validated(_FunctionLine, line)) is not None:
+        return Execution(
+            at=call.at,
+            correlation=call.correlation,
+            kind=call.kind,
+            context=call.context,
+            name=call.function,
+            outcome=call.outcome,
+            detail=call.detail,
+            duration_ms=call.ms,
+            message=call.message,
+            type=call.type,
+            causation=call.causation,
+            actor=_uuid(call.actor),
+            trace=call.trace,
+            emitted=call.emitted,
+            attempt=call.attempt,
+            cold=call.cold,
+        )
+    if (request := _validated(_RequestLine, line)) is not None:
+        return Execution(
+            at=request.at,
+            correlation=request.correlation,
+            kind="request",
+            context="gateway",
+            name=f"{request.method} {request.path.partition('?')[0]}",  # a query string may hold what is nobody's business
+            outcome=str(request.status),
+            detail="",
+            duration_ms=request.ms,
+            message=None,
+            type=None,
+            causation=None,
+            actor=_uuid(request.actor),
+            trace=None,
+            emitted=(),
+            attempt=1,
+            cold=False,
+        )
+    return None
+
+
+def arranged(executions: Iterable[Execution]) -> list[Placed]:
+    """By start, but nothing before what caused it: the clocks of two machines may disagree."""
+    known = sorted(executions, key=lambda execution: execution.at)
+    causes = _causes(known)
+    children: dict[int | None, list[int]] = {}
+    for place, cause in enumerate(causes):
+        children.setdefault(cause, []).append(place)
+
+    placed: dict[int, Placed] = {}
+    ready = [(place, 0) for place in children.get(None, [])]
+    left = iter(range(len(known)))
+    while len(placed) < len(known):
+        if not ready:  # lines that name each other as their cause: the earliest of them begins
+            broken = next(place for place in left if place not in placed)
+            causes[broken] = None
+            ready = [(broken, 0)]
+        place, depth = heapq.heappop(ready)
+        if place in placed:
+            continue
+        cause = causes[place]
+        placed[place] = Placed(known[place], None if cause is None else known[cause], depth)
+        for child in children.get(place, []):
+            heapq.heappush(ready, (child, depth + 1))
+    return list(placed.values())
+
+
+def visible(placed: Sequence[Placed], caller: Caller) -> list[Placed]:
+    """A caller sees what was done on their behalf, and what followed from it on nobody's. A correlation id may be chosen by a client, so it opens
+    nothing by itself: an execution on nobody's behalf belongs to whom its cause belongs to."""
+    if caller.is_admin:
+        return list(placed)
+    seen: set[int] = set()
+    kept: list[Placed] = []
+    for place in placed:  # causes come first
+        actor = place.execution.actor
+        if actor == caller.user_id or (actor is None and place.cause is not None and id(place.cause) in seen):
+            seen.add(id(place.execution))
+            kept.append(place)
+    return kept
+
+
+def _causes(known: Sequence[Execution]) -> list[int | None]:
+    """For each execution the place of the one that caused it."""
+    emitters: dict[str, int] = {}
+    handlers: dict[str, int] = {}
+    for place, execution in enumerate(known):
+        for emitted in execution.emitted:
+            emitters.setdefault(emitted.rpartition(":")[2], place)
+        if execution.message is not None:
+            handlers.setdefault(execution.message, place)
+
+    causes: list[int | None] = []
+    request: dict[UUID | None, int] = {}
+    for place, execution in enumerate(known):
+        if execution.kind == "request":
+            request[execution.actor] = place
+            causes.append(None)
+        elif execution.message in emitters:
+            causes.append(emitters[execution.message])
+        elif execution.causation is not None:
+            causes.append(handlers.get(execution.causation))
+        elif execution.kind in ("command", "query"):  # the gateway's line names no message: the same caller's latest request asked for it
+            causes.append(request.get(execution.actor))
+        else:
+            causes.append(None)
+    return [None if cause == place else cause for place, cause in enumerate(causes)]
+
+
+def _validated(model: type[Line], line: str) -> Line | None:
+    try:
+        return model.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,70 @@
+"""Lines of an application, of its builds and of its running instances, oldest first; a client follows by asking again with the cursor it got."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.kernel import Caller, Model, query
+from functions.monitor.domain.logs import LogFilter
+from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.ports import Applications
+from functions.monitor.ports import Logs as LogStore
+
+
+class ReadLogs(Model):
+    """Without `after`: the newest lines. `after=0`: from the first that is kept. `search`: a text that occurs in the line, in upper or lower case."""
+
+    application_id: UUID
+    environment: str | None = None
+    deployment: UUID | None = None
+    component: Literal["build", "run"] | None = None
+    after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
+    limit: int = Field(default=200, ge=1, le=1000)
+    search: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class LogLineView(Model):
+    at: datetime
+    environment: str
+    deployment_id: UUID | None
+    component: str
+    pod: str
+    stream: str
+    line: str
+
+
+class LogsView(Model):
+    """`cursor` is what to give as `after` to read on. Lines come in the order in which they were taken in."""
+
+    lines: list[LogLineView]
+    cursor: str
+
+
+@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound])
+async def logs(asked: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+
+    wanted = LogFilter(application.id, asked.environment, asked.deployment, asked.component, asked.search)
+    if asked.after is None:
+        found = await logs.last(wanted, asked.limit)
+    else:
+        found = await logs.following(wanted, int(asked.after), asked.limit)
+    return LogsView(
+        lines=[
+            LogLineView(
+                at=line.at,
+                environment=line.environment,
+                deployment_id=line.deployment_id,
+                component=line.component,
+                pod=line.pod,
+                stream=line.stream,
+                line=line.line,
+            )
+            for line in found
+        ],
+        cursor=str(found[-1].position) if found else asked.after or "0",
+    )
