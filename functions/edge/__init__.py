@@ -1,0 +1,1 @@
+"""What stands between people and the functions: triggered by HTTP, not by messages. No business rule lives here."""

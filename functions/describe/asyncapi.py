@@ -1,0 +1,168 @@
+"""AsyncAPI 3.0 of what travels over RabbitMQ: four exchanges, one message a routing key, one operation for each function that sends or takes it.
+
+Written from the functions' side: `receive` is what a function takes, `send` what it emits. Headers are CloudEvents attributes without a prefix, in
+lower-case letters and digits only: the RabbitMQ broker acknowledges and loses a message with any other header name.
+"""
+
+from importlib.metadata import version
+from typing import Any
+
+from functions.describe.catalog import CALLED, SUBSCRIBED, Catalog
+from functions.describe.shapes import Mode, Schema, Shapes
+from functions.kernel import Declaration
+
+COMMANDS, EVENTS, REPLIES, DEAD = "capsule.commands", "capsule.events", "capsule.replies", "dlx"
+
+
+def document(catalog: Catalog) -> dict[str, Any]:
+    shapes = Shapes(_wanted(catalog))
+    messages: dict[str, Any] = {}
+    for declaration in catalog.called:
+        messages[declaration.name] = _message(declaration.name, declaration.summary, "Command", shapes.of(declaration.input, "validation"))
+        reply = {} if _silent(declaration) else shapes.of(declaration.output, "serialization")
+        payload: Schema = {"anyOf": [reply, {"$ref": "#/components/schemas/Problem"}]} if reply else {"$ref": "#/components/schemas/Problem"}
+        name = f"{declaration.name}.reply"
+        messages[name] = _message(name, f"The answer to {declaration.name}: its result, or a problem document", "Reply", payload)
+    for event in catalog.events:
+        summary = (event.__doc__ or event.__name__).strip().splitlines()[0]
+        message = _message(event.type, summary, "Event", shapes.of(event, "serialization"))
+        messages[event.type] = {**message, "x-version": event.version}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Capsule over RabbitMQ",
+            "version": version("capsule"),
+            "description": "Bind a queue to `capsule.events`, or a Knative Trigger to the Broker `capsule`, to learn what happens.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {"rabbitmq": {"host": "{host}", "protocol": "amqp", "variables": {"host": {"default": "localhost:5672"}}}},
+        "channels": _channels(catalog),
+        "operations": _operations(catalog),
+        "components": {"messages": messages, "schemas": {**shapes.definitions, **_own_schemas()}},
+    }
+
+
+def _wanted(catalog: Catalog) -> list[tuple[Any, Mode]]:
+    wanted: list[tuple[Any, Mode]] = [(declaration.input, "validation") for declaration in catalog.called]
+    wanted += [(declaration.output, "serialization") for declaration in catalog.called if not _silent(declaration)]
+    return [*wanted, *((event, "serialization") for event in catalog.events)]
+
+
+def _silent(declaration: Declaration) -> bool:
+    return declaration.output in (None, type(None))
+
+
+def _message(name: str, summary: str, headers: str, payload: Schema) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": name,
+        "summary": summary.rstrip("."),
+        "contentType": "application/json",
+        "correlationId": {"location": "$message.header#/correlationid"},
+        "headers": {"$ref": f"#/components/schemas/{headers}Headers"},
+        "payload": payload,
+    }
+
+
+def _channels(catalog: Catalog) -> dict[str, Any]:
+    calls = [declaration.name for declaration in catalog.called]
+    facts = [event.type for event in catalog.events]
+    return {
+        COMMANDS: _channel("{routingKey}", COMMANDS, "direct", calls, "Asks one function; the routing key is its name. Publish with mandatory."),
+        EVENTS: _channel("{routingKey}", EVENTS, "topic", facts, "What has happened; the routing key is the event's type."),
+        REPLIES: _channel(None, REPLIES, "direct", [f"{name}.reply" for name in calls], "Answers; the routing key is the asker's `replyto`."),
+        DEAD: _channel("{routingKey}", DEAD, "fanout", [*calls, *facts], "What no function could take, on its way to the dead-letter function."),
+    }
+
+
+def _channel(address: str | None, exchange: str, kind: str, messages: list[str], description: str) -> dict[str, Any]:
+    parameters = {"parameters": {"routingKey": {"enum": messages}}} if address else {}
+    return {
+        "address": address,
+        "description": description,
+        **parameters,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {"amqp": {"is": "routingKey", "exchange": {"name": exchange, "type": kind, "durable": True, "autoDelete": False, "vhost": "/"}}},
+    }
+
+
+def _operations(catalog: Catalog) -> dict[str, Any]:
+    operations: dict[str, Any] = {}
+    for declaration in catalog.declarations:
+        if declaration.kind in CALLED:
+            operations[declaration.name] = {
+                **_receive(declaration, COMMANDS, declaration.name),
+                "reply": {
+                    "address": {"location": "$message.header#/replyto"},
+                    "channel": {"$ref": f"#/channels/{REPLIES}"},
+                    "messages": [{"$ref": f"#/channels/{REPLIES}/messages/{declaration.name}.reply"}],
+                },
+            }
+        elif declaration.kind in SUBSCRIBED:
+            operations[declaration.name] = _receive(declaration, EVENTS, str(declaration.message_type))
+        if declaration.emits:
+            operations[f"{declaration.name}.emits"] = {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{EVENTS}"},
+                "summary": f"What {declaration.name} states",
+                "tags": [{"name": declaration.context}],
+                "messages": [{"$ref": f"#/channels/{EVENTS}/messages/{event.type}"} for event in declaration.emits],
+            }
+    return operations
+
+
+def _receive(declaration: Declaration, exchange: str, message: str) -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{exchange}"},
+        "summary": declaration.summary.rstrip("."),
+        "tags": [{"name": declaration.context}],
+        "messages": [{"$ref": f"#/channels/{exchange}/messages/{message}"}],
+    }
+
+
+def _text(description: str, **more: Any) -> Schema:
+    return {"type": "string", "description": description, **more}
+
+
+def _own_schemas() -> dict[str, Schema]:
+    moment = {"format": "date-time"}
+    common = {
+        "specversion": _text("CloudEvents 1.0", const="1.0"),
+        "id": _text("Unique with `source`; the same id is handled once"),
+        "source": _text("Who sent it", format="uri-reference"),
+        "type": _text("The routing key: a function's name or an event's type"),
+        "time": _text("When", **moment),
+        "content-type": _text("Always JSON", const="application/json"),
+        "correlationid": _text("One id from the request to its last consequence"),
+        "traceparent": _text("W3C Trace Context; only together with tracestate"),
+        "tracestate": _text("W3C Trace Context; may be empty"),
+    }
+    command = {
+        "replyto": _text("Name of the queue, bound to capsule.replies, that waits for the answer"),
+        "deadline": _text("After it nobody waits any more", **moment),
+        "token": _text("The caller's access token; the function verifies it again"),
+        "actor": _text("Id of the user on whose behalf", format="uuid"),
+        "remote": _text("The client's address"),
+        "useragent": _text("The client's User-Agent"),
+        "fingerprint": _text("SHA-256 of the input without its sealed fields"),
+    }
+    event = {
+        "subject": _text("Id of the aggregate that the event tells of"),
+        "sequence": _text("The event's number among those of its subject"),
+        "causation": _text("Id of the message whose handling made this one"),
+        "actor": _text("Id of the user on whose behalf", format="uuid"),
+    }
+    reply = {"outcome": _text("How it ended", enum=["done", "rejected", "failed"]), "status": _text("The HTTP status it suggests")}
+    required = ["specversion", "id", "source", "type", "content-type"]
+    return {
+        "CommandHeaders": {"type": "object", "required": required, "properties": {**common, **command}},
+        "EventHeaders": {"type": "object", "required": required, "properties": {**common, **event}},
+        "ReplyHeaders": {"type": "object", "required": [*required, "correlationid", "outcome", "status"], "properties": {**common, **reply}},
+        "Problem": {
+            "type": "object",
+            "description": "RFC 9457",
+            "required": ["type", "title", "status"],
+            "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}},
+        },
+    }

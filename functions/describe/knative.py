@@ -1,0 +1,156 @@
+"""The Knative objects of the functions: `knative/base/<context>.yaml`, one Service and Trigger a function, and the grouped variant.
+
+Grouping trades isolation for size: one Service and one Trigger a context, because each Trigger keeps an always-on dispatcher of about 45 MB. A
+Trigger filters on one exact `type`, so a group's Trigger filters on a type that nothing has (`capsule.group.<context>`) and gets its messages from
+bindings alone: the topology job binds the Trigger's queue to `capsule.commands` under each name in the annotation `capsule.dev/functions` and
+to `capsule.events` under each type in `capsule.dev/events`. A function of its own needs the first binding only, to be addressable alone.
+
+Every Trigger and PingSource calls its Service at the path of the function's name: it tells the runtime which function is meant, and the
+dead-letter router where a message came from. A schedule's PingSource points at the Service, not at the Broker: all ticks have one type, and
+through the Broker each would wake every schedule.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from functions.describe.catalog import SUBSCRIBED, Catalog
+from functions.describe.grants import Grants, grants_of
+from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
+from functions.kernel import Declaration, Kind
+from functions.runtime.wiring import Wiring
+
+MOST_IN_FLIGHT = 100  # the dispatcher's prefetch: parallelism above it has no effect
+DISPATCHER = {
+    "rabbitmq.eventing.knative.dev/cpu-request": "10m",
+    "rabbitmq.eventing.knative.dev/memory-request": "64Mi",
+    "rabbitmq.eventing.knative.dev/memory-limit": "256Mi",
+}
+WiringOf = Callable[[str], Wiring]
+
+
+def context_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list[Manifest]:
+    """One Service and Trigger a function."""
+    wiring = wiring_of(context)
+    manifests: list[Manifest] = []
+    for declaration in catalog.of_context(context):
+        manifests += function_manifests(declaration, wiring)
+    return [*_accounts(context, manifests), *manifests]
+
+
+def function_manifests(declaration: Declaration, wiring: Wiring) -> list[Manifest]:
+    runs = service(
+        Workload(
+            name=declaration.resource_name,
+            functions=[declaration.name],
+            component=declaration.context,
+            kind=declaration.kind.value,
+            min_scale=declaration.scale.min,
+            max_scale=declaration.scale.max,
+            concurrency=declaration.scale.concurrency,
+            database=wiring.database,
+            grants=grants_of(declaration, wiring),
+            collected=_collected(declaration),
+        )
+    )
+    if declaration.kind is Kind.SCHEDULE:
+        return [runs, ping_source(declaration, declaration.resource_name)]
+    return [runs, trigger(declaration)]
+
+
+def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list[Manifest]:
+    """One Service and Trigger for the whole context."""
+    wiring = wiring_of(context)
+    declarations = catalog.of_context(context)
+    scales = [declaration.scale for declaration in declarations]
+    runs = service(
+        Workload(
+            name=context,
+            functions=[f"{context}.*"],
+            component=context,
+            kind="group",
+            min_scale=max(scale.min for scale in scales),
+            max_scale=max(scale.max for scale in scales),
+            concurrency=max(scale.concurrency for scale in scales),
+            database=wiring.database,
+            grants=_union(grants_of(declaration, wiring) for declaration in declarations),
+            collected=False,
+        )
+    )
+    takes = [declaration for declaration in declarations if declaration.kind is not Kind.SCHEDULE]
+    types = sorted({str(declaration.message_type) for declaration in takes if declaration.kind in SUBSCRIBED})
+    listens = _trigger(
+        context,
+        f"capsule.group.{context}",
+        {
+            "rabbitmq.eventing.knative.dev/parallelism": str(MOST_IN_FLIGHT),
+            "capsule.dev/functions": ",".join(declaration.name for declaration in takes),
+            "capsule.dev/events": ",".join(types),
+        },
+    )
+    ticks = [ping_source(declaration, context) for declaration in declarations if declaration.kind is Kind.SCHEDULE]
+    return [*_accounts(context, [runs]), runs, listens, *ticks]
+
+
+def trigger(declaration: Declaration) -> Manifest:
+    in_flight = min(MOST_IN_FLIGHT, declaration.scale.max * declaration.scale.concurrency)
+    return _trigger(
+        declaration.resource_name,
+        str(declaration.message_type),
+        {"rabbitmq.eventing.knative.dev/parallelism": str(in_flight), "capsule.dev/functions": declaration.name},
+        declaration.name,
+    )
+
+
+def _address(service_name: str, function: str | None) -> Manifest:
+    ref = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": service_name, "namespace": NAMESPACE}
+    return {"ref": ref, "uri": f"/{function}"} if function else {"ref": ref}
+
+
+def _trigger(name: str, type_: str, annotations: dict[str, str], function: str | None = None) -> Manifest:
+    return {
+        "apiVersion": "eventing.knative.dev/v1",
+        "kind": "Trigger",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": {"app.kubernetes.io/part-of": "capsule"},
+            "annotations": {**annotations, **DISPATCHER},
+        },
+        "spec": {
+            "broker": "capsule",
+            "filter": {"attributes": {"type": type_}},
+            "subscriber": _address(name, function),
+        },
+    }
+
+
+def ping_source(declaration: Declaration, sink: str) -> Manifest:
+    return {
+        "apiVersion": "sources.knative.dev/v1",
+        "kind": "PingSource",
+        "metadata": {"name": declaration.resource_name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}},
+        "spec": {
+            "schedule": declaration.schedule,
+            "timezone": "UTC",
+            "contentType": "application/json",
+            "data": "{}",
+            "sink": _address(sink, declaration.name),
+        },
+    }
+
+
+def _collected(declaration: Declaration) -> bool:
+    """Whether a function's log goes to monitor: what writes belongs to a timeline. Monitor's own log would feed itself for ever."""
+    return declaration.writes and declaration.kind is not Kind.SCHEDULE and declaration.context != "monitor"
+
+
+def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:
+    account = cluster_account(context)
+    named = any(m["kind"] == "Service" and m["spec"]["template"]["spec"].get("serviceAccountName") == account for m in manifests)
+    if not named:
+        return []
+    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": NAMESPACE}}]
+
+
+def _union(grants: Iterable[Grants]) -> Grants:
+    all_of_them = list(grants)
+    return Grants(**{name: any(getattr(grant, name) for grant in all_of_them) for name in Grants.__dataclass_fields__})
