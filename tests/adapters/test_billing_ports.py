@@ -1,0 +1,192 @@
+"""One suite over billing's ports, in memory and in PostgreSQL, and what only a database can promise."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans, MemorySubscriptions, MemoryUsage
+from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresSubscriptions, PostgresUsage
+from functions.billing.domain.customers import Customer, CustomerExists, Subscription
+from functions.billing.domain.periods import Period
+from functions.billing.domain.usage import UsageRecord, Use
+from functions.billing.ports import Customers, Plans, Subscriptions, Usage
+from functions.kernel import new_id
+from functions.runtime.database import Database
+from tests.servers import Databases
+
+NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
+MAY = Period(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
+APP = UUID(int=10)
+
+
+class Store:
+    """Billing's ports over one kind of storage. Users are random, so that tests may share a database."""
+
+    def __init__(self, database: Database | None) -> None:
+        self.database = database
+        self.customers: Customers = PostgresCustomers(database) if database else MemoryCustomers()
+        self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
+        self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
+        self.usage: Usage = PostgresUsage(database) if database else MemoryUsage()
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        return self.database.transaction() if self.database else nullcontext()
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Databases) -> str:
+    return postgres.database("billing").functions_url
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Store(None)
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield Store(database)
+    await database.close()
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+def a_customer() -> Customer:
+    return Customer.of_user(new_id(), "ada@example.org", NOW)
+
+
+def a_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:
+    return UsageRecord(new_id(), user_id, APP, environment, begin, begin + timedelta(seconds=1), requests, 10)
+
+
+async def test_a_user_is_a_customer_once(store: Store) -> None:
+    customer = a_customer()
+    async with store.transaction():
+        await store.customers.add(customer)
+        with pytest.raises(CustomerExists):
+            await store.customers.add(replace(a_customer(), user_id=customer.user_id))
+        assert await store.customers.of_user(customer.user_id) == customer  # the transaction goes on
+    async with store.transaction():
+        assert await store.customers.of_user(customer.user_id) == customer
+        assert await store.customers.of_user(new_id()) is None
+
+
+async def test_plans_are_those_that_are_seeded(store: Store) -> None:
+    async with store.transaction():
+        for plan in SEEDED:
+            assert await store.plans.offered(plan.code, NOW) == plan
+            assert await store.plans.get(plan.code, plan.version) == plan
+        with pytest.raises(LookupError):
+            await store.plans.get("free", 99)
+        with pytest.raises(LookupError):
+            await store.plans.offered("gold", NOW)
+
+
+async def test_the_running_subscription_is_found(store: Store) -> None:
+    customer = a_customer()
+    subscription = Subscription.begin(customer, SEEDED[0], NOW)
+    async with store.transaction():
+        await store.customers.add(customer)
+        assert await store.subscriptions.running(customer.id) is None
+        await store.subscriptions.add(subscription)
+    async with store.transaction():
+        assert await store.subscriptions.running(customer.id) == subscription
+
+
+async def test_records_count_once_in_their_hour_and_period(store: Store) -> None:
+    user = new_id()
+    first = a_record(user, requests=3)
+    async with store.transaction():
+        assert await store.usage.record(first)
+        assert not await store.usage.record(first)
+        assert await store.usage.record(a_record(user, NOW + timedelta(minutes=10), 4))
+        assert await store.usage.record(a_record(user, NOW + timedelta(hours=5), 5))
+        assert await store.usage.record(a_record(user, MAY.begin, 6, "production"))
+        assert await store.usage.record(a_record(user, MAY.begin - timedelta(microseconds=1), 100))
+        assert await store.usage.record(a_record(user, MAY.end, 100))
+        assert await store.usage.record(a_record(new_id(), NOW, 100))
+    async with store.transaction():
+        assert list(await store.usage.within(user, MAY)) == [Use(APP, "production", 6, 10), Use(APP, "staging", 12, 30)]
+
+
+async def test_forgetting_ids_keeps_the_sums(store: Store) -> None:
+    user = new_id()
+    old, young = a_record(user, NOW - timedelta(days=10), 2), a_record(user, NOW, 3)
+    async with store.transaction():
+        await store.usage.record(old)
+        await store.usage.record(young)
+        assert await store.usage.forget_ids(NOW - timedelta(days=5)) >= 1
+        assert not await store.usage.record(young)
+        assert [use.requests for use in await store.usage.within(user, MAY)] == [5]
+
+
+async def test_of_two_workers_with_the_same_user_one_makes_the_customer(database: Database) -> None:
+    customers, user = PostgresCustomers(database), new_id()
+
+    async def add() -> bool:
+        async with database.transaction():
+            try:
+                await customers.add(replace(a_customer(), user_id=user))
+            except CustomerExists:
+                return False
+            await asyncio.sleep(0.1)
+            return True
+
+    assert sorted(await asyncio.gather(add(), add(), add())) == [False, False, True]
+
+
+async def test_of_two_workers_with_the_same_record_one_adds_it(database: Database) -> None:
+    usage, user = PostgresUsage(database), new_id()
+    record = a_record(user, requests=5)
+
+    async def add(what: UsageRecord) -> bool:
+        async with database.transaction():
+            added = await usage.record(what)
+            await asyncio.sleep(0.05)
+            return added
+
+    assert sorted(await asyncio.gather(add(record), add(record), add(a_record(user, requests=2)))) == [False, True, True]
+    async with database.transaction():
+        assert [use.requests for use in await usage.within(user, MAY)] == [7]
+
+
+async def test_a_customer_has_one_running_subscription(database: Database) -> None:
+    customer = a_customer()
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with database.transaction():
+            await PostgresCustomers(database).add(customer)
+            await PostgresSubscriptions(database).add(Subscription.begin(customer, SEEDED[0], NOW))
+            await PostgresSubscriptions(database).add(Subscription.begin(customer, SEEDED[1], NOW))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE plans SET fee = 1", "DELETE FROM price_tiers", "UPDATE prices SET included = 0"])
+async def test_what_was_offered_is_never_changed(database: Database, statement: str) -> None:
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        async with database.transaction() as connection:
+            await connection.execute(statement)  # type: ignore[call-overload]
+
+
+async def test_a_newer_version_is_offered_from_its_day_and_the_older_one_stays(postgres: Databases) -> None:
+    fresh = Database(postgres.database("billing").functions_url)
+    plans = PostgresPlans(fresh)
+    async with fresh.transaction() as connection:
+        await connection.execute("INSERT INTO plans VALUES ('pro', 2, 'Pro', 2500, 'EUR', %s)", (NOW,))
+        await connection.execute("INSERT INTO prices SELECT plan_code, 2, meter, included FROM prices WHERE plan_code = 'pro'")
+        await connection.execute(
+            "INSERT INTO price_tiers SELECT plan_code, 2, meter, position, up_to, amount, per FROM price_tiers WHERE plan_code = 'pro'"
+        )
+    async with fresh.transaction():
+        assert (await plans.offered("pro", NOW - timedelta(seconds=1))).version == 1
+        assert (await plans.offered("pro", NOW)).fee.amount == 2500
+        assert await plans.get("pro", 1) == SEEDED[1]
+    await fresh.close()
