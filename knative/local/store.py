@@ -77,12 +77,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A change as it is remembered, with the labels before it (an object may leave a selector by being modified)."""
+    """A change as it is remembered, with what was there before (an object may leave a selector by being modified)."""
 
     version: int
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     entry: Entry
-    labels_before: Mapping[str, str] | None
+    before: Entry | None
 
 
 class Store:
@@ -244,7 +244,7 @@ class Store:
         before = self._entries.get(key[0], {}).get(key[1:])
         self._journal.write(key, entry.data, self.version)
         self._index(entry)
-        self._remember(Record(self.version, type, entry, before.labels if before else None))
+        self._remember(Record(self.version, type, entry, before))
         return object
 
     def _remove(self, key: Key, object: Object) -> Object:
@@ -254,7 +254,7 @@ class Store:
         entry = self._entries[key[0]].pop(key[1:])
         self._uids.discard(entry.uid)
         self._orphan(entry)
-        self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry.labels))
+        self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry))
         return object
 
     def _index(self, entry: Entry) -> None:

@@ -118,7 +118,9 @@ def _definition(spec: Mapping[str, Any], resolver: "_Resolver") -> Definition:
         group=spec["group"], version=version["name"], kind=names["kind"], plural=names["plural"], singular=names["singular"],
         namespaced=spec["scope"] == "Namespaced", schema=resolver.resolve(version["schema"]["openAPIV3Schema"]),
         short_names=tuple(names.get("shortNames", ())), categories=tuple(names.get("categories", ())),
-        columns=tuple(Column(each["name"], each["type"], each["jsonPath"], each.get("priority", 0)) for each in version.get("additionalPrinterColumns", ())),
+        columns=tuple(
+            Column(each["name"], each["type"], each["jsonPath"], each.get("priority", 0)) for each in version.get("additionalPrinterColumns", ())
+        ),
         subresources=tuple(version.get("subresources", ())), verbs=tuple(spec.get("clientVerbs", VERBS)),
     )  # fmt: skip
 

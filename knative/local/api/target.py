@@ -1,0 +1,111 @@
+"""What a request is about: the path and query of Kubernetes' REST API, parsed once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from starlette.requests import Request
+
+from knative.local.api.status import bad_request, not_allowed, unknown_path
+from knative.local.definitions import Definition, Definitions
+from knative.local.rbac import Attempt
+
+Propagation = Literal["Background", "Foreground", "Orphan"]
+SUBRESOURCES = {"serviceaccounts": ("token",), "namespaces": ("finalize",)}
+
+
+@dataclass(frozen=True)
+class Target:
+    definition: Definition
+    namespace: str | None
+    name: str
+    subresource: str
+    verb: str
+
+    @property
+    def attempt(self) -> Attempt:
+        resource = self.definition.plural + (f"/{self.subresource}" if self.subresource else "")
+        namespace = self.name if self.definition.kind == "Namespace" and self.name else self.namespace
+        return Attempt(self.verb, self.definition.group, resource, namespace, self.name)
+
+
+def parse(request: Request, definitions: Definitions) -> Target:
+    """`/api/v1/…` or `/apis/<group>/<version>/…`."""
+    parts = [part for part in request.path_params["rest"].split("/") if part]
+    group, version = request.path_params.get("group", ""), request.path_params["version"]
+    namespace: str | None = None
+    if len(parts) >= 3 and parts[0] == "namespaces" and parts[2] not in ("status", *SUBRESOURCES["namespaces"]):
+        namespace, parts = parts[1], parts[2:]
+    if not 1 <= len(parts) <= 3:
+        raise unknown_path()
+    plural, name, subresource = (*parts, "", "")[:3]
+    definition = definitions.at(group, version, plural)
+    if definition is None or (namespace is not None and not definition.namespaced):
+        raise unknown_path()
+    if definition.namespaced and namespace is None and (name or request.method == "POST"):
+        raise unknown_path()
+    if subresource and subresource not in (*definition.subresources, *SUBRESOURCES.get(plural, ())):
+        raise unknown_path()
+    verb = _verb(request.method, name, flag(request.query_params, "watch"))
+    if verb not in definition.verbs and not subresource:
+        raise not_allowed()
+    return Target(definition, namespace, name, subresource, verb)
+
+
+def _verb(method: str, name: str, watching: bool) -> str:
+    if method in ("GET", "HEAD"):
+        return "get" if name else "watch" if watching else "list"
+    if method == "DELETE":
+        return "delete" if name else "deletecollection"
+    verb = {"POST": "create", "PUT": "update", "PATCH": "patch"}.get(method)
+    if verb is None or (verb != "create" and not name):
+        raise not_allowed()
+    return verb
+
+
+def flag(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("true", "1")
+
+
+def number(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if not text:
+        return None
+    if not text.isdigit():
+        raise bad_request(f'invalid {name}: "{text}"')
+    return int(text)
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    dry: bool
+    manager: str
+    force: bool
+
+    @classmethod
+    def of(cls, request: Request) -> "WriteOptions":
+        query = request.query_params
+        dry = query.get("dryRun", "")
+        if dry not in ("", "All"):
+            raise bad_request(f'invalid dryRun: "{dry}": supported values: "All"')
+        agent = request.headers.get("user-agent", "unknown").partition("/")[0]
+        return cls(dry == "All", query.get("fieldManager") or agent, flag(query, "force"))
+
+
+@dataclass(frozen=True)
+class DeleteOptions:
+    dry: bool
+    propagation: Propagation
+    uid: str | None
+    version: str | None
+
+    @classmethod
+    def of(cls, request: Request, body: Mapping[str, object]) -> "DeleteOptions":
+        query, preconditions = request.query_params, cast(Mapping[str, str], body.get("preconditions") or {})
+        propagation = str(body.get("propagationPolicy") or query.get("propagationPolicy") or "Background")
+        if body.get("orphanDependents"):
+            propagation = "Orphan"
+        if propagation not in ("Background", "Foreground", "Orphan"):
+            raise bad_request(f'invalid propagationPolicy: "{propagation}"')
+        dry = bool(body.get("dryRun")) or bool(query.get("dryRun"))
+        return cls(dry, cast(Propagation, propagation), preconditions.get("uid"), preconditions.get("resourceVersion"))
