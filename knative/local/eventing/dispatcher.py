@@ -94,7 +94,7 @@ class Dispatcher:
                 channel.inner.add_on_cancel_callback(lambda _, channel=channel: channel.close())
                 await channel.call("basic_consume", queue=self.plan.queue, on_message_callback=self._receiver(session))
                 wait = FIRST_WAIT
-                reason: Exception = await channel.closed
+                reason: Exception = await asyncio.shield(channel.closed)
             except (Away, Refused) as error:
                 reason = error
             if isinstance(reason, Refused):

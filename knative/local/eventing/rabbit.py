@@ -236,7 +236,7 @@ class Rabbit:
             wait, told = FIRST_WAIT, False
             self._tell(True)
             try:
-                reason = await closed
+                reason = await asyncio.shield(closed)
                 log.warning("RabbitMQ at %s went: %s", self.where, reason)
             except asyncio.CancelledError:
                 await self._disconnect(closed)

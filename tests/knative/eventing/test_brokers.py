@@ -1,0 +1,306 @@
+"""Brokers, Triggers and dispatchers over a real RabbitMQ: what reaches a subscriber, and what becomes of what does not."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from knative.local.eventing.conditions import condition_of
+from knative.local.eventing.rabbit import Publisher, Rabbit, Refused
+from tests.knative.eventing.conftest import Machine, Subscriber, broker, machine_at, trigger, until
+
+Make = Callable[[], Awaitable[Subscriber]]
+
+
+def headers(type: str = "user.created", **more: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0", "id": str(uuid.uuid4()), "source": "/test", "type": type,
+        "time": "2026-01-02T03:04:05Z", "content-type": "application/json", **more,
+    }  # fmt: skip
+
+
+async def exchange_of(machine: Machine, name: str = "main") -> str:
+    await machine.ready("Broker.eventing.knative.dev", name)
+    labelled = {"eventing.knative.dev/broker": name}
+    names = [each["spec"]["name"] for each in machine.store.list("Exchange.rabbitmq.com", "test", labelled)]
+    return next(each for each in names if ".dlx." not in each)
+
+
+async def connected(url: str) -> tuple[Rabbit, Publisher]:
+    rabbit = Rabbit(url, "test")
+    await rabbit.start()
+    await rabbit.up()
+    return rabbit, Publisher(rabbit)
+
+
+async def waiting(rabbit: Rabbit, queue: str) -> int:
+    channel = await rabbit.channel()
+    try:
+        count: int = (await channel.call("queue_declare", queue=queue, passive=True)).method.message_count
+        return count
+    finally:
+        channel.close()
+
+
+async def test_an_event_reaches_the_triggers_whose_attributes_match(machine: Machine, vhost: str, subscriber: Make) -> None:
+    one, other, every = await subscriber(), await subscriber(), await subscriber()
+    machine.apply(*broker(), trigger("one", one.url, "user.created"), trigger("other", other.url, "user.gone"), trigger("every", every.url))
+    for name in ("one", "other", "every"):
+        await machine.ready("Trigger.eventing.knative.dev", name)
+    exchange = await exchange_of(machine)
+    rabbit, publisher = await connected(vhost)
+    await publisher.publish(exchange, "", headers(replyto="q"), b'{"a":1}')
+    await publisher.publish(exchange, "", headers(type="User.Created"), b"{}")
+    await until(lambda: len(every.seen) == 2)
+    assert [seen.body for seen in one.seen] == [b'{"a":1}']
+    assert one.seen[0].headers["ce-replyto"] == "q"
+    assert one.seen[0].headers["content-type"] == "application/json"
+    assert not other.seen
+    await rabbit.stop()
+
+
+async def test_objects_are_named_and_labelled_as_upstream(machine: Machine, subscriber: Make) -> None:
+    sink = await subscriber()
+    machine.apply(*broker(delivery={"retry": 0, "deadLetterSink": {"uri": sink.url}}), trigger("one", sink.url, "a"))
+    made = await machine.ready("Broker.eventing.knative.dev", "main")
+    one = await machine.ready("Trigger.eventing.knative.dev", "one")
+    uid = made["metadata"]["uid"]
+    assert made["status"]["address"]["url"] == "http://main-broker-ingress.test.svc.cluster.local"
+    assert made["status"]["deadLetterSinkUri"] == sink.url
+    exchanges = machine.store.list("Exchange.rabbitmq.com", "test", {"eventing.knative.dev/broker": "main"})
+    assert {each["spec"]["name"] for each in exchanges} == {f"b.test.main.{uid}", f"b.test.main.dlx.{uid}"}
+    labels = {"eventing.knative.dev/broker": "main", "eventing.knative.dev/trigger": "one"}
+    (queue,) = machine.store.list("Queue.rabbitmq.com", "test", labels)
+    assert queue["spec"]["name"] == f"test.one.{uid}"
+    assert queue["metadata"]["name"] == f"t.test.one.{one['metadata']['uid']}"
+    (binding,) = machine.store.list("Binding.rabbitmq.com", "test", labels)
+    assert binding["spec"]["arguments"] == {"type": "a", "x-knative-trigger": "one", "x-match": "all"}
+    assert one["status"]["subscriberUri"] == sink.url
+
+
+async def test_a_failure_is_retried_then_buried(machine: Machine, vhost: str, subscriber: Make) -> None:
+    failing, letters = await subscriber(), await subscriber()
+    failing.answers = lambda seen: web.Response(status=503)
+    delivery = {"retry": 2, "backoffPolicy": "linear", "backoffDelay": "PT0.1S", "deadLetterSink": {"uri": letters.url}}
+    machine.apply(*broker(delivery=delivery), trigger("failing", failing.url, "user.created"))
+    await machine.ready("Trigger.eventing.knative.dev", "failing")
+    rabbit, publisher = await connected(vhost)
+    await publisher.publish(await exchange_of(machine), "", headers(actor="u"), b'{"a":1}')
+    await until(lambda: letters.seen)
+    assert len(failing.seen) == 3
+    letter = letters.seen[0]
+    assert letter.body == b'{"a":1}'
+    assert (letter.headers["ce-knativeerrorcode"], letter.headers["ce-knativeerrordest"]) == ("503", failing.url)
+    assert letter.headers["ce-actor"] == "u"
+    await rabbit.stop()
+
+
+async def test_a_slow_one_is_given_up_and_a_refused_one_too(machine: Machine, vhost: str, subscriber: Make) -> None:
+    slow, letters = await subscriber(), await subscriber()
+    released = asyncio.Event()
+
+    async def wait(_: object) -> web.Response:
+        await released.wait()
+        return web.Response(status=204)
+
+    slow.answers = wait
+    delivery = {"retry": 0, "timeout": "PT0.5S", "deadLetterSink": {"uri": letters.url}}
+    machine.apply(*broker(delivery=delivery), trigger("slow", slow.url, "slow"), trigger("refused", "http://127.0.0.1:9/", "refused"))
+    await machine.ready("Trigger.eventing.knative.dev", "slow")
+    await machine.ready("Trigger.eventing.knative.dev", "refused")
+    rabbit, publisher = await connected(vhost)
+    exchange = await exchange_of(machine)
+    await publisher.publish(exchange, "", headers("slow"), b"{}")
+    await publisher.publish(exchange, "", headers("refused"), b"{}")
+    await until(lambda: len(letters.seen) == 2)
+    released.set()
+    assert {seen.headers["ce-knativeerrorcode"] for seen in letters.seen} == {"-1"}
+    await rabbit.stop()
+
+
+async def test_a_trigger_with_a_delivery_of_its_own_loses_what_fails(machine: Machine, vhost: str, subscriber: Make) -> None:
+    failing, letters, own = await subscriber(), await subscriber(), await subscriber()
+    failing.answers = lambda seen: web.Response(status=500)
+    machine.apply(
+        *broker(delivery={"retry": 0, "deadLetterSink": {"uri": letters.url}}),
+        trigger("losing", failing.url, "a", delivery={"retry": 0}),
+        trigger("own", failing.url, "b", delivery={"retry": 0, "deadLetterSink": {"uri": own.url}}),
+        trigger("brokers", failing.url, "c"),
+    )
+    for name in ("losing", "own", "brokers"):
+        await machine.ready("Trigger.eventing.knative.dev", name)
+    rabbit, publisher = await connected(vhost)
+    exchange = await exchange_of(machine)
+    for type in "abc":
+        await publisher.publish(exchange, "", headers(type), b"{}")
+    await until(lambda: own.seen and letters.seen and len(failing.seen) == 3)
+    assert [seen.headers["ce-type"] for seen in own.seen] == ["b"]
+    assert [seen.headers["ce-type"] for seen in letters.seen] == ["c"]
+    await rabbit.stop()
+
+
+async def test_an_expired_message_goes_to_the_dead_letters(machine: Machine, vhost: str, subscriber: Make) -> None:
+    stuck, letters = await subscriber(), await subscriber()
+    released = asyncio.Event()
+
+    async def wait(_: object) -> web.Response:
+        await released.wait()
+        return web.Response(status=204)
+
+    stuck.answers = wait
+    machine.apply(*broker(delivery={"retry": 0, "deadLetterSink": {"uri": letters.url}}), trigger("stuck", stuck.url, "a"))
+    await machine.ready("Trigger.eventing.knative.dev", "stuck")
+    rabbit, publisher = await connected(vhost)
+    exchange = await exchange_of(machine)
+    await asyncio.gather(*(publisher.publish(exchange, "", headers("a"), b"{}") for _ in range(100)))
+    await until(lambda: stuck.seen)
+    await publisher.publish(exchange, "", headers("a", mark="expires"), b"{}", expiration="200")
+    await until(lambda: letters.seen)
+    assert letters.seen[0].headers["ce-mark"] == "expires"
+    assert "ce-knativeerrorcode" not in letters.seen[0].headers
+    released.set()
+    await until(lambda: len(stuck.seen) == 100)
+    await rabbit.stop()
+
+
+async def test_parallelism_is_kept(machine: Machine, vhost: str, subscriber: Make) -> None:
+    sink = await subscriber()
+    now, most = 0, 0
+
+    async def counting(_: object) -> web.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.02)
+        now -= 1
+        return web.Response(status=204)
+
+    sink.answers = counting
+    machine.apply(*broker(), trigger("three", sink.url, "a", parallelism=3), trigger("one", sink.url, "b"))
+    await machine.ready("Trigger.eventing.knative.dev", "three")
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    rabbit, publisher = await connected(vhost)
+    exchange = await exchange_of(machine)
+    for type, parallel in (("a", 3), ("b", 1)):
+        sink.seen.clear()
+        most = 0
+        await asyncio.gather(*(publisher.publish(exchange, "", headers(type, n=str(n)), b"{}") for n in range(30)))
+        await until(lambda: len(sink.seen) == 30)
+        await until(lambda: now == 0)
+        assert most == parallel
+    assert [seen.headers["ce-n"] for seen in sink.seen] == [str(n) for n in range(30)]
+    await rabbit.stop()
+
+
+async def test_a_reply_becomes_a_new_event(machine: Machine, vhost: str, subscriber: Make) -> None:
+    asked, answered = await subscriber(), await subscriber()
+    reply = {"ce-specversion": "1.0", "ce-id": "r", "ce-source": "/f", "ce-type": "answered", "content-type": "application/json"}
+    asked.answers = lambda seen: web.Response(status=200, body=b'{"b":2}', headers=reply)
+    machine.apply(*broker(), trigger("asked", asked.url, "asked"), trigger("answered", answered.url, "answered"))
+    await machine.ready("Trigger.eventing.knative.dev", "asked")
+    await machine.ready("Trigger.eventing.knative.dev", "answered")
+    rabbit, publisher = await connected(vhost)
+    await publisher.publish(await exchange_of(machine), "", headers("asked"), b"{}")
+    await until(lambda: answered.seen)
+    assert (answered.seen[0].body, answered.seen[0].headers["ce-id"]) == (b'{"b":2}', "r")
+    await rabbit.stop()
+
+
+async def test_the_front_door(machine: Machine, subscriber: Make) -> None:
+    sink = await subscriber()
+    machine.apply(*broker(), trigger("all", sink.url))
+    await machine.ready("Trigger.eventing.knative.dev", "all")
+    door = machine.eventing.brokers
+    binary = {"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Source": "/s", "Ce-Type": "t", "Content-Type": "text/plain", "Ce-Note": "n"}
+    assert (await door.answer("test", "main", "POST", "/", binary, b"hello")).status == 202
+    structured = json.dumps({"specversion": "1.0", "id": "2", "source": "/s", "type": "t", "data": {"a": 1}}).encode()
+    assert (await door.answer("test", "main", "POST", "/", {"content-type": "application/cloudevents+json"}, structured)).status == 202
+    await until(lambda: len(sink.seen) == 2)
+    assert {seen.headers["ce-id"]: seen.body for seen in sink.seen} == {"1": b"hello", "2": b'{"a":1}'}
+    assert (await door.answer("test", "main", "GET", "/", {}, b"")).status == 405
+    assert (await door.answer("test", "none", "POST", "/", binary, b"")).status == 404
+    assert (await door.answer("test", "main", "POST", "/", {**binary, "Ce-Id": ""}, b"")).status == 400
+    assert (await door.answer("test", "main", "POST", "/", {"content-type": "application/json"}, b"{}")).status == 400
+
+
+async def test_a_deleted_trigger_leaves_no_queue(machine: Machine, vhost: str, subscriber: Make) -> None:
+    sink = await subscriber()
+    machine.apply(*broker(), trigger("one", sink.url, "a"))
+    made = await machine.ready("Trigger.eventing.knative.dev", "one")
+    uid = machine.store.get("Broker.eventing.knative.dev", "test", "main")["metadata"]["uid"]
+    rabbit, _ = await connected(vhost)
+    assert await waiting(rabbit, f"test.one.{uid}") == 0
+    machine.store.delete("Trigger.eventing.knative.dev", "test", "one")
+    for child in machine.store.children(made["metadata"]["uid"]):  # what the garbage collector of the API does
+        machine.store.delete(f"{child['kind']}.rabbitmq.com", "test", child["metadata"]["name"])
+    await until(lambda: not machine.store.list("Queue.rabbitmq.com", "test"))
+    with pytest.raises(Refused, match="404"):
+        await waiting(rabbit, f"test.one.{uid}")
+    await rabbit.stop()
+
+
+async def test_a_bad_delivery_and_a_missing_broker_are_said(machine: Machine, subscriber: Make) -> None:
+    sink = await subscriber()
+    machine.apply(*broker(delivery={"retry": 3, "backoffDelay": "PT0.05S", "deadLetterSink": {"uri": sink.url}}))
+    machine.apply(trigger("orphan", sink.url, broker="nobody"))
+    found = await until(lambda: _false(machine, "Broker.eventing.knative.dev", "main", "BadDelivery"))
+    assert "PT0.1S" in found
+    await until(lambda: _false(machine, "Trigger.eventing.knative.dev", "orphan", "BrokerDoesNotExist"))
+
+
+def _false(machine: Machine, kind: str, name: str, reason: str) -> str | None:
+    condition = condition_of(machine.store.get(kind, "test", name))
+    return condition.message if (condition.status, condition.reason) == ("False", reason) else None
+
+
+async def test_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: Make) -> None:
+    sink, letters = await subscriber(), await subscriber()
+    released = asyncio.Event()
+
+    async def wait(_: object) -> web.Response:
+        await released.wait()
+        return web.Response(status=204)
+
+    sink.answers = wait
+    delivery = {"retry": 0, "deadLetterSink": {"uri": letters.url}}
+    async with machine_at(tmp_path, vhost) as first:
+        first.apply(*broker(delivery=delivery), trigger("one", sink.url, "a", parallelism=2))
+        await first.ready("Trigger.eventing.knative.dev", "one")
+        exchange = await exchange_of(first)
+        rabbit, publisher = await connected(vhost)
+        await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
+        await until(lambda: len(sink.seen) == 2)
+        asyncio.get_running_loop().call_later(0.5, released.set)
+    async with machine_at(tmp_path, vhost):
+        await until(lambda: len({seen.headers["ce-n"] for seen in sink.seen}) == 20)
+    assert len(sink.seen) == 20, "what was in flight was let finish"
+    assert not letters.seen
+    await rabbit.stop()
+
+
+async def test_a_stop_as_on_a_cluster_buries_what_was_prefetched(tmp_path: Any, vhost: str, subscriber: Make) -> None:
+    sink, letters = await subscriber(), await subscriber()
+    never = asyncio.Event()
+
+    async def wait(_: object) -> web.Response:
+        await never.wait()
+        return web.Response(status=204)
+
+    sink.answers = wait
+    async with machine_at(tmp_path, vhost, {"CAPSULE_DISPATCHER_STOP": "dead-letter"}) as made:
+        made.apply(*broker(delivery={"retry": 3, "deadLetterSink": {"uri": letters.url}}), trigger("one", sink.url, "a", parallelism=2))
+        await made.ready("Trigger.eventing.knative.dev", "one")
+        exchange = await exchange_of(made)
+        rabbit, publisher = await connected(vhost)
+        await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
+        await until(lambda: len(sink.seen) == 2)
+        made.apply(trigger("one", sink.url, "a", parallelism=4))  # a roll-out
+        await until(lambda: len(letters.seen) == 20)
+        assert {seen.headers["ce-knativeerrorcode"] for seen in letters.seen} == {"-1"}
+        assert len(sink.seen) == 2
+        never.set()
+    await rabbit.stop()
