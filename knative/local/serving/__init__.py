@@ -5,3 +5,36 @@ table by which the ingress finds revisions (`routes`, `routing`). A Revision is 
 need (`autoscaler`, pure), requests waiting while there is none (`scaler`). What a pod is given (environment, files) is worked out in
 `container`, `environment` and `volumes`; `ingress` and `http` carry requests to it.
 """
+
+from pathlib import Path
+
+from knative.local.controller import Controller, Part
+from knative.local.serving.configurations import Configurations
+from knative.local.serving.http_client import Upstreams
+from knative.local.serving.ingress import Ingress
+from knative.local.serving.node import Collector, Node
+from knative.local.serving.pod_registry import Pods
+from knative.local.serving.revisions import Revisions
+from knative.local.serving.routes import Routes
+from knative.local.serving.routing import Direct, Routing, Services, Table
+from knative.local.serving.services import ServiceObjects
+from knative.local.settings import Settings
+from knative.local.store import Store
+from knative.local.tokens import Tokens
+
+
+class Serving:
+    """All of it, put together. `services` is for eventing's dispatchers, `pods` for jobs; `take_collector` once eventing is there."""
+
+    def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
+        self._node = Node(store, settings, tokens, authority)
+        self.pods = Pods(self._node)
+        revisions = Revisions(store, settings, self.pods)
+        table, upstreams = Table(), Upstreams()
+        routing = Routing(self._node, table, revisions)
+        self.services: Services = Direct(routing, upstreams)
+        reconcilers = [ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions)]
+        self.parts: list[Part] = [self.pods, revisions, Controller(store, reconcilers), Ingress(routing, upstreams, settings.ingress_port)]
+
+    def take_collector(self, collector: Collector) -> None:
+        self._node.collector = collector

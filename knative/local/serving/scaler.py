@@ -72,6 +72,8 @@ class Scaler:
         self._open_port = open_port
         self._stopped = False
         self._initial = not self.proven
+        if self._initial:
+            self._loop.call_later(self.deadline, self.tick)
 
     # --- what others see
 
@@ -173,7 +175,7 @@ class Scaler:
         now = self._loop.time()
         if self._initial and not self.scale.initial:
             self._prove()
-        if self._initial and now - self._began > self.deadline:
+        if self._initial and now - self._began >= self.deadline:
             self._give_up()
         wanted = self.wanted()
         for _ in range(wanted - len(self._running)):
@@ -209,7 +211,7 @@ class Scaler:
 
     async def _drain(self, pod: Pod) -> None:
         until = self._loop.time() + self.timeout
-        while pod.in_flight and self._loop.time() < until and not self._stopped:
+        while pod.in_flight and self._loop.time() < until and not self._stopped:  # noqa: ASYNC110 - rare, and short
             await asyncio.sleep(0.05)
         await self._pods.discard(pod)
 

@@ -1,0 +1,125 @@
+"""A Configuration's template, each time it changes, becomes a Revision that never changes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from knative.local.controller import Again
+from knative.local.objects import Object, now, owner_reference
+from knative.local.serving.conditions import TRUE, Condition, read, written
+from knative.local.serving.naming import revision_name
+from knative.local.serving.revisions import REVISION
+from knative.local.serving.scaler import PROVEN
+from knative.local.store import NotFound, Store
+
+CONFIGURATION = "Configuration.serving.knative.dev"
+PREFIX = "serving.knative.dev/"
+KEPT = 20
+"""Revisions that a Configuration keeps beyond those with traffic (Knative's config-gc: max-non-active-revisions, kept smaller here)."""
+
+
+class Configurations:
+    kind = CONFIGURATION
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+        return {REVISION: _configuration_of}
+
+    async def gone(self, object: Object) -> None:
+        """Its revisions name it as their owner and go with it."""
+
+    async def reconcile(self, object: Object) -> None:
+        metadata = object["metadata"]
+        namespace, generation = metadata["namespace"], metadata["generation"]
+        template = object["spec"]["template"]
+        name = revision_name(metadata["name"], generation, (template.get("metadata") or {}).get("name"))
+        latest = self._store.find(REVISION, namespace, name)
+        taken: Condition | None = None
+        if latest is None:
+            latest = self._store.create(revision(object, name))
+        elif not _owned(latest, metadata["uid"]):
+            raise Again(0.1, "a revision of a former configuration of this name is still going")
+        elif (latest["metadata"]["labels"]).get(PREFIX + "configurationGeneration") != str(generation) and latest["spec"] != _spec(template):
+            taken = Condition("False", "RevisionNameTaken", f'Revision "{name}" exists and is another; give the template another name.')
+        revisions = [
+            each for each in self._store.list(REVISION, namespace, {PREFIX + "configuration": metadata["name"]}) if _owned(each, metadata["uid"])
+        ]
+        before = object.get("status") or {}
+        status: dict[str, Any] = {"observedGeneration": generation}
+        status["latestCreatedRevisionName"] = before.get("latestCreatedRevisionName", name) if taken else name
+        newest = max((each for each in revisions if _usable(each)), key=_generation, default=None)
+        if newest is not None:
+            status["latestReadyRevisionName"] = newest["metadata"]["name"]
+        condition = taken or ready_of(latest)
+        status["conditions"] = written({"Ready": condition}, before.get("conditions") or [], now())
+        self._store.set_status(CONFIGURATION, namespace, metadata["name"], status)
+        self._collect(namespace, metadata["name"], revisions, {name, status.get("latestReadyRevisionName")})
+
+    def _collect(self, namespace: str, name: str, revisions: list[Object], kept: set[str | None]) -> None:
+        route = self._store.find("Route.serving.knative.dev", namespace, name)
+        traffic = [*(((route or {}).get("status") or {}).get("traffic") or ()), *(((route or {}).get("spec") or {}).get("traffic") or ())]
+        kept = kept | {each.get("revisionName") for each in traffic}
+        idle = sorted((each for each in revisions if each["metadata"]["name"] not in kept), key=_generation)
+        for each in idle[: max(len(idle) - KEPT, 0)]:
+            with suppress(NotFound):
+                self._store.delete(REVISION, namespace, each["metadata"]["name"])
+
+
+def revision(configuration: Object, name: str) -> Object:
+    metadata, template = configuration["metadata"], configuration["spec"]["template"]
+    said = template.get("metadata") or {}
+    labels = {
+        **(said.get("labels") or {}),
+        PREFIX + "configuration": metadata["name"],
+        PREFIX + "configurationGeneration": str(metadata["generation"]),
+        PREFIX + "configurationUID": metadata["uid"],
+        PREFIX + "service": (metadata.get("labels") or {}).get(PREFIX + "service", ""),
+        PREFIX + "serviceUID": (metadata.get("labels") or {}).get(PREFIX + "serviceUID", ""),
+        PREFIX + "routingState": "pending",
+    }
+    return {
+        "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
+        "metadata": {
+            "name": name, "namespace": metadata["namespace"], "labels": {key: value for key, value in labels.items() if value},
+            "annotations": dict(said.get("annotations") or {}), "ownerReferences": [owner_reference(configuration)],
+        },
+        "spec": _spec(template),
+    }  # fmt: skip
+
+
+def _spec(template: Mapping[str, Any]) -> Object:
+    """With what Knative fills in."""
+    spec = dict(template["spec"])
+    spec["containers"] = [{"name": f"user-container{f'-{index}' if index else ''}", **each} for index, each in enumerate(spec["containers"])]
+    return {"containerConcurrency": 0, "timeoutSeconds": 300, **spec}
+
+
+def ready_of(revision: Object) -> Condition:
+    found = read(revision, "Ready")
+    name = revision["metadata"]["name"]
+    if found is None or found.status == "Unknown":
+        return Condition("Unknown", found.reason if found else "", found.message if found else "")
+    if found.status == "False":
+        return Condition("False", "RevisionFailed", f'Revision "{name}" failed with message: {found.message or found.reason}.')
+    return TRUE
+
+
+def _usable(revision: Object) -> bool:
+    """Ready once is ready for traffic: scaled to zero or crashing, it is the revision that was released."""
+    found = read(revision, PROVEN)
+    return found is not None and found.status == "True"
+
+
+def _generation(revision: Object) -> int:
+    return int((revision["metadata"].get("labels") or {}).get(PREFIX + "configurationGeneration", "0"))
+
+
+def _owned(revision: Object, uid: str) -> bool:
+    return any(owner["uid"] == uid for owner in revision["metadata"].get("ownerReferences") or ())
+
+
+def _configuration_of(revision: Object) -> Iterable[tuple[str | None, str]]:
+    name = (revision["metadata"].get("labels") or {}).get(PREFIX + "configuration")
+    return [(revision["metadata"]["namespace"], name)] if name else []

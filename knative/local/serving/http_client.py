@@ -1,0 +1,297 @@
+"""HTTP/1.1 to a pod: kept connections and answers passed on piece by piece.
+
+Raw protocols over httptools (llhttp) and not an HTTP client library: this is every request's path, through the ingress and from the
+dispatchers, and a general client costs several times as much there and ten megabytes of the whole's sixty.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import httptools
+
+from knative.local.settings import LOOPBACK
+
+Headers = list[tuple[bytes, bytes]]
+KEPT_IDLE = 1.5
+"""Seconds; below the keep-alive of the servers that people use (gunicorn 2, uvicorn and node 5), so that none closes as we write."""
+KEPT_PER_PORT = 128
+LARGEST_ANSWER = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Broken(ConnectionError):
+    """The pod broke off. `unsent`: on a kept connection and before any word of an answer, so it may never have read the request."""
+
+    def __init__(self, words: str, unsent: bool = False) -> None:
+        super().__init__(words)
+        self.unsent = unsent
+
+
+class Receiver(Protocol):
+    """Who an answer is for."""
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> None: ...
+
+    def data(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+    def upgraded(self, rest: bytes) -> None: ...
+
+    def broken(self, error: Broken) -> None: ...
+
+    def write_paused(self, paused: bool) -> None: ...
+
+
+class Upstream(asyncio.Protocol):
+    """One connection to a pod, one exchange at a time."""
+
+    def __init__(self, pool: "Upstreams", port: int) -> None:
+        self.port = port
+        self.used = False
+        self.idle_since = 0.0
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._receiver: Receiver | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._reason = b""
+        self._headers: Headers = []
+        self._method = ""
+        self._answered = self._in_body = self._until_close = self._tunnel = self._interim = False
+
+    # --- for whoever has an exchange on it
+
+    def begin(self, receiver: Receiver, method: str) -> None:
+        self._receiver, self._method = receiver, method
+        self._answered = self._in_body = self._until_close = False
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def pause(self, paused: bool) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            (self._transport.pause_reading if paused else self._transport.resume_reading)()
+
+    def abandon(self) -> None:
+        """The exchange is over before its end; so is the connection."""
+        self._receiver = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    @property
+    def usable(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    # --- from the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._tunnel:
+            if self._receiver is not None:
+                self._receiver.data(data)
+            return
+        if self._receiver is None:  # an answer that nobody asked for
+            self.abandon()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._tunnel = True
+            if self._receiver is not None:
+                self._receiver.upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._break(Broken(f"the pod's answer is not HTTP: {error}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._pool.forget(self)
+        if self._receiver is None:
+            return
+        if self._tunnel or (self._until_close and self._in_body and error is None):
+            receiver, self._receiver = self._receiver, None
+            receiver.end()
+        else:
+            self._break(Broken("the pod closed the connection" if error is None else f"the pod broke off: {error}", self.used and not self._answered))
+
+    def pause_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.write_paused(True)
+
+    def resume_writing(self) -> None:
+        if self._receiver is not None:
+            self._receiver.write_paused(False)
+
+    # --- from the parser
+
+    def on_message_begin(self) -> None:
+        self._headers, self._reason = [], b""
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._interim = 100 <= status < 200 and status != 101
+        if self._receiver is None:
+            return
+        if self._interim:
+            if status == 100:
+                self._receiver.head(100, b"Continue", [])
+            return
+        self._answered = self._in_body = True
+        framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        self._until_close = not framed and status not in (101, 204, 304) and self._method != "HEAD"
+        self._receiver.head(status, self._reason, self._headers)
+        if self._method == "HEAD":  # it may name a length that it does not send; the parser waits for it, so it gets no more to parse
+            keep = self._parser.should_keep_alive()
+            self._parser = httptools.HttpResponseParser(self)
+            self._finish(keep)
+
+    def on_body(self, data: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.data(data)
+
+    def on_message_complete(self) -> None:
+        if self._interim or not self._in_body:
+            self._interim = False
+            return
+        if self._parser.get_status_code() != 101:
+            self._finish(self._parser.should_keep_alive() and not self._until_close)
+
+    def _finish(self, keep: bool) -> None:
+        self._in_body = False
+        receiver, self._receiver = self._receiver, None
+        if receiver is None:
+            return
+        if keep and self.usable:
+            self._pool.keep(self)
+        else:
+            self.close()
+        receiver.end()
+
+    def _break(self, error: Broken) -> None:
+        receiver, self._receiver = self._receiver, None
+        if self._transport is not None:
+            self._transport.abort()
+        if receiver is not None:
+            receiver.broken(error)
+
+
+class Upstreams:
+    """The kept connections, by port."""
+
+    def __init__(self) -> None:
+        self._idle: dict[int, list[Upstream]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    async def take(self, port: int, fresh: bool = False) -> Upstream:
+        """Raises OSError when nothing listens there."""
+        idle = self._idle.get(port)
+        while idle and not fresh:
+            upstream = idle.pop()
+            if upstream.usable:
+                upstream.used = True
+                return upstream
+        _, made = await asyncio.get_running_loop().create_connection(lambda: Upstream(self, port), LOOPBACK, port)
+        return made
+
+    def keep(self, upstream: Upstream) -> None:
+        idle = self._idle.setdefault(upstream.port, [])
+        if len(idle) >= KEPT_PER_PORT:
+            upstream.close()
+            return
+        loop = asyncio.get_running_loop()
+        upstream.idle_since = loop.time()
+        idle.append(upstream)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(KEPT_IDLE / 2, self._sweep)
+
+    def forget(self, upstream: Upstream) -> None:
+        idle = self._idle.get(upstream.port)
+        if idle and upstream in idle:
+            idle.remove(upstream)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time() - KEPT_IDLE / 2
+        for port, idle in list(self._idle.items()):
+            for upstream in [each for each in idle if each.idle_since < before]:
+                idle.remove(upstream)
+                upstream.close()
+            if not idle:
+                del self._idle[port]
+        self._sweeping = loop.call_later(KEPT_IDLE / 2, self._sweep) if self._idle else None
+
+    async def exchange(self, port: int, method: str, head: bytes, body: bytes, fresh: bool = False) -> Answer:
+        """A whole request for a whole answer. Raises OSError (nothing listens) or Broken."""
+        upstream = await self.take(port, fresh)
+        whole = Whole()
+        upstream.begin(whole, method)
+        upstream.write(head + body)
+        try:
+            return await whole.answer
+        except BaseException:
+            upstream.abandon()
+            raise
+
+    def close(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for idle in self._idle.values():
+            for upstream in list(idle):
+                upstream.close()
+        self._idle.clear()
+
+
+class Whole:
+    """Collects an answer."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._status = 0
+        self._headers: Mapping[str, str] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+        if status != 100:
+            self._status = status
+            self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+    def data(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= LARGEST_ANSWER:
+            self._body.append(data)
+        elif not self.answer.done():
+            self.answer.set_exception(Broken(f"the answer is larger than {LARGEST_ANSWER} bytes"))
+
+    def end(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result(Answer(self._status, self._headers, b"".join(self._body)))
+
+    def upgraded(self, rest: bytes) -> None:
+        self.broken(Broken("the pod changed the protocol unasked"))
+
+    def broken(self, error: Broken) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def write_paused(self, paused: bool) -> None:
+        """The request is written at once; the transport holds what the pod has not read."""
