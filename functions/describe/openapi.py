@@ -14,7 +14,8 @@ from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
 from functions.edge.gateway.problems import ProblemType
 from functions.edge.gateway.routing import Route, route_of
-from functions.kernel import Caller, Kind, Rejection
+from functions.kernel import Caller, Kind
+from functions.runtime.execution import AnswerNotKept, KeyReused
 
 PROBLEM: Schema = {
     "type": "object",
@@ -77,7 +78,6 @@ def document(catalog: Catalog) -> dict[str, Any]:
             "title": "Capsule",
             "version": version("capsule"),
             "summary": "Hand it a git repository, get a running, observed, billed application.",
-            "license": {"name": "Proprietary", "url": "/"},
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": context, "description": _about(context)} for context in catalog.contexts] + [{"name": "gateway"}],
@@ -85,6 +85,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {**shapes.definitions, "Problem": PROBLEM, "ProblemFault": FAULT},
+            "responses": {slug: _problem_response(kind.status, {slug: kind.title}) for slug, kind in sorted(problems.OWN.items())},
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -169,7 +170,8 @@ def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
         success["headers"] = {"Location": {"description": "Where to look at what was made", "schema": {"type": "string"}}}
     found[str(declaration.answers)] = success
     for status, kinds in _problems(route).items():
-        found[str(status)] = _problem_response(status, kinds)
+        common = next(iter(kinds)) if len(kinds) == 1 else ""
+        found[str(status)] = {"$ref": f"#/components/responses/{common}"} if common in problems.OWN else _problem_response(status, kinds)
     return dict(sorted(found.items()))
 
 
@@ -190,7 +192,8 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for kind in own:
         found.setdefault(kind.status, {})[kind.slug] = kind.title
-    for rejection in declaration.rejects:
+    by_the_runtime = (KeyReused, AnswerNotKept) if route.mutates else ()
+    for rejection in (*declaration.rejects, *by_the_runtime):
         found.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
     if declaration.allow.roles:
         found.setdefault(403, {}).setdefault("forbidden", "You may not do this")
@@ -206,12 +209,3 @@ def _problem_response(status: int, kinds: Mapping[str, str]) -> dict[str, Any]:
         "description": said,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
-
-
-def rejections(catalog: Catalog) -> Mapping[type[Rejection], Sequence[str]]:
-    """Every declared rejection → the functions that may answer it."""
-    found: dict[type[Rejection], list[str]] = {}
-    for declaration in catalog.declarations:
-        for rejection in declaration.rejects:
-            found.setdefault(rejection, []).append(declaration.name)
-    return dict(sorted(found.items(), key=lambda pair: pair[0].slug()))

@@ -1,36 +1,40 @@
 """What the gateway answers by itself besides probes: the API's description and a page to read it, the page behind the link in a mail, and a
 page for each problem type.
 
-All are rendered here and load nothing: no script, no font, nothing of anybody else's. The page behind the mail's link asks for one click, because
-mail scanners open links and must not verify anybody.
+The API's description is the generated `schemas/openapi.yaml`, read when first asked for. The pages are rendered here and load nothing: no script, no
+font, nothing of anybody else's. The page behind the mail's link asks for one click, because mail scanners open links and must not verify anybody.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import Headers
 
-from functions.describe import openapi
-from functions.describe.catalog import Catalog
-from functions.describe.text import to_yaml
+import functions
 from functions.edge.gateway.problems import NO_ROUTE, OWN, Documented, Problem, ProblemType
 from functions.edge.gateway.responses import JSON, NOTHING_LOADS, REVALIDATED, Answer, etag_of, json_answer, page, unchanged
 from functions.edge.gateway.routing import Route, Table
-from functions.kernel import Rejection
+from functions.kernel import Conflict, Forbidden, Gone, NotFound, PaymentRequired, Rejection
+from functions.runtime.execution import AnswerNotKept, KeyReused
+from functions.runtime.failures import InternalError
 from functions.runtime.registry import Registry
 
 PROBES = ("/livez", "/readyz", "/health", "/healthz")
 VERIFY_PATH = "/v1/users/verify"
+OPENAPI = Path(functions.__file__).parent.parent / "schemas" / "openapi.yaml"
+SHARED = (Conflict, Forbidden, Gone, NotFound, PaymentRequired, InternalError, KeyReused, AnswerNotKept)  # of no function in particular
 FORM_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
 
 
 class Pages:
     def __init__(self, registry: Registry, table: Table) -> None:
-        self._catalog = Catalog.of(registry.declarations)
+        self._declarations = registry.declarations
         self.verification: Route | None = table.find(VERIFY_PATH)[0].get("POST")
         self._fixed: Mapping[str, Callable[[Mapping[str, str], Headers], Answer]] = {
             "/": self._index,
@@ -57,7 +61,8 @@ class Pages:
 
     @cached_property
     def _document(self) -> dict[str, Any]:
-        return openapi.document(self._catalog)
+        found: dict[str, Any] = yaml.load(self._openapi_yaml, Loader=yaml.CSafeLoader)
+        return found
 
     @cached_property
     def _openapi_json(self) -> bytes:
@@ -65,7 +70,7 @@ class Pages:
 
     @cached_property
     def _openapi_yaml(self) -> bytes:
-        return to_yaml(self._document).encode()
+        return OPENAPI.read_bytes()
 
     @cached_property
     def _docs(self) -> str:
@@ -74,10 +79,12 @@ class Pages:
     @cached_property
     def _problems(self) -> Mapping[str, Documented]:
         found = {slug: Documented(kind) for slug, kind in OWN.items()}
-        for rejection, names in openapi.rejections(self._catalog).items():
+        named: list[tuple[type[Rejection], str]] = [(rejection, "") for rejection in SHARED]
+        named += [(rejection, declaration.name) for declaration in self._declarations for rejection in declaration.rejects]
+        for rejection, function in named:
             slug = rejection.slug()
-            own = found[slug].kind if slug in found else _type_of(rejection)
-            found[slug] = Documented(own, sorted({*(found[slug].functions if slug in found else ()), *names}))
+            known = found.setdefault(slug, Documented(_type_of(rejection)))
+            found[slug] = Documented(known.kind, sorted({*known.functions, *([function] if function else [])}))
         return dict(sorted(found.items()))
 
     # -- pages ---------------------------------------------------------------------------------------------------------------
@@ -148,11 +155,16 @@ def _groups(document: dict[str, Any]) -> Sequence[tuple[str, str, Sequence[dict[
             success: dict[str, Any] = next((r for status, r in operation["responses"].items() if status.startswith("2")), {})
             given = success.get("content", {}).get("application/json", {}).get("schema")
             shown = {**operation, "path": path, "method": method.upper(), "takes": _fields(body, schemas), "gives": _fields(given, schemas)}
-            shown["problems"] = [(status, answer["description"]) for status, answer in operation["responses"].items() if status >= "4"]
+            shown["problems"] = [(status, _said(answer, document)) for status, answer in operation["responses"].items() if status >= "4"]
             shown["parameters"] = [p for p in operation.get("parameters", []) if "name" in p]
             found.setdefault(operation["tags"][0], []).append(shown)
     about = {tag["name"]: tag.get("description", "") for tag in document["tags"]}
     return [(tag, about.get(tag, ""), operations) for tag, operations in found.items()]
+
+
+def _said(answer: Mapping[str, str], document: Mapping[str, Any]) -> str:
+    whole = document["components"]["responses"][answer["$ref"].rsplit("/", 1)[-1]] if "$ref" in answer else answer
+    return str(whole["description"])
 
 
 def _fields(schema: dict[str, Any] | None, schemas: Mapping[str, Any]) -> list[tuple[str, str, bool, str]]:
