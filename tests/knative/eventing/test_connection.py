@@ -1,0 +1,73 @@
+"""RabbitMQ goes and comes back: nobody here dies of it, the conditions say so, and everything goes on by itself."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from knative.local.eventing.conditions import condition_of
+from knative.machine.rabbitmq import RabbitMQ
+from tests.knative.eventing.conftest import broker, machine_at, trigger, until
+from tests.knative.eventing.test_brokers import Make, connected, exchange_of, headers
+
+BROKER, TRIGGER = "Broker.eventing.knative.dev", "Trigger.eventing.knative.dev"
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "reset"])
+async def test_rabbitmq_stops_and_starts(own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: Make, lost: bool) -> None:
+    sink = await subscriber()
+    vhost = own_rabbitmq.create_vhost("lost" if lost else "kept")
+    async with machine_at(tmp_path, vhost) as machine:
+        machine.apply(*broker(), trigger("one", sink.url, "a"))
+        await machine.ready(TRIGGER, "one")
+        exchange = await exchange_of(machine)
+        await asyncio.to_thread(own_rabbitmq.stop)
+        await until(lambda: condition_of(machine.store.get(BROKER, "test", "main")).status == "False")
+        await until(lambda: condition_of(machine.store.get(TRIGGER, "test", "one")).status == "False")
+        assert (await machine.eventing.brokers.answer("test", "main", "POST", "/", binary(), b"")).status == 500
+        await asyncio.to_thread(own_rabbitmq.start)
+        if lost:
+            own_rabbitmq.delete_vhost("lost")
+            own_rabbitmq.create_vhost("lost")
+        await machine.ready(TRIGGER, "one", seconds=40)
+        rabbit, publisher = await connected(vhost)
+        await publisher.publish(exchange, "", headers("a"), b"{}")
+        await until(lambda: sink.seen, 20)
+        await rabbit.stop()
+
+
+async def test_it_may_start_without_rabbitmq(own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: Make) -> None:
+    sink = await subscriber()
+    vhost = own_rabbitmq.create_vhost("later")
+    await asyncio.to_thread(own_rabbitmq.stop)
+    async with machine_at(tmp_path, vhost) as machine:
+        machine.apply(*broker(), trigger("one", sink.url, "a"))
+        await until(lambda: condition_of(machine.store.get(BROKER, "test", "main")).reason == "ExchangeFailure")
+        (exchange,) = machine.store.list("Exchange.rabbitmq.com", "test")
+        assert "away" in condition_of(exchange).message
+        await asyncio.to_thread(own_rabbitmq.start)
+        await machine.ready(TRIGGER, "one", seconds=40)
+
+
+async def test_a_deleted_queue_is_declared_again(own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: Make) -> None:
+    sink = await subscriber()
+    vhost = own_rabbitmq.create_vhost("deleted")
+    async with machine_at(tmp_path, vhost) as machine:
+        machine.apply(*broker(), trigger("one", sink.url, "a"))
+        await machine.ready(TRIGGER, "one")
+        exchange = await exchange_of(machine)
+        (queue,) = machine.store.list("Queue.rabbitmq.com", "test", {"eventing.knative.dev/trigger": "one"})
+        rabbit, publisher = await connected(vhost)
+        channel = await rabbit.channel()
+        await channel.call("queue_delete", queue=queue["spec"]["name"])
+        for number in range(200):
+            await publisher.publish(exchange, "", headers("a", n=str(number)), b"{}")
+            if sink.seen:
+                break
+            await asyncio.sleep(0.05)
+        assert sink.seen
+        await rabbit.stop()
+
+
+def binary() -> dict[str, str]:
+    return {"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Source": "/s", "Ce-Type": "a"}
