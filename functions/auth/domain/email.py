@@ -15,7 +15,7 @@ class Email:
     def __init__(self, text: str) -> None:
         """Raises InvalidEmail. Names of private networks (`ada@build.internal`) are as good as public ones: Capsule is self-hosted."""
         try:
-            valid = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
+            valid = validate_email(text.strip(), strict=True, check_deliverability=False, globally_deliverable=False)
         except EmailNotValidError as error:
             raise InvalidEmail(str(error), errors=[FieldError("/email", str(error))]) from error
         object.__setattr__(self, "address", valid.normalized.lower())

@@ -47,7 +47,8 @@ def easy_to_guess(text: str, owner: Email) -> bool:
 
     if len(text) > ESTIMATED and len(set(text)) >= DISTINCT_WHEN_LONG:
         return False
-    known = ["capsule", owner.address, owner.local_part, owner.domain, *re.findall(r"\w{3,}", owner.address)]
+    words = re.findall(r"[^\W_]{3,}", owner.address)
+    known = ["capsule", owner.address, owner.local_part, owner.domain, "".join(re.findall(r"[^\W_]+", owner.local_part)), *words]
     return int(zxcvbn(text[:ESTIMATED], user_inputs=known)["guesses"]) < GUESSES_TO_RESIST
 
 
