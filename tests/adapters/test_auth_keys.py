@@ -1,0 +1,255 @@
+"""Access tokens: issued with the mounted private keys, verified with the public ones, refused with a reason."""
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from functions.auth.adapters.keys import LIFETIME, SIGNING_KEYS, DerivedMailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.domain.email import Email
+from functions.auth.domain.user import Role, User
+from functions.auth.queries.jwks import ShowKeys, jwks
+from functions.kernel import Unauthenticated, Unavailable, new_id
+from functions.runtime.settings import MissingSetting, Settings
+from functions.runtime.tokens import (
+    ALGORITHM,
+    PUBLIC_KEYS,
+    AccessTokens,
+    JwkSet,
+    new_signing_jwks,
+    new_signing_key,
+    public_jwks,
+    rotated_signing_jwks,
+    thumbprint,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+USER = User.register(Email("ada@example.org"), "hash", NOW)
+SESSION = new_id()
+
+
+class Machine:
+    """Mounted keys, and those who read them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.settings = Settings({"CAPSULE_ROOT": str(root)})
+        self.writes = 0
+        self.private = new_signing_jwks()
+        self.mount(self.private)
+        self.tokens = AccessTokens(self.settings)
+
+    def mount(self, private: JwkSet, public: JwkSet | None = None) -> None:
+        self.private = private
+        self.write(SIGNING_KEYS, private)
+        self.write(PUBLIC_KEYS, public or public_jwks(private))
+
+    def write(self, mounted: str, content: object) -> None:
+        path = self.root / mounted.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        self.writes += 1
+        os.utime(path, (self.writes, self.writes))
+
+    def issue(self, at: datetime = NOW, user: User = USER) -> str:
+        return JwtIssuer(SigningKeys(self.settings), self.settings).issue(user, SESSION, at).text
+
+    def forge(self, header: dict[str, Any] | None = None, key: Any = None, algorithm: str = ALGORITHM, **claims: Any) -> str:
+        """A token like ours, but for what is said."""
+        like = jwt.decode(self.issue(), options={"verify_signature": False})
+        current = self.private["keys"][0]
+        signing = jwt.PyJWK(current, algorithm=ALGORITHM).key if key is None else key
+        said = {name: value for name, value in {**like, **claims}.items() if value is not None}
+        return jwt.encode(said, signing, algorithm=algorithm, headers={"kid": current["kid"], "typ": "at+jwt", **(header or {})})
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_an_issued_token_names_its_caller(machine: Machine) -> None:
+    user = User.register(Email("root@example.org"), "hash", NOW)
+    user.roles = frozenset({Role.USER, Role.ADMIN})
+    caller = machine.tokens.verify(machine.issue(user=user), NOW)
+    assert (caller.user_id, caller.session_id, caller.roles, caller.is_admin) == (user.id, SESSION, frozenset({"user", "admin"}), True)
+
+
+def test_what_stands_in_a_token(machine: Machine) -> None:
+    first, second = machine.issue(), machine.issue()
+    assert jwt.get_unverified_header(first) == {"alg": "ES256", "typ": "at+jwt", "kid": machine.private["keys"][0]["kid"]}
+    claims = jwt.decode(first, options={"verify_signature": False})
+    jti = claims.pop("jti")
+    assert jti != jwt.decode(second, options={"verify_signature": False})["jti"]
+    assert claims == {
+        "iss": "capsule",
+        "aud": "capsule",
+        "sub": str(USER.id),
+        "sid": str(SESSION),
+        "roles": ["user"],
+        "iat": int(NOW.timestamp()),
+        "exp": int((NOW + LIFETIME).timestamp()),
+    }
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_a_token_expires_whether_it_was_seen_before_or_not(machine: Machine, seen_before: bool) -> None:
+    token = machine.issue()
+    if seen_before:
+        machine.tokens.verify(token, NOW)
+    machine.tokens.verify(token, NOW + LIFETIME - timedelta(seconds=1))
+    for _ in range(2):
+        with pytest.raises(Unauthenticated, match="expired"):
+            machine.tokens.verify(token, NOW + LIFETIME)
+
+
+def _other_signature(machine: Machine) -> str:
+    head, body, _ = machine.issue().split(".")
+    return ".".join((head, body, machine.forge(sub=str(new_id())).split(".")[2]))
+
+
+def _other_claims(machine: Machine) -> str:
+    head, body, signature = machine.issue().split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    claims["roles"] = ["admin"]
+    return ".".join((head, base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode(), signature))
+
+
+def _public_pem(machine: Machine) -> bytes:
+    public = jwt.PyJWK(machine.private["keys"][0], algorithm=ALGORITHM).key.public_key()
+    pem: bytes = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(pem)  # PyJWT refuses to misuse a PEM as an HMAC key, an attacker's library would not
+
+
+FORGERIES: dict[str, tuple[Callable[[Machine], str], str]] = {
+    "empty": (lambda machine: "", "malformed"),
+    "no JWT": (lambda machine: "not.a.token", "malformed"),
+    "not ASCII": (lambda machine: "é.é.é", "malformed"),
+    "another's signature": (_other_signature, "signature"),
+    "changed claims": (_other_claims, "signature"),
+    "a key of one's own under our kid": (lambda machine: machine.forge(key=jwt.PyJWK(new_signing_key()).key), "signature"),
+    "an unknown key": (lambda machine: machine.forge(header={"kid": "somebody"}), "unknown key"),
+    "no kid": (lambda machine: machine.forge(header={"kid": ""}), "unknown key"),
+    "no algorithm": (lambda machine: machine.forge(key="", algorithm="none"), "algorithm"),
+    "HMAC with the public key": (lambda machine: machine.forge(key=_public_pem(machine), algorithm="HS256"), "algorithm"),
+    "another kind of JWT": (lambda machine: machine.forge(header={"typ": "JWT"}), "no access token"),
+    "another issuer": (lambda machine: machine.forge(iss="https://elsewhere.example"), "issuer"),
+    "another audience": (lambda machine: machine.forge(aud="billing"), "audience"),
+    "no session": (lambda machine: machine.forge(sid=None), "'sid'"),
+    "no expiry": (lambda machine: machine.forge(exp=None), "'exp'"),
+    "no subject": (lambda machine: machine.forge(sub=None), "'sub'"),
+    "a subject that is no id": (lambda machine: machine.forge(sub="ada"), "malformed"),
+    "roles that are none": (lambda machine: machine.forge(roles=7), "malformed"),
+    "an expiry that is none": (lambda machine: machine.forge(exp="never"), "malformed"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_token_is_refused_with_its_reason(machine: Machine, name: str) -> None:
+    forge, reason = FORGERIES[name]
+    machine.tokens.verify(machine.issue(), NOW)
+    machine.tokens.verify(machine.forge(), NOW)  # what is forged below differs from a good one in nothing but what is said
+    with pytest.raises(Unauthenticated) as refused:
+        machine.tokens.verify(forge(machine), NOW)
+    assert reason in refused.value.detail
+
+
+def test_another_issuer_by_setting(machine: Machine) -> None:
+    settings = Settings({"CAPSULE_ROOT": str(machine.root), "CAPSULE_ISSUER": "https://capsule.example"})
+    token = JwtIssuer(SigningKeys(settings), settings).issue(USER, SESSION, NOW).text
+    AccessTokens(settings).verify(token, NOW)
+    with pytest.raises(Unauthenticated, match="issuer"):
+        machine.tokens.verify(token, NOW)
+
+
+def test_keys_turn_without_anyone_being_signed_out(machine: Machine) -> None:
+    issuer = JwtIssuer(SigningKeys(machine.settings), machine.settings)
+    before = issuer.issue(USER, SESSION, NOW).text
+    former, following = machine.private["keys"]
+    machine.tokens.verify(before, NOW)
+
+    turned = rotated_signing_jwks(machine.private)
+    assert [key["kid"] for key in turned["keys"]][::2] == [following["kid"], former["kid"]]
+    assert len({key["kid"] for key in turned["keys"]}) == 3
+    # The next key was published before it signs: a reader that still has the former public set knows it.
+    machine.mount(turned, public=public_jwks({"keys": [former, following]}))
+    after = issuer.issue(USER, SESSION, NOW).text
+    assert jwt.get_unverified_header(after)["kid"] == following["kid"]
+    for public in (None, public_jwks(turned)):
+        machine.mount(turned, public)
+        for token in (before, after):
+            machine.tokens.verify(token, NOW)
+
+    machine.mount(rotated_signing_jwks(turned))
+    machine.tokens.verify(after, NOW)
+    with pytest.raises(Unauthenticated, match="unknown key"):
+        machine.tokens.verify(before, NOW)
+
+
+def test_tokens_of_a_session_that_ended_are_refused(machine: Machine) -> None:
+    token = machine.issue()
+    machine.tokens.verify(token, NOW)
+    machine.tokens.revoke(SESSION)
+    for known in (token, machine.issue()):
+        with pytest.raises(Unauthenticated, match="ended"):
+            machine.tokens.verify(known, NOW)
+
+
+def test_what_is_remembered_is_bounded(machine: Machine) -> None:
+    tokens = AccessTokens(machine.settings, remember=3)
+    issued = [machine.issue(NOW + timedelta(seconds=n)) for n in range(6)]
+    for token in issued:
+        tokens.verify(token, NOW)
+        tokens.revoke(new_id())
+    assert (len(tokens._verified), len(tokens._revoked)) == (3, 3)
+    tokens.verify(issued[0], NOW)
+
+
+def test_missing_or_broken_public_keys_are_nobodys_fault_but_ours(machine: Machine) -> None:
+    token = machine.issue()
+    machine.write(PUBLIC_KEYS, "{")
+    with pytest.raises(Unavailable):
+        machine.tokens.verify(token, NOW)
+    (machine.root / PUBLIC_KEYS.lstrip("/")).unlink()
+    with pytest.raises(Unavailable):
+        machine.tokens.verify(token, NOW)
+
+
+def test_missing_private_keys_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingSetting, match="signing"):
+        SigningKeys(Settings({"CAPSULE_ROOT": str(tmp_path)})).current()
+
+
+def test_the_thumbprint_is_rfc_7638_s() -> None:
+    """The example of RFC 9449, figure 1, whose `jkt` is given in its section 6.1."""
+    key = {
+        "kty": "EC",
+        "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+        "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+        "crv": "P-256",
+    }
+    assert thumbprint(key) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+
+async def test_nothing_private_is_published(machine: Machine) -> None:
+    machine.mount(rotated_signing_jwks(machine.private))
+    published = (await jwks(ShowKeys(), MountedPublicKeys(machine.settings))).model_dump(by_alias=True)
+    assert [set(key) for key in published["keys"]] == [{"kty", "crv", "x", "y", "kid", "use", "alg"}] * 3
+    assert published == public_jwks(machine.private)
+
+
+def test_mailed_tokens_are_the_same_for_the_same_intent_and_key_only(machine: Machine) -> None:
+    intent, other = new_id(), new_id()
+    minted = DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
+    assert minted == DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
+    assert minted != DerivedMailTokens(SigningKeys(machine.settings)).mint(other)
+    assert len(minted.text) >= 43 and minted.text not in repr(minted)
+    machine.mount(new_signing_jwks())
+    assert minted != DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
