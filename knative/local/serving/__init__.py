@@ -8,7 +8,7 @@ need (`autoscaler`, pure), requests waiting while there is none (`scaler`). What
 
 from pathlib import Path
 
-from knative.local.controller import Controller, Part
+from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.http_client import Upstreams
 from knative.local.serving.ingress import Ingress
@@ -33,8 +33,10 @@ class Serving:
         table, upstreams = Table(), Upstreams()
         routing = Routing(self._node, table, revisions)
         self.services: Services = Direct(routing, upstreams)
-        reconcilers = [ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions)]
-        self.parts: list[Part] = [self.pods, revisions, Controller(store, reconcilers), Ingress(routing, upstreams, settings.ingress_port)]
+        self.parts: tuple[Part, ...] = (self.pods, revisions, Ingress(routing, upstreams, settings.ingress_port))
+        self.reconcilers: tuple[Reconciler, ...] = (
+            ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions),
+        )  # fmt: skip
 
     def take_collector(self, collector: Collector) -> None:
         self._node.collector = collector

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import Protocol
@@ -105,8 +104,6 @@ class Node:
             for group in self._groups.leftovers():
                 group.kill()
                 group.remove()
-        for folder in self.pods.glob("*/*"):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def boot() -> str:

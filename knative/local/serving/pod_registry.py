@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -74,6 +75,7 @@ class Pods:
     def keep_object(self, pod: Pod) -> None:
         """It ended by itself: its object and its log stay until its owner goes (a Job's pod)."""
         self._pods.pop(pod.uid, None)
+        pod.tidy()
 
     async def _follow(self, kind: str) -> None:
         async for change in self.node.store.watch(kind):
@@ -89,8 +91,6 @@ class Pods:
 
     def _clear(self, object: Object) -> None:
         """The log of a Job's pod goes with its object."""
-        import shutil
-
         shutil.rmtree(self.node.pods / object["metadata"]["namespace"] / object["metadata"]["name"], ignore_errors=True)
 
     def _forget_former_run(self) -> None:
@@ -106,3 +106,6 @@ class Pods:
                     lost = {**status, "phase": "Failed", "reason": "NodeLost", "message": conditions["DisruptionTarget"].message}
                     lost["conditions"] = written(conditions, [], now())
                     store.set_status("Pod", metadata["namespace"], metadata["name"], lost)
+        for folder in self.node.pods.glob("*/*"):
+            if store.find("Pod", folder.parent.name, folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)

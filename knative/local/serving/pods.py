@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,8 @@ from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
-from knative.local.serving.probes import FIRST_PAUSE, LONGEST_PAUSE, Probe, ask, listening
+from knative.local.serving.pod_health import Health, execute
+from knative.local.serving.probes import listening
 from knative.local.store import NotFound
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Pod:
         given: Mapping[str, str] | None = None,
         listen: socket.socket | None = None,
         grace: float = 30.0,
+        finishing: Callable[["Pod", "Exit"], Awaitable["Exit"]] | None = None,
     ) -> None:
         self.object = object
         self.namespace, self.name, self.uid = (object["metadata"][each] for each in ("namespace", "name", "uid"))
@@ -84,7 +86,6 @@ class Pod:
         self.exit: Exit | None = None
         self.trouble: tuple[str, str] | None = None
         """Why it cannot even start: (reason, message)."""
-        self.unready = ""
         self.in_flight = 0
         self.began = asyncio.get_running_loop().time()
         self._node, self._changed, self._restart = node, changed, restart
@@ -92,8 +93,8 @@ class Pod:
         self._listen = listen
         self._box = Box(node, object)
         self._container = self._box.container
-        self._probe = Probe.of(self._container.get("readinessProbe"))
-        self._liveness = Probe.of(self._container["livenessProbe"]) if "livenessProbe" in self._container else None
+        self._condition: Health | None = None
+        self._finishing = finishing
         self._image: Image | None = None
         self._process: Process | None = None
         self._prepared: Prepared | None = None
@@ -101,10 +102,14 @@ class Pod:
         self._stopping = asyncio.Event()
         self._retry = asyncio.Event()
         self._log: Log | None = None
-        self._liveness_task: asyncio.Task[None] | None = None
         self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
 
     # --- what others see
+
+    @property
+    def unready(self) -> str:
+        """Why it does not answer yet."""
+        return self._condition.unready if self._condition else ""
 
     @property
     def ready(self) -> bool:
@@ -198,21 +203,24 @@ class Pod:
         self._process, self._started_at, began = process, now(), loop.time()
         self._node.remember(self._box.folder, process)
         self._become(State.STARTING)
-        watching = asyncio.create_task(self._watch(process)) if self.port is not None else None
+        watching = None
+        if self.port is not None:
+            self._condition = Health(self._container, self.port, self._health, self._log.say)
+            watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
         waits: set[asyncio.Future[Any]] = {process.ended, stopping}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        watchers = [each for each in (watching, self._liveness_task) if each is not None]
-        for each in watchers:
-            each.cancel()
-        await asyncio.gather(*watchers, return_exceptions=True)
-        self._liveness_task = None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         if process.alive:
             await self._end(process)
         await self._clean(process)
         self.failures = 1 if loop.time() - began > STABLE else self.failures + 1
         self.exit = self._exit(process.ended.result())
+        if self._finishing is not None:
+            self.exit = await self._finishing(self, self.exit)
         if not self._stopping.is_set() and self.exit.code:
             log.info("pod %s/%s ended: %s", self.namespace, self.name, self.exit.short)
 
@@ -273,65 +281,12 @@ class Pod:
 
     # --- readiness
 
-    async def _watch(self, process: Process) -> None:
-        """Until it is ready, and then whether it stays so."""
-        assert self.port is not None
-        await asyncio.sleep(self._probe.delay)
-        pause, good, bad = FIRST_PAUSE, 0, 0
-        while process.alive:
-            self.unready = await ask(self._probe, self._port(self._probe), self._execute)
-            good, bad = (good + 1, 0) if not self.unready else (0, bad + 1)
-            if good >= self._probe.successes and self.state is not State.READY:
-                self._become(State.READY)
-                if self._liveness is not None:
-                    self._liveness_task = asyncio.create_task(self._stay_alive(process, self._liveness))
-            elif self.state is State.READY and bad >= self._probe.failures:
-                self._become(State.UNREADY)
-            if self.state is State.READY:
-                if self._probe.kind == "tcpSocket" and self._probe.period is None:
-                    return
-                await asyncio.sleep(self._probe.period or 10.0)
-            else:
-                await asyncio.sleep(self._probe.period or pause)
-                pause = min(pause * 1.5, LONGEST_PAUSE)
-
-    async def _stay_alive(self, process: Process, probe: Probe) -> None:
-        await asyncio.sleep(probe.delay)
-        bad = 0
-        while process.alive and not self._stopping.is_set():
-            why = await ask(probe, self._port(probe), self._execute)
-            bad = bad + 1 if why else 0
-            if bad >= probe.failures and self._log is not None:
-                self._log.say(f"liveness probe failed: {why}; the container is started again")
-                process.signal(signal.SIGTERM)
-                await asyncio.sleep(min(self.grace, 10))
-                process.signal(signal.SIGKILL)
-                return
-            await asyncio.sleep(probe.period or 10.0)
-
-    def _port(self, probe: Probe) -> int:
-        """The template's own port is the one that the process was given as PORT; another is what it says."""
-        declared = {0, None, *(each.get("containerPort") for each in self._container.get("ports") or [])}
-        names = {each.get("name") for each in self._container.get("ports") or []}
-        assert self.port is not None
-        return self.port if probe.port in declared or probe.port in names or not str(probe.port).isdigit() else int(str(probe.port))
+    def _health(self, ready: bool) -> None:
+        self._become(State.READY if ready else State.UNREADY)
 
     async def _execute(self, argv: tuple[str, ...], timeout: float) -> str:
         assert self._prepared is not None
-        base = self._prepared.command
-        nothing = os.open("/dev/null", os.O_WRONLY)
-        try:
-            process = await self._node.launcher.start(Command(argv, base.env, base.cwd, base.limits, base.cgroups, base.sandbox), nothing, nothing)
-        except Unstartable as error:
-            return str(error)
-        finally:
-            os.close(nothing)
-        try:
-            status = await asyncio.wait_for(asyncio.shield(process.ended), timeout)
-        except TimeoutError:
-            process.signal(signal.SIGKILL)
-            return f"{argv[0]}: no end within {timeout:g} s"
-        return "" if status == 0 else f"{argv[0]} ended with {status}"
+        return await execute(self._node.launcher, self._prepared.command, argv, timeout)
 
     # --- telling
 
@@ -349,6 +304,14 @@ class Pod:
             found = self._node.store.get("Pod", self.namespace, self.name)
             if found["metadata"]["uid"] == self.uid:
                 self._node.store.set_status("Pod", self.namespace, self.name, pod_status.of(self, found))
+
+    def tidy(self) -> None:
+        """It has ended and is only looked at: its log stays, its files go."""
+        self._drop_group()
+        for name in ("root", "volumes", "sandbox", "tmp", "home"):
+            shutil.rmtree(self._box.folder / name, ignore_errors=True)
+        for name in ("kubeconfig", "process.json", "termination-log"):
+            (self._box.folder / name).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Its folder, its object: there is nothing left of it."""
