@@ -110,7 +110,9 @@ BEGIN
     END IF;
 
     -- Makes what is missing of the partitions of [since, until), and moves there what has meanwhile gone into the default partition.
-    -- Writers of the default partition wait for it; all others go on. Returns how many were made.
+    -- Writers wait for the moment it takes; readers go on. Writers must be locked out at the table: one that is already on its way into the default
+    -- partition would be refused there when the new partition takes the range. Tables are locked in the order in which on_logs_collected writes
+    -- them. Returns how many were made.
     CREATE FUNCTION make_partitions(since timestamptz, until timestamptz) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '3s' AS $body$
     DECLARE
@@ -119,12 +121,12 @@ BEGIN
         part      text;
         made      integer := 0;
     BEGIN
-        FOR wanted IN SELECT name, width FROM series ORDER BY name LOOP
+        FOR wanted IN SELECT name, width FROM series ORDER BY name DESC LOOP
             lower_end := date_bin(wanted.width, since, '2000-01-03Z');
             WHILE lower_end < until LOOP
                 part := wanted.name || to_char(lower_end, '_YYYYMMDD');
                 IF to_regclass(part) IS NULL THEN
-                    EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', wanted.name || '_default');
+                    EXECUTE format('LOCK TABLE %I IN SHARE ROW EXCLUSIVE MODE', wanted.name);
                     IF to_regclass(part) IS NULL THEN      -- nobody else made it while this one waited
                         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, wanted.name);
                         EXECUTE format(

@@ -138,22 +138,15 @@ def arranged(executions: Iterable[Execution]) -> list[Placed]:
     for place, cause in enumerate(causes):
         children.setdefault(cause, []).append(place)
 
-    placed: dict[int, Placed] = {}
+    placed: list[Placed] = []
     ready = [(place, 0) for place in children.get(None, [])]
-    left = iter(range(len(known)))
-    while len(placed) < len(known):
-        if not ready:  # lines that name each other as their cause: the earliest of them begins
-            broken = next(place for place in left if place not in placed)
-            causes[broken] = None
-            ready = [(broken, 0)]
+    while ready:
         place, depth = heapq.heappop(ready)
-        if place in placed:
-            continue
         cause = causes[place]
-        placed[place] = Placed(known[place], None if cause is None else known[cause], depth)
+        placed.append(Placed(known[place], None if cause is None else known[cause], depth))
         for child in children.get(place, []):
             heapq.heappush(ready, (child, depth + 1))
-    return list(placed.values())
+    return placed
 
 
 def visible(placed: Sequence[Placed], caller: Caller) -> list[Placed]:
@@ -195,7 +188,14 @@ def _causes(known: Sequence[Execution]) -> list[int | None]:
             causes.append(request.get(execution.actor))
         else:
             causes.append(None)
-    return [None if cause == place else cause for place, cause in enumerate(causes)]
+    for place in range(len(causes)):  # lines that name each other as their cause: the earliest of them begins
+        passed, current = {place}, causes[place]
+        while current is not None and current not in passed:
+            passed.add(current)
+            current = causes[current]
+        if current == place:
+            causes[place] = None
+    return causes
 
 
 def _validated(model: type[Line], line: str) -> Line | None:

@@ -1,0 +1,274 @@
+"""One suite over monitor's ports: in memory, in PostgreSQL with native partitions, and with TimescaleDB where its extension is found."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from functions.kernel import new_id
+from functions.monitor.adapters.memory import MemoryApplications, MemoryExecutions, MemoryLogs, MemoryRequests, MemoryUnownedUsage
+from functions.monitor.adapters.postgres import PostgresApplications, PostgresUnownedUsage
+from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRequests
+from functions.monitor.domain.applications import Application
+from functions.monitor.domain.labels import Workload
+from functions.monitor.domain.logs import LogFilter, LogLine
+from functions.monitor.domain.requests import MeasuredUse, Range, Tally, Window
+from functions.monitor.domain.timeline import Execution
+from functions.monitor.ports import Applications, Executions, Logs, Requests, UnownedUsage
+from functions.runtime.database import Database
+from tests.adapters.monitor_databases import KINDS, monitor_database
+from tests.servers import Databases
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+LONG_AGO = datetime(2001, 2, 3, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Store:
+    def __init__(self, database: Database | None) -> None:
+        self.database = database
+        self.applications: Applications = PostgresApplications(database) if database else MemoryApplications()
+        self.unowned: UnownedUsage = PostgresUnownedUsage(database) if database else MemoryUnownedUsage()
+        self.logs: Logs = PostgresLogs(database) if database else MemoryLogs()
+        self.requests: Requests = PostgresRequests(database) if database else MemoryRequests()
+        self.executions: Executions = PostgresExecutions(database) if database else MemoryExecutions()
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        return self.database.transaction() if self.database else nullcontext()
+
+
+@pytest.fixture(scope="module")
+def urls(postgres: Databases) -> dict[str, str]:
+    """One database of each kind for the module: tests use applications of their own."""
+    return {}
+
+
+@pytest.fixture(params=["memory", *KINDS])
+async def store(request: pytest.FixtureRequest, urls: dict[str, str], postgres: Databases) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Store(None)
+        return
+    if request.param not in urls:
+        urls[request.param] = monitor_database(postgres, request.param).functions_url
+    database = Database(urls[request.param])
+    yield Store(database)
+    await database.close()
+
+
+@pytest.fixture
+async def database(postgres: Databases) -> AsyncIterator[Database]:
+    database = Database(postgres.database("monitor").functions_url)
+    yield database
+    await database.close()
+
+
+def line(
+    application: UUID, text: str, at: datetime = NOW, *, environment: str = "staging", component: str = "run", deployment: UUID | None = None
+) -> LogLine:
+    return LogLine(at, Workload(application, environment, deployment, component), "pod", "container", "stdout", text)
+
+
+async def test_lines_keep_their_order_and_are_followed(store: Store) -> None:
+    application = new_id()
+    everything = LogFilter(application)
+    async with store.transaction():
+        await store.logs.add([])
+        await store.logs.add([line(application, "one"), line(new_id(), "of another"), line(application, "two", LONG_AGO)])
+    async with store.transaction():
+        await store.logs.add([line(application, "three", NOW - timedelta(days=3))])
+    async with store.transaction():
+        lines = await store.logs.following(everything, 0, 10)
+        assert [found.line for found in lines] == ["one", "two", "three"]
+        assert [found.at for found in lines] == [NOW, LONG_AGO, NOW - timedelta(days=3)]
+        assert [found.line for found in await store.logs.following(everything, lines[0].position, 1)] == ["two"]
+        assert [found.line for found in await store.logs.last(everything, 2)] == ["two", "three"]
+        assert list(await store.logs.following(everything, lines[2].position, 10)) == []
+
+
+async def test_lines_are_filtered(store: Store) -> None:
+    application, deployment = new_id(), new_id()
+    async with store.transaction():
+        await store.logs.add(
+            [
+                line(application, "Compiling 50%_done\\", component="build", deployment=deployment),
+                line(application, "serving ÄRGER", environment="production"),
+                line(application, ""),
+            ]
+        )
+    async with store.transaction():
+        for wanted, expected in [
+            (LogFilter(application, component="build"), [0]),
+            (LogFilter(application, environment="production"), [1]),
+            (LogFilter(application, deployment_id=deployment), [0]),
+            (LogFilter(application, search="50%_DONE\\"), [0]),
+            (LogFilter(application, search="5_%"), []),
+            (LogFilter(application, environment="staging", component="run"), [2]),
+            (LogFilter(application, environment="production", component="build"), []),
+        ]:
+            everything = list(await store.logs.following(LogFilter(application), 0, 10))
+            assert list(await store.logs.following(wanted, 0, 10)) == [everything[index] for index in expected]
+            assert list(await store.logs.last(wanted, 10)) == [everything[index] for index in expected]
+
+
+async def test_windows_are_tallied_by_step_and_class(store: Store) -> None:
+    application = new_id()
+
+    def window(minutes: float, status: int, requests: int, environment: str = "staging") -> Window:
+        begin = NOW + minutes * MINUTE
+        return Window(begin, begin + timedelta(seconds=1), application, environment, "r1", status, requests, requests * 2.5)
+
+    over = Range(NOW - 10 * MINUTE, NOW, 5 * MINUTE)
+    async with store.transaction():
+        await store.requests.add([])
+        await store.requests.add(
+            [
+                window(-10, 200, 1),
+                window(-9, 204, 2),
+                window(-5.1, 503, 4),
+                window(-5, 200, 8, "production"),
+                window(-0.1, 200, 16),
+                window(0, 200, 99),
+                window(-10.1, 200, 99),
+            ]
+        )
+    async with store.transaction():
+        first, second = over.steps()
+        assert list(await store.requests.tallies(application, None, over)) == [
+            Tally(first, 2, 3, 7.5),
+            Tally(first, 5, 4, 10.0),
+            Tally(second, 2, 24, 60.0),
+        ]
+        assert list(await store.requests.tallies(application, "production", over)) == [Tally(second, 2, 8, 20.0)]
+        assert list(await store.requests.tallies(new_id(), None, over)) == []
+
+
+async def test_executions_come_back_as_they_were(store: Store) -> None:
+    correlation = str(new_id())
+
+    def execution(at: datetime, **said: object) -> Execution:
+        values: dict[str, object] = {
+            "at": at,
+            "correlation": correlation,
+            "kind": "command",
+            "context": "auth",
+            "name": "auth.register",
+            "outcome": "done",
+            "detail": "",
+            "duration_ms": 1.5,
+            "message": "m1",
+            "type": "auth.register",
+            "causation": None,
+            "actor": UUID(int=1),
+            "trace": None,
+            "emitted": ("user.created:1", "x:2"),
+            "attempt": 1,
+            "cold": False,
+        }
+        return Execution(**{**values, **said})  # type: ignore[arg-type]
+
+    early = execution(NOW - MINUTE, message=None, actor=None, emitted=())
+    late = execution(NOW)
+    async with store.transaction():
+        await store.executions.add([])
+        await store.executions.add([late, early, execution(NOW, correlation=str(new_id()))])
+    async with store.transaction():
+        assert list(await store.executions.of(correlation, 10)) == [early, late]
+        assert list(await store.executions.of(correlation, 1)) == [early]
+
+
+async def test_what_is_destroyed_stays_destroyed_and_is_forgotten_later(store: Store) -> None:
+    gone, alive = Application(new_id(), UUID(int=1), "gone", NOW), Application(new_id(), UUID(int=1), "alive")
+    async with store.transaction():
+        await store.applications.hold_still([gone.id, alive.id])
+        await store.applications.keep(gone)
+        await store.applications.keep(Application(gone.id, gone.user_id, gone.name))
+        await store.applications.keep(alive)
+    async with store.transaction():
+        assert await store.applications.get(gone.id) == gone
+        assert await store.applications.get(new_id()) is None
+        assert await store.applications.owners([gone.id, alive.id, new_id()]) == {gone.id: UUID(int=1), alive.id: UUID(int=1)}
+        assert await store.applications.owners([]) == {}
+        await store.applications.forget_destroyed(NOW)
+        assert await store.applications.get(gone.id) == gone
+        await store.applications.forget_destroyed(NOW + MINUTE)
+        assert await store.applications.get(gone.id) is None
+        assert await store.applications.get(alive.id) == alive
+
+
+async def test_held_use_is_released_once_or_forgotten(store: Store) -> None:
+    application, other = new_id(), new_id()
+    use = MeasuredUse(new_id(), application, "staging", NOW, NOW + MINUTE, 3)
+    later = MeasuredUse(new_id(), application, "production", NOW + MINUTE, NOW + 2 * MINUTE, 4)
+    old = MeasuredUse(new_id(), other, "staging", NOW - 100 * MINUTE, NOW, 5)
+    async with store.transaction():
+        await store.unowned.hold([])
+        await store.unowned.hold([later, use, old])
+    async with store.transaction():
+        assert list(await store.unowned.release(application)) == [use, later]
+        assert list(await store.unowned.release(application)) == []
+        assert await store.unowned.forget(NOW - 99 * MINUTE) == 1
+        assert list(await store.unowned.release(other)) == []
+
+
+async def test_no_line_ever_appears_before_a_position_that_was_read(database: Database) -> None:
+    """Two intakes overlap; a reader who follows meanwhile, from commit to commit, sees every line."""
+    logs, application = PostgresLogs(database), new_id()
+    seen: list[str] = []
+    writing = asyncio.Event()
+
+    async def slow() -> None:
+        async with database.transaction():
+            await logs.add([line(application, "slow")])
+            writing.set()
+            await asyncio.sleep(0.3)
+
+    async def quick() -> None:
+        await writing.wait()
+        async with database.transaction():
+            await logs.add([line(application, "quick")])
+
+    async def follow() -> None:
+        position = 0
+        for _ in range(40):
+            async with database.transaction(read_only=True):
+                for found in await logs.following(LogFilter(application), position, 10):
+                    seen.append(found.line)
+                    position = found.position
+            await asyncio.sleep(0.02)
+
+    await asyncio.gather(slow(), quick(), follow())
+    assert seen == ["slow", "quick"]
+
+
+async def test_use_and_its_owner_that_come_at_once_find_each_other(database: Database) -> None:
+    """The race of on_requests_measured with on_application_created, with their steps as far apart as they can be."""
+    applications, unowned, application = PostgresApplications(database), PostgresUnownedUsage(database), new_id()
+    use = MeasuredUse(new_id(), application, "staging", NOW, NOW + MINUTE, 3)
+    missed = asyncio.Event()
+
+    async def measured() -> list[MeasuredUse]:
+        async with database.transaction():
+            assert await applications.owners([application]) == {}
+            missed.set()
+            await asyncio.sleep(0.1)
+            await applications.hold_still([application])
+            if await applications.owners([application]):
+                return [use]
+            await asyncio.sleep(0.1)
+            await unowned.hold([use])
+            return []
+
+    async def created() -> list[MeasuredUse]:
+        await missed.wait()
+        async with database.transaction():
+            await applications.hold_still([application])
+            await applications.keep(Application(application, UUID(int=1), "shop"))
+            released = list(await unowned.release(application))
+            await asyncio.sleep(0.2)
+            return released
+
+    by_measuring, by_creating = await asyncio.gather(measured(), created())
+    assert by_measuring + by_creating == [use]
