@@ -1,0 +1,232 @@
+"""A small context of the tests' own, and a gateway in front of a bus that answers as it is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import httpx
+import orjson
+from pydantic import Field, SecretStr
+from starlette.applications import Starlette
+from starlette.routing import Route as Door
+
+from functions.edge.gateway.gateway import Gateway
+from functions.edge.gateway.options import Options
+from functions.kernel import (
+    ADMIN,
+    ANYONE,
+    Caller,
+    Conflict,
+    Declaration,
+    Done,
+    Model,
+    Unauthenticated,
+    command,
+    query,
+)
+from functions.kernel.declaration import declaration_of
+from functions.runtime.bus import Reply
+from functions.runtime.registry import Registry
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+USER = UUID("0190f0a0-0000-7000-8000-000000000001")
+TOKEN = "good-token"
+
+
+class SoldOut(Conflict):
+    """The last one is gone."""
+
+
+class PlaceOrder(Model):
+    item: Annotated[str, Field(min_length=2, max_length=20)]
+    count: int = Field(default=1, ge=1, le=9)
+    tags: list[str] = Field(default_factory=list)
+
+
+class Order(Model):
+    order_id: UUID
+    item: str
+
+
+class FindOrder(Model):
+    order_id: UUID
+
+
+class FindOrders(Model):
+    limit: int = Field(default=20, ge=1, le=100)
+    item: list[str] = Field(default_factory=list)
+
+
+class ChangeOrder(Model):
+    order_id: UUID
+    count: int
+
+
+class LogIn(Model):
+    name: str
+    password: SecretStr
+
+
+class Nothing(Model):
+    pass
+
+
+class Keys(Model):
+    keys: list[str]
+
+
+class Said(Model):
+    status: str
+
+
+@command(http="POST /v1/orders", answers=201, rejects=[SoldOut])
+async def place_order(asked: PlaceOrder, caller: Caller) -> Done[Order]:
+    """Somebody orders."""
+    raise NotImplementedError
+
+
+@command(http="PATCH /v1/orders/{order_id}")
+async def change_order(asked: ChangeOrder, caller: Caller) -> Done[Order]:
+    raise NotImplementedError
+
+
+@command(http="DELETE /v1/orders/{order_id}", answers=204)
+async def cancel_order(asked: FindOrder, caller: Caller) -> Done[None]:
+    raise NotImplementedError
+
+
+@query(http="GET /v1/orders/{order_id}")
+async def order(asked: FindOrder, caller: Caller) -> Order:
+    raise NotImplementedError
+
+
+@query(http="GET /v1/orders/latest")
+async def latest_order(asked: Nothing, caller: Caller) -> Order:
+    raise NotImplementedError
+
+
+@query(http="GET /v1/orders")
+async def orders(asked: FindOrders, caller: Caller) -> list[Order]:
+    raise NotImplementedError
+
+
+@query(http="GET /v1/audit", allow=ADMIN)
+async def audit(asked: Nothing, caller: Caller) -> Said:
+    raise NotImplementedError
+
+
+@command(http="POST /v1/logins", allow=ANYONE)
+async def log_in(asked: LogIn) -> Done[Said]:
+    raise NotImplementedError
+
+
+@command(http="POST /v1/users/verify", allow=ANYONE, rejects=[SoldOut])
+async def verify_email(asked: LogIn) -> Done[Said]:
+    raise NotImplementedError
+
+
+@query(http="GET /.well-known/keys.json", allow=ANYONE)
+async def keys(asked: Nothing) -> Keys:
+    raise NotImplementedError
+
+
+@query(allow=ANYONE)
+async def health(asked: Nothing) -> Said:
+    raise NotImplementedError
+
+
+def declarations() -> tuple[Declaration, ...]:
+    """As if each stood in a file of its own under functions/shop."""
+    found = []
+    for handler in (place_order, change_order, cancel_order, order, latest_order, orders, audit, log_in, verify_email, keys, health):
+        handler.__module__ = f"functions.shop.commands.{handler.__name__}"
+        declaration = declaration_of(handler)
+        assert declaration is not None
+        found.append(declaration)
+    return tuple(found)
+
+
+@dataclass
+class Asked:
+    routing_key: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: float
+
+    @property
+    def input(self) -> Any:
+        return orjson.loads(self.body)
+
+
+def done(output: Any, status: int = 200) -> Reply:
+    return Reply("done", status, {}, orjson.dumps(output) if output is not None else b"")
+
+
+@dataclass
+class ScriptedBus:
+    """Takes every request and gives `answer`'s reply, or raises it."""
+
+    answer: Callable[[Asked], Reply] = lambda asked: done({})
+    connected: bool = True
+    asked: list[Asked] = field(default_factory=list)
+
+    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
+        self.asked.append(Asked(routing_key, headers, body, timeout))
+        return self.answer(self.asked[-1])
+
+    async def close(self) -> None:
+        self.connected = False
+
+
+class KnownTokens:
+    def verify(self, token: str, at: datetime) -> Caller:
+        if token != TOKEN:
+            raise Unauthenticated("The access token has expired: refresh the session.")
+        return Caller(USER)
+
+
+class MarkingSealer:
+    """Seals recognisably, and differently every time, as real sealing does."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def seal(self, context: str, secret: str) -> str:
+        self._count += 1
+        return f"sealed:{context}:{self._count}:{len(secret)}"
+
+
+@dataclass
+class StandingClock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_by(self, time: timedelta) -> None:
+        self.at += time
+
+
+@dataclass
+class Shop:
+    client: httpx.AsyncClient
+    bus: ScriptedBus
+    gateway: Gateway
+
+    async def place(self, body: Any = None, **headers: str) -> httpx.Response:
+        return await self.client.post("/v1/orders", json={"item": "tea"} if body is None else body, headers=signed_in(**headers))
+
+
+def signed_in(**headers: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKEN}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+def open_shop(options: Options | None = None, peer: str = "192.0.2.7") -> Shop:
+    bus = ScriptedBus()
+    gateway = Gateway(Registry(declarations()), bus, KnownTokens(), MarkingSealer(), StandingClock(), options or Options())
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    app = Starlette(routes=[Door("/{path:path}", gateway.handle, methods=methods)])
+    transport = httpx.ASGITransport(app, client=(peer, 4711))
+    return Shop(httpx.AsyncClient(transport=transport, base_url="http://capsule.test"), bus, gateway)
