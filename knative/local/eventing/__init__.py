@@ -35,6 +35,7 @@ class Eventing:
     reconcilers: tuple[Reconciler, ...]
     brokers: Brokers
     collector: Collector
+    pings: PingSources
 
 
 def eventing(store: Store, amqp_url: str, services: Services, environment: Mapping[str, str] = os.environ) -> Eventing:
@@ -58,4 +59,5 @@ def eventing(store: Store, amqp_url: str, services: Services, environment: Mappi
         ),
         brokers=brokers,
         collector=collector,
+        pings=pings,
     )

@@ -83,6 +83,10 @@ class Collector:
         if self._target is None:
             self._gathered = Gathered()
 
+    @property
+    def is_pointed(self) -> bool:
+        return self._target is not None
+
     # --- told by serving
 
     def lines(self, pod: Mapping[str, Any], stream: str, lines: Sequence[str], container: str = "user-container") -> None:

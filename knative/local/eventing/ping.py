@@ -10,7 +10,7 @@ import base64
 import logging
 import random
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -107,6 +107,10 @@ class PingSources:
 
     def _followers(self, kind: str, object: Object) -> list[Key]:
         return list(self._following.get((kind, object["metadata"]["namespace"], object["metadata"]["name"]), ()))
+
+    @property
+    def running(self) -> Collection[Key]:
+        return self._ticking.keys()
 
     async def start(self) -> None:
         return None

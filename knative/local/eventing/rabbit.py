@@ -191,6 +191,7 @@ class Rabbit:
         await self._up.wait()
 
     async def start(self) -> None:
+        logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells of each try, with a traceback; `_keep` tells of it once
         self._task = asyncio.create_task(self._keep(), name="rabbitmq connection")
 
     async def stop(self) -> None:

@@ -116,6 +116,8 @@ class Sinks:
             case Way.HTTP:
                 return await self._post(address.url, headers, body, timeout)
             case Way.SERVICE:
+                if not all(map(str.isascii, headers.values())):
+                    headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}  # Go writes UTF-8 into headers
                 try:
                     answer = await self._services.request(
                         address.namespace, address.name, "POST", address.path, headers, body, timeout or FOREVER
