@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from knative.local.api.part import APIPart
 from knative.local.controller import Controller, Part, Reconciler
 from knative.local.definitions import Definitions
+from knative.local.eventing import eventing
 from knative.local.garbage import Collector
+from knative.local.jobs import Jobs
 from knative.local.namespaces import Namespaces, bootstrap
 from knative.local.quotas import Quotas, QuotaStatus
+from knative.local.serving import Serving
 from knative.local.settings import Settings
 from knative.local.store import Store
+from knative.local.tls import Certificates
 from knative.local.tokens import Tokens
 
 
@@ -28,4 +32,18 @@ class Assembly:
 
 
 def assemble(store: Store, kinds: Definitions, settings: Settings) -> Assembly:
-    return Assembly.of_api(store, kinds, settings)
+    """All of it. Stopped in the reverse order: dispatchers let go of their messages before the pods that they call end."""
+    bootstrap(store)
+    tokens = Tokens(store, settings.state / "tls")
+    serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
+    events = eventing(store, settings.amqp_url, serving.services)
+    serving.take_collector(events.collector)
+    reconcilers: Sequence[Reconciler] = [
+        Namespaces(store),
+        QuotaStatus(store, Quotas(store, kinds)),
+        *serving.reconcilers,
+        Jobs(store, serving.pods),
+        *events.reconcilers,
+    ]
+    api = APIPart(store, kinds, settings, tokens)
+    return Assembly([api, Collector(store), *serving.parts, *events.parts, Controller(store, reconcilers)])

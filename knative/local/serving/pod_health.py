@@ -16,8 +16,11 @@ KILL_AFTER = 10.0
 class Health:
     """`told(True)` when it became ready, `told(False)` when it is no longer, `unready` says why."""
 
-    def __init__(self, container: Mapping[str, Any], port: int, told: Callable[[bool], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, container: Mapping[str, Any], port: int, told: Callable[[bool], None], say: Callable[[str], None], activated: bool = False
+    ) -> None:
         self.unready = ""
+        self._activated = activated
         self._port, self._told, self._say = port, told, say
         self._readiness = Probe.of(container.get("readinessProbe"))
         self._liveness = Probe.of(container["livenessProbe"]) if container.get("livenessProbe") else None
@@ -31,7 +34,8 @@ class Health:
         living: asyncio.Task[None] | None = None
         try:
             while process.alive:
-                self.unready = await ask(probe, self._where(probe), execute)
+                self.unready = "it does not accept on the socket that it was handed" if self._activated and not accepts(process.pid) else ""
+                self.unready = self.unready or await ask(probe, self._where(probe), execute)
                 good, bad = (good + 1, 0) if not self.unready else (0, bad + 1)
                 if not ready and good >= probe.successes:
                     ready = True
@@ -68,6 +72,19 @@ class Health:
     def _where(self, probe: Probe) -> int:
         """The template's own port is the one that the process was given as PORT; another is what it says."""
         return self._port if probe.port in self._own or not str(probe.port).isdigit() else int(str(probe.port))
+
+
+def accepts(pid: int, descriptor: int = 3) -> bool:
+    """Whether the process waits for connections on a socket it was handed. Its siblings listen on the same one and would answer a probe, so
+    the question is put to the kernel: does one of its epoll sets hold the descriptor?"""
+    try:
+        for name in os.listdir(f"/proc/{pid}/fdinfo"):
+            with open(f"/proc/{pid}/fdinfo/{name}") as file:
+                if any(line.startswith("tfd:") and int(line.split()[1]) == descriptor for line in file):
+                    return True
+    except OSError:  # it is going
+        return False
+    return False
 
 
 async def execute(launcher: Launcher, base: Command, argv: tuple[str, ...], timeout: float) -> str:

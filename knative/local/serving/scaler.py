@@ -16,6 +16,7 @@ from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, de
 from knative.local.serving.pod_registry import Pods
 from knative.local.serving.pods import Pod, State
 from knative.local.serving.probes import free_port
+from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
 
@@ -192,9 +193,9 @@ class Scaler:
         own = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
         object = self._pods.make(self.revision, f"{self.name}-deployment", template, own)
         listen = self._open_port(self._host_port) if self._host_port is not None else None
-        port = free_port()
+        port = listen.getsockname()[1] if listen is not None else free_port()
         given = {
-            "PORT": str(port), "K_SERVICE": service, "K_REVISION": self.name,
+            "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_SERVICE": service, "K_REVISION": self.name,
             "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
         }  # fmt: skip
         pod = self._pods.run(object, self._pod_changed, restart=True, port=port, given=given, listen=listen, grace=self.timeout)
