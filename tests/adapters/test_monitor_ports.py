@@ -60,7 +60,7 @@ async def store(request: pytest.FixtureRequest, urls: dict[str, str], postgres: 
 
 @pytest.fixture
 async def database(postgres: Databases) -> AsyncIterator[Database]:
-    database = Database(postgres.database("monitor").functions_url)
+    database = Database(monitor_database(postgres, "native").functions_url)
     yield database
     await database.close()
 
