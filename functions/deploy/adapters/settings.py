@@ -29,8 +29,10 @@ class MountedBuilds:
 
     def settings(self) -> BuildSettings:
         template = yaml.safe_load(self._settings.file(self._settings.text("CAPSULE_BUILD_TEMPLATE", TEMPLATE)))
-        environment = {"REPOSITORY_HOSTS": " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))}
-        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), {**self._environment(), **environment})
+        passed_on = self._environment()
+        hosts = " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
+        environment = {**passed_on, "BUILD_ENVIRONMENT": " ".join(sorted(passed_on)), "REPOSITORY_HOSTS": hosts}
+        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment)
 
     def _environment(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as they are mounted (what the operator's machine had), else as this function has them."""

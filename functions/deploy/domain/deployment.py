@@ -140,9 +140,9 @@ class Deployment:
     def reminder(self) -> DeploymentTimedOut:
         return DeploymentTimedOut(deployment_id=self.id, deployment_version=self.version)
 
-    def building(self, at: datetime) -> Progress:
-        """Its build Job is there. Nothing new if the Job was even quicker and the deployment has moved on."""
-        if self.status is not Status.REQUESTED:
+    def building(self, attempt: int, at: datetime) -> Progress:
+        """This attempt's build Job is there. Nothing new if the Job was even quicker and the deployment has moved on."""
+        if self.status is not Status.REQUESTED or self.attempt != attempt:
             return Progress()
         return Progress((self._enter(Status.BUILDING, at, TO_BUILD),))
 
@@ -151,7 +151,7 @@ class Deployment:
         match seen:
             case Built() if self.status in (Status.REQUESTED, Status.BUILDING):
                 return self._built(seen, at)
-            case BuildBroken(interrupted=True) if self.status is Status.BUILDING and self.attempt < MOST_ATTEMPTS:
+            case BuildBroken(interrupted=True) if self.status in (Status.REQUESTED, Status.BUILDING) and self.attempt < MOST_ATTEMPTS:
                 return self._again(at)
             case Gone() if self.status is Status.BUILDING:
                 return self.fail(BUILD_FAILED, "The build was removed from the cluster before it ended.", at)

@@ -23,6 +23,7 @@ async def on_deployment_requested(
         application = await applications.get(deployment.application_id)
     if deployment.status is not Status.REQUESTED:
         return
+    attempt = deployment.attempt
 
     refused: ClusterRefused | None = None
     try:
@@ -36,7 +37,7 @@ async def on_deployment_requested(
     async with work.recording() as record:
         deployment = await deployments.locked(deployment.id)
         now = clock.now()
-        progress = deployment.fail(CLUSTER_REFUSED, str(refused), now) if refused else deployment.building(now)
+        progress = deployment.fail(CLUSTER_REFUSED, str(refused), now) if refused else deployment.building(attempt, now)
         await deployments.save(deployment)
         record.emit(*progress.events)
 

@@ -1,0 +1,15 @@
+"""What runs in a build Job on one machine: a repository at a commit becomes an image, a folder that is named by its digest.
+
+It holds no credential and writes nothing but its workspace and its termination message. It is told all it needs by its environment:
+
+    REPOSITORY         http(s) address of a git repository
+    REF                branch, tag or commit; empty: the default branch
+    APPLICATION        the application's name, for the log
+    IMAGE              what the image is called, without its digest
+    REPOSITORY_HOSTS   private hosts that may be cloned from (`host` or `host:port`)
+    BUILD_ENVIRONMENT  names of the variables that installers may see (proxies, mirrors, authorities), and no others
+    LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_SECONDS
+
+On success its termination message is {"image", "commit", "kind"}, on failure {"reason", "detail"} with a stable reason. On a cluster, Cloud Native
+Buildpacks do the same by the same contract (`buildpacks.yaml`).
+"""

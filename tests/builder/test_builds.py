@@ -1,0 +1,208 @@
+"""Repositories become images that run: cloned over HTTP, installed, named by their digest, and started as the image says."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from knative.local.images import Images, digest
+from tests.builder.conftest import PASSED_ON, Outcome
+from tests.builder.repositories import Repositories
+
+Build = Callable[..., Outcome]
+
+PLAIN = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"plain")
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+FLASK = """
+from flask import Flask
+app = Flask(__name__)
+@app.get("/")
+def hello():
+    return "flask"
+"""
+
+
+@contextlib.contextmanager
+def running(outcome: Outcome, store: Path) -> Iterator[str]:
+    """The image, taken into a store and started from there as the one-machine Knative does, with an environment of its own."""
+    images = Images(store)
+    images.push(outcome.image, outcome.said["image"])
+    image = images.resolve(outcome.said["image"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**image.env, "PORT": str(port), "HOME": "/nonexistent"}
+    process = subprocess.Popen(image.command, cwd=image.folder, env=environment, start_new_session=True)
+    try:
+        yield f"http://127.0.0.1:{port}"
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(10) is not None, "it does not stop when it is asked to"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def get(url: str) -> str:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def test_python_with_requirements_and_procfile(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("procfile")
+    commit = repository.commit({"requirements.txt": "flask\n", "code.py": FLASK, "Procfile": "web: flask --app code run --port $PORT\n"})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    assert outcome.said["commit"] == commit
+    assert outcome.said["kind"] == "python"
+    assert outcome.said["image"] == f"capsule.local/apps/sample@sha256:{digest(outcome.image)}"
+    assert outcome.log.startswith("==> Cloning"), outcome.log
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == "flask"
+
+
+def test_flask_without_a_procfile_gets_a_server(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("flask")
+    repository.commit({"requirements.txt": "flask\n", "app.py": FLASK})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == "flask"
+
+
+def test_pyproject_with_dependencies_and_main(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("pyproject")
+    project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["itsdangerous"]\n'
+    repository.commit({"pyproject.toml": project, "main.py": "import itsdangerous\n" + PLAIN})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == "plain"
+
+
+def test_pyproject_that_is_a_package_with_a_script(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("package")
+    project = (
+        '[project]\nname = "served"\nversion = "1"\n[project.scripts]\nserve-it = "served:main"\n'
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
+    body = "def main():\n" + "\n".join(f"    {line}" for line in PLAIN.strip().splitlines())
+    repository.commit({"pyproject.toml": project, "src/served/__init__.py": body})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == "plain"
+
+
+def test_static_site(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("static")
+    repository.commit({"index.html": "<h1>home</h1>", "about/index.html": "about", ".env": "SECRET=1", "404.html": "nothing here", "a/b.txt": "b"})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    assert outcome.said["kind"] == "static"
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == "<h1>home</h1>"
+        assert get(f"{url}/about/") == "about"
+        for hidden in ("/.env", "/a/", "/none", "/..%2f..%2fetc/passwd", "/serve.py"):
+            with pytest.raises(urllib.error.HTTPError) as missing:
+                get(url + hidden)
+            assert missing.value.code == 404, hidden
+            assert missing.value.read() == b"nothing here"
+
+
+def test_the_application_does_not_see_the_platform_s_packages(repositories: Repositories, build: Build, tmp_path: Path) -> None:
+    repository = repositories.make("alone")
+    repository.commit({"requirements.txt": "", "main.py": "import psycopg\n"})
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    images = Images(tmp_path / "store")
+    images.push(outcome.image, outcome.said["image"])
+    image = images.resolve(outcome.said["image"])
+    done = subprocess.run(image.command, cwd=image.folder, env=dict(image.env), capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "No module named 'psycopg'" in done.stderr
+
+
+def test_the_same_commit_is_the_same_image(repositories: Repositories, build: Build) -> None:
+    repository = repositories.make("same")
+    repository.commit({"requirements.txt": "itsdangerous\n", "main.py": PLAIN})
+    first, second = build(repository.url), build(repository.url)
+    assert first.said["image"] == second.said["image"], "a build of the same commit differs"
+    json.loads((first.image / "image.json").read_text())
+
+
+def test_refs_branch_tag_commit_and_the_beginning_of_one(repositories: Repositories, build: Build) -> None:
+    repository = repositories.make("refs")
+    old = repository.commit({"index.html": "1"}, tag="v1")
+    middle = repository.commit({"index.html": "2"})
+    new = repository.commit({"index.html": "3"})
+    side = repository.commit({"index.html": "4"}, branch="feature/main")
+    found = {ref: build(repository.url, ref).said["commit"] for ref in ("", "main", "v1", middle, middle[:9], "feature/main", "refs/heads/main")}
+    assert found == {"": new, "main": new, "v1": old, middle: middle, middle[:9]: middle, "feature/main": side, "refs/heads/main": new}
+
+
+def test_a_redirect_is_followed_when_its_target_may_be_asked(repositories: Repositories, build: Build) -> None:
+    repository = repositories.make("here")
+    repository.commit({"index.html": "1"})
+    moved = repository.url.replace("/here.git", "/moved/here.git")
+    assert build(moved).code == 0
+
+
+def test_installers_see_what_the_operator_lists_and_nothing_else(repositories: Repositories, build: Build) -> None:
+    repository = repositories.make("curious")
+    setup = "import os, sys\nfrom setuptools import setup\nprint('SEEN', sorted(os.environ), file=sys.stderr)\nsys.exit(3)\n"
+    project = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    repository.commit({"pyproject.toml": project, "setup.py": setup, "Procfile": "web: python -m x"})
+    outcome = build(repository.url, CAPSULE_AMQP_URL="amqp://secret", TOKEN="secret", SHOWN="yes", BUILD_ENVIRONMENT=" ".join(["SHOWN", *PASSED_ON]))
+    assert outcome.said["reason"] == "build-failed", outcome.log
+    (seen,) = [line for line in outcome.log.splitlines() if "SEEN" in line and line.startswith("    ")][:1]
+    assert "'SHOWN'" in seen
+    for hidden in ("CAPSULE_AMQP_URL", "TOKEN", "REPOSITORY", "CAPSULE_ROOT"):
+        assert f"'{hidden}'" not in seen
+
+
+def test_lines_are_in_the_log_before_the_build_ends(repositories: Repositories, tmp_path: Path) -> None:
+    repository = repositories.make("slow")
+    setup = "import time\nfrom setuptools import setup\nprint('still building', flush=True)\ntime.sleep(600)\n"
+    project = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    repository.commit({"pyproject.toml": project, "setup.py": setup, "Procfile": "web: python -m x"})
+    environment = {
+        "CAPSULE_ROOT": str(tmp_path / "slow"),
+        "REPOSITORY": repository.url,
+        "IMAGE": "capsule.local/apps/slow",
+        "REPOSITORY_HOSTS": repositories.host,
+        "LIMIT_SECONDS": "8",
+        "BUILD_ENVIRONMENT": " ".join(name for name in os.environ if "CERT" in name),
+        **{name: value for name, value in os.environ.items() if "CERT" in name},
+    }
+    with subprocess.Popen([sys.executable, "-m", "knative.builder"], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert first.startswith("==> Cloning")
+        assert process.poll() is None, "the first line came only after the end"
+        assert process.wait(30) == 1
+    assert json.loads((tmp_path / "slow/dev/termination-log").read_text())["reason"] == "timed-out"
