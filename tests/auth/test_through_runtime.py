@@ -1,0 +1,318 @@
+"""The auth context as it runs: a real function process, RabbitMQ, PostgreSQL, argon2 and a Maildir, from registration to signing out."""
+
+import json
+import mailbox
+import re
+import statistics
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+
+from events.auth import EmailVerificationRequested, RegistrationRepeated, UserCreated
+from functions.runtime import sealing, tokens, topology
+from functions.runtime.bus import EVENTS, REPLIES
+from functions.runtime.settings import Settings
+from tests.runtime.harness import Worker, World, asked, message, until
+
+HANDLED = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
+PASSWORD = "correct horse battery staple"
+
+
+class AuthWorld(World):
+    def prepare(self) -> None:
+        private, signing = sealing.new_private_keys(), tokens.new_signing_jwks()
+        self._mount("etc/capsule/sealing/keys.json", private)
+        self._mount("etc/capsule/sealing-public/auth.json", sealing.public_key(private))
+        self._mount("etc/capsule/signing/jwks.json", signing)
+        self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(signing))
+        self.sealer = sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)}))
+        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
+            channel = connection.channel()
+            topology.declare_exchanges(channel)
+            for queue in ("functions", "replies", "events"):
+                channel.queue_declare(queue, durable=True)
+            for type in HANDLED:
+                channel.queue_bind("functions", EVENTS, type)
+            channel.queue_bind("events", EVENTS, "#")
+            channel.queue_bind("replies", REPLIES, "replies")
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment(),
+            "CAPSULE_FUNCTION": "auth.*",
+            "CAPSULE_AUTH_DATABASE_URL": self.database,
+            "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
+        }
+
+    def mails(self, to: str) -> list[str]:
+        folder = self.folder / "mail"
+        if not folder.exists():
+            return []
+        found = [message_from_bytes(mail.as_bytes(), policy=policy.default) for mail in mailbox.Maildir(folder, create=False)]
+        return [body.get_content() for mail in found if mail["To"] == to and (body := mail.get_body(("plain",)))]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """The events that were published and not looked at yet."""
+        found = []
+        while taken := self.take("events"):
+            found.append({"type": taken[0]["type"], **json.loads(taken[1])})
+        return found
+
+
+class Visitor:
+    """Sends commands and queries as the gateway does."""
+
+    def __init__(self, world: AuthWorld, worker: Worker) -> None:
+        self.world, self.worker = world, worker
+        self.email = f"{uuid.uuid4().hex}@example.org"
+
+    def ask(self, function: str, bearer: str = "", id: str | None = None, **body: str) -> tuple[int, Any]:
+        for secret in ("password", "token", "refreshToken"):
+            if secret in body:
+                body[secret] = self.world.sealer.seal("auth", body[secret])
+        headers = asked(f"auth.{function}", id, remote="203.0.113.7", useragent="pytest", **({"token": bearer} if bearer else {}))
+        assert self.worker.post(headers, json.dumps(body).encode(), f"/auth.{function}") == 204
+        reply, answer = self.world.reply(headers["correlationid"])
+        return int(reply["status"]), answer
+
+    def register(self, password: str = PASSWORD) -> tuple[int, Any]:
+        return self.ask("register", email=self.email, password=password)
+
+    def login(self, password: str = PASSWORD) -> tuple[int, Any]:
+        return self.ask("login", email=self.email, password=password)
+
+    def mailed_token(self, number: int = 1) -> str:
+        mails = until(lambda: len(found := self.world.mails(self.email)) >= number and found, why="for the mail")
+        found = re.search(r"/verify\?token=(\S+)", mails[-1])
+        assert found
+        return found[1]
+
+    def verified(self) -> "Visitor":
+        assert self.register()[0] == 202
+        assert self.ask("verify_email", token=self.mailed_token())[0] == 200
+        return self
+
+
+@pytest.fixture(scope="module")
+def world(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthWorld]:
+    database = postgres.database("auth")
+    world = AuthWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), Path(tmp_path_factory.mktemp("auth")))
+    world.prepare()
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def worker(world: AuthWorld) -> Worker:
+    worker = world.worker()
+    world.pump(lambda: worker.port)
+    return worker
+
+
+@pytest.fixture
+def visitor(world: AuthWorld, worker: Worker) -> Visitor:
+    return Visitor(world, worker)
+
+
+def kind(problem: Any) -> str:
+    assert isinstance(problem, dict)
+    return str(problem["type"]).removeprefix("/problems/")
+
+
+def test_from_registration_to_signing_out(visitor: Visitor) -> None:
+    assert visitor.register() == (202, {"message": "A mail is on its way to this address; follow the link in it."})
+    token = visitor.mailed_token()
+
+    assert visitor.login("wrong wrong wrong")[0] == 401
+    status, refusal = visitor.login()
+    assert (status, kind(refusal)) == (403, "email-not-verified")
+    assert visitor.ask("verify_email", token=token) == (200, {"email": visitor.email, "emailVerified": True})
+    status, refusal = visitor.ask("verify_email", token=token)
+    assert (status, kind(refusal)) == (410, "used-verification-token")
+
+    status, session = visitor.login()
+    assert status == 201
+    assert set(session) == {"sessionId", "accessToken", "tokenType", "expiresIn", "refreshToken"}
+    assert (session["tokenType"], session["expiresIn"]) == ("Bearer", 900)
+    status, me = visitor.ask("profile", session["accessToken"])
+    assert status == 200
+    assert (me["email"], me["emailVerified"], me["roles"]) == (visitor.email, True, ["user"])
+
+    status, next_session = visitor.ask("refresh", refreshToken=session["refreshToken"])
+    assert status == 200 and next_session["sessionId"] == session["sessionId"]
+    assert visitor.ask("profile", next_session["accessToken"]) == (200, me)
+    assert visitor.ask("logout", next_session["accessToken"]) == (204, None)
+    status, refusal = visitor.ask("refresh", refreshToken=next_session["refreshToken"])
+    assert (status, kind(refusal)) == (401, "session-over")
+
+    told = {fact["type"]: fact for fact in until(lambda: visitor.world.facts(), why="for events")}
+    assert {"user.created", "email.verified", "user.logged-in", "session.ended"} <= set(told)
+    assert told["user.created"]["email"] == visitor.email
+    assert told["session.ended"]["reason"] == "logged-out"
+
+
+def test_no_secret_rests_anywhere(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+    visitor.verified()
+    _, session = visitor.login()
+    _, refreshed = visitor.ask("refresh", refreshToken=session["refreshToken"])
+    visitor.login("a wrong password too")
+    secrets = [PASSWORD, "a wrong password too", visitor.mailed_token()]
+    secrets += [answer[name] for answer in (session, refreshed) for name in ("accessToken", "refreshToken")]
+
+    tables = [row[0] for row in world.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    assert {"users", "inbox", "outbox", "sessions", "refresh_tokens", "verification_tokens", "dead_letters"} <= set(tables)
+    stored = "\n".join(str(row[0]) for table in tables for row in world.rows(f"SELECT to_jsonb(t) FROM {table} t"))
+    stored_bytes = b"\n".join(bytes(row[0]) for row in world.rows("SELECT reply FROM inbox WHERE reply IS NOT NULL"))
+    assert visitor.email in stored
+    for secret in secrets:
+        assert secret not in stored
+        assert secret.encode().hex() not in stored  # bytea is shown in hexadecimal
+        assert secret.encode() not in stored_bytes
+        assert secret not in worker.log.read_text()
+
+
+def test_the_owner_is_mailed_when_somebody_registers_again(visitor: Visitor) -> None:
+    first = visitor.register()
+    until(lambda: visitor.world.mails(visitor.email), why="for the first mail")
+    assert visitor.register("another password 4711") == first
+    mails = until(lambda: len(found := visitor.world.mails(visitor.email)) == 2 and found, why="for the second mail")
+    assert sum("has an account already" in mail for mail in mails) == 1
+    assert visitor.login("another password 4711")[0] == 401
+
+
+def test_neither_answer_nor_time_tells_whether_an_account_exists(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+    visitor.verified()
+    somebody, nobody = visitor.email, f"{uuid.uuid4().hex}@example.org"
+
+    def seconds(email: str, function: str, **more: str) -> tuple[float, tuple[int, Any]]:
+        began = time.perf_counter()
+        answer = visitor.ask(function, email=email, **more)
+        return time.perf_counter() - began, answer
+
+    registering = [
+        (seconds(somebody, "register", password=PASSWORD), seconds(f"{uuid.uuid4().hex}@example.org", "register", password=PASSWORD))
+        for _ in range(12)
+    ]
+    assert {answer[0] for pair in registering for _, answer in pair} == {202}
+    assert len({json.dumps(answer[1]) for pair in registering for _, answer in pair}) == 1
+    known, unknown = (statistics.median(pair[side][0] for pair in registering) for side in (0, 1))
+    assert 0.5 < known / unknown < 2
+
+    (_, known_answer), (_, unknown_answer) = seconds(somebody, "login", password="wrong one"), seconds(nobody, "login", password="wrong one")
+    assert known_answer == unknown_answer
+    assert visitor.ask("resend_verification", email=somebody) == visitor.ask("resend_verification", email=nobody)
+
+
+def test_failures_are_kept_though_they_are_refusals_and_lock(visitor: Visitor) -> None:
+    visitor.verified()
+    assert [visitor.login("wrong")[0] for _ in range(5)] == [401] * 5
+    status, locked = visitor.login()
+    assert (status, kind(locked)) == (429, "account-locked")
+    assert 25 <= locked["retryAfter"] <= 30
+
+
+def test_parallel_guesses_are_all_counted(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+    visitor.verified()
+    body = {"email": visitor.email, "password": world.sealer.seal("auth", "wrong")}
+
+    def guess(_: int) -> int:
+        return worker.post(message("auth.login"), json.dumps(body).encode(), "/auth.login")
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(guess, range(12))) == {204}
+    status, _ = visitor.login()
+    assert status == 429
+    assert world.rows("SELECT max(failures) FROM login_failures")[0][0] == 5  # the sixth guess and those after it were not looked at
+
+
+def test_another_mail_on_request(visitor: Visitor) -> None:
+    visitor.register()
+    first = visitor.mailed_token()
+    assert visitor.ask("resend_verification", email=visitor.email)[0] == 202
+    until(lambda: len(visitor.world.mails(visitor.email)) == 2, why="for the second mail")
+    mailed = {re.search(r"/verify\?token=(\S+)", mail)[1] for mail in visitor.world.mails(visitor.email)}  # type: ignore[index]
+    assert len(mailed) == 2 and first in mailed
+    for token in mailed:
+        assert visitor.ask("verify_email", token=token)[0] == 200
+
+
+def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+    visitor.register()
+    visitor.mailed_token()
+    user_id, email, at = world.rows("SELECT id, email, created_at FROM users WHERE email = %s", visitor.email)[0]
+    body = UserCreated(user_id=user_id, email=email, at=at).model_dump_json(by_alias=True).encode()
+    headers = message("user.created", subject=str(user_id), sequence="1")
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: worker.post(headers, body, "/auth.on_user_created"), range(2))) == [204, 204]
+    assert world.count("sent_mails WHERE user_id = %s", user_id) == 1
+    mails = [mail for mail in mailbox.Maildir(world.folder / "mail", create=False) if mail["To"] == email]
+    assert len({mail["Message-ID"] for mail in mails}) == 1
+    assert world.count("dead_letters") == 0
+
+
+def test_the_same_login_asked_twice_opens_one_session(visitor: Visitor, world: AuthWorld) -> None:
+    visitor.verified()
+    id = str(uuid.uuid4())
+    body = {"email": visitor.email, "password": world.sealer.seal("auth", PASSWORD)}
+    statuses = []
+    for _ in range(2):
+        headers = asked("auth.login", id)
+        assert visitor.worker.post(headers, json.dumps(body).encode(), "/auth.login") == 204
+        statuses.append(int(world.reply(headers["correlationid"])[0]["status"]))
+    assert statuses == [201, 409]
+    assert world.count("sessions s JOIN users u ON u.id = s.user_id WHERE u.email = %s", visitor.email) == 1
+
+
+def test_who_is_not_signed_in_is_told_why(visitor: Visitor) -> None:
+    for token in ("", "forged.token.here"):
+        status, problem = visitor.ask("profile", token)
+        assert (status, kind(problem)) == (401, "unauthenticated")
+
+
+def test_bad_input_is_refused_at_once_with_pointers(visitor: Visitor) -> None:
+    status, problem = visitor.ask("register", email="ada", password=PASSWORD)
+    assert (status, kind(problem), problem["errors"][0]["pointer"]) == (422, "invalid-email", "/email")
+    status, problem = visitor.ask("register", email=visitor.email, password="password")
+    assert (status, kind(problem), problem["errors"][0]["pointer"]) == (422, "weak-password", "/password")
+    status, problem = visitor.ask("register", email=visitor.email, password=PASSWORD, admin="yes")
+    assert (status, [error["pointer"] for error in problem["errors"]]) == (422, ["/admin"])
+
+
+def test_keys_and_health(visitor: Visitor) -> None:
+    status, keys = visitor.ask("jwks")
+    assert (status, [key["kty"] for key in keys["keys"]]) == (200, ["EC", "EC"])
+    status, health = visitor.ask("health")
+    assert (status, health["status"], health["service"]) == (200, "healthy", "auth-service")
+    assert set(health["metadata"]) == {"version", "memory", "database"}
+    assert set(health["metadata"]["memory"]) == {"used", "total", "unit"}
+    assert health["metadata"]["database"]["connected"] is True
+
+
+def test_housekeeping_forgets_what_has_had_its_time(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+    visitor.verified()
+    visitor.login()
+    visitor.login("wrong")
+    mine = "(SELECT id FROM users WHERE email = %s)"
+    for statement in (
+        f"UPDATE sessions SET expires_at = now() - interval '8 days' WHERE user_id = {mine}",
+        f"UPDATE verification_tokens SET created_at = now() - interval '9 days', expires_at = now() - interval '8 days' WHERE user_id = {mine}",
+        f"UPDATE sent_mails SET sent_at = now() - interval '8 days' WHERE user_id = {mine}",
+    ):
+        world.rows(statement + " RETURNING 1", visitor.email)
+    world.rows("UPDATE login_failures SET last_at = now() - interval '25 hours' RETURNING 1")
+    tables = ("sessions", "verification_tokens", "sent_mails")
+    assert all(world.count(f"{table} WHERE user_id = {mine}", visitor.email) for table in tables)
+
+    tick = message("dev.knative.sources.ping", function="auth.every_ten_minutes_housekeeping")
+    assert worker.post(tick, b"{}", "/auth.every_ten_minutes_housekeeping") == 204
+    assert not any(world.count(f"{table} WHERE user_id = {mine}", visitor.email) for table in tables)
+    assert world.count("login_failures") == 0
+    assert world.count("users WHERE email = %s", visitor.email) == 1
