@@ -229,9 +229,7 @@ def query(
     return _declare(Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline=deadline)
 
 
-def on(
-    *, emits: Sequence[type[Event]] = (), order: Order = Order.NEWER, scale: Scale | None = None, retry: Retry | None = None
-) -> Callable[[F], F]:
+def on(*, emits: Sequence[type[Event]] = (), order: Order = Order.NEWER, scale: Scale | None = None, retry: Retry | None = None) -> Callable[[F], F]:
     """Declares an event handler; the event is the type of its first parameter."""
     return _declare(Kind.EVENT, emits=tuple(emits), order=order, scale=scale or Scale(), retry=retry or Retry())
 

@@ -1,7 +1,7 @@
 """RabbitMQ: publishing with confirms, and asking with a reply queue. One connection a process, pika's asyncio adapter.
 
-Nothing is handed to the caller as published before the broker has confirmed it. When RabbitMQ goes away everything under way fails with BusAway at
-once, and the bus comes back by itself; a publisher waits a few seconds for that before it gives up.
+Nothing is handed to the caller as published before the broker has confirmed it. When RabbitMQ goes away everything under way fails with
+BusAway at once, and the bus comes back by itself; a publisher waits a few seconds for that before it gives up.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A message: a CloudEvent (1.0, binary mode) whose attributes are AMQP headers on the way and `Ce-` HTTP headers on arrival.
 
-Names are lower-case letters and digits only: the broker's dispatcher acknowledges and loses a message with any other header. `traceparent` travels
-only beside a `tracestate`, so the two always go together (W3C Trace Context).
+Names are lower-case letters and digits only: the broker's dispatcher acknowledges and loses a message with any other header. `traceparent`
+travels only beside a `tracestate`, so the two always go together (W3C Trace Context).
 
     id source type time             CloudEvents' own
     replyto correlationid           where and to what a reply goes

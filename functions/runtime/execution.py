@@ -93,6 +93,7 @@ class Function:
         except Rejection as no:
             ended = await self._refuse(message, no)
         except AlreadyRecorded:
+            await self._around.relay.flush_caused_by(message)
             ended = Ended("duplicate")
         except Exception as error:  # noqa: BLE001  whatever a handler raises is this runtime's to settle
             ended = Ended(*await failures.settle(self, self._around, message, error))
@@ -164,9 +165,11 @@ class Function:
         work = UnitOfWork(self._around, self._around.database, message, self.name)
         if self.declaration.kind is Kind.EFFECT:
             async with self._around.database.transaction(read_only=True) as connection:
-                if await inbox.recorded(connection, message, self.name) is not None:
-                    return Ended("duplicate")
+                seen = await inbox.recorded(connection, message, self.name) is not None
+            if seen:
+                raise AlreadyRecorded(message.id)
         await self.declaration.handler(*inputs, **self._arguments(message, None, work))
+        await self._around.relay.flush(work.owed)
         return Ended("done", emitted=tuple(_names(work.owed)))
 
     async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Ended:
@@ -186,7 +189,9 @@ class Function:
                     await inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)
                 outcome = answer.outcome
         self.reply(message, answer)
-        around.relay.hand_over(owed)
+        await around.relay.flush(owed)
+        if stored is not None:
+            await around.relay.flush_caused_by(message)
         return Ended(outcome, _detail(answer), tuple(_names(owed)))
 
     @property

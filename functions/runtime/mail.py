@@ -6,8 +6,8 @@
     smtps://user:password@host:465     TLS from the first byte
     maildir:///path/to/maildir
 
-`?ca=/path/to/ca.pem` trusts a private authority. `CAPSULE_MAIL_FROM` is the sender. A mail's Message-ID is made from the intent to send it, so that
-one which had to be sent twice is recognised by servers and readers as one.
+`?ca=/path/to/ca.pem` trusts a private authority. `CAPSULE_MAIL_FROM` is the sender. A mail's Message-ID is made from the intent to send it,
+so that one which had to be sent twice is recognised by servers and readers as one.
 """
 
 import asyncio

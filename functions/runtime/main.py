@@ -1,7 +1,7 @@
 """The one source that functions-framework serves: every function of the platform enters here.
 
-The signature is `http` and not `cloudevent`, since functions-framework answers 400 to a request that it cannot read as an event, and the broker counts
-any 4xx but four as success: the message would be gone. `runtime.process` reads the event itself and answers 2xx or 5xx only.
+The signature is `http` and not `cloudevent`, since functions-framework answers 400 to a request that it cannot read as an event, and
+the broker counts any 4xx but four as success: the message would be gone. `runtime.process` reads the event itself and answers 2xx or 5xx only.
 """
 
 import functions_framework.aio

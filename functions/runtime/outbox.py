@@ -1,7 +1,9 @@
 """Events are written with the state they tell and published after the commit; what is not confirmed stays and is swept later.
 
-The immediate relay publishes what this process has just committed. A row is deleted only when RabbitMQ has confirmed it; a crash in between publishes it
-twice, with the same id, and the receivers' inbox takes it once. The sweep looks for rows that a crashed or cut-off process left behind.
+A function answers the dispatcher (not its caller, who has the reply already) only when its events are confirmed, so a process that dies in
+between gets its message again, finds it claimed, and publishes what it still owes. A row is deleted only when RabbitMQ has confirmed it; a
+crash in between publishes it twice, with the same id, and the receivers' inbox takes it once. The sweep looks for rows that a process left
+behind for good.
 """
 
 import asyncio
@@ -10,7 +12,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from functions.kernel import Delayed, Event, new_id
@@ -21,7 +22,9 @@ from functions.runtime.envelope import Message, new_message, traced
 
 _log = logging.getLogger("capsule.outbox")
 
-SWEEP_AFTER = "5 seconds"
+SWEEP_AFTER = 5
+"""Seconds: younger rows are their own process's to publish."""
+
 BATCH = 200
 
 
@@ -89,7 +92,8 @@ async def _message(connection: Connection, event: Event, cause: Message, actor: 
 async def _next(connection: Connection, subject: str) -> int:
     """Numbers without gaps, in the order of commits: the row stays locked until this transaction ends."""
     cursor = await connection.execute(
-        "INSERT INTO subjects AS s (subject, sequence) VALUES (%s, 1) ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + 1 RETURNING sequence",
+        "INSERT INTO subjects AS s (subject, sequence) VALUES (%s, 1)"
+        " ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + 1 RETURNING sequence",
         (subject,),
     )
     row = await cursor.fetchone()
@@ -98,26 +102,47 @@ async def _next(connection: Connection, subject: str) -> int:
 
 
 class Relay:
-    """Publishes what was committed, in the background; `drain` waits until nothing is under way."""
+    """Publishes what was committed. `flush` returns when it is confirmed, or will be tried again: by this process while it lives, else by whoever
+    gets the message that caused it again, else by the next process of the context."""
 
     def __init__(self, bus: Bus, database: Database) -> None:
         self._bus = bus
         self._database = database
         self._queue: list[Owed] = []
-        self._task: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._again: asyncio.Task[None] | None = None
 
-    def hand_over(self, owed: Sequence[Owed]) -> None:
+    async def flush(self, owed: Sequence[Owed]) -> None:
+        """Publishes these, together with what other messages of this process hand over meanwhile."""
+        if not owed:
+            return
         self._queue.extend(owed)
-        if self._queue and self._task is None:
-            self._task = asyncio.create_task(self._run())
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await asyncio.wait([self._running])
 
     async def _run(self) -> None:
+        await asyncio.sleep(0)  # whoever commits in the same turn of the loop comes along
         try:
             while self._queue:
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-                await self._publish(batch)
+                if await self._publish(batch) < len(batch):
+                    self._sweep_soon()
         finally:
-            self._task = None
+            self._running = None
+
+    def _sweep_soon(self) -> None:
+        if self._again is None or self._again.done():
+            self._again = asyncio.create_task(self._sweep_later())
+
+    async def _sweep_later(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_AFTER + 1)
+            try:
+                await self.sweep()
+                return
+            except (DatabaseAway, BusAway) as error:
+                _log.warning("the outbox cannot be swept yet: %s", error)
 
     async def _publish(self, batch: Sequence[Owed]) -> int:
         """Publishes and deletes what was confirmed; answers how many. What is not stays in the outbox for the sweep."""
@@ -140,22 +165,33 @@ class Relay:
         delayed = row.exchange != EVENTS
         await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=delayed)
 
-    async def drain(self) -> None:
-        while self._task is not None:
-            await asyncio.wait([self._task])
+    async def close(self) -> None:
+        """Waits for what is under way; what is to be tried again is left to the next process."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+        if self._again is not None:
+            self._again.cancel()
 
     async def sweep(self) -> int:
-        """Publishes what others left behind, oldest first; answers how many. Raises DatabaseAway."""
+        """Publishes what others left behind, oldest first; answers how many. Raises DatabaseAway, and BusAway if not all was taken."""
         swept = 0
         while True:
-            async with self._database.transaction(read_only=True) as connection:
-                cursor = await connection.execute(
-                    "SELECT position, id, exchange, routing_key, headers, body FROM outbox"
-                    f" WHERE created_at < now() - interval '{SWEEP_AFTER}' ORDER BY position LIMIT %s",
-                    (BATCH,),
-                )
-                rows: list[Any] = await cursor.fetchall()
-            confirmed = await self._publish([Owed(row[0], row[1], row[2], row[3], row[4], bytes(row[5])) for row in rows])
+            rows = await self._owed(f"created_at < now() - interval '{SWEEP_AFTER} seconds'")
+            confirmed = await self._publish(rows)
             swept += confirmed
-            if len(rows) < BATCH or confirmed < len(rows):
+            if confirmed < len(rows):
+                raise BusAway(f"{len(rows) - confirmed} events were not confirmed")
+            if len(rows) < BATCH:
                 return swept
+
+    async def flush_caused_by(self, message: Message) -> None:
+        """Publishes what the first handling of this message still owes: it died between its commit and its publishing."""
+        await self.flush(await self._owed("headers->>'causation' = %s", message.id))
+
+    async def _owed(self, which: str, *parameters: str) -> list[Owed]:
+        async with self._database.transaction(read_only=True) as connection:
+            cursor = await connection.execute(
+                f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {which} ORDER BY position LIMIT {BATCH}", parameters
+            )
+            rows = await cursor.fetchall()
+        return [Owed(row[0], row[1], row[2], row[3], row[4], bytes(row[5])) for row in rows]

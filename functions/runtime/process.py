@@ -1,8 +1,8 @@
 """One process: the functions that `CAPSULE_FUNCTION` names, their contexts' databases, one connection to RabbitMQ.
 
-`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters). A request's path names
-the function it is for (`/auth.register`), or a schedule's tick in its extension `function`; without either the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes
-requests and not messages.
+`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters). A request's
+path names the function it is for (`/auth.register`), or a schedule's tick in its extension `function`; without either the message's type
+decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes requests and not messages.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class Process:
         if self._edge is not None:
             await self._edge.close()
         for around in self._contexts.values():
-            await around.relay.drain()
+            await around.relay.close()
         for task in tuple(self._sweeps):
             task.cancel()
         for around in self._contexts.values():

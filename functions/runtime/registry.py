@@ -14,7 +14,6 @@ from functions.kernel.declaration import declaration_of
 from functions.runtime.wiring import Wiring
 
 FOLDERS = ("commands", "queries", "handlers")
-ROOT = Path(functions.__file__).parent
 
 
 class UnknownFunction(Exception):
@@ -23,7 +22,8 @@ class UnknownFunction(Exception):
 
 def contexts() -> Sequence[str]:
     """Every folder of `functions` that has a wiring is a bounded context."""
-    return sorted(path.parent.name for path in ROOT.glob("*/wiring.py") if path.parent.name != "runtime")
+    found = {path.parent.name for root in functions.__path__ for path in Path(root).glob("*/wiring.py")}
+    return sorted(found - {"runtime"})
 
 
 def wiring_of(context: str) -> Wiring:
@@ -47,9 +47,16 @@ def find(name: str) -> Declaration:
     context, _, function = name.partition(".")
     for folder in FOLDERS:
         module = f"functions.{context}.{folder}.{function}"
-        if function and (ROOT / context / folder).is_dir() and find_spec(module):
+        if function.isidentifier() and _exists(module):
             return _declared_in(module)
     raise UnknownFunction(f"there is no functions/{context}/{{{','.join(FOLDERS)}}}/{function}.py")
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its folder is not there
+        return False
 
 
 @dataclass(frozen=True)
@@ -74,5 +81,6 @@ def _all(names: Iterable[str]) -> Iterator[Declaration]:
     for context in sorted(names):
         for folder in FOLDERS:
             package = f"functions.{context}.{folder}"
-            for module in sorted(pkgutil.iter_modules([str(ROOT / context / folder)]), key=lambda found: found.name):
+            paths = importlib.import_module(package).__path__
+            for module in sorted(pkgutil.iter_modules(paths), key=lambda found: found.name):
                 yield _declared_in(f"{package}.{module.name}")

@@ -1,14 +1,18 @@
 """`python -m functions.runtime.serve`: what the platform's image runs. uvicorn on uvloop, one process, one event loop.
 
-The port is Knative's `PORT`; a listening socket handed over in systemd's way (`LISTEN_FDS`, sd_listen_fds(3)) is preferred. A Python process that is PID 1 has
-no handler for SIGTERM and would linger for the whole revision timeout, so there is one: stop accepting, finish what is under way, publish what is
-owed, close, exit.
+The port is Knative's `PORT`; a listening socket handed over in systemd's way (`LISTEN_FDS`, sd_listen_fds(3)) is preferred. A Python
+process that is PID 1 has no handler for SIGTERM and would linger for the whole revision timeout, so there is one: stop accepting, finish
+what is under way, publish what is owed, close, exit.
 """
 
+import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
@@ -36,6 +40,17 @@ def listening_socket() -> socket.socket:
     return bound
 
 
+class Server(uvicorn.Server):
+    """uvicorn raises the signal that ended it once more when it has shut down, which would end the process before it has drained."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        yield
+
+
 async def serve() -> int:
     process = Process(Settings())
     try:
@@ -48,7 +63,7 @@ async def serve() -> int:
     config = uvicorn.Config(
         app, http="httptools", lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     await server.serve(sockets=[listening_socket()])
     await process.stop()
     return 0

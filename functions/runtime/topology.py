@@ -1,7 +1,7 @@
 """`python -m functions.runtime.topology`: the job that ties our exchanges to the Broker's, after the Broker is ready.
 
-The Broker's exchange and its Triggers' queues carry UIDs in their names, so they are read from the cluster's objects, never computed, and the job runs
-again whenever the Broker or a Trigger was made anew. Everything it declares is declared over AMQP and may be declared again.
+The Broker's exchange and its Triggers' queues carry UIDs in their names, so they are read from the cluster's objects, never computed, and
+the job runs again whenever the Broker or a Trigger was made anew. Everything it declares is declared over AMQP and may be declared again.
 
     capsule.commands  ──name of each command and query──▶ the Broker's exchange        (direct)
     capsule.commands  ──name of each function───────────▶ its Trigger's queue           so that a retry reaches that one alone

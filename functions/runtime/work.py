@@ -63,4 +63,3 @@ class UnitOfWork:
                 self._surroundings.receiver,
             )
         self.owed.extend(owed)
-        self._surroundings.relay.hand_over(owed)

@@ -1,0 +1,23 @@
+"""A foreign system: a file that every ring appends a line to."""
+
+from pathlib import Path
+
+from functions.kernel import Permanent, RateLimited, Transient
+from functions.runtime.foreign import foreign
+from functions.runtime.settings import Settings
+
+
+class FileBell:
+    def __init__(self, settings: Settings) -> None:
+        self._path = Path(settings.text("PROBE_BELL"))
+
+    @foreign
+    async def ring(self, text: str) -> None:
+        if text.startswith("away"):
+            raise Transient("the bell does not answer")
+        if text.startswith("slow-down"):
+            raise RateLimited("too much ringing", retry_after=30)
+        if text.startswith("never"):
+            raise Permanent("there is no such bell")
+        with self._path.open("a") as file:
+            file.write(text + "\n")

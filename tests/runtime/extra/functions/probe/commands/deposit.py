@@ -1,0 +1,53 @@
+"""Money comes in; `how` picks the way in which it ends."""
+
+import asyncio
+from datetime import timedelta
+
+from functions.probe.events import CheckLater, Deposited
+from functions.probe.ports import Accounts
+
+from functions.kernel import (
+    ANYONE,
+    Conflict,
+    Done,
+    Model,
+    Rejected,
+    Retry,
+    Transient,
+    after,
+    command,
+    new_id,
+)
+
+
+class Deposit(Model):
+    account: str
+    cents: int
+    how: str = ""
+
+
+class Deposits(Model):
+    total: int
+
+
+class Refused(Conflict):
+    """The account does not take this."""
+
+
+@command(allow=ANYONE, answers=201, rejects=[Refused], emits=[Deposited, CheckLater], retry=Retry(attempts=2))
+async def deposit(asked: Deposit, accounts: Accounts) -> Done[Deposits] | Rejected:
+    id = new_id()
+    await accounts.deposit(id, asked.account, asked.cents)
+    if asked.how == "refuse":
+        raise Refused("not this time")
+    if asked.how == "keep":
+        return Rejected(Refused("and yet it is kept"), Deposited(deposit_id=id, account=asked.account, cents=asked.cents))
+    if asked.how == "break":
+        raise ZeroDivisionError("a fault of ours")
+    if asked.how == "away":
+        raise Transient("something is away")
+    if asked.how == "slow":
+        await asyncio.sleep(1.0)
+    later = [after(timedelta(seconds=2), CheckLater(account=asked.account))] if asked.how == "later" else []
+    total = await accounts.total(asked.account)
+    return Done(Deposits(total=total), Deposited(deposit_id=id, account=asked.account, cents=asked.cents), *later)

@@ -1,0 +1,18 @@
+from uuid import UUID
+
+from functions.kernel import Event
+
+
+class Deposited(Event, type="probe.deposited"):
+    deposit_id: UUID
+    account: str
+    cents: int
+
+
+class AccountRenamed(Event, type="probe.renamed", subject="account"):
+    account: str
+    name: str
+
+
+class CheckLater(Event, type="probe.check-later"):
+    account: str

@@ -1,0 +1,280 @@
+"""A small world for the runtime's tests: the probe context's database, RabbitMQ with our exchanges, worker processes, and a pump that
+carries messages from a queue to a worker as the broker's dispatcher does."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pika
+import psycopg
+
+from functions.runtime import sealing, tokens, topology
+from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
+
+ROOT = Path(__file__).parents[2]
+EXTRA = Path(__file__).parent / "extra"
+TABLES = """
+CREATE TABLE deposits (id uuid PRIMARY KEY, account text NOT NULL, cents bigint NOT NULL);
+CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL, text text NOT NULL);
+GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes TO auth_functions;
+"""
+FUNCTIONS = "probe.deposit,probe.enter,probe.total,probe.on_deposited,probe.on_deposited_ring,probe.on_renamed,probe.on_check_later"
+EVENT_TYPES = ("probe.deposited", "probe.renamed")
+
+
+def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
+    """Waits until it is true; a wait that is too long fails the test and says what for."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := what():
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:g} s in vain {why}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Worker:
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def post(self, headers: Mapping[str, str], body: bytes, path: str = "/", timeout: float = 20) -> int:
+        """The status of the answer; -1 if there was none."""
+        named = {name if name in ("traceparent", "tracestate") else f"ce-{name}": value for name, value in headers.items()}
+        try:
+            answer = httpx.post(
+                f"http://127.0.0.1:{self.port}{path}", headers={**named, "content-type": "application/json"}, content=body, timeout=timeout
+            )
+        except httpx.HTTPError:
+            return -1
+        return answer.status_code
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(5)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@dataclass
+class World:
+    database: str
+    owner: str
+    amqp: str
+    folder: Path
+    workers: list[Worker] = field(default_factory=list)
+    pumps: list["Pump"] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        with psycopg.connect(self.owner, autocommit=True) as connection:
+            connection.execute(TABLES)
+        private = sealing.new_private_keys()
+        self._mount("etc/capsule/sealing/keys.json", private)
+        self._mount("etc/capsule/sealing-public/probe.json", sealing.public_key(private))
+        self.signing = tokens.new_signing_jwks()
+        self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
+        self.declare()
+
+    def _mount(self, path: str, content: Any) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content))
+
+    def declare(self) -> None:
+        """The exchanges, and for each kind of message a queue as a Trigger would have it."""
+        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
+            channel = connection.channel()
+            topology.declare_exchanges(channel)
+            for queue in ("functions", "replies", "events"):
+                channel.queue_declare(queue, durable=True)
+            for name in FUNCTIONS.split(","):
+                channel.queue_bind("functions", COMMANDS, name)
+            for type in EVENT_TYPES:
+                channel.queue_bind("functions", EVENTS, type)
+            channel.queue_bind("events", EVENTS, "#")
+            channel.queue_bind("replies", REPLIES, "replies")
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")},
+            "PYTHONPATH": f"{EXTRA}{os.pathsep}{ROOT}",
+            "CAPSULE_FUNCTION": FUNCTIONS,
+            "CAPSULE_AMQP_URL": self.amqp,
+            "CAPSULE_PROBE_DATABASE_URL": self.database,
+            "CAPSULE_BIND": "127.0.0.1",
+            "CAPSULE_ROOT": str(self.folder),
+            "PROBE_BELL": str(self.folder / "bell"),
+            "ACCIDENT_FLAG": str(self.folder / "accident"),
+        }
+
+    def worker(self, **environment: str) -> Worker:
+        port = free_port()
+        log = self.folder / f"worker-{port}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.runtime.worker"],
+                env={**self.environment(), "PORT": str(port), **environment},
+                cwd=ROOT,
+                stderr=output,
+                stdout=output,
+            )
+        worker = Worker(process, port, log)
+        self.workers.append(worker)
+        until(lambda: self._answers(worker), 30, f"for a worker:\n{log.read_text()}")
+        return worker
+
+    @staticmethod
+    def _answers(worker: Worker) -> bool:
+        if worker.process.poll() is not None:
+            raise AssertionError(f"the worker ended by itself:\n{worker.log.read_text()}")
+        try:
+            return httpx.get(f"http://127.0.0.1:{worker.port}/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def pump(self, port: Callable[[], int]) -> "Pump":
+        pump = Pump(self.amqp, port)
+        self.pumps.append(pump)
+        pump.thread.start()
+        return pump
+
+    def rows(self, statement: str, *parameters: Any) -> list[Any]:
+        with psycopg.connect(self.owner, autocommit=True, connect_timeout=5) as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def count(self, statement: str, *parameters: Any) -> int:
+        return int(self.rows(f"SELECT count(*) FROM {statement}", *parameters)[0][0])
+
+    def bell(self) -> list[str]:
+        file = self.folder / "bell"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def take(self, queue: str) -> tuple[dict[str, Any], bytes] | None:
+        """The next message of a queue, if there is one."""
+        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
+            method, properties, body = connection.channel().basic_get(queue, auto_ack=True)
+            return None if method is None else ({**(properties.headers or {}), "routing_key": method.routing_key}, body)
+
+    def addressed_to(self, function: str) -> tuple[dict[str, Any], bytes]:
+        """The next message for that function alone, passing over those for others."""
+
+        def look() -> tuple[dict[str, Any], bytes] | None:
+            found = self.take("functions")
+            return found if found and found[0]["routing_key"] == function else None
+
+        found: tuple[dict[str, Any], bytes] = until(look, why=f"for a message to {function}")
+        return found
+
+    def reply(self, correlation: str) -> tuple[dict[str, Any], Any]:
+        """The next reply to that request."""
+
+        def look() -> tuple[dict[str, Any], bytes] | None:
+            found = self.take("replies")
+            return found if found and found[0]["correlationid"] == correlation else None
+
+        headers, body = until(look, why="for a reply")
+        return headers, json.loads(body) if body else None
+
+    def close(self) -> None:
+        for pump in self.pumps:
+            pump.stop()
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
+
+
+class Pump:
+    """Queue → worker, at least once: acknowledged after 2xx, put back after anything else."""
+
+    def __init__(self, amqp: str, port: Callable[[], int]) -> None:
+        self._amqp = amqp
+        self._port = port
+        self._ended = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._carry()
+            except (pika.exceptions.AMQPError, OSError):
+                time.sleep(0.2)  # RabbitMQ is away: it comes back, or the test ends
+
+    def _carry(self) -> None:
+        with pika.BlockingConnection(pika.URLParameters(self._amqp)) as connection:
+            channel = connection.channel()
+            while not self._ended.is_set():
+                method, properties, body = channel.basic_get("functions")
+                if method is None:
+                    connection.sleep(0.02)
+                    continue
+                function = method.routing_key if method.exchange == COMMANDS else ""
+                headers = {name: value for name, value in properties.headers.items() if not name.startswith("x-")}
+                if self._deliver(headers, body, function):
+                    channel.basic_ack(method.delivery_tag)
+                else:
+                    channel.basic_nack(method.delivery_tag, requeue=True)
+                    connection.sleep(0.05)
+
+    def _deliver(self, headers: Mapping[str, Any], body: bytes, function: str) -> bool:
+        named = {name if name in ("traceparent", "tracestate") else f"ce-{name}": str(v) for name, v in headers.items() if name != "content-type"}
+        try:
+            url = f"http://127.0.0.1:{self._port()}/{function}"
+            return httpx.post(url, headers={**named, "content-type": "application/json"}, content=body, timeout=30).is_success
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.thread.join(10)
+
+
+def message(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
+    return {
+        "specversion": "1.0",
+        "id": id or str(uuid.uuid4()),
+        "source": "/test",
+        "type": type,
+        "time": "2026-01-01T00:00:00Z",
+        **attributes,
+    }
+
+
+def asked(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
+    """A command or query whose sender waits for the reply."""
+    return message(type, id, **{"replyto": "replies", "correlationid": str(uuid.uuid4()), "deadline": "2099-01-01T00:00:00Z", **attributes})
+
+
+def deposit(cents: int = 100, account: str = "a", how: str = "") -> bytes:
+    return json.dumps({"account": account, "cents": cents, "how": how}).encode()
+
+
+def worlds(postgres: Any, amqp: str, folder: Path) -> Iterator[World]:
+    database = postgres.database("auth")
+    world = World(database.functions_url, database.owner_url, amqp, folder)
+    world.prepare()
+    yield world
+    world.close()
