@@ -33,7 +33,8 @@ def main() -> int:
     serve = commands.add_parser("serve", help="run until SIGTERM")
     serve.add_argument("--parts", choices=("all", "api"), default="all")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAPSULE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    shape = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAPSULE_LOG_LEVEL", "INFO"), format=shape)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = Settings.from_environment()
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)

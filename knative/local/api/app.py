@@ -1,6 +1,7 @@
 """The routes, and what stands before them: who is calling, and whether they may."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from knative.local.api.logs import Logs
 from knative.local.api.openapi import OpenAPI
 from knative.local.api.patches import APPLY
 from knative.local.api.reading import Reading
-from knative.local.api.status import Refusal, about, bad_request, forbidden, success, unauthorized, unknown_path, unsupported
+from knative.local.api.status import Refusal, about, bad_request, broken, forbidden, success, unauthorized, unknown_path, unsupported
 from knative.local.api.target import DeleteOptions, Target, WriteOptions, parse
 from knative.local.api.writing import Writing
 from knative.local.definitions import Definitions
@@ -27,6 +28,8 @@ from knative.local.rbac import Attempt, Authorizer
 from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import DEFAULT_SECONDS, Identity, Tokens
+
+log = logging.getLogger(__name__)
 
 LARGEST_BODY = 3 << 20
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -75,6 +78,9 @@ class API:
                 return await endpoint(request, self._identify(request))
             except Refusal as refusal:
                 return refused(refusal)
+            except Exception:
+                log.exception("%s %s", request.method, request.url.path)
+                return refused(broken())
 
         return answered
 

@@ -17,7 +17,7 @@ from knative.local.tokens import Tokens, write_kubeconfig
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_CLOSE = 3
+SECONDS_TO_CLOSE = 1
 
 
 class PortTaken(OSError): ...

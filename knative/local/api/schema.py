@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from knative.local.api.status import Cause
 from knative.local.definitions import IMMUTABLE_RULE, Definition, load
+from knative.local.fields import child, granular, items, list_type
 from knative.local.objects import Object
 
 Schema = Mapping[str, Any]
@@ -87,6 +88,15 @@ def with_defaults(value: Any, schema: Schema) -> Any:
     if isinstance(value, list):
         return [with_defaults(item, schema.get("items") or {}) for item in value]
     return value
+
+
+def settled(value: Any, schema: Schema) -> Any:
+    """Defaults within atomic values only: those are compared whole when they are applied, so they must look as they will be stored."""
+    if isinstance(value, dict) and granular(schema):
+        return {name: settled(inner, child(schema, name)) for name, inner in value.items()}
+    if isinstance(value, list) and list_type(schema) == "map":
+        return [settled(item, items(schema)) for item in value]
+    return with_defaults(value, schema)
 
 
 def faults(object: Object, definition: Definition) -> list[Cause]:

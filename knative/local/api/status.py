@@ -82,12 +82,22 @@ def conflict(definition: Definition, name: str, why: str) -> Refusal:
     return Refusal(409, "Conflict", f'Operation cannot be fulfilled on {definition.resource} "{name}": {why}', about(definition, name))
 
 
+def contested(clashes: Sequence[tuple[str, str]], message: str) -> Refusal:
+    """Server-side apply over fields of others: (who, which field)."""
+    causes = [Cause(field, why, "FieldManagerConflict").json() for why, field in clashes]
+    return Refusal(409, "Conflict", message, {"causes": causes})
+
+
 def expired(message: str) -> Refusal:
     return Refusal(410, "Expired", message)
 
 
 def unsupported(message: str) -> Refusal:
     return Refusal(415, "UnsupportedMediaType", message)
+
+
+def broken() -> Refusal:
+    return Refusal(500, "InternalError", "Internal error occurred; the server's log says more")
 
 
 def invalid(definition: Definition, name: str, causes: Sequence[Cause]) -> Refusal:

@@ -5,9 +5,11 @@ from typing import Any
 from knative.local import managed
 from knative.local.api.admission import Admission
 from knative.local.api.patches import APPLY, patched
-from knative.local.api.status import Cause, already_exists, bad_request, conflict, invalid, not_found
+from knative.local.api.schema import settled
+from knative.local.api.status import Cause, already_exists, bad_request, conflict, contested, invalid, not_found
 from knative.local.api.target import DeleteOptions, Target, WriteOptions
 from knative.local.definitions import Definition
+from knative.local.fields import readable
 from knative.local.garbage import FOREGROUND, ORPHAN
 from knative.local.objects import Object
 from knative.local.store import AlreadyExists, Conflict, Store, finalizers
@@ -83,7 +85,11 @@ class Writing:
             raise conflict(definition, target.name, "the object has been modified; please apply your changes to the latest version and try again")
         if uid and (live is None or uid != live["metadata"]["uid"]):
             raise conflict(definition, target.name, f"uid mismatch: the provided object specified uid {uid}")
-        made = managed.apply(live, applied, options.manager, options.force, definition.schema)
+        applied = settled(applied, definition.schema)
+        try:
+            made = managed.apply(live, applied, options.manager, options.force, definition.schema)
+        except managed.Conflicts as conflicts:
+            raise contested([(str(clash), readable(clash.path)) for clash in conflicts.clashes], str(conflicts)) from conflicts
         owners = made["metadata"]["managedFields"]
         if live is None:
             return await self._create(definition, made, owners, options, identity)

@@ -1,0 +1,158 @@
+"""A real server process of the one-machine API on a free port with a state folder of its own, and the clients that users have."""
+
+import base64
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from kubernetes import client, config
+from kubernetes.dynamic import DynamicClient
+
+from knative.local import definitions
+from knative.local.store import Store
+
+API_PORT = 7030
+
+
+@dataclass
+class Server:
+    """`python -m knative.local serve --parts api`, started, stopped and killed at will over the same state."""
+
+    home: Path
+    offset: int
+    process: "subprocess.Popen[bytes] | None" = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.home / "kubeconfig"
+
+    @property
+    def log(self) -> str:
+        return (self.home / "server.log").read_text()
+
+    def start(self) -> None:
+        environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
+        with (self.home / "server.log").open("ab") as log:
+            self.process = subprocess.Popen([sys.executable, "-m", "knative.local", "serve", "--parts", "api"], env=environment, stderr=log)
+        ready = self.log.count(": ready")
+        deadline = time.monotonic() + 30
+        while self.log.count(": ready") <= ready or not self._listens():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(15)
+
+    def client(self, kubeconfig: Path | None = None) -> client.ApiClient:
+        return config.new_client_from_config(config_file=str(kubeconfig or self.kubeconfig))
+
+    def http(self, kubeconfig: Path | None = None, token: str | None = None) -> httpx.Client:
+        """For what no client library says by itself."""
+        found = yaml.safe_load((kubeconfig or self.kubeconfig).read_text())
+        cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
+        trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        header = {"Authorization": f"Bearer {token or user['token']}"} if token != "" else {}
+        return httpx.Client(base_url=cluster["server"], verify=trust, headers=header, timeout=10)
+
+    def store(self) -> Store:
+        """While it is stopped: what only reconcilers may write."""
+        return Store(self.home / "knative" / "store.db", definitions.load())
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", API_PORT + self.offset)) == 0
+
+
+def free_offset() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1]) - API_PORT
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Shared by tests that leave it running; each has a namespace of its own."""
+    found = Server(tmp_path_factory.mktemp("capsule"), free_offset())
+    found.start()
+    yield found
+    assert found.stop() == 0, found.log
+    assert "Traceback" not in found.log, found.log
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """For tests that stop, kill or fill it."""
+    found = Server(tmp_path, free_offset())
+    found.start()
+    yield found
+    if found.process is not None and found.process.poll() is None:
+        found.stop()
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[client.ApiClient]:
+    with server.client() as found:
+        yield found
+
+
+@pytest.fixture
+def http(server: Server) -> Iterator[httpx.Client]:
+    with server.http() as found:
+        yield found
+
+
+@pytest.fixture
+def core(api: client.ApiClient) -> client.CoreV1Api:
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture
+def custom(api: client.ApiClient) -> client.CustomObjectsApi:
+    return client.CustomObjectsApi(api)
+
+
+@pytest.fixture
+def dynamic(api: client.ApiClient) -> DynamicClient:
+    return DynamicClient(api)
+
+
+@pytest.fixture
+def namespace(core: client.CoreV1Api) -> str:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    core.create_namespace({"metadata": {"name": name}})
+    return name
+
+
+def service(name: str, namespace: str, image: str = "capsule.local/capsule:dev", **spec: Any) -> dict[str, Any]:
+    """A Knative Service as a client writes it."""
+    return {
+        "apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"template": {"spec": {"containers": [{"image": image}], **spec}}},
+    }  # fmt: skip
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def eventually(true: Callable[[], object], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
