@@ -31,7 +31,7 @@ def down(home: Home, progress: Progress) -> None:
             with progress.step(" and ".join(type(server).__name__ for server in servers)), ThreadPoolExecutor(2) as pool:
                 list(pool.map(lambda server: server.stop(), servers))
         RabbitMQ(home).stop()  # its epmd, if the server itself was gone
-        left = processes.leftovers(home)
+        left = processes.await_ended(processes.leftovers(home), 1)  # helpers of a server end a moment after it
         if left:
             with progress.step("Leftovers") as step:
                 step.detail = ", ".join(sorted({process.name() for process in left}))

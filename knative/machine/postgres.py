@@ -176,7 +176,6 @@ class PostgreSQL:
             "unix_socket_directories": "",
             "max_connections": 200,
             "shared_buffers": "128MB",
-            "dynamic_shared_memory_type": "posix",
             "max_wal_size": "1GB",
             "jit": "off",  # short statements only: compiling them costs more than it gives
             "random_page_cost": "1.1",
