@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 
 from knative.local import definitions
-from knative.local.assembly import Assembly, assemble
+from knative.local.assembly import api_alone, everything
 from knative.local.controller import Part
 from knative.local.settings import Settings
 from knative.local.store import Store
@@ -57,10 +57,10 @@ async def run(settings: Settings, only_api: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kinds = definitions.load()
     store = Store(settings.state / "store.db", kinds)
-    assembly = Assembly.of_api(store, kinds, settings) if only_api else assemble(store, kinds, settings)
+    parts = (api_alone if only_api else everything)(store, kinds, settings)
     started: list[Part] = []
     try:
-        for part in assembly.parts:
+        for part in parts:
             await part.start()
             started.append(part)
         log.info("ready")
