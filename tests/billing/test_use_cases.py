@@ -38,7 +38,7 @@ class Billing:
 
     async def user(self, user_id: UUID = USER) -> tuple[object, ...]:
         event = UserCreated(user_id=user_id, email="ada@example.org", at=NOW)
-        return tuple((await on_user_created(event, self.customers, self.plans, self.subscriptions, self.clock)).events)
+        return tuple((await on_user_created(event, self.customers, self.plans, self.subscriptions)).events)
 
     async def use(
         self, begin: datetime, requests: int, *, id: UUID | None = None, user_id: UUID = USER, environment: str = "staging", cpu: int = 0
@@ -77,6 +77,13 @@ async def test_a_second_user_created_of_the_same_user_changes_nothing(billing: B
     await billing.user()
     assert await billing.user() == ()
     assert len(billing.customers.customers) == len(billing.subscriptions.subscriptions) == 1
+
+
+async def test_use_before_billing_heard_of_the_user_is_on_the_bill(billing: Billing) -> None:
+    await billing.use(NOW, 3)
+    billing.clock.at = NOW + timedelta(days=2)
+    await billing.user()
+    assert [line.requests for line in (await billing.bill()).lines] == [3]
 
 
 async def test_who_is_no_customer_yet_is_told_so(billing: Billing) -> None:

@@ -1,16 +1,16 @@
-"""A user becomes a customer on the free plan."""
+"""A user becomes a customer on the free plan: from the moment of the registration, however late this hears of it, so that no use lies before it."""
 
 from events.auth import UserCreated
 from events.billing import CustomerCreated
 from functions.billing.domain.customers import Customer, CustomerExists, Subscription
 from functions.billing.domain.plans import FREE
 from functions.billing.ports import Customers, Plans, Subscriptions
-from functions.kernel import Clock, Done, on
+from functions.kernel import Done, on
 
 
 @on(emits=[CustomerCreated])
-async def on_user_created(event: UserCreated, customers: Customers, plans: Plans, subscriptions: Subscriptions, clock: Clock) -> Done[None]:
-    customer = Customer.of_user(event.user_id, event.email, at=clock.now())
+async def on_user_created(event: UserCreated, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
+    customer = Customer.of_user(event.user_id, event.email, at=event.at)
     try:
         await customers.add(customer)
     except CustomerExists:
