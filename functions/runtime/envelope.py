@@ -16,7 +16,6 @@ travels only beside a `tracestate`, so the two always go together (W3C Trace Con
     traceparent tracestate
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -68,7 +67,7 @@ class Message:
             raise NotAMessage(str(error)) from error
         known = event.get_attributes()
         data = event.get_data()
-        raw = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
+        raw = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else b""
         rest = {name: str(value) for name, value in known.items() if name not in OWN and value is not None}
         for name in ("traceparent", "tracestate"):
             if name in headers and name not in rest:

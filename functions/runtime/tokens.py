@@ -52,6 +52,7 @@ class AccessTokens:
         self._revoked: OrderedDict[UUID, None] = OrderedDict()
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_source = b""
+        self._headers: dict[str, jwt.PyJWK] = {}
 
     def verify(self, token: str, at: datetime) -> Caller:
         """The caller whose token this is; raises `Unauthenticated` with what is wrong with it."""
@@ -106,6 +107,15 @@ class AccessTokens:
             raise Unauthenticated("The access token is malformed.") from error
 
     def _key_of(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
+        """All tokens of one key begin with the same header: each is read once."""
+        header = token.partition(".")[0]
+        key = self._headers.get(header)
+        if key is None:
+            key = self._read_header(token, keys)
+            self._headers[header] = key
+        return key
+
+    def _read_header(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
@@ -126,6 +136,7 @@ class AccessTokens:
                 keys = [key for key in json.loads(source)["keys"] if key.get("use") == "sig" and key.get("alg") == ALGORITHM]
                 self._keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in keys}
                 self._keys_source = source
+                self._headers.clear()
                 self._verified.clear()  # what a withdrawn key has signed is not remembered
         except (MissingSetting, OSError, ValueError, KeyError, jwt.PyJWKError) as error:
             raise Unavailable(f"The public keys at {PUBLIC_KEYS} cannot be read: {error}", retry_after=5) from error
