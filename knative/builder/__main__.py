@@ -1,6 +1,5 @@
 """One build: clone, recognize, install, name by digest; the outcome is the termination message, the way there the log."""
 
-import json
 import os
 import shutil
 import sys
@@ -12,11 +11,9 @@ from knative.builder.failure import BUILD_FAILED, Failure
 from knative.builder.install import Image
 from knative.builder.parameters import Parameters
 from knative.builder.plan import plan
+from knative.builder.outcome import tell
 from knative.builder.source import Checkout
 from knative.local.images import digest
-
-LONGEST_MESSAGE = 4096
-"""What Kubernetes keeps of a termination message."""
 
 
 def main() -> int:
@@ -29,11 +26,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  whatever goes wrong, the deployment must hear of it
         traceback.print_exc()
         said |= {"reason": BUILD_FAILED, "detail": f"The builder itself failed: {type(error).__name__}: {error}"}
-    if "reason" in said:
-        say(f"==> Failed ({said['reason']}): {said['detail']}")
-    parameters.termination_log.parent.mkdir(parents=True, exist_ok=True)
-    parameters.termination_log.write_text(message(said))
-    return 1 if "reason" in said else 0
+    return tell(parameters, said)
 
 
 def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
@@ -60,14 +53,6 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
     name = f"{parameters.image}@sha256:{digest(image)}"
     say(f"==> Built {name} in {time.monotonic() - began:.1f} s")
     return {"image": name, "kind": found.kind}
-
-
-def message(said: dict[str, str]) -> str:
-    """As JSON, and short enough: of a long detail the end counts."""
-    text = json.dumps(said)
-    if len(text) <= LONGEST_MESSAGE:
-        return text
-    return message({**said, "detail": "… " + said["detail"][-int(len(said["detail"]) * 0.8) + 2 :]})
 
 
 if __name__ == "__main__":

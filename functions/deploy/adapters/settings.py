@@ -1,7 +1,5 @@
 """What an operator decides about repositories and builds: settings and the mounted template of a build Job."""
 
-from typing import Any
-
 import yaml
 
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -9,7 +7,6 @@ from functions.deploy.ports import BuildSettings
 from functions.runtime.settings import Settings
 
 TEMPLATE = "/etc/capsule/build/job.yaml"
-ENVIRONMENT = "/etc/capsule/build-environment/environment.yaml"
 PASSED_ON = (
     "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS"
@@ -35,12 +32,9 @@ class MountedBuilds:
         return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment)
 
     def _environment(self) -> dict[str, str]:
-        """The variables that CAPSULE_BUILD_ENV names: as they are mounted (what the operator's machine had), else as this function has them."""
+        """The variables that CAPSULE_BUILD_ENV names, as the operator has set them for builds (CAPSULE_BUILD_<NAME>) or for this function."""
         names = _words(self._settings.text("CAPSULE_BUILD_ENV", PASSED_ON))
-        mounted: Any = {}
-        if self._settings.has_file(ENVIRONMENT):
-            mounted = yaml.safe_load(self._settings.file(ENVIRONMENT)) or {}
-        found = {name: str(mounted[name]) if name in mounted else self._settings.text(name, "") for name in names}
+        found = {name: self._settings.text(f"CAPSULE_BUILD_{name}", "") or self._settings.text(name, "") for name in names}
         return {name: value for name, value in found.items() if value}
 
 

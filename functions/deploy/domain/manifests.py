@@ -51,7 +51,7 @@ def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], app
     pod = job["spec"]["template"]
     pod_metadata = pod.setdefault("metadata", {})
     pod_metadata["labels"] = {**pod_metadata.get("labels", {}), **labels, COLLECT: "true", COMPONENT: "build"}
-    for container in pod["spec"]["containers"]:
+    for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
         own = [variable for variable in container.get("env", []) if variable["name"] not in parameters]
         container["env"] = own + [{"name": name, "value": value} for name, value in sorted(parameters.items())]
     return job

@@ -94,26 +94,30 @@ def _built(said: Mapping[str, Any]) -> Built | BuildBroken:
 def _broken(said: Mapping[str, Any], condition: Mapping[str, Any]) -> BuildBroken:
     reason, commit = str(said.get("reason", "")), str(said.get("commit", ""))
     if reason not in BUILD_REASONS:
+        if told := str(said.get("text", "")).strip()[:LONGEST_DETAIL]:
+            return BuildBroken(BUILD_FAILED, told)
         told = condition.get("message") or "its log may tell why"
-        return BuildBroken(BUILD_FAILED, f"The build was ended before it could say how it went: {told}.", interrupted=not said)
+        return BuildBroken(BUILD_FAILED, f"The build was ended before it could say how it went: {told}.", interrupted=True)
     return BuildBroken(reason, str(said.get("detail", ""))[:LONGEST_DETAIL], commit if COMMIT.fullmatch(commit) else None)
 
 
 def _termination(pods: Iterable[Object]) -> Mapping[str, Any]:
-    """The message of the container that ended last; empty if there is none or if it is not ours."""
+    """The message of the container that ended last: our builder's JSON, or what another has written there as `text`; empty if there is none."""
     ended = [
         terminated
         for pod in pods
-        for container in pod.get("status", {}).get("containerStatuses", [])
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for container in pod.get("status", {}).get(kind, [])
         if (terminated := container.get("state", {}).get("terminated"))
     ]
     for terminated in sorted(ended, key=lambda each: each.get("finishedAt") or "", reverse=True):
+        if not (text := terminated.get("message")):
+            continue  # an earlier container may have said what kept this one from its work
         try:
-            said = json.loads(terminated.get("message") or "")
+            said = json.loads(text)
         except ValueError:
-            continue
-        if isinstance(said, dict):
-            return said
+            return {"text": text}
+        return said if isinstance(said, dict) else {"text": text}
     return {}
 
 
