@@ -94,6 +94,7 @@ class AccessTokens:
                 issuer=self._issuer,
                 options={"require": CLAIMS, "verify_exp": False, "verify_iat": False},
             )
+            self._headers[token.partition(".")[0]] = key  # ours, for its signature is: a stranger cannot fill this
             return _Verified(Caller(UUID(claims["sub"]), frozenset(str(role) for role in claims["roles"]), UUID(claims["sid"])), float(claims["exp"]))
         except jwt.InvalidSignatureError as error:
             raise Unauthenticated("The signature of the access token is wrong.") from error
@@ -107,15 +108,9 @@ class AccessTokens:
             raise Unauthenticated("The access token is malformed.") from error
 
     def _key_of(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
-        """All tokens of one key begin with the same header: each is read once."""
-        header = token.partition(".")[0]
-        key = self._headers.get(header)
-        if key is None:
-            key = self._read_header(token, keys)
-            self._headers[header] = key
-        return key
-
-    def _read_header(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
+        """All tokens of one key begin with the same header: it is read again only until one of them has been verified."""
+        if (known := self._headers.get(token.partition(".")[0])) is not None:
+            return known
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
