@@ -1,0 +1,43 @@
+"""Every function of the product can be put together: each need in its signature is provided by its context's wiring or by the runtime."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.kernel import Declaration
+from functions.runtime import sealing, tokens
+from functions.runtime.bus import Bus
+from functions.runtime.clock import SystemClock
+from functions.runtime.execution import Function
+from functions.runtime.process import Process
+from functions.runtime.registry import Registry, contexts
+from functions.runtime.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    signing = tokens.new_signing_jwks()
+    mounted: dict[str, Any] = {
+        "signing/jwks.json": signing,
+        "jwks/jwks.json": tokens.public_jwks(signing),
+        "sealing/keys.json": sealing.new_private_keys(),
+    }
+    for name, content in mounted.items():
+        file = tmp_path / "etc/capsule" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content))
+    urls = {f"CAPSULE_{context.upper()}_DATABASE_URL": "postgresql://127.0.0.1:1/none" for context in contexts()}
+    return Settings({"CAPSULE_ROOT": str(tmp_path), "CAPSULE_MAIL_URL": f"maildir://{tmp_path}", "CAPSULE_FUNCTION": "none", **urls})
+
+
+@pytest.mark.parametrize("declaration", Registry.load().declarations, ids=lambda declaration: declaration.name)
+async def test_a_function_gets_all_it_needs(declaration: Declaration, settings: Settings) -> None:
+    process = Process(settings, SystemClock())
+    around = process._surround(declaration.context, Bus("amqp://127.0.0.1:1", "test"), 1)
+    assert Function(declaration, around).name == declaration.name
+
+
+def test_the_product_has_its_four_contexts() -> None:
+    assert contexts() == ["auth", "billing", "deploy", "monitor"]
