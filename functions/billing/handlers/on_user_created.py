@@ -1,4 +1,7 @@
-"""A user becomes a customer on the free plan: from the moment of the registration, however late this hears of it, so that no use lies before it."""
+"""A user becomes a customer on the free plan.
+
+From the moment of the registration, however late billing hears of it, so that no use lies before the first period.
+"""
 
 from events.auth import UserCreated
 from events.billing import CustomerCreated
