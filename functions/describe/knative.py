@@ -1,4 +1,5 @@
-"""The Knative objects of the functions: `knative/base/<context>.yaml`, one Service and Trigger a function, and the grouped variant.
+"""The Knative objects of the functions: `knative/base/<context>.yaml`, one Service and Trigger a function, and the component
+`knative/components/grouped` that puts one for each context in their place.
 
 Grouping trades isolation for size: one Service and one Trigger a context, because each Trigger keeps an always-on dispatcher of about 45 MB. A
 Trigger filters on one exact `type`, so a group's Trigger filters on a type that nothing has (`capsule.group.<context>`) and gets its messages from
@@ -24,6 +25,9 @@ DISPATCHER = {
     "rabbitmq.eventing.knative.dev/memory-request": "64Mi",
     "rabbitmq.eventing.knative.dev/memory-limit": "256Mi",
 }
+GROUPING = "capsule.dev/grouping"
+"""`function` or `context`: by this label the component `grouped` takes the first kind away."""
+
 WiringOf = Callable[[str], Wiring]
 
 
@@ -49,10 +53,11 @@ def function_manifests(declaration: Declaration, wiring: Wiring) -> list[Manifes
             database=wiring.database,
             grants=grants_of(declaration, wiring),
             collected=_collected(declaration),
+            labels={GROUPING: "function"},
         )
     )
     if declaration.kind is Kind.SCHEDULE:
-        return [runs, ping_source(declaration, declaration.resource_name)]
+        return [runs, _ping_source(declaration, declaration.resource_name, declaration.resource_name, "function")]
     return [runs, trigger(declaration)]
 
 
@@ -72,7 +77,7 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
             concurrency=max(scale.concurrency for scale in scales),
             database=wiring.database,
             grants=_union(grants_of(declaration, wiring) for declaration in declarations),
-            collected=False,
+            labels={GROUPING: "context"},
         )
     )
     takes = [declaration for declaration in declarations if declaration.kind is not Kind.SCHEDULE]
@@ -86,8 +91,12 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
             "capsule.dev/events": ",".join(types),
         },
     )
-    ticks = [ping_source(declaration, context) for declaration in declarations if declaration.kind is Kind.SCHEDULE]
-    return [*_accounts(context, [runs]), runs, listens, *ticks]
+    ticks = [
+        _ping_source(declaration, f"grouped-{declaration.resource_name}", context, "context")
+        for declaration in declarations
+        if declaration.kind is Kind.SCHEDULE
+    ]
+    return [runs, listens, *ticks]
 
 
 def trigger(declaration: Declaration) -> Manifest:
@@ -112,7 +121,7 @@ def _trigger(name: str, type_: str, annotations: dict[str, str], function: str |
         "metadata": {
             "name": name,
             "namespace": NAMESPACE,
-            "labels": {"app.kubernetes.io/part-of": "capsule"},
+            "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: "function" if function else "context"},
             "annotations": {**annotations, **DISPATCHER},
         },
         "spec": {
@@ -123,11 +132,11 @@ def _trigger(name: str, type_: str, annotations: dict[str, str], function: str |
     }
 
 
-def ping_source(declaration: Declaration, sink: str) -> Manifest:
+def _ping_source(declaration: Declaration, name: str, sink: str, grouping: str) -> Manifest:
     return {
         "apiVersion": "sources.knative.dev/v1",
         "kind": "PingSource",
-        "metadata": {"name": declaration.resource_name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: grouping}},
         "spec": {
             "schedule": declaration.schedule,
             "timezone": "UTC",

@@ -43,16 +43,19 @@ class Workload:
     collected: bool = False
     public: bool = False
     probe: str = "/healthz"
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)  # of its pods
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the Service itself
 
 
 def service(workload: Workload) -> Manifest:
-    labels = {
+    labels: dict[str, str] = {
         "app.kubernetes.io/name": workload.name,
         "app.kubernetes.io/part-of": "capsule",
         "app.kubernetes.io/component": workload.component,
     }
-    visibility = {} if workload.public else {"networking.knative.dev/visibility": "cluster-local"}
+    own = dict(workload.labels)
+    if not workload.public:
+        own["networking.knative.dev/visibility"] = "cluster-local"
     template_labels = {**labels, "capsule.dev/kind": workload.kind, "capsule.dev/collect": str(workload.collected).lower()}
     annotations = {
         "autoscaling.knative.dev/min-scale": str(workload.min_scale),
@@ -63,7 +66,7 @@ def service(workload: Workload) -> Manifest:
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": workload.name, "namespace": NAMESPACE, "labels": {**labels, **visibility}},
+        "metadata": {"name": workload.name, "namespace": NAMESPACE, "labels": {**labels, **own}},
         "spec": {"template": {"metadata": {"labels": template_labels, "annotations": annotations}, "spec": _pod(workload)}},
     }
 

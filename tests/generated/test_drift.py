@@ -1,0 +1,77 @@
+"""What is committed is what the declarations say; when it is not, the command that mends it is named."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from functions.describe import __main__ as describe
+from functions.describe import outputs, pools
+from functions.describe.catalog import Catalog
+from functions.runtime.registry import Registry, wiring_of
+from tests.generated.kinds import PROJECT
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.of(Registry.load().declarations)
+
+
+@pytest.fixture(scope="module")
+def wanted(catalog: Catalog) -> Mapping[str, str]:
+    return outputs.documents(catalog, wiring_of)
+
+
+def test_the_generated_files_are_what_the_declarations_say(wanted: Mapping[str, str]) -> None:
+    differing = outputs.drifted(PROJECT, wanted) + outputs.stale(PROJECT, wanted)
+    assert differing == [], "to mend it: python -m functions.describe"
+
+
+def test_generating_twice_gives_the_same(catalog: Catalog, wanted: Mapping[str, str]) -> None:
+    assert outputs.documents(Catalog.of(reversed(catalog.declarations)), wiring_of) == wanted
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, wanted: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's root with every generated file in it."""
+    for name, text in wanted.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(describe, "ROOT", tmp_path)
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["describe", *arguments])
+    return describe.main()
+
+
+def test_check_passes_when_nothing_differs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "--check") == 0
+
+
+def test_check_fails_on_an_edited_a_missing_and_a_left_over_file(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wanted: Mapping[str, str]
+) -> None:
+    (elsewhere / "schemas/openapi.yaml").write_text("openapi: 3.1.0\n")
+    (elsewhere / "knative/base/auth.yaml").unlink()
+    (elsewhere / "schemas/commands/auth.gone.json").write_text("{}")
+    assert run(monkeypatch, "--check") == 1
+    said = capsys.readouterr().err
+    for part in ("schemas/openapi.yaml", "knative/base/auth.yaml", "schemas/commands/auth.gone.json", "python -m functions.describe"):
+        assert part in said
+    assert run(monkeypatch) == 0, "the command that it names"
+    assert run(monkeypatch, "--check") == 0, "mends it"
+    assert not (elsewhere / "schemas/commands/auth.gone.json").exists()
+
+
+def test_hand_written_manifests_are_left_alone(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "knative/base/broker.yaml").write_text("kind: Broker\n")
+    assert run(monkeypatch) == 0
+    assert (elsewhere / "knative/base/broker.yaml").exists()
+
+
+def test_connections_add_up_to_what_the_server_has(catalog: Catalog) -> None:
+    pools.check(catalog)
+    with pytest.raises(pools.PoolsTooLarge, match=r"adds up to \d+ connections \(auth \d+, billing \d+, deploy \d+, monitor \d+\)"):
+        pools.check(catalog, limit=sum(pools.sums(catalog).values()) - 1)
