@@ -102,7 +102,29 @@ def plan(isolation: Isolation, uid: int | None, root: Path, readable: Iterable[t
         mounts[target] = Mount(str(source), target)
     for source, target in writable:
         mounts[target] = Mount(str(source), target, writable=True)
+    for target in list(mounts):
+        _make_room(target, mounts, links)
     return Sandbox(isolation, uid, str(root), tuple(mounts[target] for target in sorted(mounts)), tuple(links))
+
+
+def _make_room(target: str, mounts: dict[str, Mount], links: list[tuple[str, str]]) -> None:
+    """A mount below a read-only one needs a place to be mounted on; where there is none, the folder around it is shown entry by entry."""
+    parent = os.path.dirname(target)
+    while parent != "/":
+        around = mounts.get(parent)
+        if around is not None and not around.writable:
+            if os.path.lexists(around.source + target[len(parent) :]):
+                return
+            del mounts[parent]
+            for entry in os.scandir(around.source):
+                place = f"{parent}/{entry.name}"
+                if entry.is_symlink():
+                    links.append((os.readlink(entry.path), place))
+                elif entry.is_dir() or entry.is_file():
+                    mounts.setdefault(place, Mount(entry.path, place))
+            _make_room(target, mounts, links)
+            return
+        parent = os.path.dirname(parent)
 
 
 def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str) -> list[str]:

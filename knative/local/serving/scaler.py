@@ -10,6 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
@@ -185,18 +186,21 @@ class Scaler:
             self._remove(min(self._running.values(), key=lambda pod: (pod.ready, pod.in_flight, -pod.began)))
 
     def _add(self) -> None:
-        labels = self.revision["metadata"].get("labels") or {}
-        service = labels.get("serving.knative.dev/service", "")
-        template = {"metadata": self.revision["metadata"], "spec": {
-            field: value for field, value in self.revision["spec"].items() if field not in ("containerConcurrency", "timeoutSeconds")
-        }}  # fmt: skip
-        own = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
-        object = self._pods.make(self.revision, f"{self.name}-deployment", template, own)
-        listen = self._open_port(self._host_port) if self._host_port is not None else None
+        try:
+            listen = self._open_port(self._host_port) if self._host_port is not None else None
+        except OSError as error:
+            self.failure = ("HostPortTaken", f"port {self._host_port} of this machine cannot be opened: {error.strerror or error}")
+            self._changed(self)
+            return
         port = listen.getsockname()[1] if listen is not None else free_port()
+        metadata = self.revision["metadata"]
+        labels = metadata.get("labels") or {}
+        own = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
+        template = {"metadata": metadata, "spec": pod_spec(self.revision["spec"], port)}
+        object = self._pods.make(self.revision, f"{self.name}-deployment", template, own)
         given = {
-            "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_SERVICE": service, "K_REVISION": self.name,
-            "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
+            "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_REVISION": self.name,
+            "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
         }  # fmt: skip
         pod = self._pods.run(object, self._pod_changed, restart=True, port=port, given=given, listen=listen, grace=self.timeout)
         self._running[pod.uid] = pod
@@ -281,3 +285,18 @@ class Scaler:
                 waiter.future.set_exception(Unavailable(f"revision {self.name} is gone"))
         await asyncio.gather(*(self._pods.discard(pod) for pod in list(self._running.values())), *self._leaving)
         self._running.clear()
+
+
+def pod_spec(spec: Mapping[str, Any], port: int) -> dict[str, Any]:
+    """A revision's spec as its pods have it; a probe that names no port asks the one that the process is given."""
+
+    def probed(probe: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {kind: {**probe[kind], "port": probe[kind].get("port") or port} for kind in ("httpGet", "tcpSocket") if probe.get(kind) is not None}
+        return {**probe, **asked}
+
+    containers = [
+        {**container, **{name: probed(container[name]) for name in ("readinessProbe", "livenessProbe") if container.get(name)}}
+        for container in spec["containers"]
+    ]
+    kept = {field: value for field, value in spec.items() if field not in ("containerConcurrency", "timeoutSeconds")}
+    return {**kept, "containers": containers}

@@ -1,0 +1,188 @@
+"""A whole one-machine Knative for a test, as a user has it: a real process, driven through its API and its ingress."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from kubernetes import client, config
+
+GROUP, VERSION = "serving.knative.dev", "v1"
+PLATFORM = "capsule.local/capsule:dev"
+SAMPLE = ["python", "-m", "tests.knative.serving.sample"]
+Object = dict[str, Any]
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
+    """What `look` finds as soon as it finds something true; its last AssertionError, or a plain one, when it never does."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s; last: {found!r}"
+        time.sleep(every)
+
+
+@dataclass
+class Machine:
+    home: Path
+    offset: int
+    environment: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
+        seen = self.log.count("knative.local: ready")
+        with (self.home / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "knative.local", "serve"], env=environment, stderr=log, stdout=log, start_new_session=True
+            )
+
+        def ready() -> bool:
+            assert self.process is not None and self.process.poll() is None, self.log
+            return self.log.count("knative.local: ready") > seen
+
+        until(ready, 60)
+
+    @property
+    def log(self) -> str:
+        path = self.home / "log.txt"
+        return path.read_text() if path.exists() else ""
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    @property
+    def ingress(self) -> str:
+        return f"http://127.0.0.1:{7080 + self.offset}"
+
+    @property
+    def api(self) -> client.ApiClient:
+        return config.new_client_from_config(config_file=str(self.home / "kubeconfig"))
+
+    @property
+    def core(self) -> client.CoreV1Api:
+        return client.CoreV1Api(self.api)
+
+    @property
+    def batch(self) -> client.BatchV1Api:
+        return client.BatchV1Api(self.api)
+
+    @property
+    def custom(self) -> client.CustomObjectsApi:
+        return client.CustomObjectsApi(self.api)
+
+    def namespace(self, name: str | None = None) -> str:
+        name = name or f"t-{uuid.uuid4().hex[:8]}"
+        self.core.create_namespace({"metadata": {"name": name}})
+        return name
+
+    # --- Services
+
+    def create(self, service: Object) -> Object:
+        made: Object = self.custom.create_namespaced_custom_object(GROUP, VERSION, service["metadata"]["namespace"], "services", service)
+        return made
+
+    def patch(self, namespace: str, name: str, patch: Object) -> Object:
+        made: Object = self.custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, "services", name, patch)
+        return made
+
+    def get(self, plural: str, namespace: str, name: str) -> Object:
+        found: Object = self.custom.get_namespaced_custom_object(GROUP, VERSION, namespace, plural, name)
+        return found
+
+    def delete(self, namespace: str, name: str) -> None:
+        self.custom.delete_namespaced_custom_object(GROUP, VERSION, namespace, "services", name)
+
+    def ready(self, namespace: str, name: str, seconds: float = 40.0) -> Object:
+        """The Service once it is Ready for its present generation; fails at once with its reason when it is not to be."""
+
+        def look() -> Object | None:
+            service = self.get("services", namespace, name)
+            found = condition(service, "Ready")
+            current = service.get("status", {}).get("observedGeneration") == service["metadata"]["generation"]
+            assert not (current and found.get("status") == "False"), f"{found}\n{self.log[-2000:]}"
+            return service if current and found.get("status") == "True" else None
+
+        return until(look, seconds)
+
+    def failed(self, namespace: str, name: str, seconds: float = 40.0) -> Object:
+        def look() -> Object | None:
+            service = self.get("services", namespace, name)
+            return service if condition(service, "Ready").get("status") == "False" else None
+
+        return until(look, seconds)
+
+    def pods(self, namespace: str, service: str) -> list[client.V1Pod]:
+        found: list[client.V1Pod] = self.core.list_namespaced_pod(namespace, label_selector=f"serving.knative.dev/service={service}").items
+        return found
+
+    @contextmanager
+    def http(self, service: Object, timeout: float = 30.0) -> Iterator[httpx.Client]:
+        """Through the ingress, by the host of status.url."""
+        host = httpx.URL(service["status"]["url"]).host
+        with httpx.Client(base_url=self.ingress, headers={"Host": host}, timeout=timeout) as found:
+            yield found
+
+
+def condition(object: Object, type: str) -> Object:
+    return next((each for each in (object.get("status") or {}).get("conditions") or [] if each["type"] == type), {})
+
+
+def service(
+    namespace: str,
+    name: str = "sample",
+    *,
+    annotations: Object | None = None,
+    labels: Object | None = None,
+    spec: Object | None = None,
+    **container: Any,
+) -> Object:
+    """The sample application as a Service; `container` over its container, `spec` over its template's spec."""
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "spec": {
+            "template": {
+                "metadata": {"annotations": annotations or {}},
+                "spec": {"containers": [{"image": PLATFORM, "command": SAMPLE, **container}], **(spec or {})},
+            }
+        },
+    }
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def free_offset() -> int:
+    """All of Capsule's ports moved together to where the ingress and the API find free ones."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            offset = int(probe.getsockname()[1]) - 7080
+        try:
+            for port in (7030, 7080, 3000):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port + offset))
+        except OSError:
+            continue
+        return offset

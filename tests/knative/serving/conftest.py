@@ -1,0 +1,34 @@
+"""One machine for all tests that leave it running, each in a namespace of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.knative.machine import Machine, free_offset
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    found = Machine(tmp_path_factory.mktemp("machine"), free_offset(), {"SECRET_OF_THE_PARENT": "must not be inherited"})
+    found.start()
+    found.namespace("capsule")
+    yield found
+    assert found.stop() == 0, found.log
+    assert "Traceback" not in found.log, found.log
+
+
+@pytest.fixture
+def own_machine(tmp_path: Path) -> Iterator[Machine]:
+    """For tests that kill it."""
+    found = Machine(tmp_path, free_offset())
+    found.start()
+    found.namespace("capsule")
+    yield found
+    if found.process is not None and found.process.poll() is None:
+        found.stop()
+
+
+@pytest.fixture
+def namespace(machine: Machine) -> str:
+    return machine.namespace()

@@ -1,0 +1,206 @@
+"""Services through the API: revisions, conditions, what a container is given, and the reasons of those that fail."""
+
+import base64
+import os
+
+import pytest
+
+from tests.knative.machine import Machine, condition, service, until
+
+
+def env(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def test_a_service_becomes_ready_and_answers(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace))
+    ready = machine.ready(namespace, "sample")
+    status = ready["status"]
+    assert status["latestCreatedRevisionName"] == status["latestReadyRevisionName"] == "sample-00001"
+    assert status["url"] == f"http://sample.{namespace}.localhost:{7080 + machine.offset}"
+    assert status["address"]["url"] == f"http://sample.{namespace}.svc.cluster.local"
+    assert status["traffic"] == [{"percent": 100, "latestRevision": True, "revisionName": "sample-00001"}]
+    assert {each["type"]: each["status"] for each in status["conditions"]} == {"ConfigurationsReady": "True", "RoutesReady": "True", "Ready": "True"}
+    revision = machine.get("revisions", namespace, "sample-00001")
+    assert {each["type"] for each in revision["status"]["conditions"]} == {"Ready", "ContainerHealthy", "ResourcesAvailable", "Active"}
+    with machine.http(ready) as http:
+        assert http.get("/").json()["revision"] == "sample-00001"
+    (pod,) = machine.pods(namespace, "sample")
+    assert pod.metadata.labels["serving.knative.dev/revision"] == "sample-00001"
+    assert pod.status.phase == "Running" and pod.status.container_statuses[0].ready
+
+
+def test_a_container_is_given_what_its_template_says_and_nothing_else(machine: Machine, namespace: str) -> None:
+    machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "keys"}, "stringData": {"password": "s3cret", "token": "t0ken"}})
+    machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": "words"}, "data": {"GREETING": "hello", "NAME": "world"}})
+    container = {
+        "env": [
+            {"name": "PLAIN", "value": "text"},
+            {"name": "COMPOSED", "value": "$(PLAIN) and $$(PLAIN) and $(NOBODY)"},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "password"}}},
+            {"name": "OPTIONAL", "valueFrom": {"secretKeyRef": {"name": "nobody", "key": "x", "optional": True}}},
+            {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "WHERE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        ],
+        "envFrom": [{"prefix": "W_", "configMapRef": {"name": "words"}}, {"secretRef": {"name": "keys"}}],
+    }
+    machine.create(service(namespace, **container))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        found = http.get("/env").json()
+    assert found["PLAIN"] == "text" and found["COMPOSED"] == "text and $(PLAIN) and $(NOBODY)"
+    assert found["PASSWORD"] == "s3cret" and found["token"] == "t0ken" and "OPTIONAL" not in found
+    assert found["W_GREETING"] == "hello" and found["W_NAME"] == "world"
+    assert found["POD"].startswith("sample-00001-deployment-") and found["WHERE"] == namespace
+    assert found["K_SERVICE"] == "sample" and found["K_REVISION"] == "sample-00001" and found["K_CONFIGURATION"] == "sample"
+    assert "SECRET_OF_THE_PARENT" not in found and "CAPSULE_HOME" not in found and "KUBECONFIG" not in found
+
+
+@pytest.mark.parametrize("where", ["capsule", "tenant"])
+def test_mounted_secrets_rotate_without_a_redeploy(machine: Machine, namespace: str, where: str) -> None:
+    space, name = ("capsule", f"rotates-{namespace}") if where == "capsule" else (namespace, "rotates")
+    machine.core.create_namespaced_secret(space, {"metadata": {"name": name}, "stringData": {"password": "first"}})
+    machine.core.create_namespaced_config_map(space, {"metadata": {"name": name}, "data": {"colour": "blue"}})
+    volumes = [
+        {
+            "name": "all",
+            "projected": {"sources": [{"secret": {"name": name}}, {"configMap": {"name": name, "items": [{"key": "colour", "path": "a/b"}]}}]},
+        }
+    ]
+    mounts = [{"name": "all", "mountPath": "/etc/capsule-test", "readOnly": True}]
+    machine.create(service(space, name, spec={"volumes": volumes}, volumeMounts=mounts))
+    with machine.http(machine.ready(space, name)) as http:
+
+        def read(path: str) -> str:
+            return str(http.get("/read", params={"path": path, "root": "1"}).json().get("content"))
+
+        assert (read("/etc/capsule-test/password"), read("/etc/capsule-test/a/b")) == ("first", "blue")
+        pid = http.get("/who").json()["pid"]
+        machine.core.patch_namespaced_secret(name, space, {"data": {"password": base64.b64encode(b"second").decode()}})
+        until(lambda: read("/etc/capsule-test/password") == "second")
+        assert http.get("/who").json()["pid"] == pid
+    machine.delete(space, name)
+
+
+def test_the_old_revision_serves_until_the_new_one_is_ready(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=env(VERSION="1")))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        changed = service(namespace, env=env(VERSION="2", SLEEP="1.5"))
+        machine.patch(namespace, "sample", {"spec": changed["spec"]})
+        seen = []
+        until(lambda: seen.append(http.get("/").json()["version"]) or seen[-1] == "2", 30)
+        assert seen[0] == "1" and sorted(seen) == seen
+    assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00002"
+
+
+def test_a_revision_that_exits_says_so_and_the_old_one_goes_on_serving(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=env(VERSION="1")))
+    ready = machine.ready(namespace, "sample")
+    machine.patch(namespace, "sample", {"spec": service(namespace, env=env(EXIT_WITH="3", SAY="no database: giving up"))["spec"]})
+    failed = machine.failed(namespace, "sample")
+    said = condition(failed, "ConfigurationsReady")
+    assert said["reason"] == "RevisionFailed" and "no database: giving up" in said["message"] and "sample-00002" in said["message"]
+    revision = machine.get("revisions", namespace, "sample-00002")
+    assert condition(revision, "ContainerHealthy")["reason"] == "ExitCode3" == condition(revision, "Ready")["reason"]
+    assert failed["status"]["latestReadyRevisionName"] == "sample-00001" and failed["status"]["latestCreatedRevisionName"] == "sample-00002"
+    assert condition(failed, "RoutesReady")["status"] == "True"
+    with machine.http(ready) as http:
+        assert http.get("/").json()["version"] == "1"
+    machine.patch(namespace, "sample", {"spec": service(namespace, env=env(VERSION="3"))["spec"]})
+    assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00003"
+
+
+DEADLINE = {"serving.knative.dev/progress-deadline": "2s"}
+
+
+def test_a_revision_that_listens_elsewhere_is_told_where(machine: Machine, namespace: str) -> None:
+    port = str(20000 + os.getpid() % 10000)
+    machine.create(service(namespace, annotations=DEADLINE, env=env(LISTEN_ON=port)))
+    message = condition(machine.failed(namespace, "sample"), "Ready")["message"]
+    assert "never listened on port" in message and "within 2 s" in message and f"it listens on {port}" in message
+
+
+def test_a_revision_whose_probe_fails_says_what_it_answered(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, annotations=DEADLINE, env=env(HEALTH="500"), readinessProbe={"httpGet": {"path": "/health"}}))
+    failed = machine.failed(namespace, "sample")
+    assert "GET /health answered 500" in condition(failed, "Ready")["message"]
+    until(lambda: not machine.pods(namespace, "sample"))
+
+
+def test_an_exec_probe_decides(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, "good", readinessProbe={"exec": {"command": ["sh", "-c", "exit 0"]}}))
+    machine.create(service(namespace, "bad", annotations=DEADLINE, readinessProbe={"exec": {"command": ["sh", "-c", "exit 4"]}}))
+    machine.ready(namespace, "good")
+    assert "ended with 4" in condition(machine.failed(namespace, "bad"), "Ready")["message"]
+
+
+def test_an_unknown_image_fails_at_once(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, image="docker.io/library/nginx:1.27"))
+    failed = machine.failed(namespace, "sample", 5)
+    assert "docker.io/library/nginx:1.27" in condition(failed, "Ready")["message"]
+    assert condition(machine.get("revisions", namespace, "sample-00001"), "ResourcesAvailable")["reason"] == "ImagePullBackOff"
+    assert condition(failed, "RoutesReady")["status"] == "False"
+
+
+def test_a_missing_secret_is_waited_for(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "late", "key": "k"}}}]))
+    until(lambda: condition(machine.get("services", namespace, "sample"), "Ready").get("reason") == "CreateContainerConfigError" or None)
+    (pod,) = machine.pods(namespace, "sample")
+    assert pod.status.container_statuses[0].state.waiting.reason == "CreateContainerConfigError"
+    machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "late"}, "stringData": {"k": "v"}})
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        assert http.get("/env").json()["KEY"] == "v"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="control groups are root's to make")
+def test_too_much_memory_is_named(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, resources={"limits": {"memory": "128Mi"}}))
+    ready = machine.ready(namespace, "sample")
+    with machine.http(ready) as http:
+        assert http.get("/eat", params={"megabytes": "300"}).status_code == 502
+
+    def ended() -> str | None:
+        last = machine.pods(namespace, "sample")[0].status.container_statuses[0].last_state.terminated
+        return last.reason if last else None
+
+    assert until(ended) == "OOMKilled"
+    with machine.http(ready) as http:
+        assert until(lambda: http.get("/").status_code == 200)
+
+
+def test_traffic_is_split_by_revision(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=env(VERSION="1")))
+    machine.ready(namespace, "sample")
+    machine.patch(namespace, "sample", {"spec": service(namespace, env=env(VERSION="2"))["spec"]})
+    machine.ready(namespace, "sample")
+    traffic = [{"revisionName": "sample-00001", "percent": 50, "tag": "old"}, {"latestRevision": True, "percent": 50}]
+    machine.patch(namespace, "sample", {"spec": {"traffic": traffic}})
+    ready = machine.ready(namespace, "sample")
+    with machine.http(ready) as http:
+        seen = [http.get("/").json()["version"] for _ in range(60)]
+        assert 10 < seen.count("1") < 50 and 10 < seen.count("2") < 50
+        tagged = next(each["url"] for each in ready["status"]["traffic"] if each.get("tag") == "old")
+        host = tagged.removeprefix("http://")
+        assert {http.get("/", headers={"Host": host}).json()["version"] for _ in range(5)} == {"1"}
+    machine.patch(namespace, "sample", {"spec": {"traffic": [{"revisionName": "sample-00001", "percent": 100}]}})
+    machine.ready(namespace, "sample")
+    with machine.http(ready) as http:
+        assert {http.get("/").json()["version"] for _ in range(10)} == {"1"}
+
+
+def test_a_deleted_service_leaves_nothing(machine: Machine, namespace: str) -> None:
+    from tests.knative.machine import alive
+
+    machine.create(service(namespace))
+    ready = machine.ready(namespace, "sample")
+    with machine.http(ready) as http:
+        http.get("/")
+        pid = int(next((machine.home / "knative" / "pods" / namespace).glob("*/process.json")).read_text().split(":")[1].split(",")[0])
+        assert alive(pid)
+        machine.delete(namespace, "sample")
+        until(lambda: not alive(pid))
+        until(lambda: http.get("/").status_code == 404)
+    assert not machine.pods(namespace, "sample")
+    assert not machine.custom.list_namespaced_custom_object("serving.knative.dev", "v1", namespace, "revisions")["items"]
+    assert not list((machine.home / "knative" / "pods" / namespace).glob("*"))
+    machine.create(service(namespace))
+    assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00001"
