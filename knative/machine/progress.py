@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self._lock = threading.Lock()
-        self._doing: dict[int, str] = {}
+        self._doing: list[Step] = []
         self._status: Status | None = None
 
     def say(self, text: str) -> None:
@@ -25,7 +25,7 @@ class Progress:
 
     @contextmanager
     def step(self, what: str) -> Iterator["Step"]:
-        step = Step(what)
+        step = Step(what, self._refresh)
         self._begin(step)
         started = time.monotonic()
         try:
@@ -40,24 +40,24 @@ class Progress:
 
     def _begin(self, step: "Step") -> None:
         with self._lock:
-            self._doing[id(step)] = step.what
-            self._refresh()
+            self._doing.append(step)
+        self._refresh()
 
     def _end(self, step: "Step") -> None:
         with self._lock:
-            del self._doing[id(step)]
-            self._refresh()
+            self._doing.remove(step)
+        self._refresh()
 
     def _refresh(self) -> None:
         if not self.console.is_terminal:
             return
-        if self._doing and self._status is None:
-            self._status = self.console.status("")
-            self._status.start()
-        if self._status is not None:
+        with self._lock:
             if self._doing:
-                self._status.update(" · ".join(self._doing.values()))
-            else:
+                if self._status is None:
+                    self._status = self.console.status("")
+                    self._status.start()
+                self._status.update(" · ".join(f"{step.what} [dim]{step.detail}[/]" for step in self._doing))
+            elif self._status is not None:
                 self._status.stop()
                 self._status = None
 
@@ -65,9 +65,20 @@ class Progress:
 class Step:
     """One step; what it found out is shown beside it."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, changed: Callable[[], None]) -> None:
         self.what = what
-        self.detail = ""
+        self._detail = ""
+        self._changed = changed
+
+    @property
+    def detail(self) -> str:
+        return self._detail
+
+    @detail.setter
+    def detail(self, text: str) -> None:
+        if text != self._detail:
+            self._detail = text
+            self._changed()
 
 
 def show_problem(problem: Problem, console: Console) -> None:

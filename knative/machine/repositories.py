@@ -41,14 +41,17 @@ class Repository:
 
     @property
     def head(self) -> str:
-        return _git(self.path, "rev-parse", BRANCH).strip()
+        return self.at(BRANCH)
 
-    def commit(self, changes: Mapping[str, str | None], message: str) -> str:
-        """Writes (or with None deletes) files on the main branch; returns the commit."""
+    def at(self, branch: str) -> str:
+        return _git(self.path, "rev-parse", branch).strip()
+
+    def commit(self, changes: Mapping[str, str | None], message: str, branch: str = BRANCH) -> str:
+        """Writes (or with None deletes) files on top of the main branch; returns the commit. Another branch is made anew from there."""
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder) / "work"
             _git(Path(folder), "clone", "-q", str(self.path), str(work))
-            _git(work, "checkout", "-q", "-B", BRANCH)
+            _git(work, "checkout", "-q", "-B", branch)
             for name, content in changes.items():
                 file = work / name
                 if content is None:
@@ -58,8 +61,8 @@ class Repository:
                     file.write_text(content)
             _git(work, "add", "--all")
             _git(work, "commit", "-q", "--allow-empty", "-m", message)
-            _git(work, "push", "-q", "origin", BRANCH)
-        return self.head
+            _git(work, "push", "-q", "--force", "origin", branch)
+        return self.at(branch)
 
 
 def sample(name: str) -> dict[str, str]:

@@ -1,0 +1,58 @@
+"""What the demo prints: answers, log lines, the bill, the timeline."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Json = dict[str, Any]
+
+
+class Screen:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def chapter(self, title: str) -> None:
+        self.console.print(f"\n[bold]{title}[/]")
+
+    def request(self, method: str, path: str, said: str, seconds: float | None = None) -> None:
+        took = f"  [dim]{seconds * 1000:.0f} ms[/]" if seconds is not None else ""
+        self.console.print(f"  [cyan]{method:<4}[/] {path:<44} {escape(said)}{took}", soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        self.console.print(f"       {text}", soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        self.console.print(f"     [dim]│[/] {escape(text)}", soft_wrap=True)
+
+    def bill(self, bill: Json, application: str) -> None:
+        plan = bill["plan"]
+        self.note(f"plan [bold]{escape(plan['name'])}[/], {money(plan['fee'])} a month")
+        for line in bill["lines"]:
+            mine = "  ← this application" if line["applicationId"] == application else ""
+            self.line(f"{line['environment']:<12} {line['requests']:>6} requests {line['cpuMilliseconds']:>8} CPU ms  {money(line['amount'])}{mine}")
+        self.note(f"to pay so far: [bold]{money(bill['total'])}[/]")
+
+    def timeline(self, timeline: Json) -> None:
+        begin = datetime.fromisoformat(timeline["begin"])
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        table.add_column("at", justify="right")
+        table.add_column("what", no_wrap=True)
+        table.add_column("took", justify="right")
+        table.add_column("and said")
+        for entry in timeline["entries"]:
+            after = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
+            emitted = " → " + ", ".join(entry["emitted"]) if entry["emitted"] else ""
+            cold = " [blue]cold[/]" if entry["cold"] else ""
+            name = f"{'  ' * entry['depth']}{entry['kind']} [bold]{escape(entry['name'])}[/]{cold}"
+            good = entry["outcome"] in ("done", "published", "sent", "ok")
+            outcome = escape(entry["outcome"] + emitted)
+            table.add_row(f"+{after:.3f} s", name, f"{entry['durationMs']:.0f} ms", outcome if good else f"[yellow]{outcome}[/]")
+        self.console.print(table)
+
+
+def money(amount: Json) -> str:
+    """Minor units as people write them; every currency of ours has two decimals."""
+    return f"{amount['amount'] / 100:.2f} {amount['currency']}"
