@@ -85,7 +85,10 @@ class Message:
             "datacontenttype": JSON,
             "content-type": JSON,
         }
-        return {**self.attributes, **{name: value for name, value in own.items() if value}}
+        headers = {**self.attributes, **{name: value for name, value in own.items() if value}}
+        if "traceparent" in headers:
+            headers.setdefault("tracestate", "")  # an empty one does not survive HTTP, and without it the dispatcher drops both
+        return headers
 
     def get(self, name: str) -> str | None:
         return self.attributes.get(name) or None
@@ -125,8 +128,3 @@ class Message:
 def new_message(type: str, source: str, body: bytes, at: datetime, id: str | None = None, **attributes: str | None) -> Message:
     said = {name: value for name, value in attributes.items() if value is not None}
     return Message(id or str(new_id()), source, type, stamp(at), body, said)
-
-
-def traced(parent: str | None) -> dict[str, str]:
-    """The two trace headers to pass on; W3C asks a participant to keep what it does not understand."""
-    return {"traceparent": parent, "tracestate": ""} if parent else {}

@@ -18,7 +18,7 @@ from functions.kernel import Delayed, Event, new_id
 from functions.runtime import delays
 from functions.runtime.bus import EVENTS, Bus, BusAway, Unroutable
 from functions.runtime.database import Connection, Database, DatabaseAway
-from functions.runtime.envelope import Message, new_message, traced
+from functions.runtime.envelope import Message, new_message
 
 _log = logging.getLogger("capsule.outbox")
 
@@ -85,7 +85,7 @@ async def _message(connection: Connection, event: Event, cause: Message, actor: 
         subject=subject,
         sequence=sequence,
         dataversion=str(event.version),
-        **traced(cause.get("traceparent")),
+        traceparent=cause.get("traceparent"),
     )
 
 
