@@ -32,6 +32,9 @@ from knative.local.tokens import DEFAULT_SECONDS, Identity, Tokens
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 3 << 20
+RETURNED = ("Pod", "ResourceQuota", "Service", "ServiceAccount")
+"""Kinds whose deletion Kubernetes answers with the object; the others' with a Status."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -158,7 +161,9 @@ class API:
             return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": about(target.definition)})
         found = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
         left = await self._writing.delete(target, options)
-        return answer(left if left is not None else success(target.definition, target.name, _uid(found)))
+        if left is None and target.definition.key not in RETURNED:
+            return answer(success(target.definition, target.name, _uid(found)))
+        return answer(left or found)
 
     async def _token(self, target: Target, request: Request) -> Response:
         """A TokenRequest."""

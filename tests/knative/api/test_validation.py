@@ -1,0 +1,215 @@
+"""What is refused, where the fault is said to be: unknown fields, wrong values, what may not change, what Knative would refuse, quotas."""
+
+import copy
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from kubernetes import client
+from kubernetes.client import ApiException
+
+from tests.knative.api.conftest import eventually, service
+
+EVENTING, SOURCES, RABBITMQ = "eventing.knative.dev", "sources.knative.dev", "rabbitmq.com"
+
+BROKER = """
+apiVersion: eventing.knative.dev/v1
+kind: Broker
+metadata: {name: b, annotations: {eventing.knative.dev/broker.class: RabbitMQBroker}}
+spec:
+  config: {apiVersion: eventing.knative.dev/v1alpha1, kind: RabbitmqBrokerConfig, name: b}
+  delivery: {retry: 3, backoffPolicy: exponential, backoffDelay: PT0.5S, timeout: PT60S}
+"""
+TRIGGER = """
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {name: t}
+spec:
+  broker: b
+  filter: {attributes: {type: user.created}}
+  subscriber: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: s}}
+"""
+CONFIG = """
+apiVersion: eventing.knative.dev/v1alpha1
+kind: RabbitmqBrokerConfig
+metadata: {name: c}
+spec: {queueType: quorum, rabbitmqClusterReference: {name: rabbitmq, namespace: rabbitmq}}
+"""
+BINDING = """
+apiVersion: rabbitmq.com/v1beta1
+kind: Binding
+metadata: {name: b}
+spec: {source: a, destination: b, destinationType: exchange, routingKey: k, rabbitmqClusterReference: {name: rabbitmq}}
+"""
+PING = """
+apiVersion: sources.knative.dev/v1
+kind: PingSource
+metadata: {name: p}
+spec: {schedule: "*/10 * * * *", sink: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: s}}}
+"""
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: j}
+spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: main, image: x}]}}}
+"""
+SERVICE = """
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: web}
+spec: {template: {metadata: {annotations: {}}, spec: {containers: [{image: x}]}}}
+"""
+
+
+def path_of(object: dict[str, Any], namespace: str) -> str:
+    return f"/apis/{object['apiVersion']}/namespaces/{namespace}/{object['kind'].lower()}s"
+
+
+def changed(text: str, at: str, value: object) -> dict[str, Any]:
+    """The manifest with one place changed, named as a path with `/`; dots are part of names."""
+    found: dict[str, Any] = yaml.safe_load(text)
+    *steps, last = at.split(">")
+    node: Any = found
+    for step in steps:
+        node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+    node[last] = value
+    return found
+
+
+@pytest.mark.parametrize("text", [BROKER, TRIGGER, CONFIG, BINDING, PING, JOB, SERVICE])
+def test_what_is_right_is_taken(http: httpx.Client, namespace: str, text: str) -> None:
+    object = yaml.safe_load(text)
+    assert http.post(path_of(object, namespace), json=object).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "path"),
+    [
+        (SERVICE, "spec>template>spec>hostNetwork", "spec.template.spec.hostNetwork"),
+        (SERVICE, "spec>template>spec>containers>0>lifecycle", "spec.template.spec.containers[0].lifecycle"),
+        (SERVICE, "spec>template>spec>initContainers", "spec.template.spec.initContainers"),
+        (SERVICE, "metadata>clusterName", "metadata.clusterName"),
+        (TRIGGER, "spec>filters", "spec.filters"),
+        (BROKER, "spec>delivery>jitter", "spec.delivery.jitter"),
+        (JOB, "spec>completionsMode", "spec.completionsMode"),
+        (PING, "spec>sink>ref>group", "spec.sink.ref.group"),
+        (PING, "specs", "specs"),
+    ],
+)
+@pytest.mark.parametrize("validation", ["Strict", "Ignore"])
+def test_unknown_fields_are_refused_by_their_path(http: httpx.Client, namespace: str, text: str, at: str, path: str, validation: str) -> None:
+    object = changed(text, at, {})
+    answer = http.post(path_of(object, namespace), params={"fieldValidation": validation}, json=object)
+    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+    assert f'strict decoding error: unknown field "{path}"' in answer.json()["message"]
+
+
+AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "value", "field"),
+    [
+        (SERVICE, "spec>template>spec>containers", "x", "spec.template.spec.containers"),
+        (SERVICE, "spec>template>spec>containers", [{}], "spec.template.spec.containers[0].image"),
+        (SERVICE, "spec>template>spec>timeoutSeconds", 601, "spec.template.spec.timeoutSeconds"),
+        (SERVICE, "spec>template>spec>containers>0>resources", {"limits": {"memory": "much"}}, "spec.template.spec.containers[0].resources.limits.memory"),
+        (SERVICE, "spec>template>spec>containers>0>securityContext", {"privileged": True}, "spec.template.spec.containers[0].securityContext.privileged"),
+        (SERVICE, "spec>template>spec>containers>0>volumeMounts", [{"name": "v", "mountPath": "/v"}],
+         "spec.template.spec.containers[0].volumeMounts[0].name"),
+        (SERVICE, "spec>traffic", [{"latestRevision": True, "percent": 50}], "spec.traffic"),
+        (SERVICE, "metadata>name", "Web", "metadata.name"),
+        (SERVICE, "metadata>name", "a.b", "metadata.name"),
+        (SERVICE, "metadata>labels", {"a b": "c"}, "metadata.labels"),
+        (SERVICE, "metadata>annotations", {"autoscaling.knative.dev/min-scale": "1"}, "metadata.annotations.autoscaling.knative.dev/min-scale"),
+        (SERVICE, AUTOSCALING + "min-scale", "many", "spec.template.metadata.annotations.autoscaling.knative.dev/min-scale"),
+        (SERVICE, AUTOSCALING + "minscale", "1", "spec.template.metadata.annotations.autoscaling.knative.dev/minscale"),
+        (SERVICE, AUTOSCALING + "window", "soon", "spec.template.metadata.annotations.autoscaling.knative.dev/window"),
+        (SERVICE, "spec>template>metadata>name", "other-1", "spec.template.metadata.name"),
+        (BROKER, "spec>delivery>backoffDelay", "PT0.05S", "spec.delivery.backoffDelay"),
+        (BROKER, "spec>delivery>backoffDelay", "1s", "spec.delivery.backoffDelay"),
+        (BROKER, "spec>delivery>deadLetterSink", {}, "spec.delivery.deadLetterSink"),
+        (BROKER, "metadata>annotations", {}, "metadata.annotations[eventing.knative.dev/broker.class]"),
+        (TRIGGER, "spec>subscriber", {}, "spec.subscriber"),
+        (TRIGGER, "spec>filter>attributes", {"Type": "x"}, "spec.filter.attributes"),
+        (TRIGGER, "metadata>annotations", {"rabbitmq.eventing.knative.dev/parallelism": "0"},
+         "metadata.annotations[rabbitmq.eventing.knative.dev/parallelism]"),
+        (PING, "spec>schedule", "now and then", "spec.schedule"),
+        (PING, "spec>timezone", "Mars/Olympus", "spec.timezone"),
+        (JOB, "spec>template>spec>restartPolicy", "Always", "spec.template.spec.restartPolicy"),
+        (JOB, "spec>backoffLimit", -1, "spec.backoffLimit"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_refused_by_their_path(http: httpx.Client, namespace: str, text: str, at: str, value: object, field: str) -> None:
+    object = changed(text, at, value)
+    answer = http.post(path_of(object, namespace), json=object)
+    assert (answer.status_code, answer.json()["reason"]) == (422, "Invalid")
+    assert [cause["field"] for cause in answer.json()["details"]["causes"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "value"),
+    [
+        (BROKER, "spec>delivery>retry", 4),
+        (TRIGGER, "spec>filter>attributes", {"type": "other"}),
+        (TRIGGER, "spec>filter", None),
+        (TRIGGER, "spec>broker", "other"),
+        (BINDING, "spec>routingKey", "other"),
+        (CONFIG, "spec>queueType", "classic"),
+        (JOB, "spec>template>spec>containers>0>image", "y"),
+    ],
+)
+def test_what_may_not_change_does_not(http: httpx.Client, namespace: str, text: str, at: str, value: object) -> None:
+    made = http.post(path_of(yaml.safe_load(text), namespace), json=yaml.safe_load(text)).json()
+    path = f"{path_of(made, namespace)}/{made['metadata']['name']}"
+    answer = http.put(path, json=changed(text, at, value))
+    assert (answer.status_code, answer.json()["reason"]) == (422, "Invalid"), answer.text
+    labelled = copy.deepcopy(made)
+    labelled["metadata"]["labels"] = {"a": "b"}
+    assert http.put(path, json=labelled).status_code == 200
+
+
+def test_a_triggers_subscriber_may_change(http: httpx.Client, namespace: str) -> None:
+    made = http.post(path_of(yaml.safe_load(TRIGGER), namespace), json=yaml.safe_load(TRIGGER)).json()
+    made["spec"]["subscriber"]["ref"]["name"] = "other"
+    assert http.put(f"{path_of(made, namespace)}/t", json=made).json()["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"", b"\xff\xfe", b'{"metadata": 3}', b'{"kind": "Secret"}', b'{"apiVersion": "v2"}'])
+def test_nonsense_is_a_bad_request(http: httpx.Client, namespace: str, body: bytes) -> None:
+    answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+
+
+def test_too_much_is_refused_unread(http: httpx.Client, namespace: str) -> None:
+    answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}, "data": {"k": "x" * (4 << 20)}})
+    assert answer.status_code == 413
+
+
+def test_the_object_is_the_paths(http: httpx.Client, namespace: str) -> None:
+    other = {"metadata": {"name": "a", "namespace": "default"}}
+    assert http.post(f"/api/v1/namespaces/{namespace}/configmaps", json=other).status_code == 400
+    http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}})
+    assert http.put(f"/api/v1/namespaces/{namespace}/configmaps/a", json={"metadata": {"name": "b"}}).status_code == 400
+
+
+def test_quotas_count(core: client.CoreV1Api, custom: client.CustomObjectsApi, namespace: str) -> None:
+    hard = {"count/services.serving.knative.dev": "1", "secrets": "2"}
+    core.create_namespaced_resource_quota(namespace, {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+    place = ("serving.knative.dev", "v1", namespace, "services")
+    custom.create_namespaced_custom_object(*place, service("one", namespace))
+    with pytest.raises(ApiException) as error:
+        custom.create_namespaced_custom_object(*place, service("two", namespace))
+    count = "count/services.serving.knative.dev=1"
+    assert error.value.status == 403 and f"exceeded quota: q, requested: {count}, used: {count}, limited: {count}" in error.value.body
+    eventually(lambda: (core.read_namespaced_resource_quota("q", namespace).status.used or {}).get("count/services.serving.knative.dev") == "1")
+    custom.delete_namespaced_custom_object(*place, "one")
+    custom.create_namespaced_custom_object(*place, service("two", namespace))
+
+
+def test_an_immutable_secret_is(core: client.CoreV1Api, namespace: str) -> None:
+    core.create_namespaced_secret(namespace, {"metadata": {"name": "s"}, "immutable": True, "stringData": {"a": "b"}})
+    with pytest.raises(ApiException) as error:
+        core.patch_namespaced_secret("s", namespace, {"stringData": {"a": "c"}})
+    assert error.value.status == 422
