@@ -15,7 +15,7 @@ import mailbox
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Protocol
@@ -62,16 +62,27 @@ def mail(settings: Settings, clock: Clock) -> Mail:
 
 
 def message_of(letter: Letter, sender: str, clock: Clock) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    to = _deliverable(letter.to)
+    message = EmailMessage(policy=SMTP if to.isascii() else SMTPUTF8)
     message["From"] = sender
-    message["To"] = letter.to
+    message["To"] = to
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{letter.intent}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies, please
-    message.set_content(letter.text)
+    # Left as it is where that is possible, so that a link can be read and copied from the file in a Maildir.
+    message.set_content(letter.text, cte="7bit" if letter.text.isascii() else "quoted-printable")
     message.add_alternative(letter.html, subtype="html")
     return message
+
+
+def _deliverable(address: str) -> str:
+    """With the domain as the DNS knows it (IDNA), which any mail server takes. A local part that is not ASCII needs one with SMTPUTF8."""
+    if address.isascii():
+        return address
+    from email_validator import validate_email
+
+    return validate_email(address, check_deliverability=False, globally_deliverable=False).ascii_email or address
 
 
 class MaildirMail:
@@ -87,5 +98,6 @@ class MaildirMail:
             raise Transient(f"the mailbox {self._path} cannot be written: {error}") from error
 
     def _deliver(self, message: EmailMessage) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        mailbox.Maildir(self._path, create=True).add(message)
+        for folder in ("tmp", "new", "cur"):  # Maildir(create=True) leaves a folder that is there and empty as it is
+            (self._path / folder).mkdir(parents=True, exist_ok=True)
+        mailbox.Maildir(self._path, create=False).add(message)

@@ -232,6 +232,23 @@ def test_parallel_guesses_are_all_counted(visitor: Visitor, world: AuthWorld, wo
     assert world.rows("SELECT max(failures) FROM login_failures")[0][0] == 5  # the sixth guess and those after it were not looked at
 
 
+def test_a_token_that_is_used_twice_at_once_is_used_once(visitor: Visitor) -> None:
+    visitor.register()
+    token = visitor.mailed_token()
+    bodies = [json.dumps({"token": visitor.world.sealer.seal("auth", token)}).encode() for _ in range(4)]
+    headers = [asked("auth.verify_email") for _ in bodies]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda sent: visitor.worker.post(sent[0], sent[1], "/auth.verify_email"), zip(headers, bodies, strict=True))) == {204}
+
+    def all_replied() -> list[int]:
+        while taken := visitor.world.take("replies"):
+            statuses.append(int(taken[0]["status"]))
+        return statuses if len(statuses) == 4 else []
+
+    statuses: list[int] = []
+    assert sorted(until(all_replied, why="for four replies")) == [200, 410, 410, 410]
+
+
 def test_another_mail_on_request(visitor: Visitor) -> None:
     visitor.register()
     first = visitor.mailed_token()
