@@ -9,9 +9,9 @@ import traceback
 from knative.builder.execution import Limits, Shell, check_size, say
 from knative.builder.failure import BUILD_FAILED, Failure
 from knative.builder.install import Image
+from knative.builder.outcome import tell
 from knative.builder.parameters import Parameters
 from knative.builder.plan import plan
-from knative.builder.outcome import tell
 from knative.builder.source import Checkout
 from knative.local.images import digest
 

@@ -70,7 +70,7 @@ def pod_of(image: str) -> Manifest:
                 "image": image,
                 "ports": [{"containerPort": PORT}],
                 "readinessProbe": {"tcpSocket": {"port": 0}, "successThreshold": 1},  # 0: the port that Knative gives it
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1000m", "memory": "512Mi"}},
                 "securityContext": copy.deepcopy(UNPRIVILEGED),
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
             }

@@ -97,7 +97,7 @@ def _broken(said: Mapping[str, Any], condition: Mapping[str, Any]) -> BuildBroke
         if told := str(said.get("text", "")).strip()[:LONGEST_DETAIL]:
             return BuildBroken(BUILD_FAILED, told)
         told = condition.get("message") or "its log may tell why"
-        return BuildBroken(BUILD_FAILED, f"The build was ended before it could say how it went: {told}.", interrupted=True)
+        return BuildBroken(BUILD_FAILED, f"The build was ended before it could say how it went: {told}.", interrupted=not said)
     return BuildBroken(reason, str(said.get("detail", ""))[:LONGEST_DETAIL], commit if COMMIT.fullmatch(commit) else None)
 
 

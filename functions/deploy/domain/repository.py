@@ -60,18 +60,22 @@ class RepositoryPolicy:
 
 def is_public(host: str) -> bool:
     """By its looks alone: a number in any notation that a resolver takes counts as the address that it means."""
-    if re.fullmatch(r"[0-9a-fx.]+", host) and re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host):
-        try:
-            return ipaddress.IPv4Address(host).is_global
-        except ValueError:
-            return False  # 127.1, 0x7f000001, 2130706433: nobody writes a public address so
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    if re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host) and not _is_address(host):
+        return False  # 127.1, 0x7f000001, 2130706433: nobody writes a public address so
+    if not _is_address(host):
         return "." in host and not any(host == each or host.endswith(f".{each}") for each in INSIDE)
+    address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return address.is_global and not address.is_multicast
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _invalid(detail: str) -> InvalidRepository:
