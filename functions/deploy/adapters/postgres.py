@@ -46,11 +46,10 @@ class PostgresApplications:
         if await self._take_and_insert(application):
             return
         quotas = PostgresQuotas(self._database)
+        await quotas.grant(otherwise)  # the user may be new: `user.created` comes when it comes
+        if await self._take_and_insert(application):
+            return
         granted = await quotas.find(application.user_id)
-        if granted is None:
-            await quotas.grant(otherwise)
-            if await self._take_and_insert(application):
-                return
         limit = (granted or otherwise).applications
         raise ApplicationQuotaExceeded(f"You have {limit} applications, as many as your quota allows; destroy one or change your plan.")
 

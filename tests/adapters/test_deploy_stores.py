@@ -1,0 +1,366 @@
+"""One suite over memory and over PostgreSQL: what the deploy context's use cases may rely on, whichever is behind their ports. What only a
+database can decide (two transactions at once, constraints) stands at the end, for PostgreSQL alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from functions.deploy.adapters import memory
+from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.deployment import Deployment, Status
+from functions.deploy.domain.names import ApplicationName, Environment
+from functions.deploy.domain.observation import BuildBroken, Built, NotServing, Serving
+from functions.deploy.domain.rejections import (
+    ApplicationNameTaken,
+    ApplicationNotFound,
+    ApplicationQuotaExceeded,
+    DeploymentInProgress,
+    DeploymentNotFound,
+)
+from functions.deploy.domain.release import Release
+from functions.deploy.domain.repository import Repository
+from functions.deploy.ports import Applications, Deployments, Quotas, Releases
+from functions.kernel import Transient
+from functions.runtime.database import Database
+from tests.servers import Databases
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+REPOSITORY = Repository.parse("https://git.example.com/ada/hello.git")
+BUILT = Built("capsule.local/apps/hello@sha256:" + "a" * 64, "c" * 40, "python")
+
+
+@dataclass
+class Stores:
+    quotas: Quotas
+    applications: Applications
+    releases: Releases
+    deployments: Deployments
+    database: Database | None = None
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.database.transaction() if self.database else nothing()
+
+
+@asynccontextmanager
+async def nothing() -> AsyncIterator[None]:
+    yield
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Databases) -> Iterator[str]:
+    yield postgres.database("deploy").functions_url
+
+
+def on_postgres(database: Database) -> Stores:
+    return Stores(PostgresQuotas(database), PostgresApplications(database), PostgresReleases(database), PostgresDeployments(database), database)
+
+
+@pytest.fixture
+async def stored(url: str) -> AsyncIterator[Stores]:
+    database = Database(url)
+    yield on_postgres(database)
+    await database.close()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        quotas = memory.MemoryQuotas()
+        yield Stores(quotas, memory.MemoryApplications(quotas), memory.MemoryReleases(), memory.MemoryDeployments())
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield on_postgres(database)
+    await database.close()
+
+
+def application(owner: UUID | None = None, name: str = "") -> Application:
+    return Application.create(ApplicationName(name or f"a{uuid4().hex[:12]}"), REPOSITORY, owner=owner or uuid4(), at=NOW)
+
+
+async def added(stores: Stores, owner: UUID | None = None) -> Application:
+    made = application(owner)
+    async with stores.transaction():
+        await stores.applications.add(made, Quota.default(made.user_id, NOW))
+    return made
+
+
+async def requested(stores: Stores, of: Application, environment: Environment = Environment.STAGING, at: datetime = NOW) -> Deployment:
+    made = Deployment.request(of, environment, None, correlation_id="c-1", at=at)
+    async with stores.transaction():
+        await stores.deployments.add(made)
+    return made
+
+
+async def moved(stores: Stores, deployment: Deployment, *seen: Any, at: datetime = NOW) -> Deployment:
+    for each in seen:
+        async with stores.transaction():
+            found = await stores.deployments.locked(deployment.id)
+            progress = found.observe(each, at)
+            if progress.release:
+                await stores.releases.add(progress.release)
+            await stores.deployments.save(found)
+    async with stores.transaction():
+        return await stores.deployments.get(deployment.id)
+
+
+async def test_an_application_comes_back_as_it_went_in(stores: Stores) -> None:
+    made = await added(stores)
+    async with stores.transaction():
+        assert await stores.applications.get(made.id) == made
+        assert await stores.applications.locked(made.id) == made
+        with pytest.raises(ApplicationNotFound):
+            await stores.applications.get(uuid4())
+
+
+async def test_a_name_is_taken_until_its_application_is_gone(stores: Stores) -> None:
+    made = await added(stores)
+    for step in (made.destroy, None):
+        with pytest.raises(ApplicationNameTaken):
+            async with stores.transaction():
+                other = application(name=made.name)
+                await stores.applications.add(other, Quota.default(other.user_id, NOW))
+        if step:
+            step(NOW)
+            async with stores.transaction():
+                await stores.applications.save(made)
+    made.destroyed()
+    async with stores.transaction():
+        await stores.applications.save(made)
+        other = application(name=made.name)
+        await stores.applications.add(other, Quota.default(other.user_id, NOW))
+
+
+async def test_the_quota_is_counted_and_given_back(stores: Stores) -> None:
+    owner = uuid4()
+    async with stores.transaction():
+        await stores.quotas.grant(Quota(owner, 2, 512, NOW))
+        await stores.quotas.grant(Quota(owner, 9, 9, NOW))
+    await added(stores, owner)
+    await added(stores, owner)
+    with pytest.raises(ApplicationQuotaExceeded):
+        await added(stores, owner)
+    async with stores.transaction():
+        assert await stores.quotas.find(owner) == Quota(owner, 2, 512, NOW, 2)
+        await stores.quotas.give_back(owner)
+    await added(stores, owner)
+
+
+async def test_who_has_no_quota_yet_gets_the_default(stores: Stores) -> None:
+    owner = uuid4()
+    async with stores.transaction():
+        assert await stores.quotas.find(owner) is None
+    await added(stores, owner)
+    async with stores.transaction():
+        assert await stores.quotas.find(owner) == replace(Quota.default(owner, NOW), applications_used=1)
+
+
+async def test_a_page_has_the_user_s_active_applications_newest_first(stores: Stores) -> None:
+    owner = uuid4()
+    made = [await added(stores, owner) for _ in range(4)]
+    await added(stores)
+    made[1].destroy(NOW)
+    async with stores.transaction():
+        await stores.applications.save(made[1])
+        first = await stores.applications.page(owner, before=None, limit=2)
+        second = await stores.applications.page(owner, before=first[-1].id, limit=2)
+    assert [each.id for each in (*first, *second)] == [made[3].id, made[2].id, made[0].id]
+
+
+async def test_a_stale_application_is_not_saved(stores: Stores) -> None:
+    made = await added(stores)
+    async with stores.transaction():
+        first, second = await stores.applications.get(made.id), await stores.applications.get(made.id)
+        first.destroy(NOW)
+        await stores.applications.save(first)
+        with pytest.raises(Transient):
+            await stores.applications.save(second)
+
+
+async def test_a_deployment_comes_back_with_its_steps(stores: Stores) -> None:
+    made = await requested(stores, await added(stores))
+    async with stores.transaction():
+        found = await stores.deployments.get(made.id)
+        assert found == made
+        found.building(1, NOW + timedelta(seconds=1))
+        await stores.deployments.save(found)
+        assert await stores.deployments.get(made.id) == found
+        with pytest.raises(DeploymentNotFound):
+            await stores.deployments.get(uuid4())
+    assert [(step.step, step.finished_at is None) for step in found.steps] == [("requested", False), ("building", True)]
+
+
+async def test_a_stale_deployment_is_not_saved(stores: Stores) -> None:
+    made = await requested(stores, await added(stores))
+    async with stores.transaction():
+        first, second = await stores.deployments.get(made.id), await stores.deployments.get(made.id)
+        for each in (first, second):
+            each.building(1, NOW)
+        await stores.deployments.save(first)
+        with pytest.raises(Transient):
+            await stores.deployments.save(second)
+
+
+async def test_one_running_deployment_in_each_environment(stores: Stores) -> None:
+    of = await added(stores)
+    made = await requested(stores, of)
+    with pytest.raises(DeploymentInProgress):
+        await requested(stores, of)
+    await requested(stores, of, Environment.PRODUCTION)
+    await moved(stores, made, BuildBroken("build-failed", "no"))
+    await requested(stores, of)
+
+
+async def test_what_a_deployment_awaits_finds_it(stores: Stores) -> None:
+    of = await added(stores)
+    made = await requested(stores, of)
+    production = await requested(stores, of, Environment.PRODUCTION)
+
+    async def awaiting(kind: str, name: str, namespace: str = "") -> UUID | None:
+        async with stores.transaction():
+            found = await stores.deployments.awaiting(kind, namespace or of.namespace, name)
+        return found.id if found else None
+
+    assert await awaiting("Job", made.job) == made.id
+    assert await awaiting("Job", production.job) == production.id
+    assert await awaiting("Service", made.service) is None
+    assert await awaiting("Job", made.job, "app-other") is None
+    assert await awaiting("Job", made.job, "capsule") is None
+    await moved(stores, made, BUILT)
+    assert await awaiting("Job", made.job) is None
+    assert await awaiting("Service", made.service) == made.id
+    await moved(stores, made, Serving("http://x.localhost"))
+    assert await awaiting("Service", made.service) is None
+
+
+async def test_releases_are_numbered_by_application(stores: Stores) -> None:
+    one, other = await added(stores), await added(stores)
+    async with stores.transaction():
+        kept = [await stores.releases.add(Release.of(BUILT, of.id, NOW)) for of in (one, other, one)]
+        assert [each.number for each in kept] == [1, 1, 2]
+        assert await stores.releases.get(kept[2].id) == kept[2]
+        assert await stores.releases.numbers([kept[0].id, kept[2].id]) == {kept[0].id: 1, kept[2].id: 2}
+        assert await stores.releases.numbers([]) == {}
+
+
+async def test_the_last_good_and_the_latest_of_each_environment(stores: Stores) -> None:
+    of = await added(stores)
+    async with stores.transaction():
+        assert await stores.deployments.last_good(of.id, "staging") is None
+        assert await stores.deployments.latest(of.id) == []
+    good = await moved(stores, await requested(stores, of), BUILT, Serving("http://x.localhost"))
+    bad = await moved(stores, await requested(stores, of), BUILT, NotServing("not-ready", "no"))
+    production = await requested(stores, of, Environment.PRODUCTION)
+    async with stores.transaction():
+        found = await stores.deployments.last_good(of.id, "staging")
+        assert found is not None
+        assert (found.id, found.url, found.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
+        assert [each.id for each in await stores.deployments.latest(of.id)] == [production.id, bad.id]
+        assert [each.id for each in await stores.deployments.page(of.id, before=None, limit=2)] == [production.id, bad.id]
+        assert [each.id for each in await stores.deployments.page(of.id, before=bad.id, limit=2)] == [good.id]
+        assert [each.id for each in await stores.deployments.running_of(of.id)] == [production.id]
+
+
+async def test_quiet_ones_are_those_that_run_and_have_not_moved(stores: Stores) -> None:
+    of = await added(stores)
+    ended = await moved(
+        stores, await requested(stores, of, at=NOW - timedelta(days=30)), BuildBroken("build-failed", "no"), at=NOW - timedelta(days=30)
+    )
+    quiet = await requested(stores, of, at=NOW - timedelta(days=30))
+    busy = await requested(stores, of, Environment.PRODUCTION, at=NOW - timedelta(days=20))
+    async with stores.transaction():
+        found = {each.id for each in await stores.deployments.quiet(NOW - timedelta(days=25), 100)}
+    assert quiet.id in found
+    assert not found & {ended.id, busy.id}
+
+
+async def test_running_ones_are_given_with_their_steps_so_that_ending_them_closes_those(stores: Stores) -> None:
+    of = await added(stores)
+    made = await requested(stores, of)
+    async with stores.transaction():
+        for each in await stores.deployments.running_of(of.id):
+            each.fail("application-destroyed", "gone", NOW + timedelta(seconds=9))
+            await stores.deployments.save(each)
+        found = await stores.deployments.get(made.id)
+    assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-destroyed", NOW + timedelta(seconds=9))
+
+
+# -- what PostgreSQL alone decides ------------------------------------------------------------------------------------
+
+
+async def test_of_many_at_once_only_as_many_as_the_quota_allows_are_made(stored: Stores) -> None:
+    owner = uuid4()
+    async with stored.transaction():
+        await stored.quotas.grant(Quota(owner, 3, 512, NOW))
+    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
+    assert sum(isinstance(each, Application) for each in ended) == 3
+    assert sum(isinstance(each, ApplicationQuotaExceeded) for each in ended) == 5
+
+
+async def test_of_many_at_once_who_have_no_quota_yet_none_is_counted_wrongly(stored: Stores) -> None:
+    owner = uuid4()
+    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
+    limit = Quota.default(owner, NOW).applications
+    assert sum(isinstance(each, Application) for each in ended) == limit
+    async with stored.transaction():
+        found = await stored.quotas.find(owner)
+    assert found is not None
+    assert found.applications_used == limit
+
+
+async def test_of_many_at_once_one_gets_the_name(stored: Stores) -> None:
+    name = f"a{uuid4().hex[:12]}"
+
+    async def add() -> None:
+        async with stored.transaction():
+            made = application(name=name)
+            await stored.applications.add(made, Quota.default(made.user_id, NOW))
+
+    ended = await asyncio.gather(*(add() for _ in range(4)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in ended) == ["ApplicationNameTaken"] * 3 + ["NoneType"]
+
+
+async def test_of_many_at_once_one_deploys(stored: Stores) -> None:
+    of = await added(stored)
+    ended = await asyncio.gather(*(requested(stored, of) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(each, Deployment) for each in ended) == 1
+    assert sum(isinstance(each, DeploymentInProgress) for each in ended) == 3
+
+
+async def test_releases_that_come_at_once_have_numbers_of_their_own(stored: Stores) -> None:
+    of = await added(stored)
+
+    async def release() -> int:
+        async with stored.transaction():
+            return (await stored.releases.add(Release.of(BUILT, of.id, NOW))).number
+
+    assert sorted(await asyncio.gather(*(release() for _ in range(4)))) == [1, 2, 3, 4]
+
+
+async def test_a_release_never_changes(stored: Stores) -> None:
+    of = await added(stored)
+    async with stored.transaction():
+        kept = await stored.releases.add(Release.of(BUILT, of.id, NOW))
+    assert stored.database is not None
+    with pytest.raises(psycopg.errors.RestrictViolation, match="immutable"):
+        async with stored.transaction():
+            await stored.database.connection.execute("UPDATE releases SET image = image WHERE id = %s", (kept.id,))
+
+
+@pytest.mark.parametrize(
+    "change", ["status = 'failed'", "status = 'succeeded', finished_at = now()", "reason = 'x'", "status = 'odd'", "attempt = 0"]
+)
+async def test_no_row_tells_half_a_story(stored: Stores, change: str) -> None:
+    made = await requested(stored, await added(stored))
+    assert stored.database is not None
+    with pytest.raises(psycopg.errors.CheckViolation):
+        async with stored.transaction():
+            await stored.database.connection.execute(f"UPDATE deployments SET {change} WHERE id = %s", (made.id,))
