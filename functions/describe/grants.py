@@ -5,6 +5,7 @@ that adapter needs in turn, all the way down. Three types on that way have a gra
 
     SigningKeys   the Secret auth-signing at /etc/capsule/signing
     PublicKeys    the ConfigMap capsule-jwks at /etc/capsule/jwks (so has every function that verifies a caller's token)
+    Builds        the ConfigMap capsule-build, the operator's template of a build Job, at /etc/capsule/build
     Cluster       the Service runs under the service account <context>-cluster
 """
 
@@ -23,6 +24,7 @@ class Grants:
     verifies_tokens: bool = False  # the public keys that callers' tokens are verified with
     opens_secrets: bool = False  # the private key of its context's sealed fields
     signs_tokens: bool = False
+    builds: bool = False
     cluster: bool = False
 
 
@@ -33,6 +35,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         verifies_tokens="PublicKeys" in reached or (called and _knows_its_caller(declaration)),
         opens_secrets=bool(declaration.secret_fields),
         signs_tokens="SigningKeys" in reached,
+        builds="Builds" in reached,
         cluster="Cluster" in reached,
     )
 

@@ -130,4 +130,6 @@ def _mounts(workload: Workload) -> Mapping[str, Manifest]:
         mounts["sealing"] = {"secret": {"secretName": f"{workload.component}-sealing"}}
     if workload.grants.signs_tokens:
         mounts["signing"] = {"secret": {"secretName": "auth-signing"}}
+    if workload.grants.builds:
+        mounts["build"] = {"configMap": {"name": "capsule-build"}}
     return mounts
