@@ -4,6 +4,7 @@ Knative Services are called inside this process (they may be at zero, and wake b
 HTTP. A URI that names a Service or a Broker of this cluster by its cluster-local host means that Service or Broker.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from knative.local.eventing.dispatch import Answer
 from knative.local.eventing.ingress import Brokers, broker_of, host_of
 from knative.local.objects import Object, reference_kind
+from knative.local.serving.scaler import Unavailable
 from knative.local.store import Store
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 SERVICE = "Service.serving.knative.dev"
 BROKER = "Broker.eventing.knative.dev"
+SETTLING = 15.0
+"""seconds after the start in which Services come back with their pods"""
+LOOK_AGAIN = 0.05
 PER_HOST = 100
 FOREVER = 7 * 24 * 3600.0
 """no delivery.timeout: the dispatcher waits as long as the Service does"""
@@ -73,6 +78,7 @@ class Sinks:
         self._services = services
         self._brokers = brokers
         self._http: aiohttp.ClientSession | None = None
+        self._settled = 0.0
 
     def resolve(self, destination: Mapping[str, Any], namespace: str) -> Address:
         reference, uri = destination.get("ref"), destination.get("uri")
@@ -116,14 +122,25 @@ class Sinks:
             case Way.HTTP:
                 return await self._post(address.url, headers, body, timeout)
             case Way.SERVICE:
-                if not all(map(str.isascii, headers.values())):
-                    headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}  # Go writes UTF-8 into headers
-                try:
-                    answer = await self._services.request(
-                        address.namespace, address.name, "POST", address.path, headers, body, timeout or FOREVER
-                    )
-                except Exception as error:
-                    raise NoAnswer(str(error) or type(error).__name__) from error
+                return await self._call(address, headers, body, timeout or FOREVER)
+
+    async def _call(self, address: Address, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+        """A Knative Service. One that has no pod to offer answers 503, as the activator does; while this process has only just begun, that
+        is its own fault and not the Service's, and the message waits."""
+        if not all(map(str.isascii, headers.values())):
+            headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}  # Go writes UTF-8 into headers
+        while True:
+            try:
+                answer = await self._services.request(address.namespace, address.name, "POST", address.path, headers, body, timeout)
+            except Unavailable as error:
+                if self._store.find(SERVICE, address.namespace, address.name) is None:
+                    raise NoAnswer(str(error)) from error
+                if asyncio.get_running_loop().time() > self._settled:
+                    return Answer(503, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
+                await asyncio.sleep(LOOK_AGAIN)
+            except Exception as error:
+                raise NoAnswer(str(error) or type(error).__name__) from error
+            else:
                 return Answer(answer.status, answer.headers, answer.body)
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float | None) -> Answer:
@@ -140,7 +157,7 @@ class Sinks:
             raise NoAnswer(str(error) or type(error).__name__) from error
 
     async def start(self) -> None:
-        return None
+        self._settled = asyncio.get_running_loop().time() + SETTLING
 
     async def stop(self) -> None:
         if self._http is not None:

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -252,8 +253,9 @@ class Local:
         if not (self.home / "kubeconfig").exists():
             return False
         try:
-            client.VersionApi(config.new_client_from_config(str(self.home / "kubeconfig"))).get_code(_request_timeout=2)
-        except (ApiException, HTTPError, config.ConfigException):
+            with socket.create_connection(("127.0.0.1", 7030 + int(self.environment["CAPSULE_PORT_OFFSET"])), 1):
+                client.VersionApi(config.new_client_from_config(str(self.home / "kubeconfig"))).get_code(_request_timeout=2)
+        except (OSError, ApiException, HTTPError, config.ConfigException):
             return False
         return True
 

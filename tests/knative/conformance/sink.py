@@ -1,7 +1,7 @@
 """Runs in a container: tells a RabbitMQ queue of every request it gets, then answers as the request itself asks.
 
 The header that ANSWERS names holds one word for each try of the same event, the last one for all further tries: a status, or
-`hang` (no answer for long), `close` (the connection is broken off), `event` (a CloudEvent in the answer), `json` (a body that is none).
+`hang` (no answer for long), `from-<unix time>` (204, not before then), `close` (the connection is broken off), `event` (a CloudEvent in the answer), `json` (a body that is none).
 """
 
 import base64
@@ -53,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             case "hang":
                 time.sleep(20)
                 self.close_connection = True
+            case slow if slow.startswith("from-"):
+                time.sleep(max(float(slow.removeprefix("from-")) - time.time(), 0))
+                self.send(204, {}, b"")
             case "close":
                 self.close_connection = True
             case "event":
