@@ -141,8 +141,10 @@ class Ingress:
         client = exchange.client.address
         forwarded = exchange.header(b"x-forwarded-for")
         lines = [f"{exchange.method} {exchange.target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
+        named = (exchange.header(b"connection") or "").lower().split(",")
+        dropped = DROPPED.union(name.strip().encode("latin-1") for name in named)
         for name, value in exchange.headers:
-            if name not in DROPPED and not name.startswith(INTERNAL):
+            if name not in dropped and not name.startswith(INTERNAL):
                 lines.append(name + b": " + value)
         lines += [
             f"x-forwarded-for: {forwarded + ', ' if forwarded else ''}{client}".encode("latin-1"),

@@ -14,10 +14,11 @@ KILL_AFTER = 10.0
 
 
 class Health:
-    """`told(True)` when it became ready, `told(False)` when it is no longer, `unready` says why."""
+    """`told(True)` when it became ready, `told(False)` when it is no longer, `unready` says why. `activated` is the inode of the socket that
+    it was handed."""
 
     def __init__(
-        self, container: Mapping[str, Any], port: int, told: Callable[[bool], None], say: Callable[[str], None], activated: bool = False
+        self, container: Mapping[str, Any], port: int, told: Callable[[bool], None], say: Callable[[str], None], activated: int | None = None
     ) -> None:
         self.unready = ""
         self._activated = activated
@@ -34,8 +35,10 @@ class Health:
         living: asyncio.Task[None] | None = None
         try:
             while process.alive:
-                self.unready = "it does not accept on the socket that it was handed" if self._activated and not accepts(process.pid) else ""
-                self.unready = self.unready or await ask(probe, self._where(probe), execute)
+                if self._activated is not None and not accepts(process.pid, self._activated):
+                    self.unready = "it does not accept on the socket that it was handed"
+                else:
+                    self.unready = await ask(probe, self._where(probe), execute)
                 good, bad = (good + 1, 0) if not self.unready else (0, bad + 1)
                 if not ready and good >= probe.successes:
                     ready = True
@@ -74,17 +77,25 @@ class Health:
         return self._port if probe.port in self._own or not str(probe.port).isdigit() else int(str(probe.port))
 
 
-def accepts(pid: int, descriptor: int = 3) -> bool:
-    """Whether the process waits for connections on a socket it was handed. Its siblings listen on the same one and would answer a probe, so
-    the question is put to the kernel: does one of its epoll sets hold the descriptor?"""
+def accepts(pid: int, inode: int) -> bool:
+    """Whether the process waits for connections on a socket that it was handed. Its siblings listen on the same one and would answer a probe,
+    so the question is put to the kernel: does one of its epoll sets hold the socket, under whatever number?"""
     try:
+        names = [name for name in os.listdir(f"/proc/{pid}/fd") if _link(pid, name) == f"socket:[{inode}]"]
         for name in os.listdir(f"/proc/{pid}/fdinfo"):
             with open(f"/proc/{pid}/fdinfo/{name}") as file:
-                if any(line.startswith("tfd:") and int(line.split()[1]) == descriptor for line in file):
+                if any(line.startswith("tfd:") and line.split()[1] in names for line in file):
                     return True
     except OSError:  # it is going
         return False
     return False
+
+
+def _link(pid: int, name: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{name}")
+    except FileNotFoundError:  # closed since it was listed
+        return ""
 
 
 async def execute(launcher: Launcher, base: Command, argv: tuple[str, ...], timeout: float) -> str:

@@ -205,7 +205,8 @@ class Pod:
         self._become(State.STARTING)
         watching = None
         if self.port is not None:
-            self._condition = Health(self._container, self.port, self._health, self._log.say, self._listen is not None)
+            activated = os.fstat(self._listen.fileno()).st_ino if self._listen is not None else None
+            self._condition = Health(self._container, self.port, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
         waits: set[asyncio.Future[Any]] = {process.ended, stopping}

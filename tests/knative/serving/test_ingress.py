@@ -1,0 +1,168 @@
+"""What goes through the ingress arrives as it was sent, in both directions, as it comes."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.knative.machine import Machine, service, until
+
+
+@pytest.fixture(scope="module")
+def host(machine: Machine) -> str:
+    namespace = machine.namespace()
+    machine.create(service(namespace, spec={"timeoutSeconds": 2}))
+    return str(httpx.URL(machine.ready(namespace, "sample")["status"]["url"]).host)
+
+
+@pytest.fixture
+def http(machine: Machine, host: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=machine.ingress, headers={"Host": host}, timeout=30) as found:
+        yield found
+
+
+@contextmanager
+def raw(machine: Machine) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", 7080 + machine.offset), timeout=10) as found:
+        yield found
+
+
+def read_until(connection: socket.socket, end: bytes) -> bytes:
+    data = b""
+    while end not in data:
+        piece = connection.recv(65536)
+        assert piece, f"closed after {data!r}"
+        data += piece
+    return data
+
+
+def test_an_unknown_host_is_told_nothing(machine: Machine, host: str) -> None:
+    answer = httpx.get(machine.ingress, headers={"Host": "nobody.localhost"})
+    assert answer.status_code == 404 and answer.headers["content-type"] == "application/problem+json"
+    assert host.split(".")[1] not in answer.text and "capsule" not in answer.text
+    with raw(machine) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 404")
+
+
+def test_a_cluster_local_service_has_no_public_name(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, labels={"networking.knative.dev/visibility": "cluster-local"}))
+    status = machine.ready(namespace, "sample")["status"]
+    internal = f"sample.{namespace}.svc.cluster.local"
+    assert status["url"] == status["address"]["url"] == f"http://{internal}"
+    for host in (internal, f"sample.{namespace}.localhost", f"sample.{namespace}.localhost:{7080 + machine.offset}"):
+        assert httpx.get(machine.ingress, headers={"Host": host}).status_code == 404
+
+
+def test_forwarding_headers_are_ours_and_internal_ones_are_nobodys(http: httpx.Client, host: str) -> None:
+    sent = {
+        "K-Network-Hash": "x",
+        "Knative-Serving-Revision": "x",
+        "X-Mine": "kept",
+        "X-Forwarded-For": "10.1.1.1",
+        "Connection": "x-drop, keep-alive",
+    }
+    found = dict(http.get("/headers", headers={**sent, "X-Drop": "gone"}).json())
+    assert found["x-mine"] == "kept" and found["host"] == host
+    assert found["x-forwarded-for"] == "10.1.1.1, 127.0.0.1" and found["x-forwarded-proto"] == "http" and found["x-forwarded-host"] == host
+    assert not [name for name in found if name.startswith(("k-", "knative-"))] and "x-drop" not in found
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 8 << 20])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_come_back_whole(http: httpx.Client, size: int, chunked: bool) -> None:
+    body = os.urandom(size)
+    content = iter([body[start : start + 10000] for start in range(0, size, 10000)]) if chunked else body
+    answer = http.post("/echo", content=content)
+    assert answer.status_code == 200 and answer.content == body
+
+
+def test_a_connection_is_kept_over_many_requests(machine: Machine, host: str) -> None:
+    with raw(machine) as connection:
+        for number in range(3):
+            connection.sendall(f"HEAD /?{number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        pipelined = b"".join(f"GET /p{number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for number in range(3))
+        connection.sendall(pipelined)
+        data = b""
+        while data.count(b"HTTP/1.1 404") < 3 or not data.endswith(b"}"):
+            data += connection.recv(65536)
+        assert data.index(b'"/p0"') < data.index(b'"/p1"') < data.index(b'"/p2"')
+
+
+def test_events_come_one_by_one(http: httpx.Client) -> None:
+    with http.stream("GET", "/ticks", params={"count": "4"}) as answer:
+        arrived = [(time.time(), float(line.split()[2])) for line in answer.iter_lines() if line]
+    assert len(arrived) == 4 and all(seen - sent < 0.15 for seen, sent in arrived)
+
+
+def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=[{"name": "SHOUT", "value": "1"}]))
+    host = httpx.URL(machine.ready(namespace, "sample")["status"]["url"]).host
+    with raw(machine) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n".encode())
+        head = read_until(connection, b"WELCOME ")
+        assert head.startswith(b"HTTP/1.1 101") and b"upgrade: shout" in head.lower()
+        for word in (b"hello", b"again"):
+            connection.sendall(word)
+            assert read_until(connection, word.upper())
+
+
+def test_no_answer_in_time_is_a_504(http: httpx.Client) -> None:
+    begun = time.monotonic()
+    answer = http.get("/sleep", params={"seconds": "5"})
+    assert answer.status_code == 504 and "2 s" in answer.json()["detail"] and time.monotonic() - begun < 4
+    assert http.get("/").status_code == 200
+
+
+def test_no_pod_in_time_is_a_503(machine: Machine, namespace: str) -> None:
+    annotations = {"autoscaling.knative.dev/window": "6s", "autoscaling.knative.dev/max-scale": "1"}
+    machine.create(service(namespace, annotations=annotations, spec={"timeoutSeconds": 1, "containerConcurrency": 1}))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        connection = socket.create_connection(("127.0.0.1", 7080 + machine.offset))
+        connection.sendall(f"GET /ticks?count=20 HTTP/1.1\r\nHost: {http.headers['host']}\r\n\r\n".encode())
+        read_until(connection, b"data: 0")
+        answer = http.get("/")
+        assert answer.status_code == 503 and answer.headers["retry-after"]
+        connection.close()
+        until(lambda: http.get("/").status_code == 200)
+
+
+def test_a_pod_that_dies_under_a_request_is_a_502(http: httpx.Client) -> None:
+    assert http.get("/exit").status_code == 502
+    assert http.get("/").status_code == 200
+
+
+def test_nonsense_is_refused(machine: Machine, host: str) -> None:
+    for sent in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"):
+        with raw(machine) as connection:
+            connection.sendall(sent)
+            assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    with raw(machine) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nHost: other\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    with raw(machine) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nX-Long: {'x' * 100_000}".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 431")
+
+
+def test_the_domain_comes_from_configuration(own_machine: Machine) -> None:
+    own_machine.namespace("knative-serving") if not _has(own_machine, "knative-serving") else None
+    own_machine.core.create_namespaced_config_map(
+        "knative-serving", {"metadata": {"name": "config-network"}, "data": {"domain-template": "{{.Name}}.{{.Domain}}"}}
+    )
+    own_machine.core.create_namespaced_config_map("knative-serving", {"metadata": {"name": "config-domain"}, "data": {"example.test": ""}})
+    own_machine.create(service("capsule", "named"))
+    ready = own_machine.ready("capsule", "named")
+    assert ready["status"]["url"] == f"http://named.example.test:{7080 + own_machine.offset}"
+    with own_machine.http(ready) as http:
+        assert json.loads(http.get("/").text)["revision"] == "named-00001"
+
+
+def _has(machine: Machine, namespace: str) -> bool:
+    return namespace in [each.metadata.name for each in machine.core.list_namespace().items]

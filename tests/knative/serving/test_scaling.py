@@ -1,0 +1,147 @@
+"""From zero, to many, to one, to zero; and pods that die."""
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.knative.machine import Machine, alive, condition, service, until
+
+SHORT = {"autoscaling.knative.dev/window": "6s"}
+
+
+def test_to_zero_and_back_with_every_request_answered(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, annotations=SHORT))
+    ready = machine.ready(namespace, "sample")
+    until(lambda: not machine.pods(namespace, "sample"), 20)
+    active = condition(machine.get("revisions", namespace, "sample-00001"), "Active")
+    assert active["status"] == "False" and active["reason"] == "NoTraffic"
+    assert condition(machine.get("services", namespace, "sample"), "Ready")["status"] == "True"
+    with machine.http(ready) as http, ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: http.get("/"), range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["pid"] for answer in answers}) == 1
+    assert condition(machine.get("revisions", namespace, "sample-00001"), "Active")["status"] == "True"
+
+
+def test_a_platform_function_answers_from_zero_in_no_time(machine: Machine) -> None:
+    """Forked from the warmed parent. The bound is loose: this machine may be busy; `bench` measures."""
+    name = "cold"
+    command = ["python", "-m", "tests.knative.serving.tiny"]
+    machine.create(service("capsule", name, annotations=SHORT, command=command))
+    with machine.http(machine.ready("capsule", name)) as http:
+        until(lambda: not machine.pods("capsule", name), 20)
+        begun = time.perf_counter()
+        assert http.get("/").text == "tiny\n"
+        taken = time.perf_counter() - begun
+    print(f"cold start: {taken * 1000:.1f} ms")
+    assert taken < 0.5
+    machine.delete("capsule", name)
+
+
+def test_out_to_max_scale_and_in_again(machine: Machine, namespace: str) -> None:
+    scale = {**SHORT, "autoscaling.knative.dev/max-scale": "3", "autoscaling.knative.dev/min-scale": "1"}
+    machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
+    ready = machine.ready(namespace, "sample")
+    with machine.http(ready) as http, ThreadPoolExecutor(12) as threads:
+        begun = time.monotonic()
+        answers = list(threads.map(lambda _: http.get("/sleep", params={"seconds": "0.5"}), range(12)))
+        taken = time.monotonic() - begun
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.json()["pid"] for answer in answers}) == 3
+        assert taken >= 2.0, "a pod took more than one request at a time"
+        until(lambda: len(machine.pods(namespace, "sample")) == 1, 30)
+        time.sleep(3)
+        assert len(machine.pods(namespace, "sample")) == 1
+
+
+def test_a_killed_pod_is_replaced_and_no_other_is_touched(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, "one"))
+    machine.create(service(namespace, "two"))
+    with machine.http(machine.ready(namespace, "one")) as one, machine.http(machine.ready(namespace, "two")) as two:
+        first, other = one.get("/").json()["pid"], two.get("/").json()["pid"]
+        namespaced = "NSpid"
+        assert namespaced not in first if isinstance(first, dict) else True
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not alive(first))
+        assert one.get("/").json()["pid"] != first
+        assert two.get("/").json()["pid"] == other
+        (pod,) = machine.pods(namespace, "one")
+        assert pod.status.container_statuses[0].restart_count == 1
+        assert pod.status.container_statuses[0].last_state.terminated.exit_code == 137
+
+
+def test_a_deleted_pod_is_replaced(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, annotations={"autoscaling.knative.dev/min-scale": "1"}))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        (pod,) = machine.pods(namespace, "sample")
+        machine.core.delete_namespaced_pod(pod.metadata.name, namespace)
+        assert http.get("/").status_code == 200
+        (fresh,) = until(lambda: machine.pods(namespace, "sample"))
+        assert fresh.metadata.name != pod.metadata.name
+
+
+def test_requests_under_way_end_before_their_pod_does(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace))
+    with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(http.get, "/sleep", params={"seconds": "3"})
+        time.sleep(0.5)
+        changed = service(namespace, env=[{"name": "VERSION", "value": "2"}], annotations=SHORT)
+        machine.patch(namespace, "sample", {"spec": changed["spec"]})
+        machine.ready(namespace, "sample")
+        assert slow.result().status_code == 200
+
+
+def test_after_kill_9_nothing_of_the_former_run_is_left_and_services_answer(own_machine: Machine) -> None:
+    machine = own_machine
+    machine.create(service("capsule", "kept"))
+    tenant = machine.namespace()
+    machine.create(service(tenant, "also"))
+    with machine.http(machine.ready("capsule", "kept")) as kept, machine.http(machine.ready(tenant, "also")) as also:
+        pids = [kept.get("/").json()["pid"], also.get("/").json()["pid"]]
+        machine.stop(signal.SIGKILL)
+        assert any(alive(pid) for pid in pids), "nothing to clear away: the test proves nothing"
+        machine.start()
+        assert not any(alive(pid) for pid in pids)
+        answers = [kept.get("/"), also.get("/")]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert not {answer.json()["pid"] for answer in answers} & set(pids)
+    assert machine.stop() == 0
+    assert "Traceback" not in machine.log
+
+
+def test_the_warmed_parent_may_die(machine: Machine) -> None:
+    machine.create(service("capsule", "survivor"))
+    with machine.http(machine.ready("capsule", "survivor")) as http:
+        pid = http.get("/").json()["pid"]
+        with open(f"/proc/{pid}/stat") as file:
+            parent = int(file.read().rpartition(")")[2].split()[1])
+        with open(f"/proc/{parent}/cmdline") as file:
+            assert "zygote" in file.read()
+        os.kill(parent, signal.SIGKILL)
+        until(lambda: not alive(parent))
+        assert http.get("/").json()["pid"] == pid
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not alive(pid))
+        assert http.get("/").json()["pid"] != pid
+    machine.delete("capsule", "survivor")
+
+
+def test_a_host_port_is_never_closed_while_its_revision_changes(machine: Machine) -> None:
+    annotations = {"local.capsule.dev/host-port": "3000"}
+    url = f"http://127.0.0.1:{3000 + machine.offset}/"
+    machine.create(service("capsule", "front", annotations=annotations, env=[{"name": "VERSION", "value": "1"}]))
+    machine.ready("capsule", "front")
+    assert httpx.get(url).json()["version"] == "1"
+    assert httpx.get(url.replace("3000", "3000")).status_code == 200
+    changed = service("capsule", "front", annotations=annotations, env=[{"name": "VERSION", "value": "2"}])
+    machine.patch("capsule", "front", {"spec": changed["spec"]})
+    seen = []
+    until(lambda: seen.append(httpx.get(url).json()["version"]) or (seen[-10:] == ["2"] * 10), 30, 0.01)
+    machine.ready("capsule", "front")
+    with pytest.raises(AssertionError):
+        until(lambda: httpx.get(url).json()["version"] == "1", 1)
+    machine.delete("capsule", "front")
