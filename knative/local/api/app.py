@@ -32,6 +32,7 @@ from knative.local.tokens import DEFAULT_SECONDS, Identity, Tokens
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 3 << 20
+EMPTY_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 RETURNED = ("Pod", "ResourceQuota", "Service", "ServiceAccount")
 """Kinds whose deletion Kubernetes answers with the object; the others' with a Status."""
 
@@ -56,7 +57,6 @@ class API:
             "/apis/{group}": lambda request: self._discovery.group(request.path_params["group"]),
             "/api/{version}": lambda request: self._discovery.resources("", request.path_params["version"]),
             "/apis/{group}/{version}": lambda request: self._discovery.resources(request.path_params["group"], request.path_params["version"]),
-            "/openapi/v2": lambda _: self._openapi.version2(),
             "/openapi/v3": lambda _: self._openapi.paths(),
             "/openapi/v3/api/{version}": lambda request: self._openapi.version3("", request.path_params["version"]),
             "/openapi/v3/apis/{group}/{version}": lambda request: self._openapi.version3(
@@ -68,6 +68,7 @@ class API:
             routes=[
                 *(Route(path, _healthy) for path in ("/livez", "/readyz", "/healthz")),
                 *(Route(path, self._answer(self._document(made))) for path, made in documents.items()),
+                Route("/openapi/v2", self._answer(self._openapi_v2)),
                 Route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._answer(self._review), methods=["POST"]),
                 Route("/api/{version}/{rest:path}", self._answer(self._resource), methods=every),
                 Route("/apis/{group}/{version}/{rest:path}", self._answer(self._resource), methods=every),
@@ -103,6 +104,12 @@ class API:
             return answer(found)
 
         return document
+
+    async def _openapi_v2(self, request: Request, identity: Identity) -> Response:
+        """`kubectl` asks for it in protobuf, and only about kinds that version 3 does not have: no kind is in it then, as none is here."""
+        if EMPTY_PROTOBUF in request.headers.get("accept", ""):
+            return Response(b"", media_type=EMPTY_PROTOBUF.replace("@", "."))
+        return answer(self._openapi.version2())
 
     async def _review(self, request: Request, identity: Identity) -> Response:
         """`kubectl auth can-i`"""

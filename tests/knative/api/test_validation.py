@@ -105,6 +105,7 @@ def test_unknown_fields_are_refused_by_their_path(http: httpx.Client, namespace:
     assert f'strict decoding error: unknown field "{path}"' in answer.json()["message"]
 
 
+CONTAINER = "spec>template>spec>containers>0>"
 AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
 
 
@@ -114,10 +115,9 @@ AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
         (SERVICE, "spec>template>spec>containers", "x", "spec.template.spec.containers"),
         (SERVICE, "spec>template>spec>containers", [{}], "spec.template.spec.containers[0].image"),
         (SERVICE, "spec>template>spec>timeoutSeconds", 601, "spec.template.spec.timeoutSeconds"),
-        (SERVICE, "spec>template>spec>containers>0>resources", {"limits": {"memory": "much"}}, "spec.template.spec.containers[0].resources.limits.memory"),
-        (SERVICE, "spec>template>spec>containers>0>securityContext", {"privileged": True}, "spec.template.spec.containers[0].securityContext.privileged"),
-        (SERVICE, "spec>template>spec>containers>0>volumeMounts", [{"name": "v", "mountPath": "/v"}],
-         "spec.template.spec.containers[0].volumeMounts[0].name"),
+        (SERVICE, CONTAINER + "resources", {"limits": {"memory": "much"}}, "spec.template.spec.containers[0].resources.limits.memory"),
+        (SERVICE, CONTAINER + "securityContext", {"privileged": True}, "spec.template.spec.containers[0].securityContext.privileged"),
+        (SERVICE, CONTAINER + "volumeMounts", [{"name": "v", "mountPath": "/v"}], "spec.template.spec.containers[0].volumeMounts[0].name"),
         (SERVICE, "spec>traffic", [{"latestRevision": True, "percent": 50}], "spec.traffic"),
         (SERVICE, "metadata>name", "Web", "metadata.name"),
         (SERVICE, "metadata>name", "a.b", "metadata.name"),

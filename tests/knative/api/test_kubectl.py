@@ -1,0 +1,146 @@
+"""`kubectl` with the kubeconfig, as an operator uses it; where it is installed."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.knative.api.conftest import Server, eventually
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed on this machine")
+
+MANIFEST = """
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers: [{image: capsule.local/capsule:dev, env: [{name: A, value: "1"}]}]
+---
+apiVersion: sources.knative.dev/v1
+kind: PingSource
+metadata: {name: tick}
+spec: {schedule: "*/10 * * * *", sink: {ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: web}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: main, image: x}]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: plain}
+spec: {ports: [{port: 80, name: a}, {port: 81, name: b}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: words}
+data: {one: "1", two: "2"}
+"""
+
+
+class Kubectl:
+    def __init__(self, server: Server, namespace: str, home: Path) -> None:
+        self.environment = {**os.environ, "KUBECONFIG": str(server.kubeconfig), "HOME": str(home)}
+        self.namespace = namespace
+
+    def run(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+        command = ["kubectl", "-n", self.namespace, *words]
+        return subprocess.run(command, env=self.environment, input=given, capture_output=True, text=True, timeout=60)
+
+    def __call__(self, *words: str, given: str = "") -> str:
+        done = self.run(*words, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def kubectl(server: Server, namespace: str, tmp_path: Path) -> Kubectl:
+    return Kubectl(server, namespace, tmp_path)
+
+
+def test_apply_on_the_server_twice(kubectl: Kubectl) -> None:
+    first = kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+    assert first.count("serverside-applied") == 5
+    before = kubectl("get", "ksvc,pingsource,job", "-o", "yaml")
+    kubectl("apply", "--server-side", "--validate=false", "-f", "-", given=MANIFEST)
+    assert kubectl("get", "ksvc,pingsource,job", "-o", "yaml") == before
+
+
+def test_apply_on_the_client_removes_what_is_no_longer_there(kubectl: Kubectl) -> None:
+    assert kubectl("apply", "-f", "-", given=MANIFEST).count("created") == 5
+    before = kubectl("get", "ksvc,job", "-o", "yaml")
+    assert kubectl("apply", "-f", "-", given=MANIFEST).count("unchanged") == 4  # a ksvc's defaulted containers always make a patch, as upstream
+    assert kubectl("get", "ksvc,job", "-o", "yaml") == before
+    less = MANIFEST.replace(', {port: 81, name: b}', "").replace(', two: "2"', "").replace('*/10', "*/5")
+    assert kubectl("apply", "-f", "-", given=less).count("unchanged") == 1
+    assert kubectl("get", "svc", "plain", "-o", "jsonpath={.spec.ports[*].port}") == "80"
+    assert yaml.safe_load(kubectl("get", "cm", "words", "-o", "yaml"))["data"] == {"one": "1"}
+
+
+def test_what_was_applied_by_the_client_is_taken_over_by_the_server_side(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", given=MANIFEST)
+    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+    less = MANIFEST.replace(', two: "2"', "")
+    kubectl("apply", "--server-side", "-f", "-", given=less)
+    assert yaml.safe_load(kubectl("get", "cm", "words", "-o", "yaml"))["data"] == {"one": "1"}
+
+
+def test_a_conflict_is_explained(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", given=MANIFEST)
+    refused = kubectl.run("apply", "--server-side", "--field-manager=two", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5'))
+    assert refused.returncode != 0 and 'Apply failed with 1 conflict: conflict with "one": .spec.schedule' in refused.stderr
+    kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5'))
+
+
+def test_get_prints_the_columns_people_look_for(kubectl: Kubectl, http: httpx.Client) -> None:
+    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+    path = f"/apis/serving.knative.dev/v1/namespaces/{kubectl.namespace}/services/web/status"
+    status = {"url": "http://web.localhost", "conditions": [{"type": "Ready", "status": "False", "reason": "RevisionFailed"}]}
+    http.patch(path, headers={"Content-Type": "application/merge-patch+json"}, json={"status": status}).raise_for_status()
+    head, row = kubectl("get", "ksvc").splitlines()
+    assert head.split() == ["NAME", "URL", "LATESTCREATED", "LATESTREADY", "READY", "REASON"]
+    assert row.split() == ["web", "http://web.localhost", "False", "RevisionFailed"]
+    everything = kubectl("get", "ksvc,triggers,pingsources,jobs", "-A")
+    assert "service.serving.knative.dev/web" in everything and "pingsource.sources.knative.dev/tick" in everything
+    assert set(kubectl("get", "knative", "-o", "name").split()) == {"pingsource.sources.knative.dev/tick", "service.serving.knative.dev/web"}
+
+
+def test_describe_explain_label_wait_diff(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+    assert "Schedule:" in kubectl("describe", "pingsource", "tick") and "once" in kubectl("describe", "job", "once")
+    assert "timeoutSeconds" in kubectl("explain", "ksvc.spec.template.spec")
+    kubectl("label", "ksvc", "web", "a=b")
+    assert kubectl("get", "ksvc", "-l", "a in (b,c)", "-o", "name").strip() == "service.serving.knative.dev/web"
+    assert kubectl.run("wait", "--for=condition=Ready", "ksvc/web", "--timeout=1s").returncode == 1
+    assert kubectl.run("diff", "--server-side", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5')).stdout.count("*/5") == 1
+
+
+def test_an_unknown_field_and_kind_are_refused(kubectl: Kubectl) -> None:
+    strange = MANIFEST.replace("{image", "{hostPID: true, image")
+    refused = kubectl.run("apply", "--server-side", "--validate=false", "-f", "-", given=strange)
+    assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[0].hostPID"' in refused.stderr
+    unknown = kubectl.run("apply", "-f", "-", given="{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}")
+    assert 'no matches for kind "Deployment" in version "apps/v1"' in unknown.stderr
+    assert 'the server doesn\'t have a resource type "deployments"' in kubectl.run("get", "deployments").stderr
+
+
+def test_delete_waits_until_it_is_gone(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", given=MANIFEST)
+    assert kubectl("delete", "--timeout=20s", "-f", "-", given=MANIFEST).count("deleted") == 5
+    assert kubectl.run("get", "ksvc,pingsource,job").stdout == ""
+    kubectl("delete", "namespace", kubectl.namespace, "--timeout=20s")
+    eventually(lambda: "NotFound" in kubectl.run("get", "namespace", kubectl.namespace).stderr)
+
+
+def test_kustomize_is_applied(kubectl: Kubectl, tmp_path: Path) -> None:
+    (tmp_path / "objects.yaml").write_text(MANIFEST)
+    (tmp_path / "kustomization.yaml").write_text("resources: [objects.yaml]\nlabels: [{pairs: {a: b}}]\n")
+    rendered = kubectl("kustomize", str(tmp_path))
+    assert kubectl("apply", "--server-side", "--validate=false", "-f", "-", given=rendered).count("serverside-applied") == 5
+    assert len(kubectl("get", "ksvc,cm,job", "-l", "a=b", "-o", "name").split()) == 3

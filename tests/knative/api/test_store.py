@@ -1,0 +1,213 @@
+"""The store and the controller without the API: what reconcilers rely on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knative.local import definitions
+from knative.local.controller import Again, Controller
+from knative.local.store import AlreadyExists, Change, Conflict, Gone, NotFound, Object, Store
+
+
+def config(name: str, namespace: str = "n", **data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    found = Store(tmp_path / "store.db", definitions.load())
+    yield found
+    found.close()
+
+
+async def test_what_is_read_is_a_copy(store: Store) -> None:
+    store.create(config("a", k="v"))
+    store.get("ConfigMap", "n", "a")["data"]["k"] = "changed"
+    assert store.get("ConfigMap", "n", "a")["data"] == {"k": "v"}
+
+
+async def test_faults_have_names(store: Store) -> None:
+    made = store.create(config("a"))
+    with pytest.raises(AlreadyExists):
+        store.create(config("a"))
+    with pytest.raises(NotFound):
+        store.get("ConfigMap", "other", "a")
+    store.update({**made, "data": {"k": "1"}})
+    with pytest.raises(Conflict):
+        store.update({**made, "data": {"k": "2"}})
+    with pytest.raises(Conflict):
+        store.update({**made, "metadata": {**made["metadata"], "resourceVersion": None, "uid": "another"}})
+    assert store.find("ConfigMap", "n", "nope") is None
+
+
+async def test_lists_by_namespace_and_labels(store: Store) -> None:
+    for name, namespace, labels in (("a", "n", {"x": "1"}), ("b", "n", {"x": "1", "y": "2"}), ("c", "m", {"x": "1"})):
+        store.create({**config(name, namespace), "metadata": {"name": name, "namespace": namespace, "labels": labels}})
+    assert [each["metadata"]["name"] for each in store.list("ConfigMap", "n", {"x": "1"})] == ["a", "b"]
+    assert [each["metadata"]["name"] for each in store.list("ConfigMap", labels={"x": "1"})] == ["c", "a", "b"]
+
+
+async def test_a_status_is_no_generation_and_equal_ones_are_no_change(store: Store) -> None:
+    made = store.create({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "s", "namespace": "n"}, "spec": {}})
+    once = store.set_status("Service.serving.knative.dev", "n", "s", {"url": "x"})
+    again = store.set_status("Service.serving.knative.dev", "n", "s", {"url": "x"})
+    assert once["metadata"]["resourceVersion"] == again["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]
+    assert once["metadata"]["generation"] == 1
+    changed = store.update({**made, "spec": {"traffic": []}, "metadata": {**made["metadata"], "resourceVersion": None}})
+    assert (changed["metadata"]["generation"], changed["status"]) == (2, {"url": "x"})
+
+
+async def test_reconcilers_apply_their_children(store: Store) -> None:
+    store.apply(config("a", k="1", gone="2"))
+    version = store.version
+    store.apply(config("a", k="1", gone="2"))
+    assert store.version == version
+    store.apply(config("a", other="3"), manager="other")
+    assert store.apply(config("a", k="1"))["data"] == {"k": "1", "other": "3"}
+
+
+async def test_everything_is_there_again_and_versions_go_on(tmp_path: Path) -> None:
+    first = Store(tmp_path / "store.db", definitions.load())
+    first.create(config("a"))
+    first.create(config("b"))
+    first.delete("ConfigMap", "n", "b")
+    await first.durable()
+    again = Store(tmp_path / "store.db", definitions.load())
+    assert [each["metadata"]["name"] for each in again.list("ConfigMap")] == ["a"]
+    assert again.version == first.version
+    assert int(again.create(config("c"))["metadata"]["resourceVersion"]) > first.version
+    first.close()
+    again.close()
+
+
+async def test_a_disk_that_fails_is_no_success(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db", definitions.load())
+    store._journal._database.execute("DROP TABLE objects")
+    store.create(config("a"))
+    with pytest.raises(Exception, match="no such table"):
+        await store.durable()
+    with pytest.raises(RuntimeError, match="cannot write"):
+        store.create(config("b"))
+    store.close()
+
+
+async def test_changes_are_remembered_up_to_a_size(store: Store) -> None:
+    start = store.version
+    for number in range(50):
+        store.create(config(f"a{number}", k="x" * 100_000))
+    with pytest.raises(Gone):
+        store.since("ConfigMap", start)
+    watch = store.since("ConfigMap", store.version - 2)
+    assert [(await watch.next()).entry.key[2] for _ in range(2)] == ["a48", "a49"]
+
+
+async def test_a_watch_misses_nothing_from_the_call_on(store: Store) -> None:
+    store.create(config("a"))
+    changes = store.watch("ConfigMap")
+    store.create(config("b"))
+    store.delete("ConfigMap", "n", "a")
+    found = [await anext(changes) for _ in range(3)]
+    assert [(each.type, each.object["metadata"]["name"]) for each in found] == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+
+
+class Recorder:
+    """A reconciler that writes down what it is asked."""
+
+    kind = "ConfigMap"
+
+    def __init__(self, fails: int = 0, waits: float = 0) -> None:
+        self.seen: list[tuple[str, str]] = []
+        self.fails, self.waits = fails, waits
+        self.at_once, self.most = 0, 0
+
+    async def reconcile(self, object: Object) -> None:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(self.waits)
+            self.seen.append(("reconcile", object["metadata"]["name"] + object["data"].get("v", "")))
+            if self.fails:
+                self.fails -= 1
+                raise RuntimeError("not yet")
+        finally:
+            self.at_once -= 1
+
+    async def gone(self, object: Object) -> None:
+        self.seen.append(("gone", object["metadata"]["uid"]))
+
+    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+        return {"Secret": lambda secret: [("n", secret["metadata"]["name"])]}
+
+
+async def run(store: Store, recorder: Any, until: Callable[[], bool]) -> None:
+    controller = Controller(store, [recorder])
+    await controller.start()
+    try:
+        for _ in range(500):
+            if until():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(recorder.seen)
+    finally:
+        await controller.stop()
+
+
+async def test_a_failure_is_tried_again(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.create(config("a"))
+    recorder = Recorder(fails=2)
+    await run(store, recorder, lambda: len(recorder.seen) == 3)
+    assert caplog.text.count("RuntimeError: not yet") == 2
+
+
+async def test_one_object_is_one_at_a_time_and_ends_at_the_latest(store: Store) -> None:
+    store.create(config("a", v="0"))
+    recorder = Recorder(waits=0.05)
+
+    def change() -> bool:
+        if len(recorder.seen) < 3:
+            store.update(config("a", v=str(store.version)))
+        return len(recorder.seen) > 3 and recorder.seen[-1] == ("reconcile", "a" + store.get("ConfigMap", "n", "a")["data"]["v"])
+
+    await run(store, recorder, change)
+    assert recorder.most == 1
+
+
+async def test_deleted_and_made_again_is_gone_first(store: Store) -> None:
+    old = store.create(config("a"))
+    recorder = Recorder(waits=0.1)
+    controller = Controller(store, [recorder])
+    await controller.start()
+    await asyncio.sleep(0.05)
+    store.delete("ConfigMap", "n", "a")
+    store.create(config("a", v="2"))
+    await asyncio.sleep(0.4)
+    await controller.stop()
+    assert recorder.seen == [("reconcile", "a"), ("gone", old["metadata"]["uid"]), ("reconcile", "a2")]
+
+
+async def test_other_kinds_wake_it(store: Store) -> None:
+    store.create(config("a"))
+    recorder = Recorder()
+    await run(store, recorder, lambda: len(recorder.seen) == 1)
+    store.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "m"}})
+    await run(store, recorder, lambda: len(recorder.seen) >= 2)
+
+
+async def test_looking_again_is_no_failure(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    class Patient(Recorder):
+        async def reconcile(self, object: Object) -> None:
+            self.seen.append(("reconcile", ""))
+            if len(self.seen) < 3:
+                raise Again(0.01)
+
+    store.create(config("a"))
+    patient = Patient()
+    await run(store, patient, lambda: len(patient.seen) == 3)
+    assert caplog.text == ""
+
+
+def test_a_change_knows_its_kind() -> None:
+    assert Change("ADDED", {"apiVersion": "batch/v1", "kind": "Job"}).kind == "Job.batch"
