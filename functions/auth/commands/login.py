@@ -6,7 +6,7 @@ is not verified is told only to who knows its password. A failure is kept (`Reje
 
 import math
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from events.auth import UserLoggedIn
 from functions.auth.domain.email import Email
@@ -18,18 +18,18 @@ from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale
 
 
 class Login(Model):
-    email: str
-    password: SecretStr
+    email: str = Field(examples=["ada@example.org"], max_length=320)
+    password: SecretStr = Field(examples=["correct horse battery staple"])
 
 
 class SignedIn(Model):
-    """`refresh_token` is good for one refresh; `expires_in` is the life of the access token in seconds (RFC 6749, 5.1)."""
+    """The words of RFC 6749, 5.1."""
 
     session_id: str
-    access_token: str
+    access_token: str = Field(description="A JWT, for the header `Authorization: Bearer …`.")
     token_type: str = "Bearer"
-    expires_in: int
-    refresh_token: str
+    expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
+    refresh_token: str = Field(description="Good for one refresh; using it again ends the session.")
 
 
 @command(

@@ -1,6 +1,6 @@
 """A session goes on: a refresh token is traded for the next one and a fresh access token. Tokens that were used before end the session."""
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from events.auth import SessionEnded
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionOver
@@ -11,15 +11,15 @@ from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, comma
 
 
 class Refresh(Model):
-    refresh_token: SecretStr
+    refresh_token: SecretStr = Field(description="The one that the last login or refresh of this session answered.")
 
 
 class Refreshed(Model):
     session_id: str
-    access_token: str
+    access_token: str = Field(description="A JWT, for the header `Authorization: Bearer …`.")
     token_type: str = "Bearer"
-    expires_in: int
-    refresh_token: str
+    expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
+    refresh_token: str = Field(description="The next one; the one that was shown is used up.")
 
 
 @command(

@@ -4,7 +4,7 @@ Whether the address had an account already is told to its owner by mail and to n
 into hashing the password.
 """
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from events.auth import RegistrationRepeated, UserCreated
 from functions.auth.domain.email import Email
@@ -16,8 +16,11 @@ from functions.kernel import ANYONE, Clock, Done, Model, Scale, command
 
 
 class Register(Model):
-    email: str
-    password: SecretStr
+    email: str = Field(examples=["ada@example.org"], max_length=320)
+    password: SecretStr = Field(
+        examples=["correct horse battery staple"],
+        description="8 to 128 characters of any kind; refused if it is among those that are guessed first.",
+    )
 
 
 class Accepted(Model):

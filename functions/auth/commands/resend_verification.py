@@ -3,6 +3,8 @@
 Nothing is looked up here: the handler of the event does that, so that neither answer nor time tells whether the address has an account.
 """
 
+from pydantic import Field
+
 from events.auth import EmailVerificationRequested
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import InvalidEmail
@@ -10,7 +12,7 @@ from functions.kernel import ANYONE, Clock, Done, Model, command
 
 
 class ResendVerification(Model):
-    email: str
+    email: str = Field(examples=["ada@example.org"], max_length=320)
 
 
 class MailRequested(Model):

@@ -1,6 +1,6 @@
 """A user proves that the address is theirs, with the token that was mailed to it."""
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from events.auth import EmailVerified
 from functions.auth.domain.rejections import ExpiredVerificationToken, UnknownVerificationToken, UsedVerificationToken
@@ -10,7 +10,7 @@ from functions.kernel import ANYONE, Clock, Done, Model, command
 
 
 class VerifyEmail(Model):
-    token: SecretStr
+    token: SecretStr = Field(description="What stands behind `token=` in the mailed link.")
 
 
 class Verified(Model):
