@@ -100,13 +100,23 @@ class Visitor:
         return self
 
 
-@pytest.fixture(scope="module")
-def world(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthWorld]:
+def auth_worlds(postgres: Any, rabbitmq: Any, folder: Path) -> Iterator[AuthWorld]:
     database = postgres.database("auth")
-    world = AuthWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), Path(tmp_path_factory.mktemp("auth")))
+    world = AuthWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder)
     world.prepare()
     yield world
     world.close()
+
+
+@pytest.fixture(scope="module")
+def world(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthWorld]:
+    yield from auth_worlds(postgres, rabbitmq, tmp_path_factory.mktemp("auth"))
+
+
+@pytest.fixture
+def fresh_world(postgres: Any, rabbitmq: Any, tmp_path: Path) -> Iterator[AuthWorld]:
+    """One in which nothing carries events to functions but the test itself."""
+    yield from auth_worlds(postgres, rabbitmq, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +283,25 @@ def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Vi
     mails = [mail for mail in mailbox.Maildir(world.folder / "mail", create=False) if mail["To"] == email]
     assert len({mail["Message-ID"] for mail in mails}) == 1
     assert world.count("dead_letters") == 0
+
+
+def test_a_mailing_function_that_is_killed_after_the_mail_sends_the_same_mail_again(fresh_world: AuthWorld) -> None:
+    worker, killed = fresh_world.worker(), fresh_world.worker(ACCIDENT="between-call-and-record")
+    visitor = Visitor(fresh_world, worker)
+    visitor.register()
+    headers, body = until(lambda: fresh_world.take("functions"), why="for user.created")
+    event = {name: value for name, value in headers.items() if name not in ("routing_key", "content-type")}
+
+    assert killed.post(event, body, "/auth.on_user_created") == -1
+    killed.process.wait(5)
+    token = visitor.mailed_token()
+    assert fresh_world.count("sent_mails") == 0
+    assert worker.post(event, body, "/auth.on_user_created") == 204
+    assert fresh_world.count("sent_mails") == 1
+    first, second = mailbox.Maildir(fresh_world.folder / "mail", create=False)
+    assert first["Message-ID"] == second["Message-ID"]
+    assert all(token in mail for mail in fresh_world.mails(visitor.email))
+    assert visitor.ask("verify_email", token=token)[0] == 200
 
 
 def test_the_same_login_asked_twice_opens_one_session(visitor: Visitor, world: AuthWorld) -> None:
