@@ -1,0 +1,230 @@
+"""Jobs through the API, as the deploy context runs its builds."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from knative.local.images import digest
+from tests.knative.machine import PLATFORM, Machine, alive, service, until
+
+
+def job(
+    name: str, script: str, *, spec: dict[str, Any] | None = None, pod: dict[str, Any] | None = None, annotations: Any = None, **container: Any
+) -> Any:
+    template = {
+        "metadata": {"annotations": annotations or {}},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{"name": "main", "image": PLATFORM, "command": ["python", "-c", script], **container}],
+            **(pod or {}),
+        },
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template, **(spec or {})}}
+
+
+def finished(machine: Machine, namespace: str, name: str, seconds: float = 30) -> client.V1Job:
+    def look() -> client.V1Job | None:
+        found = machine.batch.read_namespaced_job(name, namespace)
+        return found if {each.type for each in found.status.conditions or []} & {"Complete", "Failed"} else None
+
+    return until(look, seconds)
+
+
+def conditions(found: client.V1Job) -> dict[str, str]:
+    return {each.type: each.reason for each in found.status.conditions if each.status == "True"}
+
+
+def pods(machine: Machine, namespace: str, name: str) -> list[client.V1Pod]:
+    found: list[client.V1Pod] = machine.core.list_namespaced_pod(namespace, label_selector=f"job-name={name}").items
+    return found
+
+
+SAY_LAST_WORDS = """
+import os
+print('a line')
+open(os.environ.get('CAPSULE_ROOT', '') + '/dev/termination-log', 'w').write('last words')
+"""
+
+
+@pytest.mark.parametrize("where", ["capsule", "tenant"])
+def test_a_job_completes_with_its_last_words_and_its_log(machine: Machine, namespace: str, where: str) -> None:
+    space = "capsule" if where == "capsule" else namespace
+    name = f"speaks-{namespace}"
+    machine.batch.create_namespaced_job(space, job(name, SAY_LAST_WORDS))
+    found = finished(machine, space, name)
+    assert conditions(found) == {"SuccessCriteriaMet": "CompletionsReached", "Complete": "CompletionsReached"}
+    assert found.status.succeeded == 1 and found.status.completion_time and not found.status.active
+    (pod,) = pods(machine, space, name)
+    ended = pod.status.container_statuses[0].state.terminated
+    assert (pod.status.phase, ended.exit_code, ended.reason, ended.message) == ("Succeeded", 0, "Completed", "last words")
+    assert machine.core.read_namespaced_pod_log(pod.metadata.name, space) == "a line\n"
+    machine.batch.delete_namespaced_job(name, space, propagation_policy="Background")
+    until(lambda: not pods(machine, space, name))
+    until(lambda: not (machine.home / "knative" / "pods" / space / pod.metadata.name).exists())
+
+
+def test_a_job_that_fails_is_tried_again_and_then_given_up(machine: Machine, namespace: str) -> None:
+    script = "import sys; print('the reason'); sys.exit(4)"
+    spec = {"backoffLimit": 1}
+    machine.batch.create_namespaced_job(namespace, job("fails", script, spec=spec, terminationMessagePolicy="FallbackToLogsOnError"))
+    found = finished(machine, namespace, "fails")
+    assert conditions(found) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
+    assert found.status.failed == 2
+    for pod in pods(machine, namespace, "fails"):
+        ended = pod.status.container_statuses[0].state.terminated
+        assert (pod.status.phase, ended.exit_code, ended.message) == ("Failed", 4, "the reason")
+
+
+def test_a_job_past_its_deadline_is_ended(machine: Machine, namespace: str) -> None:
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    pod = {"terminationGracePeriodSeconds": 1}
+    machine.batch.create_namespaced_job(namespace, job("slow", script, spec={"activeDeadlineSeconds": 2}, pod=pod))
+    pid = _pid(machine, namespace)
+    found = finished(machine, namespace, "slow")
+    assert conditions(found)["Failed"] == "DeadlineExceeded"
+    assert not alive(pid)
+
+
+def test_deleting_a_job_ends_all_its_processes(machine: Machine, namespace: str) -> None:
+    script = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); print('up', flush=True); time.sleep(60)"
+    machine.batch.create_namespaced_job(namespace, job("gone", script))
+    pid = _pid(machine, namespace)
+    (pod,) = pods(machine, namespace, "gone")
+    until(lambda: "up" in machine.core.read_namespaced_pod_log(pod.metadata.name, namespace))
+    machine.batch.delete_namespaced_job("gone", namespace, propagation_policy="Background")
+    until(lambda: not alive(pid))
+    until(lambda: not pods(machine, namespace, "gone"))
+
+
+def test_a_finished_job_lives_as_long_as_it_says(machine: Machine, namespace: str) -> None:
+    machine.batch.create_namespaced_job(namespace, job("brief", "pass", spec={"ttlSecondsAfterFinished": 2}))
+    finished(machine, namespace, "brief")
+
+    def gone() -> bool:
+        try:
+            machine.batch.read_namespaced_job("brief", namespace)
+        except ApiException as error:
+            return error.status == 404
+        return False
+
+    until(gone, 10)
+    until(lambda: not pods(machine, namespace, "brief"))
+
+
+APPLICATION = "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ['PORT']), bind='127.0.0.1')\n"
+BUILD = """
+import json, os, sys
+from pathlib import Path
+from knative.local.images import digest
+root = os.environ.get('CAPSULE_ROOT', '')
+image = Path(root + '/workspace/image')
+(image / 'rootfs').mkdir(parents=True)
+(image / 'rootfs' / 'app.py').write_text(APPLICATION)
+(image / 'rootfs' / 'index.html').write_text(sys.argv[1])
+(image / 'rootfs' / 'run').symlink_to('app.py')
+(image / 'image.json').write_text(json.dumps({'cmd': ['python3', 'app.py'], 'env': {'COLOUR': 'red', 'HERE': '{root}'}, 'kind': 'python'}))
+claimed = sys.argv[2] if len(sys.argv) > 2 else digest(image)
+said = {'image': 'capsule.local/apps/shop@sha256:' + claimed, 'commit': 'abc', 'kind': 'python'}
+Path(root + '/dev/termination-log').write_text(json.dumps(said))
+""".replace("APPLICATION", repr(APPLICATION))
+VOLUME = {"volumes": [{"name": "workspace", "emptyDir": {}}]}
+MOUNT = {"volumeMounts": [{"name": "workspace", "mountPath": "/workspace"}]}
+PUSH = {"local.capsule.dev/push": "/workspace/image"}
+
+
+def build(name: str, *arguments: str, script: str = BUILD) -> Any:
+    return job(name, script, spec={"backoffLimit": 0}, pod=VOLUME, annotations=PUSH, args=list(arguments), **MOUNT)
+
+
+def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namespace: str) -> None:
+    machine.batch.create_namespaced_job(namespace, build("build", "<h1>shop</h1>"))
+    assert conditions(finished(machine, namespace, "build")).get("Complete"), pods(machine, namespace, "build")
+    (pod,) = pods(machine, namespace, "build")
+    image = json.loads(pod.status.container_statuses[0].state.terminated.message)["image"]
+    folder = machine.home / "knative" / "images" / "sha256" / image.partition("@sha256:")[2]
+    assert digest(folder) == folder.name
+    application = service(namespace, "shop", image=image)
+    del application["spec"]["template"]["spec"]["containers"][0]["command"]
+    machine.create(application)
+    with machine.http(machine.ready(namespace, "shop")) as http:
+        assert http.get("/").text == "<h1>shop</h1>"
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "reason"),
+    [
+        (BUILD, ("x", "0" * 64), "the image's digest is sha256:"),
+        ("pass", (), "did not say which image"),
+        (BUILD.replace("/workspace/image')\n", "/workspace/other')\n"), ("x",), "left no image folder"),
+        (BUILD.replace("image.json').write_text", "image.json').symlink_to('/etc/passwd') or print"), ("x",), "image.json"),
+        (BUILD + "\nos.rename(image, str(image) + '2'); image.symlink_to('/etc')", ("x",), "in no volume"),
+    ],
+)
+def test_an_image_that_is_not_what_it_says_is_refused(machine: Machine, namespace: str, script: str, arguments: tuple[str, ...], reason: str) -> None:
+    machine.batch.create_namespaced_job(namespace, build("bad", *arguments, script=script))
+    assert conditions(finished(machine, namespace, "bad")) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
+    (pod,) = pods(machine, namespace, "bad")
+    ended = pod.status.container_statuses[0].state.terminated
+    assert ended.reason == "ImagePushFailed" and reason in ended.message, ended.message
+
+
+def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None:
+    machine = own_machine
+    namespace = machine.namespace()
+    script = "import time; print('up', flush=True); time.sleep(4)"
+    machine.batch.create_namespaced_job(namespace, job("again", script, spec={"backoffLimit": 0}))
+    pid = _pid(machine, namespace)
+    machine.stop(signal.SIGKILL)
+    machine.start()
+    assert not alive(pid)
+    found = finished(machine, namespace, "again")
+    assert "Complete" in conditions(found), "a machine's end is no failure of the Job"
+    phases = sorted(pod.status.phase for pod in pods(machine, namespace, "again"))
+    assert phases == ["Failed", "Succeeded"]
+
+
+def test_pods_of_jobs_speak_to_the_api_as_their_account(machine: Machine, namespace: str) -> None:
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]
+    machine.core.create_namespaced_service_account(namespace, {"metadata": {"name": "reader"}})
+    machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": "words"}, "data": {"a": "b"}})
+    rbac = client.RbacAuthorizationV1Api(machine.api)
+    rbac.create_namespaced_role(namespace, {"metadata": {"name": "reader"}, "rules": rules})
+    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": namespace}
+    binding = {
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [subject],
+    }
+    rbac.create_namespaced_role_binding(namespace, binding)
+    script = f"""
+from kubernetes import client, config
+config.load_config()
+core = client.CoreV1Api()
+print(core.read_namespaced_config_map('words', '{namespace}').data['a'])
+try:
+    core.list_namespaced_secret('{namespace}')
+except client.ApiException as error:
+    print(error.status)
+"""
+    machine.batch.create_namespaced_job(namespace, job("reads", script, pod={"serviceAccountName": "reader"}))
+    finished(machine, namespace, "reads")
+    (pod,) = pods(machine, namespace, "reads")
+    assert machine.core.read_namespaced_pod_log(pod.metadata.name, namespace) == "b\n403\n"
+
+
+def _pid(machine: Machine, namespace: str) -> int:
+    def look() -> int | None:
+        for path in (machine.home / "knative" / "pods" / namespace).glob("*/process.json"):
+            return int(json.loads(Path(path).read_text())["pid"])
+        return None
+
+    found = until(look)
+    time.sleep(0.3)
+    assert found is not None and alive(found)
+    return found

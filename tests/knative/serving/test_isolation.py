@@ -1,0 +1,49 @@
+"""A tenant's process tries to reach what is not its own."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from knative.local.processes_sandbox import Isolation, detect
+from tests.knative.machine import Machine, service
+
+pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")
+
+
+def test_a_tenant_reads_no_secret_of_the_platform_and_none_of_another(machine: Machine, namespace: str) -> None:
+    machine.core.create_namespaced_secret("capsule", {"metadata": {"name": f"s-{namespace}"}, "stringData": {"url": "postgres://platform"}})
+    value = {"secretKeyRef": {"name": f"s-{namespace}", "key": "url"}}
+    name = f"platform-{namespace}"
+    machine.create(service("capsule", name, env=[{"name": "DATABASE_URL", "valueFrom": value}]))
+    other = machine.namespace()
+    machine.create(service(other, "neighbour", env=[{"name": "KEY", "value": "of the neighbour"}]))
+    machine.create(service(namespace, "hostile", resources={"limits": {"memory": "256Mi"}}))
+    with (
+        machine.http(machine.ready("capsule", name)) as platform,
+        machine.http(machine.ready(other, "neighbour")) as neighbour,
+        machine.http(machine.ready(namespace, "hostile")) as hostile,
+    ):
+        theirs = neighbour.get("/who").json()
+        assert any("of the neighbour" in Path(f"/proc/{pid}/environ").read_text() for pid in _outside(machine, other)), "the test proves nothing"
+        assert machine.process is not None
+        for pid in (platform.get("/who").json()["pid"], machine.process.pid, *_outside(machine, other)):
+            assert "error" in hostile.get("/read", params={"path": f"/proc/{pid}/environ"}).json()
+        processes = [name for name in hostile.get("/list", params={"path": "/proc"}).json()["names"] if name.isdigit()]
+        assert len(processes) <= 2, "it sees the processes of others"
+        for path in ("kubeconfig", "knative/store.db", "knative/tls/token.key", "knative/tls/admin.token"):
+            assert (machine.home / path).exists()
+            assert "error" in hostile.get("/read", params={"path": str(machine.home / path)}).json()
+        for folder in (machine.home, machine.home / "knative" / "pods", "/root", Path.home()):
+            answer = hostile.get("/list", params={"path": str(folder)}).json()
+            assert "error" in answer or not {"kubeconfig", "log.txt", ".ssh", ".bashrc", "capsule"} & set(answer["names"]), (folder, answer)
+        assert "error" in hostile.get("/read", params={"path": "/etc/shadow"}).json()
+        mine = hostile.get("/who").json()
+        if os.geteuid() == 0:
+            assert mine["uid"] != theirs["uid"] and mine["uid"] > 1_000_000_000 and 0 not in (mine["uid"], theirs["uid"])
+    machine.delete("capsule", name)
+
+
+def _outside(machine: Machine, namespace: str) -> list[int]:
+    return [json.loads(path.read_text())["pid"] for path in (machine.home / "knative" / "pods" / namespace).glob("*/process.json")]
