@@ -1,0 +1,117 @@
+"""The definitions are a subset of what a cluster has: nothing is taken here that is unknown there, and no list is merged otherwise.
+
+Checked against the models on PyPI always, and against the upstream CRDs where they lie beside the project.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cloudcoil.models.knative_eventing.eventing import v1 as eventing
+from cloudcoil.models.knative_eventing.sources import v1 as sources
+from cloudcoil.models.knative_serving.serving import v1 as serving
+from pydantic import BaseModel
+
+from knative.local import definitions
+from knative.local.definitions import Definition
+
+CRDS = Path(__file__).parents[4] / "shared" / "knative" / "crds"
+MERGING = ("x-kubernetes-list-type", "x-kubernetes-list-map-keys")
+ALL = list(definitions.load())
+CUSTOM = [each for each in ALL if each.group.endswith(("knative.dev", "rabbitmq.com"))]
+
+
+def fields(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    yield path, schema
+    for name, inner in (schema.get("properties") or {}).items():
+        yield from fields(inner, (*path, name))
+    if "items" in schema:
+        yield from fields(schema["items"], (*path, "[]"))
+
+
+def at(schema: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any] | None:
+    """The upstream schema at a path; {} where upstream keeps what it does not know."""
+    for step in path:
+        inner = schema.get("items") if step == "[]" else (schema.get("properties") or {}).get(step)
+        if inner is None:
+            return {} if schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema else None
+        schema = inner
+    return schema
+
+
+def merging(schema: Mapping[str, Any]) -> list[Any]:
+    return [schema.get(each) if schema.get(each) != "atomic" else None for each in MERGING]
+
+
+@pytest.fixture(scope="module")
+def upstream() -> dict[tuple[str, str], dict[str, Any]]:
+    if not CRDS.is_dir():
+        pytest.skip("the upstream CRDs are not beside the project")
+    found = {}
+    for path in CRDS.glob("*/*.yaml"):
+        for document in yaml.load_all(path.read_text(), yaml.CSafeLoader):
+            if document and document.get("kind") == "CustomResourceDefinition":
+                for version in document["spec"]["versions"]:
+                    spec = document["spec"]
+                    found[f"{spec['names']['kind']}.{spec['group']}", version["name"]] = {**spec, "version": version}
+    return found
+
+
+@pytest.mark.parametrize("definition", CUSTOM, ids=lambda each: each.key)
+def test_every_field_is_upstream(definition: Definition, upstream: dict[tuple[str, str], dict[str, Any]]) -> None:
+    there = upstream[definition.key, definition.version]
+    schema = there["version"]["schema"]["openAPIV3Schema"]
+    names = there["names"]
+    assert (definition.plural, definition.singular) == (names["plural"], names["singular"])
+    assert definition.namespaced == (there["scope"] == "Namespaced")
+    assert definition.short_names == tuple(names.get("shortNames", ()))
+    assert definition.has_status == ("status" in (there["version"].get("subresources") or {}))
+    for path, ours in fields(definition.schema):
+        theirs = at(schema, path)
+        assert theirs is not None, ".".join(path)
+        if "type" in theirs and "type" in ours:
+            assert theirs["type"] == ours["type"], ".".join(path)
+        if theirs and ours.get("type") == "array":
+            assert merging(ours) == merging(theirs), ".".join(path)
+
+
+MODELS: dict[str, type[BaseModel]] = {
+    "Service.serving.knative.dev": serving.Service, "Configuration.serving.knative.dev": serving.Configuration,
+    "Revision.serving.knative.dev": serving.Revision, "Route.serving.knative.dev": serving.Route,
+    "Broker.eventing.knative.dev": eventing.Broker, "Trigger.eventing.knative.dev": eventing.Trigger,
+    "PingSource.sources.knative.dev": sources.PingSource, "ApiServerSource.sources.knative.dev": sources.ApiServerSource,
+}  # fmt: skip
+
+
+def nested(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
+    return next((found for each in getattr(annotation, "__args__", ()) if (found := nested(each)) is not None), None)
+
+
+def strangers(schema: Mapping[str, Any], model: type[BaseModel], path: str) -> Iterator[str]:
+    known = {field.alias or name: field for name, field in model.model_fields.items()}
+    for name, inner in (schema.get("properties") or {}).items():
+        if name not in known:
+            if model.model_config.get("extra") != "allow":
+                yield f"{path}.{name}"
+            continue
+        below = nested(known[name].annotation)
+        if below is not None:
+            yield from strangers(inner.get("items", inner), below, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_field_is_in_the_models(kind: str) -> None:
+    assert set(strangers(definitions.load().of(kind).schema, MODELS[kind], kind)) <= {f"{kind}.spec.delivery.timeout"}  # kept by its CRD unnamed
+
+
+@pytest.mark.parametrize("definition", ALL, ids=lambda each: each.key)
+def test_each_definition_is_whole(definition: Definition) -> None:
+    assert definition.schema["type"] == "object" and definition.plural == definition.plural.lower()
+    for path, schema in fields(definition.schema):
+        assert "$ref" not in schema and schema.keys() & {"type", "x-kubernetes-int-or-string"}, ".".join(path)
+        if schema.get("x-kubernetes-list-type") == "map":
+            assert set(schema["x-kubernetes-list-map-keys"]) <= schema["items"]["properties"].keys()
