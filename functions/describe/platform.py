@@ -4,8 +4,8 @@
 account's permissions, and the source that reports changes of builds and applications into the Broker, under an account of its own that may
 only look.
 
-Permissions are granted on the whole cluster because a namespace is made for every application. Secrets can be written and not read: nobody
-who gets hold of the account learns a platform secret from it.
+Permissions are granted on the whole cluster because a namespace is made for every application. They are what the adapter calls and no more; there is
+no word of Secrets among them, so nobody who gets hold of the account learns one of the platform's from it.
 """
 
 from functions.describe.grants import Grants
@@ -51,14 +51,11 @@ def cluster_manifests(context: str) -> list[Manifest]:
         _cluster_role(
             account,
             [
-                _rule([""], ["namespaces"], ["get", "list", "watch", "create", "patch", "delete"]),
-                _rule([""], ["configmaps", "resourcequotas", "limitranges", "serviceaccounts"], ["get", "list", "create", "patch", "delete"]),
-                _rule([""], ["secrets"], ["create", "patch", "delete"]),
-                _rule([""], ["pods", "pods/log", "events"], ["get", "list", "watch"]),
-                _rule(["batch"], ["jobs"], ["get", "list", "watch", "create", "patch", "delete"]),
-                _rule(["networking.k8s.io"], ["networkpolicies"], ["get", "list", "create", "patch", "delete"]),
-                _rule(["serving.knative.dev"], ["services"], ["get", "list", "watch", "create", "patch", "update", "delete"]),
-                _rule(["serving.knative.dev"], ["revisions", "configurations", "routes"], ["get", "list", "watch"]),
+                _rule([""], ["namespaces"], ["get", "create", "patch", "delete"]),
+                _rule([""], ["pods"], ["get", "list"]),
+                _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
+                _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "update", "delete"]),
+                _rule(["serving.knative.dev"], ["revisions"], ["get", "list"]),
             ],
         ),
         _cluster_role_binding(account, account),

@@ -83,7 +83,7 @@ def test_refusals_are_problem_documents_with_their_own_reason(live: Live) -> Non
     assert len({response.json()["type"] for response in (wrong, unknown, weak)}) == 3
 
     header, payload, signature = token.split(".")
-    forged = [f"{header}.{payload}.{signature[:-4]}AAAA", jwt.encode({"sub": "x"}, "k" * 32), "nonsense", jwt.encode({}, None, algorithm="none")]
+    forged = [f"{header}.{payload}.{signature[:-4]}AAAA", jwt.encode({"sub": "x"}, "k" * 32), "nonsense", jwt.encode({}, "", algorithm="none")]
     key = jwt.PyJWK(tokens.new_signing_key())
     forged.append(jwt.encode(jwt.decode(token, options={"verify_signature": False}), key, "ES256", headers={"kid": key.key_id, "typ": "at+jwt"}))
     for text in forged:

@@ -1,6 +1,7 @@
 """What the gateway answers by itself: probes, health with its age, the API's description, problem pages, the page behind a mail's link."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pytest
 import yaml
 
 import functions
-from functions.edge.gateway import health
 from functions.runtime.bus import NoReply, Reply
 from tests.gateway.shop import Asked, Shop, done, open_shop, signed_in
 
@@ -27,8 +27,8 @@ def silent(asked: Asked) -> Reply:
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets time pass for the health's ages."""
     passed = [0.0]
-    real = health.time.monotonic
-    monkeypatch.setattr(health.time, "monotonic", lambda: real() + passed[0])
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
 
     def pass_by(seconds: float) -> None:
         passed[0] += seconds

@@ -4,6 +4,7 @@ import copy
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def broken(manifest: Manifest, path: str, value: Any) -> Manifest:
     return manifest
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[], Manifest]] = {
     "a field that no Trigger has": lambda: broken(trigger(), "spec.filtre", {}),
     "a field that no reference has": lambda: broken(trigger(), "spec.subscriber.ref.nom", "x"),
     "a wrong type": lambda: broken(trigger(), "spec.broker", 7),
