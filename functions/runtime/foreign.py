@@ -2,8 +2,8 @@
 would hold its locks and its connection for as long as the other side pleases, and would repeat the call when the transaction is."""
 
 import functools
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 from functions.runtime.database import in_transaction
 
@@ -15,7 +15,7 @@ class CalledInsideTransaction(RuntimeError):
     """A programming error: declare the use case with @effect and call out between its transactions."""
 
 
-def foreign(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def foreign(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Marks a method that goes out to a foreign system; raises CalledInsideTransaction while a transaction is open."""
 
     @functools.wraps(method)
