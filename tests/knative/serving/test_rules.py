@@ -1,0 +1,196 @@
+"""The pure parts: numbers, names and words in, numbers, names and words out; no clock, no store, no process."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from knative.local.images import BadImage, Images, UnknownImage, digest
+from knative.local.processes_limits import quantity
+from knative.local.processes_sandbox import Isolation, Mount, plan
+from knative.local.serving import naming
+from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
+from knative.local.serving.conditions import TRUE, Condition, ready, written
+from knative.local.serving.environment import Missing, expand, resolve
+from knative.local.serving.volumes import File, contents, write
+
+IDLE = Load(pods=0, stable=0, panic=0, in_flight=0, waiting=0, idle=1000)
+TEN = Scale(target=10.0, maximum=5)
+
+
+@pytest.mark.parametrize(
+    ("scale", "load", "pods"),
+    [
+        (TEN, IDLE, 0),
+        (TEN, replace(IDLE, waiting=1), 1),
+        (TEN, replace(IDLE, waiting=35), 4),
+        (TEN, replace(IDLE, waiting=500), 5),
+        (TEN, replace(IDLE, pods=1, stable=25, panic=25, in_flight=25, idle=0), 3),
+        (TEN, replace(IDLE, pods=1, stable=2, panic=40, in_flight=40, idle=0), 4),
+        (TEN, replace(IDLE, pods=3, stable=4, panic=4, in_flight=4, idle=0), 2),
+        (TEN, replace(IDLE, pods=1, idle=59), 1),
+        (TEN, replace(IDLE, pods=1, idle=60), 0),
+        (TEN, replace(IDLE, pods=1, in_flight=1, idle=0), 1),
+        (replace(TEN, retention=30), replace(IDLE, pods=1, idle=80), 1),
+        (replace(TEN, retention=30), replace(IDLE, pods=1, idle=90), 0),
+        (replace(TEN, minimum=2), IDLE, 2),
+        (replace(TEN, minimum=2), replace(IDLE, pods=4, idle=5), 3),
+        (replace(TEN, hard=1), replace(IDLE, pods=1, in_flight=1, waiting=2, idle=0), 3),
+        (replace(TEN, maximum=0), replace(IDLE, waiting=1000), 100),
+    ],
+)
+def test_how_many_pods(scale: Scale, load: Load, pods: int) -> None:
+    assert desired(scale, load) == pods
+
+
+def test_a_revisions_scale_is_its_annotations_over_the_defaults() -> None:
+    prefix = "autoscaling.knative.dev/"
+    said = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
+    found = Scale.of(said, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
+    assert (found.minimum, found.maximum, found.window, found.retention, found.hard) == (1, 7, 90.0, 10.0, 0)
+    assert found.target == pytest.approx(28)
+    assert Scale.of({}, 0, {"stable-window": "20s"}).window == 20.0
+    assert Scale.of({}, 2, {}).target == pytest.approx(1.4) and Scale.of({}, 2, {}).hard == 2
+    assert Scale.of({}, 0, {}).target == pytest.approx(70)
+
+
+def test_the_meter_averages_over_time() -> None:
+    meter = Meter(60, 0.0)
+    meter.change(+1, 10.0)
+    meter.change(+1, 15.0)
+    assert meter.mean(10, 20.0) == pytest.approx(1.5)
+    meter.change(-2, 20.0)
+    assert meter.mean(10, 30.0) == pytest.approx(0.0, abs=0.2) and meter.idle(50.0) == 30
+    assert meter.mean(60, 120.0) == 0
+
+
+@pytest.mark.parametrize(("text", "value"), [("60s", 60), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("0s", 0), ("1.5s", 1.5)])
+def test_go_durations(text: str, value: float) -> None:
+    assert seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["60", "s", "1x", "1m30"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="no duration"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("500m", 0.5), ("256Mi", 256 << 20), ("1G", 1e9), ("2", 2), (3, 3), ("1e3", 1000)])
+def test_quantities(text: str | int, value: float) -> None:
+    assert quantity(text) == pytest.approx(value)
+
+
+def test_names_and_hosts() -> None:
+    assert naming.revision_name("shop", 12) == "shop-00012" and naming.revision_name("shop", 12, "shop-blue") == "shop-blue"
+    assert naming.public_host("shop", "app", "localhost", {}) == "shop.app.localhost"
+    assert naming.public_host("shop", "app", "localhost", {"domain-template": "{{.Name}}.{{.Domain}}"}) == "shop.localhost"
+    assert naming.url("shop.localhost", 80) == "http://shop.localhost" and naming.url("a", 7080) == "http://a:7080"
+    domains = {"example.org": "", "example.com": "selector:\n  app: shop", "_example": "x"}
+    assert naming.domain_for({"app": "shop"}, domains) == "example.com"
+    assert naming.domain_for({"app": "other"}, domains) == "example.org" and naming.domain_for({}, {}) == "localhost"
+
+
+def test_ready_is_the_first_that_is_not_true() -> None:
+    no, unknown = Condition("False", "Why", "because"), Condition("Unknown", "Wait")
+    assert ready({"a": TRUE, "b": TRUE}, "ab") == TRUE
+    assert ready({"a": unknown, "b": no}, "ab") == no and ready({"a": TRUE, "b": unknown}, "ab") == unknown
+    assert ready({"a": replace(no, severity="Info"), "b": TRUE}, "ab") == TRUE
+
+
+def test_a_conditions_time_changes_with_it_alone() -> None:
+    first = written({"Ready": TRUE}, [], "t1")
+    assert written({"Ready": TRUE}, first, "t2") == first
+    assert written({"Ready": Condition("False")}, first, "t2")[0]["lastTransitionTime"] == "t2"
+
+
+POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"app": "x"}}, "spec": {}}
+
+
+def test_environment() -> None:
+    objects = {("Secret", "s"): {"data": {"k": "djE="}}, ("ConfigMap", "c"): {"data": {"A": "1", "B": "2"}}}
+    container = {
+        "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "P_"}, {"secretRef": {"name": "none", "optional": True}}],
+        "env": [
+            {"name": "P_B", "value": "mine"},
+            {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "BOTH", "value": "$(K)-$(P_A)-$(PORT)-$(NONE)"},
+            {"name": "LABEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
+        ],
+    }
+    found = resolve(container, POD, lambda kind, name: objects.get((kind, name)), {"PORT": "1"})
+    assert found == {"PORT": "1", "P_A": "1", "P_B": "mine", "K": "v1", "BOTH": "v1-1-1-$(NONE)", "LABEL": "x"}
+    assert expand("$$(K) $(K)", {"K": "v"}) == "$(K) v"
+    for reference, words in (
+        ({"name": "none", "key": "k"}, 'secret "none" not found'),
+        ({"name": "s", "key": "z"}, "couldn't find key z in Secret n/s"),
+    ):
+        with pytest.raises(Missing, match=words):
+            resolve({"env": [{"name": "X", "valueFrom": {"secretKeyRef": reference}}]}, POD, lambda kind, name: objects.get((kind, name)), {})
+
+
+def test_volumes_change_in_one_step(tmp_path: Path) -> None:
+    volume = {"name": "v", "secret": {"secretName": "s", "items": [{"key": "a", "path": "deep/a"}]}}
+    files = contents(volume, POD, lambda kind, name: {"data": {"a": "MQ==", "b": "Mg=="}})
+    assert files == {"deep/a": File(b"1", 0o644)}
+    write(tmp_path, files, None)
+    assert (tmp_path / "deep" / "a").read_bytes() == b"1"
+    target = os.readlink(tmp_path / "..data")
+    write(tmp_path, files, None)
+    assert os.readlink(tmp_path / "..data") == target, "nothing changed, nothing moved"
+    write(tmp_path, {"b": File(b"2", 0o600)}, None)
+    assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("..")) == ["b"] and (tmp_path / "b").read_bytes() == b"2"
+    with pytest.raises(Missing, match="leads out"):
+        write(tmp_path, {"../../x": File(b"", 0o600)}, None)
+
+
+def tree(folder: Path) -> Path:
+    (folder / "rootfs" / "sub").mkdir(parents=True)
+    (folder / "rootfs" / "sub" / "a").write_text("a")
+    (folder / "rootfs" / "run").write_text("#!/bin/sh\n")
+    (folder / "rootfs" / "run").chmod(0o755)
+    (folder / "rootfs" / "link").symlink_to("run")
+    (folder / "image.json").write_text('{"cmd": ["./run"]}')
+    return folder
+
+
+def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
+    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
+    assert digest(one) == digest(two)
+    (two / "rootfs" / "sub" / "a").chmod(0o600)
+    assert digest(one) == digest(two), "who may read it is no part of it"
+    (two / "rootfs" / "sub" / "a").chmod(0o700)
+    assert digest(one) != digest(two)
+    (two / "rootfs" / "sub" / "a").chmod(0o644)
+    (two / "rootfs" / "sub" / "a").rename(two / "rootfs" / "sub" / "b")
+    assert digest(one) != digest(two)
+    os.mkfifo(one / "pipe")
+    with pytest.raises(BadImage, match="pipe is neither"):
+        digest(one)
+
+
+def test_the_image_store_knows_what_was_pushed_and_nothing_else(tmp_path: Path) -> None:
+    images, name = Images(tmp_path / "state"), "capsule.local/apps/shop@sha256:"
+    folder = tree(tmp_path / "image")
+    reference = name + digest(folder)
+    with pytest.raises(UnknownImage, match="not in the image store"):
+        images.resolve(reference)
+    with pytest.raises(BadImage, match="digest is"):
+        images.push(tree(tmp_path / "other"), name + "0" * 64)
+    images.push(folder, reference)
+    assert reference in images and images.resolve(reference).command == ("./run",)
+    assert images.resolve("capsule.local/capsule:dev").platform
+    for unknown in ("nginx", "capsule.local/apps/shop:latest", "capsule.local/apps/shop@sha256:../../..", "capsule.local/capsulex:dev"):
+        with pytest.raises(UnknownImage):
+            images.resolve(unknown)
+
+
+def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
+    around, inner = tmp_path / "around", tmp_path / "inner"
+    (around / "kept").mkdir(parents=True)
+    (around / "link").symlink_to("kept")
+    inner.mkdir()
+    found = plan(Isolation.ROOT, 1, tmp_path, [(around, "/data"), (inner, "/data/new/place"), (inner, "/data/kept")], [])
+    assert Mount(str(around), "/data") not in found.mounts
+    assert Mount(str(inner), "/data/new/place") in found.mounts and Mount(str(inner), "/data/kept") in found.mounts
+    assert ("kept", "/data/link") in found.links
