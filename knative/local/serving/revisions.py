@@ -56,6 +56,8 @@ class Revisions:
         self._store, self._settings, self._pods = store, settings, pods
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
+        self._reached: dict[Key, set[str]] = {}
+        """(namespace, service) → the revisions its route leads to: after a restart a route may be seen before its revisions."""
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
@@ -79,6 +81,7 @@ class Revisions:
 
     def reach(self, namespace: str, names: set[str], service: str) -> None:
         """What a route leads to now; the service's other revisions may go."""
+        self._reached[namespace, service] = names
         for scaler in self.of(namespace):
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
@@ -106,6 +109,8 @@ class Revisions:
             if not scaler.proven and given_up is not None and given_up.status == "False":  # it failed before a restart, and for good
                 scaler.failure, scaler.gave_up = (given_up.reason, given_up.message), True
             self._scalers[key] = scaler
+            service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
+            scaler.reachable = scaler.name in self._reached.get((scaler.namespace, service), set())
             scaler.tick()
             self._publish(scaler)
         scaler.revision = object
