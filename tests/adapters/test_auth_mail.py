@@ -239,6 +239,12 @@ async def test_into_a_maildir(tmp_path: Path) -> None:
     assert any(line.startswith("curl ") and line.endswith('-d \'{"token": "cpv_abc-DEF_123"}\'') for line in lines)
 
 
+async def test_the_first_mails_may_come_at_once(tmp_path: Path) -> None:
+    ways_out = [mailer(f"maildir://{tmp_path}/mail") for _ in range(8)]
+    await asyncio.gather(*(way_out.send_verification(new_id(), TO, TOKEN) for way_out in ways_out))
+    assert len(mailbox.Maildir(tmp_path / "mail", create=False)) == 8
+
+
 async def test_a_maildir_that_cannot_be_written_may_be_mended(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Transient, match="file"):

@@ -53,7 +53,7 @@ class AuthWorld(World):
 
     def mails(self, to: str) -> list[str]:
         folder = self.folder / "mail"
-        if not folder.exists():
+        if not (folder / "cur").exists():
             return []
         found = [message_from_bytes(mail.as_bytes(), policy=policy.default) for mail in mailbox.Maildir(folder, create=False)]
         return [body.get_content() for mail in found if mail["To"] == to and (body := mail.get_body(("plain",)))]
