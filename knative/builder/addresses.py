@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
 from typing import IO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from knative.builder.failure import REPOSITORY_NOT_FOUND, REPOSITORY_PRIVATE, Failure
 
@@ -95,7 +95,9 @@ def _behind_proxy(scheme: str, host: str) -> bool:
 def _ask(url: str) -> HTTPResponse | urllib.error.HTTPError:
     """The server's answer, whatever its status. Raises Failure if there is none."""
     opener = urllib.request.build_opener(_NoRedirects)
-    request = urllib.request.Request(url, headers={"User-Agent": "git/2 capsule-builder", "Git-Protocol": "version=2"})
+    parts = urlsplit(url)
+    headers = {"User-Agent": "git/2 capsule-builder", "Git-Protocol": "version=2", "Host": parts.netloc}
+    request = urllib.request.Request(_looped_back(parts), headers=headers)
     for left in reversed(range(TRIES)):
         try:
             answer: HTTPResponse = opener.open(request, timeout=20)
@@ -109,6 +111,13 @@ def _ask(url: str) -> HTTPResponse | urllib.error.HTTPError:
                 raise Failure(REPOSITORY_NOT_FOUND, f"{urlsplit(url).netloc} does not answer: {told}.") from error
         time.sleep(1)
     raise AssertionError("unreachable")
+
+
+def _looped_back(parts: SplitResult) -> str:
+    """`*.localhost` is this machine (RFC 6761, section 6.3); git's libcurl knows, many a resolver does not."""
+    if parts.hostname is None or not parts.hostname.endswith(".localhost"):
+        return parts.geturl()
+    return parts._replace(netloc=f"127.0.0.1:{parts.port or PORTS[parts.scheme]}").geturl()
 
 
 def _judge(url: str, answer: HTTPResponse | urllib.error.HTTPError) -> None:
