@@ -192,7 +192,7 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for kind in own:
         found.setdefault(kind.status, {})[kind.slug] = kind.title
-    by_the_runtime = (KeyReused, AnswerNotKept) if route.mutates else ()
+    by_the_runtime = (KeyReused, *((AnswerNotKept,) if declaration.secret_answer else ())) if route.mutates else ()
     for rejection in (*declaration.rejects, *by_the_runtime):
         found.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
     if declaration.allow.roles:

@@ -156,7 +156,7 @@ def _groups(document: dict[str, Any]) -> Sequence[tuple[str, str, Sequence[dict[
             given = success.get("content", {}).get("application/json", {}).get("schema")
             shown = {**operation, "path": path, "method": method.upper(), "takes": _fields(body, schemas), "gives": _fields(given, schemas)}
             shown["problems"] = [(status, _said(answer, document)) for status, answer in operation["responses"].items() if status >= "4"]
-            shown["parameters"] = [p for p in operation.get("parameters", []) if "name" in p]
+            shown["parameters"] = [(p, _type_in_words(p["schema"], schemas)) for p in operation.get("parameters", []) if "name" in p]
             found.setdefault(operation["tags"][0], []).append(shown)
     about = {tag["name"]: tag.get("description", "") for tag in document["tags"]}
     return [(tag, about.get(tag, ""), operations) for tag, operations in found.items()]
@@ -172,17 +172,18 @@ def _fields(schema: dict[str, Any] | None, schemas: Mapping[str, Any]) -> list[t
     if not schema:
         return []
     whole = schemas[schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
-    required = whole.get("required", [])
-    return [(name, type_in_words(part), name in required, str(part.get("description", ""))) for name, part in whole.get("properties", {}).items()]
+    required, properties = whole.get("required", []), whole.get("properties", {})
+    return [(name, _type_in_words(part, schemas), name in required, str(part.get("description", ""))) for name, part in properties.items()]
 
 
-def type_in_words(schema: Mapping[str, Any]) -> str:
+def _type_in_words(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     if "$ref" in schema:
-        return str(schema["$ref"]).rsplit("/", 1)[-1]
+        name = str(schema["$ref"]).rsplit("/", 1)[-1]
+        return _type_in_words(schemas[name], schemas) if "enum" in schemas[name] else name
     if "anyOf" in schema:
-        return " or ".join(type_in_words(choice) for choice in schema["anyOf"])
+        return " or ".join(_type_in_words(choice, schemas) for choice in schema["anyOf"])
     if "enum" in schema:
-        return " or ".join(repr(value) for value in schema["enum"])
+        return " or ".join(f'"{value}"' for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {type_in_words(schema.get('items', {}))}"
+        return f"list of {_type_in_words(schema.get('items', {}), schemas)}"
     return str(schema.get("format") or schema.get("type") or "anything")
