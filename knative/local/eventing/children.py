@@ -53,12 +53,25 @@ def _where(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ensured(store: Store, wanted: Object) -> Object:
-    """The object as it is in the store, applied only if something differs: a reconcile that changes nothing writes nothing."""
+    """The object as it is in the store, applied only if something differs: a reconcile that changes nothing writes nothing.
+
+    A binding, or the name of a queue or exchange, cannot be changed. Where they must (the Broker was deleted and made anew, with another
+    UID) the object goes first and is made again when it is gone, and what it stood for in RabbitMQ with it."""
     metadata = wanted["metadata"]
     live = store.find(kind_of(wanted), metadata["namespace"], metadata["name"])
-    if live is not None and live["spec"].items() >= wanted["spec"].items() and live["metadata"].get("labels") == metadata["labels"]:
+    if live is None:
+        return store.apply(wanted)
+    if "deletionTimestamp" in live["metadata"] or _is_another(live["spec"], wanted):
+        store.delete(kind_of(wanted), metadata["namespace"], metadata["name"])
+        return {**live, "status": {}}
+    if live["spec"].items() >= wanted["spec"].items() and live["metadata"].get("labels") == metadata["labels"]:
         return live
     return store.apply(wanted)
+
+
+def _is_another(live: Mapping[str, Any], wanted: Object) -> bool:
+    fixed = ("source", "destination", "arguments") if wanted["kind"] == "Binding" else ("name",)
+    return any(live.get(field) != wanted["spec"].get(field) for field in fixed)
 
 
 def delete(store: Store, kind: str, namespace: str, name: str) -> None:

@@ -274,9 +274,9 @@ class Dispatcher:
         for task in list(session.flying):
             task.cancel()
         await asyncio.gather(*session.flying, return_exceptions=True)
-        for message in messages:
-            if message.tag not in session.outstanding or message.tag in session.done:
-                continue
-            first = dispatch.opened(message.headers, message.content_type, message.body, self.plan.sink.url)
-            fate = dispatch.stopped(first, self.plan.sink.url) if isinstance(first, Request) else first
-            await self._settle(session, message, fate)
+        left = [message for message in messages if message.tag in session.outstanding and message.tag not in session.done]
+        await asyncio.gather(*(self._bury_stopped(session, message) for message in left))
+
+    async def _bury_stopped(self, session: Session, message: Message) -> None:
+        first = dispatch.opened(message.headers, message.content_type, message.body, self.plan.sink.url)
+        await self._settle(session, message, dispatch.stopped(first, self.plan.sink.url) if isinstance(first, Request) else first)

@@ -37,6 +37,10 @@ class Dispatchers:
             await running.stop()
             log.info("%s ended: %s", running.plan.name, dict(running.counts))
 
+    def counts(self) -> dict[Name, dict[str, int]]:
+        """What became of the messages since each began: acknowledged, retried, lost, dead-lettered, dropped."""
+        return {name: dict(running.counts) for name, running in self._running.items()}
+
     async def start(self) -> None:
         return None
 

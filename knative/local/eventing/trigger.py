@@ -130,7 +130,7 @@ class TriggerReconciler:
         match[naming.TRIGGER_BINDING_KEY] = trigger["metadata"]["name"]
         binding = children.binding(trigger, name, labels, config, naming.broker_exchange(broker), queue, match)
         live = self._store.find("Binding.rabbitmq.com", *_key(binding))
-        if live is not None and live["spec"]["arguments"] != binding["spec"]["arguments"]:
+        if live is not None and live["spec"]["source"] == binding["spec"]["source"] and live["spec"]["arguments"] != binding["spec"]["arguments"]:
             message = "spec.filter cannot change: bindings are immutable. Delete the Trigger and create it again"
             raise Unready("DependencyReady", false("BindingFailure", message))
         self._want(binding, "BindingFailure")

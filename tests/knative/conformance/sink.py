@@ -1,7 +1,8 @@
 """Runs in a container: tells a RabbitMQ queue of every request it gets, then answers as the request itself asks.
 
 The header that ANSWERS names holds one word for each try of the same event, the last one for all further tries: a status, or
-`hang` (no answer for long), `from-<unix time>` (204, not before then), `close` (the connection is broken off), `event` (a CloudEvent in the answer), `json` (a body that is none).
+`hang` (no answer for long), `from-<unix time>` (204, not before then), `close` (the connection is broken off), `event` (a CloudEvent in
+the answer), `json` (a body that is none).
 """
 
 import base64

@@ -19,7 +19,7 @@ def test_the_exchange_matches_unprefixed_headers_exactly(cluster: Cluster) -> No
     exchange = cluster.exchange("main")
     cluster.channel().exchange_declare(exchange, "headers", durable=True, passive=True)
     cluster.publish(exchange, "", headers("routed"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("routed"), 20)
+    until(lambda: cluster.seen("routed"), 60)
     for number, other in enumerate(({"type": "Row"}, {"type": "row "}, {"type": None, "ce-type": "row"})):
         changed = {name: value for name, value in headers(f"unrouted{number}", **other).items() if value is not None}
         with pytest.raises(pika.exceptions.UnroutableError):
@@ -41,7 +41,7 @@ def test_exchanges_of_ours_bound_to_the_brokers(cluster: Cluster) -> None:
     cluster.publish(f"{name}.dlx", "", headers("letter"), b"{}", mandatory=True)
     with pytest.raises(pika.exceptions.UnroutableError):
         cluster.publish(f"{name}.commands", "unbound", headers("unbound"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("command", "sink") and cluster.seen("event", "sink") and cluster.seen("letter", "letters"), 20)
+    until(lambda: cluster.seen("command", "sink") and cluster.seen("event", "sink") and cluster.seen("letter", "letters"), 60)
     assert cluster.seen("command")[0].headers["ce-replyto"] == "q"
     assert not cluster.seen("letter", "sink")
     for each in ("commands", "events", "dlx"):
@@ -53,7 +53,7 @@ def test_a_queue_bound_under_a_name_of_ours_gets_any_type(cluster: Cluster) -> N
     channel.exchange_declare(exchange, "direct", durable=True)
     channel.queue_bind(cluster.queue("rows"), exchange, "rows")
     cluster.publish(exchange, "rows", headers("addressed", type="another.type"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("addressed", "sink"), 20)
+    until(lambda: cluster.seen("addressed", "sink"), 60)
     channel.exchange_delete(exchange)
 
 
@@ -70,7 +70,7 @@ def test_a_delay_queue_gives_the_message_back_whole(cluster: Cluster) -> None:
     channel.queue_bind(cluster.queue("rows"), f"{name}.back", "rows")
     sent = time.time()
     cluster.publish(f"{name}.delay", "rows", headers("delayed", attempt="2"), b'{"a":1}', delivery_mode=2)
-    until(lambda: cluster.seen("delayed", "sink"), 20)
+    until(lambda: cluster.seen("delayed", "sink"), 60)
     (seen,) = cluster.seen("delayed", "sink")
     assert (seen.headers["ce-attempt"], seen.body) == ("2", b'{"a":1}')
     assert seen.at - sent >= 0.9
@@ -83,7 +83,7 @@ def test_an_event_in_the_answer_is_a_new_event(cluster: Cluster) -> None:
     cluster.trigger("replies", "main", cluster.subscriber("letters"), filter={"attributes": {"type": "row.replied"}})
     cluster.ready("Trigger", "replies")
     cluster.publish(cluster.exchange("main"), "", headers("reply", answers="event", replytype="row.replied"), b"{}")
-    until(lambda: cluster.seen("reply", "letters"), 20)
+    until(lambda: cluster.seen("reply", "letters"), 60)
     assert cluster.seen("reply", "letters")[0].headers["ce-type"] == "row.replied"
     assert cluster.seen("reply", "letters")[0].body == b'{"reply":true}'
 
@@ -95,9 +95,9 @@ def test_what_expires_in_the_queue_is_a_dead_letter(cluster: Cluster) -> None:
     exchange = cluster.exchange("main")
     for number in range(100):
         cluster.publish(exchange, "", headers("stuck", "stuck", answers="hang") | {"id": f"stuck-{number}"}, b"{}")
-    until(lambda: cluster.seen("stuck"), 20)
+    until(lambda: cluster.seen("stuck"), 60)
     cluster.publish(exchange, "", headers("expired", "stuck"), b"{}", expiration="500")
-    until(lambda: cluster.seen("expired", "letters"), 20)
+    until(lambda: cluster.seen("expired", "letters"), 60)
     assert "ce-knativeerrorcode" not in cluster.seen("expired", "letters")[0].headers
     cluster.delete("Trigger", "stuck")
 
@@ -112,7 +112,7 @@ def test_only_filter_attributes_count(cluster: Cluster) -> None:
         return
     cluster.ready("Trigger", "filters")
     cluster.publish(cluster.exchange("main"), "", headers("filters", "anything"), b"{}")
-    until(lambda: cluster.seen("filters", "letters"), 20)
+    until(lambda: cluster.seen("filters", "letters"), 60)
     cluster.delete("Trigger", "filters")
 
 
@@ -121,7 +121,7 @@ def test_a_triggers_delivery_replaces_the_brokers(cluster: Cluster) -> None:
     cluster.trigger("own", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "own"}}, delivery=delivery)
     cluster.ready("Trigger", "own")
     cluster.publish(cluster.exchange("main"), "", headers("own", "own", answers="500"), b"{}")
-    until(lambda: len(cluster.seen("own", "sink")) == 2, 20)
+    until(lambda: len(cluster.seen("own", "sink")) == 2, 60)
     time.sleep(1.5)
     assert len(cluster.seen("own", "sink")) == 2
     assert not cluster.seen("own", "letters"), "without a deadLetterSink of its own it loses what fails"
@@ -131,7 +131,7 @@ def test_a_refused_connection_is_a_dead_letter(cluster: Cluster) -> None:
     cluster.trigger("refused", "main", {"uri": "http://127.0.0.1:9/"}, filter={"attributes": {"type": "refused"}})
     cluster.ready("Trigger", "refused")
     cluster.publish(cluster.exchange("main"), "", headers("refused", "refused"), b"{}")
-    until(lambda: cluster.seen("refused", "letters"), 20)
+    until(lambda: cluster.seen("refused", "letters"), 60)
     (letter,) = cluster.seen("refused", "letters")
     assert (letter.headers["ce-knativeerrorcode"], letter.headers["ce-knativeerrordest"]) == ("-1", "http://127.0.0.1:9/")
 
@@ -143,7 +143,7 @@ def test_one_at_a_time_unless_told_otherwise(cluster: Cluster) -> None:
     for number in range(5):
         answers = "503 204" if number == 0 else "204"
         cluster.publish(cluster.exchange("main"), "", headers("serial", "serial", answers=answers, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
-    until(lambda: len(cluster.seen("serial", "sink")) == 6, 20)
+    until(lambda: len(cluster.seen("serial", "sink")) == 6, 60)
     assert [seen.headers["ce-n"] for seen in cluster.seen("serial", "sink")] == ["0", "0", "1", "2", "3", "4"]
 
 
@@ -174,7 +174,7 @@ def test_a_roll_out_sends_what_was_prefetched_to_the_dead_letters(cluster: Clust
     cluster.ready("Trigger", "rolled")
     for number in range(4):
         cluster.publish(cluster.exchange("main"), "", headers("rolled", "rolled", answers="hang") | {"id": f"rolled-{number}"}, b"{}")
-    until(lambda: len(cluster.seen("rolled", "sink")) == 2, 20)
+    until(lambda: len(cluster.seen("rolled", "sink")) == 2, 60)
     cluster.patch("Trigger", "rolled", {"metadata": {"annotations": {"rabbitmq.eventing.knative.dev/parallelism": "3"}}})
     until(lambda: len(cluster.seen("rolled", "letters")) == 4, 60)
     assert {seen.headers["ce-knativeerrorcode"] for seen in cluster.seen("rolled", "letters")} == {"-1"}
@@ -192,7 +192,7 @@ def test_a_killed_dispatcher_leaves_its_messages_queued(cluster: Cluster) -> Non
     for number in range(3):
         asked = headers("killed", "killed", answers=released if number == 0 else "204") | {"id": f"killed-{number}"}
         cluster.publish(cluster.exchange("main"), "", asked, b"{}", delivery_mode=2)
-    until(lambda: cluster.seen("killed", "sink"), 20)
+    until(lambda: cluster.seen("killed", "sink"), 60)
     cluster.kill_dispatcher("killed")
     until(lambda: {seen.headers["ce-id"] for seen in cluster.seen("killed", "sink")} == {f"killed-{number}" for number in range(3)}, 90)
     time.sleep(1)

@@ -97,7 +97,7 @@ class Machine:
         for each in objects:
             self.store.apply(each, manager="test")
 
-    async def ready(self, kind: str, name: str, namespace: str = "test", seconds: float = 20) -> dict[str, Any]:
+    async def ready(self, kind: str, name: str, namespace: str = "test", seconds: float = 60) -> dict[str, Any]:
         def found() -> dict[str, Any] | None:
             object = self.store.find(kind, namespace, name)
             return object if object is not None and is_ready(object) else None
@@ -108,7 +108,7 @@ class Machine:
 T = TypeVar("T")
 
 
-async def until(found: Callable[[], T | None], seconds: float = 10, what: Callable[[], str] | str = "it did not come") -> T:
+async def until(found: Callable[[], T | None], seconds: float = 40, what: Callable[[], str] | str = "it did not come") -> T:
     end = asyncio.get_running_loop().time() + seconds
     while not (value := found()):
         if asyncio.get_running_loop().time() > end:

@@ -243,6 +243,49 @@ async def test_a_deleted_trigger_leaves_no_queue(machine: Machine, vhost: str, s
     await rabbit.stop()
 
 
+async def test_a_broker_that_is_made_anew_gets_its_triggers_back(machine: Machine, vhost: str, subscriber: Make) -> None:
+    sink = await subscriber()
+    machine.apply(*broker(delivery={"retry": 0, "deadLetterSink": {"uri": sink.url}}), trigger("one", sink.url, "a"))
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    old = machine.store.get("Broker.eventing.knative.dev", "test", "main")["metadata"]["uid"]
+    machine.store.delete("Broker.eventing.knative.dev", "test", "main")
+    for child in machine.store.children(old):
+        machine.store.delete(f"{child['kind']}.rabbitmq.com", "test", child["metadata"]["name"])
+    await until(lambda: _false(machine, "Trigger.eventing.knative.dev", "one", "BrokerDoesNotExist"))
+    machine.apply(*broker())
+    new = (await machine.ready("Broker.eventing.knative.dev", "main"))["metadata"]["uid"]
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    (queue,) = machine.store.list("Queue.rabbitmq.com", "test")
+    assert queue["spec"]["name"] == f"test.one.{new}"
+    rabbit, publisher = await connected(vhost)
+    await publisher.publish(await exchange_of(machine), "", headers("a"), b"{}")
+    await until(lambda: sink.seen)
+    with pytest.raises(Refused, match="404"):
+        await waiting(rabbit, f"test.one.{old}")
+    await rabbit.stop()
+
+
+async def test_a_triggers_dead_letter_sink_may_come_and_go(machine: Machine, vhost: str, subscriber: Make) -> None:
+    failing, letters = await subscriber(), await subscriber()
+    failing.answers = lambda seen: web.Response(status=500)
+    machine.apply(*broker(), trigger("one", failing.url, "a"))
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    rabbit, publisher = await connected(vhost)
+    exchange = await exchange_of(machine)
+    machine.apply(trigger("one", failing.url, "a", delivery={"retry": 0, "deadLetterSink": {"uri": letters.url}}))
+    await until(lambda: machine.store.get("Trigger.eventing.knative.dev", "test", "one")["status"].get("deadLetterSinkUri"))
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    await publisher.publish(exchange, "", headers("a"), b"{}")
+    await until(lambda: letters.seen)
+    machine.apply(trigger("one", failing.url, "a"))
+    await until(lambda: len(machine.store.list("Queue.rabbitmq.com", "test")) == 1)
+    await machine.ready("Trigger.eventing.knative.dev", "one")
+    await publisher.publish(exchange, "", headers("a"), b"{}")
+    await until(lambda: len(failing.seen) == 2)
+    assert len(letters.seen) == 1
+    await rabbit.stop()
+
+
 async def test_a_bad_delivery_and_a_missing_broker_are_said(machine: Machine, subscriber: Make) -> None:
     sink = await subscriber()
     machine.apply(*broker(delivery={"retry": 3, "backoffDelay": "PT0.05S", "deadLetterSink": {"uri": sink.url}}))

@@ -29,10 +29,10 @@ async def test_rabbitmq_stops_and_starts(own_rabbitmq: RabbitMQ, tmp_path: Path,
         if lost:
             own_rabbitmq.delete_vhost("lost")
             own_rabbitmq.create_vhost("lost")
-        await machine.ready(TRIGGER, "one", seconds=40)
+        await machine.ready(TRIGGER, "one", seconds=90)
         rabbit, publisher = await connected(vhost)
         await publisher.publish(exchange, "", headers("a"), b"{}")
-        await until(lambda: sink.seen, 20)
+        await until(lambda: sink.seen, 60)
         await rabbit.stop()
 
 
@@ -46,7 +46,7 @@ async def test_it_may_start_without_rabbitmq(own_rabbitmq: RabbitMQ, tmp_path: P
         (exchange,) = machine.store.list("Exchange.rabbitmq.com", "test")
         assert "away" in condition_of(exchange).message
         await asyncio.to_thread(own_rabbitmq.start)
-        await machine.ready(TRIGGER, "one", seconds=40)
+        await machine.ready(TRIGGER, "one", seconds=90)
 
 
 async def test_a_deleted_queue_is_declared_again(own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: Make) -> None:
