@@ -1,73 +1,26 @@
 """One suite over memory and over PostgreSQL: what the use cases may rely on, whichever is behind their ports."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
+from datetime import timedelta
 
-import psycopg
 import pytest
 
 from functions.auth.adapters import memory
-from functions.auth.adapters.postgres_sessions import PostgresSessions
-from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
-from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.mails import MailKind, SentMail
-from functions.auth.domain.rejections import AccountLocked
-from functions.auth.domain.session import Device, EndReason, Session
+from functions.auth.domain.session import Device, EndReason
 from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
-from functions.auth.domain.user import Role, User
-from functions.auth.ports import EmailTaken, LoginFailures, SentMails, Sessions, Users, VerificationTokens
+from functions.auth.domain.user import Role
+from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
-from functions.runtime.database import Database
+from tests.adapters.auth_stores import HASH, NOW, Stores, in_postgres, somebody, stored_session, stored_user
 from tests.servers import Databases
-
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA"
-
-
-@dataclass
-class Stores:
-    users: Users
-    sessions: Sessions
-    verifications: VerificationTokens
-    sent_mails: SentMails
-    failures: LoginFailures
-    database: Database | None = None
-
-    def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
-        return self.database.transaction(read_only=read_only) if self.database else nothing()
-
-
-@asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
-    yield
 
 
 @pytest.fixture(scope="module")
 def url(postgres: Databases) -> Iterator[str]:
     yield postgres.database("auth").functions_url
-
-
-@asynccontextmanager
-async def in_postgres(url: str) -> AsyncIterator[Stores]:
-    database = Database(url)
-    try:
-        yield Stores(
-            PostgresUsers(database),
-            PostgresSessions(database),
-            PostgresVerificationTokens(database),
-            PostgresSentMails(database),
-            PostgresLoginFailures(database, turn=timedelta(milliseconds=300)),
-            database,
-        )
-    finally:
-        await database.close()
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -83,32 +36,6 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         return
     async with in_postgres(request.getfixturevalue("url")) as stores:
         yield stores
-
-
-@pytest.fixture
-async def real(url: str) -> AsyncIterator[Stores]:
-    """PostgreSQL only: what memory has no notion of."""
-    async with in_postgres(url) as stores:
-        yield stores
-
-
-def somebody() -> User:
-    return User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
-
-
-async def stored_user(stores: Stores) -> User:
-    user = somebody()
-    async with stores.transaction():
-        await stores.users.add(user)
-    return user
-
-
-async def stored_session(stores: Stores, at: datetime = NOW) -> tuple[Session, OpaqueToken]:
-    user = await stored_user(stores)
-    session, token = Session.start(user.id, Device("203.0.113.7", "curl/8"), at), OpaqueToken.for_refresh()
-    async with stores.transaction():
-        await stores.sessions.add(session, token)
-    return session, token
 
 
 class TestUsers:
@@ -272,92 +199,3 @@ class TestLoginFailures:
             assert (await stores.failures.of(email)).count == 1
             await stores.failures.prune(NOW + timedelta(hours=24, seconds=1))
             assert (await stores.failures.of(email)).count == 0
-
-
-class TestAtOnce:
-    """What only a database has to withstand."""
-
-    async def test_two_registrations_of_one_address_make_one_user(self, real: Stores) -> None:
-        users = [somebody() for _ in range(4)]
-
-        async def add(user: User) -> str:
-            user.email = users[0].email
-            async with real.transaction():
-                try:
-                    await real.users.add(user)
-                except EmailTaken:
-                    return "taken"
-                await asyncio.sleep(0.05)
-                return "added"
-
-        assert sorted(await asyncio.gather(*map(add, users))) == ["added", "taken", "taken", "taken"]
-
-    async def test_refreshes_of_one_session_take_turns(self, real: Stores) -> None:
-        session, token = await stored_session(real)
-
-        async def refresh() -> int:
-            async with real.transaction():
-                presented = await real.sessions.presenting(token)
-                assert presented is not None
-                found, generation = presented
-                assert found.refresh(generation, found.device, NOW)
-                await asyncio.sleep(0.02)
-                await real.sessions.save(found, OpaqueToken.for_refresh())
-                return found.family.grace_uses
-
-        assert sorted(await asyncio.gather(*(refresh() for _ in range(4)))) == [0, 1, 2, 3]
-        async with real.transaction():
-            stored = await real.sessions.get(session.id)
-        assert stored is not None and stored.generation == 2
-
-    async def test_parallel_guesses_cannot_outrun_the_count(self, real: Stores) -> None:
-        email = Email(f"{new_id().hex}@example.org")
-
-        async def guess() -> int:
-            async with real.transaction():
-                failed = await real.failures.of(email)
-                await asyncio.sleep(0.02)
-                failed.add(NOW)
-                await real.failures.save(failed)
-                return failed.count
-
-        assert sorted(await asyncio.gather(*(guess() for _ in range(8)))) == [1, 2, 3, 4, 5, 6, 7, 8]
-
-    async def test_a_login_does_not_wait_for_long_and_its_transaction_goes_on(self, real: Stores) -> None:
-        email, user = Email(f"{new_id().hex}@example.org"), somebody()
-        async with real.transaction():
-            await real.failures.of(email)
-
-            async def another() -> None:
-                async with real.transaction():
-                    with pytest.raises(AccountLocked) as busy:
-                        await real.failures.of(email)
-                    assert busy.value.retry_after == 1
-                    await real.users.add(user)
-
-            await asyncio.create_task(outside(another))
-        async with real.transaction(read_only=True):
-            assert await real.users.get(user.id) == user
-
-    @pytest.mark.parametrize(
-        ("column", "value"), [("email", "Ada@Example.org"), ("password_hash", "plain text"), ("roles", ["king"]), ("roles", []), ("version", 0)]
-    )
-    async def test_the_database_refuses_what_cannot_be(self, real: Stores, column: str, value: object) -> None:
-        user = await stored_user(real)
-        with pytest.raises(psycopg.errors.CheckViolation):
-            async with real.transaction() as connection:
-                await connection.execute(f"UPDATE users SET {column} = %s WHERE id = %s", (value, user.id))
-
-    async def test_the_profile_is_one_read_by_the_primary_key(self, real: Stores) -> None:
-        async with real.transaction(read_only=True) as connection:
-            await connection.execute("SET LOCAL enable_seqscan = off")
-            cursor = await connection.execute("EXPLAIN SELECT * FROM users WHERE id = %s", (UUID(int=1),))
-            plan = "\n".join(row[0] for row in await cursor.fetchall())
-        assert "users_pkey" in plan
-
-
-async def outside(work: Any) -> None:
-    """Runs with no transaction of its own yet: a task inherits the open one of who creates it."""
-    import contextvars
-
-    await asyncio.get_running_loop().create_task(work(), context=contextvars.Context())

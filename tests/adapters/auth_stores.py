@@ -1,0 +1,74 @@
+"""Both kinds of stores of the auth context, and what is in them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from functions.auth.adapters.postgres_sessions import PostgresSessions
+from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
+from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.domain.email import Email
+from functions.auth.domain.session import Device, Session
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.user import User
+from functions.auth.ports import LoginFailures, SentMails, Sessions, Users, VerificationTokens
+from functions.kernel import new_id
+from functions.runtime.database import Database
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA"
+
+
+@dataclass
+class Stores:
+    users: Users
+    sessions: Sessions
+    verifications: VerificationTokens
+    sent_mails: SentMails
+    failures: LoginFailures
+    database: Database | None = None
+
+    def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
+        return self.database.transaction(read_only=read_only) if self.database else nothing()
+
+
+@asynccontextmanager
+async def nothing() -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def in_postgres(url: str) -> AsyncIterator[Stores]:
+    database = Database(url)
+    try:
+        yield Stores(
+            PostgresUsers(database),
+            PostgresSessions(database),
+            PostgresVerificationTokens(database),
+            PostgresSentMails(database),
+            PostgresLoginFailures(database, turn=timedelta(milliseconds=300)),
+            database,
+        )
+    finally:
+        await database.close()
+
+
+def somebody() -> User:
+    return User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+
+
+async def stored_user(stores: Stores) -> User:
+    user = somebody()
+    async with stores.transaction():
+        await stores.users.add(user)
+    return user
+
+
+async def stored_session(stores: Stores, at: datetime = NOW) -> tuple[Session, OpaqueToken]:
+    user = await stored_user(stores)
+    session, token = Session.start(user.id, Device("203.0.113.7", "curl/8"), at), OpaqueToken.for_refresh()
+    async with stores.transaction():
+        await stores.sessions.add(session, token)
+    return session, token
