@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from knative.local.store import Change, Object, Store
+from knative.local.store import Change, Conflict, Object, Store
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,9 @@ class _Worker:
                     await self._once(key)
                 except Again as again:
                     pause, wait = again.after, FIRST_WAIT
+                except Conflict as stale:  # it read before someone else wrote: nothing is wrong
+                    log.debug("%s %s/%s: %s", self._name, key[0], key[1], stale)
+                    pause = FIRST_WAIT / 10
                 except Exception:
                     log.exception("%s %s/%s: tried again in %.1f s", self._name, key[0], key[1], wait)
                     pause, wait = wait * random.uniform(0.8, 1.2), min(wait * 2, LONGEST_WAIT)

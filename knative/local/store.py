@@ -5,29 +5,28 @@ beside it stand only the words it is found by (labels, owners). Versions are one
 Reconcilers work on the store directly and are trusted: validation, defaults, quotas and roles are the API's business (`api/`).
 """
 
-import asyncio
 import uuid
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import orjson
 
 from knative.local import managed
 from knative.local.journal import Journal, Key
 from knative.local.objects import Kinds, Object, kind_of, now
+from knative.local.records import Entry, Record, Records, Watch
 
 __all__ = ["AlreadyExists", "Change", "Conflict", "NotFound", "Object", "Store", "kind_of"]
 
 Objects = list[Object]
-Records = list["Record"]
 Words = list[str]
 
 RECENT_CHANGES = 2048
-RECENT_BYTES = 4 << 20
+RECENT_BYTES = 2 << 20
 
 
 class NotFound(Exception): ...
@@ -53,38 +52,6 @@ class Change:
         return kind_of(self.object)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An object as it is kept."""
-
-    key: Key
-    data: bytes
-    uid: str
-    version: int
-    labels: Mapping[str, str]
-    owners: frozenset[str]
-
-    @classmethod
-    def of(cls, key: Key, object: Object) -> Self:
-        metadata = object["metadata"]
-        owners = frozenset(str(reference["uid"]) for reference in metadata.get("ownerReferences", ()))
-        return cls(key, orjson.dumps(object), metadata["uid"], int(metadata["resourceVersion"]), metadata.get("labels") or {}, owners)
-
-    def object(self) -> Object:
-        found: Object = orjson.loads(self.data)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A change as it is remembered, with what was there before (an object may leave a selector by being modified)."""
-
-    version: int
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    entry: Entry
-    before: Entry | None
-
-
 class Store:
     def __init__(self, path: Path, kinds: Kinds) -> None:
         self._kinds = kinds
@@ -94,7 +61,7 @@ class Store:
         self._uids: set[str] = set()
         self._recent: deque[Record] = deque()
         self._recent_bytes = 0
-        self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self.version, rows = self._journal.load()
         self.oldest = self.version
         for key, data in rows:
@@ -208,12 +175,12 @@ class Store:
         present = [Record(entry.version, "ADDED", entry, None) for each in kinds for entry in self.entries(each)]
         return _changes(self.records(kind, present))
 
-    def records(self, kind: str | None, first: Records) -> "_Watch":
-        watch = _Watch(kind, first)
+    def records(self, kind: str | None, first: Records) -> "Watch":
+        watch = Watch(kind, first)
         self._watches.add(watch)
         return watch
 
-    def since(self, kind: str, version: int) -> "_Watch":
+    def since(self, kind: str, version: int) -> "Watch":
         """The changes after that version, then each new one."""
         if version < self.oldest:
             raise Gone(f"too old resource version: {version} ({self.oldest})")
@@ -284,24 +251,7 @@ class Store:
             watch.offer(record)
 
 
-class _Watch:
-    """Records for one reader; it ends when its reader forgets it."""
-
-    def __init__(self, kind: str | None, first: Records) -> None:
-        self._kind = kind
-        self._records = asyncio.Queue[Record]()
-        for record in first:
-            self._records.put_nowait(record)
-
-    def offer(self, record: Record) -> None:
-        if self._kind is None or record.entry.key[0] == self._kind:
-            self._records.put_nowait(record)
-
-    async def next(self) -> Record:
-        return await self._records.get()
-
-
-async def _changes(watch: _Watch) -> AsyncIterator[Change]:
+async def _changes(watch: Watch) -> AsyncIterator[Change]:
     while True:
         record = await watch.next()
         yield Change(record.type, record.entry.object())

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from knative.local.api import protobuf
 from knative.local.api.admission import Admission
 from knative.local.api.discovery import Discovery
 from knative.local.api.logs import Logs
@@ -32,6 +33,7 @@ from knative.local.tokens import DEFAULT_SECONDS, Identity, Tokens
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 3 << 20
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 EMPTY_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 RETURNED = ("Pod", "ResourceQuota", "Service", "ServiceAccount")
 """Kinds whose deletion Kubernetes answers with the object; the others' with a Status."""
@@ -195,7 +197,9 @@ async def _body(request: Request, patch: bool = False) -> Any:
     if int(request.headers.get("content-length") or 0) > LARGEST_BODY:
         raise Refusal(413, "RequestEntityTooLarge", f"limit is {LARGEST_BODY}")
     content, sort = await request.body(), request.headers.get("content-type", "application/json").partition(";")[0]
-    if "protobuf" in sort or "cbor" in sort:
+    if sort == PROTOBUF:
+        return protobuf.decode(content)
+    if "json" not in sort and "yaml" not in sort:
         raise unsupported(f"the body of the request is {sort} - accepted media types include: application/json, application/yaml")
     try:
         found = yaml.load(content, yaml.CSafeLoader) if sort.endswith("yaml") and content[:1] != b"{" else orjson.loads(content)

@@ -14,7 +14,8 @@ from knative.local.api.status import bad_request, expired, not_found
 from knative.local.api.target import Target, flag, number
 from knative.local.definitions import Definition
 from knative.local.objects import Object
-from knative.local.store import Entry, Gone, Record, Store
+from knative.local.records import Entry, Record
+from knative.local.store import Gone, Store
 
 BOOKMARK_SECONDS = 30.0
 LONGEST_WATCH = 3600

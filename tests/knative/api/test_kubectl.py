@@ -48,6 +48,8 @@ class Kubectl:
     def __init__(self, server: Server, namespace: str, home: Path) -> None:
         self.environment = {**os.environ, "KUBECONFIG": str(server.kubeconfig), "HOME": str(home)}
         self.namespace = namespace
+        self.server = f"https://127.0.0.1:{7030 + server.offset}"
+        self.authority = server.home / "knative" / "tls" / "ca.crt"
 
     def run(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         command = ["kubectl", "-n", self.namespace, *words]
@@ -128,6 +130,28 @@ def test_an_unknown_field_and_kind_are_refused(kubectl: Kubectl) -> None:
     unknown = kubectl.run("apply", "-f", "-", given="{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}")
     assert 'no matches for kind "Deployment" in version "apps/v1"' in unknown.stderr
     assert 'the server doesn\'t have a resource type "deployments"' in kubectl.run("get", "deployments").stderr
+
+
+def test_create_by_words(kubectl: Kubectl) -> None:
+    """These send protobuf and nothing else."""
+    kubectl("create", "secret", "generic", "s", "--from-literal=url=amqp://ü")
+    assert kubectl("get", "secret", "s", "-o", "go-template={{.data.url | base64decode}} {{.type}}") == "amqp://ü Opaque"
+    kubectl("create", "configmap", "c", "--from-literal=a=b", "--from-literal=empty=")
+    assert yaml.safe_load(kubectl("get", "cm", "c", "-o", "yaml"))["data"] == {"a": "b", "empty": ""}
+    kubectl("create", "serviceaccount", "robot")
+    kubectl("create", "role", "reader", "--verb=get,list", "--resource=pods,secrets", "--resource-name=x")
+    kubectl("create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={kubectl.namespace}:robot")
+    kubectl("create", "quota", "q", "--hard=secrets=5,limits.memory=1Gi")
+    assert yaml.safe_load(kubectl("get", "quota", "q", "-o", "yaml"))["spec"]["hard"] == {"secrets": "5", "limits.memory": "1Gi"}
+    token = kubectl("create", "token", "robot", "--duration=10m").strip()
+    robot = ["--kubeconfig=/dev/null", f"--server={kubectl.server}", f"--certificate-authority={kubectl.authority}", f"--token={token}"]
+    assert kubectl(*robot, "auth", "can-i", "get", "secrets/x").strip() == "yes"
+    assert kubectl.run(*robot, "auth", "can-i", "delete", "secrets/x").stdout.strip() == "no"
+    other = f"{kubectl.namespace}-other"
+    kubectl("create", "namespace", other)
+    kubectl("delete", "namespace", other)
+    refused = kubectl.run("create", "job", "j", "--image=x")
+    assert refused.returncode != 0 and "Job is not read as protobuf here: send it as YAML or JSON" in refused.stderr
 
 
 def test_delete_waits_until_it_is_gone(kubectl: Kubectl) -> None:

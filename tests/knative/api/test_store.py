@@ -209,5 +209,18 @@ async def test_looking_again_is_no_failure(store: Store, caplog: pytest.LogCaptu
     assert caplog.text == ""
 
 
+async def test_a_stale_write_is_tried_again_quietly(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    class Stale(Recorder):
+        async def reconcile(self, object: Object) -> None:
+            self.seen.append(("reconcile", ""))
+            if len(self.seen) == 1:
+                raise Conflict("stale")
+
+    store.create(config("a"))
+    stale = Stale()
+    await run(store, stale, lambda: len(stale.seen) == 2)
+    assert caplog.text == ""
+
+
 def test_a_change_knows_its_kind() -> None:
     assert Change("ADDED", {"apiVersion": "batch/v1", "kind": "Job"}).kind == "Job.batch"

@@ -182,6 +182,12 @@ def test_nonsense_is_a_bad_request(http: httpx.Client, namespace: str, body: byt
     assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
 
 
+@pytest.mark.parametrize("body", [b"", b"x", b"k8s\x00", b"k8s\x00\x0a\xff", b"k8s\x00\x0a\x03\x12\x01X", b"k8s\x00" + b"\xff" * 40])
+def test_damaged_protobuf_is_refused(http: httpx.Client, namespace: str, body: bytes) -> None:
+    answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=body, headers={"Content-Type": "application/vnd.kubernetes.protobuf"})
+    assert (answer.status_code, answer.json()["reason"]) == (415, "UnsupportedMediaType")
+
+
 def test_too_much_is_refused_unread(http: httpx.Client, namespace: str) -> None:
     answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}, "data": {"k": "x" * (4 << 20)}})
     assert answer.status_code == 413
