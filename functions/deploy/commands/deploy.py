@@ -7,7 +7,7 @@ from events.deploy import DeploymentRequested
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.names import Environment, Ref
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, InvalidRef
-from functions.deploy.domain.timeouts import TO_BEGIN, DeploymentTimedOut
+from functions.deploy.domain.timeouts import LOOK, DeploymentTimedOut
 from functions.deploy.ports import Applications, Deployments
 from functions.kernel import Caller, Clock, Done, Model, Origin, after, command
 
@@ -53,4 +53,4 @@ async def deploy(
         requested_at=deployment.requested_at,
         correlation_id=deployment.correlation_id,
     )
-    return Done(answer, deployment.requested(), after(TO_BEGIN, deployment.reminder()))
+    return Done(answer, deployment.requested(), after(LOOK, deployment.reminder()))

@@ -17,7 +17,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.names import Environment, Ref, job_of, namespace_of, service_of
 from functions.deploy.domain.observation import BUILD_FAILED, TIMED_OUT, BuildBroken, Built, Gone, NotServing, Serving
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.timeouts import TO_BEGIN, TO_BUILD, TO_RELEASE, DeploymentTimedOut
+from functions.deploy.domain.timeouts import LOOK, TO_BEGIN, TO_BUILD, TO_RELEASE, DeploymentTimedOut
 from functions.kernel import Delayed, Event, after, new_id
 
 Observation = Built | BuildBroken | Serving | NotServing | Gone
@@ -168,9 +168,11 @@ class Deployment:
                 return Progress()
 
     def expire(self, at: datetime) -> Progress:
-        """Fails a running deployment whose stage has taken longer than it may."""
-        if not self.running or self.deadline_at is None or at < self.deadline_at:
+        """Fails a running deployment whose stage has taken longer than it may; has one that has time left reminded again."""
+        if not self.running or self.deadline_at is None:
             return Progress()
+        if at < self.deadline_at:
+            return Progress((after(min(LOOK, self.deadline_at - at), self.reminder()),))
         return self.fail(TIMED_OUT, f"The deployment got no further than {self.status!s} in the time it had.", at)
 
     def fail(self, reason: str, detail: str, at: datetime) -> Progress:
@@ -202,7 +204,7 @@ class Deployment:
         """Another build Job, under another name."""
         self.status, self.attempt = Status.REQUESTED, self.attempt + 1
         self.version, self.changed_at, self.deadline_at = self.version + 1, at, at + TO_BEGIN
-        return Progress((after(timedelta(seconds=1), self.requested()), after(TO_BEGIN, self.reminder())))
+        return Progress((after(timedelta(seconds=1), self.requested()), after(LOOK, self.reminder())))
 
     def _build_succeeded(self, release: Release, at: datetime) -> BuildSucceeded:
         return BuildSucceeded(**self._said(at), release_id=release.id, commit=release.commit, image=release.image)
@@ -214,7 +216,7 @@ class Deployment:
             self.steps[-1].finished_at = None  # another attempt at the same step
         else:
             self.steps.append(Step(status, at))
-        return after(patience, self.reminder())
+        return after(LOOK, self.reminder())
 
     def _finish(self, status: Status, at: datetime) -> None:
         self._leave(at)

@@ -1,4 +1,4 @@
-"""How long each stage of a deployment may take, and the reminder that a deployment sends to itself."""
+"""How long each stage of a deployment may take, and the reminder that a running deployment sends to itself."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -10,12 +10,14 @@ TO_BUILD = timedelta(minutes=20)
 """Longer than the build Job's own deadline, which says it more exactly."""
 TO_RELEASE = timedelta(minutes=5)
 """Longer than Knative's progress deadline for one revision."""
+LOOK = timedelta(minutes=1)
+"""So often a running deployment looks for itself: an event that was lost costs that much and no more."""
 QUIET = timedelta(minutes=2)
-"""After so long without a change a running deployment is looked at again."""
+"""After so long without a change the housekeeping assumes that even the reminder was lost."""
 
 
 class DeploymentTimedOut(Event, type="deployment.timed-out"):
-    """A stage's time is over, if the deployment's row still has this version."""
+    """Time has passed, and perhaps a stage's time is over, if the deployment's row still has this version."""
 
     deployment_id: UUID
     deployment_version: int

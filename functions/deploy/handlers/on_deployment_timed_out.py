@@ -1,6 +1,7 @@
-"""A stage's time may be over. The cluster is asked once more, since an event may have been lost; what it cannot say ends the deployment."""
+"""A running deployment looks for itself now and then, since an event may have been lost; when a stage's time is over, that ends the deployment."""
 
 from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentSucceeded
+from functions.deploy.domain.deployment import Progress
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
 from functions.kernel import Clock, Work, effect
@@ -20,7 +21,9 @@ async def on_deployment_timed_out(
     async with work.recording() as record:
         deployment = await deployments.locked(deployment.id)
         now = clock.now()
-        progress = deployment.observe(seen, now) if seen else deployment.expire(now)
+        progress = deployment.observe(seen, now) if seen else Progress()
+        if not progress.events:
+            progress = deployment.expire(now)
         if progress.release:
             await releases.add(progress.release)
         await deployments.save(deployment)
