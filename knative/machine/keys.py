@@ -6,6 +6,7 @@ from typing import Any
 
 from functions.runtime.sealing import new_private_keys, public_key
 from functions.runtime.tokens import new_signing_jwks, public_jwks
+from knative.machine import mirrors
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
@@ -46,7 +47,7 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-database", {"url": database_url(home, context)}),
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
             _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
-            _secret(f"{context}-settings", settings),
+            _secret(f"{context}-settings", settings | (mirrors.for_builds(home) if context == "deploy" else {})),
         ]
     return objects
 

@@ -24,7 +24,7 @@ def status(home: Home, console: Console) -> bool:
     """Prints the table; True when all that should run does."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("", "what", "state", "where", "memory"):
-        table.add_column(column, justify="right" if column == "memory" else "left", no_wrap=column == "what")
+        table.add_column(column, justify="right" if column == "memory" else "left", no_wrap=column in ("what", "where"), overflow="ignore")
     well = [_server(table, home, name, port) for name, port in (("postgres", home.ports.postgres), ("rabbitmq", home.ports.amqp))]
     well.append(_server(table, home, KNATIVE, home.ports.api))
     if well[-1] and reachable(home):

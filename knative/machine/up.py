@@ -126,8 +126,8 @@ def apply(home: Home, progress: Progress) -> None:
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
-        home.mail.mkdir(exist_ok=True)
-        home.mail.chmod(0o700)
+        for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
+            folder.mkdir(mode=0o700, exist_ok=True)
         repositories.create(home, "hello", repositories.sample("hello"))
         cluster = Cluster(home)
         step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} objects that an operator brings"
