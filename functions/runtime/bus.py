@@ -217,13 +217,14 @@ class Bus:
         except TimeoutError:
             raise BusAway("RabbitMQ has not confirmed in time") from None
 
-    def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
-        """Best effort, for replies: sent if there is a connection, never waited for. False if there is none."""
-        if not self._ready.is_set():
-            return False
+    async def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Best effort, for replies: sent as soon as there is a connection (a cold function may have none yet), and the confirm is not waited for.
+        False if there is none in time."""
         try:
+            await self._until_ready()
             self._send(exchange, routing_key, headers, body, mandatory=False).add_done_callback(_look)
-        except BusAway:
+        except BusAway as error:
+            _log.info("a reply was not sent: %s", error)
             return False
         return True
 

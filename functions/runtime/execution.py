@@ -149,7 +149,7 @@ class Function:
             arguments = self._arguments(message, caller, None)
             async with self._around.database.transaction(read_only=True):
                 output = await self.declaration.handler(*inputs, **arguments)
-            self.reply(message, self._speaker.done(output))
+            await self.reply(message, self._speaker.done(output))
             return Ended("done")
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._effect(message, inputs)
@@ -188,7 +188,7 @@ class Function:
                     kept = None if self.declaration.secret_answer and answer.outcome == "done" else answer.body
                     await inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)
                 outcome = answer.outcome
-        self.reply(message, answer)
+        await self.reply(message, answer)
         await around.relay.flush(owed)
         if stored is not None:
             await around.relay.flush_caused_by(message)
@@ -230,18 +230,18 @@ class Function:
         """A "no" before the work began: no token, no permission, a bad input."""
         if self.declaration.kind in (Kind.COMMAND, Kind.QUERY):
             answer = answers.rejected(no)
-            self.reply(message, answer)
+            await self.reply(message, answer)
             return Ended("rejected", _detail(answer))
         return Ended(*await failures.settle(self, self._around, message, failures.Refused(no)))
 
-    def reply(self, message: Message, answer: Answer) -> bool:
+    async def reply(self, message: Message, answer: Answer) -> bool:
         """Best effort. False if nobody asked for it or RabbitMQ is away; the caller then asks again with the same key."""
         to = message.get("replyto")
         if to is None:
             return False
         reply = new_message(f"{self.name}.reply", f"/capsule/{self._around.context}", answer.body, self._around.clock.now())
         headers = {**reply.headers(), "correlationid": message.correlation, "outcome": answer.outcome, "status": str(answer.status)}
-        return self._around.bus.offer(REPLIES, to, headers, answer.body)
+        return await self._around.bus.offer(REPLIES, to, headers, answer.body)
 
 
 def _names(owed: list[outbox.Owed]) -> list[str]:

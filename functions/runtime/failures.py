@@ -53,7 +53,7 @@ class Failing(Protocol):
     name: str
     declaration: Declaration
 
-    def reply(self, message: Message, answer: Answer) -> bool: ...
+    async def reply(self, message: Message, answer: Answer) -> bool: ...
 
 
 async def settle(function: Failing, around: Surroundings, message: Message, error: Exception) -> tuple[str, str]:
@@ -79,9 +79,9 @@ def _somebody_waits(function: Failing, message: Message) -> bool:
 async def _tell(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
     if isinstance(error, MAY_PASS):
         wait = round(error.retry_after) if isinstance(error, RateLimited) else 2
-        function.reply(message, answers.failed(Unavailable("something this needs is away; nothing was done; try again", retry_after=wait)))
+        await function.reply(message, answers.failed(Unavailable("something this needs is away; nothing was done; try again", retry_after=wait)))
         return "failed", why
-    function.reply(message, answers.failed(InternalError()))
+    await function.reply(message, answers.failed(InternalError()))
     try:
         async with around.database.transaction() as connection:
             await dead_letters.store(connection, message, function.name, dead_letters.name_of(error), str(error), dead_letters.stack_of(error))

@@ -61,7 +61,14 @@ async def serve() -> int:
     main.serving(process)
     app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
     config = uvicorn.Config(
-        app, http="httptools", lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
+        app,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        server_header=False,
+        proxy_headers=False,  # whom to believe is the gateway's to decide (CAPSULE_TRUSTED_PROXIES)
     )
     server = Server(config)
     await server.serve(sockets=[listening_socket()])

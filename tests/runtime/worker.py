@@ -47,8 +47,8 @@ def _after(owner: Any, name: str) -> None:
 def _on_reply() -> None:
     original = execution.Function.reply
 
-    def accident(self: Any, *args: Any) -> bool:
-        said = original(self, *args)
+    async def accident(self: Any, *args: Any) -> bool:
+        said = await original(self, *args)
         if said:
             asyncio.get_running_loop().call_later(0.2, _die)  # the reply is on its way
         return said
@@ -112,7 +112,7 @@ def _without_confirms() -> None:
     """An event counts as published once it was handed to the connection, whatever RabbitMQ says."""
 
     async def publish(self: Any, exchange: str, key: str, headers: Any, body: bytes, *, mandatory: bool = False) -> None:
-        self.offer(exchange, key, headers, body)
+        await self.offer(exchange, key, headers, body)
 
     bus.Bus.publish = publish  # type: ignore[method-assign]
 
