@@ -20,7 +20,7 @@ from knative.local.api.logs import Logs
 from knative.local.api.openapi import OpenAPI
 from knative.local.api.patches import APPLY
 from knative.local.api.reading import Reading
-from knative.local.api.status import Refusal, about, bad_request, broken, forbidden, success, unauthorized, unknown_path, unsupported
+from knative.local.api.status import Refusal, about, bad_request, broken, forbidden, not_allowed, success, unauthorized, unknown_path, unsupported
 from knative.local.api.target import DeleteOptions, Target, WriteOptions, parse
 from knative.local.api.writing import Writing
 from knative.local.definitions import Definitions
@@ -59,7 +59,7 @@ class API:
             "/apis/{group}": lambda request: self._discovery.group(request.path_params["group"]),
             "/api/{version}": lambda request: self._discovery.resources("", request.path_params["version"]),
             "/apis/{group}/{version}": lambda request: self._discovery.resources(request.path_params["group"], request.path_params["version"]),
-            "/openapi/v3": lambda _: self._openapi.paths(),
+            "/openapi/v3": lambda _: self._openapi.paths,
             "/openapi/v3/api/{version}": lambda request: self._openapi.version3("", request.path_params["version"]),
             "/openapi/v3/apis/{group}/{version}": lambda request: self._openapi.version3(
                 request.path_params["group"], request.path_params["version"]
@@ -75,7 +75,7 @@ class API:
                 Route("/api/{version}/{rest:path}", self._answer(self._resource), methods=every),
                 Route("/apis/{group}/{version}/{rest:path}", self._answer(self._resource), methods=every),
             ],
-            exception_handlers={404: _unknown, 405: _unknown},
+            exception_handlers={404: _unknown, 405: _no_method},
         )
 
     def _answer(self, endpoint: Callable[[Request, Identity], Awaitable[Response]]) -> Endpoint:
@@ -224,3 +224,7 @@ async def _healthy(request: Request) -> Response:
 
 async def _unknown(request: Request, exception: Exception) -> Response:
     return refused(unknown_path())
+
+
+async def _no_method(request: Request, exception: Exception) -> Response:
+    return refused(not_allowed())

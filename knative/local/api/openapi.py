@@ -3,6 +3,7 @@ client-side apply, /openapi/v2 for older clients."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -25,8 +26,9 @@ class OpenAPI:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
 
+    @cached_property
     def paths(self) -> Object:
-        """The v3 index."""
+        """The v3 index; its hashes let clients keep what they have read."""
         found = {}
         for group, versions in self._definitions.versions().items():
             for version in versions:

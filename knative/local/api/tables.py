@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from knative.local.api.cells import COMPUTED, duration
 from knative.local.definitions import Column, Definition
 from knative.local.objects import Object
 
@@ -40,6 +41,8 @@ def _included(object: Object, include: str) -> Object:
 
 
 def _cell(column: Column, object: Object) -> Any:
+    if column.path in COMPUTED:
+        return COMPUTED[column.path](object)
     found = list(at(object, column.path))
     if not found or found[0] is None:
         return None if column.type == "integer" else ""
@@ -65,18 +68,7 @@ def at(object: Any, path: str) -> Iterator[Any]:
 
 
 def age(stamp: str) -> str:
-    """Like `kubectl`: 42s, 3m10s, 25h, 12d."""
     try:
-        seconds = int((datetime.now(UTC) - datetime.fromisoformat(stamp)).total_seconds())
+        return duration(datetime.now(UTC) - datetime.fromisoformat(stamp))
     except ValueError:
         return "<unknown>"
-    if seconds < 120:
-        return f"{max(seconds, 0)}s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    return f"{hours}h" if hours < 48 else f"{days}d"

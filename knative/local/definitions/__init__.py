@@ -2,7 +2,8 @@
 
 Everything generic is driven by them: routes and discovery, validation, defaults, merging of lists, immutability, Table columns, OpenAPI. To
 support one more kind is to write its document. `$ref` names a schema of shared.yaml; `x-kubernetes-*` mean what they mean in a CRD, and of
-x-kubernetes-validations one rule is understood, `self == oldSelf`. `clientVerbs` (ours) narrows what clients may do.
+x-kubernetes-validations one rule is understood, `self == oldSelf`. Ours are `clientVerbs`, which narrows what clients may do, and a jsonPath that
+begins with `=`, which names a computed cell (`api/cells.py`) of the kinds whose columns Kubernetes computes too.
 """
 
 from collections.abc import Iterator, Mapping
