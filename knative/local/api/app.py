@@ -162,7 +162,8 @@ class API:
         return answer(made, 200 if existed else 201)
 
     async def _delete(self, target: Target, request: Request) -> Response:
-        options = DeleteOptions.of(request, await _body(request) if await request.body() else {})
+        content = await _read(request)
+        options = DeleteOptions.of(request, _parsed(request, content) if content else {})
         if target.verb == "deletecollection":
             for entry in list(self._reading.selected(target, request)):
                 namespace, name = entry.key[1] or None, entry.key[2]
@@ -193,10 +194,22 @@ def _uid(found: Object) -> str:
 
 
 async def _body(request: Request, patch: bool = False) -> Any:
-    """JSON or YAML; a patch may be a list."""
-    if int(request.headers.get("content-length") or 0) > LARGEST_BODY:
-        raise Refusal(413, "RequestEntityTooLarge", f"limit is {LARGEST_BODY}")
-    content, sort = await request.body(), request.headers.get("content-type", "application/json").partition(";")[0]
+    return _parsed(request, await _read(request), patch)
+
+
+async def _read(request: Request) -> bytes:
+    """Never more than may be sent, whatever its header says."""
+    content = b""
+    async for piece in request.stream():
+        content += piece
+        if len(content) > LARGEST_BODY:
+            raise Refusal(413, "RequestEntityTooLarge", f"limit is {LARGEST_BODY}")
+    return content
+
+
+def _parsed(request: Request, content: bytes, patch: bool = False) -> Any:
+    """JSON, YAML or protobuf; a patch may be a list."""
+    sort = request.headers.get("content-type", "application/json").partition(";")[0]
     if sort == PROTOBUF:
         return protobuf.decode(content)
     if "json" not in sort and "yaml" not in sort:

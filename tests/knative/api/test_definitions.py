@@ -15,8 +15,10 @@ from cloudcoil.models.knative_serving.serving import v1 as serving
 from pydantic import BaseModel
 
 from knative.local import definitions
+from knative.local.api import rules, schema
 from knative.local.api.cells import COMPUTED
 from knative.local.definitions import Definition
+from knative.local.objects import kind_of
 
 CRDS = Path(__file__).parents[4] / "shared" / "knative" / "crds"
 MERGING = ("x-kubernetes-list-type", "x-kubernetes-list-map-keys")
@@ -63,14 +65,14 @@ def upstream() -> dict[tuple[str, str], dict[str, Any]]:
 @pytest.mark.parametrize("definition", CUSTOM, ids=lambda each: each.key)
 def test_every_field_is_upstream(definition: Definition, upstream: dict[tuple[str, str], dict[str, Any]]) -> None:
     there = upstream[definition.key, definition.version]
-    schema = there["version"]["schema"]["openAPIV3Schema"]
+    theirs_whole = there["version"]["schema"]["openAPIV3Schema"]
     names = there["names"]
     assert (definition.plural, definition.singular) == (names["plural"], names["singular"])
     assert definition.namespaced == (there["scope"] == "Namespaced")
     assert definition.short_names == tuple(names.get("shortNames", ()))
     assert definition.has_status == ("status" in (there["version"].get("subresources") or {}))
     for path, ours in fields(definition.schema):
-        theirs = at(schema, path)
+        theirs = at(theirs_whole, path)
         assert theirs is not None, ".".join(path)
         if "type" in theirs and "type" in ours:
             assert theirs["type"] == ours["type"], ".".join(path)
@@ -121,3 +123,20 @@ def test_each_definition_is_whole(definition: Definition) -> None:
         assert "$ref" not in schema and schema.keys() & {"type", "x-kubernetes-int-or-string"}, ".".join(path)
         if schema.get("x-kubernetes-list-type") == "map":
             assert set(schema["x-kubernetes-list-map-keys"]) <= schema["items"]["properties"].keys()
+
+
+BASE = Path(__file__).parents[3] / "knative" / "base"
+OBJECTS = [
+    pytest.param(document, id=f"{path.stem}/{document['kind']}/{document['metadata']['name']}")
+    for path in sorted(BASE.glob("*.yaml")) if path.name != "kustomization.yaml"
+    for document in yaml.load_all(path.read_text(), yaml.CSafeLoader) if document and document["kind"] != "Kustomization"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("object", OBJECTS)
+def test_what_capsule_applies_is_accepted(object: dict[str, Any]) -> None:
+    definition = definitions.load().find(kind_of(object))
+    assert definition is not None, "a kind that is not served here"
+    complete = schema.with_defaults(object, schema.whole(definition))
+    assert list(schema.unknown(complete, schema.whole(definition))) == []
+    assert schema.faults(complete, definition) == [] and list(rules.causes(complete)) == []

@@ -191,6 +191,8 @@ def test_damaged_protobuf_is_refused(http: httpx.Client, namespace: str, body: b
 def test_too_much_is_refused_unread(http: httpx.Client, namespace: str) -> None:
     answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}, "data": {"k": "x" * (4 << 20)}})
     assert answer.status_code == 413
+    endless = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=(b" " * 65536 for _ in range(64)))
+    assert (endless.status_code, endless.json()["reason"]) == (413, "RequestEntityTooLarge")
 
 
 def test_the_object_is_the_paths(http: httpx.Client, namespace: str) -> None:
