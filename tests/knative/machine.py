@@ -1,5 +1,6 @@
 """A whole one-machine Knative for a test, as a user has it: a real process, driven through its API and its ingress."""
 
+import json
 import os
 import signal
 import socket
@@ -129,6 +130,11 @@ class Machine:
     def pods(self, namespace: str, service: str) -> list[client.V1Pod]:
         found: list[client.V1Pod] = self.core.list_namespaced_pod(namespace, label_selector=f"serving.knative.dev/service={service}").items
         return found
+
+    def pids(self, namespace: str, prefix: str = "") -> list[int]:
+        """Of the first processes of its pods, as this machine counts them."""
+        records = (self.home / "knative" / "pods" / namespace).glob(f"{prefix}*/process.json")
+        return [json.loads(record.read_text())["pid"] for record in records]
 
     @contextmanager
     def http(self, service: Object, timeout: float = 30.0) -> Iterator[httpx.Client]:

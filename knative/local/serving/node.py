@@ -1,5 +1,6 @@
 """What every pod of this machine shares: the store, the images, the ways to start a process, the sandbox there is, who takes the logs."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -8,9 +9,9 @@ import signal
 from pathlib import Path
 from typing import Protocol
 
-from knative.local.images import Images
+from knative.local.images import PLATFORM, Images
 from knative.local.objects import Object
-from knative.local.processes import Command, Launcher, Process, send, start_time
+from knative.local.processes import Command, Launcher, Process, Unstartable, send, start_time
 from knative.local.processes_limits import Group, Groups, Limits
 from knative.local.processes_sandbox import Isolation, detect
 from knative.local.processes_zygote import Zygote, can_fork
@@ -45,6 +46,7 @@ class Node:
         self.isolation = Isolation.NONE
         self.zygote = Zygote(settings.home / "log" / "zygote.log")
         self.launcher = Launcher()
+        self._warming: asyncio.Task[None] | None = None
         self._groups: Groups | None = None
 
     def open(self) -> None:
@@ -82,8 +84,24 @@ class Node:
         return self._groups.make(name, limits) if self._groups else None
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
-        starter = self.zygote if can_fork(command) else self.launcher
-        return await starter.start(command, stdout, stderr)
+        if can_fork(command):
+            try:
+                return await self.zygote.start(command, stdout, stderr)
+            except Unstartable as error:
+                log.warning("%s; a pod is started without it", error)
+        return await self.launcher.start(command, stdout, stderr)
+
+    def expect(self, revision: Object) -> None:
+        """There will be pods of the platform: its warmed parent is made ready before the first of them is in a hurry."""
+        image = revision["spec"]["containers"][0]["image"]
+        if self.zygote.pid is None and self._warming is None and image.startswith(PLATFORM) and self.trusts(revision, True):
+            self._warming = asyncio.create_task(self._warm(), name="warm the zygote")
+
+    async def _warm(self) -> None:
+        try:
+            await self.zygote.ready()
+        except Unstartable as error:
+            log.warning("%s; pods are started without it", error)
 
     def remember(self, folder: Path, process: Process) -> None:
         """So that another run finds it, if this one is killed."""

@@ -81,7 +81,10 @@ class Revisions:
 
     def reach(self, namespace: str, names: set[str], service: str) -> None:
         """What a route leads to now; the service's other revisions may go."""
-        self._reached[namespace, service] = names
+        if names:
+            self._reached[namespace, service] = names
+        else:
+            self._reached.pop((namespace, service), None)
         for scaler in self.of(namespace):
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
@@ -109,6 +112,7 @@ class Revisions:
             if not scaler.proven and given_up is not None and given_up.status == "False":  # it failed before a restart, and for good
                 scaler.failure, scaler.gave_up = (given_up.reason, given_up.message), True
             self._scalers[key] = scaler
+            self._pods.node.expect(object)
             service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
             scaler.reachable = scaler.name in self._reached.get((scaler.namespace, service), set())
             scaler.tick()

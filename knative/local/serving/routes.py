@@ -47,6 +47,8 @@ class Routes:
     async def gone(self, object: Object) -> None:
         metadata = object["metadata"]
         self._table.remove(metadata["namespace"], metadata["name"], metadata["uid"])
+        if self._store.find(ROUTE, metadata["namespace"], metadata["name"]) is None:
+            self._revisions.reach(metadata["namespace"], set(), metadata["name"])
 
     async def reconcile(self, object: Object) -> None:
         metadata = object["metadata"]

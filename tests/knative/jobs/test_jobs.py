@@ -3,7 +3,6 @@
 import json
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,12 +218,7 @@ except client.ApiException as error:
 
 
 def _pid(machine: Machine, namespace: str) -> int:
-    def look() -> int | None:
-        for path in (machine.home / "knative" / "pods" / namespace).glob("*/process.json"):
-            return int(json.loads(Path(path).read_text())["pid"])
-        return None
-
-    found = until(look)
+    (found,) = until(lambda: machine.pids(namespace))
     time.sleep(0.3)
-    assert found is not None and alive(found)
+    assert alive(found)
     return found

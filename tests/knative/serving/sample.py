@@ -9,12 +9,15 @@ import json
 import os
 import sys
 import time
+import uuid
 from typing import Any
 from urllib.parse import parse_qs
 
 import uvicorn
 
 CHUNK = 65536
+RUN = uuid.uuid4().hex
+"""Which process this is; its pid may be one of a namespace's own."""
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -29,18 +32,20 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
     match scope["path"]:
         case "/":
-            await answer({"revision": os.environ.get("K_REVISION"), "pid": os.getpid(), "version": os.environ.get("VERSION")})
+            await answer(
+                {"revision": os.environ.get("K_REVISION"), "pod": os.environ.get("HOSTNAME"), "run": RUN, "version": os.environ.get("VERSION")}
+            )
         case "/env":
             await answer(dict(os.environ))
         case "/who":
-            await answer({"uid": os.getuid(), "cwd": os.getcwd(), "sid": os.getsid(0), "pid": os.getpid(), "argv": sys.argv})
+            await answer({"uid": os.getuid(), "cwd": os.getcwd(), "run": RUN, "argv": sys.argv})
         case "/headers":
             await answer([[name.decode(), value.decode()] for name, value in scope["headers"]])
         case "/health":
             await answer({}, int(os.environ.get("HEALTH", "200")))
         case "/sleep":
             await asyncio.sleep(float(query["seconds"]))
-            await answer({"pid": os.getpid()})
+            await answer({"pod": os.environ.get("HOSTNAME")})
         case "/read":
             path = os.environ.get("CAPSULE_ROOT", "") + query["path"]
             try:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.knative.machine import Machine, condition, service, until
+from tests.knative.machine import Machine, alive, condition, service, until
 
 
 def env(**values: str) -> list[dict[str, str]]:
@@ -74,10 +74,10 @@ def test_mounted_secrets_rotate_without_a_redeploy(machine: Machine, namespace: 
             return str(http.get("/read", params={"path": path, "root": "1"}).json().get("content"))
 
         assert (read("/etc/capsule-test/password"), read("/etc/capsule-test/a/b")) == ("first", "blue")
-        pid = http.get("/who").json()["pid"]
+        run = http.get("/who").json()["run"]
         machine.core.patch_namespaced_secret(name, space, {"data": {"password": base64.b64encode(b"second").decode()}})
         until(lambda: read("/etc/capsule-test/password") == "second")
-        assert http.get("/who").json()["pid"] == pid
+        assert http.get("/who").json()["run"] == run
     machine.delete(space, name)
 
 
@@ -188,13 +188,11 @@ def test_traffic_is_split_by_revision(machine: Machine, namespace: str) -> None:
 
 
 def test_a_deleted_service_leaves_nothing(machine: Machine, namespace: str) -> None:
-    from tests.knative.machine import alive
-
     machine.create(service(namespace))
     ready = machine.ready(namespace, "sample")
     with machine.http(ready) as http:
         http.get("/")
-        pid = int(next((machine.home / "knative" / "pods" / namespace).glob("*/process.json")).read_text().split(":")[1].split(",")[0])
+        (pid,) = machine.pids(namespace)
         assert alive(pid)
         machine.delete(namespace, "sample")
         until(lambda: not alive(pid))
