@@ -119,10 +119,10 @@ def test_each_column_can_be_shown(definition: Definition) -> None:
 @pytest.mark.parametrize("definition", ALL, ids=lambda each: each.key)
 def test_each_definition_is_whole(definition: Definition) -> None:
     assert definition.schema["type"] == "object" and definition.plural == definition.plural.lower()
-    for path, schema in fields(definition.schema):
-        assert "$ref" not in schema and schema.keys() & {"type", "x-kubernetes-int-or-string"}, ".".join(path)
-        if schema.get("x-kubernetes-list-type") == "map":
-            assert set(schema["x-kubernetes-list-map-keys"]) <= schema["items"]["properties"].keys()
+    for path, ours in fields(definition.schema):
+        assert "$ref" not in ours and ours.keys() & {"type", "x-kubernetes-int-or-string"}, ".".join(path)
+        if ours.get("x-kubernetes-list-type") == "map":
+            assert set(ours["x-kubernetes-list-map-keys"]) <= ours["items"]["properties"].keys()
 
 
 BASE = Path(__file__).parents[3] / "knative" / "base"
