@@ -100,4 +100,7 @@ def for_uv(environment: Mapping[str, str]) -> dict[str, str]:
         "PIP_CERT": "SSL_CERT_FILE",
         "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
     }
-    return {ours: environment[theirs] for theirs, ours in same.items() if theirs in environment and ours not in environment}
+    said = {ours: environment[theirs] for theirs, ours in same.items() if theirs in environment and ours not in environment}
+    if "UV_FIND_LINKS" in said:
+        said["UV_FIND_LINKS"] = said["UV_FIND_LINKS"].replace(" ", ",")
+    return said

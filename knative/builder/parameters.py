@@ -7,6 +7,11 @@ from typing import Self
 
 MIB = 1024 * 1024
 
+PLACES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"})
+SEVERAL_PLACES = frozenset({"PIP_FIND_LINKS", "UV_FIND_LINKS"})
+"""Variables that name files and folders of the operator's machine: a build in its sandbox may not have them, and git and uv fail on what is not
+there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -33,10 +38,21 @@ class Parameters:
             application=environment.get("APPLICATION", ""),
             image=environment["IMAGE"],
             hosts=frozenset(environment.get("REPOSITORY_HOSTS", "").split()),
-            environment={name: environment[name] for name in names if name in environment},
+            environment=usable({name: environment[name] for name in names if name in environment}),
             workspace=root / environment.get("WORKSPACE", "/workspace").lstrip("/"),
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
             seconds=float(environment.get("LIMIT_SECONDS", "600")),
         )
+
+
+def usable(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the files and folders that cannot be seen from here."""
+    found = {}
+    for name, value in environment.items():
+        words = value.replace(",", " ").split() if name in SEVERAL_PLACES else [value]
+        seen = [word for word in words if "://" in word or Path(word).exists()] if name in PLACES | SEVERAL_PLACES else words
+        if seen:
+            found[name] = " ".join(seen)
+    return found

@@ -5,6 +5,7 @@ The functions use the account and the rights that their manifests give them, and
 
 import json
 import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import jwt
 import pika
 import pytest
 import yaml
+from kubernetes.client.exceptions import ApiException
 
 from events.auth import UserCreated
 from functions.runtime import tokens, topology
@@ -273,3 +275,32 @@ def test_health_tells_of_the_database(developer: Developer) -> None:
     status, health = developer.ask("health")
     assert (status, health["status"], health["service"], health["metadata"]["database"]["connected"]) == (200, "healthy", "deploy-service", True)
     assert health["metadata"]["memory"]["unit"] == "MB"
+
+
+def test_a_machine_that_is_killed_in_the_middle_of_a_build_comes_back_and_the_deployment_ends_as_it_should(
+    developer: Developer, repositories: Repositories, world: DeployWorld
+) -> None:
+    repository = repositories.make("killed")
+    slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='1', py_modules=[])\n"
+    project = '[project]\nname = "slow"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    repository.commit({**files("survivor"), "pyproject.toml": project, "setup.py": slow, "requirements.txt": "./\n"})
+    application = developer.create(repository)
+    status, requested = developer.ask("deploy", applicationId=application, environment="staging")
+    assert status == 202
+    namespace = f"app-{developer.ask('application', applicationId=application)[1]['name']}"
+    until(lambda: "==> Installing" in _build_log(world, namespace), 30, "for the build to be in its middle")
+
+    world.machine.stop(signal.SIGKILL)
+    world.machine.start()
+
+    done = developer.ended(application, requested["id"])
+    assert done["status"] == "succeeded", f"{done['reason']}: {done['detail']}\n{world.machine.log[-3000:]}"
+    assert developer.get(done["url"]) == "200 survivor"
+
+
+def _build_log(world: DeployWorld, namespace: str) -> str:
+    try:
+        pods = world.machine.core.list_namespaced_pod(namespace, label_selector="capsule.dev/component=build").items
+        return "".join(str(world.machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)) for pod in pods)
+    except ApiException:
+        return ""  # neither namespace nor pod is there yet
