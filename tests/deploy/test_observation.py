@@ -14,7 +14,8 @@ COMMIT = "1" * 40
 
 
 def job(*conditions: dict[str, Any]) -> dict[str, Any]:
-    return {"status": {"conditions": list(conditions)}}
+    variables = [{"name": "REF", "value": ""}, {"name": "IMAGE", "value": IMAGE.partition("@")[0]}]
+    return {"spec": {"template": {"spec": {"containers": [{"env": variables}]}}}, "status": {"conditions": list(conditions)}}
 
 
 def pod(message: str | None, finished: str = "2026-11-22T12:00:00Z", kind: str = "containerStatuses") -> dict[str, Any]:
@@ -46,6 +47,7 @@ def test_a_complete_job_has_built() -> None:
         "no json",
         "[]",
         told(image="capsule.local/apps/hello:latest", commit=COMMIT, kind="x"),
+        told(image=IMAGE.replace("hello", "another-tenant-s"), commit=COMMIT, kind="x"),
         told(image=IMAGE, commit="main", kind="x"),
         told(image=IMAGE + "\n--privileged", commit=COMMIT, kind="x"),
         told(image=IMAGE, commit=COMMIT),

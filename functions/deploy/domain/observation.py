@@ -61,7 +61,7 @@ def read_build(job: Object, pods: Iterable[Object]) -> Built | BuildBroken | Non
     """The outcome of a build Job. What its container said in its termination message is a tenant's word: it is believed in its form only."""
     said = _termination(pods)
     if condition := _condition(job, "Complete"):
-        return _built(said)
+        return _built(said, _image_of(job))
     if condition := _condition(job, "Failed"):
         if condition.get("reason") == "DeadlineExceeded":
             return BuildBroken(TIMED_OUT, "The build took too long and was stopped.")
@@ -84,11 +84,21 @@ def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) 
     return None
 
 
-def _built(said: Mapping[str, Any]) -> Built | BuildBroken:
+def _built(said: Mapping[str, Any], wanted: str) -> Built | BuildBroken:
+    """Only an image under the name that this build was given: a tenant's code could say the name of another's."""
     image, commit, kind = (str(said.get(word, "")) for word in ("image", "commit", "kind"))
-    if IMAGE.fullmatch(image) and COMMIT.fullmatch(commit) and kind:
+    if IMAGE.fullmatch(image) and image.partition("@")[0] == wanted and COMMIT.fullmatch(commit) and kind:
         return Built(image, commit, kind[:40])
-    return BuildBroken(BUILD_FAILED, "The build ended well but did not say which image it made.")
+    return BuildBroken(BUILD_FAILED, "The build ended well but did not say which image of its own it made.")
+
+
+def _image_of(job: Object) -> str:
+    """What we asked for when we applied the Job."""
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        for variable in container.get("env", []):
+            if variable["name"] == "IMAGE":
+                return str(variable.get("value", ""))
+    return ""
 
 
 def _broken(said: Mapping[str, Any], condition: Mapping[str, Any]) -> BuildBroken:
