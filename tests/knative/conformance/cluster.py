@@ -38,6 +38,8 @@ PLURALS = {
     "Broker": ("eventing.knative.dev", "v1", "brokers"),
     "Trigger": ("eventing.knative.dev", "v1", "triggers"),
     "RabbitmqBrokerConfig": ("eventing.knative.dev", "v1alpha1", "rabbitmqbrokerconfigs"),
+    "PingSource": ("sources.knative.dev", "v1", "pingsources"),
+    "ApiServerSource": ("sources.knative.dev", "v1", "apiserversources"),
     "Exchange": ("rabbitmq.com", "v1beta1", "exchanges"),
     "Queue": ("rabbitmq.com", "v1beta1", "queues"),
 }
