@@ -109,7 +109,7 @@ class Checkout:
                 raise Failure(BUILD_FAILED, f"The link {path.relative_to(self._folder)} leads out of the repository.")
 
     def _git(self, *words: str, cwd: Path | None = None) -> list[str]:
-        settings = [*CAREFUL, *([f"http.curloptResolve={self._place.pin}"] if self._place.pin else [])]
+        settings = [*CAREFUL, *self._place.git_options]
         options = [word for setting in settings for word in ("-c", setting)]
         return self._shell.run(["git", *options, *words], cwd=cwd or self._folder, limits=self._limits, quiet=True, **ALONE)
 

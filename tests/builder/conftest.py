@@ -42,7 +42,7 @@ def build(tmp_path: Path, repositories: Repositories) -> Callable[..., Outcome]:
             "APPLICATION": "sample",
             "IMAGE": "capsule.local/apps/sample",
             "REPOSITORY_HOSTS": repositories.host,
-            "BUILD_ENVIRONMENT": " ".join(PASSED_ON),
+            "BUILD_ENVIRONMENT": " ".join([*PASSED_ON, "http_proxy"]),
             **{name: os.environ[name] for name in PASSED_ON},
             **more,
         }

@@ -172,6 +172,14 @@ def test_a_redirect_is_followed_when_its_target_may_be_asked(repositories: Repos
     assert build(moved).code == 0
 
 
+def test_a_name_below_localhost_is_this_machine_whatever_resolver_and_proxy_say(repositories: Repositories, build: Build) -> None:
+    repository = repositories.make("named")
+    commit = repository.commit({"index.html": "1"})
+    host = repositories.host.replace("127.0.0.1", "samples.localhost")
+    outcome = build(repository.url.replace(repositories.host, host), REPOSITORY_HOSTS="samples.localhost", http_proxy="http://127.0.0.1:9")
+    assert outcome.said.get("commit") == commit, outcome.log
+
+
 def test_installers_see_what_the_operator_lists_and_nothing_else(repositories: Repositories, build: Build) -> None:
     repository = repositories.make("curious")
     setup = "import os, sys\nfrom setuptools import setup\nprint('SEEN', sorted(os.environ), file=sys.stderr)\nsys.exit(3)\n"
