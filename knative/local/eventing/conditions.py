@@ -1,23 +1,12 @@
-"""status.conditions as Knative keeps them: one for each concern, Ready summing them up, times that move only when a status does."""
+"""status.conditions of Brokers, Triggers and sources: serving's own rules, with the few turns that eventing needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
 from knative.local.objects import Object, now
+from knative.local.serving.conditions import TRUE, UNKNOWN, Condition, read, ready, written
 
-Truth = Literal["True", "False", "Unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    status: Truth
-    reason: str = ""
-    message: str = ""
-
-
-TRUE: Final = Condition("True")
-UNKNOWN: Final = Condition("Unknown")
+__all__ = ["TRUE", "UNKNOWN", "Condition", "condition_of", "conditions", "false", "is_ready", "summed"]
 
 
 def false(reason: str, message: str) -> Condition:
@@ -25,38 +14,21 @@ def false(reason: str, message: str) -> Condition:
 
 
 def summed(concerns: Mapping[str, Condition]) -> Condition:
-    """False if one is, with its reason; else Unknown if one is; else True."""
-    for status in ("False", "Unknown"):
-        for condition in concerns.values():
-            if condition.status == status:
-                return condition
-    return TRUE
+    return ready(concerns, list(concerns))
 
 
-def conditions(object: Object, concerns: Mapping[str, Condition], top: str = "Ready") -> list[dict[str, Any]]:
-    previous = {condition["type"]: condition for condition in object.get("status", {}).get("conditions", [])}
-    made = []
-    for type, condition in sorted({**concerns, top: summed(concerns)}.items()):
-        entry = {"type": type, "status": condition.status}
-        if condition.reason:
-            entry["reason"] = condition.reason
-        if condition.message:
-            entry["message"] = condition.message
-        before = previous.get(type)
-        same = before is not None and before["status"] == condition.status
-        entry["lastTransitionTime"] = before["lastTransitionTime"] if same and before is not None else now()
-        made.append(entry)
-    return made
+def conditions(object: Object, concerns: Mapping[str, Condition]) -> list[dict[str, Any]]:
+    """What to write: each concern, and Ready, their sum (unless it is the one concern there is)."""
+    before = object.get("status", {}).get("conditions", [])
+    return written({"Ready": summed(concerns), **concerns}, before, now())
 
 
 def condition_of(object: Object, type: str = "Ready") -> Condition:
-    for condition in object.get("status", {}).get("conditions", []):
-        if condition["type"] == type:
-            return Condition(condition["status"], condition.get("reason", ""), condition.get("message", ""))
-    return UNKNOWN
+    return read(object, type) or UNKNOWN
 
 
 def is_ready(object: Object) -> bool:
     """Ready, and that said of the object as it is now."""
-    observed = object.get("status", {}).get("observedGeneration", object["metadata"].get("generation"))
-    return observed == object["metadata"].get("generation") and condition_of(object).status == "True"
+    generation = object["metadata"].get("generation")
+    observed = object.get("status", {}).get("observedGeneration", generation)
+    return bool(observed == generation) and condition_of(object).status == "True"

@@ -76,7 +76,6 @@ class Cluster:
     namespace: str
     image: str
     rabbitmq: tuple[str, str]
-    roll_out_is_a_drain: bool = True
     kill_dispatcher: Callable[[str], None] = field(default=lambda trigger: None)
     observed: list[Observation] = field(default_factory=list)
 
