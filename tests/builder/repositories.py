@@ -3,7 +3,7 @@
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,7 +57,7 @@ class Repositories:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Repositories]:
+def serving(folder: Path, prepared: Callable[[ThreadingHTTPServer], None] = lambda server: None) -> Iterator[Repositories]:
     """`/private/…` asks for a password, `/moved/<name>` redirects, `/page` is a page."""
 
     class Backend(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def serving(folder: Path) -> Iterator[Repositories]:
 
         def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -110,6 +110,7 @@ def serving(folder: Path) -> Iterator[Repositories]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    prepared(server)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
