@@ -13,7 +13,7 @@ from knative.machine.progress import Progress, show_problem
 
 def main(arguments: list[str]) -> int:
     asked = parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     try:
         return run(asked, Home.from_environment(), console)
     except Problem as problem:

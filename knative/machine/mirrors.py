@@ -1,4 +1,4 @@
-"""What builds are told of this machine's way to the outside: proxies, certificate authorities, package mirrors. Passed on, never written into a file of ours.
+"""What builds are told of this machine's way to the outside: proxies, certificate authorities, package mirrors. No file of ours keeps it.
 
 A build sees nothing of the environment by itself. What stands in the environment or in pip's configuration goes into the Secret `deploy-settings`
 as `CAPSULE_BUILD_<NAME>`, which the deploy context hands to build Jobs. Folders of this machine are left out: a build's file system has none of them.

@@ -122,7 +122,8 @@ def logs_and_bill(story: Story) -> None:
     path = f"/v1/apps/{story.application}/logs"
 
     def logged() -> list[dict[str, Any]] | None:
-        return story.api.get(path, environment=ENVIRONMENT, component="run", limit=5)["lines"] or None
+        lines = story.api.get(path, environment=ENVIRONMENT, component="run", limit=5)["lines"]
+        return lines if len(lines) > 1 or (lines and not story.bundled) else None
 
     lines = poll("the application's log lines", 30, logged, pause=1)
     story.screen.request("GET", path.replace(story.application, "…"), "its newest lines")
@@ -151,7 +152,7 @@ def failing_deployment(story: Story, sample: repositories.Repository) -> None:
         raise Problem(f"a deployment that could not succeed ended as {deployment['status']}")
     if not deployment["reason"]:
         raise Problem("the failed deployment has no reason")
-    story.screen.note(f"[yellow]failed[/]: {deployment['reason']}: {deployment['detail'] or ''}")
+    story.screen.note(f"[yellow]failed[/]: {deployment['reason']}: {str(deployment['detail'] or '').partition(chr(10))[0]}")
     answer = visit(story.url)
     if answer.status_code >= 500:
         raise Problem(f"the first release no longer answers: {answer.status_code}")
@@ -162,11 +163,11 @@ def timeline(story: Story) -> None:
     story.screen.chapter("The first deployment, under one correlation id")
     path = f"/v1/timeline/{story.correlation}"
 
-    def complete() -> dict[str, Any] | None:
+    def told() -> dict[str, Any] | None:
         found = story.api.get(path)
-        return found if any("deployment.succeeded" in (entry["emitted"] or []) for entry in found["entries"]) else None
+        return found if any(entry["depth"] >= 2 and entry["context"] == "deploy" for entry in found["entries"]) else None
 
-    found = poll("the deployment's timeline", 30, complete, pause=1)
+    found = poll("the deployment's timeline", 30, told, pause=1)
     story.screen.request("GET", path, f"{len(found['entries'])} entries")
     story.screen.timeline(found)
 
@@ -174,10 +175,14 @@ def timeline(story: Story) -> None:
 def to_zero(story: Story, progress: Progress) -> None:
     story.screen.chapter("Nobody asks any more")
     cluster = Cluster(story.home)
+    known: list[str] = []
     with progress.step("All at zero") as step:
 
         def none_left() -> bool | None:
             names = sorted(_serving(cluster))
+            if len(names) != len(known):
+                story.screen.note(f"[dim]{len(names)} still up{': ' + ', '.join(names) if len(names) < 6 else ''}[/]")
+            known[:] = names
             step.detail = f"waiting for {len(names)}: {', '.join(names)}" if names else "every function and the application; the gateway stays"
             return True if not names else None
 

@@ -1,13 +1,14 @@
 """What the demo prints: answers, log lines, the bill, the timeline."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 Json = dict[str, Any]
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Screen:
@@ -37,20 +38,16 @@ class Screen:
 
     def timeline(self, timeline: Json) -> None:
         begin = datetime.fromisoformat(timeline["begin"])
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        table.add_column("at", justify="right")
-        table.add_column("what", no_wrap=True)
-        table.add_column("took", justify="right")
-        table.add_column("and said")
+        self.console.print("       [dim]     at      took[/]")
         for entry in timeline["entries"]:
             after = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
-            emitted = " → " + ", ".join(entry["emitted"]) if entry["emitted"] else ""
-            cold = " [blue]cold[/]" if entry["cold"] else ""
-            name = f"{'  ' * entry['depth']}{entry['kind']} [bold]{escape(entry['name'])}[/]{cold}"
-            good = entry["outcome"] in ("done", "published", "sent", "ok")
-            outcome = escape(entry["outcome"] + emitted)
-            table.add_row(f"+{after:.3f} s", name, f"{entry['durationMs']:.0f} ms", outcome if good else f"[yellow]{outcome}[/]")
-        self.console.print(table)
+            name = UUID.sub("…", entry["name"])
+            cold = " [blue](cold)[/]" if entry["cold"] else ""
+            emitted = " [green]→ " + escape(", ".join(entry["emitted"])) + "[/]" if entry["emitted"] else ""
+            good = entry["outcome"] in ("done", "published", "sent", "ok") or entry["outcome"][:1] in "23"
+            outcome = "" if good else f" [yellow]{escape(entry['outcome'])}[/]"
+            line = f"{'  ' * entry['depth']}{entry['kind']} [bold]{escape(name)}[/]{cold}{outcome}{emitted}"
+            self.console.print(f"       {after:5.3f} s {entry['durationMs']:6.0f} ms  {line}", soft_wrap=True)
 
 
 def money(amount: Json) -> str:
