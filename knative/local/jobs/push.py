@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from knative.local.images import BadImage, Images
 from knative.local.serving.node import PUSH
-from knative.local.serving.pods import Exit, Pod
+from knative.local.serving.pod_exit import Exit
+from knative.local.serving.pods import Pod
 
 FAILED = "ImagePushFailed"
 

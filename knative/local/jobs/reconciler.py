@@ -13,8 +13,9 @@ from knative.local.jobs.decision import Facts, Finish, Start, Suspend, Wait, dec
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, read, written
+from knative.local.serving.pod_exit import Exit
 from knative.local.serving.pod_registry import FINISHED, Pods
-from knative.local.serving.pods import Exit, Pod, State
+from knative.local.serving.pods import Pod, State
 from knative.local.store import NotFound, Store
 
 log = logging.getLogger(__name__)

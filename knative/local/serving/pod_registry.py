@@ -66,9 +66,9 @@ class Pods:
         self._pods[pod.uid] = pod
         return pod
 
-    async def discard(self, pod: Pod) -> None:
+    async def discard(self, pod: Pod, grace: float | None = None) -> None:
         """Ends it and forgets it, object and all."""
-        await pod.stop()
+        await pod.stop(grace)
         self._pods.pop(pod.uid, None)
         pod.discard()
 
@@ -109,3 +109,18 @@ class Pods:
         for folder in self.node.pods.glob("*/*"):
             if store.find("Pod", folder.parent.name, folder.name) is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def pod_spec(spec: Mapping[str, Any], port: int) -> dict[str, Any]:
+    """A revision's spec as its pods have it; a probe that names no port asks the one that the process is given."""
+
+    def probed(probe: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {kind: {**probe[kind], "port": probe[kind].get("port") or port} for kind in ("httpGet", "tcpSocket") if probe.get(kind) is not None}
+        return {**probe, **asked}
+
+    containers = [
+        {**container, **{name: probed(container[name]) for name in ("readinessProbe", "livenessProbe") if container.get(name)}}
+        for container in spec["containers"]
+    ]
+    kept = {field: value for field, value in spec.items() if field not in ("containerConcurrency", "timeoutSeconds")}
+    return {**kept, "containers": containers}

@@ -6,7 +6,8 @@ from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, written
 
 if TYPE_CHECKING:
-    from knative.local.serving.pods import Exit, Pod
+    from knative.local.serving.pod_exit import Exit
+    from knative.local.serving.pods import Pod
 
 
 def terminated(exit: "Exit") -> Object:

@@ -12,7 +12,6 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +23,7 @@ from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
+from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 STABLE = 30.0
 """A container that ran so long before it ended is started again as if for the first time."""
-MESSAGE_BYTES = 4096
 MISSING_PAUSE = 0.5
 
 
@@ -45,19 +44,6 @@ class State(StrEnum):
     """Between two tries."""
     ENDING = "ending"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    code: int
-    reason: str
-    message: str
-    started: str
-    finished: str
-
-    @property
-    def short(self) -> str:
-        return self.reason if self.reason == "OOMKilled" else f"ExitCode{self.code}"
 
 
 class Pod:
@@ -262,18 +248,7 @@ class Pod:
 
     def _exit(self, status: int | None) -> Exit:
         assert self._prepared is not None and self._log is not None
-        group = self._prepared.group
-        code = 137 if status is None else status if status >= 0 else 128 - status
-        killed_for_size = group is not None and code != 0 and group.out_of_memory()
-        message = self._prepared.termination.read_bytes()[:MESSAGE_BYTES].decode("utf-8", "replace")
-        falls_back = self._restart or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"
-        if not message and code != 0 and falls_back:
-            message = self._log.tail
-        if killed_for_size:
-            limit = self._container["resources"]["limits"]["memory"]
-            message = f"it needed more memory than its limit of {limit}\n{message}".strip()
-        reason = "OOMKilled" if killed_for_size else "Completed" if code == 0 else "Error"
-        return Exit(code, reason, message, self._started_at, now())
+        return ended(self._prepared, self._container, self._log, status, self._started_at, always_says_why=self._restart)
 
     def _drop_group(self) -> None:
         group = self._prepared.group if self._prepared else None

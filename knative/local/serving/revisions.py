@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from knative.local.images import PLATFORM
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, read, ready, written
-from knative.local.serving.pod_registry import Pods
+from knative.local.serving.pod_registry import SHUTDOWN_GRACE, Pods
 from knative.local.serving.scaler import Scaler
 from knative.local.settings import LOOPBACK, Settings
 from knative.local.store import NotFound, Store
@@ -61,6 +62,7 @@ class Revisions:
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
+        self._stopping: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="autoscaler")
@@ -69,7 +71,9 @@ class Revisions:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*(scaler.stop() for scaler in self._scalers.values()))
+        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE) for scaler in self._scalers.values()))
+        for task in self._stopping:
+            task.cancel()  # their pods end with the rest of the pods
         for each in self._sockets.values():
             each.close()
 
@@ -97,7 +101,11 @@ class Revisions:
     # --- reconciling
 
     def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
-        return {}
+        def all_of_them(config: Object) -> Iterable[tuple[str | None, str]]:
+            metadata = config["metadata"]
+            return list(self._scalers) if (metadata["namespace"], metadata["name"]) == (NAMESPACE, "config-autoscaler") else []
+
+        return {"ConfigMap": all_of_them}
 
     async def reconcile(self, object: Object) -> None:
         metadata = object["metadata"]
@@ -108,8 +116,9 @@ class Revisions:
             scaler = None
         if scaler is None:
             given_up = read(object, "Ready")
-            scaler = Scaler(self._pods, object, self._defaults(), self._changed, self._open_port)
-            if not scaler.proven and given_up is not None and given_up.status == "False":  # it failed before a restart, and for good
+            persists = self._pods.node.trusts(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
+            scaler = Scaler(self._pods, object, self._defaults(), self._changed, self._open_port, persists)
+            if not persists and not scaler.proven and given_up is not None and given_up.status == "False":  # it failed before a restart, and for good
                 scaler.failure, scaler.gave_up = (given_up.reason, given_up.message), True
             self._scalers[key] = scaler
             self._pods.node.expect(object)
@@ -118,13 +127,16 @@ class Revisions:
             scaler.tick()
             self._publish(scaler)
         scaler.revision = object
+        scaler.rescale(self._defaults())
         self._awake.set()
 
     async def gone(self, object: Object) -> None:
         metadata = object["metadata"]
         key = metadata["namespace"], metadata["name"]
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:
-            await self._scalers.pop(key).stop()
+            task = asyncio.create_task(self._scalers.pop(key).stop(), name=f"stop revision {key[1]}")
+            self._stopping.add(task)  # an application may take its whole timeout to end; a new one of its name need not wait for it
+            task.add_done_callback(self._stopping.discard)
 
     def _defaults(self) -> Mapping[str, str]:
         found = self._store.find("ConfigMap", NAMESPACE, "config-autoscaler")

@@ -10,11 +10,10 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
-from knative.local.serving.pod_registry import Pods
+from knative.local.serving.pod_registry import Pods, pod_spec
 from knative.local.serving.pods import Pod, State
 from knative.local.serving.probes import free_port
 from knative.local.settings import LOOPBACK
@@ -49,6 +48,7 @@ class Scaler:
         defaults: Mapping[str, str],
         changed: Callable[["Scaler"], None],
         open_port: Callable[[int], socket.socket],
+        persists: bool = False,
     ) -> None:
         metadata, spec = revision["metadata"], revision["spec"]
         annotations = metadata.get("annotations") or {}
@@ -56,13 +56,15 @@ class Scaler:
         self.namespace, self.name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self.timeout = float(spec.get("timeoutSeconds") or TIMEOUT)
         self.deadline = seconds(annotations.get(PROGRESS_DEADLINE, "600s"))
-        self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
+        self.rescale(defaults)
         self.reachable = False
         """A route leads here."""
         self.proven = any(each["type"] == PROVEN and each["status"] == "True" for each in (revision.get("status") or {}).get("conditions") or [])
         self.failure: tuple[str, str] | None = None
         """Why it is not healthy: (reason, message)."""
         self.gave_up = False
+        self.persists = persists
+        """The platform's own: said to have failed like any other, it is tried on, since nobody will release it anew when the database is back."""
         self._pods, self._changed = pods, changed
         self._loop = asyncio.get_running_loop()
         self._running: dict[str, Pod] = {}
@@ -95,6 +97,10 @@ class Scaler:
     @property
     def in_flight(self) -> int:
         return sum(pod.in_flight for pod in self._running.values())
+
+    def rescale(self, defaults: Mapping[str, str]) -> None:
+        spec, annotations = self.revision["spec"], self.revision["metadata"].get("annotations") or {}
+        self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
 
     # --- requests
 
@@ -151,7 +157,7 @@ class Scaler:
     # --- how many
 
     def wanted(self) -> int:
-        if self._stopped or self.gave_up:
+        if self._stopped or (self.gave_up and not self.persists):
             return 0
         now = self._loop.time()
         scale, meter = self.scale, self._meter
@@ -238,7 +244,7 @@ class Scaler:
         self._changed(self)
 
     def _prove(self) -> None:
-        self.proven, self._initial, self.failure = True, False, None
+        self.proven, self._initial, self.failure, self.gave_up = True, False, None, False
         self._meter.ended = self._loop.time()
         self._changed(self)
 
@@ -278,25 +284,10 @@ class Scaler:
             return f"the container never listened on port {pod.port} (its $PORT) {within}{hint}"
         return f"the container never became ready {within}: {pod.unready or 'it was not asked yet'}"
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float | None = None) -> None:
         self._stopped = True
         for waiter in self._waiting:
             if not waiter.future.done():
                 waiter.future.set_exception(Unavailable(f"revision {self.name} is gone"))
-        await asyncio.gather(*(self._pods.discard(pod) for pod in list(self._running.values())), *self._leaving)
+        await asyncio.gather(*(self._pods.discard(pod, grace) for pod in list(self._running.values())), *self._leaving)
         self._running.clear()
-
-
-def pod_spec(spec: Mapping[str, Any], port: int) -> dict[str, Any]:
-    """A revision's spec as its pods have it; a probe that names no port asks the one that the process is given."""
-
-    def probed(probe: Mapping[str, Any]) -> dict[str, Any]:
-        asked = {kind: {**probe[kind], "port": probe[kind].get("port") or port} for kind in ("httpGet", "tcpSocket") if probe.get(kind) is not None}
-        return {**probe, **asked}
-
-    containers = [
-        {**container, **{name: probed(container[name]) for name in ("readinessProbe", "livenessProbe") if container.get(name)}}
-        for container in spec["containers"]
-    ]
-    kept = {field: value for field, value in spec.items() if field not in ("containerConcurrency", "timeoutSeconds")}
-    return {**kept, "containers": containers}

@@ -141,6 +141,27 @@ def test_an_unknown_image_fails_at_once(machine: Machine, namespace: str) -> Non
     assert condition(failed, "RoutesReady")["status"] == "False"
 
 
+IF_ALLOWED = """
+import os, runpy, sys
+if open(os.environ['CAPSULE_ROOT'] + '/etc/capsule-test/go').read() != 'yes':
+    sys.exit('not yet')
+runpy.run_module('tests.knative.serving.sample', run_name='__main__')
+"""
+
+
+def test_a_function_of_the_platform_that_failed_is_tried_on(machine: Machine, namespace: str) -> None:
+    """An application's failed revision stays failed; but nobody releases a function anew because its database came late."""
+    name = f"late-{namespace}"
+    machine.core.create_namespaced_config_map("capsule", {"metadata": {"name": name}, "data": {"go": "no"}})
+    mounted = {"volumeMounts": [{"name": "go", "mountPath": "/etc/capsule-test"}]}
+    volumes = {"volumes": [{"name": "go", "configMap": {"name": name}}]}
+    machine.create(service("capsule", name, spec=volumes, command=["python", "-c", IF_ALLOWED], **mounted))
+    assert "not yet" in condition(machine.failed("capsule", name), "Ready")["message"]
+    machine.core.patch_namespaced_config_map(name, "capsule", {"data": {"go": "yes"}})
+    until(lambda: condition(machine.get("services", "capsule", name), "Ready")["status"] == "True", 40)
+    machine.delete("capsule", name)
+
+
 def test_a_missing_secret_is_waited_for(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "late", "key": "k"}}}]))
     until(lambda: condition(machine.get("services", namespace, "sample"), "Ready").get("reason") == "CreateContainerConfigError" or None)
