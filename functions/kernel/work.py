@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from functions.kernel.access import Origin
 from functions.kernel.message import Delayed, Event
 
 
@@ -23,6 +24,11 @@ class Work(Protocol):
             await deployments.save(deployment)                              # compare-and-set by version
             record.emit(...)
     """
+
+    def resumes(self, origin: Origin) -> None:
+        """This message belongs to what began there (the cluster reports on a deployment that somebody asked for): what is recorded and logged from
+        now on carries that correlation id and actor, so that one id leads from the request to the bill."""
+        ...
 
     def reading(self) -> AbstractAsyncContextManager[None]:
         """A read-only transaction."""

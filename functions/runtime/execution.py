@@ -63,6 +63,7 @@ class Ended:
     outcome: str
     detail: str = ""
     emitted: tuple[str, ...] = ()
+    message: Message | None = None  # as the effect has resumed it
 
 
 class Function:
@@ -99,7 +100,8 @@ class Function:
             ended = Ended(*await failures.settle(self, self._around, message, error))
         actor = str(caller.user_id) if caller else None
         ms = (time.perf_counter() - counted) * 1000
-        self._around.journal.write(self.declaration, message, began, ms, ended.outcome, detail=ended.detail, actor=actor, emitted=ended.emitted)
+        said = ended.message or message
+        self._around.journal.write(self.declaration, said, began, ms, ended.outcome, detail=ended.detail, actor=actor, emitted=ended.emitted)
 
     async def _settled_unseen(self, message: Message) -> Ended | None:
         """Messages that are not to be handled: those to be stored, those too early, those nobody waits for."""
@@ -170,7 +172,7 @@ class Function:
                 raise AlreadyRecorded(message.id)
         await self.declaration.handler(*inputs, **self._arguments(message, None, work))
         await self._around.relay.flush(work.owed)
-        return Ended("done", emitted=tuple(_names(work.owed)))
+        return Ended("done", emitted=tuple(_names(work.owed)), message=work.message)
 
     async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Ended:
         around, name = self._around, self.name

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Delayed, Event
+from functions.kernel import Delayed, Event, Origin
 from functions.runtime import inbox
 from functions.runtime.database import Database
 from functions.runtime.envelope import Message
@@ -31,9 +31,12 @@ class UnitOfWork:
     def __init__(self, surroundings: Surroundings, database: Database, message: Message, function: str) -> None:
         self._surroundings = surroundings
         self._database = database
-        self._message = message
+        self.message = message
         self._function = function
         self.owed: list[Owed] = []
+
+    def resumes(self, origin: Origin) -> None:
+        self.message = self.message.with_attributes(correlationid=origin.correlation_id, actor=origin.actor)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
@@ -50,14 +53,14 @@ class UnitOfWork:
         """Raises AlreadyRecorded, which ends the effect; a second recording by the same effect counts as that."""
         events = Events()
         async with self._database.transaction() as connection:
-            if await inbox.claim(connection, self._message, self._function) is not None:
-                raise AlreadyRecorded(self._message.id)
+            if await inbox.claim(connection, self.message, self._function) is not None:
+                raise AlreadyRecorded(self.message.id)
             yield events
             owed = await write(
                 connection,
                 events.said,
-                self._message,
-                self._message.get("actor"),
+                self.message,
+                self.message.get("actor"),
                 self._surroundings.context,
                 self._surroundings.clock.now(),
                 self._surroundings.receiver,

@@ -56,6 +56,10 @@ class PlainWork:
 
     said: list[Event | Delayed] = field(default_factory=list)
     open: bool = False
+    origin: Origin | None = None
+
+    def resumes(self, origin: Origin) -> None:
+        self.origin = origin
 
     def emit(self, *events: Event | Delayed) -> None:
         self.said.extend(events)

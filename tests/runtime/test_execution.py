@@ -3,7 +3,9 @@
 import json
 import threading
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import jwt
@@ -96,8 +98,9 @@ def test_bad_input_is_refused_with_a_pointer_to_each_fault(world: World, worker:
 
 
 def test_a_query_reads_and_cannot_write(world: World, worker: Worker) -> None:
+    worker.post(asked("probe.deposit"), deposit(account="read"))
     query = asked("probe.total")
-    worker.post(query, b'{"account": "plain"}')
+    worker.post(query, b'{"account": "read"}')
     assert world.reply(query["correlationid"])[1] == {"total": 100}
     assert world.count("inbox WHERE id = %s", query["id"]) == 0
     query = asked("probe.total")
@@ -203,6 +206,21 @@ def test_an_effect_calls_out_between_its_transactions_and_records_once(world: Wo
         assert worker.post(event, body, "/probe.on_deposited_ring") == 204
     assert [line for line in world.bell() if id in line] == [f"ring {id} 0"]
     assert world.count("notes WHERE what = 'rung' AND text = %s", id) == 1
+
+
+def test_an_effect_may_resume_what_began_elsewhere(world: World, worker: Worker) -> None:
+    event = message("probe.deposited")
+    worker.post(event, json.dumps({"depositId": str(uuid.uuid4()), "account": "resumed", "cents": 5}).encode(), "/probe.on_deposited_ring")
+    line = next(line for line in worker.lines() if line["message"] == event["id"])
+    assert (line["correlation"], line["actor"]) == ("the-first-request", "its-author")
+    headers, _ = until(lambda: next(iter(_renamed(world, event["id"])), None), why="for the event")
+    assert (headers["correlationid"], headers["actor"]) == ("the-first-request", "its-author")
+
+
+def _renamed(world: World, cause: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+    while found := world.take("events"):
+        if found[0]["causation"] == cause:
+            yield found
 
 
 def test_a_foreign_call_inside_a_transaction_is_a_programming_error(world: World, worker: Worker) -> None:

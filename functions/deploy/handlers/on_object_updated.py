@@ -4,7 +4,7 @@ from events.cluster import ObjectUpdated
 from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentSucceeded
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
-from functions.kernel import Clock, Work, effect
+from functions.kernel import Clock, Origin, Work, effect
 
 
 @effect(emits=[BuildSucceeded, BuildFailed, DeploymentSucceeded, DeploymentFailed, DeploymentTimedOut])
@@ -13,6 +13,7 @@ async def on_object_updated(updated: ObjectUpdated, deployments: Deployments, re
         deployment = await deployments.awaiting(updated.kind, updated.namespace, updated.name)
     if deployment is None:
         return
+    work.resumes(Origin(deployment.correlation_id, str(deployment.user_id)))
 
     seen = await cluster.observe(deployment.awaits)
     if seen is None:

@@ -3,11 +3,13 @@
 from functions.probe.events import AccountRenamed, Deposited
 from functions.probe.ports import Accounts, Bell
 
-from functions.kernel import Retry, Work, effect
+from functions.kernel import Origin, Retry, Work, effect
 
 
 @effect(emits=[AccountRenamed], retry=Retry(attempts=3))
 async def on_deposited_ring(event: Deposited, accounts: Accounts, bell: Bell, work: Work) -> None:
+    if event.account == "resumed":
+        work.resumes(Origin("the-first-request", "its-author"))
     async with work.reading():
         total = await accounts.total(event.account)
     if event.account == "inside":
