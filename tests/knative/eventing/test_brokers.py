@@ -11,7 +11,7 @@ from aiohttp import web
 
 from knative.local.eventing.conditions import condition_of
 from knative.local.eventing.rabbit import Publisher, Rabbit, Refused
-from tests.knative.eventing.conftest import Machine, Subscriber, broker, machine_at, trigger, until
+from tests.knative.eventing.conftest import Machine, Subscriber, broker, trigger, until
 
 Make = Callable[[], Awaitable[Subscriber]]
 
@@ -298,52 +298,3 @@ async def test_a_bad_delivery_and_a_missing_broker_are_said(machine: Machine, su
 def _false(machine: Machine, kind: str, name: str, reason: str) -> str | None:
     condition = condition_of(machine.store.get(kind, "test", name))
     return condition.message if (condition.status, condition.reason) == ("False", reason) else None
-
-
-async def test_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: Make) -> None:
-    sink, letters = await subscriber(), await subscriber()
-    released = asyncio.Event()
-
-    async def wait(_: object) -> web.Response:
-        await released.wait()
-        return web.Response(status=204)
-
-    sink.answers = wait
-    delivery = {"retry": 0, "deadLetterSink": {"uri": letters.url}}
-    async with machine_at(tmp_path, vhost) as first:
-        first.apply(*broker(delivery=delivery), trigger("one", sink.url, "a", parallelism=2))
-        await first.ready("Trigger.eventing.knative.dev", "one")
-        exchange = await exchange_of(first)
-        rabbit, publisher = await connected(vhost)
-        await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
-        await until(lambda: len(sink.seen) == 2)
-        asyncio.get_running_loop().call_later(0.5, released.set)
-    async with machine_at(tmp_path, vhost):
-        await until(lambda: len({seen.headers["ce-n"] for seen in sink.seen}) == 20)
-    assert len(sink.seen) == 20, "what was in flight was let finish"
-    assert not letters.seen
-    await rabbit.stop()
-
-
-async def test_a_stop_as_on_a_cluster_buries_what_was_prefetched(tmp_path: Any, vhost: str, subscriber: Make) -> None:
-    sink, letters = await subscriber(), await subscriber()
-    never = asyncio.Event()
-
-    async def wait(_: object) -> web.Response:
-        await never.wait()
-        return web.Response(status=204)
-
-    sink.answers = wait
-    async with machine_at(tmp_path, vhost, {"CAPSULE_DISPATCHER_STOP": "dead-letter"}) as made:
-        made.apply(*broker(delivery={"retry": 3, "deadLetterSink": {"uri": letters.url}}), trigger("one", sink.url, "a", parallelism=2))
-        await made.ready("Trigger.eventing.knative.dev", "one")
-        exchange = await exchange_of(made)
-        rabbit, publisher = await connected(vhost)
-        await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
-        await until(lambda: len(sink.seen) == 2)
-        made.apply(trigger("one", sink.url, "a", parallelism=4))  # a roll-out
-        await until(lambda: len(letters.seen) == 20)
-        assert {seen.headers["ce-knativeerrorcode"] for seen in letters.seen} == {"-1"}
-        assert len(sink.seen) == 2
-        never.set()
-    await rabbit.stop()
