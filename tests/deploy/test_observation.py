@@ -122,6 +122,9 @@ def test_readiness_of_something_else_is_not_ours() -> None:
     assert read_rollout(service("True", observed=2), None, DEPLOYMENT) is None, "the controller has not seen our change yet"
     assert read_rollout(service("True", deployment=str(uuid4())), None, DEPLOYMENT) is None, "another deployment's"
     assert read_rollout(service("Unknown"), None, DEPLOYMENT) is None
+    older = service("True")
+    older["status"] |= {"latestReadyRevisionName": "hello-00002", "latestCreatedRevisionName": "hello-00003"}
+    assert read_rollout(older, None, DEPLOYMENT) is None, "it is the revision before that is ready"
     assert read_rollout({**service("True"), "status": {}}, None, DEPLOYMENT) is None
 
 

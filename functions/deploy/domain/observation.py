@@ -78,7 +78,8 @@ def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) 
         return None
     ready = _condition_of(service, "Ready")
     if ready.get("status") == "True":
-        return Serving(status["url"])
+        newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
+        return Serving(status["url"]) if newest_is_ready else None
     if ready.get("status") == "False":
         return _not_serving(ready, revision)
     return None
