@@ -1,7 +1,6 @@
 """One suite over memory and over PostgreSQL: what the deploy context's use cases may rely on, whichever is behind their ports. What only a
-database can decide (two transactions at once, constraints) stands at the end, for PostgreSQL alone."""
+database can decide stands in `test_deploy_at_once.py`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
 from functions.deploy.adapters import memory
@@ -62,13 +60,6 @@ def url(postgres: Databases) -> Iterator[str]:
 
 def on_postgres(database: Database) -> Stores:
     return Stores(PostgresQuotas(database), PostgresApplications(database), PostgresReleases(database), PostgresDeployments(database), database)
-
-
-@pytest.fixture
-async def stored(url: str) -> AsyncIterator[Stores]:
-    database = Database(url)
-    yield on_postgres(database)
-    await database.close()
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -291,76 +282,3 @@ async def test_running_ones_are_given_with_their_steps_so_that_ending_them_close
             await stores.deployments.save(each)
         found = await stores.deployments.get(made.id)
     assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-destroyed", NOW + timedelta(seconds=9))
-
-
-# -- what PostgreSQL alone decides ------------------------------------------------------------------------------------
-
-
-async def test_of_many_at_once_only_as_many_as_the_quota_allows_are_made(stored: Stores) -> None:
-    owner = uuid4()
-    async with stored.transaction():
-        await stored.quotas.grant(Quota(owner, 3, 512, NOW))
-    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
-    assert sum(isinstance(each, Application) for each in ended) == 3
-    assert sum(isinstance(each, ApplicationQuotaExceeded) for each in ended) == 5
-
-
-async def test_of_many_at_once_who_have_no_quota_yet_none_is_counted_wrongly(stored: Stores) -> None:
-    owner = uuid4()
-    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
-    limit = Quota.default(owner, NOW).applications
-    assert sum(isinstance(each, Application) for each in ended) == limit
-    async with stored.transaction():
-        found = await stored.quotas.find(owner)
-    assert found is not None
-    assert found.applications_used == limit
-
-
-async def test_of_many_at_once_one_gets_the_name(stored: Stores) -> None:
-    name = f"a{uuid4().hex[:12]}"
-
-    async def add() -> None:
-        async with stored.transaction():
-            made = application(name=name)
-            await stored.applications.add(made, Quota.default(made.user_id, NOW))
-
-    ended = await asyncio.gather(*(add() for _ in range(4)), return_exceptions=True)
-    assert sorted(type(each).__name__ for each in ended) == ["ApplicationNameTaken"] * 3 + ["NoneType"]
-
-
-async def test_of_many_at_once_one_deploys(stored: Stores) -> None:
-    of = await added(stored)
-    ended = await asyncio.gather(*(requested(stored, of) for _ in range(4)), return_exceptions=True)
-    assert sum(isinstance(each, Deployment) for each in ended) == 1
-    assert sum(isinstance(each, DeploymentInProgress) for each in ended) == 3
-
-
-async def test_releases_that_come_at_once_have_numbers_of_their_own(stored: Stores) -> None:
-    of = await added(stored)
-
-    async def release() -> int:
-        async with stored.transaction():
-            return (await stored.releases.add(Release.of(BUILT, of.id, NOW))).number
-
-    assert sorted(await asyncio.gather(*(release() for _ in range(4)))) == [1, 2, 3, 4]
-
-
-async def test_a_release_never_changes(stored: Stores) -> None:
-    of = await added(stored)
-    async with stored.transaction():
-        kept = await stored.releases.add(Release.of(BUILT, of.id, NOW))
-    assert stored.database is not None
-    with pytest.raises(psycopg.errors.RestrictViolation, match="immutable"):
-        async with stored.transaction():
-            await stored.database.connection.execute("UPDATE releases SET image = image WHERE id = %s", (kept.id,))
-
-
-@pytest.mark.parametrize(
-    "change", ["status = 'failed'", "status = 'succeeded', finished_at = now()", "reason = 'x'", "status = 'odd'", "attempt = 0"]
-)
-async def test_no_row_tells_half_a_story(stored: Stores, change: str) -> None:
-    made = await requested(stored, await added(stored))
-    assert stored.database is not None
-    with pytest.raises(psycopg.errors.CheckViolation):
-        async with stored.transaction():
-            await stored.database.connection.execute(f"UPDATE deployments SET {change} WHERE id = %s", (made.id,))
