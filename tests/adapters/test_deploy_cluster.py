@@ -2,6 +2,7 @@
 real applications, whose ends must be read from the objects as they are."""
 
 import asyncio
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -279,3 +280,34 @@ async def test_a_static_site(machine: Machine, knative: KubernetesCluster, built
     seen = await ended(knative, app.awaited("Service", deployment))
     assert isinstance(seen, Serving)
     assert get(machine, seen.url) == "200 <h1>hello</h1>"
+
+
+CURIOUS = """
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        def readable(path):
+            try:
+                open(path).read()
+                return True
+            except OSError:
+                return False
+        seen = {"environment": dict(os.environ), "read": [path for path in PATHS if readable(path)], "account": os.path.exists(ACCOUNT)}
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(seen).encode())
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+async def test_an_application_that_looks_for_secrets_finds_none(machine: Machine, knative: KubernetesCluster, built: Any) -> None:
+    app, deployment = App(), uuid4()
+    paths = [str(machine.home / "kubeconfig"), str(machine.home / "knative" / "store.db")]
+    image = await image_of(built, app, {"Procfile": "web: python main.py", "main.py": f"PATHS = {paths!r}\n{CURIOUS}"})
+    await knative.apply(app.service(deployment, image))
+    seen = await ended(knative, app.awaited("Service", deployment))
+    assert isinstance(seen, Serving), seen
+    found = json.loads(get(machine, seen.url).partition(" ")[2])
+    ours = [name for name in found["environment"] if name.startswith(("CAPSULE_", "KUBE", "PG", "AMQP", "PIP_", "UV_"))]
+    assert set(ours) <= {"CAPSULE_BIND"}, found
+    assert found["account"] is False
+    assert found["read"] == [], "it reads the platform's files"
