@@ -1,9 +1,11 @@
-"""What the cluster itself reports: changes of objects that carry our label (an ApiServerSource), log lines and requests (the collector).
+"""What the cluster itself reports: changes of objects that carry our label (an ApiServerSource), log lines, requests and used resources (the
+collector).
 
 On one machine `knative/local` reports them; on a cluster Knative's ApiServerSource and a log agent do, in the same words.
 """
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -35,6 +37,18 @@ class LogsCollected(Event, type="logs.collected"):
     entries: list[LogEntry]
 
 
+Bucket = Annotated[int, Field(ge=-500, le=1000)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class Durations(Part):
+    """How long requests took: OpenTelemetry's exponential histogram, in milliseconds. Bucket i holds what is over b^i and at most b^(i+1), with
+    b = 2^(2^-scale), so that histograms are merged by adding counts."""
+
+    scale: int = Field(default=4, ge=4, le=4)
+    buckets: dict[Bucket, Count] = Field(default_factory=dict, max_length=1501)
+
+
 class RequestWindow(Part):
     """Requests of one revision with one status within a window."""
 
@@ -45,9 +59,29 @@ class RequestWindow(Part):
     revision: str
     labels: dict[str, str] = Field(default_factory=dict)
     status: int = Field(ge=0, le=999)
-    count: int = Field(ge=0, le=10**12)
+    count: Count
     duration_ms_sum: float = Field(ge=0, allow_inf_nan=False)
+    durations: Durations = Field(default_factory=Durations)
 
 
 class RequestsMeasured(Event, type="requests.measured"):
     windows: list[RequestWindow]
+
+
+class ResourceWindow(Part):
+    """What one pod used from one moment to another; a pod's windows follow each other without gaps."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
+    namespace: str
+    pod: str
+    service: str = ""
+    revision: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    cpu_milliseconds: int = Field(ge=0, le=10**12)
+    memory_bytes_max: int = Field(ge=0, le=10**15)
+    memory_bytes_mean: int = Field(ge=0, le=10**15)
+
+
+class ResourcesMeasured(Event, type="resources.measured"):
+    windows: list[ResourceWindow]

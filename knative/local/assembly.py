@@ -31,6 +31,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
     events = eventing(store, settings.amqp_url, serving.services)
     serving.take_collector(events.collector)
+    events.collector.measure(serving.pods)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     return [*_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
 

@@ -1,33 +1,30 @@
-"""Log lines of pods and measured requests, as events: what an agent on each node posts on a cluster.
+"""Log lines of pods, measured requests and used resources, as events: what an agent on each node posts on a cluster.
 
-Serving tells it, synchronously and cheaply, of every line and request whose object asks for it (label capsule.dev/collect: "true"). At
-most once a second, and only when there is something, what was gathered goes to the Broker that ConfigMap `capsule-collector` names, as
-`logs.collected` and `requests.measured`. It never holds up a pod: when more comes than can go (RabbitMQ is away), the oldest lines go
-overboard, and the next batch has an entry that says how many.
+Serving tells it, synchronously and cheaply, of every line and request whose object asks for it (label capsule.dev/collect: "true"); it looks itself
+at what the pods use. At most once a second, and only when there is something, what was gathered goes to the Broker that ConfigMap
+`capsule-collector` names, as `logs.collected`, `requests.measured` and `resources.measured`. It never holds up a pod: when more comes than can go
+(RabbitMQ is away), the oldest lines go overboard, and each pod's own log says how many of its lines that were.
 """
 
 import asyncio
 import logging
-import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from knative.local.controller import Key
-from knative.local.eventing import events
-from knative.local.eventing.events import Event
+from knative.local.eventing.durations import SCALE, bucket_of
 from knative.local.eventing.ingress import Brokers, Unpublished
+from knative.local.eventing.outgoing import Data, Outgoing, now
+from knative.local.eventing.resources import INTERVAL as SAMPLING
+from knative.local.eventing.resources import Running, Sampler
 from knative.local.objects import Object
 
 log = logging.getLogger(__name__)
 
 LABEL = "capsule.dev/collect"
 CONFIG_MAP = "capsule-collector"
-SOURCE = "/capsule/collector"
 INTERVAL = 1.0
 MOST_LINES = 20_000
 MOST_BYTES = 8 << 20
@@ -35,14 +32,62 @@ BATCH_LINES = 2_000
 BATCH_BYTES = 512 << 10
 LONGEST_LINE = 16 << 10
 MOST_WINDOWS = 5_000
+MOST_NOTES = 200
+"""Pods whose logs say that lines were dropped; of more, only the platform's log does."""
 
 
 def is_collected(object: Mapping[str, Any]) -> bool:
     return (object["metadata"].get("labels") or {}).get(LABEL) == "true"
 
 
-def _now() -> str:
-    return events.canonical_time(datetime.now(UTC).isoformat().replace("+00:00", "Z"))
+Entry = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Lines:
+    """What pods wrote, the newest of it."""
+
+    waiting: deque[tuple[Entry, int]] = field(default_factory=deque)
+    bytes: int = 0
+    dropped: dict[tuple[str, str], tuple[Entry, int]] = field(default_factory=dict)
+    dropped_elsewhere: int = 0
+
+    def add(self, entry: Entry) -> None:
+        size = len(entry["line"]) + 300
+        self.waiting.append((entry, size))
+        self.bytes += size
+        while len(self.waiting) > MOST_LINES or self.bytes > MOST_BYTES:
+            oldest, size = self.waiting.popleft()
+            self.bytes -= size
+            self._drop(oldest)
+
+    def _drop(self, entry: Entry) -> None:
+        pod = (entry["namespace"], entry["pod"])
+        if pod in self.dropped or len(self.dropped) < MOST_NOTES:
+            self.dropped[pod] = (entry, self.dropped.get(pod, (entry, 0))[1] + 1)
+        else:
+            self.dropped_elsewhere += 1
+
+    def take(self, platform: str) -> Data | None:
+        """`platform`: the namespace in whose log it is said what cannot be said to each."""
+        if not self.waiting and not self.dropped:
+            return None
+        entries = [_note(entry, count) for entry, count in self.dropped.values()]
+        if self.dropped_elsewhere:
+            unknown = {"at": now(), "namespace": platform, "pod": "collector", "labels": {}}
+            entries.append(_note(unknown, self.dropped_elsewhere))
+        self.dropped, self.dropped_elsewhere, size = {}, 0, 0
+        while self.waiting and len(entries) < BATCH_LINES and size < BATCH_BYTES:
+            entry, bytes = self.waiting.popleft()
+            entries.append(entry)
+            size += bytes
+        self.bytes -= size
+        return {"entries": entries}
+
+
+def _note(like: Mapping[str, Any], dropped: int) -> Entry:
+    text = f"{dropped} older lines were dropped: more was written than could be sent"
+    return {**like, "container": "collector", "stream": "stderr", "line": text}
 
 
 @dataclass(slots=True)
@@ -52,6 +97,7 @@ class Window:
     labels: Mapping[str, str]
     count: int = 0
     seconds: float = 0.0
+    durations: Counter[int] = field(default_factory=Counter)
     request_bytes: int = 0
     response_bytes: int = 0
 
@@ -60,28 +106,35 @@ WindowKey = tuple[str, str, str, int]
 """namespace, service, revision, status"""
 
 
-@dataclass(slots=True)
-class Gathered:
-    lines: deque[tuple[dict[str, Any], int]] = field(default_factory=deque)
-    bytes: int = 0
-    dropped: int = 0
-    windows: dict[WindowKey, Window] = field(default_factory=dict)
-    since: str = ""
-
-
 class Collector:
     def __init__(self, brokers: Brokers) -> None:
-        self._brokers = brokers
         self._target: tuple[str, str] | None = None
-        self._gathered = Gathered()
+        self._lines = Lines()
+        self._requests: dict[WindowKey, Window] = {}
+        self._since = ""
+        self._resources: list[Mapping[str, Any]] = []
+        self._sampler = Sampler()
+        self._running: Running | None = None
         self._something = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._outgoing = (
+            Outgoing(brokers, "logs.collected", self._take_lines),
+            Outgoing(brokers, "requests.measured", self._take_requests),
+            Outgoing(brokers, "resources.measured", self._take_resources),
+        )
 
     def point(self, namespace: str, broker: str | None) -> None:
         """To which Broker; None: to none, and nothing is kept."""
         self._target = (namespace, broker) if broker else None
         if self._target is None:
-            self._gathered = Gathered()
+            self._lines, self._requests, self._resources = Lines(), {}, []
+            self._sampler.forget()
+            for outgoing in self._outgoing:
+                outgoing.forget()
+
+    def measure(self, running: Running) -> None:
+        """The pods whose use is sampled."""
+        self._running = running
 
     @property
     def is_pointed(self) -> bool:
@@ -93,21 +146,14 @@ class Collector:
         """Lines that a pod's container wrote just now, without their ends."""
         if self._target is None or not is_collected(pod):
             return
-        metadata, gathered, at = pod["metadata"], self._gathered, _now()
+        metadata, at = pod["metadata"], now()
         labels = metadata.get("labels") or {}
         for line in lines:
             text = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
-            entry = {
+            self._lines.add({
                 "at": at, "namespace": metadata["namespace"], "pod": metadata["name"], "container": container,
                 "labels": labels, "stream": stream, "line": text,
-            }  # fmt: skip
-            size = len(text) + 300
-            gathered.lines.append((entry, size))
-            gathered.bytes += size
-        while len(gathered.lines) > MOST_LINES or gathered.bytes > MOST_BYTES:
-            _, size = gathered.lines.popleft()
-            gathered.bytes -= size
-            gathered.dropped += 1
+            })  # fmt: skip
         self._something.set()
 
     def request(
@@ -116,111 +162,96 @@ class Collector:
         """A request to a Service that the ingress saw to its end."""
         if self._target is None or not is_collected(service):
             return
-        metadata, gathered = service["metadata"], self._gathered
-        if not gathered.windows:
-            gathered.since = _now()
+        metadata = service["metadata"]
+        if not self._requests:
+            self._since = now()
         key = (metadata["namespace"], metadata["name"], revision, status)
-        window = gathered.windows.get(key)
+        window = self._requests.get(key)
         if window is None:
-            if len(gathered.windows) >= MOST_WINDOWS:
-                gathered.windows.pop(next(iter(gathered.windows)))
-                gathered.dropped += 1
-            window = gathered.windows[key] = Window(metadata.get("labels") or {})
+            if len(self._requests) >= MOST_WINDOWS:
+                lost = self._requests.pop(next(iter(self._requests)))
+                log.error("figures of %d requests are lost: RabbitMQ has been away for too long", lost.count)
+            window = self._requests[key] = Window(metadata.get("labels") or {})
         window.count += 1
         window.seconds += seconds
+        window.durations[bucket_of(seconds * 1000)] += 1
         window.request_bytes += request_bytes
         window.response_bytes += response_bytes
+        self._sampler.asked(metadata["namespace"], metadata["name"])
         self._something.set()
 
     # --- to the Broker
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="collector")
+        self._tasks = [asyncio.create_task(self._run(), name="collector"), asyncio.create_task(self._sample(), name="collector samples")]
 
     async def stop(self) -> None:
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._resources += self._sampler.rest()
         await self._publish()
 
     async def _run(self) -> None:
         while True:
             await self._something.wait()
             self._something.clear()
-            if not await self._publish() or self._gathered.lines or self._gathered.windows:
+            if not await self._publish() or self._lines.waiting or self._requests or self._resources:
                 self._something.set()
             await asyncio.sleep(INTERVAL)
 
+    async def _sample(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(SAMPLING)
+            self.sample(clock())
+
+    def sample(self, clock: float) -> None:
+        if self._running is None:
+            return
+        told = self._sampler.sample(((pod, used) for pod, used in self._running.used() if is_collected(pod)), clock)
+        if told and self._target is not None:
+            self._resources = (self._resources + told)[-MOST_WINDOWS:]
+            self._something.set()
+
     async def _publish(self) -> bool:
-        """One batch of each; what the Broker does not take is kept for the next time."""
+        """A batch of each; what the Broker does not take stays for the next time."""
         target = self._target
         if target is None:
             return True
-        taken, windows = self._take(), self._gathered.windows
-        since, self._gathered.windows = self._gathered.since, {}
         try:
-            if taken:
-                entries = [entry for entry, _ in taken]
-                if self._gathered.dropped:
-                    entries.insert(0, self._confession(entries[0], self._gathered.dropped))
-                await self._brokers.publish(*target, _event("logs.collected", {"entries": entries}))
-                self._gathered.dropped = 0
-                taken = []
-            if windows:
-                await self._brokers.publish(*target, _event("requests.measured", {"windows": _measured(windows, since)}))
-                windows = {}
+            for outgoing in self._outgoing:
+                await outgoing.send(*target)
         except Unpublished as error:
-            self._keep(taken, windows, since)
             log.info("what was collected waits: %s", error)
             return False
         return True
 
-    def _take(self) -> list[tuple[dict[str, Any], int]]:
-        gathered, size = self._gathered, 0
-        taken: list[tuple[dict[str, Any], int]] = []
-        while gathered.lines and len(taken) < BATCH_LINES and size < BATCH_BYTES:
-            taken.append(gathered.lines.popleft())
-            size += taken[-1][1]
-        gathered.bytes -= size
-        return taken
+    def _take_lines(self) -> Data | None:
+        return self._lines.take(self._target[0] if self._target else "")
 
-    def _keep(self, taken: list[tuple[dict[str, Any], int]], windows: dict[WindowKey, Window], since: str) -> None:
-        gathered = self._gathered
-        gathered.lines.extendleft(reversed(taken))
-        gathered.bytes += sum(size for _, size in taken)
-        if not windows:
-            return
-        for key, window in gathered.windows.items():
-            kept = windows.setdefault(key, Window(window.labels))
-            kept.count += window.count
-            kept.seconds += window.seconds
-            kept.request_bytes += window.request_bytes
-            kept.response_bytes += window.response_bytes
-        gathered.windows, gathered.since = windows, since
+    def _take_requests(self) -> Data | None:
+        taken, self._requests = self._requests, {}
+        return {"windows": _measured(taken, self._since)} if taken else None
 
-    def _confession(self, like: Mapping[str, Any], dropped: int) -> dict[str, Any]:
-        return {
-            **like, "container": "collector", "stream": "stderr",
-            "line": f"{dropped} older lines were dropped: more was written than could be sent",
-        }  # fmt: skip
+    def _take_resources(self) -> Data | None:
+        taken, self._resources = self._resources, []
+        return {"windows": taken} if taken else None
 
 
 def _measured(windows: Mapping[WindowKey, Window], since: str) -> list[dict[str, Any]]:
-    until = _now()
+    until = now()
     return [
         {
             "from": since, "to": until, "namespace": namespace, "service": service, "revision": revision, "labels": window.labels,
             "status": status, "count": window.count, "durationMsSum": round(window.seconds * 1000, 3),
+            "durations": {"scale": SCALE, "buckets": {str(bucket): count for bucket, count in sorted(window.durations.items())}},
             "requestBytes": window.request_bytes, "responseBytes": window.response_bytes,
         }
         for (namespace, service, revision, status), window in windows.items()
     ]  # fmt: skip
-
-
-def _event(type: str, data: Mapping[str, Any]) -> Event:
-    attributes = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": SOURCE, "type": type, "time": _now()}
-    return Event({**attributes, "datacontenttype": "application/json"}, data=orjson.dumps(data))
 
 
 class CollectorConfig:

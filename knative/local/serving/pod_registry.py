@@ -12,6 +12,7 @@ from knative.local.objects import Object, now, owner_reference
 from knative.local.serving.conditions import Condition, written
 from knative.local.serving.node import Node
 from knative.local.serving.pods import Pod
+from knative.local.serving.usage import Usage, usage
 from knative.local.store import AlreadyExists, NotFound
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,12 @@ class Pods:
         await pod.stop(grace)
         self._pods.pop(pod.uid, None)
         pod.discard()
+
+    def used(self) -> list[tuple[Object, Usage]]:
+        """What each pod that runs has used so far: for the collector."""
+        running = [(pod.object, process) for pod in self._pods.values() if (process := pod.container_process) is not None]
+        used = usage([process for _, process in running])
+        return [(object, each) for (object, _), each in zip(running, used, strict=True) if each is not None]
 
     def keep_object(self, pod: Pod) -> None:
         """It ended by itself: its object and its log stay until its owner goes (a Job's pod)."""

@@ -18,6 +18,7 @@ from typing import Any
 from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
 from knative.local.processes import Command, Process, Unstartable, session_members
+from knative.local.processes_limits import Group
 from knative.local.serving import pod_status
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
@@ -112,6 +113,11 @@ class Pod:
     @property
     def box(self) -> Box:
         return self._box
+
+    @property
+    def container_process(self) -> tuple[int, Group | None] | None:
+        """By which its use is measured."""
+        return (self._process.pid, self._prepared.group) if self._process and self._process.alive and self._prepared else None
 
     def listens_on(self) -> list[int]:
         return listening(session_members(self._process.pid)) if self._process and self._process.alive else []
