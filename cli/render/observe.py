@@ -1,0 +1,70 @@
+"""Log lines, metrics, and the timeline of one request."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.render.words import duration, grid, moment
+
+Json = dict[str, Any]
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+GOOD = ("done", "published", "sent", "ok")
+BAR = 30
+
+
+def log_line(line: Json) -> Text:
+    at = datetime.fromisoformat(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    where = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
+    return Text(f"{at} {where} ", "dim") + Text(line["line"], "red" if line["stream"] == "stderr" and line["component"] == "run" else "")
+
+
+def metrics(found: Json) -> RenderableType:
+    total = found["total"]
+    table = grid("at", "requests", "mean", "statuses", "", right=("requests", "mean"))
+    most = max((point["requests"] for point in found["points"]), default=0)
+    for point in found["points"]:
+        if point["requests"]:
+            bar = Text("▇" * max(1, round(BAR * point["requests"] / most)), "cyan")
+            table.add_row(moment(point["at"]), str(point["requests"]), _latency(point), statuses(point["byStatus"]), bar)
+    said = (
+        Text(f"{total['requests']} requests", "bold") + Text(f" in {duration(_span(found))}, mean {_latency(total)}  ") + statuses(total["byStatus"])
+    )
+    return Group(said, table) if total["requests"] else said
+
+
+def statuses(by_status: Json) -> Text:
+    said = Text()
+    for name, count in sorted(by_status.items()):
+        style = {"5": "red", "4": "yellow"}.get(name[:1], "green")
+        said.append(f"{name} {count}  ", style)
+    return said
+
+
+def timeline(found: Json) -> RenderableType:
+    begin = datetime.fromisoformat(found["begin"])
+    lines: list[RenderableType] = [Text(f"request {found['correlationId']}"), Text("      at      took", "dim")]
+    for entry in found["entries"]:
+        after = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
+        line = Text(f"{after:6.3f} s {entry['durationMs']:6.0f} ms  ", "dim")
+        line.append(f"{'  ' * entry['depth']}{entry['kind']} ").append(UUID.sub("…", entry["name"]), "bold")
+        if entry["cold"]:
+            line.append(" (cold)", "blue")
+        if entry["outcome"] not in GOOD and entry["outcome"][:1] not in "23":
+            line.append(f" {entry['outcome']}", "yellow")
+        if entry["emitted"]:
+            line.append(" → " + ", ".join(entry["emitted"]), "green")
+        line.no_wrap = True
+        lines.append(line)
+    return Group(*lines)
+
+
+def _latency(point: Json) -> str:
+    mean = point["meanLatencyMs"]
+    return "–" if mean is None else f"{mean:.1f} ms"
+
+
+def _span(found: Json) -> float:
+    return (datetime.fromisoformat(found["to"]) - datetime.fromisoformat(found["from"])).total_seconds()

@@ -1,0 +1,93 @@
+"""Where to: which API, as whom, which application, which environment. What is nearer to the command wins: option, environment variable, file.
+
+`config.toml` (in the user's configuration folder, written by hand) may say `api` and `environment`; `capsule.toml` in the folder one works in, or
+above it, may say `app` and `environment`. A `capsule.toml` cannot say `api`: a cloned repository must not decide to whom a password is sent.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from cli.failures import WrongUse
+
+DEFAULT_API = "http://127.0.0.1:3000"
+DEFAULT_ENVIRONMENT = "staging"
+PROJECT_FILE = "capsule.toml"
+CONFIG_FILE = "config.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    folder: Path
+    api: str
+    token: str | None = None
+    app: str | None = None
+    environment: str = DEFAULT_ENVIRONMENT
+
+
+def read(api: str | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    folder = config_folder(environ)
+    user, project = _toml(folder / CONFIG_FILE), _toml(found) if (found := project_file(cwd)) else {}
+    return resolve(folder, api, environ, user, project)
+
+
+def resolve(folder: Path, api: str | None, environ: Mapping[str, str], user: Mapping[str, Any], project: Mapping[str, Any]) -> Settings:
+    """Pure: the order of precedence."""
+    return Settings(
+        folder=folder,
+        api=api_address(api or environ.get("CAPSULE_API") or _text(user, "api") or DEFAULT_API),
+        token=environ.get("CAPSULE_TOKEN") or None,
+        app=environ.get("CAPSULE_APP") or _text(project, "app"),
+        environment=environ.get("CAPSULE_ENVIRONMENT") or _text(project, "environment") or _text(user, "environment") or DEFAULT_ENVIRONMENT,
+    )
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("CAPSULE_CONFIG") or platformdirs.user_config_dir("capsule", appauthor=False))
+
+
+def project_file(cwd: Path) -> Path | None:
+    """The nearest capsule.toml from here up to the repository's root."""
+    for folder in (cwd, *cwd.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder / PROJECT_FILE
+        if (folder / ".git").exists():
+            break
+    return None
+
+
+def api_address(text: str) -> str:
+    address = text if "://" in text else f"http://{text}" if is_loopback(text) else f"https://{text}"
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise WrongUse(f"{text!r} is not the address of an API", hint="such as https://capsule.example.org")
+    return address.rstrip("/")
+
+
+def is_loopback(address: str) -> bool:
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{path} is not readable as TOML", str(error)) from error
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be read", os.strerror(error.errno or 0)) from error
+
+
+def _text(said: Mapping[str, Any], name: str) -> str | None:
+    value = said.get(name)
+    if value is not None and not isinstance(value, str):
+        raise WrongUse(f"{name} must be a text", f"it is {value!r}")
+    return value or None
