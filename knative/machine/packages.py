@@ -117,8 +117,17 @@ def install(tools: list[Tool], announce: Callable[[str], None]) -> None:
 
 
 def _run(command: list[str], names: str, announce: Callable[[str], None]) -> None:
+    """Its last line is shown while it works; all of it, when it fails."""
     announce(f"installing {names}")
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        last = "\n".join(done.stdout.splitlines()[-15:])
+    said: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        for line in running.stdout or ():
+            said.append(line.rstrip())
+            if sys.stdout.isatty():
+                sys.stdout.write(f"\r\033[K  {said[-1][:76]}")
+                sys.stdout.flush()
+    if sys.stdout.isatty():
+        sys.stdout.write("\r\033[K")
+    if running.returncode != 0:
+        last = "\n".join(said[-15:])
         raise Problem(f"installing {names} failed:\n{last}", f"run it by hand to see more: {' '.join(command)}")

@@ -1,6 +1,7 @@
 """`up`: servers, migrations, the one-machine Knative, what an operator brings, then the overlay over the API. Each step is harmless when repeated."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
@@ -44,8 +45,10 @@ def up(home: Home, progress: Progress) -> None:
         with progress.step("Migrations") as step:
             step.detail = migrations(home)
         with progress.step("Knative") as step:
-            start_knative(home)
-            step.detail = f"API https://{LOOPBACK}:{home.ports.api}  ingress http://{LOOPBACK}:{home.ports.ingress}"
+            restarted = start_knative(home)
+            step.detail = (
+                f"API {LOOPBACK}:{home.ports.api}, ingress {LOOPBACK}:{home.ports.ingress}{', restarted: the code changed' if restarted else ''}"
+            )
         apply(home, progress)
         with progress.step("Gateway") as step:
             await_gateway(home)
@@ -111,15 +114,34 @@ def migrations(home: Home) -> str:
     return f"{count} applied" if count else "nothing new"
 
 
-def start_knative(home: Home) -> None:
+def start_knative(home: Home) -> bool:
+    """True when one was there and ran code that has changed since: its functions are forked from what it loaded then."""
     from knative.machine.cluster import reachable
 
-    if processes.running(home, KNATIVE) is None:
+    digest, written = code_digest(), home.run / "knative.code"
+    running = processes.running(home, KNATIVE) is not None
+    restart = running and written.exists() and written.read_text() != digest
+    if restart:
+        processes.stop(home, KNATIVE, seconds=30)
+    if restart or not running:
         ports = home.ports
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway})
         environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home)}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
+        written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)
+    return restart
+
+
+def code_digest() -> str:
+    """What is loaded once and forked from then on: the project's Python files and the packages beside them, by their names and times."""
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in (PROJECT / "functions", PROJECT / "events", PROJECT / "knative"):
+        for path in sorted(folder.rglob("*.py")):
+            facts = path.stat()
+            digest.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    digest.update((PROJECT / "pyproject.toml").read_bytes())
+    return digest.hexdigest()
 
 
 def apply(home: Home, progress: Progress) -> None:

@@ -163,11 +163,11 @@ def timeline(story: Story) -> None:
     story.screen.chapter("The first deployment, under one correlation id")
     path = f"/v1/timeline/{story.correlation}"
 
-    def told() -> dict[str, Any] | None:
+    def complete() -> dict[str, Any] | None:
         found = story.api.get(path)
-        return found if any(entry["depth"] >= 2 and entry["context"] == "deploy" for entry in found["entries"]) else None
+        return found if any("deployment.succeeded" in entry["emitted"] for entry in found["entries"]) else None
 
-    found = poll("the deployment's timeline", 30, told, pause=1)
+    found = poll("the deployment's timeline, up to deployment.succeeded", 30, complete, pause=1)
     story.screen.request("GET", path, f"{len(found['entries'])} entries")
     story.screen.timeline(found)
 
