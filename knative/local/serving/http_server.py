@@ -74,8 +74,8 @@ class Client(asyncio.Protocol):
             self._task.cancel()
 
     def eof_received(self) -> bool:
-        """A client that half-closes still wants its answer."""
-        return self._current is not None and self._tunnel is None
+        """A client that closes its half is taken to be gone, as Go's and nginx' servers take it: it cannot be told from one that went."""
+        return False
 
     def data_received(self, data: bytes) -> None:
         if self._current is not None and self._current.upgrade and self._parsing is None:

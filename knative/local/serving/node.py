@@ -52,6 +52,7 @@ class Node:
     def open(self) -> None:
         """Tries what this machine allows, and ends what a former run left."""
         self.isolation = detect()
+        (self.settings.state / "isolation").write_text(self.isolation.value + "\n")  # for `status`
         if self.isolation is Isolation.NONE:
             log.warning(
                 "single-tenant mode: neither root's namespaces nor bubblewrap work here, so builds and applications run as this user "

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -146,3 +148,31 @@ def test_a_host_port_is_never_closed_while_its_revision_changes(machine: Machine
     with pytest.raises(AssertionError):
         until(lambda: httpx.get(url).json()["version"] == "1", 1)
     machine.delete("capsule", "front")
+
+
+def test_clients_that_go_away_leave_no_place_taken(machine: Machine, namespace: str) -> None:
+    scale = {**SHORT, "autoscaling.knative.dev/max-scale": "1"}
+    machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", 7080 + machine.offset)) as connection:
+                connection.sendall(f"GET /sleep?seconds=8 HTTP/1.1\r\nHost: {http.headers['host']}\r\n\r\n".encode())
+                time.sleep(0.1)
+        begun = time.monotonic()
+        assert http.get("/").status_code == 200 and time.monotonic() - begun < 3
+    until(lambda: not machine.pods(namespace, "sample"), 25)
+
+
+def test_under_load_pods_may_be_killed(machine: Machine, namespace: str) -> None:
+    """Requests on a killed pod are lost and said to be (502); all others are answered, and no place stays taken."""
+    scale = {**SHORT, "autoscaling.knative.dev/max-scale": "2"}
+    machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 4}))
+    with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(16) as threads:
+        load = [threads.submit(http.get, "/sleep", params={"seconds": "0.02"}) for _ in range(600)]
+        for _ in range(3):
+            time.sleep(0.5)
+            with suppress(ProcessLookupError):
+                os.kill(machine.pids(namespace)[0], signal.SIGKILL)
+        statuses = [each.result().status_code for each in load]
+    assert set(statuses) <= {200, 502} and statuses.count(502) <= 3 * 4 * 2, {status: statuses.count(status) for status in set(statuses)}
+    until(lambda: not machine.pods(namespace, "sample"), 30)

@@ -1,0 +1,123 @@
+"""The way to a pod, against a real server that answers byte for byte what the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from knative.local.serving.http_client import Broken, Upstreams
+
+Script = Callable[[int, bytes, asyncio.StreamWriter], Awaitable[None]]
+HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@asynccontextmanager
+async def server(script: Script) -> AsyncIterator[tuple[int, list[int]]]:
+    """Calls the script for each request with the number of its connection."""
+    seen: list[int] = []
+    connections = 0
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        number = connections
+        try:
+            while True:
+                request = await reader.readuntil(b"\r\n\r\n")
+                seen.append(number)
+                await script(number, request, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    listener = await asyncio.start_server(one, "127.0.0.1", 0)
+    async with listener:
+        yield listener.sockets[0].getsockname()[1], seen
+
+
+def says(data: bytes, close: bool = False) -> Script:
+    async def script(number: int, request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        if close:
+            writer.close()
+
+    return script
+
+
+async def test_a_connection_is_used_again_also_after_head() -> None:
+    async def script(number: int, request: bytes, writer: asyncio.StreamWriter) -> None:
+        body = b"" if request.startswith(b"HEAD") else b"hello"
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nX-One: 1\r\n\r\n" + body)
+
+    upstreams = Upstreams()
+    async with server(script) as (port, seen):
+        first = await upstreams.exchange(port, "GET", HEAD, b"")
+        head = await upstreams.exchange(port, "HEAD", HEAD.replace(b"GET", b"HEAD"), b"")
+        last = await upstreams.exchange(port, "GET", HEAD, b"")
+        assert (first.status, first.body, first.headers["x-one"]) == (200, b"hello", "1") and first == last
+        assert (head.status, head.body) == (200, b"")
+        assert seen == [1, 1, 1]
+        upstreams.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b"hi"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    ],
+)
+async def test_answers_of_all_shapes(said: bytes, body: bytes) -> None:
+    upstreams = Upstreams()
+    async with server(says(said)) as (port, seen):
+        for _ in range(2):
+            assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == body
+        assert seen == [1, 1]
+        upstreams.close()
+
+
+async def test_an_answer_that_ends_with_its_connection() -> None:
+    upstreams = Upstreams()
+    async with server(says(b"HTTP/1.0 200 OK\r\n\r\nall of it", close=True)) as (port, seen):
+        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"all of it"
+        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"all of it"
+        assert seen == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+        b"",
+        b"HTTP/1.1 200",
+        b"SSH-2.0-OpenSSH_9\r\n\r\n",
+        b"HTTP/1.1 101 X\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n",
+    ],
+)
+async def test_what_is_no_whole_answer_is_broken(said: bytes) -> None:
+    async with server(says(said, close=True)) as (port, _):
+        with pytest.raises(Broken):
+            await Upstreams().exchange(port, "GET", HEAD, b"")
+
+
+async def test_nothing_listens() -> None:
+    async with server(says(b"")) as (port, _):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        await Upstreams().exchange(port, "GET", HEAD, b"")
+
+
+async def test_a_given_up_exchange_leaves_no_connection_to_be_used_again() -> None:
+    async def script(number: int, request: bytes, writer: asyncio.StreamWriter) -> None:
+        if number == 1:
+            await asyncio.sleep(30)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % number)
+
+    upstreams = Upstreams()
+    async with server(script) as (port, _):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await upstreams.exchange(port, "GET", HEAD, b"")
+        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"2"
+        upstreams.close()
