@@ -126,7 +126,7 @@ class Databases:
         """Migrated once a run; named by what the migrations say, so that servers kept between runs see a change."""
         if context not in CONTEXTS:
             raise ValueError(f"no context {context}: {', '.join(CONTEXTS)}")
-        digest = hashlib.sha256("".join(str(m.checksum) + m.script for m in migrations.migrations(context)).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(b"".join(m.id.encode() + Path(m.path).read_bytes() for m in migrations.migrations(context))).hexdigest()[:12]
         name = f"template_{context}_{digest}"
         with self.servers.lock(), self.server.superuser() as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
