@@ -76,4 +76,4 @@ def test_what_is_not_there_is_404_and_nothing_outside_is_served(home: Home, serv
     (home.path / "secret").write_text("s")
     assert httpx.get(f"{server}/missing.git/info/refs?service=git-upload-pack", trust_env=False).status_code == 404
     assert httpx.get(f"{server}/..%2fsecret", trust_env=False).status_code in (400, 403, 404, 500)
-    assert b"s" != httpx.get(f"{server}/%2e%2e/secret", trust_env=False).content
+    assert httpx.get(f"{server}/%2e%2e/secret", trust_env=False).content != b"s"
