@@ -96,6 +96,7 @@ def service(*, application: str, labels: Mapping[str, str], release: Mapping[str
                 "metadata": {
                     "labels": {**labels, COLLECT: "true", COMPONENT: "web"},
                     "annotations": {
+                        "autoscaling.knative.dev/initial-scale": "1",  # a release shows that it starts, even where the cluster's default is 0
                         "autoscaling.knative.dev/min-scale": "0",
                         "autoscaling.knative.dev/max-scale": "3",
                         "serving.knative.dev/progress-deadline": PROGRESS_DEADLINE,
