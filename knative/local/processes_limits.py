@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,14 @@ class Groups:
         return [Group(tuple(parent / name for parent in self._parents), self._v2) for name in sorted(names)]
 
     def remove(self) -> None:
+        """With what is still in them; an ended process leaves its group a moment later, so this may have to wait for it."""
+        for _ in range(20):
+            left = [group for group in self.leftovers() if not (group.kill() and group.remove())]
+            if not left:
+                break
+            time.sleep(0.05)
         for parent in self._parents:
-            with contextlib.suppress(OSError):  # a pod that would not go keeps it; the next start ends that
+            with contextlib.suppress(OSError):  # something in it does not die; the next start tries again
                 parent.rmdir()
 
 

@@ -38,6 +38,11 @@ class Broken(ConnectionError):
 class Receiver(Protocol):
     """Who an answer is for."""
 
+    @property
+    def sent_whole(self) -> bool:
+        """Whether the pod has been sent all of the request; if not, what is sent next on this connection would be taken for its rest."""
+        ...
+
     def head(self, status: int, reason: bytes, headers: Headers) -> None: ...
 
     def data(self, data: bytes) -> None: ...
@@ -180,7 +185,7 @@ class Upstream(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
-        if keep and self.usable:
+        if keep and self.usable and receiver.sent_whole:
             self._pool.keep(self)
         else:
             self.close()
@@ -262,6 +267,8 @@ class Upstreams:
 
 class Whole:
     """Collects an answer."""
+
+    sent_whole = True
 
     def __init__(self) -> None:
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -57,6 +57,10 @@ class Exchange:
         """Nothing of it was given away that could not be given again."""
         return not (self.chunked or self.sized)
 
+    @property
+    def sent_whole(self) -> bool:
+        return self._ended
+
     def feed(self, data: bytes) -> None:
         if self._upstream is not None:
             self._upstream.write(self._framed(data))

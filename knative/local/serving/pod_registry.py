@@ -42,7 +42,7 @@ class Pods:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(pod.stop(SHUTDOWN_GRACE) for pod in self._pods.values()))
         await self.node.zygote.stop()
-        self.node.close()
+        await asyncio.to_thread(self.node.close)
 
     def make(self, owner: Object, prefix: str, template: Mapping[str, Any], labels: Mapping[str, str]) -> Object:
         """The Pod object of a template, stored."""
