@@ -2,8 +2,9 @@
 
 Why yoyo: it is kept, knows psycopg 3 and plain SQL files, and leaves the transaction to its caller. pyway records a file in another
 transaction than it runs it in and brings DuckDB and MySQL along; pgmigrate wants a compiler for psycopg2; dbmate has file names of its own.
-Two of yoyo's habits are turned here: a migration and its record commit together (yoyo would use a second connection), and an advisory lock,
-which goes with its connection, makes a second migrator wait (yoyo's own lock is a row that a crash leaves behind).
+Three of yoyo's habits are turned here: a migration and its record commit together (yoyo would use a second connection); an advisory lock,
+which goes with its connection, makes a second migrator wait (yoyo's own lock is a row that a crash leaves behind); the record's hash covers the
+text and not only the name, so that a file which was changed after it was applied is refused.
 """
 
 import os
@@ -11,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,18 @@ def migrations(context: str, folder: Path = FOLDER) -> list[Any]:
         version = version_of(migration.id)
         if version in found:
             raise Problem(f"{migration.path} and {found[version].path} have the same version", "give the newer one the next free version")
+        migration.hash = checksum(migration)
         found[version] = migration
     return [found[version] for version in sorted(found)]
 
 
+def checksum(migration: Any) -> str:
+    """yoyo knows a migration by the hash of its name; with the text in it, a file that was changed after it was applied is another one."""
+    return sha256(f"{migration.id}\0{Path(migration.path).read_text(encoding='utf-8')}".encode()).hexdigest()
+
+
 def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
-    """Applies what is missing and returns the names. Raises Problem for a file that fails (nothing of it is kept) or an older checkout."""
+    """Applies what is missing and returns the names. Raises Problem for a file that fails (nothing of it is kept), was changed or is gone."""
     wanted = migrations(context, folder)
     backend = Backend(parse_uri(url.replace("postgresql://", "postgresql+psycopg://", 1)), HISTORY)
     try:
@@ -70,15 +78,24 @@ def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
         with backend.lock():
             backend.ensure_internal_schema_updated()
         _keep_for_the_owner(backend)
-        applied = set(backend.get_applied_migration_hashes())
-        unknown = applied - {migration.hash for migration in wanted}
-        if unknown:
-            raise Problem(
-                f"database {context} has {len(unknown)} migrations that sql/ does not", "is this an older checkout? Take the one that wrote it"
-            )
+        applied = dict(backend.execute(f"SELECT migration_hash, migration_id FROM {HISTORY}").fetchall())
+        _refuse_changes(applied, {migration.id: migration for migration in wanted}, context)
         return [_apply(backend, migration) for migration in wanted if migration.hash not in applied]
     finally:
         backend.connection.close()
+
+
+def _refuse_changes(applied: dict[str, str], files: dict[str, Any], context: str) -> None:
+    for hash_, name in applied.items():
+        if name not in files:
+            raise Problem(
+                f"{name}.sql is applied to database {context}, but sql/ has no such file", "is this an older checkout? Take the one that wrote it"
+            )
+        if files[name].hash != hash_:
+            raise Problem(
+                f"{files[name].path} was changed after it was applied to database {context}",
+                "restore it (git checkout) and write the change as a new migration",
+            )
 
 
 def _apply(backend: Backend, migration: Any) -> str:

@@ -60,8 +60,20 @@ def test_a_database_that_is_ahead_of_the_checkout_is_refused(postgres: Databases
     url = postgres.empty("auth").owner_url
     migrate(url, "auth", sql)
     (sql / "auth/V10__fill.sql").unlink()
-    with pytest.raises(Problem, match="1 migrations that sql/ does not"):
+    with pytest.raises(Problem, match=r"V10__fill\.sql is applied to database auth, but sql/ has no such file"):
         migrate(url, "auth", sql)
+
+
+def test_a_file_that_was_changed_after_it_was_applied_is_refused(postgres: Databases, sql: Path) -> None:
+    url = postgres.empty("auth").owner_url
+    migrate(url, "auth", sql)
+    file = sql / "auth/V1__create_people.sql"
+    text = file.read_text()
+    file.write_text(text.replace("int", "bigint"))
+    with pytest.raises(Problem, match=r"V1__create_people\.sql was changed after it was applied to database auth"):
+        migrate(url, "auth", sql)
+    file.write_text(text)
+    assert migrate(url, "auth", sql) == []
 
 
 def test_two_migrators_at_once_apply_each_file_once(postgres: Databases, sql: Path) -> None:

@@ -20,7 +20,7 @@ def test_the_functions_role_reads_and_writes_rows_but_makes_no_tables(postgres: 
 
 def test_the_history_of_migrations_is_out_of_the_functions_reach(postgres: Databases) -> None:
     with psycopg.connect(postgres.database("auth").functions_url) as functions, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        functions.execute("DELETE FROM flyway_schema_history")
+        functions.execute("DELETE FROM schema_history")
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
