@@ -1,0 +1,158 @@
+"""What goes wrong with machines: a process dies, RabbitMQ or PostgreSQL is away, everything is killed at once. What was accepted is finished.
+
+One whole for all of it; the tests go from the smallest accident to the largest, and end with an orderly `down`.
+"""
+
+import os
+import secrets
+import signal
+
+import httpx
+import pytest
+
+from knative.machine import processes
+from knative.machine.postgres import PostgreSQL
+from knative.machine.rabbitmq import RabbitMQ
+from tests.journeys.people import Person
+from tests.journeys.whole import GATEWAY, Json, Whole, until
+
+SLOW = "import time\nfrom setuptools import setup\ntime.sleep(4)\nsetup(name='x', py_modules=['main'])\n"
+BACKEND = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+APP = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"here")
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def grace(own_whole: Whole) -> Person:
+    return Person(own_whole).become_a_user()
+
+
+@pytest.fixture(scope="module")
+def application(own_whole: Whole, grace: Person) -> Json:
+    return grace.create(own_whole.repository(f"app-{secrets.token_hex(3)}", {"main.py": APP, "requirements.txt": ""}).url)
+
+
+@pytest.fixture(scope="module")
+def url(grace: Person, application: Json) -> str:
+    deployment = grace.deploy(application)
+    assert deployment["status"] == "succeeded", deployment
+    return str(deployment["url"])
+
+
+def unavailable(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json"), answer.text
+    assert answer.json()["type"] == "/problems/unavailable", answer.text
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def refused_for_now(person: Person, method: str, path: str, body: Json | None = None) -> None:
+    unavailable(until(lambda: _unless_answered(person.send(method, path, body)), 30, "until the gateway has noticed"))
+
+
+def _unless_answered(answer: httpx.Response) -> httpx.Response | None:
+    """A call that was under way when the server went is told that its outcome is unknown (504); from then on it is 503."""
+    return None if answer.status_code in (200, 504) else answer
+
+
+def requests_billed(person: Person) -> int:
+    return sum(int(line["requests"]) for line in person.get("/v1/billing/current")["lines"])
+
+
+def test_a_function_s_process_dies_and_no_other_is_touched(own_whole: Whole, grace: Person, url: str) -> None:
+    for path in ("/v1/users/me", "/v1/quota", "/v1/billing/customer"):
+        grace.get(path)
+    own_whole.visit(url)
+    before = own_whole.pods()
+    (victim,) = before["capsule/auth-profile"]
+    os.kill(victim, signal.SIGKILL)
+    assert grace.get("/v1/users/me")["email"] == grace.email
+    after = own_whole.pods()
+    assert victim not in after["capsule/auth-profile"]
+    for name in ("capsule/deploy-quota", "capsule/billing-customer", f"capsule/{GATEWAY}", next(name for name in before if name.startswith("app-"))):
+        assert after[name] == before[name], name
+
+
+def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, application: Json, url: str) -> None:
+    """Callers are told to come back; applications go on; a deployment that was accepted is finished when it is there again."""
+    server = RabbitMQ(own_whole.home)
+    accepted = grace.ask_to_deploy(application)
+    server.stop()
+    refused_for_now(grace, "GET", "/v1/users/me")
+    refused_for_now(grace, "POST", "/v1/apps", {"name": "never", "repository": "https://example.com/x.git"})
+    assert own_whole.send("GET", "/livez").status_code == 200
+    assert own_whole.send("GET", "/readyz").status_code == 503
+    assert own_whole.visit(url).text == "here"
+    server.start()
+    until(lambda: grace.send("GET", "/v1/users/me").status_code == 200, 30, "until the gateway is connected again")
+    ended = grace.ended(accepted)
+    assert ended["status"] == "succeeded", ended
+    assert "never" not in str(grace.get("/v1/apps")), "what was refused was done"
+
+
+def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
+    """A registration that was accepted is finished when it is there again: the mail, the customer, the quota."""
+    server = PostgreSQL(own_whole.home)
+    visitor, late = Person(own_whole), Person(own_whole)
+    visitor.register()
+    server.stop()
+    refused_for_now(grace, "GET", "/v1/users/me")
+    refused_for_now(late, "POST", "/v1/users", {"email": late.email, "password": late.password})
+    assert own_whole.visit(url).text == "here"
+    server.start()
+    until(lambda: grace.send("GET", "/v1/users/me").status_code == 200, 30, "until functions reach their database again")
+    visitor.verify(seconds=60)
+    visitor.sign_in()
+    visitor.found("/v1/billing/customer", 60)
+    visitor.found("/v1/quota", 60)
+    refused = late.send("POST", "/v1/sessions", {"email": late.email, "password": late.password})
+    assert refused.status_code == 401, "what was refused was done"
+
+
+def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, grace: Person, application: Json, url: str) -> None:
+    files = {"main.py": APP, "pyproject.toml": BACKEND, "setup.py": SLOW, "Procfile": "web: python main.py"}
+    slow = grace.create(own_whole.repository(f"slow-{secrets.token_hex(3)}", files).url)
+    before = {path: grace.get(path) for path in ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer")}
+    billed = requests_billed(grace)
+    visitor = Person(own_whole)
+    visitor.register()
+    accepted = grace.ask_to_deploy(slow)
+    path = f"/v1/apps/{slow['id']}/deployments/{accepted['id']}"
+    until(lambda: grace.get(path)["status"] == "building", 30, "for the build")
+
+    assert own_whole.kill_everything() > 5
+    assert processes.leftovers(own_whole.home) == []
+    with pytest.raises(httpx.TransportError):
+        own_whole.send("GET", "/livez")
+    assert "Capsule is up" in own_whole.up()
+
+    assert {path: grace.get(path) for path in before} == before, "by the token from before, and with everything there"
+    ended = grace.ended(accepted)
+    assert ended["status"] == "succeeded", ended
+    assert own_whole.visit(ended["url"]).text == own_whole.visit(url).text == "here"
+    visitor.verify(seconds=60)
+    visitor.sign_in()
+    visitor.found("/v1/billing/customer", 60)
+    until(lambda: requests_billed(grace) >= billed + 2, 60, "for the metered requests", every=0.5)
+    assert "Capsule is up" in own_whole.up(), "twice is harmless"
+    assert grace.get("/v1/users/me") == before["/v1/users/me"]
+
+
+def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
+    assert own_whole.visit(url).text == "here"
+    until(lambda: set(own_whole.pods()) == {f"capsule/{GATEWAY}"}, 60, "until only the gateway has a process", every=0.5)
+    assert own_whole.visit(url).text == "here"
+
+
+def test_down_leaves_no_process(own_whole: Whole) -> None:
+    mine = processes.leftovers(own_whole.home)
+    assert len(mine) > 5, "the test looks in the wrong place"
+    assert "Capsule is down" in own_whole.task("down")
+    assert processes.leftovers(own_whole.home) == []
+    ports = own_whole.home.ports
+    for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.postgres):
+        assert processes.holder(port) is None
