@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from knative.machine.postgres import Database, PostgreSQL, grant_connect
 from knative.machine.rabbitmq import RabbitMQ
 
 HOME = "CAPSULE_TEST_HOME"
+RESERVED = Path(tempfile.gettempdir()) / f"capsule-test-ports-{os.getuid()}"
+RESERVED_SECONDS = 180
 
 
 def fresh_home(prefix: str = "capsule-test-") -> Home:
@@ -33,12 +36,27 @@ def fresh_home(prefix: str = "capsule-test-") -> Home:
 
 
 def free_offset() -> int:
-    while True:
-        offset = random.randrange(9000, 23000, 10)
+    """Ports below those of pods (12000 and up) and of outgoing connections (32768 and up): a server that was stopped finds its own again.
+
+    The blocks don't overlap, and one that was given out is not given to another run before its servers have had time to listen.
+    """
+    RESERVED.mkdir(exist_ok=True)
+    blocks = list(range(2, 31))
+    random.shuffle(blocks)
+    for offset in (block * 130 for block in blocks):
         ports = Ports(offset)
         wanted = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.postgres)
-        if all(processes.holder(port) is None for port in wanted):
+        if all(processes.holder(port) is None for port in wanted) and _reserve(RESERVED / str(offset)):
             return offset
+    raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")
+
+
+def _reserve(mark: Path) -> bool:
+    with FileLock(RESERVED / "lock"):
+        if mark.exists() and time.time() - mark.stat().st_mtime < RESERVED_SECONDS:
+            return False
+        mark.touch()
+        return True
 
 
 def discard(home: Home) -> None:
@@ -46,6 +64,7 @@ def discard(home: Home) -> None:
     processes.end(processes.leftovers(home), seconds=0)
     processes.end(processes.leftovers(home), seconds=2)
     shutil.rmtree(home.path, ignore_errors=True)
+    (RESERVED / str(home.ports.offset)).unlink(missing_ok=True)
 
 
 class Servers:

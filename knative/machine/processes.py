@@ -198,7 +198,7 @@ def holder(port: int) -> str | None:
                 return f"{process.name()} (pid {process.pid}, user {process.username()})"
             except psutil.NoSuchProcess:
                 continue
-    return "a process of another user"
+    return "a process that does not listen, or of another user"
 
 
 def _bindable(port: int) -> bool:
