@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     path = config.stash.get(_THROWN_AWAY, None)
     if path:
-        discard(Home(path, Ports()))
+        discard(Servers(path).home() if (path / "offset").exists() else Home(path, Ports()))
         os.environ.pop(HOME)
 
 
