@@ -79,7 +79,7 @@ class Groups:
             return None
         folders = [parent / name for parent in self._parents]
         for folder in folders:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         memory, processes = (folders[0], folders[0]) if self._v2 else (folders[0], folders[1])
         if limits.memory:
             (memory / ("memory.max" if self._v2 else "memory.limit_in_bytes")).write_text(str(limits.memory))
