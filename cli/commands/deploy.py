@@ -44,6 +44,9 @@ def watch(session: Session, application: Json, asked: Json, detach: bool) -> Non
     except KeyboardInterrupt:
         session.output.note("\nThe deployment goes on without you watching.\n" + render.how_to_follow(application["name"], asked["id"]))
         raise
-    session.output.show(ended, render.ended(ended))
-    if ended["status"] != "succeeded":
-        raise Failure(render.failure_title(ended), hint=f"capsule logs --app {application['name']} --deployment {ended['id']} --build")
+    succeeded = ended["status"] == "succeeded"
+    session.output.show(ended, *([render.succeeded(ended)] if succeeded else []))
+    if not succeeded:
+        raise Failure(
+            render.failure_title(ended), ended["detail"] or "", hint=f"capsule logs --app {application['name']} --deployment {ended['id']} --build"
+        )

@@ -39,10 +39,8 @@ def failure_title(shown: Json) -> str:
     return f"The deployment {shown['status']}" + (f": {shown['reason']}" if shown["reason"] else "")
 
 
-def ended(shown: Json) -> RenderableType:
+def succeeded(shown: Json) -> RenderableType:
     took = duration(since(shown["requestedAt"], shown["finishedAt"]))
-    if shown["status"] != "succeeded":
-        return Text(shown["detail"] or "").append("") if shown["detail"] else Text("")
     said = Text("✓ ", "green") + Text(f"release {number(shown['release'])}, commit {short(shown['commit'])}, in {took}")
     return Group(said, Text(shown["url"] or "", "bold"))
 

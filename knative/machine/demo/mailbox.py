@@ -6,7 +6,7 @@ from email.message import Message
 
 from knative.machine.home import Home
 
-TOKEN = re.compile(r"[?&]token=([A-Za-z0-9._~-]+)")
+LINK = re.compile(r"https?://[^\s\"'<>]+[?&]token=([A-Za-z0-9._~-]+)")
 
 
 def newest_to(home: Home, address: str) -> Message | None:
@@ -18,11 +18,23 @@ def newest_to(home: Home, address: str) -> Message | None:
 
 
 def token_in(mail: Message) -> str | None:
-    """The token of the verification link, from any text part."""
+    """The token of the verification link."""
+    found = _link(mail)
+    return found[1] if found else None
+
+
+def link_in(mail: Message) -> str | None:
+    """The verification link."""
+    found = _link(mail)
+    return found[0] if found else None
+
+
+def _link(mail: Message) -> re.Match[str] | None:
+    """In any text part."""
     for part in mail.walk():
         if part.get_content_maintype() == "text":
             payload = part.get_payload(decode=True)
-            match = TOKEN.search(payload.decode(errors="replace")) if isinstance(payload, bytes) else None
-            if match:
-                return match[1]
+            found = LINK.search(payload.decode(errors="replace")) if isinstance(payload, bytes) else None
+            if found:
+                return found
     return None
