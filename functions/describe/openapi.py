@@ -37,7 +37,7 @@ FAULT: Schema = {
     "properties": {
         "pointer": {"type": "string", "format": "json-pointer"},
         "detail": {"type": "string"},
-        "in": {"type": "string", "enum": ["body", "path", "query"]},
+        "in": {"type": "string", "enum": ["body", "path", "query", "header"]},
     },
 }
 IDEMPOTENCY_KEY: Schema = {
@@ -94,7 +94,9 @@ def document(catalog: Catalog) -> dict[str, Any]:
 
 def _wanted(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
     inputs: list[tuple[Any, Mode]] = [(route.input, "validation") for route in routes]
-    outputs: list[tuple[Any, Mode]] = [(route.declaration.output, "serialization") for route in routes if _says_something(route)]
+    outputs: list[tuple[Any, Mode]] = [
+        (route.declaration.output, "serialization") for route in routes if _says_something(route) and route.media_type is None
+    ]
     return inputs + outputs
 
 
@@ -118,7 +120,9 @@ def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
     parameters = _parameters(route, whole)
     if parameters:
         operation["parameters"] = parameters
-    if route.takes_body and route.rest:
+    if route.raw is not None:
+        operation["requestBody"] = {"required": True, "description": "Taken as it comes", "content": {"*/*": {}}}
+    elif route.takes_body and route.rest:
         required = bool(set(whole.get("required", [])) & route.rest)
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, whole, shapes)}}}
     operation["responses"] = _responses(route, shapes)
@@ -133,6 +137,8 @@ def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
 def _parameters(route: Route, whole: Schema) -> list[Schema]:
     properties, required = whole.get("properties", {}), whole.get("required", [])
     found = [_parameter(name, "path", properties[name], True) for name in route.path_names]
+    for alias, name in (route.raw or {}).items():
+        found.append(_parameter(name, "header", properties[alias], alias in required))
     if not route.takes_body:
         found += [_parameter(name, "query", properties[name], name in required) for name in properties if name in route.rest]
     if route.mutates:
@@ -162,7 +168,8 @@ def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     success: dict[str, Any] = {"description": HTTPStatus(declaration.answers).phrase}
     if _says_something(route):
-        success["content"] = {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
+        is_file = route.media_type is not None
+        success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
     if declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}}
         found["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
@@ -182,7 +189,9 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     if not declaration.allow.anyone:
         own.append(problems.UNAUTHENTICATED)
     if route.takes_body:
-        own += [problems.INVALID_JSON, problems.NOT_JSON, problems.TOO_LARGE, problems.SLOW_BODY]
+        own += [problems.TOO_LARGE, problems.SLOW_BODY]
+    if route.takes_body and route.raw is None:
+        own += [problems.INVALID_JSON, problems.NOT_JSON]
     if route.mutates:
         own += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
     else:

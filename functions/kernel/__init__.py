@@ -34,6 +34,7 @@ from functions.kernel.outcome import (
     Unauthenticated,
     Unavailable,
 )
+from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.work import Record, Work
 
@@ -51,6 +52,7 @@ __all__ = [
     "Done",
     "Event",
     "FieldError",
+    "File",
     "Forbidden",
     "Gone",
     "Invalid",
@@ -63,6 +65,7 @@ __all__ = [
     "PaymentRequired",
     "Permanent",
     "RateLimited",
+    "RawRequest",
     "Record",
     "Rejected",
     "Rejection",

@@ -30,6 +30,13 @@ DEFAULT_SENDER = "Capsule <no-reply@capsule.localhost>"
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What is said, to whom. `intent` identifies the wish to say it."""
 
@@ -38,6 +45,7 @@ class Letter:
     subject: str
     text: str = field(repr=False)
     html: str = field(repr=False)
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Mail(Protocol):
@@ -73,6 +81,9 @@ def message_of(letter: Letter, sender: str, clock: Clock) -> EmailMessage:
     # Left as it is where that is possible, so that a link can be read and copied from the file in a Maildir.
     message.set_content(letter.text, cte="7bit" if letter.text.isascii() else "quoted-printable")
     message.add_alternative(letter.html, subtype="html")
+    for attached in letter.attachments:
+        main, _, sub = attached.media_type.partition("/")
+        message.add_attachment(attached.content, maintype=main, subtype=sub, filename=attached.name)
     return message
 
 

@@ -10,10 +10,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans, MemorySubscriptions, MemoryUsage
-from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresSubscriptions, PostgresUsage
-from functions.billing.domain.customers import Customer, CustomerExists, Subscription
+from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans, MemoryUsage
+from functions.billing.adapters.memory_money import MemorySubscriptions
+from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
+from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
+from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import UsageRecord, Use
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
@@ -185,6 +188,7 @@ async def test_a_newer_version_is_offered_from_its_day_and_the_older_one_stays(p
         await connection.execute(
             "INSERT INTO price_tiers SELECT plan_code, 2, meter, position, up_to, amount, per FROM price_tiers WHERE plan_code = 'pro'"
         )
+        await connection.execute("INSERT INTO entitlements VALUES ('pro', 2, 30, 20000)")
     async with fresh.transaction():
         assert (await plans.offered("pro", NOW - timedelta(seconds=1))).version == 1
         assert (await plans.offered("pro", NOW)).fee.amount == 2500

@@ -12,7 +12,7 @@ from functions.billing.domain.periods import Period, anchor_of
 from functions.billing.domain.plans import Meter, Plan, Price, Tier
 from functions.billing.domain.usage import Use
 
-FREE_PLAN, PRO = SEEDED
+FREE_PLAN, PRO, _ = SEEDED
 A, B = UUID(int=1), UUID(int=2)
 
 
@@ -51,9 +51,9 @@ def test_a_price_has_one_currency_and_a_plan_has_a_price_for_each_meter() -> Non
     with pytest.raises(ValueError):
         Price(0, (tier(5, 1, 1), tier(None, 1, 1, "USD")))
     with pytest.raises(ValueError):
-        Plan("half", 1, "Half", Money(0, "EUR"), {Meter.REQUESTS: Price(0, (tier(None, 0, 1),))})
+        Plan("half", 1, "Half", Money(0, "EUR"), {Meter.REQUESTS: Price(0, (tier(None, 0, 1),))}, PRO.entitlements)
     with pytest.raises(ValueError):
-        Plan("mixed", 1, "Mixed", Money(0, "USD"), PRO.prices)
+        Plan("mixed", 1, "Mixed", Money(0, "USD"), PRO.prices, PRO.entitlements)
 
 
 @pytest.mark.parametrize(

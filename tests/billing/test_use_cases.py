@@ -8,7 +8,8 @@ import pytest
 from events.auth import UserCreated
 from events.billing import CustomerCreated
 from events.monitor import UsageMeasured
-from functions.billing.adapters.memory import MemoryCustomers, MemoryPlans, MemorySubscriptions, MemoryUsage
+from functions.billing.adapters.memory import MemoryCustomers, MemoryPlans, MemoryUsage
+from functions.billing.adapters.memory_money import MemorySubscriptions
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.usage import ImplausibleUsage
 from functions.billing.handlers.on_usage_measured import on_usage_measured

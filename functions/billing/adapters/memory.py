@@ -1,38 +1,58 @@
-"""Billing's ports in memory: the same promises as over PostgreSQL (one suite runs over both), for tests of use cases."""
+"""Customers, plans and usage in memory: the same promises as over PostgreSQL (one suite runs over both), for tests of use cases."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from functions.billing.domain.customers import Customer, CustomerExists, Status, Subscription
+from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import FREE, Meter, Plan, Price, Tier
+from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
 from functions.billing.domain.usage import UsageRecord, Use
 
 
-def _plan(code: str, fee: int, requests: int, cpu: int, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
+def _plan(code: str, fee: int, requests: int, cpu: int, allowed: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
     included = {Meter.REQUESTS: requests, Meter.CPU_MILLISECONDS: cpu}
     prices = {
         meter: Price(quantity, tuple(Tier(up_to, Money(amount, "EUR"), per) for of, up_to, amount, per in tiers if of is meter))
         for meter, quantity in included.items()
     }
-    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices)
+    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, allowed)
 
 
 SEEDED = (
-    _plan(FREE, 0, 100_000, 3_600_000, (Meter.REQUESTS, None, 0, 1_000_000), (Meter.CPU_MILLISECONDS, None, 0, 3_600_000)),
+    _plan(
+        FREE,
+        0,
+        100_000,
+        3_600_000,
+        Entitlements(5, 2560),
+        (Meter.REQUESTS, None, 0, 1_000_000),
+        (Meter.CPU_MILLISECONDS, None, 0, 3_600_000),
+    ),
     _plan(
         "pro",
         2000,
         2_000_000,
         180_000_000,
+        Entitlements(25, 16_384),
         (Meter.REQUESTS, 10_000_000, 40, 1_000_000),
         (Meter.REQUESTS, None, 30, 1_000_000),
         (Meter.CPU_MILLISECONDS, None, 8, 3_600_000),
     ),
+    _plan(
+        "business",
+        10_000,
+        20_000_000,
+        1_800_000_000,
+        Entitlements(100, 131_072),
+        (Meter.REQUESTS, 100_000_000, 30, 1_000_000),
+        (Meter.REQUESTS, None, 20, 1_000_000),
+        (Meter.CPU_MILLISECONDS, None, 6, 3_600_000),
+    ),
 )
-"""What the migration seeds."""
+"""What the migrations seed."""
 
 
 class MemoryCustomers:
@@ -47,10 +67,29 @@ class MemoryCustomers:
     async def of_user(self, user_id: UUID) -> Customer | None:
         return self.customers.get(user_id)
 
+    async def get(self, customer_id: UUID) -> Customer:
+        for customer in self.customers.values():
+            if customer.id == customer_id:
+                return customer
+        raise LookupError(f"there is no customer {customer_id}")
+
+    async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+        customer = await self.get(customer_id)
+        if customer.provider_id is None:
+            self.customers[customer.user_id] = replace(customer, provider_id=provider_id)
+
+    async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:
+        customer = await self.get(customer_id)
+        self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
+
 
 class MemoryPlans:
     def __init__(self, plans: Iterable[Plan] = SEEDED) -> None:
         self.plans = list(plans)
+
+    async def on_offer(self, at: datetime) -> Sequence[Plan]:
+        newest = {plan.code: plan for plan in sorted(self.plans, key=lambda plan: plan.version)}
+        return sorted(newest.values(), key=lambda plan: (plan.fee.amount, plan.code))
 
     async def offered(self, code: str, at: datetime) -> Plan:
         found = [plan for plan in self.plans if plan.code == code]
@@ -63,20 +102,6 @@ class MemoryPlans:
             if (plan.code, plan.version) == (code, version):
                 return plan
         raise LookupError(f"there is no plan {code!r} v{version}")
-
-
-class MemorySubscriptions:
-    def __init__(self) -> None:
-        self.subscriptions: list[Subscription] = []
-
-    async def add(self, subscription: Subscription) -> None:
-        self.subscriptions.append(subscription)
-
-    async def running(self, customer_id: UUID) -> Subscription | None:
-        for subscription in self.subscriptions:
-            if subscription.customer_id == customer_id and subscription.status is not Status.ENDED:
-                return subscription
-        return None
 
 
 class MemoryUsage:

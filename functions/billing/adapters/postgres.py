@@ -1,20 +1,23 @@
-"""Billing's ports over PostgreSQL. Uniqueness is the database's: nothing here looks first and inserts after."""
+"""Customers, plans and usage over PostgreSQL. Uniqueness is the database's: nothing here looks first and inserts after."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row, dict_row
 
-from functions.billing.domain.customers import Customer, CustomerExists, Status, Subscription
+from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Meter, Plan, Price, Tier
+from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
 from functions.billing.domain.usage import UsageRecord, Use
 from functions.runtime.database import Database
 
 AT_A_TIME = 10_000
+PLAN: LiteralString = """code, version, name, fee, currency, applications, memory_mib
+    FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
+CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method"
 
 
 class PostgresCustomers:
@@ -31,28 +34,56 @@ class PostgresCustomers:
 
     async def of_user(self, user_id: UUID) -> Customer | None:
         async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
-            await cursor.execute("SELECT id, user_id, email, created_at FROM customers WHERE user_id = %s", (user_id,))
+            await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE user_id = %s", (user_id,))
             return await cursor.fetchone()
+
+    async def get(self, customer_id: UUID) -> Customer:
+        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+            await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE id = %s", (customer_id,))
+            found = await cursor.fetchone()
+        if found is None:
+            raise LookupError(f"there is no customer {customer_id}")
+        return found
+
+    async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+        await self._database.connection.execute(
+            "UPDATE customers SET provider_id = %s, version = version + 1 WHERE id = %s AND provider_id IS NULL", (provider_id, customer_id)
+        )
+
+    async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:
+        await self._database.connection.execute(
+            "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
+        )
 
 
 class PostgresPlans:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def on_offer(self, at: datetime) -> Sequence[Plan]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(f"SELECT DISTINCT ON (code) {PLAN} WHERE offered_from <= %s ORDER BY code, version DESC", (at,))
+            plans = [await self._complete(row) for row in await cursor.fetchall()]
+        return sorted(plans, key=lambda plan: (plan.fee.amount, plan.code))
+
     async def offered(self, code: str, at: datetime) -> Plan:
         return await self._one(
-            "SELECT * FROM plans WHERE code = %s AND offered_from <= %s ORDER BY version DESC LIMIT 1", (code, at), f"no plan {code!r} is on offer"
+            f"SELECT {PLAN} WHERE code = %s AND offered_from <= %s ORDER BY version DESC LIMIT 1", (code, at), f"no plan {code!r} is on offer"
         )
 
     async def get(self, code: str, version: int) -> Plan:
-        return await self._one("SELECT * FROM plans WHERE code = %s AND version = %s", (code, version), f"there is no plan {code!r} v{version}")
+        return await self._one(f"SELECT {PLAN} WHERE code = %s AND version = %s", (code, version), f"there is no plan {code!r} v{version}")
 
     async def _one(self, query: LiteralString, arguments: tuple[object, ...], missing: str) -> Plan:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query, arguments)
             plan = await cursor.fetchone()
-            if plan is None:
-                raise LookupError(missing)
+        if plan is None:
+            raise LookupError(missing)
+        return await self._complete(plan)
+
+    async def _complete(self, plan: dict[str, Any]) -> Plan:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
                 SELECT meter, included, up_to, amount, per
@@ -70,41 +101,8 @@ class PostgresPlans:
             included[meter] = row["included"]
             tiers.setdefault(meter, []).append(Tier(row["up_to"], Money(row["amount"], plan["currency"]), row["per"]))
         prices = {meter: Price(included[meter], tuple(steps)) for meter, steps in tiers.items()}
-        return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee"], plan["currency"]), prices)
-
-
-class PostgresSubscriptions:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, subscription: Subscription) -> None:
-        await self._database.connection.execute(
-            """
-            INSERT INTO subscriptions (id, customer_id, plan_code, plan_version, status, anchored_at, started_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s)
-            """,
-            (
-                subscription.id,
-                subscription.customer_id,
-                subscription.plan_code,
-                subscription.plan_version,
-                subscription.status.value,
-                subscription.anchored_at,
-                subscription.started_at,
-            ),
-        )
-
-    async def running(self, customer_id: UUID) -> Subscription | None:
-        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
-                """
-                SELECT id, customer_id, plan_code, plan_version, status, anchored_at, started_at
-                FROM subscriptions WHERE customer_id = %s AND status <> 'ended'
-                """,
-                (customer_id,),
-            )
-            row = await cursor.fetchone()
-        return Subscription(**{**row, "status": Status(row["status"])}) if row else None
+        allowed = Entitlements(plan["applications"], plan["memory_mib"])
+        return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee"], plan["currency"]), prices, allowed)
 
 
 class PostgresUsage:

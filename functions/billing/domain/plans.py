@@ -69,12 +69,25 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Entitlements:
+    """What a plan allows to run; deploy keeps to it."""
+
+    applications: int
+    memory_mib: int
+
+    def __post_init__(self) -> None:
+        if self.applications < 0 or self.memory_mib < 0:
+            raise ValueError(f"{self}: a plan cannot allow less than nothing")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     code: str
     version: int
     name: str
-    fee: Money  # for each billing period
+    fee: Money  # for each billing period, ahead
     prices: Mapping[Meter, Price]
+    entitlements: Entitlements
 
     def __post_init__(self) -> None:
         if set(self.prices) != set(Meter):

@@ -5,8 +5,9 @@ From the moment of the registration, however late billing hears of it, so that n
 
 from events.auth import UserCreated
 from events.billing import CustomerCreated
-from functions.billing.domain.customers import Customer, CustomerExists, Subscription
+from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.plans import FREE
+from functions.billing.domain.subscriptions import Subscription
 from functions.billing.ports import Customers, Plans, Subscriptions
 from functions.kernel import Done, on
 

@@ -1,10 +1,9 @@
 """What the running period has cost so far: measured use by application and environment, rated by the plan that was agreed on."""
 
-from datetime import datetime
 from uuid import UUID
 
+from functions.billing.domain.answers import Amount, BillPeriod
 from functions.billing.domain.bill import Bill, rate
-from functions.billing.domain.money import Money
 from functions.billing.domain.plans import Meter
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
@@ -13,24 +12,6 @@ from functions.kernel import Caller, Clock, Model, query
 
 class CurrentBill(Model):
     pass
-
-
-class Amount(Model):
-    """Minor units (cents) of an ISO 4217 currency."""
-
-    amount: int
-    currency: str
-
-    @classmethod
-    def of(cls, money: Money) -> "Amount":
-        return cls(amount=money.amount, currency=money.currency)
-
-
-class BillPeriod(Model):
-    """`begin` belongs to it, `end` to the next."""
-
-    begin: datetime
-    end: datetime
 
 
 class BillPlan(Model):
@@ -88,7 +69,7 @@ def _shown(customer_id: UUID, bill: Bill) -> BillView:
     plan = bill.plan
     return BillView(
         customer_id=customer_id,
-        period=BillPeriod(begin=bill.period.begin, end=bill.period.end),
+        period=BillPeriod.of(bill.period),
         plan=BillPlan(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
         lines=[
             BillLine(

@@ -121,10 +121,14 @@ class Gateway:
         limits = await self._throttle.pass_or_refuse(client.address) if caller is None and route.mutates else {}
         if route.takes_body:
             raw = await intake.read_body(request, self._options.body_limit, self._options.body_seconds)
+        if route.takes_body and route.raw is not None:
+            taken = intake.take_raw(route, raw, request.headers, values)
+        elif route.takes_body:
             given = intake.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
+            taken = intake.take(route, given, values, self._seal)
         else:
-            given = intake.parse_query(request.scope["query_string"], route.many)
-        reply = await self._ask(route, request, intake.take(route, given, values, self._seal), token, caller, client, correlation, at)
+            taken = intake.take(route, intake.parse_query(request.scope["query_string"], route.many), values, self._seal)
+        reply = await self._ask(route, request, taken, token, caller, client, correlation, at)
         answer = self._replies.answer(route, reply, values, request.headers.get("if-none-match"), path, correlation)
         tell(answer, limits)
         return answer, caller

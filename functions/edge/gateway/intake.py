@@ -5,7 +5,8 @@ nothing is lost or added on the way. Names are those of the published schema: ca
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -105,6 +106,18 @@ def take(route: Route, given: dict[str, Any], path_values: Sequence[str], seal: 
     context = route.declaration.context
     sealed = {name: seal(context, given[name]) for name in route.secrets if isinstance(given.get(name), str)}
     return Intake(orjson.dumps({**given, **sealed}, option=orjson.OPT_SORT_KEYS), sha256(shown).hexdigest())
+
+
+def take_raw(route: Route, raw: bytes, headers: Mapping[str, str], path_values: Sequence[str]) -> Intake:
+    """The body as it came, whatever it is, and the headers that the function asks for. Raises Problem 422."""
+    assert route.raw is not None
+    given = {alias: headers[name] for alias, name in route.raw.items() if name in headers}
+    given |= dict(zip(route.path_names, path_values, strict=True))
+    try:
+        route.input.model_validate({**given, "body": raw})
+    except ValidationError as error:
+        raise Problem(INVALID, errors=_faults(error, route, "header")) from None
+    return Intake(orjson.dumps({**given, "body": urlsafe_b64encode(raw).decode()}, option=orjson.OPT_SORT_KEYS))
 
 
 def _pointer(path: Sequence[Any]) -> str:

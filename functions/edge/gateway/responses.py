@@ -4,6 +4,8 @@ A result's bytes pass through as the function wrote them. Everything is private 
 `/.well-known/` document) may be kept by caches for a few minutes.
 """
 
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
@@ -28,6 +30,8 @@ SECURITY = (
     (b"cross-origin-resource-policy", b"same-site"),
 )
 NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")  # in the name of a file
 
 Header = tuple[bytes, bytes]
 
@@ -88,11 +92,12 @@ class Replies:
         status, body = reply.status, reply.body
         if status == 204 or not body:
             return Answer(204 if status == 200 else status, b"", [PRIVATE])
+        content, described = _file(route.media_type, body) if route.media_type else (body, [JSON])
         if route.declaration.kind is Kind.QUERY:
-            etag = etag_of(body)
-            headers = [JSON, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
-            return Answer(304, b"", headers) if unchanged(if_none_match, etag) else Answer(status, body, headers)
-        answer = Answer(status, body, [JSON, PRIVATE, NOTHING_LOADS])
+            etag = etag_of(content)
+            headers = [*described, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
+            return Answer(304, b"", headers) if unchanged(if_none_match, etag) else Answer(status, content, headers)
+        answer = Answer(status, content, [*described, PRIVATE, NOTHING_LOADS])
         if status in (201, 202) and route.name in self._locations:
             location = _fill(self._locations[route.name], dict(zip(route.path_names, path_values, strict=True)), body)
             if location:
@@ -121,6 +126,14 @@ def _refused(reply: Reply, instance: str, request_id: str) -> Answer:
     if reply.status == 401:
         answer.add("www-authenticate", 'Bearer realm="capsule", error="invalid_token"')
     return answer
+
+
+def _file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
+    """The bytes of a `kernel.File`, and the headers that say what they are. A browser may show it; saved, it has its name."""
+    document = orjson.loads(body)
+    name = UNSAFE.sub("_", document["name"])
+    headers = [(b"content-type", media_type.encode()), (b"content-disposition", f'inline; filename="{name}"'.encode())]
+    return urlsafe_b64decode(document["content"]), headers
 
 
 def _location_of(route: Route, table: Table) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from functions.kernel import Declaration, Kind
+from functions.kernel import Declaration, File, Kind, RawRequest
 
 PARAMETER = re.compile(r"{(\w+)}")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -34,6 +34,8 @@ class Route:
     many: frozenset[str]  # those of them that may be repeated in a query
     secrets: tuple[str, ...]  # aliases that are sealed
     cacheable: bool
+    raw: Mapping[str, str] | None  # of a body taken as it comes: alias → the request header that it is
+    media_type: str | None  # of an answer that is a file
 
     @property
     def name(self) -> str:
@@ -66,6 +68,8 @@ def route_of(declaration: Declaration) -> Route | None:
     in_path = PARAMETER.findall(path)
     aliases = {name: alias_of(model, name) for name in model.model_fields}
     rest = {name: alias for name, alias in aliases.items() if name not in in_path}
+    raw = issubclass(model, RawRequest)
+    output = declaration.output
     return Route(
         declaration=declaration,
         method=method,
@@ -76,6 +80,8 @@ def route_of(declaration: Declaration) -> Route | None:
         many=frozenset(alias for name, alias in rest.items() if _is_many(model, name)),
         secrets=tuple(sorted(aliases[name] for name in declaration.secret_fields)),
         cacheable=declaration.kind is Kind.QUERY and declaration.allow.anyone and path.startswith(WELL_KNOWN) and not model.model_fields,
+        raw={alias: name.replace("_", "-") for name, alias in rest.items() if name not in RawRequest.model_fields} if raw else None,
+        media_type=output.media_type if isinstance(output, type) and issubclass(output, File) else None,
     )
 
 

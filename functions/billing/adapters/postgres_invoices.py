@@ -1,0 +1,211 @@
+"""Invoices and credit notes over PostgreSQL; what was issued is kept as it is by the database itself."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import errors
+from psycopg.rows import dict_row
+
+from functions.billing.domain.credits import CreditNote, RefundStatus
+from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, numbered
+from functions.billing.domain.money import Money
+from functions.billing.domain.periods import Period
+from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
+from functions.kernel import Transient
+from functions.runtime.database import Database
+
+INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total,
+    period_begin, period_end, created_at, issued_at, settled_at, version"""
+NOTE: LiteralString = "id, invoice_id, customer_id, number, amount, currency, reason, issued_at, status, provider_id, failure, settled_at, version"
+
+
+class PostgresInvoices:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, invoice: Invoice) -> None:
+        connection = self._database.connection
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    f"INSERT INTO invoices ({INVOICE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    (
+                        invoice.id,
+                        invoice.customer_id,
+                        invoice.subscription_id,
+                        invoice.purpose.value,
+                        invoice.plan_code,
+                        invoice.plan_version,
+                        invoice.status.value,
+                        invoice.number,
+                        invoice.total.currency,
+                        invoice.total.amount,
+                        invoice.period.begin,
+                        invoice.period.end,
+                        invoice.created_at,
+                        invoice.issued_at,
+                        invoice.settled_at,
+                        invoice.version,
+                    ),
+                )
+        except errors.UniqueViolation as taken:
+            if taken.diag.constraint_name != "invoices_one_upgrade_under_way":
+                raise
+            raise ChangeUnderWay from taken
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                """
+                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount, period_begin, period_end)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                """,
+                [
+                    (invoice.id, at, line.kind.value, line.description, line.quantity, line.amount.amount, line.period.begin, line.period.end)
+                    for at, line in enumerate(invoice.lines, 1)
+                ],
+            )
+
+    async def get(self, invoice_id: UUID) -> Invoice:
+        found = await self._some("WHERE id = %s", invoice_id)
+        if not found:
+            raise InvoiceNotFound
+        return found[0]
+
+    async def under_way(self, subscription_id: UUID) -> Invoice | None:
+        return next(iter(await self._some("WHERE subscription_id = %s AND purpose = 'upgrade' AND status = 'draft'", subscription_id)), None)
+
+    async def is_overdue(self, customer_id: UUID) -> bool:
+        cursor = await self._database.connection.execute(
+            "SELECT EXISTS (SELECT FROM invoices WHERE customer_id = %s AND status = 'open')", (customer_id,)
+        )
+        row = await cursor.fetchone()
+        return bool(row and row[0])
+
+    async def page(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        return await self._some(
+            "WHERE customer_id = %s AND number IS NOT NULL AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
+            customer_id,
+            before,
+            before,
+            limit,
+        )
+
+    async def _some(self, where: LiteralString, *arguments: object) -> list[Invoice]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(f"SELECT {INVOICE} FROM invoices {where}", arguments)
+            rows = await cursor.fetchall()
+            await cursor.execute(
+                "SELECT * FROM invoice_lines WHERE invoice_id = ANY(%s) ORDER BY invoice_id, position", ([row["id"] for row in rows],)
+            )
+            lines: dict[UUID, list[dict[str, Any]]] = {}
+            for line in await cursor.fetchall():
+                lines.setdefault(line["invoice_id"], []).append(line)
+        return [_invoice(row, lines.get(row["id"], [])) for row in rows]
+
+    async def save(self, invoice: Invoice) -> None:
+        saved = await self._database.connection.execute(
+            "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, version = version + 1 WHERE id = %s AND version = %s",
+            (invoice.status.value, invoice.number, invoice.issued_at, invoice.settled_at, invoice.id, invoice.version),
+        )
+        if saved.rowcount != 1:
+            raise Transient(f"invoice {invoice.id} has changed since it was read")
+        invoice.version += 1
+
+    async def next_number(self, series: str) -> str:
+        cursor = await self._database.connection.execute(
+            "INSERT INTO invoice_numbers AS numbers VALUES (%s, 1) ON CONFLICT (series) DO UPDATE SET last = numbers.last + 1 RETURNING last",
+            (series,),
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return numbered(series, row[0])
+
+
+class PostgresCredits:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, note: CreditNote) -> None:
+        await self._database.connection.execute(
+            f"INSERT INTO credit_notes ({NOTE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                note.id,
+                note.invoice_id,
+                note.customer_id,
+                note.number,
+                note.amount.amount,
+                note.amount.currency,
+                note.reason,
+                note.issued_at,
+                note.status.value,
+                note.provider_id,
+                note.failure,
+                note.settled_at,
+                note.version,
+            ),
+        )
+
+    async def get(self, note_id: UUID) -> CreditNote:
+        found = await self._some("WHERE id = %s", note_id)
+        if not found:
+            raise LookupError(f"there is no credit note {note_id}")
+        return found[0]
+
+    async def of_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
+        return await self._some("WHERE invoice_id = %s ORDER BY id", invoice_id)
+
+    async def unsettled(self, before: datetime, limit: int) -> Sequence[CreditNote]:
+        return await self._some("WHERE status = 'pending' AND issued_at < %s ORDER BY issued_at LIMIT %s", before, limit)
+
+    async def _some(self, where: LiteralString, *arguments: object) -> list[CreditNote]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(f"SELECT {NOTE} FROM credit_notes {where}", arguments)
+            return [_note(row) for row in await cursor.fetchall()]
+
+    async def save(self, note: CreditNote) -> None:
+        saved = await self._database.connection.execute(
+            """
+            UPDATE credit_notes SET status = %s, provider_id = %s, failure = %s, settled_at = %s, version = version + 1
+            WHERE id = %s AND version = %s
+            """,
+            (note.status.value, note.provider_id, note.failure, note.settled_at, note.id, note.version),
+        )
+        if saved.rowcount != 1:
+            raise Transient(f"credit note {note.id} has changed since it was read")
+        note.version += 1
+
+
+def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
+    currency = row["currency"]
+    return Invoice(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        subscription_id=row["subscription_id"],
+        purpose=Purpose(row["purpose"]),
+        plan_code=row["plan_code"],
+        plan_version=row["plan_version"],
+        lines=tuple(
+            InvoiceLine(
+                LineKind(line["kind"]),
+                line["description"],
+                line["quantity"],
+                Money(line["amount"], currency),
+                Period(line["period_begin"], line["period_end"]),
+            )
+            for line in lines
+        ),
+        total=Money(row["total"], currency),
+        period=Period(row["period_begin"], row["period_end"]),
+        created_at=row["created_at"],
+        status=InvoiceStatus(row["status"]),
+        number=row["number"],
+        issued_at=row["issued_at"],
+        settled_at=row["settled_at"],
+        version=row["version"],
+    )
+
+
+def _note(row: dict[str, Any]) -> CreditNote:
+    amount = Money(row.pop("amount"), row.pop("currency"))
+    return CreditNote(**{**row, "amount": amount, "status": RefundStatus(row["status"])})
