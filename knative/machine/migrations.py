@@ -30,8 +30,19 @@ NAME = re.compile(r"V(?P<version>\d+(?:_\d+)*)__\w+")
 LOCK = 0x43617073756C65  # "Capsule": an advisory lock is per database, so contexts don't wait for one another
 
 
+class Quiet(psycopg.Cursor[Any]):
+    """yoyo prints the rows of whatever has a description; a migration's SELECT calls a function and is not for reading."""
+
+    @property
+    def description(self) -> None:
+        return None
+
+
 class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """All on one connection: one transaction can hold a migration's statements and its record, and the advisory lock goes with it."""
+
+    def cursor(self) -> Quiet:
+        return Quiet(self.connection)
 
     @contextmanager
     def copy(self) -> Iterator["Backend"]:

@@ -30,6 +30,12 @@ def test_shared_and_own_files_run_in_the_order_of_their_numbers_and_once(postgre
         assert connection.execute("SELECT name FROM person").fetchall() == [("Ada",)]
 
 
+def test_nothing_is_printed(postgres: Databases, sql: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (sql / "auth/V3__call.sql").write_text("SELECT pg_advisory_xact_lock(1), 'printed by yoyo';")
+    migrate(postgres.empty("auth").owner_url, "auth", sql)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_failing_file_leaves_nothing_and_says_why(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     (sql / "auth/V3__broken.sql").write_text("CREATE TABLE half (id int);\nCREATE TABEL whole (id int);")
