@@ -22,7 +22,7 @@ from functions.runtime.wiring import Wiring
 @dataclass(frozen=True)
 class Grants:
     verifies_tokens: bool = False  # the public keys that callers' tokens are verified with
-    opens_secrets: bool = False  # the private key of its context's sealed fields
+    opens_secrets: bool = False  # the private key of its context's sealed fields; what is vouched for at a replay is signed with a key of it
     signs_tokens: bool = False
     builds: bool = False
     cluster: bool = False
@@ -33,7 +33,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     called = declaration.kind in (Kind.COMMAND, Kind.QUERY)
     return Grants(
         verifies_tokens="PublicKeys" in reached or (called and _knows_its_caller(declaration)),
-        opens_secrets=bool(declaration.secret_fields),
+        opens_secrets=bool(declaration.secret_fields) or "Voucher" in reached or (called and _knows_its_caller(declaration)),
         signs_tokens="SigningKeys" in reached,
         builds="Builds" in reached,
         cluster="Cluster" in reached,

@@ -15,7 +15,7 @@ that calls out must be visibly different from one that runs inside a transaction
 
 from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale, command, effect, every, on, query
-from functions.kernel.message import Delayed, Event, Model, Part, after
+from functions.kernel.message import Delayed, Event, Model, Part, Readdressed, Said, after
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -66,10 +66,12 @@ __all__ = [
     "Permanent",
     "RateLimited",
     "RawRequest",
+    "Readdressed",
     "Record",
     "Rejected",
     "Rejection",
     "Retry",
+    "Said",
     "Scale",
     "TooManyRequests",
     "Transient",

@@ -10,7 +10,7 @@ import re
 import sys
 import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from types import UnionType
@@ -42,6 +42,7 @@ class Order(Enum):
 
     NEWER = "newer"  # skip what is older than what was applied: the event tells a state
     ANY = "any"  # apply each once, in whatever order they come: the event is to be added up
+    STRICT = "strict"  # one after another without a gap: early ones are parked until those before them were applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Scale:
     min: int = 0
     max: int = 5
     concurrency: int = 20
-    pool: int = 4
+    pool: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,19 @@ class Declaration:
     scale: Scale = field(default_factory=Scale)
     retry: Retry = field(default_factory=Retry)
     order: Order = Order.NEWER
+    patience: float = 600.0  # seconds that an early event is parked (Order.STRICT) before it goes to the dead letters
     schedule: str | None = None
     deadline: float = 10.0  # seconds a caller waits
+    belongs_to: str | None = None  # the context, where the module does not say it
     secret_answer: bool = False  # tokens: the answer is sent once and never stored
 
     @cached_property
     def context(self) -> str:
-        return self.handler.__module__.split(".")[1]
+        return self.belongs_to or self.handler.__module__.split(".")[1]
+
+    def of_context(self, context: str) -> "Declaration":
+        """The same function for that context; `{context}` in its route becomes its name."""
+        return replace(self, belongs_to=context, http=self.http and self.http.replace("{context}", context))
 
     @cached_property
     def name(self) -> str:
@@ -229,9 +236,16 @@ def query(
     return _declare(Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline=deadline)
 
 
-def on(*, emits: Sequence[type[Event]] = (), order: Order = Order.NEWER, scale: Scale | None = None, retry: Retry | None = None) -> Callable[[F], F]:
-    """Declares an event handler; the event is the type of its first parameter."""
-    return _declare(Kind.EVENT, emits=tuple(emits), order=order, scale=scale or Scale(), retry=retry or Retry())
+def on(
+    *,
+    emits: Sequence[type[Event]] = (),
+    order: Order = Order.NEWER,
+    patience: float = 600.0,
+    scale: Scale | None = None,
+    retry: Retry | None = None,
+) -> Callable[[F], F]:
+    """Declares an event handler; the event is the type of its first parameter. `patience`: seconds an early event waits (Order.STRICT)."""
+    return _declare(Kind.EVENT, emits=tuple(emits), order=order, patience=patience, scale=scale or Scale(), retry=retry or Retry())
 
 
 def effect(

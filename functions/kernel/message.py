@@ -1,5 +1,6 @@
 """What travels: models in camelCase on the wire and snake_case in Python, and events with their type, version and subject."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -66,6 +67,19 @@ class Delayed:
 
     event: Event
     delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Readdressed:
+    """A message that one function of this context is to be given once more: an operator's replay, an early event whose turn has come."""
+
+    function: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Said = Event | Delayed | Readdressed
+"""What a use case may state."""
 
 
 def after(delay: timedelta, event: Event) -> Delayed:

@@ -4,11 +4,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from functions.kernel.access import Origin
-from functions.kernel.message import Delayed, Event
+from functions.kernel.message import Said
 
 
 class Record(Protocol):
-    def emit(self, *events: Event | Delayed) -> None:
+    def emit(self, *events: Said) -> None:
         """Facts to be committed with this transaction and published after it."""
         ...
 

@@ -79,6 +79,12 @@ class Message:
                 rest[name] = headers[name]
         return cls(str(known["id"]), str(known["source"]), str(known["type"]), str(known.get("time") or ""), raw, rest)
 
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str], body: bytes) -> "Message":
+        """From what `headers()` gave."""
+        rest = {name: value for name, value in headers.items() if name not in OWN}
+        return cls(headers["id"], headers["source"], headers["type"], headers.get("time", ""), body, rest)
+
     def headers(self) -> dict[str, str]:
         """As AMQP headers."""
         own = {

@@ -22,24 +22,23 @@ from functions.kernel import (
     Clock,
     Conflict,
     Declaration,
-    Delayed,
     Done,
-    Event,
     Forbidden,
     Kind,
-    Order,
     Origin,
     Rejected,
     Rejection,
+    Said,
     Unauthenticated,
     Work,
 )
-from functions.runtime import answers, dead_letters, delays, failures, inbox, outbox
+from functions.runtime import answers, dead_letters, delays, failures, inbox, ordering, outbox
 from functions.runtime.answers import Answer
 from functions.runtime.bus import REPLIES
 from functions.runtime.database import CLASHES, Connection
 from functions.runtime.envelope import Message, new_message
 from functions.runtime.inputs import Reader
+from functions.runtime.ordering import Turn
 from functions.runtime.surroundings import Surroundings
 from functions.runtime.work import AlreadyRecorded, UnitOfWork
 
@@ -97,7 +96,8 @@ class Function:
             await self._around.relay.flush_caused_by(message)
             ended = Ended("duplicate")
         except Exception as error:  # noqa: BLE001  whatever a handler raises is this runtime's to settle
-            ended = Ended(*await failures.settle(self, self._around, message, error))
+            sender = message.with_attributes(actor=str(caller.user_id)) if caller else message
+            ended = Ended(*await failures.settle(self, self._around, sender, error))
         actor = str(caller.user_id) if caller else None
         ms = (time.perf_counter() - counted) * 1000
         said = ended.message or message
@@ -123,6 +123,8 @@ class Function:
         """Raises Unauthenticated or Forbidden. Events come from ourselves: they name an actor and need no token."""
         if self.declaration.kind not in (Kind.COMMAND, Kind.QUERY):
             return None
+        if message.get("vouch"):
+            return self._around.voucher.caller(message)
         token = message.get("token")
         caller = self._around.tokens.verify(token, self._around.clock.now()) if token else None
         if self.declaration.allow.admits(caller):
@@ -180,11 +182,16 @@ class Function:
             stored = await inbox.claim(connection, message, name)
             if stored is not None:
                 answer, owed, outcome = self._again(message, stored), [], "duplicate"
-            elif self._is_stale_by_default and not await inbox.advance(connection, name, message):
+            elif (turn := await ordering.take_turn(connection, self.declaration, message)) is Turn.OVER:
                 return Ended("skipped", "a newer event of its subject was applied before")
+            elif turn is Turn.EARLY:
+                await ordering.park(connection, self.declaration, message)
+                await inbox.disclaim(connection, message, name)
+                return Ended("parked", "an event before it has not been applied yet")
             else:
                 answer, events = await self._decide(connection, message, caller, inputs)
                 actor = str(caller.user_id) if caller else message.get("actor")
+                events = (*events, *await ordering.next_parked(connection, self.declaration, message))
                 owed = await outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver)
                 if self.declaration.kind is Kind.COMMAND:
                     kept = None if self.declaration.secret_answer and answer.outcome == "done" else answer.body
@@ -196,13 +203,9 @@ class Function:
             await around.relay.flush_caused_by(message)
         return Ended(outcome, _detail(answer), tuple(_names(owed)))
 
-    @property
-    def _is_stale_by_default(self) -> bool:
-        return self.declaration.kind is Kind.EVENT and self.declaration.order is Order.NEWER
-
     async def _decide(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Answer, tuple[Event | Delayed, ...]]:
+    ) -> tuple[Answer, tuple[Said, ...]]:
         """Runs the handler inside a savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
         try:
             async with connection.transaction():

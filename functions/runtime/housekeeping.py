@@ -3,6 +3,7 @@
 Rows go in batches, each in a transaction of its own, so that no lock is held for long.
 """
 
+from functions.runtime import dead_letters, ordering
 from functions.runtime.database import Database
 from functions.runtime.outbox import Relay
 
@@ -21,11 +22,22 @@ class Housekeeping:
         self._database = database
 
     async def sweep(self) -> None:
-        """Publishes what is owed and prunes what is old. Raises DatabaseAway."""
+        """Publishes what is owed, gives up on what waits in vain, and prunes what is old. Raises DatabaseAway."""
         await self._relay.sweep()
+        while await self._bury_overdue() == BATCH:
+            pass
         for table, key, old in PRUNE:
             while await self._prune(table, key, old) == BATCH:
                 pass
+
+    async def _bury_overdue(self) -> int:
+        """Early events that have waited too long for the one before them."""
+        async with self._database.transaction() as connection:
+            found = await ordering.overdue(connection, BATCH)
+            for function, message in found:
+                detail = f"it waited in vain for number {message.number('sequence') - 1} of {message.get('subject')}"
+                await dead_letters.store(connection, message, function, ordering.GAP, detail)
+        return len(found)
 
     async def _prune(self, table: str, key: str, old: str) -> int:
         async with self._database.transaction() as connection:

@@ -58,16 +58,6 @@ async def keep_reply(connection: Connection, message: Message, function: str, ou
     )
 
 
-async def advance(connection: Connection, function: str, message: Message) -> bool:
-    """Whether this event is newer than what the function has applied for its subject; if so, it now is what was applied."""
-    subject, sequence = message.get("subject"), message.number("sequence")
-    if not subject or not sequence:
-        return True
-    cursor = await connection.execute(
-        """
-        INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, %s)
-        ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence
-        """,
-        (function, subject, sequence),
-    )
-    return cursor.rowcount == 1
+async def disclaim(connection: Connection, message: Message, function: str) -> None:
+    """Gives the claim back, in the transaction that made it: the message is not handled yet, and will come again."""
+    await connection.execute("DELETE FROM inbox WHERE source = %s AND id = %s AND function = %s", (message.source, message.id, function))

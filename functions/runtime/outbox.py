@@ -12,11 +12,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from functions.kernel import Delayed, Event, new_id
+from functions.kernel import Delayed, Event, Readdressed, Said, new_id
 from functions.runtime import delays
-from functions.runtime.bus import EVENTS, Bus, BusAway, Unroutable
+from functions.runtime.bus import COMMANDS, EVENTS, Bus, BusAway, Unroutable
 from functions.runtime.database import Connection, Database, DatabaseAway
 from functions.runtime.envelope import Message, new_message
 
@@ -33,7 +32,7 @@ class Owed:
     """A row of the outbox."""
 
     position: int
-    id: UUID
+    id: str
     exchange: str
     routing_key: str
     headers: Mapping[str, str]
@@ -42,7 +41,7 @@ class Owed:
 
 async def write(
     connection: Connection,
-    events: Sequence[Event | Delayed],
+    events: Sequence[Said],
     cause: Message,
     actor: str | None,
     context: str,
@@ -52,6 +51,9 @@ async def write(
     """Adds the events to the open transaction, each numbered within its subject."""
     owed = []
     for said in events:
+        if isinstance(said, Readdressed):
+            owed.append(await _add(connection, COMMANDS, said.function, {**said.headers, "causation": cause.id}, said.body))
+            continue
         event = said.event if isinstance(said, Delayed) else said
         message = await _message(connection, event, cause, actor, context, now)
         exchange, routing_key = EVENTS, event.type
@@ -59,20 +61,23 @@ async def write(
             until = now + said.delay
             routing_key = receiver(type(event))
             exchange, message = delays.route(message, until, said.delay.total_seconds())
-        headers = message.headers()
-        cursor = await connection.execute(
-            "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES (%s, %s, %s, %s, %s) RETURNING position",
-            (message.id, exchange, routing_key, json.dumps(headers), message.body),
-        )
-        row = await cursor.fetchone()
-        assert row is not None
-        owed.append(Owed(row[0], UUID(message.id), exchange, routing_key, headers, message.body))
+        owed.append(await _add(connection, exchange, routing_key, message.headers(), message.body))
     return owed
+
+
+async def _add(connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> Owed:
+    cursor = await connection.execute(
+        "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES (%s, %s, %s, %s, %s) RETURNING position",
+        (headers["id"], exchange, routing_key, json.dumps(headers), body),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Owed(row[0], headers["id"], exchange, routing_key, headers, body)
 
 
 async def _message(connection: Connection, event: Event, cause: Message, actor: str | None, context: str, now: datetime) -> Message:
     subject = event.subject_id
-    sequence = None if subject is None else str(await _next(connection, subject))
+    sequence = None if subject is None else str(await _next(connection, f"{event.type}/{subject}"))
     return new_message(
         event.type,
         f"/capsule/{context}",
@@ -194,4 +199,4 @@ class Relay:
                 f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {which} ORDER BY position LIMIT {BATCH}", parameters
             )
             rows = await cursor.fetchall()
-        return [Owed(row[0], row[1], row[2], row[3], row[4], bytes(row[5])) for row in rows]
+        return [Owed(row[0], str(row[1]), row[2], row[3], row[4], bytes(row[5])) for row in rows]

@@ -18,6 +18,7 @@ from functions.kernel import Clock
 from functions.runtime.bus import Bus, BusAway
 from functions.runtime.clock import SystemClock
 from functions.runtime.database import Database, DatabaseAway
+from functions.runtime.dead_letters import DeadLetters
 from functions.runtime.envelope import Message, NotAMessage
 from functions.runtime.execution import Function
 from functions.runtime.failures import CannotSettle
@@ -32,6 +33,7 @@ from functions.runtime.tokens import AccessTokens
 from functions.runtime.undelivered import FUNCTION as UNDELIVERED
 from functions.runtime.undelivered import Undelivered
 from functions.runtime.vitals import Vitals
+from functions.runtime.vouching import Voucher
 from functions.runtime.wiring import Container
 
 _log = logging.getLogger("capsule.process")
@@ -96,17 +98,20 @@ class Process:
         wiring = wiring_of(context)
         database = Database(self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"), size)
         relay = Relay(bus, database)
+        opener = Opener(self._settings, context)
         offered: Mapping[Any, Any] = {
             Settings: self._settings,
             Database: database,
             Clock: self._clock,
             Vitals: Vitals(database),
             Housekeeping: Housekeeping(relay, database),
+            DeadLetters: DeadLetters(database),
             AccessTokens: AccessTokens(self._settings),
+            Voucher: Voucher(opener),
         }
         container = Container(wiring, offered)
-        opener = Opener(self._settings, context)
-        return Surroundings(context, container, database, bus, relay, opener, offered[AccessTokens], self._clock, self._journal)
+        tokens, voucher = offered[AccessTokens], offered[Voucher]
+        return Surroundings(context, container, database, bus, relay, opener, tokens, voucher, self._clock, self._journal)
 
     def _sweep_in_background(self, around: Surroundings) -> None:
         task = asyncio.create_task(_sweep(around))

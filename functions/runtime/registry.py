@@ -1,4 +1,5 @@
-"""Finds declarations by where they stand: `functions/<context>/{commands,queries,handlers}/<name>.py` holds one, named `<name>`."""
+"""Finds declarations by where they stand: `functions/<context>/{commands,queries,handlers}/<name>.py` holds one, named `<name>`; what every
+context has stands in `functions/runtime/operations`."""
 
 import importlib
 import pkgutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import functions
 from functions.kernel import Declaration
 from functions.kernel.declaration import declaration_of
+from functions.runtime import operations
 from functions.runtime.wiring import Wiring
 
 FOLDERS = ("commands", "queries", "handlers")
@@ -49,6 +51,9 @@ def find(name: str) -> Declaration:
         module = f"functions.{context}.{folder}.{function}"
         if function.isidentifier() and _exists(module):
             return _declared_in(module)
+    operation = f"{operations.__name__}.{function}"
+    if function.isidentifier() and context in contexts() and _exists(operation):
+        return _declared_in(operation).of_context(context)
     raise UnknownFunction(f"there is no functions/{context}/{{{','.join(FOLDERS)}}}/{function}.py")
 
 
@@ -84,3 +89,5 @@ def _all(names: Iterable[str]) -> Iterator[Declaration]:
             paths = importlib.import_module(package).__path__
             for module in sorted(pkgutil.iter_modules(paths), key=lambda found: found.name):
                 yield _declared_in(f"{package}.{module.name}")
+        for module in sorted(pkgutil.iter_modules(operations.__path__), key=lambda found: found.name):
+            yield _declared_in(f"{operations.__name__}.{module.name}").of_context(context)

@@ -69,6 +69,10 @@ class Opener:
         self._settings = settings
         self._context = context
 
+    def private_keys(self) -> list[bytes]:
+        """What other keys of this context may be derived from, the current one first."""
+        return [_decode(key["d"]) for key in json.loads(self._settings.file(PRIVATE))["keys"]]
+
     def open(self, text: str) -> str:
         """Raises CannotUnseal. A text that is not sealed is refused: a secret must never have travelled in the clear."""
         prefix, _, rest = text.partition(":")

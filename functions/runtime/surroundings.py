@@ -10,6 +10,7 @@ from functions.runtime.outbox import Relay
 from functions.runtime.registry import Registry
 from functions.runtime.sealing import Opener
 from functions.runtime.tokens import AccessTokens
+from functions.runtime.vouching import Voucher
 from functions.runtime.wiring import Container
 
 
@@ -22,6 +23,7 @@ class Surroundings:
     relay: Relay
     opener: Opener
     tokens: AccessTokens
+    voucher: Voucher
     clock: Clock
     journal: Journal
 

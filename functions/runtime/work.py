@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Delayed, Event, Origin
+from functions.kernel import Origin, Said
 from functions.runtime import inbox
 from functions.runtime.database import Database
 from functions.runtime.envelope import Message
@@ -19,9 +19,9 @@ class Events:
     """What an effect states while it records."""
 
     def __init__(self) -> None:
-        self.said: list[Event | Delayed] = []
+        self.said: list[Said] = []
 
-    def emit(self, *events: Event | Delayed) -> None:
+    def emit(self, *events: Said) -> None:
         self.said.extend(events)
 
 

@@ -21,6 +21,7 @@ import psycopg
 
 from functions.runtime import sealing, tokens, topology
 from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EXTRA = Path(__file__).parent / "extra"
@@ -29,7 +30,13 @@ CREATE TABLE deposits (id uuid PRIMARY KEY, account text NOT NULL, cents bigint 
 CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL, text text NOT NULL);
 GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes TO auth_functions;
 """
-FUNCTIONS = "probe.deposit,probe.enter,probe.total,probe.on_deposited,probe.on_deposited_ring,probe.on_renamed,probe.on_check_later"
+FUNCTIONS = ",".join(
+    f"probe.{name}"
+    for name in [
+        *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_renamed", "on_check_later", "on_counted"),
+        *("every_ten_minutes_housekeeping", "dead_letters", "settle_dead_letters"),
+    ]
+)
 EVENT_TYPES = ("probe.deposited", "probe.renamed")
 
 
@@ -117,6 +124,9 @@ class World:
                 channel.queue_bind("functions", EVENTS, type)
             channel.queue_bind("events", EVENTS, "#")
             channel.queue_bind("replies", REPLIES, "replies")
+
+    def seal(self, secret: str) -> str:
+        return sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("probe", secret)
 
     def environment(self) -> dict[str, str]:
         return {

@@ -10,8 +10,6 @@ from typing import Any
 import httpx
 import jwt
 
-from functions.runtime.sealing import Sealer
-from functions.runtime.settings import Settings
 from tests.runtime.harness import Worker, World, asked, deposit, message, until
 
 
@@ -109,7 +107,7 @@ def test_a_query_reads_and_cannot_write(world: World, worker: Worker) -> None:
     assert world.count("notes WHERE what = 'query'") == 0
 
 
-def _token(world: World, **changed: object) -> str:
+def token(world: World, **changed: object) -> str:
     now = int(datetime.now(UTC).timestamp())
     claims = {"iss": "capsule", "aud": "capsule", "sub": str(uuid.uuid4()), "sid": str(uuid.uuid4()), "roles": ["user"], "jti": "1"}
     claims |= {"iat": now, "exp": now + 60, **changed}
@@ -118,8 +116,8 @@ def _token(world: World, **changed: object) -> str:
 
 
 def test_a_secret_travels_sealed_and_its_answer_is_not_kept(world: World, worker: Worker) -> None:
-    sealed = Sealer(Settings({"CAPSULE_ROOT": str(world.folder)})).seal("probe", "open sesame")
-    command = asked("probe.enter", token=_token(world), remote="192.0.2.1")
+    sealed = world.seal("open sesame")
+    command = asked("probe.enter", token=token(world), remote="192.0.2.1")
     body = json.dumps({"password": sealed}).encode()
     worker.post(command, body)
     headers, answer = world.reply(command["correlationid"])
@@ -132,7 +130,7 @@ def test_a_secret_travels_sealed_and_its_answer_is_not_kept(world: World, worker
 
 def test_a_secret_in_the_clear_or_for_another_context_is_refused(world: World, worker: Worker) -> None:
     for password in ("open sesame", "sealed:nobody:AAAA"):
-        command = asked("probe.enter", token=_token(world))
+        command = asked("probe.enter", token=token(world))
         worker.post(command, json.dumps({"password": password}).encode())
         headers, body = world.reply(command["correlationid"])
         assert headers["status"] == "422" and body["errors"][0]["pointer"] == "/password"
@@ -140,10 +138,10 @@ def test_a_secret_in_the_clear_or_for_another_context_is_refused(world: World, w
 
 
 def test_no_token_a_forged_one_and_an_expired_one_are_refused_by_the_function_itself(world: World, worker: Worker) -> None:
-    good = _token(world)
+    good = token(world)
     forged = good[:-6] + ("AAAAAA" if good[-6:] != "AAAAAA" else "BBBBBB")
-    for token in (None, forged, _token(world, exp=1), _token(world, aud="another")):
-        command = asked("probe.enter", **({"token": token} if token else {}))
+    for shown in (None, forged, token(world, exp=1), token(world, aud="another")):
+        command = asked("probe.enter", **({"token": shown} if shown else {}))
         worker.post(command, b'{"password": "x"}')
         assert world.reply(command["correlationid"])[0]["status"] == "401"
 

@@ -22,7 +22,7 @@ class Profile(Model):
     updated_at: datetime
 
 
-@query(http="GET /v1/users/me", rejects=[UnknownUser], scale=Scale(max=10, concurrency=64))
+@query(http="GET /v1/users/me", rejects=[UnknownUser], scale=Scale(max=10, concurrency=64, pool=4))
 async def profile(asked: ShowProfile, users: Users, caller: Caller) -> Profile:
     user = await users.get(caller.user_id)
     if user is None:

@@ -16,3 +16,8 @@ class AccountRenamed(Event, type="probe.renamed", subject="account"):
 
 class CheckLater(Event, type="probe.check-later"):
     account: str
+
+
+class Counted(Event, type="probe.counted", subject="account"):
+    account: str
+    number: int

@@ -12,3 +12,7 @@ class Accounts(Protocol):
 
 class Bell(Protocol):
     async def ring(self, text: str) -> None: ...
+
+
+class Housekeeping(Protocol):
+    async def sweep(self) -> None: ...
