@@ -222,34 +222,6 @@ class Mailer(Protocol):
     async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None: ...
 
 
-class Memory(Protocol):
-    """In MB."""
-
-    @property
-    def used(self) -> int: ...
-
-    @property
-    def total(self) -> int: ...
-
-
-class DatabaseVitals(Protocol):
-    @property
-    def connected(self) -> bool: ...
-
-    @property
-    def response_ms(self) -> float: ...
-
-
-class Vitals(Protocol):
-    """How this process and its database are."""
-
-    def version(self) -> str: ...
-
-    def memory(self) -> Memory: ...
-
-    async def database(self) -> DatabaseVitals: ...
-
-
 class Housekeeping(Protocol):
     """What the runtime keeps in every context's database and has to be swept: unsent events, old inbox rows."""
 

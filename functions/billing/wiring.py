@@ -21,21 +21,15 @@ from functions.billing.ports import (
     Printer,
     Subscriptions,
     Usage,
-    Vitals,
 )
 from functions.runtime.housekeeping import Housekeeping as Sweeper
 from functions.runtime.mail import Mail, mail
 from functions.runtime.settings import Settings
-from functions.runtime.vitals import Vitals as ProcessVitals
 from functions.runtime.wiring import Wiring
 
 
 def housekeeping(sweeper: Sweeper) -> Housekeeping:
     return sweeper
-
-
-def vitals(process: ProcessVitals) -> Vitals:
-    return process
 
 
 def provider(settings: Settings) -> PaymentProvider:
@@ -68,6 +62,5 @@ wiring = Wiring(
         Printer: PdfPrinter,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,
-        Vitals: vitals,
     },
 )

@@ -18,6 +18,10 @@ class Quotas(Protocol):
         """Keeps the quota, unless its user has one."""
         ...
 
+    async def set(self, quota: Quota) -> None:
+        """What the user may run from now on; what is used stays counted."""
+        ...
+
     async def find(self, user_id: UUID) -> Quota | None: ...
 
     async def give_back(self, user_id: UUID) -> None:
@@ -137,28 +141,6 @@ class BuildSettings:
 
 class Builds(Protocol):
     def settings(self) -> BuildSettings: ...
-
-
-class Memory(Protocol):
-    @property
-    def used(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-
-
-class DatabaseVitals(Protocol):
-    @property
-    def connected(self) -> bool: ...
-    @property
-    def response_ms(self) -> float: ...
-
-
-class Vitals(Protocol):
-    """How this process and its database are; memory in MB."""
-
-    def version(self) -> str: ...
-    def memory(self) -> Memory: ...
-    async def database(self) -> DatabaseVitals: ...
 
 
 class Housekeeping(Protocol):

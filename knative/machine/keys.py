@@ -10,7 +10,7 @@ from knative.machine import mirrors
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
-from knative.machine.secrets import kept
+from knative.machine.secrets import kept, password
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
@@ -41,15 +41,39 @@ def operator_objects(home: Home) -> list[Object]:
         _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
         _secret("samples-settings", {"CAPSULE_GIT_ROOT": str(home.git)}),
         _secret("edge-settings", settings),
+        _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
+    own = {"deploy": mirrors.for_builds(home), "billing": payment_settings(home)}
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context)}),
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
             _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
-            _secret(f"{context}-settings", settings | (mirrors.for_builds(home) if context == "deploy" else {})),
+            _secret(f"{context}-settings", settings | own.get(context, {})),
         ]
     return objects
+
+
+STAND_IN = "http://stripe-stand-in.localhost"
+
+
+def payment_settings(home: Home) -> dict[str, str]:
+    """An own account at Stripe, if whoever called `up` names its key; else the stand-in, which moves no money."""
+    if key := home.environment.get("CAPSULE_STRIPE_API_KEY"):
+        names = ("CAPSULE_STRIPE_API_BASE", "CAPSULE_STRIPE_WEBHOOK_SECRET")
+        return {"CAPSULE_STRIPE_API_KEY": key, **{name: home.environment[name] for name in names if name in home.environment}}
+    own = stand_in_settings(home)
+    shared = ("CAPSULE_STRIPE_API_KEY", "CAPSULE_STRIPE_WEBHOOK_SECRET")
+    return {"CAPSULE_STRIPE_API_BASE": f"{STAND_IN}:{home.ports.ingress}", **{name: own[name] for name in shared}}
+
+
+def stand_in_settings(home: Home) -> dict[str, str]:
+    return {
+        "CAPSULE_STRIPE_API_KEY": f"sk_test_{password(home, 'stripe-stand-in')}",
+        "CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_{password(home, 'stripe-stand-in-webhook')}",
+        "CAPSULE_STRIPE_WEBHOOK_URL": f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
+        "CAPSULE_STRIPE_STATE": str(home.path / "stripe-stand-in.pickle"),
+    }
 
 
 def _secret(name: str, values: dict[str, str]) -> Object:

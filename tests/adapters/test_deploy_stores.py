@@ -145,6 +145,17 @@ async def test_the_quota_is_counted_and_given_back(stores: Stores) -> None:
     await added(stores, owner)
 
 
+async def test_a_quota_is_set_and_what_is_used_stays_counted(stores: Stores) -> None:
+    owner = uuid4()
+    async with stores.transaction():
+        await stores.quotas.set(Quota(owner, 2, 512, NOW))
+    await added(stores, owner)
+    async with stores.transaction():
+        await stores.quotas.set(Quota(owner, 25, 1024, NOW))
+    async with stores.transaction():
+        assert await stores.quotas.find(owner) == Quota(owner, 25, 1024, NOW, 1)
+
+
 async def test_who_has_no_quota_yet_gets_the_default(stores: Stores) -> None:
     owner = uuid4()
     async with stores.transaction():

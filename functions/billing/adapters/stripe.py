@@ -5,6 +5,7 @@ numbers and the ledger are ours, and a second owner of periods and invoices woul
 key made from what it is about, so one that was interrupted is repeated without harm.
 """
 
+import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -56,11 +57,16 @@ class StripeProvider:
         assert customer.provider_id is not None
         try:
             async with _translated():
+                method = await self._attached(payment, customer)
+        except (stripe.CardError, stripe.InvalidRequestError) as unfit:  # the customer named it: unknown, somebody else's, refused
+            return _declined(unfit)
+        try:
+            async with _translated():
                 wanted: Any = {
                     "amount": payment.amount.amount,
                     "currency": payment.amount.currency.lower(),
                     "customer": customer.provider_id,
-                    "payment_method": await self._attached(payment, customer),
+                    "payment_method": method,
                     "payment_method_types": ["card"],
                     "confirm": True,
                     "off_session": True,
@@ -70,7 +76,7 @@ class StripeProvider:
         except stripe.CardError as declined:
             return _declined(declined)
         except stripe.InvalidRequestError as unknown:
-            if unknown.http_status == 404 or unknown.code in ("resource_missing", "amount_too_small"):
+            if unknown.code == "amount_too_small":
                 return _declined(unknown)
             raise ProviderRefused(str(unknown)) from unknown
         return await self._answer(intent)
@@ -86,8 +92,11 @@ class StripeProvider:
 
     @foreign
     async def look(self, provider_id: str) -> Answer:
-        async with _translated():
-            intent = await self._client.v1.payment_intents.retrieve_async(provider_id)
+        try:
+            async with _translated():
+                intent = await self._client.v1.payment_intents.retrieve_async(provider_id)
+        except stripe.InvalidRequestError as unknown:
+            raise ProviderRefused(str(unknown)) from unknown
         return await self._answer(intent)
 
     async def _answer(self, intent: stripe.PaymentIntent) -> Answer:
@@ -134,20 +143,23 @@ class StripeNoticeReader:
         self._secrets = [secret.strip() for secret in settings.text("CAPSULE_STRIPE_WEBHOOK_SECRET").split(",") if secret.strip()]
 
     def read(self, body: bytes, signature: str) -> Notice:
-        event = self._verified(body, signature)
-        about = event.data.object
-        metadata = about.get("metadata") or {}
-        return Notice(event.id, event.type, _uuid(metadata.get("capsule_payment")) if event.type.startswith("payment_intent.") else None)
+        self._verify(body, signature)
+        try:
+            event = json.loads(body)
+            id, type, about = str(event["id"]), str(event["type"]), event["data"]["object"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadSignature("The body is signed, and no event.") from error
+        whose = (about.get("metadata") or {}).get("capsule_payment") if type.startswith("payment_intent.") else None
+        return Notice(id, type, _uuid(whose))
 
-    def _verified(self, body: bytes, signature: str) -> stripe.Event:
+    def _verify(self, body: bytes, signature: str) -> None:
+        reason: Exception | None = None
         for secret in self._secrets:
             try:
-                event: stripe.Event = stripe.Webhook.construct_event(body, signature, secret, TOLERANCE)
-                return event
-            except stripe.SignatureVerificationError as no:
+                stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE)
+                return
+            except (stripe.SignatureVerificationError, UnicodeDecodeError) as no:
                 reason = no
-            except ValueError as no:  # neither UTF-8 nor JSON
-                raise BadSignature("The body is no event.") from no
         raise BadSignature from reason
 
 

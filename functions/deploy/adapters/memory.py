@@ -30,6 +30,10 @@ class MemoryQuotas:
     async def grant(self, quota: Quota) -> None:
         self.granted.setdefault(quota.user_id, quota)
 
+    async def set(self, quota: Quota) -> None:
+        before = self.granted.get(quota.user_id)
+        self.granted[quota.user_id] = replace(quota, applications_used=before.applications_used if before else 0)
+
     async def find(self, user_id: UUID) -> Quota | None:
         return self.granted.get(user_id)
 

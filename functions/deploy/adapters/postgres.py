@@ -25,6 +25,16 @@ class PostgresQuotas:
             (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at),
         )
 
+    async def set(self, quota: Quota) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (user_id) DO UPDATE SET applications = excluded.applications, memory_mib = excluded.memory_mib,
+                granted_at = excluded.granted_at, version = quotas.version + 1
+            """,
+            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at),
+        )
+
     async def find(self, user_id: UUID) -> Quota | None:
         cursor = await self._database.connection.execute(
             "SELECT applications, memory_mib, granted_at, applications_used FROM quotas WHERE user_id = %s", (user_id,)

@@ -1,0 +1,111 @@
+"""The stand-in for Stripe as a process of a test's own, and somebody who takes its notices."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from functions.runtime.settings import Settings
+from tests.runtime.harness import ROOT, free_port, until
+
+KEY, SECRET = "sk_test_of_a_test", "whsec_of_a_test"
+
+
+@dataclass
+class StandIn:
+    base: str
+    webhook: str
+    state: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a function must be told to call it."""
+        return {"CAPSULE_STRIPE_API_BASE": self.base, "CAPSULE_STRIPE_API_KEY": KEY, "CAPSULE_STRIPE_WEBHOOK_SECRET": SECRET}
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.environment)
+
+    def objects(self, kind: str) -> list[Any]:
+        answer = httpx.get(f"{self.base}/v1/{kind}", params={"limit": 100}, headers={"Authorization": f"Bearer {KEY}"})
+        answer.raise_for_status()
+        found: list[Any] = answer.json()["data"]
+        return found
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@contextmanager
+def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/nobody") -> Iterator[StandIn]:
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
+    settings = {"STATE": str(state), "API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "WEBHOOK_URL": webhook}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "knative.machine.stripe_stand_in"],
+        env={**environment, "PORT": str(port), **{f"CAPSULE_STRIPE_{name}": value for name, value in settings.items()}},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    here = StandIn(f"http://127.0.0.1:{port}", webhook, state, process)
+    try:
+        until(lambda: _answers(here), why="for the stand-in")
+        yield here
+    finally:
+        here.stop()
+
+
+def _answers(here: StandIn) -> bool:
+    assert here.process.poll() is None, "the stand-in ended by itself"
+    try:
+        return httpx.get(f"{here.base}/healthz").is_success
+    except httpx.HTTPError:
+        return False
+
+
+@dataclass
+class Letterbox:
+    """Takes notices as they come: (signature, body)."""
+
+    url: str = ""
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def of_type(self, type: str) -> list[tuple[str, bytes]]:
+        return [(signature, body) for signature, body in self.taken if json.loads(body)["type"] == type]
+
+
+@contextmanager
+def letterbox() -> Iterator[Letterbox]:
+    box = Letterbox()
+
+    class Take(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            box.taken.append((self.headers["Stripe-Signature"], body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
+    box.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield box
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
