@@ -2,6 +2,7 @@
 
 import secrets
 import time
+import uuid
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
@@ -20,6 +21,8 @@ class Person:
     email: str = field(default_factory=lambda: f"ada-{secrets.token_hex(4)}@example.org")
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     session: Json = field(default_factory=dict)
+    patience: float = 0
+    """How long a 503 is borne: not at all where nothing was broken on purpose."""
 
     # --- any request
 
@@ -28,13 +31,20 @@ class Person:
             headers.setdefault("Authorization", f"Bearer {self.session['accessToken']}")
         return self.whole.send(method, path, body, headers=headers)
 
+    def patiently(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """As the header Retry-After of a 503 asks for, with the same key; `patience` seconds at most."""
+        key, end = str(uuid.uuid4()), time.monotonic() + self.patience
+        while (answer := self.send(method, path, body, **{"Idempotency-Key": key})).status_code == 503 and time.monotonic() < end:
+            time.sleep(min(float(answer.headers["Retry-After"]), 2))
+        return answer
+
     def get(self, path: str) -> Json:
-        answer = self.send("GET", path)
+        answer = self.patiently("GET", path)
         assert answer.status_code == 200, (path, answer.text)
         return dict(answer.json())
 
     def post(self, path: str, body: Json, status: int) -> Json:
-        answer = self.send("POST", path, body)
+        answer = self.patiently("POST", path, body)
         assert answer.status_code == status, (path, answer.text)
         return dict(answer.json())
 
@@ -42,7 +52,7 @@ class Person:
         """What other functions are still about to make: a 404 means not yet."""
 
         def look() -> Json | None:
-            answer = self.send("GET", path)
+            answer = self.patiently("GET", path)
             assert answer.status_code in (200, 404), (path, answer.text)
             return dict(answer.json()) if answer.status_code == 200 else None
 

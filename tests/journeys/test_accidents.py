@@ -6,6 +6,7 @@ One whole for all of it; the tests go from the smallest accident to the largest,
 import os
 import secrets
 import signal
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
@@ -16,8 +17,23 @@ from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.people import Person
 from tests.journeys.whole import GATEWAY, Json, Whole, until
 
-SLOW = "import time\nfrom setuptools import setup\ntime.sleep(4)\nsetup(name='x', py_modules=['main'])\n"
-BACKEND = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+PROJECT = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+BACKEND = """
+import time, urllib.error, urllib.request, zipfile
+GATE = urllib.request.Request("http://127.0.0.1:PORT/NAME.git/info/refs?service=git-upload-pack", headers={"Host": "samples.localhost:PORT"})
+def build_wheel(folder, *_):
+    while True:
+        try:
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(GATE).close()
+            break
+        except urllib.error.HTTPError:
+            time.sleep(0.1)
+    with zipfile.ZipFile(f"{folder}/x-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("x-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: x\\nVersion: 1\\n")
+        wheel.writestr("x-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("x-1.dist-info/RECORD", "")
+    return "x-1-py3-none-any.whl"
+"""
 APP = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,19 +45,38 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 
 @pytest.fixture(scope="module")
 def grace(own_whole: Whole) -> Person:
-    return Person(own_whole).become_a_user()
+    return Person(own_whole, patience=30).become_a_user()
 
 
 @pytest.fixture(scope="module")
-def application(own_whole: Whole, grace: Person) -> Json:
-    return grace.create(own_whole.repository(f"app-{secrets.token_hex(3)}", {"main.py": APP, "requirements.txt": ""}).url)
-
-
-@pytest.fixture(scope="module")
-def url(grace: Person, application: Json) -> str:
+def url(own_whole: Whole, grace: Person) -> str:
+    application = grace.create(own_whole.repository(f"app-{secrets.token_hex(3)}", {"main.py": APP, "requirements.txt": ""}).url)
     deployment = grace.deploy(application)
     assert deployment["status"] == "succeeded", deployment
     return str(deployment["url"])
+
+
+@dataclass
+class Gated:
+    """An application whose build waits until it is let on: it is under way for as long as a test wants."""
+
+    whole: Whole
+    name: str = field(default_factory=lambda: f"gate-{secrets.token_hex(3)}")
+
+    def url(self) -> str:
+        backend = BACKEND.replace("NAME", self.name).replace("PORT", str(self.whole.home.ports.ingress))
+        files = {"main.py": APP, "pyproject.toml": PROJECT, "backend.py": backend, "Procfile": "web: python main.py"}
+        return self.whole.repository(f"waits-for-{self.name}", files).url
+
+    def building(self, person: Person) -> Json:
+        """A deployment that is being built."""
+        asked = person.ask_to_deploy(person.create(self.url()))
+        path = f"/v1/apps/{asked['applicationId']}/deployments/{asked['id']}"
+        until(lambda: person.get(path)["status"] == "building", 30, "for the build")
+        return asked
+
+    def open(self) -> None:
+        self.whole.repository(self.name, {"open": ""})
 
 
 def unavailable(answer: httpx.Response) -> None:
@@ -77,10 +112,11 @@ def test_a_function_s_process_dies_and_no_other_is_touched(own_whole: Whole, gra
         assert after[name] == before[name], name
 
 
-def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, application: Json, url: str) -> None:
-    """Callers are told to come back; applications go on; a deployment that was accepted is finished when it is there again."""
-    server = RabbitMQ(own_whole.home)
-    accepted = grace.ask_to_deploy(application)
+def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
+    """Callers are told to come back; applications go on; a registration and a deployment that were accepted are finished after it."""
+    server, gate, visitor = RabbitMQ(own_whole.home), Gated(own_whole), Person(own_whole, patience=30)
+    accepted = gate.building(grace)
+    visitor.register()
     server.stop()
     refused_for_now(grace, "GET", "/v1/users/me")
     refused_for_now(grace, "POST", "/v1/apps", {"name": "never", "repository": "https://example.com/x.git"})
@@ -88,23 +124,24 @@ def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, applicati
     assert own_whole.send("GET", "/readyz").status_code == 503
     assert own_whole.visit(url).text == "here"
     server.start()
-    until(lambda: grace.send("GET", "/v1/users/me").status_code == 200, 30, "until the gateway is connected again")
+    grace.get("/v1/users/me")
+    gate.open()
     ended = grace.ended(accepted)
     assert ended["status"] == "succeeded", ended
+    visitor.verify(seconds=60)
     assert "never" not in str(grace.get("/v1/apps")), "what was refused was done"
 
 
 def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
     """A registration that was accepted is finished when it is there again: the mail, the customer, the quota."""
     server = PostgreSQL(own_whole.home)
-    visitor, late = Person(own_whole), Person(own_whole)
+    visitor, late = Person(own_whole, patience=30), Person(own_whole)
     visitor.register()
     server.stop()
     refused_for_now(grace, "GET", "/v1/users/me")
     refused_for_now(late, "POST", "/v1/users", {"email": late.email, "password": late.password})
     assert own_whole.visit(url).text == "here"
     server.start()
-    until(lambda: grace.send("GET", "/v1/users/me").status_code == 200, 30, "until functions reach their database again")
     visitor.verify(seconds=60)
     visitor.sign_in()
     visitor.found("/v1/billing/customer", 60)
@@ -113,16 +150,13 @@ def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: st
     assert refused.status_code == 401, "what was refused was done"
 
 
-def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, grace: Person, application: Json, url: str) -> None:
-    files = {"main.py": APP, "pyproject.toml": BACKEND, "setup.py": SLOW, "Procfile": "web: python main.py"}
-    slow = grace.create(own_whole.repository(f"slow-{secrets.token_hex(3)}", files).url)
+def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, grace: Person, url: str) -> None:
+    gate = Gated(own_whole)
+    accepted = gate.building(grace)
     before = {path: grace.get(path) for path in ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer")}
     billed = requests_billed(grace)
-    visitor = Person(own_whole)
+    visitor = Person(own_whole, patience=30)
     visitor.register()
-    accepted = grace.ask_to_deploy(slow)
-    path = f"/v1/apps/{slow['id']}/deployments/{accepted['id']}"
-    until(lambda: grace.get(path)["status"] == "building", 30, "for the build")
 
     assert own_whole.kill_everything() > 5
     assert processes.leftovers(own_whole.home) == []
@@ -131,6 +165,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     assert "Capsule is up" in own_whole.up()
 
     assert {path: grace.get(path) for path in before} == before, "by the token from before, and with everything there"
+    gate.open()
     ended = grace.ended(accepted)
     assert ended["status"] == "succeeded", ended
     assert own_whole.visit(ended["url"]).text == own_whole.visit(url).text == "here"
