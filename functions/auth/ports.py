@@ -130,34 +130,6 @@ class PublicKeys(Protocol):
     def jwks(self) -> list[dict[str, Any]]: ...
 
 
-class Memory(Protocol):
-    """In MB."""
-
-    @property
-    def used(self) -> int: ...
-
-    @property
-    def total(self) -> int: ...
-
-
-class DatabaseVitals(Protocol):
-    @property
-    def connected(self) -> bool: ...
-
-    @property
-    def response_ms(self) -> float: ...
-
-
-class Vitals(Protocol):
-    """How this process and its database are."""
-
-    def version(self) -> str: ...
-
-    def memory(self) -> Memory: ...
-
-    async def database(self) -> DatabaseVitals: ...
-
-
 class Housekeeping(Protocol):
     """What the runtime keeps in every context's database."""
 

@@ -9,7 +9,6 @@ from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, Postg
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.runtime.housekeeping import Housekeeping
 from functions.runtime.mail import Mail, mail
-from functions.runtime.vitals import Vitals
 from functions.runtime.wiring import Wiring
 
 
@@ -30,7 +29,6 @@ wiring = Wiring(
         ports.MailTokens: DerivedMailTokens,
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: LetterMailer,
-        ports.Vitals: Vitals,
         ports.Housekeeping: housekeeping,
         SigningKeys: SigningKeys,
         Mail: mail,

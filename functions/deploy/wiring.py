@@ -5,17 +5,12 @@ from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuo
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.settings import MountedBuilds, repository_policy
 from functions.deploy.domain.repository import RepositoryPolicy
-from functions.deploy.ports import Applications, Builds, Cluster, Deployments, Housekeeping, Quotas, Releases, Vitals
+from functions.deploy.ports import Applications, Builds, Cluster, Deployments, Housekeeping, Quotas, Releases
 from functions.runtime.housekeeping import Housekeeping as RuntimeHousekeeping
-from functions.runtime.vitals import Vitals as RuntimeVitals
 from functions.runtime.wiring import Wiring
 
 
 def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
-    return runtime
-
-
-def vitals(runtime: RuntimeVitals) -> Vitals:
     return runtime
 
 
@@ -30,6 +25,5 @@ wiring = Wiring(
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         RepositoryPolicy: repository_policy,
-        Vitals: vitals,
     },
 )

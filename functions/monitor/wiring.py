@@ -1,31 +1,42 @@
 """What stands behind monitor's ports."""
 
-from functions.monitor.adapters.postgres import PostgresApplications, PostgresUnownedUsage
-from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRequests, PostgresRetention
-from functions.monitor.ports import Applications, Executions, Housekeeping, Logs, Requests, Retention, UnownedUsage, Vitals
+from functions.monitor import ports
+from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
+from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
+from functions.monitor.adapters.letters import LetterMailer
+from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
+from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
+from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
+from functions.monitor.adapters.webhooks import HttpWebhooks
 from functions.runtime.housekeeping import Housekeeping as Sweeper
-from functions.runtime.vitals import Vitals as ProcessVitals
+from functions.runtime.mail import Mail, mail
 from functions.runtime.wiring import Wiring
 
 
-def housekeeping(sweeper: Sweeper) -> Housekeeping:
+def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
     return sweeper
-
-
-def vitals(process: ProcessVitals) -> Vitals:
-    return process
 
 
 wiring = Wiring(
     database="monitor",
     ports={
-        Applications: PostgresApplications,
-        UnownedUsage: PostgresUnownedUsage,
-        Logs: PostgresLogs,
-        Requests: PostgresRequests,
-        Executions: PostgresExecutions,
-        Retention: PostgresRetention,
-        Housekeeping: housekeeping,
-        Vitals: vitals,
+        ports.Addresses: PostgresAddresses,
+        ports.Alerts: PostgresAlerts,
+        ports.Applications: PostgresApplications,
+        ports.Channels: PostgresChannels,
+        ports.Deliveries: PostgresDeliveries,
+        ports.Executions: PostgresExecutions,
+        ports.Housekeeping: housekeeping,
+        ports.Logs: PostgresLogs,
+        ports.Mailer: LetterMailer,
+        ports.Markers: PostgresMarkers,
+        ports.Requests: PostgresRequests,
+        ports.Resources: PostgresResources,
+        ports.Retention: PostgresRetention,
+        ports.Rollups: PostgresRollups,
+        ports.Rules: PostgresRules,
+        ports.UnownedUsage: PostgresUnownedUsage,
+        ports.Webhooks: HttpWebhooks,
+        Mail: mail,
     },
 )

@@ -103,7 +103,7 @@ class Process:
             Settings: self._settings,
             Database: database,
             Clock: self._clock,
-            Vitals: Vitals(database),
+            Vitals: Vitals(database, context),
             Housekeeping: Housekeeping(relay, database),
             DeadLetters: DeadLetters(database),
             AccessTokens: AccessTokens(self._settings),

@@ -25,8 +25,9 @@ class DatabaseVitals:
 
 
 class Vitals:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, context: str) -> None:
         self._database = database
+        self.service = f"{context}-service"
 
     def version(self) -> str:
         return version("capsule")

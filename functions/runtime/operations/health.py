@@ -1,13 +1,13 @@
-"""How this context is. It wakes nothing: the process that answers tells of itself and of its database."""
+"""How a context is, in the specification's shape: the process that answers tells of itself and of its database, and wakes nothing else."""
 
 from datetime import datetime
 from typing import Literal
 
-from functions.deploy.ports import Vitals
-from functions.kernel import ANYONE, Clock, Model, query
+from functions.kernel import ANYONE, Clock, Model, Scale, query
+from functions.runtime.vitals import Vitals
 
 
-class ShowHealth(Model):
+class HealthAsked(Model):
     pass
 
 
@@ -18,11 +18,13 @@ class MemoryUse(Model):
 
 
 class DatabaseHealth(Model):
+    """`response_time` in milliseconds."""
+
     connected: bool
     response_time: float
 
 
-class Metadata(Model):
+class HealthMetadata(Model):
     version: str
     memory: MemoryUse
     database: DatabaseHealth
@@ -30,18 +32,19 @@ class Metadata(Model):
 
 class Health(Model):
     status: Literal["healthy", "unhealthy"]
-    service: Literal["deploy-service"] = "deploy-service"
+    service: str
     timestamp: datetime
-    metadata: Metadata
+    metadata: HealthMetadata
 
 
-@query(allow=ANYONE)
-async def health(asked: ShowHealth, vitals: Vitals, clock: Clock) -> Health:
-    database, memory = await vitals.database(), vitals.memory()
+@query(allow=ANYONE, scale=Scale(max=1, pool=1))
+async def health(asked: HealthAsked, vitals: Vitals, clock: Clock) -> Health:
+    memory, database = vitals.memory(), await vitals.database()
     return Health(
         status="healthy" if database.connected else "unhealthy",
+        service=vitals.service,
         timestamp=clock.now(),
-        metadata=Metadata(
+        metadata=HealthMetadata(
             version=vitals.version(),
             memory=MemoryUse(used=memory.used, total=memory.total),
             database=DatabaseHealth(connected=database.connected, response_time=database.response_ms),
