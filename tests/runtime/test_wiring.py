@@ -29,7 +29,8 @@ def settings(tmp_path: Path) -> Settings:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(content))
     urls = {f"CAPSULE_{context.upper()}_DATABASE_URL": "postgresql://127.0.0.1:1/none" for context in contexts()}
-    return Settings({"CAPSULE_ROOT": str(tmp_path), "CAPSULE_MAIL_URL": f"maildir://{tmp_path}", "CAPSULE_FUNCTION": "none", **urls})
+    stripe = {"CAPSULE_STRIPE_API_KEY": "sk_test_none", "CAPSULE_STRIPE_WEBHOOK_SECRET": "whsec_none"}
+    return Settings({"CAPSULE_ROOT": str(tmp_path), "CAPSULE_MAIL_URL": f"maildir://{tmp_path}", "CAPSULE_FUNCTION": "none", **stripe, **urls})
 
 
 @pytest.mark.parametrize("declaration", Registry.load().declarations, ids=lambda declaration: declaration.name)
