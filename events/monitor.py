@@ -1,4 +1,4 @@
-"""What the monitor context states: measured use of applications, which billing adds up."""
+"""What the monitor context states: measured use of applications, which billing adds up, and alerts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,3 +17,34 @@ class UsageMeasured(Event, type="usage.measured"):
     window_to: datetime
     requests: int
     cpu_milliseconds: int = 0
+
+
+class AlertFiring(Event, type="alert.firing", subject="alert_id"):
+    """Something is wrong with an application. `kind`: deployment-failed, deployment-rolled-back, error-rate, latency; `summary` is what a person
+    reads."""
+
+    alert_id: UUID
+    application_id: UUID
+    environment: str
+    kind: str
+    summary: str
+    deployment_id: UUID | None = None
+    at: datetime
+
+
+class AlertResolved(Event, type="alert.resolved", subject="alert_id"):
+    """It is over, so far."""
+
+    alert_id: UUID
+    application_id: UUID
+    environment: str
+    kind: str
+    at: datetime
+
+
+class AlertNotificationRequested(Event, type="alert-notification.requested"):
+    """An owner is to be told of alerts: by mail, or at a webhook of theirs. The delivery's row says what and where."""
+
+    delivery_id: UUID
+    application_id: UUID
+    at: datetime

@@ -25,6 +25,9 @@ DISPATCHER = {
     "rabbitmq.eventing.knative.dev/memory-request": "64Mi",
     "rabbitmq.eventing.knative.dev/memory-limit": "256Mi",
 }
+COLLECTED = frozenset({"logs.collected", "requests.measured", "resources.measured"})
+"""What the collector reports."""
+
 GROUPING = "capsule.dev/grouping"
 """`function` or `context`: by this label the component `grouped` takes the first kind away."""
 
@@ -148,8 +151,9 @@ def _ping_source(declaration: Declaration, name: str, sink: str, grouping: str) 
 
 
 def _collected(declaration: Declaration) -> bool:
-    """Whether a function's log goes to monitor: what writes belongs to a timeline. Monitor's own log would feed itself for ever."""
-    return declaration.writes and declaration.kind is not Kind.SCHEDULE and declaration.context != "monitor"
+    """Whether a function's log and use go to monitor: what writes belongs to a timeline. Those that take in what is collected would feed themselves
+    for ever."""
+    return declaration.writes and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
 
 
 def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:

@@ -1,10 +1,16 @@
 """Databases of the monitor context in both kinds: with native partitions, and with TimescaleDB's hypertables."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
 
 import psycopg
 import pytest
 
+from functions.monitor import ports
+from functions.monitor.adapters import alerts, figures, memory, memory_alerts, notifications, postgres, series
+from functions.runtime.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
 from tests.servers import Databases
@@ -12,10 +18,10 @@ from tests.servers import Databases
 KINDS = ("native", "timescale")
 
 
-def monitor_database(postgres: Databases, kind: str) -> Database:
+def monitor_database(servers: Databases, kind: str) -> Database:
     """A fresh, migrated one. Skips the test if TimescaleDB is wanted and not there."""
-    fresh = _empty(postgres)
-    with postgres.server.superuser(fresh.name) as connection:
+    fresh = _empty(servers)
+    with servers.server.superuser(fresh.name) as connection:
         found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
         if kind == "timescale":
             if not found:
@@ -27,13 +33,54 @@ def monitor_database(postgres: Databases, kind: str) -> Database:
     return fresh
 
 
-def _empty(postgres: Databases, tries: int = 20) -> Database:
+def _empty(servers: Databases, tries: int = 20) -> Database:
     """TimescaleDB's background worker looks into each database now and then, and a database that has a visitor cannot be copied."""
     while True:
         try:
-            return postgres.empty("monitor")
+            return servers.empty("monitor")
         except psycopg.errors.ObjectInUse:
             tries -= 1
             if not tries:
                 raise
             time.sleep(0.5)
+
+
+class Store:
+    """Every port that stores, over a database or in memory."""
+
+    def __init__(self, database: Pool | None) -> None:
+        self.database = database
+        self.applications: ports.Applications = postgres.PostgresApplications(database) if database else memory.MemoryApplications()
+        self.unowned: ports.UnownedUsage = postgres.PostgresUnownedUsage(database) if database else memory.MemoryUnownedUsage()
+        self.markers: ports.Markers = postgres.PostgresMarkers(database) if database else memory.MemoryMarkers()
+        self.logs: ports.Logs = series.PostgresLogs(database) if database else memory.MemoryLogs()
+        self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
+        self.requests: ports.Requests = figures.PostgresRequests(database) if database else memory.MemoryRequests()
+        self.resources: ports.Resources = figures.PostgresResources(database) if database else memory.MemoryResources()
+        self.rules: ports.Rules = alerts.PostgresRules(database) if database else memory_alerts.MemoryRules()
+        self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
+        self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()
+        self.channels: ports.Channels = notifications.PostgresChannels(database) if database else memory_alerts.MemoryChannels()
+        self.deliveries: ports.Deliveries = notifications.PostgresDeliveries(database) if database else memory_alerts.MemoryDeliveries()
+
+    def transaction(self) -> AbstractAsyncContextManager[object]:
+        return self.database.transaction() if self.database else nullcontext()
+
+    async def roll(self, since: datetime) -> None:
+        """Sums up what there is; in memory there is nothing to sum up."""
+        if self.database:
+            async with self.database.transaction():
+                await figures.PostgresRollups(self.database).roll(since)
+
+
+@asynccontextmanager
+async def stored(servers: Databases, kind: str, urls: dict[str, str]) -> AsyncIterator[Store]:
+    """`kind`: memory, or one of KINDS, whose database is made once and remembered in `urls`."""
+    if kind == "memory":
+        yield Store(None)
+        return
+    if kind not in urls:
+        urls[kind] = monitor_database(servers, kind).functions_url
+    pool = Pool(urls[kind])
+    yield Store(pool)
+    await pool.close()

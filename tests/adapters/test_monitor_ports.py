@@ -2,24 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from functions.kernel import new_id
-from functions.monitor.adapters.memory import MemoryApplications, MemoryExecutions, MemoryLogs, MemoryRequests, MemoryUnownedUsage
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresUnownedUsage
-from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRequests
+from functions.monitor.adapters.series import PostgresLogs
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.labels import Workload
 from functions.monitor.domain.logs import LogFilter, LogLine
-from functions.monitor.domain.requests import MeasuredUse, Range, Tally, Window
+from functions.monitor.domain.search import Condition, Terms, conditions
 from functions.monitor.domain.timeline import Execution
-from functions.monitor.ports import Applications, Executions, Logs, Requests, UnownedUsage
+from functions.monitor.domain.usage import MeasuredUse
 from functions.runtime.database import Database
-from tests.adapters.monitor_databases import KINDS, monitor_database
+from tests.adapters.monitor_databases import KINDS, Store, monitor_database, stored
 from tests.servers import Databases
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -27,35 +25,16 @@ LONG_AGO = datetime(2001, 2, 3, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-class Store:
-    def __init__(self, database: Database | None) -> None:
-        self.database = database
-        self.applications: Applications = PostgresApplications(database) if database else MemoryApplications()
-        self.unowned: UnownedUsage = PostgresUnownedUsage(database) if database else MemoryUnownedUsage()
-        self.logs: Logs = PostgresLogs(database) if database else MemoryLogs()
-        self.requests: Requests = PostgresRequests(database) if database else MemoryRequests()
-        self.executions: Executions = PostgresExecutions(database) if database else MemoryExecutions()
-
-    def transaction(self) -> AbstractAsyncContextManager[object]:
-        return self.database.transaction() if self.database else nullcontext()
-
-
 @pytest.fixture(scope="module")
-def urls(postgres: Databases) -> dict[str, str]:
+def urls() -> dict[str, str]:
     """One database of each kind for the module: tests use applications of their own."""
     return {}
 
 
 @pytest.fixture(params=["memory", *KINDS])
 async def store(request: pytest.FixtureRequest, urls: dict[str, str], postgres: Databases) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    if request.param not in urls:
-        urls[request.param] = monitor_database(postgres, request.param).functions_url
-    database = Database(urls[request.param])
-    yield Store(database)
-    await database.close()
+    async with stored(postgres, request.param, urls) as store:
+        yield store
 
 
 @pytest.fixture
@@ -103,8 +82,8 @@ async def test_lines_are_filtered(store: Store) -> None:
             (LogFilter(application, component="build"), [0]),
             (LogFilter(application, environment="production"), [1]),
             (LogFilter(application, deployment_id=deployment), [0]),
-            (LogFilter(application, search="50%_DONE\\"), [0]),
-            (LogFilter(application, search="5_%"), []),
+            (LogFilter(application, terms=Terms.read("50%_DONE\\")), [0]),
+            (LogFilter(application, terms=Terms.read("5_%")), []),
             (LogFilter(application, environment="staging", component="run"), [2]),
             (LogFilter(application, environment="production", component="build"), []),
         ]:
@@ -113,36 +92,48 @@ async def test_lines_are_filtered(store: Store) -> None:
             assert list(await store.logs.last(wanted, 10)) == [everything[index] for index in expected]
 
 
-async def test_windows_are_tallied_by_step_and_class(store: Store) -> None:
+async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
     application = new_id()
-
-    def window(minutes: float, status: int, requests: int, environment: str = "staging") -> Window:
-        begin = NOW + minutes * MINUTE
-        return Window(begin, begin + timedelta(seconds=1), application, environment, "r1", status, requests, requests * 2.5)
-
-    over = Range(NOW - 10 * MINUTE, NOW, 5 * MINUTE)
+    texts = [
+        '{"level": "error", "http": {"status": 503, "path": "/a"}, "tags": ["slow", "db"], "msg": "upstream timeout"}',
+        '{"level": "info", "http": {"status": 200}, "ok": true, "gone": null}',
+        '{"level": "error"} is no JSON',
+        "upstream Connection Reset by peer",
+        "[1, 2]",
+    ]
     async with store.transaction():
-        await store.requests.add([])
-        await store.requests.add(
-            [
-                window(-10, 200, 1),
-                window(-9, 204, 2),
-                window(-5.1, 503, 4),
-                window(-5, 200, 8, "production"),
-                window(-0.1, 200, 16),
-                window(0, 200, 99),
-                window(-10.1, 200, 99),
-            ]
-        )
+        await store.logs.add([line(application, text, NOW - number * MINUTE) for number, text in enumerate(texts)])
     async with store.transaction():
-        first, second = over.steps()
-        assert list(await store.requests.tallies(application, None, over)) == [
-            Tally(first, 2, 3, 7.5),
-            Tally(first, 5, 4, 10.0),
-            Tally(second, 2, 24, 60.0),
-        ]
-        assert list(await store.requests.tallies(application, "production", over)) == [Tally(second, 2, 8, 20.0)]
-        assert list(await store.requests.tallies(new_id(), None, over)) == []
+        for said, expected in {
+            "level=error": [0],
+            "level!=error": [1],
+            "http.status=503": [0],
+            "http.status=503,level=info": [],
+            "ok=true": [1],
+            "ok!=true": [0],
+            "tags.1=db": [0],
+            'http.path="/a"': [0],
+            "gone=null": [],
+            "nothing.there=1": [],
+            "nothing.there!=1": [0, 1],
+        }.items():
+            found = await store.logs.following(LogFilter(application, fields=conditions(said)), 0, 10)
+            assert [texts.index(each.line) for each in found] == expected, said
+        for said, expected in {
+            "upstream": [0, 3],
+            "UPSTREAM reset": [3],
+            '"connection reset"': [3],
+            '"reset connection"': [],
+            "upstream -timeout": [3],
+            '-"connection reset" upstream': [0],
+            "-level": [3, 4],
+        }.items():
+            found = await store.logs.following(LogFilter(application, terms=Terms.read(said)), 0, 10)
+            assert [texts.index(each.line) for each in found] == expected, said
+        within = LogFilter(application, since=NOW - 3 * MINUTE, until=NOW - MINUTE)
+        assert [texts.index(each.line) for each in await store.logs.last(within, 10)] == [2, 3]
+        both = LogFilter(application, terms=Terms(("timeout",)), fields=(Condition(("level",), "error"),), since=NOW)
+        assert [texts.index(each.line) for each in await store.logs.last(both, 10)] == [0]
 
 
 async def test_executions_come_back_as_they_were(store: Store) -> None:
@@ -177,6 +168,23 @@ async def test_executions_come_back_as_they_were(store: Store) -> None:
     async with store.transaction():
         assert list(await store.executions.of(correlation, 10)) == [early, late]
         assert list(await store.executions.of(correlation, 1)) == [early]
+
+
+async def test_functions_are_counted_from_their_journal(store: Store) -> None:
+    name = f"auth.{new_id()}"
+    at = NOW - timedelta(days=1)
+
+    def execution(duration: float, outcome: str = "done", when: datetime = at) -> Execution:
+        return Execution(when, "c", "command", "auth", name, outcome, "", duration, None, None, None, None, None, (), 1, outcome == "retried")
+
+    async with store.transaction():
+        await store.executions.add([execution(float(number)) for number in range(1, 98)])
+        await store.executions.add([execution(98.0, "dead"), execution(99.0, "rejected"), execution(100.0, "retried"), execution(1e6, when=NOW)])
+    async with store.transaction():
+        found = [tally for tally in await store.executions.by_function(at, at + MINUTE) if tally.name == name]
+        (tally,) = found
+        assert (tally.executions, tally.failed, tally.rejected, tally.retried, tally.cold) == (100, 1, 1, 1, 1)
+        assert tally.p50_ms == pytest.approx(50.5) and tally.p95_ms == pytest.approx(95.05) and tally.p99_ms == pytest.approx(99.01)
 
 
 async def test_what_is_destroyed_stays_destroyed_and_is_forgotten_later(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Whose applications are, and the use that waits for an owner, over PostgreSQL."""
+"""Whose applications are, the use that waits for an owner, and what happened to applications, over PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from functions.monitor.domain.applications import Application
-from functions.monitor.domain.requests import MeasuredUse
+from functions.monitor.domain.markers import Marker, MarkerKind
+from functions.monitor.domain.usage import MeasuredUse
 from functions.runtime.database import Database
 
 OWNERSHIP = 2
@@ -32,11 +33,24 @@ class PostgresApplications:
         return dict(await rows.fetchall())
 
     async def hold_still(self, application_ids: Collection[UUID]) -> None:
-        """Always in the same order, so that two holders of several cannot wait for each other."""
+        """Always in the same order, so that two holders of several cannot wait for each other. Two whose hash is the same wait in vain."""
         await self._database.connection.execute(
             "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(%s::uuid[]) AS id ORDER BY key) keys",
             (OWNERSHIP, list(application_ids)),
         )
+
+    async def of_user(self, user_id: UUID) -> Sequence[Application]:
+        async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
+            await cursor.execute("SELECT id, user_id, name, destroyed_at FROM applications WHERE user_id = %s", (user_id,))
+            return await cursor.fetchall()
+
+    async def settled_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        owners = await self.owners(application_ids)
+        unknown = set(application_ids) - owners.keys()
+        if not unknown:
+            return owners
+        await self.hold_still(unknown)
+        return await self.owners(application_ids)  # it may have become known while this waited
 
     async def keep(self, application: Application) -> None:
         await self._database.connection.execute(
@@ -62,10 +76,10 @@ class PostgresUnownedUsage:
         async with self._database.connection.cursor() as cursor:
             await cursor.executemany(
                 """
-                INSERT INTO unowned_usage (id, application_id, environment, window_from, window_to, requests)
-                VALUES (%s, %s, %s, %s, %s, %s)
+                INSERT INTO unowned_usage (id, application_id, environment, window_from, window_to, requests, cpu_milliseconds)
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
                 """,
-                [(use.id, use.application_id, use.environment, use.begin, use.end, use.requests) for use in uses],
+                [(use.id, use.application_id, use.environment, use.begin, use.end, use.requests, use.cpu_milliseconds) for use in uses],
             )
 
     async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
@@ -73,7 +87,7 @@ class PostgresUnownedUsage:
             await cursor.execute(
                 """
                 DELETE FROM unowned_usage WHERE application_id = %s
-                RETURNING id, application_id, environment, window_from AS begin, window_to AS "end", requests
+                RETURNING id, application_id, environment, window_from AS begin, window_to AS "end", requests, cpu_milliseconds
                 """,
                 (application_id,),
             )
@@ -82,5 +96,36 @@ class PostgresUnownedUsage:
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
             "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+        )
+        return gone.rowcount
+
+
+class PostgresMarkers:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, marker: Marker) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO markers (deployment_id, kind, application_id, environment, at, release_id, reason) VALUES (%s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT (deployment_id, kind) DO NOTHING
+            """,
+            (marker.deployment_id, marker.kind, marker.application_id, marker.environment, marker.at, marker.release_id, marker.reason),
+        )
+
+    async def between(self, application_id: UUID, environment: str | None, begin: datetime, end: datetime) -> Sequence[Marker]:
+        rows = await self._database.connection.execute(
+            """
+            SELECT deployment_id, kind, application_id, environment, at, release_id, reason FROM markers
+            WHERE application_id = %(application)s AND at >= %(begin)s AND at < %(end)s
+              AND (%(environment)s::text IS NULL OR environment = %(environment)s) ORDER BY at
+            """,
+            {"application": application_id, "environment": environment, "begin": begin, "end": end},
+        )
+        return [Marker(deployment, MarkerKind(kind), *rest) for deployment, kind, *rest in await rows.fetchall()]
+
+    async def forget(self, before: datetime) -> int:
+        gone = await self._database.connection.execute(
+            "DELETE FROM markers WHERE (deployment_id, kind) IN (SELECT deployment_id, kind FROM markers WHERE at < %s LIMIT %s)", (before, AT_A_TIME)
         )
         return gone.rowcount

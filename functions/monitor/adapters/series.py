@@ -1,22 +1,21 @@
-"""Log lines, executions and counted requests over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way.
+"""Log lines and executions over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way.
 
-Rows go in by one statement a batch, as arrays (`unnest`).
+Rows go in by one statement a batch, as arrays (`unnest`) where they can.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from psycopg.rows import class_row
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composable, Composed, Placeholder
 
+from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
-from functions.monitor.domain.requests import Range, Tally, Window
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.database import Database
 
-LINE = "position, at, environment, deployment_id, component, pod, container, stream, line"
+LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
 
 
 class PostgresLogs:
@@ -31,10 +30,10 @@ class PostgresLogs:
         await connection.execute("SELECT pg_advisory_xact_lock(1, 0)")
         await connection.execute(
             """
-            INSERT INTO log_lines (at, application_id, environment, deployment_id, component, pod, container, stream, line)
-            SELECT at, application_id, environment, deployment_id, component, pod, container, stream, line
-            FROM unnest(%s::timestamptz[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-                WITH ORDINALITY AS rows (at, application_id, environment, deployment_id, component, pod, container, stream, line, place)
+            INSERT INTO log_lines (at, application_id, environment, deployment_id, component, pod, container, stream, line, service)
+            SELECT at, application_id, environment, deployment_id, component, pod, container, stream, line, service
+            FROM unnest(%s::timestamptz[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+                WITH ORDINALITY AS rows (at, application_id, environment, deployment_id, component, pod, container, stream, line, service, place)
             ORDER BY place
             """,
             (
@@ -47,6 +46,7 @@ class PostgresLogs:
                 [line.container for line in lines],
                 [line.stream for line in lines],
                 [line.line for line in lines],
+                [line.service for line in lines],
             ),
         )
 
@@ -58,71 +58,43 @@ class PostgresLogs:
         return await self._read(wanted, SQL("AND position > %(position)s"), SQL("ORDER BY position"), limit, position)
 
     async def _read(self, wanted: LogFilter, after: SQL, order: SQL, limit: int, position: int) -> list[StoredLine]:
-        conditions = [SQL("application_id = %(application)s")]
-        if wanted.environment is not None:
-            conditions.append(SQL("environment = %(environment)s"))
-        if wanted.deployment_id is not None:
-            conditions.append(SQL("deployment_id = %(deployment)s"))
-        if wanted.component is not None:
-            conditions.append(SQL("component = %(component)s"))
-        if wanted.search is not None:
-            conditions.append(SQL("strpos(lower(line), lower(%(search)s)) > 0"))
+        conditions, arguments = _conditions(wanted)
         query: Composed = SQL("SELECT {} FROM log_lines WHERE {} {} {} LIMIT %(limit)s").format(
             SQL(LINE), SQL(" AND ").join(conditions), after, order
         )
-        arguments = {
-            "application": wanted.application_id,
-            "environment": wanted.environment,
-            "deployment": wanted.deployment_id,
-            "component": wanted.component,
-            "search": wanted.search,
-            "position": position,
-            "limit": limit,
-        }
         async with self._database.connection.cursor(row_factory=class_row(StoredLine)) as cursor:
-            await cursor.execute(query, arguments)
+            await cursor.execute(query, {**arguments, "position": position, "limit": limit})
             return await cursor.fetchall()
 
 
-class PostgresRequests:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, windows: Sequence[Window]) -> None:
-        if not windows:
-            return
-        await self._database.connection.execute(
-            """
-            INSERT INTO request_windows (at, until, application_id, environment, revision, status, requests, duration_ms)
-            SELECT * FROM unnest(
-                %s::timestamptz[], %s::timestamptz[], %s::uuid[], %s::text[], %s::text[], %s::smallint[], %s::bigint[], %s::float8[])
-            """,
-            (
-                [window.begin for window in windows],
-                [window.end for window in windows],
-                [window.application_id for window in windows],
-                [window.environment for window in windows],
-                [window.revision for window in windows],
-                [window.status for window in windows],
-                [window.requests for window in windows],
-                [window.duration_ms for window in windows],
-            ),
-        )
-
-    async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[Tally]:
-        async with self._database.connection.cursor(row_factory=class_row(Tally)) as cursor:
-            await cursor.execute(
-                """
-                SELECT date_bin(%(step)s, windows.at, %(begin)s) AS at, status / 100 AS status_class,
-                       sum(requests)::bigint AS requests, sum(duration_ms) AS duration_ms
-                FROM request_windows AS windows
-                WHERE application_id = %(application)s AND windows.at >= %(begin)s AND windows.at < %(end)s
-                  AND (%(environment)s::text IS NULL OR environment = %(environment)s)
-                GROUP BY 1, 2 ORDER BY 1, 2
-                """,
-                {"step": over.step, "begin": over.begin, "end": over.end, "application": application_id, "environment": environment},
-            )
-            return await cursor.fetchall()
+def _conditions(wanted: LogFilter) -> tuple[list[Composable], dict[str, object]]:
+    conditions: list[Composable] = [SQL("application_id = %(application)s")]
+    arguments: dict[str, object] = {"application": wanted.application_id}
+    said = {
+        "environment": (SQL("environment = %(environment)s"), wanted.environment),
+        "deployment": (SQL("deployment_id = %(deployment)s"), wanted.deployment_id),
+        "component": (SQL("component = %(component)s"), wanted.component),
+        "service": (SQL("service = %(service)s"), wanted.service),
+        "since": (SQL("at >= %(since)s"), wanted.since),
+        "until": (SQL("at < %(until)s"), wanted.until),
+    }
+    for name, (condition, value) in said.items():
+        if value is not None:
+            conditions.append(condition)
+            arguments[name] = value
+    if wanted.terms.wanted:
+        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(wanted)s::text[]) AS term WHERE strpos(lower(line), lower(term)) = 0)"))
+        arguments["wanted"] = list(wanted.terms.wanted)
+    if wanted.terms.unwanted:
+        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(unwanted)s::text[]) AS term WHERE strpos(lower(line), lower(term)) > 0)"))
+        arguments["unwanted"] = list(wanted.terms.unwanted)
+    if wanted.fields:
+        conditions.append(SQL("line LIKE '{{%%' AND jsonb_typeof(json_of(line)) = 'object'").format())
+    for number, field in enumerate(wanted.fields):
+        compared = SQL("IS NOT DISTINCT FROM" if field.same else "IS DISTINCT FROM")
+        conditions.append(SQL("json_of(line) #>> {} {} {}").format(Placeholder(f"path{number}"), compared, Placeholder(f"text{number}")))
+        arguments[f"path{number}"], arguments[f"text{number}"] = list(field.path), field.text
+    return conditions, arguments
 
 
 class PostgresExecutions:
@@ -174,6 +146,24 @@ class PostgresExecutions:
                 (correlation, limit),
             )
             return [replace(execution, emitted=tuple(execution.emitted)) for execution in await cursor.fetchall()]
+
+    async def by_function(self, since: datetime, until: datetime) -> Sequence[FunctionTally]:
+        async with self._database.connection.cursor(row_factory=class_row(FunctionTally)) as cursor:
+            await cursor.execute(
+                """
+                SELECT name, context, kind, count(*) AS executions,
+                       count(*) FILTER (WHERE outcome IN ('failed', 'dead')) AS failed,
+                       count(*) FILTER (WHERE outcome = 'retried') AS retried,
+                       count(*) FILTER (WHERE outcome = 'rejected') AS rejected,
+                       count(*) FILTER (WHERE cold) AS cold,
+                       percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_ms) AS p50_ms,
+                       percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_ms) AS p95_ms,
+                       percentile_cont(0.99) WITHIN GROUP (ORDER BY duration_ms) AS p99_ms
+                FROM executions WHERE at >= %s AND at < %s AND kind <> 'request' GROUP BY 1, 2, 3 ORDER BY 1
+                """,
+                (since, until),
+            )
+            return await cursor.fetchall()
 
 
 class PostgresRetention:

@@ -9,7 +9,11 @@ from functions.monitor.domain.intake import bounded
 PLATFORM = "capsule"
 """The namespace of the platform's own functions. Only what comes from there, and is no application's, may write the timeline."""
 
+PLATFORM_ID = UUID(int=0)
+"""Under this application's id lines and figures of the platform's own functions are kept; nobody owns it, admins read it."""
+
 APPLICATION = "capsule.dev/application"
+SERVICE = "serving.knative.dev/service"
 ENVIRONMENT = "capsule.dev/environment"
 DEPLOYMENT = "capsule.dev/deployment"
 COMPONENT = "capsule.dev/component"
@@ -28,10 +32,15 @@ class Workload:
 def workload_of(labels: Mapping[str, str]) -> Workload | None:
     """None if it is no application's. What a label says wrongly must not cost the lines of others, so it counts as not said."""
     application_id = _uuid(labels.get(APPLICATION))
-    if application_id is None:
+    if application_id in (None, PLATFORM_ID):
         return None
     component = "build" if labels.get(COMPONENT) == "build" else "run"
     return Workload(application_id, bounded(labels.get(ENVIRONMENT, "")), _uuid(labels.get(DEPLOYMENT)), component)
+
+
+def service_of(labels: Mapping[str, str]) -> str:
+    """The Knative Service that a pod belongs to; of the platform's own, the function's name with dashes."""
+    return bounded(labels.get(SERVICE) or labels.get("app.kubernetes.io/name", ""))
 
 
 def is_platform(namespace: str, labels: Mapping[str, str]) -> bool:

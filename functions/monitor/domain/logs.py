@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.monitor.domain.labels import Workload
+from functions.monitor.domain.search import NONE, Condition, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class LogLine:
     container: str
     stream: str
     line: str
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +32,32 @@ class StoredLine:
     container: str
     stream: str
     line: str
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """What a reader wants of an application's lines; None: everything."""
+    """What a reader wants of an application's lines; None: everything. `since` is in, `until` is not."""
 
     application_id: UUID
     environment: str | None = None
     deployment_id: UUID | None = None
     component: str | None = None
-    search: str | None = None
+    service: str | None = None
+    terms: Terms = NONE
+    fields: tuple[Condition, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
 
-    def matches(self, workload: Workload, line: str) -> bool:
+    def matches(self, kept: LogLine) -> bool:
         return (
-            workload.application_id == self.application_id
-            and self.environment in (None, workload.environment)
-            and self.deployment_id in (None, workload.deployment_id)
-            and self.component in (None, workload.component)
-            and (self.search is None or self.search.lower() in line.lower())
+            kept.workload.application_id == self.application_id
+            and self.environment in (None, kept.workload.environment)
+            and self.deployment_id in (None, kept.workload.deployment_id)
+            and self.component in (None, kept.workload.component)
+            and self.service in (None, kept.service)
+            and (self.since is None or kept.at >= self.since)
+            and (self.until is None or kept.at < self.until)
+            and self.terms.match(kept.line)
+            and all(condition.match(kept.line) for condition in self.fields)
         )

@@ -1,12 +1,15 @@
-"""A destroyed application stays readable to its owner until its logs are gone."""
+"""A destroyed application stays readable to its owner until its logs are gone; nobody is told of its alerts any more."""
 
 from events.deploy import ApplicationDestroyed
-from functions.kernel import Done, on
+from functions.kernel import Clock, Done, on
 from functions.monitor.domain.applications import Application
-from functions.monitor.ports import Applications
+from functions.monitor.ports import Alerts, Applications
 
 
 @on()
-async def on_application_destroyed(event: ApplicationDestroyed, applications: Applications) -> Done[None]:
+async def on_application_destroyed(event: ApplicationDestroyed, applications: Applications, alerts: Alerts, clock: Clock) -> Done[None]:
     await applications.keep(Application(event.application_id, event.user_id, event.name, destroyed_at=event.at))
+    for alert in await alerts.open_of(event.application_id):
+        alert.end(clock.now())
+        await alerts.save(alert)
     return Done(None)

@@ -1,17 +1,20 @@
-"""Lines of applications become their logs; lines that the platform's functions and gateway write about their work become timelines.
+"""Lines of applications become their logs; lines that the platform's functions and gateway write about their work become timelines, and what they
+write besides is kept as their logs.
 
 Lines are kept whether or not it is known yet whose the application is. This function's own pod is not collected, so it cannot feed itself.
 """
 
 from dataclasses import replace
 
-from events.cluster import LogsCollected
+from events.cluster import LogEntry, LogsCollected
 from functions.kernel import Clock, Done, Order, Scale, on
 from functions.monitor.domain.intake import bounded, plausible
-from functions.monitor.domain.labels import is_platform, workload_of
+from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, service_of, workload_of
 from functions.monitor.domain.logs import LogLine
 from functions.monitor.domain.timeline import Execution, read
 from functions.monitor.ports import Executions, Logs
+
+OF_THE_PLATFORM = Workload(PLATFORM_ID, "", None, "run")
 
 
 @on(order=Order.ANY, scale=Scale(max=3))
@@ -22,10 +25,18 @@ async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Execut
     for entry in event.entries:
         at = plausible(entry.at, now)
         if (workload := workload_of(entry.labels)) is not None:
-            lines.append(LogLine(at, workload, bounded(entry.pod), bounded(entry.container), bounded(entry.stream), bounded(entry.line)))
-        elif is_platform(entry.namespace, entry.labels) and (execution := read(entry.line)) is not None:
-            done.append(replace(execution, at=plausible(execution.at, now)))
+            lines.append(replace(_line(entry, workload), at=at))
+        elif is_platform(entry.namespace, entry.labels):
+            if (execution := read(entry.line)) is not None:
+                done.append(replace(execution, at=plausible(execution.at, now)))
+            else:
+                lines.append(replace(_line(entry, OF_THE_PLATFORM), at=at))
 
     await logs.add(sorted(lines, key=lambda line: line.at))
     await executions.add(done)
     return Done(None)
+
+
+def _line(entry: LogEntry, workload: Workload) -> LogLine:
+    pod, container, stream, line = (bounded(text) for text in (entry.pod, entry.container, entry.stream, entry.line))
+    return LogLine(entry.at, workload, pod, container, stream, line, service_of(entry.labels))

@@ -1,44 +1,78 @@
-"""Counted requests of applications are kept as figures and told to billing as use, as soon as it is known who pays."""
+"""Counted requests of applications are kept as figures, told to billing as use as soon as it is known who pays, and held against the owner's rules.
+
+Rules are looked at when requests arrive, and only where something may have moved: a request failed, an alert is open, or the rule is of latency. What
+ends because no more requests come, a timer finds (on_alert_check_due).
+"""
+
+from collections.abc import Sequence
 
 from events.cluster import RequestsMeasured
-from events.monitor import UsageMeasured
-from functions.kernel import Clock, Done, Order, Scale, on
+from events.monitor import AlertFiring, AlertResolved, UsageMeasured
+from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, on
+from functions.monitor.domain.alerts import Alert, incident_of
 from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.labels import workload_of
-from functions.monitor.domain.requests import Window, measured
-from functions.monitor.ports import Applications, Requests, UnownedUsage
+from functions.monitor.domain.requests import Window
+from functions.monitor.domain.rules import Rule, RuleKind
+from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
+from functions.monitor.domain.usage import requested
+from functions.monitor.ports import Alerts, Applications, Requests, Rules, UnownedUsage
 
 
-@on(emits=[UsageMeasured], order=Order.ANY, scale=Scale(max=3))
+@on(emits=[UsageMeasured, AlertFiring, AlertResolved, AlertCheckDue, NotificationDue], order=Order.ANY, scale=Scale(max=3))
 async def on_requests_measured(
-    event: RequestsMeasured, requests: Requests, applications: Applications, unowned: UnownedUsage, clock: Clock
+    event: RequestsMeasured,
+    requests: Requests,
+    applications: Applications,
+    unowned: UnownedUsage,
+    rules: Rules,
+    alerts: Alerts,
+    clock: Clock,
 ) -> Done[None]:
     windows = _windows_of_applications(event, clock)
     await requests.add(windows)
 
-    uses = measured(windows)
-    concerned = {use.application_id for use in uses}
-    owners = await applications.owners(concerned)
-    if concerned - owners.keys():
-        await applications.hold_still(concerned - owners.keys())
-        owners = await applications.owners(concerned)  # it may have become known while this waited
+    uses = requested(windows)
+    owners = await applications.settled_owners({use.application_id for use in uses})
     await unowned.hold([use for use in uses if use.application_id not in owners])
-    return Done(
-        None,
-        *(
-            UsageMeasured(
-                usage_id=use.id,
-                application_id=use.application_id,
-                user_id=owners[use.application_id],
-                environment=use.environment,
-                window_from=use.begin,
-                window_to=use.end,
-                requests=use.requests,
-            )
-            for use in uses
-            if use.application_id in owners
-        ),
-    )
+    told = [use.told(owners[use.application_id]) for use in uses if use.application_id in owners]
+    return Done(None, *told, *await _watch(windows, rules, alerts, requests, clock))
+
+
+async def _watch(windows: Sequence[Window], rules: Rules, alerts: Alerts, requests: Requests, clock: Clock) -> list[Event | Delayed]:
+    seen = {(window.application_id, window.environment) for window in windows}
+    failing = {(window.application_id, window.environment) for window in windows if window.status >= 500}
+    watched: dict[str, tuple[Rule, str]] = {}
+    for rule in await rules.of({application for application, _ in seen}, (RuleKind.ERROR_RATE, RuleKind.LATENCY)):
+        for application, environment in seen:
+            if rule.application_id == application and rule.concerns(environment):
+                watched[incident_of(rule, environment)] = (rule, environment)
+    known = await alerts.open(watched)
+    suspected = {
+        incident: (rule, environment)
+        for incident, (rule, environment) in watched.items()
+        if incident in known or rule.kind is RuleKind.LATENCY or (rule.application_id, environment) in failing
+    }
+    if not suspected:
+        return []
+
+    known, now = await alerts.hold(suspected), clock.now()
+    said: list[Event | Delayed] = []
+    for incident, (rule, environment) in sorted(suspected.items()):
+        value = rule.breach(await requests.health(rule.application_id, environment, now - rule.window))
+        alert = known.get(incident)
+        if alert is not None:
+            turn = alert.turn
+            alert.close_if_settled(now)
+            if not alert.closed:
+                said += alert.observe(rule, value, now)
+            if alert.turn != turn or alert.closed:
+                await alerts.save(alert)
+        if value is not None and (alert is None or alert.closed):
+            alert, begun = Alert.of_condition(rule, environment, value, now)
+            await alerts.save(alert)
+            said += begun
+    return said
 
 
 def _windows_of_applications(event: RequestsMeasured, clock: Clock) -> list[Window]:
@@ -47,17 +81,17 @@ def _windows_of_applications(event: RequestsMeasured, clock: Clock) -> list[Wind
     for window in event.windows:
         if (workload := workload_of(window.labels)) is not None and window.count > 0:
             begin = plausible(window.from_, now)
-            end = max(begin, plausible(window.to, now))
             windows.append(
                 Window(
                     begin,
-                    end,
+                    max(begin, plausible(window.to, now)),
                     workload.application_id,
                     workload.environment,
                     bounded(window.revision),
                     window.status,
                     window.count,
                     window.duration_ms_sum,
+                    window.durations.buckets,
                 )
             )
     return windows

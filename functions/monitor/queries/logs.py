@@ -4,17 +4,18 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from functions.kernel import Caller, Model, query
 from functions.monitor.domain.logs import LogFilter
-from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
+from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Applications
 from functions.monitor.ports import Logs as LogStore
 
 
 class ReadLogs(Model):
-    """Without `after`: the newest lines. `after=0`: from the first that is kept. `search`: a text that occurs in the line, in upper or lower case."""
+    """Without `after`: the newest lines. `after=0`: from the first that is kept."""
 
     application_id: UUID
     environment: str | None = None
@@ -22,7 +23,20 @@ class ReadLogs(Model):
     component: Literal["build", "run"] | None = None
     after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
     limit: int = Field(default=200, ge=1, le=1000)
-    search: str | None = Field(default=None, min_length=1, max_length=200)
+    search: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description='Texts that all occur in the line, in upper or lower case; `"a phrase"`, `-not this`.',
+    )
+    fields: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="Fields of lines that are JSON: `level=error,http.status!=200`.",
+    )
+    from_: AwareDatetime | None = Field(default=None, alias="from")
+    to: AwareDatetime | None = None
 
 
 class LogLineView(Model):
@@ -42,13 +56,22 @@ class LogsView(Model):
     cursor: str
 
 
-@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound])
+@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, BadSearch])
 async def logs(asked: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):
         raise ApplicationNotFound
 
-    wanted = LogFilter(application.id, asked.environment, asked.deployment, asked.component, asked.search)
+    wanted = LogFilter(
+        application.id,
+        asked.environment,
+        asked.deployment,
+        asked.component,
+        terms=Terms.read(asked.search or ""),
+        fields=conditions(asked.fields or ""),
+        since=asked.from_,
+        until=asked.to,
+    )
     if asked.after is None:
         found = await logs.last(wanted, asked.limit)
     else:

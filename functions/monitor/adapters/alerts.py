@@ -1,0 +1,149 @@
+"""Rules, alerts and addresses over PostgreSQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.sql import SQL, Identifier, Placeholder
+
+from functions.monitor.domain.alerts import Alert, Notice, State
+from functions.monitor.domain.rules import Rule, RuleKind
+from functions.runtime.database import Database
+
+INCIDENT = 4
+"""First key of the advisory locks on incidents."""
+
+RULE = "id, application_id, kind, created_at, environment, threshold, window_length, lasting, least, preset"
+COLUMNS = [field.name for field in fields(Alert)]
+ALERT = SQL(", ").join(Identifier(name) for name in COLUMNS)
+UPSERT = SQL("INSERT INTO alerts ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
+    ALERT,
+    SQL(", ").join(Placeholder(name) for name in COLUMNS),
+    SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in COLUMNS if name != "id"),
+)
+AT_A_TIME = 10_000
+
+
+class PostgresAddresses:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO addresses AS known (user_id, email, said_at) VALUES (%s, %s, %s)
+            ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, said_at = excluded.said_at WHERE known.said_at < excluded.said_at
+            """,
+            (user_id, email, at),
+        )
+
+    async def of(self, user_id: UUID) -> str | None:
+        row = await (await self._database.connection.execute("SELECT email FROM addresses WHERE user_id = %s", (user_id,))).fetchone()
+        return str(row[0]) if row else None
+
+
+class PostgresRules:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep_presets(self, rules: Collection[Rule]) -> None:
+        for rule in rules:
+            await self._insert(rule, SQL("ON CONFLICT (application_id, kind) WHERE preset DO NOTHING"))
+
+    async def add(self, rule: Rule) -> None:
+        await self._insert(rule, SQL(""))
+
+    async def _insert(self, rule: Rule, otherwise: SQL) -> None:
+        await self._database.connection.execute(
+            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), otherwise),
+            (
+                rule.id,
+                rule.application_id,
+                rule.kind,
+                rule.created_at,
+                rule.environment,
+                rule.threshold,
+                rule.window,
+                rule.lasting,
+                rule.least,
+                rule.preset,
+            ),
+        )
+
+    async def get(self, rule_id: UUID) -> Rule | None:
+        found = await self._read(SQL("id = %(id)s"), {"id": rule_id})
+        return found[0] if found else None
+
+    async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
+        wanted = {"applications": list(application_ids), "kinds": [str(kind) for kind in kinds]}
+        return await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), wanted)
+
+    async def _read(self, which: SQL, wanted: Mapping[str, object]) -> list[Rule]:
+        query = SQL("SELECT {} FROM alert_rules WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(RULE), which)
+        rows = await (await self._database.connection.execute(query, wanted)).fetchall()
+        return [Rule(id, application, RuleKind(kind), *rest) for id, application, kind, *rest in rows]
+
+    async def delete(self, rule_id: UUID, at: datetime) -> None:
+        await self._database.connection.execute("UPDATE alert_rules SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (at, rule_id))
+
+
+class PostgresAlerts:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def hold(self, incidents: Collection[str]) -> Mapping[str, Alert]:
+        """Always in the same order, so that two holders of several cannot wait for each other."""
+        await self._database.connection.execute(
+            "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(each) AS key FROM unnest(%s::text[]) AS each ORDER BY key) keys",
+            (INCIDENT, list(incidents)),
+        )
+        found = await self._read(SQL("incident = ANY(%(incidents)s) AND NOT closed ORDER BY id FOR UPDATE"), {"incidents": list(incidents)})
+        return {alert.incident: alert for alert in found}
+
+    async def open(self, incidents: Collection[str]) -> Mapping[str, Alert]:
+        found = await self._read(SQL("incident = ANY(%(incidents)s) AND NOT closed"), {"incidents": list(incidents)})
+        return {alert.incident: alert for alert in found}
+
+    async def open_of(self, application_id: UUID) -> Sequence[Alert]:
+        return await self._read(SQL("application_id = %(id)s AND NOT closed ORDER BY id FOR UPDATE"), {"id": application_id})
+
+    async def of_deployment(self, deployment_id: UUID) -> Alert | None:
+        found = await self._read(SQL("incident = 'deployment:' || %(id)s ORDER BY id LIMIT 1 FOR UPDATE"), {"id": str(deployment_id)})
+        return found[0] if found else None
+
+    async def get(self, alert_id: UUID) -> Alert | None:
+        found = await self._read(SQL("id = %(id)s"), {"id": alert_id})
+        return found[0] if found else None
+
+    async def locked(self, alert_id: UUID) -> Alert | None:
+        found = await self._read(SQL("id = %(id)s FOR UPDATE"), {"id": alert_id})
+        return found[0] if found else None
+
+    async def save(self, alert: Alert) -> None:
+        await self._database.connection.execute(UPSERT, {name: getattr(alert, name) for name in COLUMNS})
+
+    async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
+        return await self._read(
+            SQL(
+                "application_id = ANY(%(applications)s) AND state = ANY(%(states)s) AND (fired_at IS NOT NULL OR state = 'pending')"
+                " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
+            ),
+            {"applications": list(application_ids), "states": [*states], "before": before, "limit": limit},
+        )
+
+    async def forget(self, before: datetime) -> int:
+        gone = await self._database.connection.execute(
+            "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE closed AND resolved_at < %s LIMIT %s)", (before, AT_A_TIME)
+        )
+        return gone.rowcount
+
+    async def _read(self, which: SQL, wanted: Mapping[str, object]) -> list[Alert]:
+        rows = await (await self._database.connection.execute(SQL("SELECT {} FROM alerts WHERE {}").format(ALERT, which), wanted)).fetchall()
+        return [_alert(dict(zip(COLUMNS, row, strict=True))) for row in rows]
+
+
+def _alert(row: dict[str, Any]) -> Alert:
+    row.update(kind=RuleKind(row["kind"]), state=State(row["state"]), told=Notice(row["told"]) if row["told"] else None)
+    return Alert(**row)

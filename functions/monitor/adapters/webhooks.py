@@ -1,0 +1,81 @@
+"""Webhooks of tenants: signed, and never to an address inside of the platform's own network.
+
+The host is resolved here, every address that it has must be public, and the connection goes to the address that was looked at: a name that answers
+differently the second time leads nowhere. Redirects are not followed. Hosts that an operator lists in CAPSULE_WEBHOOK_HOSTS (`host` or `host:port`,
+comma-separated) are reached wherever they are.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from datetime import datetime
+from uuid import UUID
+
+import httpx
+
+from functions.kernel import Permanent, Transient
+from functions.monitor.domain.notifications import signature
+from functions.runtime.foreign import foreign
+from functions.runtime.settings import Settings
+
+PATIENCE = 10.0
+PORTS = {"http": 80, "https": 443}
+PASSING = frozenset({408, 409, 425, 429})
+"""Of 4xx, what may be different the next time."""
+
+
+class HttpWebhooks:
+    def __init__(self, settings: Settings) -> None:
+        self._listed = frozenset(filter(None, (host.strip() for host in settings.text("CAPSULE_WEBHOOK_HOSTS", "").split(","))))
+
+    @foreign
+    async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
+        target = httpx.URL(url)
+        address = await self._address(target)
+        timestamp = int(at.timestamp())
+        headers = {
+            "host": target.netloc.decode(),
+            "content-type": "application/json",
+            "user-agent": "Capsule-Webhooks/1",
+            "webhook-id": str(delivery_id),
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(secret, delivery_id, timestamp, body),
+        }
+        request = httpx.Request(
+            "POST", target.copy_with(host=address), headers=headers, content=body, extensions={"sni_hostname": target.host, "timeout": _timeout()}
+        )
+        try:
+            async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+                answer = await client.send(request, stream=True)
+                await answer.aclose()
+        except httpx.HTTPError as error:
+            raise Transient(f"{target.host} does not take it: {error or type(error).__name__}") from error
+        said = f"{answer.status_code} {answer.reason_phrase}".strip()
+        if answer.is_success:
+            return said
+        if answer.status_code in PASSING or answer.status_code >= 500:
+            raise Transient(f"{target.host} answered {said}")
+        raise Permanent(f"{target.host} answered {said}")
+
+    async def _address(self, target: httpx.URL) -> str:
+        """Raises Permanent if it may not be called, Transient if it is not known."""
+        port = target.port or PORTS[target.scheme]
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Transient(f"nobody knows where {target.host} is: {error}") from error
+        addresses = [str(each[4][0]) for each in found]
+        if target.host not in self._listed and f"{target.host}:{port}" not in self._listed and not all(map(_is_public, addresses)):
+            raise Permanent(f"{target.host} is a private address; an operator can list it in CAPSULE_WEBHOOK_HOSTS")
+        return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    known = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
+        known = known.ipv4_mapped
+    return known.is_global and not known.is_multicast
+
+
+def _timeout() -> dict[str, float]:
+    return dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)

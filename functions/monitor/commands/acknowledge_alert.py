@@ -1,0 +1,33 @@
+"""Somebody looks after an alert: it is not told again."""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.monitor.domain.rejections import AlertNotFound
+from functions.monitor.ports import Alerts, Applications
+
+
+class AcknowledgeAlert(Model):
+    alert_id: UUID
+
+
+class AcknowledgedAlert(Model):
+    id: UUID
+    acknowledged_at: datetime
+    acknowledged_by: UUID
+
+
+@command(http="POST /v1/alerts/{alert_id}/acknowledge", rejects=[AlertNotFound], scale=Scale(max=2, pool=2))
+async def acknowledge_alert(
+    asked: AcknowledgeAlert, caller: Caller, alerts: Alerts, applications: Applications, clock: Clock
+) -> Done[AcknowledgedAlert]:
+    alert = await alerts.locked(asked.alert_id)
+    application = await applications.get(alert.application_id) if alert else None
+    if alert is None or application is None or not application.readable_by(caller):
+        raise AlertNotFound
+
+    alert.acknowledge(caller.user_id, clock.now())
+    await alerts.save(alert)
+    assert alert.acknowledged_at is not None and alert.acknowledged_by is not None
+    return Done(AcknowledgedAlert(id=alert.id, acknowledged_at=alert.acknowledged_at, acknowledged_by=alert.acknowledged_by))

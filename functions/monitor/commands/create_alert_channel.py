@@ -1,0 +1,45 @@
+"""An application's owner wants notifications at an address of theirs, signed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.monitor.domain.notifications import MOST_CHANNELS, Channel
+from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
+from functions.monitor.ports import Applications, Channels
+
+
+class CreateAlertChannel(Model):
+    application_id: UUID
+    url: str
+
+
+class CreatedAlertChannel(Model):
+    """`secret` is shown this once: with it the receiver checks the signature (standardwebhooks.com)."""
+
+    id: UUID
+    url: str
+    secret: str
+    created_at: datetime
+
+
+@command(
+    http="POST /v1/apps/{application_id}/alert-channels",
+    answers=201,
+    rejects=[ApplicationNotFound, InvalidWebhook, TooManyChannels],
+    scale=Scale(max=2, pool=2),
+    secret_answer=True,
+)
+async def create_alert_channel(
+    asked: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock
+) -> Done[CreatedAlertChannel]:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+    await applications.hold_still([application.id])
+    if len(await channels.of(application.id)) >= MOST_CHANNELS:
+        raise TooManyChannels
+
+    channel = Channel.open(application.id, asked.url, clock.now())
+    await channels.add(channel)
+    return Done(CreatedAlertChannel(id=channel.id, url=channel.url, secret=channel.secret, created_at=channel.created_at))

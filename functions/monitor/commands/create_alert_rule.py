@@ -1,0 +1,58 @@
+"""An application's owner wants to be told of something more."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
+from functions.monitor.domain.rules import MOST_RULES, Rule, RuleKind
+from functions.monitor.ports import Applications, Rules
+
+
+class CreateAlertRule(Model):
+    """`threshold`: a share of the requests that answer 5xx (error-rate; 0.05 is 5 %), or milliseconds at the 95th percentile (latency); none for what
+    happens to deployments. `window` and `for` in seconds. Without `environment`: each by itself."""
+
+    application_id: UUID
+    kind: Literal["deployment-failed", "deployment-rolled-back", "error-rate", "latency"]
+    environment: str | None = Field(default=None, min_length=1, max_length=63)
+    threshold: float | None = Field(default=None, allow_inf_nan=False)
+    window: int = 300
+    for_: int = Field(default=0, alias="for")
+    min_requests: int = Field(default=1, ge=1, le=1_000_000)
+
+
+class CreatedAlertRule(Model):
+    id: UUID
+    created_at: datetime
+
+
+@command(
+    http="POST /v1/apps/{application_id}/alert-rules",
+    answers=201,
+    rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
+    scale=Scale(max=2, pool=2),
+)
+async def create_alert_rule(asked: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock) -> Done[CreatedAlertRule]:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+    await applications.hold_still([application.id])  # so that two at once do not both make the last one
+    if len(await rules.of([application.id])) >= MOST_RULES:
+        raise TooManyRules
+
+    rule = Rule.make(
+        application.id,
+        RuleKind(asked.kind),
+        clock.now(),
+        environment=asked.environment,
+        threshold=asked.threshold,
+        window=timedelta(seconds=min(asked.window, 10**6)),
+        lasting=timedelta(seconds=min(asked.for_, 10**6)),
+        least=asked.min_requests,
+    )
+    await rules.add(rule)
+    return Done(CreatedAlertRule(id=rule.id, created_at=rule.created_at))

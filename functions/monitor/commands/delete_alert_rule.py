@@ -1,0 +1,37 @@
+"""An application's owner no longer wants to be told of something; what of it is open ends."""
+
+from uuid import UUID
+
+from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
+from functions.monitor.ports import Alerts, Applications, Rules
+
+
+class DeleteAlertRule(Model):
+    application_id: UUID
+    rule_id: UUID
+
+
+@command(
+    http="DELETE /v1/apps/{application_id}/alert-rules/{rule_id}",
+    answers=204,
+    rejects=[ApplicationNotFound, RuleNotFound],
+    scale=Scale(max=2, pool=2),
+)
+async def delete_alert_rule(
+    asked: DeleteAlertRule, caller: Caller, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
+) -> Done[None]:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+    rule = await rules.get(asked.rule_id)
+    if rule is None or rule.application_id != application.id:
+        raise RuleNotFound
+
+    now = clock.now()
+    await rules.delete(rule.id, now)
+    for alert in await alerts.open_of(application.id):
+        if alert.rule_id == rule.id:
+            alert.end(now)
+            await alerts.save(alert)
+    return Done(None)

@@ -1,0 +1,42 @@
+"""An application's owner wants to see whether notifications arrive; the log of deliveries tells."""
+
+from uuid import UUID
+
+from events.monitor import AlertNotificationRequested
+from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.monitor.domain.alerts import Notice
+from functions.monitor.domain.notifications import Delivery, notification
+from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
+from functions.monitor.ports import Applications, Channels, Deliveries
+
+
+class TryAlertChannel(Model):
+    application_id: UUID
+    channel_id: UUID
+
+
+class RequestedTest(Model):
+    delivery_id: UUID
+
+
+@command(
+    http="POST /v1/apps/{application_id}/alert-channels/{channel_id}/test",
+    answers=202,
+    rejects=[ApplicationNotFound, ChannelNotFound],
+    emits=[AlertNotificationRequested],
+    scale=Scale(max=2, pool=2),
+)
+async def try_alert_channel(
+    asked: TryAlertChannel, caller: Caller, applications: Applications, channels: Channels, deliveries: Deliveries, clock: Clock
+) -> Done[RequestedTest]:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+    channel = await channels.get(asked.channel_id)
+    if channel is None or channel.application_id != application.id:
+        raise ChannelNotFound
+
+    now = clock.now()
+    delivery = Delivery.to_webhook(channel, notification(Notice.TEST, application, [], now), Notice.TEST)
+    await deliveries.add(delivery)
+    return Done(RequestedTest(delivery_id=delivery.id), AlertNotificationRequested(delivery_id=delivery.id, application_id=application.id, at=now))

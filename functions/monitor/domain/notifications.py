@@ -1,0 +1,136 @@
+"""What an owner is told of alerts: one notification for all that broke together, frozen when it is decided, delivered by mail and to webhooks.
+
+Webhooks are signed as standardwebhooks.com says: `webhook-id` (the delivery's, the same with every try), `webhook-timestamp`, `webhook-signature:
+v1,<base64 of HMAC-SHA256 over id.timestamp.body>`, with the key that stands base64-coded behind `whsec_`.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from functions.kernel import FieldError, Model, new_id
+from functions.monitor.domain.alerts import Alert, Notice
+from functions.monitor.domain.applications import Application
+from functions.monitor.domain.rejections import InvalidWebhook
+
+MOST_CHANNELS = 10
+LONGEST_ADDRESS = 500
+
+
+class NotifiedAlert(Model):
+    """An alert, as it stood when its owner was to be told."""
+
+    alert_id: UUID
+    kind: str
+    environment: str
+    state: str
+    summary: str
+    value: float | None
+    threshold: float | None
+    deployment_id: UUID | None
+    correlation_id: str | None
+    fired_at: datetime | None
+    resolved_at: datetime | None
+    occurrences: int
+
+    @classmethod
+    def of(cls, alert: Alert) -> Self:
+        return cls(
+            alert_id=alert.id,
+            kind=alert.kind,
+            environment=alert.environment,
+            state=alert.state,
+            summary=alert.summary,
+            value=alert.value,
+            threshold=alert.threshold,
+            deployment_id=alert.deployment_id,
+            correlation_id=alert.correlation_id,
+            fired_at=alert.fired_at,
+            resolved_at=alert.resolved_at,
+            occurrences=alert.occurrences,
+        )
+
+
+class Notification(Model):
+    """The body of a webhook, and what a mail is written from. `type`: alert.firing, alert.resolved or alert.test."""
+
+    type: str
+    timestamp: datetime
+    application_id: UUID
+    application: str
+    alerts: list[NotifiedAlert]
+
+
+def notification(notice: Notice, application: Application, alerts: list[Alert], at: datetime) -> Notification:
+    told = [NotifiedAlert.of(alert) for alert in alerts]
+    return Notification(type=f"alert.{notice}", timestamp=at, application_id=application.id, application=application.name, alerts=told)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    id: UUID
+    application_id: UUID
+    url: str
+    secret: str = field(repr=False)
+    created_at: datetime
+
+    @classmethod
+    def open(cls, application_id: UUID, url: str, at: datetime) -> Self:
+        """Raises InvalidWebhook. Where its host really is, is looked at when something is sent."""
+        try:
+            parts = urlsplit(url)
+            readable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            readable = False
+        fault = None
+        if not readable or len(url) > LONGEST_ADDRESS or any(character.isspace() or not character.isprintable() for character in url):
+            fault = "give an http:// or https:// address"
+        elif parts.username is not None or parts.password is not None or parts.fragment:
+            fault = "leave user names, passwords and fragments out of the address: what is sent is signed"
+        if fault is not None:
+            raise InvalidWebhook(fault, errors=[FieldError("/url", fault)])
+        return cls(new_id(), application_id, url, f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}", at)
+
+
+def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{delivery_id}.{timestamp}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
+
+
+class Outcome(StrEnum):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notification on its way to one place. `answer`: what the other side last said."""
+
+    id: UUID
+    application_id: UUID
+    channel_id: UUID | None
+    target: str
+    notice: Notice
+    content: Notification
+    created_at: datetime
+    state: Outcome = Outcome.PENDING
+    attempts: int = 0
+    answer: str = ""
+    finished_at: datetime | None = None
+
+    @classmethod
+    def by_mail(cls, address: str, content: Notification, notice: Notice) -> Self:
+        return cls(new_id(), content.application_id, None, address, notice, content, content.timestamp)
+
+    @classmethod
+    def to_webhook(cls, channel: Channel, content: Notification, notice: Notice) -> Self:
+        return cls(new_id(), content.application_id, channel.id, channel.url, notice, content, content.timestamp)

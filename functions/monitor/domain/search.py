@@ -1,0 +1,90 @@
+"""What a reader looks for in lines: texts that occur or do not, and fields of lines that are JSON.
+
+timeout upstream        both occur, in upper or lower case
+"connection reset"      the phrase occurs
+timeout -healthz        the one occurs, the other does not
+
+level=error,http.status=503     fields of a JSON line, nested ones with a dot; `!=` for anything else
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from functions.monitor.domain.rejections import BadSearch
+
+TERM = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
+CONDITION = re.compile(r"([\w.@:/-]{1,100})(!?=)(.*)", re.DOTALL)
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Lower case."""
+
+    wanted: tuple[str, ...] = ()
+    unwanted: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        wanted: list[str] = []
+        unwanted: list[str] = []
+        for sign, phrase, word in TERM.findall(text):
+            term = (phrase or word).lower()
+            if term:
+                (unwanted if sign and term != sign else wanted).append(term)
+        if len(wanted) + len(unwanted) > MOST:
+            raise BadSearch(f"more than {MOST} texts")
+        return cls(tuple(wanted), tuple(unwanted))
+
+    def match(self, line: str) -> bool:
+        lower = line.lower()
+        return all(term in lower for term in self.wanted) and not any(term in lower for term in self.unwanted)
+
+
+NONE = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A field of a line: its path, and the text that its value has or has not."""
+
+    path: tuple[str, ...]
+    text: str
+    same: bool = True
+
+    def match(self, line: str) -> bool:
+        try:
+            document = orjson.loads(line)
+        except ValueError:
+            return False
+        return isinstance(document, dict) and (_text(document, self.path) == self.text) is self.same
+
+
+def conditions(text: str) -> tuple[Condition, ...]:
+    """Raises BadSearch."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = CONDITION.fullmatch(part)
+        if match is None:
+            raise BadSearch(f"{part!r} is not like level=error or http.status!=200")
+        found.append(Condition(tuple(match[1].split(".")), match[3].strip().strip('"'), match[2] == "="))
+    if len(found) > MOST:
+        raise BadSearch(f"more than {MOST} conditions")
+    return tuple(found)
+
+
+def _text(value: Any, path: tuple[str, ...]) -> str | None:
+    """As PostgreSQL's #>> has it."""
+    for name in path:
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

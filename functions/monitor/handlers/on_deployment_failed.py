@@ -1,0 +1,45 @@
+"""A deployment failed: it is marked beside the figures, and its owner is told, if a rule of theirs says so."""
+
+from events.deploy import DeploymentFailed
+from events.monitor import AlertFiring
+from functions.kernel import Delayed, Done, Event, Origin, Scale, on
+from functions.monitor.domain.alerts import Alert, incident_of_deployment
+from functions.monitor.domain.intake import bounded
+from functions.monitor.domain.markers import Marker, MarkerKind
+from functions.monitor.domain.rules import RuleKind, presets
+from functions.monitor.domain.timers import NotificationDue
+from functions.monitor.ports import Alerts, Markers, Rules
+
+NOBODYS_FAULT = frozenset({"cancelled", "superseded", "application-destroyed"})
+"""Somebody wanted it to end."""
+
+
+@on(emits=[AlertFiring, NotificationDue], scale=Scale(max=2, pool=2))
+async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules: Rules, alerts: Alerts, origin: Origin) -> Done[None]:
+    marker = Marker(event.deployment_id, MarkerKind.FAILED, event.application_id, event.environment, event.at, reason=bounded(event.reason))
+    await markers.add(marker)
+    if event.reason in NOBODYS_FAULT:
+        return Done(None)
+
+    await rules.keep_presets(presets(event.application_id, event.at))
+    await alerts.hold([incident_of_deployment(event.deployment_id)])
+    summary = bounded(f"the deployment to {event.environment} failed: {event.reason}: {event.detail}")
+    said: list[Event | Delayed] = []
+    for rule in await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED]):
+        if not rule.concerns(event.environment):
+            continue
+        alert = await alerts.of_deployment(event.deployment_id)
+        if alert is None:
+            alert, begun = Alert.of_deployment(
+                rule,
+                deployment_id=event.deployment_id,
+                environment=event.environment,
+                summary=summary,
+                correlation_id=origin.correlation_id,
+                at=event.at,
+            )
+            said += begun
+        else:
+            alert.happened_also(rule, summary)
+        await alerts.save(alert)
+    return Done(None, *said)

@@ -1,0 +1,56 @@
+"""What an application's owner is told of."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.kernel import Caller, Model, Scale, query
+from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.ports import Applications, Rules
+
+
+class ListAlertRules(Model):
+    application_id: UUID
+
+
+class AlertRuleView(Model):
+    """`window` and `for` in seconds, null for what happens to deployments. `preset`: every application has it from the beginning."""
+
+    id: UUID
+    kind: str
+    environment: str | None
+    threshold: float | None
+    window: int | None
+    for_: int | None = Field(alias="for")
+    min_requests: int | None
+    preset: bool
+    created_at: datetime
+
+
+class AlertRulesView(Model):
+    rules: list[AlertRuleView]
+
+
+@query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
+async def alert_rules(asked: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> AlertRulesView:
+    application = await applications.get(asked.application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+
+    return AlertRulesView(
+        rules=[
+            AlertRuleView(
+                id=rule.id,
+                kind=rule.kind,
+                environment=rule.environment,
+                threshold=rule.threshold,
+                window=round(rule.window.total_seconds()) if rule.kind.is_measured else None,
+                for_=round(rule.lasting.total_seconds()) if rule.kind.is_measured else None,
+                min_requests=rule.least if rule.kind.is_measured else None,
+                preset=rule.preset,
+                created_at=rule.created_at,
+            )
+            for rule in await rules.of([application.id])
+        ]
+    )

@@ -1,0 +1,57 @@
+"""What the platform's own functions write beside their journal (warnings, tracebacks), for whoever runs the platform."""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, Field
+
+from functions.kernel import ADMIN, Model, Scale, query
+from functions.monitor.domain.labels import PLATFORM_ID
+from functions.monitor.domain.logs import LogFilter
+from functions.monitor.domain.rejections import BadSearch
+from functions.monitor.domain.search import Terms, conditions
+from functions.monitor.ports import Logs
+
+
+class ReadFunctionLogs(Model):
+    """Without `after`: the newest lines. `function` like `auth.register`, or the name of a Service. `search` and `fields` as for applications."""
+
+    function: str | None = Field(default=None, max_length=100)
+    after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
+    limit: int = Field(default=200, ge=1, le=1000)
+    search: str | None = Field(default=None, min_length=1, max_length=200)
+    fields: str | None = Field(default=None, min_length=1, max_length=500)
+    from_: AwareDatetime | None = Field(default=None, alias="from")
+    to: AwareDatetime | None = None
+
+
+class FunctionLine(Model):
+    at: datetime
+    service: str
+    pod: str
+    stream: str
+    line: str
+
+
+class FunctionLogsView(Model):
+    lines: list[FunctionLine]
+    cursor: str
+
+
+@query(http="GET /v1/functions/logs", allow=ADMIN, rejects=[BadSearch], scale=Scale(max=2, pool=2))
+async def function_logs(asked: ReadFunctionLogs, logs: Logs) -> FunctionLogsView:
+    wanted = LogFilter(
+        PLATFORM_ID,
+        service=asked.function.replace(".", "-").replace("_", "-") if asked.function else None,
+        terms=Terms.read(asked.search or ""),
+        fields=conditions(asked.fields or ""),
+        since=asked.from_,
+        until=asked.to,
+    )
+    if asked.after is None:
+        found = await logs.last(wanted, asked.limit)
+    else:
+        found = await logs.following(wanted, int(asked.after), asked.limit)
+    return FunctionLogsView(
+        lines=[FunctionLine(at=line.at, service=line.service, pod=line.pod, stream=line.stream, line=line.line) for line in found],
+        cursor=str(found[-1].position) if found else asked.after or "0",
+    )

@@ -1,0 +1,79 @@
+"""How the platform's own functions did over a range: how often, how they ended, how long they took, what they used. For whoever runs the platform."""
+
+from datetime import UTC, datetime, timedelta
+
+from pydantic import AwareDatetime, Field
+
+from functions.kernel import ADMIN, Clock, Model, Scale, query
+from functions.monitor.domain.figures import HOUR, MINUTE, Range
+from functions.monitor.domain.labels import PLATFORM_ID
+from functions.monitor.domain.rejections import BadRange
+from functions.monitor.ports import Executions, Resources
+
+LONGEST = timedelta(days=7)
+
+
+class ReadFunctionMetrics(Model):
+    """Without `from` and `to`: the last hour; a week at most."""
+
+    context: str | None = Field(default=None, max_length=50)
+    from_: AwareDatetime | None = Field(default=None, alias="from")
+    to: AwareDatetime | None = None
+
+
+class FunctionMetrics(Model):
+    """`executions` are those in the journal: queries that simply succeed are not in it. CPU is None where the function is grouped with others or
+    did not run; memory is the most that one of its pods had."""
+
+    function: str
+    kind: str
+    executions: int
+    failed: int
+    retried: int
+    rejected: int
+    cold_starts: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_milliseconds: int | None
+    memory_max_bytes: int | None
+
+
+class FunctionMetricsView(Model):
+    from_: datetime = Field(alias="from")
+    to: datetime
+    functions: list[FunctionMetrics]
+
+
+@query(http="GET /v1/functions/metrics", allow=ADMIN, rejects=[BadRange], scale=Scale(max=2, pool=2))
+async def function_metrics(asked: ReadFunctionMetrics, executions: Executions, resources: Resources, clock: Clock) -> FunctionMetricsView:
+    end = (asked.to or clock.now()).astimezone(UTC)
+    begin = (asked.from_ or end - HOUR).astimezone(UTC)
+    if end - begin > LONGEST:
+        raise BadRange("a week at most")
+    over = Range.covering(begin, end, HOUR if end - begin > 24 * HOUR else MINUTE)
+
+    done = await executions.by_function(over.begin, end)
+    used = await resources.by_service(PLATFORM_ID, over)
+    return FunctionMetricsView(
+        from_=over.begin,
+        to=end,
+        functions=[
+            FunctionMetrics(
+                function=tally.name,
+                kind=tally.kind,
+                executions=tally.executions,
+                failed=tally.failed,
+                retried=tally.retried,
+                rejected=tally.rejected,
+                cold_starts=tally.cold,
+                p50_ms=round(tally.p50_ms, 2),
+                p95_ms=round(tally.p95_ms, 2),
+                p99_ms=round(tally.p99_ms, 2),
+                cpu_milliseconds=round(use.cpu_ms) if (use := used.get(tally.service)) else None,
+                memory_max_bytes=use.memory_max if use else None,
+            )
+            for tally in done
+            if asked.context in (None, tally.context)
+        ],
+    )
