@@ -55,6 +55,8 @@ async def subscribe(
         raise CustomerNotFound
     if await invoices.under_way(subscription.id):
         raise ChangeUnderWay
+    if await invoices.is_overdue(customer.id):
+        raise PaymentOverdue
     try:
         plan = await plans.offered(asked.plan, now)
     except LookupError:
