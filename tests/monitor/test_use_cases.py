@@ -1,107 +1,23 @@
 """Monitor's functions over memory: what they decide, not how it is stored."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from events.cluster import LogEntry, LogsCollected, RequestsMeasured, RequestWindow
-from events.deploy import ApplicationCreated, ApplicationDestroyed
-from events.monitor import UsageMeasured
-from functions.kernel import Caller
-from functions.monitor.adapters.memory import MemoryApplications, MemoryExecutions, MemoryLogs, MemoryRequests, MemoryUnownedUsage
-from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, TimelineNotFound
-from functions.monitor.handlers.on_application_created import on_application_created
+from events.deploy import ApplicationDestroyed
+from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, BadSearch, TimelineNotFound
 from functions.monitor.handlers.on_application_destroyed import on_application_destroyed
-from functions.monitor.handlers.on_logs_collected import on_logs_collected
-from functions.monitor.handlers.on_requests_measured import on_requests_measured
-from functions.monitor.queries.logs import LogsView, ReadLogs, logs
-from functions.monitor.queries.metrics import MetricsView, ReadMetrics, metrics
-from functions.monitor.queries.timeline import ShowTimeline, TimelineView, timeline
+from functions.monitor.queries.function_logs import ReadFunctionLogs, function_logs
+from functions.monitor.queries.function_metrics import ReadFunctionMetrics, function_metrics
 from tests.monitor.test_timeline import function_line
-
-NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
-ADA, BOB, ADMIN = Caller(UUID(int=1)), Caller(UUID(int=2)), Caller(UUID(int=3), frozenset({"admin"}))
-APP, OTHER, DEPLOYMENT = UUID(int=10), UUID(int=11), UUID(int=20)
-
-
-class Stopped:
-    def now(self) -> datetime:
-        return NOW
-
-
-class Monitor:
-    def __init__(self) -> None:
-        self.applications, self.unowned = MemoryApplications(), MemoryUnownedUsage()
-        self.logs, self.requests, self.executions = MemoryLogs(), MemoryRequests(), MemoryExecutions()
-
-    async def created(self, application: UUID = APP, owner: Caller = ADA) -> list[UsageMeasured]:
-        event = ApplicationCreated(application_id=application, user_id=owner.user_id, name="shop", at=NOW)
-        return usage((await on_application_created(event, self.applications, self.unowned)).events)
-
-    async def collected(self, *entries: LogEntry) -> None:
-        await on_logs_collected(LogsCollected(entries=list(entries)), self.logs, self.executions, Stopped())
-
-    async def measured(self, *windows: RequestWindow) -> list[UsageMeasured]:
-        event = RequestsMeasured(windows=list(windows))
-        return usage((await on_requests_measured(event, self.requests, self.applications, self.unowned, Stopped())).events)
-
-    async def read(self, caller: Caller = ADA, **asked: Any) -> LogsView:
-        return await logs(ReadLogs(application_id=APP, **asked), caller, self.applications, self.logs)
-
-    async def metrics(self, caller: Caller = ADA, **asked: Any) -> MetricsView:
-        return await metrics(ReadMetrics.model_validate({"applicationId": APP, **asked}), caller, self.applications, self.requests, Stopped())
-
-    async def timeline(self, caller: Caller, correlation: str = "c1") -> TimelineView:
-        return await timeline(ShowTimeline(correlation_id=correlation), caller, self.executions)
+from tests.monitor.world import ADA, ADMIN, APP, BOB, MINUTE, NOW, OTHER, Monitor, entry, labels, platform, resource, window
 
 
 @pytest.fixture
 def monitor() -> Monitor:
     return Monitor()
-
-
-def usage(events: Any) -> list[UsageMeasured]:
-    assert all(isinstance(event, UsageMeasured) for event in events)
-    return list(events)
-
-
-def entry(
-    line: str, at: datetime = NOW, *, namespace: str = "app-shop", environment: str = "staging", component: str = "run", **labels: str
-) -> LogEntry:
-    said = {
-        "capsule.dev/application": str(APP),
-        "capsule.dev/environment": environment,
-        "capsule.dev/component": component,
-        "capsule.dev/deployment": str(DEPLOYMENT),
-        **labels,
-    }
-    return LogEntry(at=at, namespace=namespace, pod="shop-1", container="user", labels=said, stream="stdout", line=line)
-
-
-def platform(line: str, at: datetime = NOW, **labels: str) -> LogEntry:
-    return LogEntry(at=at, namespace="capsule", pod="auth-register-1", container="function", labels=labels, stream="stderr", line=line)
-
-
-def window(
-    count: int, begin: datetime = NOW - timedelta(minutes=1), *, application: UUID = APP, status: int = 200, environment: str = "staging"
-) -> RequestWindow:
-    labels = {"capsule.dev/application": str(application), "capsule.dev/environment": environment}
-    return RequestWindow.model_validate(
-        {
-            "from": begin,
-            "to": begin + timedelta(seconds=1),
-            "namespace": "app-shop",
-            "service": "shop-staging",
-            "revision": "shop-staging-00001",
-            "labels": labels,
-            "status": status,
-            "count": count,
-            "durationMsSum": count * 10.0,
-        }
-    )
 
 
 async def test_lines_are_read_in_order_and_followed_by_a_cursor(monitor: Monitor) -> None:
@@ -132,7 +48,23 @@ async def test_lines_are_filtered(monitor: Monitor) -> None:
     assert [line.line for line in (await monitor.read(environment="production")).lines] == ["serving"]
     assert [line.line for line in (await monitor.read(deployment=UUID(int=21))).lines] == ["other"]
     assert [line.line for line in (await monitor.read(search="SERVING 1")).lines] == ["serving 100%"]
+    assert [line.line for line in (await monitor.read(search='serving -"100%"')).lines] == ["serving"]
     assert len((await monitor.read()).lines) == 4
+
+
+async def test_lines_are_found_by_fields_and_time(monitor: Monitor) -> None:
+    await monitor.created()
+    await monitor.collected(
+        entry('{"level": "error", "http": {"status": 503}}', NOW - MINUTE), entry('{"level": "info"}'), entry("level=error", NOW - 2 * MINUTE)
+    )
+    assert [line.line for line in (await monitor.read(fields="level=error,http.status!=200")).lines] == [
+        '{"level": "error", "http": {"status": 503}}'
+    ]
+    assert [line.line for line in (await monitor.read(fields="level!=error")).lines] == ['{"level": "info"}']
+    earlier = await monitor.read(**{"from": NOW - 2 * MINUTE, "to": NOW - MINUTE})
+    assert [line.line for line in earlier.lines] == ["level=error"]
+    with pytest.raises(BadSearch):
+        await monitor.read(fields="level")
 
 
 async def test_lines_that_came_before_their_owner_was_known_are_there(monitor: Monitor) -> None:
@@ -154,7 +86,7 @@ async def test_anothers_application_is_answered_like_none(monitor: Monitor) -> N
 
 async def test_a_destroyed_application_stays_readable_whatever_comes_first(monitor: Monitor) -> None:
     destroyed = ApplicationDestroyed(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
-    await on_application_destroyed(destroyed, monitor.applications)
+    await on_application_destroyed(destroyed, monitor.applications, monitor.alerts, monitor)
     await monitor.created()
     assert (await monitor.read()).lines == []
     assert monitor.applications.applications[APP].destroyed_at == NOW
@@ -176,27 +108,94 @@ async def test_use_without_an_owner_waits_for_one_and_is_told_once(monitor: Moni
     assert (await monitor.metrics()).total.requests == 5
 
 
+async def test_cpu_becomes_use_of_the_owner_as_soon_as_it_is_known_who_that_is(monitor: Monitor) -> None:
+    build = resource(9999, labels=labels(component="build"), pod="build-1", service="")
+    assert await monitor.used(resource(300), resource(200, pod="shop-2"), build) == []
+    (held,) = await monitor.created()
+    assert (held.cpu_milliseconds, held.requests, held.user_id, held.environment) == (500, 0, ADA.user_id, "staging")
+    (use,) = await monitor.used(resource(70), resource(0, environment="production"))
+    assert (use.cpu_milliseconds, use.requests) == (70, 0) and use.usage_id != held.usage_id
+
+
+async def test_what_the_platform_itself_uses_is_nobodys_use_and_admins_see_it(monitor: Monitor) -> None:
+    own = {"namespace": "capsule", "pod": "auth-register-1", "service": "auth-register", "labels": {"capsule.dev/collect": "true"}}
+    assert await monitor.used(resource(120, **own), resource(50, **{**own, "namespace": "other"})) == []
+    await monitor.collected(platform(function_line(at="2026-05-20T10:29:59Z")), platform(function_line(at="2026-05-20T10:29:58Z", outcome="dead")))
+    view = await function_metrics(ReadFunctionMetrics(), monitor.executions, monitor.resources, monitor)
+    (register,) = view.functions
+    assert (register.function, register.executions, register.failed, register.cpu_milliseconds) == ("auth.register", 2, 1, 120)
+    assert register.p95_ms == pytest.approx(12.3) and register.memory_max_bytes == 2000
+    assert (await function_metrics(ReadFunctionMetrics(context="billing"), monitor.executions, monitor.resources, monitor)).functions == []
+    with pytest.raises(BadRange):
+        await function_metrics(ReadFunctionMetrics.model_validate({"from": NOW - timedelta(days=8)}), monitor.executions, monitor.resources, monitor)
+
+
+async def test_what_functions_write_beside_their_journal_is_their_log(monitor: Monitor) -> None:
+    service = {"serving.knative.dev/service": "auth-register"}
+    await monitor.collected(platform("Traceback", **service), platform(function_line()), platform("warning", **{"app.kubernetes.io/name": "gateway"}))
+    everything = await function_logs(ReadFunctionLogs(), monitor.logs)
+    assert [(line.service, line.line) for line in everything.lines] == [("auth-register", "Traceback"), ("gateway", "warning")]
+    assert [line.line for line in (await function_logs(ReadFunctionLogs(function="auth.register"), monitor.logs)).lines] == ["Traceback"]
+    assert (await function_logs(ReadFunctionLogs(after=everything.cursor), monitor.logs)).lines == []
+    await monitor.created()
+    assert (await monitor.read(ADMIN)).lines == []
+
+
 async def test_requests_of_the_platform_itself_are_nobodys_use(monitor: Monitor) -> None:
     own = window(3).model_copy(update={"labels": {"capsule.dev/collect": "true"}})
     assert await monitor.measured(own) == []
     assert monitor.requests.windows == [] and monitor.unowned.uses == []
 
 
-async def test_metrics_are_counted_by_step_and_class(monitor: Monitor) -> None:
+async def test_metrics_are_counted_by_step_class_and_environment(monitor: Monitor) -> None:
     await monitor.created()
-    await monitor.measured(window(3), window(1, status=503), window(5, NOW - timedelta(minutes=3)), window(7, NOW - timedelta(hours=2)))
+    await monitor.measured(
+        window(3),
+        window(1, status=503, ms=500.0),
+        window(5, NOW - 3 * MINUTE, environment="production", ms=20.0),
+        window(7, NOW - timedelta(hours=2)),
+    )
+    await monitor.used(resource(250, NOW - MINUTE, memory=7000), resource(50, NOW - 3 * MINUTE, environment="production"))
     view = await monitor.metrics(step=60)
     assert len(view.points) == 60 and view.total.requests == 9
-    assert view.points[-1].by_status == {"2xx": 3, "5xx": 1}
-    assert view.points[-1].mean_latency_ms == 10.0
-    assert view.points[-2].requests == 0 and view.points[-2].mean_latency_ms is None
+    last = view.points[-1]
+    assert (last.by_status, last.error_rate) == ({"2xx": 3, "5xx": 1}, 0.25)
+    assert last.mean_latency_ms == 132.5 and last.p50_latency_ms == pytest.approx(10, rel=0.03) and last.p99_latency_ms == pytest.approx(10, rel=0.03)
+    assert (last.cpu_milliseconds, last.memory_max_bytes, last.memory_mean_bytes) == (250, 14000, 7000)
+    assert view.points[-2].requests == 0 and view.points[-2].mean_latency_ms is None and view.points[-2].p95_latency_ms is None
+    assert view.total.p50_latency_ms == pytest.approx(20, rel=0.03), "of all nine requests together, no mean of minutes"
+    assert [(each.environment, each.total.requests, each.total.cpu_milliseconds) for each in view.environments] == [
+        ("production", 5, 50),
+        ("staging", 4, 250),
+    ]
+    assert view.environments[0].points[-3].requests == 5
 
     wire = view.model_dump(mode="json", by_alias=True)
-    assert wire["from"] == "2026-05-20T09:30:00Z" and set(wire["points"][0]) == {"at", "requests", "byStatus", "meanLatencyMs"}
+    assert wire["from"] == "2026-05-20T09:30:00Z" and {"byStatus", "errorRate", "p95LatencyMs", "cpuMilliseconds"} < set(wire["points"][0])
     assert (await monitor.metrics(**{"from": "2026-05-20T08:00:00Z", "to": "2026-05-20T09:00:00Z"})).total.requests == 7
-    assert (await monitor.metrics(environment="production")).total.requests == 0
+    assert (await monitor.metrics(environment="production")).total.requests == 5
     with pytest.raises(BadRange):
         await monitor.metrics(**{"from": "2026-05-21T08:00:00Z", "to": "2026-05-20T09:00:00Z"})
+
+
+async def test_deployments_are_marked_beside_the_figures(monitor: Monitor) -> None:
+    await monitor.created()
+    monitor.time = NOW - 5 * MINUTE
+    await monitor.succeeded(UUID(int=31))
+    monitor.time = NOW - 4 * MINUTE
+    await monitor.failed(UUID(int=32), "not-ready")
+    await monitor.rolled_back(UUID(int=32))
+    await monitor.failed(UUID(int=33), environment="production")
+    monitor.time = NOW
+    view = await monitor.metrics()
+    assert [(marker.kind, marker.environment, marker.reason) for marker in view.markers] == [
+        ("deployment-succeeded", "staging", ""),
+        ("deployment-failed", "staging", "not-ready"),
+        ("deployment-rolled-back", "staging", "error-rate"),
+        ("deployment-failed", "production", "build-failed"),
+    ]
+    assert [marker.deployment_id for marker in (await monitor.metrics(environment="production")).markers] == [UUID(int=33)]
+    assert (await monitor.metrics(**{"from": NOW - 2 * MINUTE})).markers == []
 
 
 async def test_lines_of_the_platform_become_a_timeline(monitor: Monitor) -> None:

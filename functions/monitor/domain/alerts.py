@@ -89,7 +89,7 @@ class Alert:
         if rule.lasting:
             alert.turn += 1
             return alert, (after(rule.lasting, alert._check()),)
-        return alert, (*alert._fire(now), after(rule.window, alert._check()))
+        return alert, (*alert._fire(now), after(rule.patience, alert._check()))
 
     def observe(self, rule: Rule, value: float | None, now: datetime) -> Told:
         """`value`: what is over the threshold now; None: nothing is. Answers what is to be said; the alert has moved if that is something."""
@@ -101,7 +101,7 @@ class Alert:
             if now - self.began_at < rule.lasting - SLACK:
                 return ()
             self._measure(rule, value)
-            return (*self._fire(now), after(rule.window, self._check()))
+            return (*self._fire(now), after(rule.patience, self._check()))
         if self.state is State.FIRING:
             return self.resolve(now) if value is None else ()
         if value is None:
@@ -110,11 +110,11 @@ class Alert:
         self.turn += 1
         self.state, self.resolved_at = State.FIRING, None
         self.occurrences += 1
-        return (after(rule.window, self._check()),)
+        return (after(rule.patience, self._check()),)
 
     def check_again(self, rule: Rule) -> Told:
         """It goes on firing: as long as data comes, that tells; when none comes, this timer does."""
-        return (after(rule.window, self._check()),) if self.state is State.FIRING else ()
+        return (after(rule.patience, self._check()),) if self.state is State.FIRING else ()
 
     # --- how it ends
 

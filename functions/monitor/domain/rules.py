@@ -80,6 +80,11 @@ class Rule:
             raise InvalidRule("; ".join(fault.detail for fault in faults), errors=faults)
         return cls(new_id(), application_id, kind, at, environment, threshold, window, lasting, least)
 
+    @property
+    def patience(self) -> timedelta:
+        """So long after the last look an open alert is looked at though no requests came."""
+        return max(self.window / 5, SHORTEST_WINDOW)
+
     def concerns(self, environment: str) -> bool:
         return self.environment in (None, environment)
 

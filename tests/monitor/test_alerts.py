@@ -1,0 +1,184 @@
+"""Alerts over memory: what fires when, what ends it, and that one incident is one mail."""
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from events.monitor import AlertFiring, AlertNotificationRequested, AlertResolved
+from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
+from functions.monitor.domain.timers import REPEAT, SETTLE
+from functions.monitor.queries.alerts import ListAlerts, alerts
+from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
+from tests.monitor.world import ADA, ADMIN, DEPLOYMENT, MINUTE, Monitor
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def monitor() -> Monitor:
+    monitor = Monitor()
+    await monitor.known()
+    return monitor
+
+
+async def test_a_failed_deployment_is_an_alert_and_one_mail_whatever_it_is_called(monitor: Monitor) -> None:
+    await monitor.failed(reason="not-ready")
+    await monitor.passes(2 * SECOND)
+    await monitor.rolled_back()
+    assert monitor.mails() == []
+    await monitor.passes(timedelta(days=2))
+    assert monitor.mails() == ["alert.firing: deployment-rolled-back"]
+    (alert,) = monitor.open_alerts()
+    assert (alert.state, alert.deployment_id, alert.correlation_id) == ("firing", DEPLOYMENT, "c1")
+    (_, to, content) = monitor.mailer.sent[0]
+    assert to == "ada@example.org" and content.application == "shop" and "rolled back: error-rate" in content.alerts[0].summary
+    assert [type(event) for event in monitor.said] == [AlertFiring, AlertNotificationRequested]
+
+
+async def test_each_deployment_that_fails_is_an_incident_of_its_own(monitor: Monitor) -> None:
+    await monitor.failed(UUID(int=31))
+    await monitor.passes(MINUTE)
+    await monitor.failed(UUID(int=32), "not-ready")
+    await monitor.passes(MINUTE)
+    assert monitor.mails() == ["alert.firing: deployment-failed"] * 2
+
+
+async def test_what_breaks_together_is_told_in_one_mail(monitor: Monitor) -> None:
+    await traffic(monitor, 50, 50)
+    await monitor.rolled_back()
+    await monitor.passes(MINUTE)
+    assert monitor.mails() == ["alert.firing: error-rate; deployment-rolled-back"]
+
+
+async def test_the_next_success_of_that_environment_ends_it_without_another_mail(monitor: Monitor) -> None:
+    hook = await channel(monitor)
+    await monitor.failed()
+    await monitor.passes(MINUTE)
+    await monitor.succeeded(UUID(int=40), "production")
+    assert monitor.open_alerts()[0].state == "firing"
+    await monitor.succeeded(UUID(int=41))
+    assert monitor.open_alerts()[0].state == "resolved"
+    await monitor.passes(SETTLE + SECOND)
+    assert monitor.open_alerts() == [] and len(monitor.mails()) == 1
+    assert [json.loads(body)["type"] for _, _, _, body in monitor.webhooks.posted] == ["alert.firing", "alert.resolved"]
+    assert monitor.webhooks.posted[0][1] == hook.secret
+    await monitor.rolled_back()  # said late, of the same deployment: nothing new
+    assert monitor.open_alerts() == []
+
+
+async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Monitor) -> None:
+    await monitor.failed(reason="application-destroyed")
+    assert monitor.open_alerts() == [] and len(monitor.markers.markers) == 1
+
+
+async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_its_mail_waits() -> None:
+    monitor = Monitor()
+    await monitor.failed()
+    await monitor.passes(10 * MINUTE)
+    assert len(monitor.open_alerts()) == 1 and monitor.mails() == []
+    await monitor.known()
+    await monitor.passes(2 * MINUTE)
+    assert monitor.mails() == ["alert.firing: deployment-failed"]
+    assert len(await rules_of(monitor)) == 3
+
+
+# --- conditions
+
+
+async def test_errors_over_the_threshold_fire_and_end_when_no_more_requests_come(monitor: Monitor) -> None:
+    await traffic(monitor, 95, 5)
+    assert monitor.open_alerts() == [], "5 % is not over 5 %"
+    await traffic(monitor, 0, 1)
+    (alert,) = monitor.open_alerts()
+    assert (alert.state, alert.kind, alert.environment) == ("firing", "error-rate", "staging")
+    assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed within 5 min" in alert.summary
+    await monitor.passes(6 * MINUTE)
+    assert alert.id == monitor.open_alerts()[0].id and monitor.open_alerts()[0].state == "resolved"
+    await monitor.passes(SETTLE)
+    assert monitor.open_alerts() == [] and monitor.mails() == ["alert.firing: error-rate", "alert.resolved: error-rate"]
+    assert [type(event) for event in monitor.said if not isinstance(event, AlertNotificationRequested)][-2:] == [AlertFiring, AlertResolved]
+    assert monitor.timers == [] or all(at > monitor.time + REPEAT / 2 for at, _ in monitor.timers), "nothing goes on ticking"
+
+
+async def test_few_requests_say_nothing_and_environments_are_apart(monitor: Monitor) -> None:
+    await traffic(monitor, 0, 9)
+    await traffic(monitor, 100, 0, "production")
+    assert monitor.open_alerts() == []
+    await traffic(monitor, 0, 1)
+    assert [alert.environment for alert in monitor.open_alerts()] == ["staging"]
+
+
+async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebody_looks_after_it(monitor: Monitor) -> None:
+    for _ in range(5 * 60):
+        await traffic(monitor, 1, 9)
+        await traffic(monitor, 1, 9)
+        await monitor.passes(MINUTE)
+    assert monitor.mails() == ["alert.firing: error-rate"] * 2, "at once, and after four hours"
+    (alert,) = monitor.open_alerts()
+    acknowledged = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADA, monitor.alerts, monitor.applications, monitor)).output
+    again = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADMIN, monitor.alerts, monitor.applications, monitor)).output
+    assert again == acknowledged and acknowledged.acknowledged_by == ADA.user_id
+    for _ in range(5 * 60):
+        await traffic(monitor, 1, 19)
+        await monitor.passes(MINUTE)
+    assert len(monitor.mails()) == 2 and len(monitor.alerts.alerts) == 1
+    await monitor.passes(timedelta(hours=1))
+    assert monitor.mails()[2:] == ["alert.resolved: error-rate"]
+
+
+async def test_what_comes_back_soon_is_the_same_incident(monitor: Monitor) -> None:
+    await delete_rule(monitor, "error-rate")
+    await make_rule(monitor, kind="error-rate", threshold=0.05, window=60)
+    for _ in range(4):
+        await traffic(monitor, 0, 20)
+        await monitor.passes(30 * SECOND)
+        await traffic(monitor, 1000, 0)
+        assert monitor.open_alerts()[0].state == "resolved"
+        await monitor.passes(2 * MINUTE)
+    (alert,) = monitor.open_alerts()
+    assert alert.occurrences == 4 and len(monitor.alerts.alerts) == 1
+    assert monitor.mails() == ["alert.firing: error-rate"]
+    await monitor.passes(timedelta(hours=1))
+    assert monitor.mails() == ["alert.firing: error-rate", "alert.resolved: error-rate"]
+    await traffic(monitor, 0, 20)
+    assert len(monitor.alerts.alerts) == 2, "later, it is another"
+
+
+async def test_a_condition_that_must_last_is_pending_first(monitor: Monitor) -> None:
+    await delete_rule(monitor, "error-rate")
+    await make_rule(monitor, kind="error-rate", threshold=0.1, window=60, **{"for": 120})
+    await traffic(monitor, 1, 9)
+    assert [alert.state for alert in monitor.open_alerts()] == ["pending"]
+    await monitor.passes(timedelta(hours=1))
+    assert monitor.open_alerts() == [] and monitor.mails() == [], "it did not last"
+    for _ in range(4):
+        await traffic(monitor, 1, 9)
+        await monitor.passes(50 * SECOND)
+    (alert,) = monitor.open_alerts()
+    assert alert.state == "firing" and alert.fired_at is not None and alert.fired_at - alert.began_at >= timedelta(seconds=119)
+    view = await alerts(ListAlerts(), ADA, monitor.applications, monitor.alerts)
+    assert [each.id for each in view.alerts] == [alert.id], "what never fired is no history"
+
+
+async def test_latency_is_of_all_requests_of_the_window(monitor: Monitor) -> None:
+    await make_rule(monitor, kind="latency", threshold=200, window=300, environment="staging", minRequests=10)
+    await traffic(monitor, 100, 0, ms=50)
+    await traffic(monitor, 4, 0, ms=900)
+    assert monitor.open_alerts() == []
+    await traffic(monitor, 20, 0, "production", ms=900)
+    await traffic(monitor, 10, 0, ms=900)
+    (alert,) = monitor.open_alerts()
+    assert (alert.kind, alert.environment, alert.value) == ("latency", "staging", pytest.approx(900, rel=0.03))
+
+
+async def test_a_check_that_comes_late_or_twice_changes_nothing(monitor: Monitor) -> None:
+    await traffic(monitor, 0, 20)
+    stale = list(monitor.timers)
+    await monitor.passes(30 * MINUTE)
+    assert monitor.open_alerts() == []
+    monitor.timers += [(monitor.time, event) for _, event in stale]
+    said = len(monitor.said)
+    await monitor.passes(MINUTE)
+    assert len(monitor.said) == said and len(monitor.mails()) == 2

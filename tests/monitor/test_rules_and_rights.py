@@ -1,0 +1,143 @@
+"""Rules and who may make, see and end what: over memory."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from events.deploy import ApplicationDestroyed
+from functions.kernel import new_id
+from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
+from functions.monitor.commands.create_alert_channel import CreateAlertChannel, create_alert_channel
+from functions.monitor.commands.create_alert_rule import CreateAlertRule, create_alert_rule
+from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel, delete_alert_channel
+from functions.monitor.commands.delete_alert_rule import DeleteAlertRule, delete_alert_rule
+from functions.monitor.commands.try_alert_channel import TryAlertChannel, try_alert_channel
+from functions.monitor.domain.rejections import (
+    AlertNotFound,
+    ApplicationNotFound,
+    ChannelNotFound,
+    InvalidRule,
+    RuleNotFound,
+    TooManyRules,
+)
+from functions.monitor.domain.rules import MOST_RULES
+from functions.monitor.handlers.on_application_destroyed import on_application_destroyed
+from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
+from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
+from functions.monitor.queries.alert_rules import ListAlertRules, alert_rules
+from functions.monitor.queries.alerts import ListAlerts, alerts
+from functions.monitor.queries.application_alerts import ListApplicationAlerts, application_alerts
+from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
+from tests.monitor.world import ADA, ADMIN, APP, BOB, NOW, OTHER, Monitor
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def monitor() -> Monitor:
+    monitor = Monitor()
+    await monitor.known()
+    return monitor
+
+
+async def test_every_application_has_three_rules_once_and_a_deleted_one_stays_deleted(monitor: Monitor) -> None:
+    assert [(rule.kind, rule.threshold, rule.window, rule.preset) for rule in await rules_of(monitor)] == [
+        ("deployment-failed", None, None, True),
+        ("deployment-rolled-back", None, None, True),
+        ("error-rate", 0.05, 300, True),
+    ]
+    await delete_rule(monitor, "deployment-failed")
+    await monitor.created()
+    await monitor.failed()
+    assert [rule.kind for rule in await rules_of(monitor)] == ["deployment-rolled-back", "error-rate"]
+    assert monitor.open_alerts() == []
+
+
+async def test_a_deleted_rule_ends_what_it_began(monitor: Monitor) -> None:
+    await traffic(monitor, 0, 20)
+    await delete_rule(monitor, "error-rate")
+    assert monitor.open_alerts() == []
+    await monitor.passes(timedelta(hours=1))
+    await traffic(monitor, 0, 20)
+    assert monitor.open_alerts() == [] and monitor.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer"),
+    [
+        ({"kind": "error-rate"}, "/threshold"),
+        ({"kind": "error-rate", "threshold": 5}, "/threshold"),
+        ({"kind": "latency", "threshold": 0}, "/threshold"),
+        ({"kind": "deployment-failed", "threshold": 0.5}, "/threshold"),
+        ({"kind": "error-rate", "threshold": 0.5, "window": 1}, "/window"),
+        ({"kind": "error-rate", "threshold": 0.5, "window": 10**12}, "/window"),
+        ({"kind": "error-rate", "threshold": 0.5, "for": -1}, "/for"),
+    ],
+)
+async def test_a_rule_that_makes_no_sense_is_refused_with_the_place(monitor: Monitor, said: dict[str, object], pointer: str) -> None:
+    with pytest.raises(InvalidRule) as refused:
+        await make_rule(monitor, **said)
+    assert [fault.pointer for fault in refused.value.errors] == [pointer]
+
+
+async def test_rules_are_bounded(monitor: Monitor) -> None:
+    for _ in range(MOST_RULES - 3):
+        await make_rule(monitor, kind="deployment-failed", environment="production")
+    with pytest.raises(TooManyRules):
+        await make_rule(monitor, kind="deployment-failed")
+
+
+# --- who may
+
+
+async def test_nobody_touches_anothers(monitor: Monitor) -> None:
+    await monitor.failed()
+    await monitor.created(OTHER, BOB)
+    (alert,) = monitor.open_alerts()
+    hook, rule = await channel(monitor), (await rules_of(monitor))[0]
+    apps, kept = monitor.applications, monitor.channels
+    for application, refusal in ((APP, ApplicationNotFound), (OTHER, RuleNotFound)):
+        with pytest.raises(refusal):
+            await delete_alert_rule(DeleteAlertRule(application_id=application, rule_id=rule.id), BOB, apps, monitor.rules, monitor.alerts, monitor)
+    for application, no_channel in ((APP, ApplicationNotFound), (OTHER, ChannelNotFound)):
+        with pytest.raises(no_channel):
+            await delete_alert_channel(DeleteAlertChannel(application_id=application, channel_id=hook.id), BOB, apps, kept, monitor)
+        with pytest.raises(no_channel):
+            await try_alert_channel(TryAlertChannel(application_id=application, channel_id=hook.id), BOB, apps, kept, monitor.deliveries, monitor)
+    for refused in (
+        alert_rules(ListAlertRules(application_id=APP), BOB, apps, monitor.rules),
+        alert_channels(ListAlertChannels(application_id=APP), BOB, apps, kept),
+        alert_deliveries(ListAlertDeliveries(application_id=APP), BOB, apps, monitor.deliveries),
+        application_alerts(ListApplicationAlerts(application_id=APP), BOB, apps, monitor.alerts),
+        create_alert_rule(CreateAlertRule(application_id=APP, kind="deployment-failed"), BOB, apps, monitor.rules, monitor),
+        create_alert_channel(CreateAlertChannel(application_id=APP, url="https://x.example"), BOB, apps, kept, monitor),
+    ):
+        with pytest.raises(ApplicationNotFound):
+            await refused
+    with pytest.raises(AlertNotFound):
+        await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), BOB, monitor.alerts, apps, monitor)
+    with pytest.raises(AlertNotFound):
+        await acknowledge_alert(AcknowledgeAlert(alert_id=new_id()), ADA, monitor.alerts, apps, monitor)
+    assert (await alerts(ListAlerts(), BOB, apps, monitor.alerts)).alerts == []
+    (shown,) = (await alerts(ListAlerts(state="firing"), ADA, apps, monitor.alerts)).alerts
+    assert (shown.id, shown.application) == (alert.id, "shop")
+    assert (await alerts(ListAlerts(state="resolved"), ADA, apps, monitor.alerts)).alerts == []
+    (seen,) = (await application_alerts(ListApplicationAlerts(application_id=APP), ADMIN, apps, monitor.alerts)).alerts
+    assert seen.id == alert.id
+
+
+async def test_alerts_are_read_page_by_page(monitor: Monitor) -> None:
+    for number in range(5):
+        await monitor.failed(UUID(int=50 + number))
+    first = (await alerts(ListAlerts(limit=3), ADA, monitor.applications, monitor.alerts)).alerts
+    rest = (await alerts(ListAlerts(limit=3, before=first[-1].id), ADA, monitor.applications, monitor.alerts)).alerts
+    assert [alert.deployment_id for alert in (*first, *rest)] == [UUID(int=50 + number) for number in range(4, -1, -1)]
+
+
+async def test_nobody_hears_of_an_application_that_is_gone(monitor: Monitor) -> None:
+    await monitor.failed()
+    destroyed = ApplicationDestroyed(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
+    await on_application_destroyed(destroyed, monitor.applications, monitor.alerts, monitor)
+    await monitor.passes(timedelta(days=1))
+    assert monitor.open_alerts() == [] and monitor.mails() == []
