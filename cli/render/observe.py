@@ -23,16 +23,38 @@ def log_line(line: Json) -> Text:
 
 def metrics(found: Json) -> RenderableType:
     total = found["total"]
-    table = grid("at", "requests", "mean", "statuses", "", right=("requests", "mean"))
+    table = grid("at", "requests", "p50", "p95", "CPU", "memory", "statuses", "", right=("requests", "p50", "p95", "CPU", "memory"))
     most = max((point["requests"] for point in found["points"]), default=0)
     for point in found["points"]:
-        if point["requests"]:
-            bar = Text("▇" * max(1, round(BAR * point["requests"] / most)), "cyan")
-            table.add_row(moment(point["at"]), str(point["requests"]), _latency(point), statuses(point["byStatus"]), bar)
-    said = (
-        Text(f"{total['requests']} requests", "bold") + Text(f" in {duration(_span(found))}, mean {_latency(total)}  ") + statuses(total["byStatus"])
+        if point["requests"] or point["cpuMilliseconds"]:
+            bar = Text("▇" * (max(1, round(BAR * point["requests"] / most)) if point["requests"] else 0), "cyan")
+            latencies = [milliseconds(point[name]) for name in ("p50LatencyMs", "p95LatencyMs")]
+            used = [cpu(point["cpuMilliseconds"]), memory(point["memoryMaxBytes"])]
+            table.add_row(moment(point["at"]), str(point["requests"]), *latencies, *used, statuses(point["byStatus"]), bar)
+    said = Text(f"{total['requests']} requests", "bold").append(f" in {duration(_span(found))}", "none")
+    said.append(
+        f", p50 {milliseconds(total['p50LatencyMs'])}, p95 {milliseconds(total['p95LatencyMs'])}, CPU {cpu(total['cpuMilliseconds'])}  ", "none"
     )
-    return Group(said, table) if total["requests"] else said
+    markers = [marker(each) for each in found["markers"]]
+    return Group(said + statuses(total["byStatus"]), *([table] if table.rows else []), *markers)
+
+
+def marker(marker: Json) -> Text:
+    style = {"deployment-failed": "red", "deployment-rolled-back": "yellow"}.get(marker["kind"], "green")
+    said = Text(f"{moment(marker['at'])} ").append(marker["kind"], style).append(f" in {marker['environment']}")
+    return said.append(f": {marker['reason']}") if marker["reason"] else said
+
+
+def milliseconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} ms"
+
+
+def cpu(value: float) -> str:
+    return f"{value / 1000:.2f} s"
+
+
+def memory(value: int | None) -> str:
+    return "–" if value is None else f"{value / 2**20:.0f} MiB"
 
 
 def statuses(by_status: Json) -> Text:
@@ -59,11 +81,6 @@ def timeline(found: Json) -> RenderableType:
         line.no_wrap = True
         lines.append(line)
     return Group(*lines)
-
-
-def _latency(point: Json) -> str:
-    mean = point["meanLatencyMs"]
-    return "–" if mean is None else f"{mean:.1f} ms"
 
 
 def _span(found: Json) -> float:
