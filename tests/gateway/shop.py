@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import httpx
@@ -21,7 +21,9 @@ from functions.kernel import (
     Conflict,
     Declaration,
     Done,
+    File,
     Model,
+    RawRequest,
     Unauthenticated,
     command,
     query,
@@ -81,6 +83,16 @@ class Said(Model):
     status: str
 
 
+class ParcelNotice(RawRequest):
+    order_id: UUID
+    x_parcel_signature: str
+    x_parcel_hint: str = ""
+
+
+class Receipt(File):
+    media_type: ClassVar[str] = "application/pdf"
+
+
 @command(http="POST /v1/orders", answers=201, rejects=[SoldOut])
 async def place_order(asked: PlaceOrder, caller: Caller) -> Done[Order]:
     """Somebody orders."""
@@ -132,6 +144,16 @@ async def keys(asked: Nothing) -> Keys:
     raise NotImplementedError
 
 
+@command(http="POST /v1/orders/{order_id}/parcel", answers=204, allow=ANYONE)
+async def take_parcel_notice(asked: ParcelNotice) -> Done[None]:
+    raise NotImplementedError
+
+
+@query(http="GET /v1/orders/{order_id}/receipt")
+async def receipt(asked: FindOrder, caller: Caller) -> Receipt:
+    raise NotImplementedError
+
+
 @query(allow=ANYONE)
 async def health(asked: Nothing) -> Said:
     raise NotImplementedError
@@ -140,7 +162,8 @@ async def health(asked: Nothing) -> Said:
 def declarations() -> tuple[Declaration, ...]:
     """As if each stood in a file of its own under functions/shop."""
     found = []
-    for handler in (place_order, change_order, cancel_order, order, latest_order, orders, audit, log_in, verify_email, keys, health):
+    handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, log_in, verify_email, keys, health)
+    for handler in (*handlers, take_parcel_notice, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"
         declaration = declaration_of(handler)
         assert declaration is not None
