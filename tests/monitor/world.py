@@ -37,6 +37,9 @@ APP, OTHER, DEPLOYMENT = UUID(int=10), UUID(int=11), UUID(int=20)
 class Work:
     """An effect's transactions, over memory."""
 
+    def resumes(self, origin: Origin) -> None:
+        raise AssertionError("nothing of monitor resumes what began elsewhere")
+
     @asynccontextmanager
     async def reading(self) -> Any:
         yield
@@ -47,7 +50,7 @@ class Work:
     async def recording(self) -> Any:
         yield self
 
-    def emit(self, *events: Event | Delayed) -> None:
+    def emit(self, *events: Any) -> None:
         raise AssertionError("nothing of monitor emits from an effect")
 
 
