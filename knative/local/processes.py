@@ -138,6 +138,7 @@ def orders(command: Command) -> dict[str, Any]:
         "cgroups": list(command.cgroups),
         "uid": sandbox.uid if sandbox else None,
         "root": sandbox.root if sandbox else None,
+        "join": list(command.sandbox.join) if command.sandbox else [],
         "mounts": [[mount.source, mount.target, mount.writable] for mount in sandbox.mounts] if sandbox else [],
         "links": [list(link) for link in sandbox.links] if sandbox else [],
     }

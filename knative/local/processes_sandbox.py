@@ -45,6 +45,8 @@ class Sandbox:
     mounts: tuple[Mount, ...]
     links: tuple[tuple[str, str], ...]
     """(target, name)"""
+    join: tuple[str, ...] = ()
+    """Namespaces that are there already, its network's."""
 
 
 def detect() -> Isolation:
@@ -72,6 +74,35 @@ def _ends_well(command: Sequence[str]) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is enforced here, for people."""
+
+    whole: bool
+    words: str
+
+
+def standing(isolation: Isolation, no_network: str, grouped: bool) -> Standing:
+    """Nothing that is missing goes unsaid; anything by which one tenant reaches another or the platform is called single-tenant mode."""
+    if isolation is Isolation.NONE:
+        return Standing(
+            False,
+            "single-tenant mode: neither root's namespaces nor bubblewrap work here. Builds and applications run as this user: they can read what "
+            "it reads and reach every port of this machine. Run only repositories that you trust, or: apt-get install bubblewrap slirp4netns",
+        )
+    memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"
+    if no_network:
+        return Standing(
+            False,
+            f"single-tenant mode: {isolation.value}, but the network is shared ({no_network}). Builds and applications reach this machine's ports, "
+            f"the database's and the broker's too. Run only repositories that you trust, or: apt-get install slirp4netns. Limits: {memory}",
+        )
+    return Standing(
+        True,
+        f"sandbox: {isolation.value}, a network for each pod with no way to this machine's ports. Limits: {memory}; disk by watching, as kubelets do",
+    )
+
+
 def uid_of(home: Path, namespace: str) -> int:
     """One user for one application, the same after every restart, without a table to keep."""
     number = int.from_bytes(hashlib.sha256(f"{home}\0{namespace}".encode()).digest()[:8], "big")
@@ -84,7 +115,14 @@ def interpreters() -> tuple[str, ...]:
     return tuple(sorted(each for each in found if not each.startswith("/usr/") and each != "/usr"))
 
 
-def plan(isolation: Isolation, uid: int | None, root: Path, readable: Iterable[tuple[Path, str]], writable: Iterable[tuple[Path, str]]) -> Sandbox:
+def plan(
+    isolation: Isolation,
+    uid: int | None,
+    root: Path,
+    readable: Iterable[tuple[Path, str]],
+    writable: Iterable[tuple[Path, str]],
+    join: tuple[str, ...] = (),
+) -> Sandbox:
     """The pod's world; `readable` and `writable` are (folder or file, where it is seen)."""
     mounts: dict[str, Mount] = {}
     links: list[tuple[str, str]] = []
@@ -104,7 +142,7 @@ def plan(isolation: Isolation, uid: int | None, root: Path, readable: Iterable[t
         mounts[target] = Mount(str(source), target, writable=True)
     for target in list(mounts):
         _make_room(target, mounts, links)
-    return Sandbox(isolation, uid, str(root), tuple(mounts[target] for target in sorted(mounts)), tuple(links))
+    return Sandbox(isolation, uid, str(root), tuple(mounts[target] for target in sorted(mounts)), tuple(links), join)
 
 
 def _make_room(target: str, mounts: dict[str, Mount], links: list[tuple[str, str]]) -> None:

@@ -30,7 +30,7 @@ class Serving:
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
         revisions = Revisions(store, settings, self.pods)
-        table, upstreams = Table(), Upstreams()
+        table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
         self.services: Services = Direct(routing, upstreams)
         self.parts: tuple[Part, ...] = (self.pods, revisions, Ingress(routing, upstreams, settings.ingress_port))

@@ -15,6 +15,7 @@ from knative.local.images import PROJECT, Image
 from knative.local.objects import Object
 from knative.local.processes import Command
 from knative.local.processes_limits import Group, Limits
+from knative.local.processes_network import RESOLVER, Network
 from knative.local.processes_sandbox import Isolation, plan, uid_of
 from knative.local.serving import volumes
 from knative.local.serving.environment import Find, expand_all, resolve
@@ -43,10 +44,13 @@ class Box:
         self.folder = node.pods / self.namespace / self.name
         self.container: Mapping[str, Any] = pod["spec"]["containers"][0]
 
-    def prepare(self, image: Image, given: Mapping[str, str], listen: tuple[int, ...]) -> Prepared:
+    def boxed(self, image: Image) -> bool:
+        return not self._node.trusts(self._pod, image.platform) and self._node.isolation is not Isolation.NONE
+
+    def prepare(self, image: Image, given: Mapping[str, str], network: Network | None) -> Prepared:
         """Raises environment.Missing when something it needs is not there."""
         node, pod = self._node, self._pod
-        boxed = not node.trusts(pod, image.platform) and node.isolation is not Isolation.NONE
+        boxed = self.boxed(image)
         uid = uid_of(node.settings.home, self.namespace) if boxed and node.isolation is Isolation.ROOT else None
         self._folders(uid)
         mounted = self.fill(uid)
@@ -73,15 +77,20 @@ class Box:
             own = [(self.folder / "tmp", "/tmp"), (self.folder / "home", HOME)]
             own += [(each.source, each.target) for each in mounted if each.writable]
             seen = [(each.source, each.target) for each in mounted if not each.writable]
+            if network is not None:
+                resolver = self.folder / "resolv.conf"
+                resolver.write_text(RESOLVER)
+                resolver.chmod(0o644)
+                seen.append((resolver, os.path.realpath("/etc/resolv.conf")))
             readable = (
                 [(each, str(each)) for each in (*_platform_files(node), *_interpreter())] if image.platform else [(image.folder, str(image.folder))]
             )
-            sandbox = plan(node.isolation, uid, self.folder / "sandbox", [*readable, *seen], own)
+            sandbox = plan(node.isolation, uid, self.folder / "sandbox", [*readable, *seen], own, network.join if network is not None else ())
         else:
             volumes.link(self.folder / "root", mounted)
         cwd = self.container.get("workingDir") or str(image.folder)
         paths = group.paths if group else ()
-        command = Command(argv, env, cwd, limits.rlimits(boxed, group is not None), paths, sandbox, listen)
+        command = Command(argv, env, cwd, limits.rlimits(boxed, group is not None), paths, sandbox)
         return Prepared(command, group, termination)
 
     def fill(self, uid: int | None) -> list[Mounted]:

@@ -5,13 +5,12 @@ dispatchers, and a general client costs several times as much there and ten mega
 """
 
 import asyncio
-from collections.abc import Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 import httptools
-
-from knative.local.settings import LOOPBACK
 
 Headers = list[tuple[bytes, bytes]]
 KEPT_IDLE = 1.5
@@ -202,7 +201,8 @@ class Upstream(asyncio.Protocol):
 class Upstreams:
     """The kept connections, by port."""
 
-    def __init__(self) -> None:
+    def __init__(self, connect: Callable[[int], Awaitable[socket.socket]]) -> None:
+        self._connect = connect
         self._idle: dict[int, list[Upstream]] = {}
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -214,7 +214,8 @@ class Upstreams:
             if upstream.usable:
                 upstream.used = True
                 return upstream
-        _, made = await asyncio.get_running_loop().create_connection(lambda: Upstream(self, port), LOOPBACK, port)
+        connection = await self._connect(port)
+        _, made = await asyncio.get_running_loop().create_connection(lambda: Upstream(self, port), sock=connection)
         return made
 
     def keep(self, upstream: Upstream) -> None:

@@ -13,9 +13,11 @@ from knative.local.images import PLATFORM, Images
 from knative.local.objects import Object
 from knative.local.processes import Command, Launcher, Process, Unstartable, send, start_time
 from knative.local.processes_limits import Group, Groups, Limits
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.processes_network import Unconnected, connect
+from knative.local.processes_sandbox import Isolation, detect, standing
 from knative.local.processes_zygote import Zygote, can_fork
 from knative.local.serving.environment import Missing
+from knative.local.serving.pod_network import Ways
 from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import LONGEST_SECONDS, Tokens, write_kubeconfig
@@ -44,6 +46,9 @@ class Node:
         self._tokens = tokens
         self._authority = authority
         self.isolation = Isolation.NONE
+        self.networks = False
+        """Whether tenants have networks of their own."""
+        self.ways = Ways()
         self.zygote = Zygote(settings.home / "log" / "zygote.log")
         self.launcher = Launcher()
         self._warming: asyncio.Task[None] | None = None
@@ -52,15 +57,28 @@ class Node:
     def open(self) -> None:
         """Tries what this machine allows, and ends what a former run left."""
         self.isolation = detect()
-        (self.settings.state / "isolation").write_text(self.isolation.value + "\n")  # for `status`
-        if self.isolation is Isolation.NONE:
-            log.warning(
-                "single-tenant mode: neither root's namespaces nor bubblewrap work here, so builds and applications run as this user "
-                "and can read what this user can read; run only repositories that you trust, or install bubblewrap"
-            )
+        lacking = self._try_networks()
         self._groups = Groups(f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}")
+        said = standing(self.isolation, lacking, self._groups.available)
+        (self.settings.state / "isolation").write_text(said.words + "\n")  # for `up` and `status`
+        (log.info if said.whole else log.warning)("%s", said.words)
         self.pods.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_leftovers()
+
+    def _try_networks(self) -> str:
+        """ "" when they work, else why not. By making one: a policy or a container around us may forbid it."""
+        if self.isolation is Isolation.NONE:
+            return "there is no sandbox"
+
+        async def trial() -> None:
+            await (await connect(self.isolation)).close()
+
+        try:
+            asyncio.run(trial())
+        except Unconnected as error:
+            return str(error)
+        self.networks = True
+        return ""
 
     def close(self) -> None:
         if self._groups is not None:
@@ -69,7 +87,10 @@ class Node:
     def trusts(self, pod: Object, platform_image: bool) -> bool:
         """Only the platform's own image in the platform's own namespace, and no build, runs without a sandbox."""
         metadata = pod["metadata"]
-        return platform_image and metadata["namespace"] in PLATFORM_NAMESPACES and PUSH not in (metadata.get("annotations") or {})
+        return platform_image and metadata["namespace"] in PLATFORM_NAMESPACES and not self.is_build(pod)
+
+    def is_build(self, pod: Object) -> bool:
+        return PUSH in (pod["metadata"].get("annotations") or {})
 
     def give_access(self, path: Path, pod: Object, account: str) -> None:
         """A kubeconfig with the account's token, good as long as the pod is there."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from knative.local.processes import Command, Launcher, Process, Unstartable
-from knative.local.serving.probes import FIRST_PAUSE, LONGEST_PAUSE, Probe, ask
+from knative.local.serving.probes import FIRST_PAUSE, LONGEST_PAUSE, Connect, Probe, ask
 
 READY_PERIOD = 10.0
 KILL_AFTER = 10.0
@@ -18,10 +18,17 @@ class Health:
     it was handed."""
 
     def __init__(
-        self, container: Mapping[str, Any], port: int, told: Callable[[bool], None], say: Callable[[str], None], activated: int | None = None
+        self,
+        container: Mapping[str, Any],
+        port: int,
+        connect: Connect,
+        told: Callable[[bool], None],
+        say: Callable[[str], None],
+        activated: int | None = None,
     ) -> None:
         self.unready = ""
         self._activated = activated
+        self._connect = connect
         self._port, self._told, self._say = port, told, say
         self._readiness = Probe.of(container.get("readinessProbe"))
         self._liveness = Probe.of(container["livenessProbe"]) if container.get("livenessProbe") else None
@@ -38,7 +45,7 @@ class Health:
                 if self._activated is not None and not accepts(process.pid, self._activated):
                     self.unready = "it does not accept on the socket that it was handed"
                 else:
-                    self.unready = await ask(probe, self._where(probe), execute)
+                    self.unready = await ask(probe, self._where(probe), execute, self._connect)
                 good, bad = (good + 1, 0) if not self.unready else (0, bad + 1)
                 if not ready and good >= probe.successes:
                     ready = True
@@ -62,7 +69,7 @@ class Health:
         await asyncio.sleep(probe.delay)
         bad = 0
         while process.alive:
-            why = await ask(probe, self._where(probe), execute)
+            why = await ask(probe, self._where(probe), execute, self._connect)
             bad = bad + 1 if why else 0
             if bad >= probe.failures:
                 self._say(f"liveness probe failed: {why}; the container is started again")

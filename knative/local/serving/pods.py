@@ -19,6 +19,7 @@ from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
 from knative.local.processes import Command, Process, Unstartable, session_members
 from knative.local.processes_limits import Group
+from knative.local.processes_network import Network, Unconnected, connect
 from knative.local.serving import pod_status
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
@@ -26,6 +27,7 @@ from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
 from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
+from knative.local.serving.pod_network import Relays, dial, shown_ports
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
 
@@ -78,6 +80,10 @@ class Pod:
         self._node, self._changed, self._restart = node, changed, restart
         self._given = dict(given or {})
         self._listen = listen
+        self._network: Network | None = None
+        self._relays = Relays()
+        if port is not None and listen is None and node.networks:
+            node.ways.take(port, None)
         self._box = Box(node, object)
         self._container = self._box.container
         self._condition: Health | None = None
@@ -158,6 +164,7 @@ class Pod:
             log.exception("pod %s/%s", self.namespace, self.name)
             self.exit = self.exit or Exit(1, "Error", "the pod's keeper failed; see the log of knative/local", self._started_at, now())
         finally:
+            await self._disconnect()
             self._become(State.ENDED)
             if self._log is not None:
                 self._log.close()
@@ -165,9 +172,12 @@ class Pod:
     async def _prepare(self) -> bool:
         try:
             self._image = self._node.images.resolve(self._container["image"])
-            self._prepared = self._box.prepare(self._image, self._given, ())
+            await self._connect()
+            self._prepared = self._box.prepare(self._image, self._given, self._network)
         except UnknownImage as error:
             self.trouble = ("ImagePullBackOff", str(error))
+        except Unconnected as error:
+            self.trouble = ("FailedCreatePodSandBox", str(error))
         except Missing as error:
             mounting = str(error).startswith("MountVolume")
             self.trouble = ("ContainerCreating" if mounting else "CreateContainerConfigError", str(error))
@@ -179,6 +189,27 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._retry.wait(), 5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
         return False
+
+    async def _connect(self) -> None:
+        """Its own network, for all its lives. Raises Unconnected."""
+        assert self._image is not None
+        if self.port is not None and not self._box.boxed(self._image):
+            self._node.ways.leave(self.port)
+        elif self._network is None and self._node.networks and self._box.boxed(self._image):
+            self._network = await connect(self._node.isolation)
+            if self.port is not None:
+                self._node.ways.take(self.port, self._network)
+            if self._node.is_build(self.object):
+                for port in shown_ports(self._container, self._node.settings.ingress_port):
+                    await self._relays.show(self._network, port)
+
+    async def _disconnect(self) -> None:
+        self._relays.close()
+        if self.port is not None:
+            self._node.ways.leave(self.port)
+        if self._network is not None:
+            network, self._network = self._network, None
+            await network.close()
 
     async def _run_once(self) -> None:
         assert self._prepared is not None
@@ -198,7 +229,7 @@ class Pod:
         watching = None
         if self.port is not None:
             activated = os.fstat(self._listen.fileno()).st_ino if self._listen is not None else None
-            self._condition = Health(self._container, self.port, self._health, self._log.say, activated)
+            self._condition = Health(self._container, self.port, self._dial, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
         waits: set[asyncio.Future[Any]] = {process.ended, stopping}
@@ -265,6 +296,9 @@ class Pod:
 
     def _health(self, ready: bool) -> None:
         self._become(State.READY if ready else State.UNREADY)
+
+    async def _dial(self, port: int) -> socket.socket:
+        return await dial(self._network, port)
 
     async def _execute(self, argv: tuple[str, ...], timeout: float) -> str:
         assert self._prepared is not None

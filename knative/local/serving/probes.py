@@ -8,7 +8,7 @@ import asyncio
 import http.client
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -57,15 +57,17 @@ class Probe:
 
 Execute = Callable[[tuple[str, ...], float], Awaitable[str]]
 """Runs a command in the pod; "" when it ended well, else why not."""
+Connect = Callable[[int], Awaitable[socket.socket]]
+"""A connection to a port of the pod. Raises OSError."""
 
 
-async def ask(probe: Probe, port: int, execute: Execute) -> str:
+async def ask(probe: Probe, port: int, execute: Execute, connect: Connect) -> str:
     """ "" when it answers as it should, else why not."""
     if probe.kind == "exec":
         return await execute(probe.command, probe.timeout)
     try:
         async with asyncio.timeout(probe.timeout):
-            return await (_http(probe, port) if probe.kind == "httpGet" else _tcp(port))
+            return await (_http(probe, port, connect) if probe.kind == "httpGet" else _tcp(port, connect))
     except ConnectionRefusedError:
         return f"nothing listens on port {port}"
     except TimeoutError:
@@ -74,15 +76,13 @@ async def ask(probe: Probe, port: int, execute: Execute) -> str:
         return f"{probe.words} on port {port}: {error.strerror or error}"
 
 
-async def _tcp(port: int) -> str:
-    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    with connection:
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+async def _tcp(port: int, connect: Connect) -> str:
+    (await connect(port)).close()
     return ""
 
 
-async def _http(probe: Probe, port: int) -> str:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _http(probe: Probe, port: int, connect: Connect) -> str:
+    reader, writer = await asyncio.open_connection(sock=await connect(port))
     try:
         lines = [f"GET {probe.path} HTTP/1.1", f"Host: {probe.host or f'127.0.0.1:{port}'}", "User-Agent: kube-probe/1.34", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in probe.headers]
@@ -98,10 +98,12 @@ async def _http(probe: Probe, port: int) -> str:
             await writer.wait_closed()
 
 
-def free_port(first: int = 12000, last: int = 30000) -> int:
-    """A port that nothing listens on now, outside of what the kernel hands out to outgoing connections."""
+def free_port(taken: Container[int] = (), first: int = 12000, last: int = 30000) -> int:
+    """A port that nothing listens on now and no pod has, outside of what the kernel hands out to outgoing connections."""
     for _ in range(200):
         port = first + int.from_bytes(os.urandom(4), "big") % (last - first)
+        if port in taken:
+            continue
         with socket.socket() as trial:
             try:
                 trial.bind(("127.0.0.1", port))
@@ -122,7 +124,7 @@ def listening(pids: list[int]) -> list[int]:
                     if target.startswith("socket:["):
                         inodes.add(target[8:-1])
     found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in {f"/proc/{pid}/net/{name}" for pid in pids for name in ("tcp", "tcp6")}:
         with suppress(OSError), open(table) as file:
             for line in file.readlines()[1:]:
                 fields = line.split()

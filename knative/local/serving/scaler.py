@@ -198,7 +198,7 @@ class Scaler:
             self.failure = ("HostPortTaken", f"port {self._host_port} of this machine cannot be opened: {error.strerror or error}")
             self._changed(self)
             return
-        port = listen.getsockname()[1] if listen is not None else free_port()
+        port = listen.getsockname()[1] if listen is not None else free_port(self._pods.node.ways)
         metadata = self.revision["metadata"]
         labels = metadata.get("labels") or {}
         own = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
