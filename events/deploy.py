@@ -29,14 +29,29 @@ class ApplicationDestroyed(Event, type="application.destroyed", subject="applica
     at: datetime
 
 
+class EnvironmentDestroyed(Event, type="environment.destroyed"):
+    """One environment of an application is given up; the application stays."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
 class DeploymentEvent(Event, abstract=True):
-    """What every fact of a deployment carries."""
+    """What every fact of a deployment carries. `cause` is deploy, promotion, rollback (somebody asked for it), configuration or scale; `release` is
+    the number of the release that is being deployed, once there is one."""
 
     deployment_id: UUID
     application_id: UUID
     user_id: UUID
     environment: str
     at: datetime
+    application: str = ""
+    cause: str = "deploy"
+    release: int | None = None
+    commit: str | None = None
 
 
 class DeploymentRequested(DeploymentEvent, type="deployment.requested", subject="deployment_id"):
@@ -51,6 +66,15 @@ class BuildSucceeded(DeploymentEvent, type="build.succeeded", subject="deploymen
 
 class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id"):
     reason: str
+    detail: str = ""
+
+
+class DeploymentPreparing(DeploymentEvent, type="deployment.preparing", subject="deployment_id"):
+    """Its release phase begins: a command that runs with the new image and configuration before there is any traffic."""
+
+
+class DeploymentReleasing(DeploymentEvent, type="deployment.releasing", subject="deployment_id"):
+    """Its release is to take the traffic as soon as it is ready."""
 
 
 class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id"):
@@ -59,12 +83,27 @@ class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject=
 
 
 class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id"):
-    """`reason` is a stable word (`build-failed`, `repository-not-found`, `not-ready` …), `detail` the sentence a person reads."""
+    """`reason` is a stable word (`build-failed`, `repository-not-found`, `not-ready`, `release-phase-failed`, `cancelled` …), `detail` the sentence a
+    person reads. `rolled_back_to`: the number of the release that was put back in its place; it had not lost the traffic."""
 
     reason: str
     detail: str
+    rolled_back_to: int | None = None
+
+
+class DeploymentRollingBack(DeploymentEvent, type="deployment.rolling-back", subject="deployment_id"):
+    """Its release has taken the traffic and failed: the one before is being put back."""
+
+    reason: str
+    detail: str
+    rolled_back_to: int
 
 
 class DeploymentRolledBack(DeploymentEvent, type="deployment.rolled-back", subject="deployment_id"):
+    """Its release took the traffic and failed while it was observed; the release `rolled_back_to` serves again. `release_id` and `release` are
+    those of the one that failed."""
+
     release_id: UUID
     reason: str
+    detail: str = ""
+    rolled_back_to: int = 0

@@ -7,9 +7,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.deploy.domain.application import Application, Quota
-from functions.deploy.domain.deployment import Awaited, Deployment, Observation
+from functions.deploy.domain.configuration import Change, Entry
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.manifests import Manifest
+from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.status import Awaited
 from functions.kernel import Permanent, Transient
 
 
@@ -23,6 +27,15 @@ class Quotas(Protocol):
         ...
 
     async def find(self, user_id: UUID) -> Quota | None: ...
+
+    async def take_memory(self, application: Application, environment: str, mib: int, otherwise: Quota) -> None:
+        """This environment takes so much of its owner's memory, in the place of what it has taken before. Raises MemoryQuotaExceeded, unless it is no
+        more than before."""
+        ...
+
+    async def give_memory_back(self, application_id: UUID, environment: str | None = None) -> None:
+        """Of one environment, or of all of the application's."""
+        ...
 
     async def give_back(self, user_id: UUID) -> None:
         """One application less is used."""
@@ -50,6 +63,41 @@ class Applications(Protocol):
         ...
 
 
+class Environments(Protocol):
+    """Staging and production are there before anything is kept of them."""
+
+    async def add(self, environment: Environment) -> None:
+        """Raises EnvironmentNameTaken. One that was destroyed is made anew."""
+        ...
+
+    async def get(self, application: Application, name: str) -> Environment:
+        """Raises EnvironmentNotFound."""
+        ...
+
+    async def save(self, environment: Environment) -> None: ...
+
+    async def all(self, application: Application) -> Sequence[Environment]:
+        """By name, without those that are destroyed."""
+        ...
+
+
+class Configurations(Protocol):
+    async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
+        """Of all scopes, as they were when that version was the newest."""
+        ...
+
+    async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
+        """What is set counts from this version on; what was there ends with it."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals secrets for storage and opens them, with this context's own key."""
+
+    def seal(self, secret: str) -> str: ...
+    def open(self, sealed: str) -> str: ...
+
+
 class Releases(Protocol):
     async def add(self, release: Release) -> Release:
         """Keeps it and gives it its number."""
@@ -57,7 +105,13 @@ class Releases(Protocol):
 
     async def get(self, release_id: UUID) -> Release: ...
 
-    async def numbers(self, release_ids: Sequence[UUID]) -> Mapping[UUID, int]: ...
+    async def numbered(self, application_id: UUID, number: int) -> Release:
+        """Raises ReleaseNotFound."""
+        ...
+
+    async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
+        """Newest first; `before`: a number."""
+        ...
 
 
 class Deployments(Protocol):
@@ -87,8 +141,20 @@ class Deployments(Protocol):
         """Running ones that have not moved since then."""
         ...
 
-    async def last_good(self, application_id: UUID, environment: str) -> Deployment | None:
-        """The last that succeeded there: what serves, or served."""
+    async def last_good(self, environment: Environment) -> Deployment | None:
+        """The last that succeeded there since the environment was made: what serves."""
+        ...
+
+    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
+        """The last that succeeded there with a release of a lower number."""
+        ...
+
+    async def observed(self) -> Sequence[Deployment]:
+        """Those whose release is being observed, without their steps."""
+        ...
+
+    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+        """Adds to what its release has answered while it is observed; gives the sums."""
         ...
 
     async def latest(self, application_id: UUID) -> Sequence[Deployment]:
@@ -124,6 +190,10 @@ class Cluster(Protocol):
         ...
 
     async def remove_job(self, namespace: str, name: str) -> None: ...
+
+    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+        """Its Service and its Secrets."""
+        ...
 
     async def remove_namespace(self, name: str, application_id: UUID) -> None:
         """With all that is in it, unless it is another application's. Raises ClusterAway while something of it is left."""

@@ -1,11 +1,12 @@
 """What a function must be given beside its code: mounted keys, an account of the cluster.
 
 Nothing of it is declared by hand. A function's needs stand in its signature; its context's wiring says which adapter is behind each and what
-that adapter needs in turn, all the way down. Three types on that way have a grant attached, by their name, in whatever context:
+that adapter needs in turn, all the way down. Some types on that way have a grant attached, by their name, in whatever context:
 
     SigningKeys   the Secret auth-signing at /etc/capsule/signing
     PublicKeys    the ConfigMap capsule-jwks at /etc/capsule/jwks (so has every function that verifies a caller's token)
     Builds        the ConfigMap capsule-build, the operator's template of a build Job, at /etc/capsule/build
+    Vault         its context's own keys to seal and open with: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Cluster       the Service runs under the service account <context>-cluster
 """
 
@@ -23,6 +24,7 @@ from functions.runtime.wiring import Wiring
 class Grants:
     verifies_tokens: bool = False  # the public keys that callers' tokens are verified with
     opens_secrets: bool = False  # the private key of its context's sealed fields; what is vouched for at a replay is signed with a key of it
+    seals: bool = False  # the public keys to seal with
     signs_tokens: bool = False
     builds: bool = False
     cluster: bool = False
@@ -33,7 +35,8 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     called = declaration.kind in (Kind.COMMAND, Kind.QUERY)
     return Grants(
         verifies_tokens="PublicKeys" in reached or (called and _knows_its_caller(declaration)),
-        opens_secrets=bool(declaration.secret_fields) or "Voucher" in reached or (called and _knows_its_caller(declaration)),
+        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"Voucher", "Vault"}) or (called and _knows_its_caller(declaration)),
+        seals="Vault" in reached,
         signs_tokens="SigningKeys" in reached,
         builds="Builds" in reached,
         cluster="Cluster" in reached,

@@ -4,8 +4,9 @@
 account's permissions, and the source that reports changes of builds and applications into the Broker, under an account of its own that may
 only look.
 
-Permissions are granted on the whole cluster because a namespace is made for every application. They are what the adapter calls and no more; there is
-no word of Secrets among them, so nobody who gets hold of the account learns one of the platform's from it.
+Permissions are granted on the whole cluster because a namespace is made for every application. They are what the adapter calls and no more; Secrets
+are not among them: a second role has those, and the account binds itself to it in each application's namespace, so that nobody who gets hold of
+it reads one of the platform's with it.
 """
 
 from functions.describe.grants import Grants
@@ -14,6 +15,8 @@ from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_a
 GATEWAY_PORT = "3000"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
+TENANT_ROLE = "deploy-tenant"
+"""What deploy's account may do in the namespaces of applications alone."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -53,12 +56,17 @@ def cluster_manifests(context: str) -> list[Manifest]:
             [
                 _rule([""], ["namespaces"], ["get", "create", "patch", "delete"]),
                 _rule([""], ["pods"], ["get", "list"]),
+                _rule([""], ["resourcequotas"], ["create", "patch"]),
+                _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
+                _rule(["rbac.authorization.k8s.io"], ["rolebindings"], ["create", "patch"]),
+                {**_rule(["rbac.authorization.k8s.io"], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE]},
                 _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "update", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get", "list"]),
             ],
         ),
         _cluster_role_binding(account, account),
+        _cluster_role(TENANT_ROLE, [_rule([""], ["secrets"], ["create", "patch", "deletecollection"])]),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": WATCHER, "namespace": NAMESPACE}},
         _cluster_role(
             WATCHER,

@@ -124,7 +124,7 @@ def _mounts(workload: Workload) -> Mapping[str, Manifest]:
     mounts: dict[str, Manifest] = {}
     if workload.grants.verifies_tokens:
         mounts["jwks"] = {"configMap": {"name": "capsule-jwks"}}
-    if workload.seals:
+    if workload.seals or workload.grants.seals:
         mounts["sealing-public"] = {"configMap": {"name": "capsule-sealing"}}
     if workload.grants.opens_secrets:
         mounts["sealing"] = {"secret": {"secretName": f"{workload.component}-sealing"}}

@@ -176,10 +176,11 @@ class Declaration:
 
     @cached_property
     def secret_fields(self) -> frozenset[str]:
-        """Fields of the input that are sealed with the context's key while they travel and while they are stored."""
+        """Fields of the input that are sealed with the context's key while they travel and while they are stored; of a `dict[str, SecretStr]` each
+        value is, and the names are not."""
         if self.input is None:
             return frozenset()
-        secret = (SecretStr, SecretStr | None)
+        secret = (SecretStr, SecretStr | None, dict[str, SecretStr])
         return frozenset(name for name, info in self.input.model_fields.items() if info.annotation in secret)
 
 

@@ -36,9 +36,17 @@ class Reader:
         if not isinstance(document, dict):
             raise Invalid("the body must be a JSON object")
         for alias in self._secrets.values():
-            if isinstance(document.get(alias), str):
-                try:
-                    document[alias] = self._opener.open(document[alias])
-                except CannotUnseal as error:
-                    raise Invalid(str(error), errors=[FieldError(f"/{alias}", str(error))]) from error
+            if alias in document:
+                document[alias] = self._open(document[alias], f"/{alias}")
         return document
+
+    def _open(self, value: Any, pointer: str) -> Any:
+        """A sealed text, or each of an object's; whatever else there is fails as what it is."""
+        if isinstance(value, dict):
+            return {name: self._open(inner, f"{pointer}/{name}") for name, inner in value.items()}
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._opener.open(value)
+        except CannotUnseal as error:
+            raise Invalid(str(error), errors=[FieldError(pointer, str(error))]) from error

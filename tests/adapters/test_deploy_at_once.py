@@ -9,6 +9,7 @@ import pytest
 
 from functions.deploy.domain.application import Application, Quota
 from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress
 from functions.deploy.domain.release import Release
 from functions.runtime.database import Database
@@ -72,7 +73,7 @@ async def test_releases_that_come_at_once_have_numbers_of_their_own(stored: Stor
 
     async def release() -> int:
         async with stored.transaction():
-            return (await stored.releases.add(Release.of(BUILT, of.id, NOW))).number
+            return (await stored.releases.add(Release.of(BUILT, of.id, Terms(), NOW))).number
 
     assert sorted(await asyncio.gather(*(release() for _ in range(4)))) == [1, 2, 3, 4]
 
@@ -80,7 +81,7 @@ async def test_releases_that_come_at_once_have_numbers_of_their_own(stored: Stor
 async def test_a_release_never_changes(stored: Stores) -> None:
     of = await added(stored)
     async with stored.transaction():
-        kept = await stored.releases.add(Release.of(BUILT, of.id, NOW))
+        kept = await stored.releases.add(Release.of(BUILT, of.id, Terms(), NOW))
     assert stored.database is not None
     with pytest.raises(psycopg.errors.RestrictViolation, match="immutable"):
         async with stored.transaction():

@@ -17,9 +17,11 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.domain import manifests
-from functions.deploy.domain.deployment import Awaited, Observation
+from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import job_of, namespace_of, service_of
-from functions.deploy.domain.observation import BuildBroken, Built, Gone, NotServing, Serving
+from functions.deploy.domain.observation import BuildBroken, Built, Gone, NotServing, Observation, Serving
+from functions.deploy.domain.status import Awaited
+from functions.deploy.domain.tenancy import namespace
 from functions.deploy.ports import Cluster, ClusterAway, ClusterRefused
 from functions.runtime.database import Database
 from functions.runtime.foreign import CalledInsideTransaction
@@ -69,7 +71,7 @@ class App:
 
     def __init__(self) -> None:
         self.name, self.id = f"a{uuid4().hex[:10]}", uuid4()
-        self.namespace = manifests.namespace(self.name, self.id)
+        self.namespace = namespace(self.name, self.id)
 
     def labels(self, deployment: UUID) -> dict[str, str]:
         return {manifests.APPLICATION: str(self.id), manifests.ENVIRONMENT: "staging", manifests.DEPLOYMENT: str(deployment)}
@@ -80,7 +82,7 @@ class App:
 
     def service(self, deployment: UUID, image: str = IMAGE) -> manifests.Manifest:
         return manifests.service(
-            application=self.name, labels=self.labels(deployment), release={manifests.RELEASE: "r1"}, pod=manifests.pod_of(image)
+            application=self.name, labels=self.labels(deployment), release={manifests.RELEASE: "r1"}, pod=manifests.pod_of(image), terms=Terms()
         )
 
     def awaited(self, kind: str, deployment: UUID) -> Awaited:

@@ -13,9 +13,11 @@ import pytest
 from functions.deploy.adapters import memory
 from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.domain.application import Application, Quota
-from functions.deploy.domain.deployment import Deployment, Status
-from functions.deploy.domain.names import ApplicationName, Environment
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Environment, Terms
+from functions.deploy.domain.names import PRODUCTION, STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildBroken, Built, NotServing, Serving
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
@@ -23,10 +25,12 @@ from functions.deploy.domain.rejections import (
     ApplicationQuotaExceeded,
     DeploymentInProgress,
     DeploymentNotFound,
+    ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Deployments, Quotas, Releases
+from functions.deploy.domain.status import Status
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
 from functions.kernel import Transient
 from functions.runtime.database import Database
 from tests.servers import Databases
@@ -42,6 +46,8 @@ class Stores:
     applications: Applications
     releases: Releases
     deployments: Deployments
+    environments: Environments
+    configurations: Configurations
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
@@ -59,14 +65,29 @@ def url(postgres: Databases) -> Iterator[str]:
 
 
 def on_postgres(database: Database) -> Stores:
-    return Stores(PostgresQuotas(database), PostgresApplications(database), PostgresReleases(database), PostgresDeployments(database), database)
+    return Stores(
+        PostgresQuotas(database),
+        PostgresApplications(database),
+        PostgresReleases(database),
+        PostgresDeployments(database),
+        PostgresEnvironments(database),
+        PostgresConfigurations(database),
+        database,
+    )
 
 
 @pytest.fixture(params=["memory", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
         quotas = memory.MemoryQuotas()
-        yield Stores(quotas, memory.MemoryApplications(quotas), memory.MemoryReleases(), memory.MemoryDeployments())
+        yield Stores(
+            quotas,
+            memory.MemoryApplications(quotas),
+            memory.MemoryReleases(),
+            memory.MemoryDeployments(),
+            memory.MemoryEnvironments(),
+            memory.MemoryConfigurations(),
+        )
         return
     database = Database(request.getfixturevalue("url"))
     yield on_postgres(database)
@@ -84,8 +105,8 @@ async def added(stores: Stores, owner: UUID | None = None) -> Application:
     return made
 
 
-async def requested(stores: Stores, of: Application, environment: Environment = Environment.STAGING, at: datetime = NOW) -> Deployment:
-    made = Deployment.request(of, environment, None, correlation_id="c-1", at=at)
+async def requested(stores: Stores, of: Application, environment: str = STAGING, at: datetime = NOW) -> Deployment:
+    made = Deployment.request(of, environment, None, Terms(), None, correlation_id="c-1", at=at)
     async with stores.transaction():
         await stores.deployments.add(made)
     return made
@@ -97,7 +118,7 @@ async def moved(stores: Stores, deployment: Deployment, *seen: Any, at: datetime
             found = await stores.deployments.locked(deployment.id)
             progress = found.observe(each, at)
             if progress.release:
-                await stores.releases.add(progress.release)
+                found.cut(await stores.releases.add(progress.release), at)
             await stores.deployments.save(found)
     async with stores.transaction():
         return await stores.deployments.get(deployment.id)
@@ -216,7 +237,7 @@ async def test_one_running_deployment_in_each_environment(stores: Stores) -> Non
     made = await requested(stores, of)
     with pytest.raises(DeploymentInProgress):
         await requested(stores, of)
-    await requested(stores, of, Environment.PRODUCTION)
+    await requested(stores, of, PRODUCTION)
     await moved(stores, made, BuildBroken("build-failed", "no"))
     await requested(stores, of)
 
@@ -224,7 +245,7 @@ async def test_one_running_deployment_in_each_environment(stores: Stores) -> Non
 async def test_what_a_deployment_awaits_finds_it(stores: Stores) -> None:
     of = await added(stores)
     made = await requested(stores, of)
-    production = await requested(stores, of, Environment.PRODUCTION)
+    production = await requested(stores, of, PRODUCTION)
 
     async def awaiting(kind: str, name: str, namespace: str = "") -> UUID | None:
         async with stores.transaction():
@@ -246,23 +267,26 @@ async def test_what_a_deployment_awaits_finds_it(stores: Stores) -> None:
 async def test_releases_are_numbered_by_application(stores: Stores) -> None:
     one, other = await added(stores), await added(stores)
     async with stores.transaction():
-        kept = [await stores.releases.add(Release.of(BUILT, of.id, NOW)) for of in (one, other, one)]
+        kept = [await stores.releases.add(Release.of(BUILT, of.id, Terms(), NOW)) for of in (one, other, one)]
         assert [each.number for each in kept] == [1, 1, 2]
         assert await stores.releases.get(kept[2].id) == kept[2]
-        assert await stores.releases.numbers([kept[0].id, kept[2].id]) == {kept[0].id: 1, kept[2].id: 2}
-        assert await stores.releases.numbers([]) == {}
+        assert await stores.releases.numbered(one.id, 2) == kept[2]
+        assert await stores.releases.page(one.id, before=None, limit=5) == [kept[2], kept[0]]
+        assert await stores.releases.page(one.id, before=2, limit=5) == [kept[0]]
+        with pytest.raises(ReleaseNotFound):
+            await stores.releases.numbered(other.id, 2)
 
 
 async def test_the_last_good_and_the_latest_of_each_environment(stores: Stores) -> None:
     of = await added(stores)
     async with stores.transaction():
-        assert await stores.deployments.last_good(of.id, "staging") is None
+        assert await stores.deployments.last_good(Environment(of.id, "staging", NOW)) is None
         assert await stores.deployments.latest(of.id) == []
     good = await moved(stores, await requested(stores, of), BUILT, Serving("http://x.localhost"))
     bad = await moved(stores, await requested(stores, of), BUILT, NotServing("not-ready", "no"))
-    production = await requested(stores, of, Environment.PRODUCTION)
+    production = await requested(stores, of, PRODUCTION)
     async with stores.transaction():
-        found = await stores.deployments.last_good(of.id, "staging")
+        found = await stores.deployments.last_good(Environment(of.id, "staging", NOW))
         assert found is not None
         assert (found.id, found.url, found.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
         assert [each.id for each in await stores.deployments.latest(of.id)] == [production.id, bad.id]
@@ -277,7 +301,7 @@ async def test_quiet_ones_are_those_that_run_and_have_not_moved(stores: Stores) 
         stores, await requested(stores, of, at=NOW - timedelta(days=30)), BuildBroken("build-failed", "no"), at=NOW - timedelta(days=30)
     )
     quiet = await requested(stores, of, at=NOW - timedelta(days=30))
-    busy = await requested(stores, of, Environment.PRODUCTION, at=NOW - timedelta(days=20))
+    busy = await requested(stores, of, PRODUCTION, at=NOW - timedelta(days=20))
     async with stores.transaction():
         found = {each.id for each in await stores.deployments.quiet(NOW - timedelta(days=25), 100)}
     assert quiet.id in found

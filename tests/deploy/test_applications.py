@@ -26,7 +26,7 @@ async def test_a_new_user_gets_the_default_quota(world: World) -> None:
     (granted,) = done.events
     assert isinstance(granted, QuotaGranted)
     shown = await quota(ShowQuota(), world.quotas, OWNER, world.clock)
-    assert (shown.applications.limit, shown.applications.used, shown.memory_mib) == (granted.applications, 0, granted.memory_mib)
+    assert (shown.applications.limit, shown.applications.used, shown.memory_mib.limit) == (granted.applications, 0, granted.memory_mib)
 
 
 async def test_a_created_application_is_told_listed_and_counted(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_another_s_application_is_not_there(world: World) -> None:
     made = await world.create()
     for caller, id in ((STRANGER, made.id), (OWNER, uuid4())):
         with pytest.raises(ApplicationNotFound):
-            await application(ShowApplication(application_id=id), world.applications, world.deployments, world.releases, caller)
+            await application(ShowApplication(application_id=id), world.applications, world.environments, world.deployments, caller)
     with pytest.raises(ApplicationNotFound):
         await world.destroy(made.id, caller=STRANGER)
     with pytest.raises(ApplicationNotFound):
@@ -87,7 +87,7 @@ async def test_what_serves_and_what_came_last_are_shown_for_each_environment(wor
     failing = await world.deploy(first.application_id)
     await world.settle()
     await world.build_ends(await world.deployments.get(failing.id), {"reason": "build-failed", "detail": "no"}, code=1)
-    shown = await application(ShowApplication(application_id=first.application_id), world.applications, world.deployments, world.releases, OWNER)
+    shown = await application(ShowApplication(application_id=first.application_id), world.applications, world.environments, world.deployments, OWNER)
     (staging,) = shown.environments
     assert (staging.name, staging.release, staging.url, staging.commit) == ("staging", 1, first.url, first.commit)
     assert (staging.latest_deployment.id, staging.latest_deployment.status, staging.latest_deployment.reason) == (

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.domain import manifests, names
+from functions.deploy.domain.environment import Terms
 from tests.deploy.world import IMAGE, TEMPLATE, World
 from tests.generated.kinds import crd_faults, faults
 
@@ -25,7 +26,7 @@ def keys(value: Any) -> set[str]:
 
 async def test_nothing_that_is_applied_reaches_out_of_its_pod(world: World) -> None:
     found = await rendered(world)
-    assert {each["kind"] for each in found} == {"Namespace", "Job", "Service"}
+    assert {each["kind"] for each in found} == {"Namespace", "RoleBinding", "ResourceQuota", "NetworkPolicy", "Job", "Service"}
     for each in found:
         assert not keys(each) & FORBIDDEN
         for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
@@ -79,7 +80,8 @@ def test_a_release_s_pod_is_the_same_in_every_environment() -> None:
     pod = manifests.pod_of(IMAGE)
     labels = {manifests.APPLICATION: "1", manifests.DEPLOYMENT: "2"}
     staging, production = (
-        manifests.service(application="hello", labels={**labels, manifests.ENVIRONMENT: each}, release={}, pod=pod)
+        manifests.service(application="hello", labels={**labels, manifests.ENVIRONMENT: each}, release={}, pod=pod, terms=Terms())
         for each in ("staging", "production")
     )
-    assert staging["spec"]["template"]["spec"] == production["spec"]["template"]["spec"] == pod
+    assert staging["spec"]["template"]["spec"] == production["spec"]["template"]["spec"]
+    assert "resources" not in pod["containers"][0], "how large it is, its environment says"

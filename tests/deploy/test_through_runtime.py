@@ -258,7 +258,7 @@ def test_refusals_are_answers(developer: Developer, repositories: Repositories) 
     stranger = Developer(developer.world, developer.worker, uuid.uuid4())
     for function, more in (("application", {}), ("deployments", {}), ("deploy", {"environment": "staging"}), ("destroy_application", {})):
         assert stranger.ask(function, applicationId=application, **more)[0] == 404
-    assert developer.ask("deploy", applicationId=application, environment="moon")[0] == 422
+    assert developer.ask("deploy", applicationId=application, environment="moon")[0] == 404
     assert developer.ask("deploy", applicationId=application, environment="staging", ref="--upload-pack=x")[0] == 422
 
 

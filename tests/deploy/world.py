@@ -10,24 +10,54 @@ from uuid import UUID, uuid4
 
 import yaml
 
-from events.cluster import ObjectUpdated
-from events.deploy import ApplicationDestroyed, BuildSucceeded, DeploymentFailed, DeploymentRequested
-from functions.deploy.adapters.memory import MemoryApplications, MemoryDeployments, MemoryQuotas, MemoryReleases
+from events.cluster import ObjectUpdated, RequestsMeasured, RequestWindow
+from events.deploy import (
+    ApplicationDestroyed,
+    DeploymentFailed,
+    DeploymentPreparing,
+    DeploymentReleasing,
+    DeploymentRequested,
+    DeploymentRollingBack,
+    EnvironmentDestroyed,
+)
+from functions.deploy.adapters.memory import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryReleases,
+    PlainVault,
+)
 from functions.deploy.adapters.memory_cluster import MemoryCluster
+from functions.deploy.commands.cancel_deployment import CancelDeployment, cancel_deployment
+from functions.deploy.commands.change_application import ChangeApplication, change_application
+from functions.deploy.commands.configure_application import ConfigureApplication, configure_application
+from functions.deploy.commands.configure_environment import ConfigureEnvironment, configure_environment
 from functions.deploy.commands.create_application import CreateApplication, CreatedApplication, create_application
-from functions.deploy.commands.deploy import Deploy, RequestedDeployment, deploy
+from functions.deploy.commands.create_environment import CreateEnvironment, create_environment
+from functions.deploy.commands.deploy import Deploy, deploy
 from functions.deploy.commands.destroy_application import DestroyApplication, destroy_application
+from functions.deploy.commands.destroy_environment import DestroyEnvironment, destroy_environment
+from functions.deploy.commands.promote import Promote, promote
+from functions.deploy.commands.roll_back import RollBack, roll_back
+from functions.deploy.commands.scale_environment import ScaleEnvironment, scale_environment
 from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.names import Environment
+from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.handlers.every_ten_minutes_housekeeping import every_ten_minutes_housekeeping
 from functions.deploy.handlers.on_application_destroyed import on_application_destroyed
-from functions.deploy.handlers.on_build_succeeded import on_build_succeeded
 from functions.deploy.handlers.on_deployment_failed import on_deployment_failed
+from functions.deploy.handlers.on_deployment_preparing import on_deployment_preparing
+from functions.deploy.handlers.on_deployment_releasing import on_deployment_releasing
 from functions.deploy.handlers.on_deployment_requested import on_deployment_requested
+from functions.deploy.handlers.on_deployment_rolling_back import on_deployment_rolling_back
 from functions.deploy.handlers.on_deployment_timed_out import on_deployment_timed_out
+from functions.deploy.handlers.on_environment_destroyed import on_environment_destroyed
 from functions.deploy.handlers.on_object_updated import on_object_updated
+from functions.deploy.handlers.on_requests_measured import on_requests_measured
 from functions.deploy.ports import BuildSettings
 from functions.kernel import Caller, Delayed, Done, Event, Origin
 from tests.builder.conftest import ROOT
@@ -118,6 +148,10 @@ class World:
         self.clock = StandingClock()
         self.quotas = MemoryQuotas()
         self.applications = MemoryApplications(self.quotas)
+        self.environments = MemoryEnvironments()
+        self.configurations = MemoryConfigurations()
+        self.vault = PlainVault()
+        self.patience = Patience(production=30, elsewhere=0)
         self.deployments = MemoryDeployments()
         self.releases = MemoryReleases()
         self.cluster = GuardedCluster()
@@ -132,10 +166,63 @@ class World:
         return done.output
 
     async def deploy(self, application_id: UUID, environment: str = "staging", ref: str | None = None, caller: Caller = OWNER) -> RequestedDeployment:
-        asked = Deploy(application_id=application_id, environment=Environment(environment), ref=ref)
-        done = await deploy(asked, self.applications, self.deployments, caller, Origin("correlation-1"), self.clock)
+        asked = Deploy(application_id=application_id, environment=environment, ref=ref)
+        done = await deploy(asked, **self._given("applications environments deployments quotas patience"), **self._asking(caller))
         self._told(done)
         return done.output
+
+    async def promote(self, application_id: UUID, from_: str, to: str, release: int | None = None) -> RequestedDeployment:
+        asked = Promote(application_id=application_id, from_=from_, to=to, release=release)
+        ports = "applications environments configurations deployments releases quotas patience"
+        done = await promote(asked, **self._given(ports), **self._asking())
+        self._told(done)
+        return done.output
+
+    async def roll_back(self, application_id: UUID, environment: str = "staging", release: int | None = None) -> RequestedDeployment:
+        asked = RollBack(application_id=application_id, environment=environment, release=release)
+        done = await roll_back(asked, **self._given("applications environments deployments releases quotas patience"), **self._asking())
+        self._told(done)
+        return done.output
+
+    async def scale(self, application_id: UUID, environment: str = "staging", **size: int) -> Any:
+        asked = ScaleEnvironment(application_id=application_id, environment=environment, **size)
+        done = await scale_environment(asked, **self._given("applications environments deployments releases quotas patience"), **self._asking())
+        self._told(done)
+        return done.output
+
+    async def configure(self, application_id: UUID, environment: str | None = "staging", **said: Any) -> Any:
+        ports = self._given("applications environments configurations deployments releases vault patience")
+        if environment is None:
+            everywhere = ConfigureApplication.model_validate({"application_id": application_id, **said})
+            changed: Done[Any] = await configure_application(everywhere, **ports, **self._asking())
+        else:
+            asked = ConfigureEnvironment.model_validate({"application_id": application_id, "environment": environment, **said})
+            changed = await configure_environment(asked, **ports, **self._asking())
+        self._told(changed)
+        return changed.output
+
+    async def change(self, application_id: UUID, **said: Any) -> Any:
+        asked = ChangeApplication(application_id=application_id, **said)
+        return (await change_application(asked, self.applications, OWNER)).output
+
+    async def cancel(self, deployment: Deployment) -> None:
+        asked = CancelDeployment(application_id=deployment.application_id, deployment_id=deployment.id)
+        self._told(await cancel_deployment(asked, self.applications, self.deployments, OWNER, self.clock))
+
+    async def create_environment(self, application_id: UUID, name: str) -> None:
+        asked = CreateEnvironment(application_id=application_id, name=name)
+        await create_environment(asked, self.applications, self.environments, OWNER, self.clock)
+
+    async def destroy_environment(self, application_id: UUID, name: str) -> None:
+        asked = DestroyEnvironment(application_id=application_id, environment=name)
+        ports = self._given("applications environments configurations deployments quotas")
+        self._told(await destroy_environment(asked, **ports, caller=OWNER, clock=self.clock))
+
+    def _given(self, ports: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ports.split()}
+
+    def _asking(self, caller: Caller = OWNER) -> dict[str, Any]:
+        return {"caller": caller, "origin": Origin("correlation-1"), "clock": self.clock}
 
     async def destroy(self, application_id: UUID, caller: Caller = OWNER) -> None:
         asked = DestroyApplication(application_id=application_id)
@@ -165,12 +252,22 @@ class World:
                 await on_deployment_requested(event, self.applications, self.deployments, FixedBuilds(), self.cluster, self.clock, work)
             case ObjectUpdated():
                 await on_object_updated(event, self.deployments, self.releases, self.cluster, self.clock, work)
-            case BuildSucceeded():
-                await on_build_succeeded(event, self.deployments, self.releases, self.cluster, self.clock, work)
+            case DeploymentPreparing():
+                ports = self._given("deployments releases configurations vault cluster clock")
+                await on_deployment_preparing(event, **ports, work=work)
+            case DeploymentReleasing():
+                ports = self._given("deployments releases configurations vault cluster clock")
+                await on_deployment_releasing(event, **ports, work=work)
+            case DeploymentRollingBack():
+                await on_deployment_rolling_back(event, **self._given("deployments releases configurations cluster clock"), work=work)
+            case RequestsMeasured():
+                self._told(await on_requests_measured(event, self.deployments, self.clock))
+            case EnvironmentDestroyed():
+                await on_environment_destroyed(event, self.deployments, self.cluster, work)
             case DeploymentTimedOut():
                 await on_deployment_timed_out(event, self.deployments, self.releases, self.cluster, self.clock, work)
             case DeploymentFailed():
-                await on_deployment_failed(event, self.deployments, self.releases, self.cluster, work)
+                await on_deployment_failed(event, **self._given("deployments releases configurations quotas cluster"), work=work)
             case ApplicationDestroyed():
                 await on_application_destroyed(event, self.applications, self.cluster, work)
             case _:
@@ -179,7 +276,7 @@ class World:
 
     async def housekeeping(self) -> None:
         work = PlainWork()
-        await every_ten_minutes_housekeeping(NoHousekeeping(), self.deployments, self.releases, self.clock, work)
+        await every_ten_minutes_housekeeping(NoHousekeeping(), self.deployments, self.clock, work)
         self._say(work.said)
 
     # -- the cluster's side -------------------------------------------------------------------------------------------
@@ -202,6 +299,48 @@ class World:
 
     async def serving(self, deployment: Deployment) -> Deployment:
         return await self.service_is(deployment, "True")
+
+    async def released(self, application_id: UUID | None = None, environment: str = "staging", image: str = IMAGE) -> Deployment:
+        """Built, and serving; observed for as long as it takes."""
+        id = application_id or (await self.create()).id
+        requested = await self.deploy(id, environment)
+        await self.settle()
+        return await self.arrived(requested.id, image)
+
+    async def arrived(self, deployment_id: UUID, image: str = IMAGE) -> Deployment:
+        """Whatever this deployment waits for goes well."""
+        await self.settle()
+        found = await self.deployments.get(deployment_id)
+        if found.status == "building":
+            found = await self.built(found, image)
+        if found.status == "preparing":
+            self.cluster.job_ended(found.namespace, found.task, None)
+            await self.updated("Job", found.namespace, found.task)
+            found = await self.deployments.get(deployment_id)
+        if found.status == "releasing":
+            found = await self.serving(found)
+        if found.status == "observing":
+            await self.wait(seconds=found.terms.observation_seconds + 1)
+            found = await self.deployments.get(deployment_id)
+        return found
+
+    async def requests(self, deployment: Deployment, status: int, count: int) -> Deployment:
+        at = self.clock.now()
+        window = RequestWindow.model_validate(
+            {
+                "from": at,
+                "to": at,
+                "namespace": deployment.namespace,
+                "service": deployment.service,
+                "revision": deployment.revision,
+                "status": status,
+                "count": count,
+                "durationMsSum": 1.0,
+            }
+        )
+        self._queue.append(RequestsMeasured(windows=[window]))
+        await self.settle()
+        return await self.deployments.get(deployment.id)
 
     async def service_is(self, deployment: Deployment, status: str, **how: Any) -> Deployment:
         self.cluster.service_became(deployment.namespace, deployment.service, status, **how)

@@ -7,12 +7,13 @@ It blocks, so every call runs in a thread; answers are taken as plain JSON, sinc
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.domain.deployment import Awaited, Observation
-from functions.deploy.domain.manifests import APPLICATION, Manifest
-from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, read_build, read_rollout
+from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
+from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
+from functions.deploy.domain.status import Awaited
 from functions.deploy.ports import ClusterAway, ClusterRefused
 from functions.kernel import RateLimited
 from functions.runtime.foreign import foreign
@@ -70,6 +71,11 @@ class KubernetesCluster:
             return
 
     @foreign
+    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+        selector = f"{APPLICATION}={application_id},{ENVIRONMENT}={environment}"
+        await asyncio.to_thread(self._remove_environment, namespace, service, selector)
+
+    @foreign
     async def remove_namespace(self, name: str, application_id: UUID) -> None:
         try:
             await asyncio.to_thread(self._remove_namespace, name, application_id)
@@ -85,26 +91,53 @@ class KubernetesCluster:
     def _apply(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
         said = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
+        where = (metadata["name"], metadata.get("namespace"))
         match manifest["kind"]:
             case "Namespace":
                 self._call(self._core().patch_namespace, metadata["name"], **said)
+            case "RoleBinding":
+                self._apply_other("rbac.authorization.k8s.io", "rolebindings", manifest, said)
+            case "ResourceQuota":
+                self._call(self._core().patch_namespaced_resource_quota, *where, **said)
+            case "NetworkPolicy":
+                try:
+                    self._apply_other("networking.k8s.io", "networkpolicies", manifest, said)
+                except NotThere:
+                    return  # one machine: its sandbox bounds what an application reaches, and there is no such API
+            case "Secret":
+                self._call(self._core().patch_namespaced_secret, *where, **said)
             case "Job":
-                self._call(self._batch().patch_namespaced_job, metadata["name"], metadata["namespace"], **said)
+                self._call(self._batch().patch_namespaced_job, *where, **said)
             case "Service":
-                where = {**SERVING, "namespace": metadata["namespace"], "plural": "services", "name": metadata["name"]}
-                self._call(self._custom().patch_namespaced_custom_object, **where, **said)
+                self._apply_other(SERVING["group"], "services", manifest, said)
             case other:
                 raise ValueError(f"deploy applies no {other}")
+
+    def _apply_other(self, group: str, plural: str, manifest: Manifest, said: dict[str, Any]) -> None:
+        metadata = manifest["metadata"]
+        where = {"group": group, "version": "v1", "plural": plural, "namespace": metadata["namespace"], "name": metadata["name"]}
+        self._call(self._custom().patch_namespaced_custom_object, **where, **said)
 
     def _observe(self, awaited: Awaited) -> Observation | None:
         if awaited.kind == "Job":
             job = self._call(self._batch().read_namespaced_job, awaited.name, awaited.namespace)
             pods = self._call(self._core().list_namespaced_pod, awaited.namespace, label_selector=f"job-name={awaited.name}")
-            return read_build(job, pods["items"])
+            return (read_task if awaited.task else read_build)(job, pods["items"])
         service = self._service(awaited)
         latest = service.get("status", {}).get("latestCreatedRevisionName")
         revision = self._revision(awaited.namespace, latest) if latest else None
-        return read_rollout(service, revision, awaited.deployment_id)
+        seen = read_rollout(service, revision, awaited.deployment_id)
+        if awaited.taking_traffic and not isinstance(seen, NotServing):
+            pods = self._call(self._core().list_namespaced_pod, awaited.namespace, label_selector=f"serving.knative.dev/revision={latest}")
+            return read_instances(pods["items"]) or seen
+        return seen
+
+    def _remove_environment(self, namespace: str, service: str, selector: str) -> None:
+        where = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
+        with suppress(NotThere):
+            self._call(self._custom().delete_namespaced_custom_object, **where)
+        with suppress(NotThere):
+            self._call(self._core().delete_collection_namespaced_secret, namespace, label_selector=selector)
 
     def _replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
         """The version that was read goes along: if somebody was quicker, the cluster answers 409 and the next try sees whose it is."""

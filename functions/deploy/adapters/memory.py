@@ -3,14 +3,16 @@
 Rows are copied in and out, so that what is not saved is not kept, and a stale one is noticed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.application import ACTIVE, DESTROYED, Application, Quota
-from functions.deploy.domain.deployment import RUNNING, Deployment, Status
+from functions.deploy.domain.configuration import Change, Entry
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment
 from functions.deploy.domain.names import application_of
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
@@ -18,14 +20,20 @@ from functions.deploy.domain.rejections import (
     ApplicationQuotaExceeded,
     DeploymentInProgress,
     DeploymentNotFound,
+    EnvironmentNameTaken,
+    EnvironmentNotFound,
+    MemoryQuotaExceeded,
+    ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.status import RUNNING, Status
 from functions.kernel import Transient
 
 
 class MemoryQuotas:
     def __init__(self) -> None:
         self.granted: dict[UUID, Quota] = {}
+        self._memory: dict[tuple[UUID, str], tuple[UUID, int]] = {}
 
     async def grant(self, quota: Quota) -> None:
         self.granted.setdefault(quota.user_id, quota)
@@ -35,7 +43,23 @@ class MemoryQuotas:
         self.granted[quota.user_id] = replace(quota, applications_used=before.applications_used if before else 0)
 
     async def find(self, user_id: UUID) -> Quota | None:
-        return self.granted.get(user_id)
+        found = self.granted.get(user_id)
+        return replace(found, memory_used_mib=self._memory_of(user_id)) if found else None
+
+    async def take_memory(self, application: Application, environment: str, mib: int, otherwise: Quota) -> None:
+        quota = self.granted.setdefault(application.user_id, otherwise)
+        key = (application.id, environment)
+        before = self._memory.get(key, (application.user_id, 0))[1]
+        if mib > before and self._memory_of(application.user_id) - before + mib > quota.memory_mib:
+            raise MemoryQuotaExceeded
+        self._memory[key] = (application.user_id, mib)
+
+    async def give_memory_back(self, application_id: UUID, environment: str | None = None) -> None:
+        for key in [key for key in self._memory if key[0] == application_id and environment in (None, key[1])]:
+            del self._memory[key]
+
+    def _memory_of(self, user_id: UUID) -> int:
+        return sum(mib for owner, mib in self._memory.values() if owner == user_id)
 
     async def give_back(self, user_id: UUID) -> None:
         self._count(user_id, -1)
@@ -81,6 +105,66 @@ class MemoryApplications:
         return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
 
 
+class MemoryEnvironments:
+    def __init__(self) -> None:
+        self._rows: dict[tuple[UUID, str], Environment] = {}
+
+    async def add(self, environment: Environment) -> None:
+        key = (environment.application_id, environment.name)
+        known = self._rows.get(key)
+        if (known is None and environment.name in FROM_THE_BEGINNING) or (known is not None and known.destroyed_at is None):
+            raise EnvironmentNameTaken
+        self._rows[key] = deepcopy(environment)
+
+    async def get(self, application: Application, name: str) -> Environment:
+        found = self._rows.get((application.id, name))
+        if found is None and name in FROM_THE_BEGINNING:
+            return Environment(application.id, name, application.created_at)
+        if found is None:
+            raise EnvironmentNotFound
+        return deepcopy(found).here()
+
+    async def save(self, environment: Environment) -> None:
+        self._rows[environment.application_id, environment.name] = deepcopy(environment)
+
+    async def all(self, application: Application) -> Sequence[Environment]:
+        found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
+        found |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
+        return [each for _, each in sorted(found.items()) if each.destroyed_at is None]
+
+
+class MemoryConfigurations:
+    def __init__(self) -> None:
+        self._rows: list[tuple[UUID, Entry, int | None]] = []
+
+    async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
+        found = [
+            entry for owner, entry, until in self._rows if owner == application_id and entry.since <= version and (until is None or until > version)
+        ]
+        return sorted(found, key=lambda entry: (entry.scope, entry.name))
+
+    async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
+        named = {*change.variables, *change.secrets, *change.unset}
+        self._rows = [
+            (owner, entry, version if until is None and owner == application_id and entry.scope == scope and entry.name in named else until)
+            for owner, entry, until in self._rows
+        ]
+        for name, value in change.variables.items():
+            self._rows.append((application_id, Entry(scope, name, version, at, value=value), None))
+        for name, sealed in change.secrets.items():
+            self._rows.append((application_id, Entry(scope, name, version, at, sealed=sealed), None))
+
+
+class PlainVault:
+    """Tells sealed from open, and hides nothing."""
+
+    def seal(self, secret: str) -> str:
+        return f"sealed:{secret}"
+
+    def open(self, sealed: str) -> str:
+        return sealed.removeprefix("sealed:")
+
+
 class MemoryReleases:
     def __init__(self) -> None:
         self._rows: dict[UUID, Release] = {}
@@ -93,12 +177,20 @@ class MemoryReleases:
     async def get(self, release_id: UUID) -> Release:
         return self._rows[release_id]
 
-    async def numbers(self, release_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        return {each: self._rows[each].number for each in release_ids}
+    async def numbered(self, application_id: UUID, number: int) -> Release:
+        for each in self._rows.values():
+            if (each.application_id, each.number) == (application_id, number):
+                return each
+        raise ReleaseNotFound
+
+    async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
+        found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.number < before)]
+        return sorted(found, key=lambda each: each.number, reverse=True)[:limit]
 
 
 class MemoryDeployments:
     def __init__(self) -> None:
+        self._answered: dict[UUID, tuple[int, int]] = {}
         self._rows: dict[UUID, Deployment] = {}
 
     async def add(self, deployment: Deployment) -> None:
@@ -137,13 +229,29 @@ class MemoryDeployments:
         found = [each for each in self._rows.values() if each.status in RUNNING and each.changed_at < since]
         return deepcopy(sorted(found, key=lambda each: each.changed_at)[:limit])
 
-    async def last_good(self, application_id: UUID, environment: str) -> Deployment | None:
+    async def last_good(self, environment: Environment) -> Deployment | None:
+        return self._last_good(environment, lambda each: True)
+
+    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
+        return self._last_good(environment, lambda each: (each.release or 0) < release)
+
+    def _last_good(self, environment: Environment, suits: Callable[[Deployment], bool]) -> Deployment | None:
+        place = (environment.application_id, environment.name, Status.SUCCEEDED)
         found = [
             each
             for each in self._rows.values()
-            if (each.application_id, each.environment, each.status) == (application_id, environment, Status.SUCCEEDED)
+            if (each.application_id, each.environment, each.status) == place and each.requested_at >= environment.created_at and suits(each)
         ]
-        return deepcopy(max(found, key=lambda each: (each.finished_at, each.id), default=None))
+        newest = max(found, key=lambda each: (each.finished_at, each.id), default=None)
+        return replace(deepcopy(newest), steps=[]) if newest else None
+
+    async def observed(self) -> Sequence[Deployment]:
+        return deepcopy([each for each in self._rows.values() if each.status is Status.OBSERVING])
+
+    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+        before = self._answered.get(deployment_id, (0, 0))
+        self._answered[deployment_id] = (before[0] + requests, before[1] + errors)
+        return self._answered[deployment_id]
 
     async def latest(self, application_id: UUID) -> Sequence[Deployment]:
         newest: dict[str, Deployment] = {}

@@ -6,9 +6,9 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.domain.deployment import Awaited, Observation
-from functions.deploy.domain.manifests import APPLICATION, Manifest
-from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, read_build, read_rollout
+from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
+from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
+from functions.deploy.domain.status import Awaited
 from functions.deploy.ports import ClusterAway, ClusterRefused
 
 Key = tuple[str, str, str]
@@ -40,8 +40,10 @@ class MemoryCluster:
         if found is None:
             return Gone()
         if awaited.kind == "Job":
-            return read_build(found, self._pods.get(key, []))
-        return read_rollout(found, self._revisions.get(key), awaited.deployment_id)
+            return (read_task if awaited.task else read_build)(found, self._pods.get(key, []))
+        seen = read_rollout(found, self._revisions.get(key), awaited.deployment_id)
+        crashed = read_instances(self._pods.get(key, [])) if awaited.taking_traffic and not isinstance(seen, NotServing) else None
+        return crashed or seen
 
     async def replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
         self._reach()
@@ -57,6 +59,14 @@ class MemoryCluster:
     async def remove_job(self, namespace: str, name: str) -> None:
         self._reach()
         self.objects.pop(("Job", namespace, name), None)
+
+    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+        self._reach()
+        self.objects.pop(("Service", namespace, service), None)
+        for key, each in list(self.objects.items()):
+            labels = each["metadata"].get("labels", {})
+            if key[:2] == ("Secret", namespace) and (labels[APPLICATION], labels[ENVIRONMENT]) == (str(application_id), environment):
+                del self.objects[key]
 
     async def remove_namespace(self, name: str, application_id: UUID) -> None:
         self._reach()
@@ -81,9 +91,15 @@ class MemoryCluster:
         service["status"] = {
             "observedGeneration": service["metadata"]["generation"],
             "url": f"http://{name}.localhost:7080",
+            "latestReadyRevisionName": f"{name}-00001",
+            "latestCreatedRevisionName": f"{name}-00001",
             "conditions": [{"type": "Ready", "status": status, **condition}],
         }
         self._revisions[key] = revision or {}
+
+    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "") -> None:
+        terminated = {"exitCode": code, "message": message}
+        self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
 
     def _keep(self, key: Key, wanted: dict[str, Any]) -> None:
         before = self.objects.get(key)

@@ -1,6 +1,7 @@
 """Quotas and applications in PostgreSQL. Constraints decide; what they refuse is said in the domain's words."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +9,19 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 from functions.deploy.domain.application import Application, Quota
-from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded
+from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, MemoryQuotaExceeded
 from functions.kernel import Transient
 from functions.runtime.database import Database
 
-COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version"
+COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version, config_version, health_path, release_command"
+
+CHANGING = ", ".join(f"{name} = %({name})s" for name in ("status", "destroyed_at", "config_version", "health_path", "release_command"))
+MEMORY_USED = """
+    SELECT COALESCE(sum(memory_taken_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
+"""
+TAKEN_BEFORE = """
+    COALESCE((SELECT memory_taken_mib FROM environments WHERE application_id = %(application_id)s AND name = %(environment)s), 0)
+"""
 
 
 class PostgresQuotas:
@@ -37,10 +46,45 @@ class PostgresQuotas:
 
     async def find(self, user_id: UUID) -> Quota | None:
         cursor = await self._database.connection.execute(
-            "SELECT applications, memory_mib, granted_at, applications_used FROM quotas WHERE user_id = %s", (user_id,)
+            f"SELECT applications, memory_mib, granted_at, applications_used, ({MEMORY_USED}) FROM quotas WHERE user_id = %(user_id)s",
+            {"user_id": user_id},
         )
         row = await cursor.fetchone()
         return Quota(user_id, *row) if row else None
+
+    async def take_memory(self, application: Application, environment: str, mib: int, otherwise: Quota) -> None:
+        """The quota's row is locked first, so that two at once cannot both take the last of it."""
+        await self.grant(otherwise)
+        said = {
+            "user_id": application.user_id,
+            "application_id": application.id,
+            "environment": environment,
+            "mib": mib,
+            "at": application.created_at,
+        }
+        connection = self._database.connection
+        row = await (await connection.execute("SELECT memory_mib FROM quotas WHERE user_id = %(user_id)s FOR UPDATE", said)).fetchone()
+        assert row is not None, "it was granted a moment ago"
+        cursor = await connection.execute(
+            f"""
+            INSERT INTO environments (application_id, name, created_at, memory_taken_mib)
+            SELECT %(application_id)s, %(environment)s, %(at)s, %(mib)s
+            WHERE ({MEMORY_USED}) + %(mib)s - {TAKEN_BEFORE} <= %(limit)s OR %(mib)s <= {TAKEN_BEFORE}
+            ON CONFLICT (application_id, name) DO UPDATE SET memory_taken_mib = excluded.memory_taken_mib
+            """,
+            {**said, "limit": row[0]},
+        )
+        if cursor.rowcount != 1:
+            raise MemoryQuotaExceeded(
+                f"Your quota is {row[0]} MiB over all environments, and {environment} would take {mib} MiB with all its instances; "
+                "scale something down or change your plan."
+            )
+
+    async def give_memory_back(self, application_id: UUID, environment: str | None = None) -> None:
+        await self._database.connection.execute(
+            "UPDATE environments SET memory_taken_mib = 0 WHERE application_id = %(id)s AND (%(name)s::text IS NULL OR name = %(name)s)",
+            {"id": application_id, "name": environment},
+        )
 
     async def give_back(self, user_id: UUID) -> None:
         await self._database.connection.execute(
@@ -105,8 +149,7 @@ class PostgresApplications:
 
     async def save(self, application: Application) -> None:
         cursor = await self._database.connection.execute(
-            "UPDATE applications SET status = %s, destroyed_at = %s, version = version + 1 WHERE id = %s AND version = %s",
-            (application.status, application.destroyed_at, application.id, application.version),
+            f"UPDATE applications SET {CHANGING}, version = version + 1 WHERE id = %(id)s AND version = %(version)s", asdict(application)
         )
         if cursor.rowcount != 1:
             raise Transient(f"application {application.id} has changed since it was read")

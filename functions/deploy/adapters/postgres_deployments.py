@@ -1,6 +1,6 @@
 """Releases and deployments in PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,19 +10,31 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from functions.deploy.domain.deployment import Deployment, Status, Step
-from functions.deploy.domain.names import Environment, application_of
-from functions.deploy.domain.rejections import DeploymentInProgress, DeploymentNotFound
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Environment, Terms
+from functions.deploy.domain.names import application_of
+from functions.deploy.domain.rejections import DeploymentInProgress, DeploymentNotFound, ReleaseNotFound
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.status import IN_ORDER as STEPS
+from functions.deploy.domain.status import Cause, Status, Step
 from functions.kernel import Transient
 from functions.runtime.database import Database
 
-RUNNING = "d.status IN ('requested', 'building', 'releasing')"
+RUNNING = "d.finished_at IS NULL"
 SELECT = """
-    SELECT d.*, a.name AS application, a.user_id FROM deployments d JOIN applications a ON a.id = d.application_id
+    SELECT d.*, a.name AS application, a.user_id, r.number AS release, s.number AS previous_release
+    FROM deployments d JOIN applications a ON a.id = d.application_id LEFT JOIN releases r ON r.id = d.release_id
+    LEFT JOIN deployments p ON p.id = d.previous_id LEFT JOIN releases s ON s.id = p.release_id
 """
-IN_ORDER = "array_position(ARRAY['requested', 'building', 'releasing'], step)"
-CHANGING = ("status", "attempt", "commit", "release_id", "url", "reason", "detail", "changed_at", "deadline_at", "finished_at", "version")
+IN_ORDER = f"array_position(ARRAY{[str(each) for each in STEPS]}, step)"
+CHANGING = (
+    *("status", "attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to", "changed_at", "deadline_at"),
+    *("finished_at", "version"),
+)
+FROZEN = (
+    *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
+    *("changed_at", "deadline_at", "version"),
+)
 
 
 class PostgresReleases:
@@ -34,8 +46,9 @@ class PostgresReleases:
         cursor = await self._database.connection.execute(
             """
             WITH counted AS (UPDATE applications SET releases = releases + 1 WHERE id = %(application_id)s RETURNING releases)
-            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, created_at)
-            SELECT %(id)s, %(application_id)s, releases, %(image)s, %(commit)s, %(kind)s, %(config_version)s, %(manifest)s, %(created_at)s
+            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, command, created_at)
+            SELECT %(id)s, %(application_id)s, releases, %(image)s, %(commit)s, %(kind)s, %(config_version)s, %(manifest)s, %(command)s,
+                   %(created_at)s
             FROM counted RETURNING number
             """,
             {
@@ -46,6 +59,7 @@ class PostgresReleases:
                 "kind": release.kind,
                 "config_version": release.config_version,
                 "manifest": Jsonb(release.manifest),
+                "command": release.command,
                 "created_at": release.created_at,
             },
         )
@@ -54,16 +68,30 @@ class PostgresReleases:
         return replace(release, number=row[0])
 
     async def get(self, release_id: UUID) -> Release:
-        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute("SELECT * FROM releases WHERE id = %s", (release_id,))
-            row = await cursor.fetchone()
-        if row is None:
+        found = await self._many("SELECT * FROM releases WHERE id = %s", release_id)
+        if not found:
             raise LookupError(f"there is no release {release_id}")
-        return Release(**row)
+        return found[0]
 
-    async def numbers(self, release_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        cursor = await self._database.connection.execute("SELECT id, number FROM releases WHERE id = ANY(%s)", (list(release_ids),))
-        return {id: number for id, number in await cursor.fetchall()}
+    async def numbered(self, application_id: UUID, number: int) -> Release:
+        found = await self._many("SELECT * FROM releases WHERE application_id = %s AND number = %s", application_id, number)
+        if not found:
+            raise ReleaseNotFound
+        return found[0]
+
+    async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
+        return await self._many(
+            "SELECT * FROM releases WHERE application_id = %s AND (%s::int IS NULL OR number < %s) ORDER BY number DESC LIMIT %s",
+            application_id,
+            before,
+            before,
+            limit,
+        )
+
+    async def _many(self, sql: str, *arguments: Any) -> list[Release]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(sql, arguments)
+            return [Release(**row) for row in await cursor.fetchall()]
 
 
 class PostgresDeployments:
@@ -73,22 +101,8 @@ class PostgresDeployments:
     async def add(self, deployment: Deployment) -> None:
         try:
             await self._database.connection.execute(
-                """
-                INSERT INTO deployments (id, application_id, environment, ref, status, correlation_id, requested_at, changed_at, deadline_at, version)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                """,
-                (
-                    deployment.id,
-                    deployment.application_id,
-                    deployment.environment,
-                    deployment.ref,
-                    deployment.status,
-                    deployment.correlation_id,
-                    deployment.requested_at,
-                    deployment.changed_at,
-                    deployment.deadline_at,
-                    deployment.version,
-                ),
+                f"INSERT INTO deployments ({', '.join(FROZEN)}, terms) VALUES ({', '.join(f'%({name})s' for name in FROZEN)}, %(terms)s)",
+                {**{name: getattr(deployment, name) for name in FROZEN}, "terms": Jsonb(deployment.terms.as_json())},
             )
         except errors.UniqueViolation as running:
             if running.diag.constraint_name != "deployments_one_running":
@@ -132,13 +146,38 @@ class PostgresDeployments:
     async def quiet(self, since: datetime, limit: int) -> Sequence[Deployment]:
         return await self._many(f"{SELECT} WHERE {RUNNING} AND d.changed_at < %s ORDER BY d.changed_at LIMIT %s", since, limit)
 
-    async def last_good(self, application_id: UUID, environment: str) -> Deployment | None:
+    async def last_good(self, environment: Environment) -> Deployment | None:
+        return await self._last_good(environment, None)
+
+    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
+        return await self._last_good(environment, release)
+
+    async def _last_good(self, environment: Environment, below: int | None) -> Deployment | None:
         found = await self._many(
-            f"{SELECT} WHERE d.application_id = %s AND d.environment = %s AND d.status = 'succeeded' ORDER BY d.finished_at DESC LIMIT 1",
-            application_id,
-            environment,
+            f"""
+            {SELECT} WHERE d.application_id = %s AND d.environment = %s AND d.status = 'succeeded' AND d.requested_at >= %s
+            AND (%s::int IS NULL OR r.number < %s) ORDER BY d.finished_at DESC, d.id DESC LIMIT 1
+            """,
+            environment.application_id,
+            environment.name,
+            environment.created_at,
+            below,
+            below,
         )
         return found[0] if found else None
+
+    async def observed(self) -> Sequence[Deployment]:
+        return await self._many(f"{SELECT} WHERE d.status = 'observing'")
+
+    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+        cursor = await self._database.connection.execute(
+            "UPDATE deployments SET requests = requests + %s, errors = errors + %s WHERE id = %s RETURNING requests, errors",
+            (requests, errors, deployment_id),
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            raise DeploymentNotFound
+        return row[0], row[1]
 
     async def latest(self, application_id: UUID) -> Sequence[Deployment]:
         newest = "SELECT DISTINCT ON (environment) id FROM deployments WHERE application_id = %s ORDER BY environment, id DESC"
@@ -186,5 +225,6 @@ class PostgresDeployments:
 
 
 def _deployment(row: dict[str, Any]) -> Deployment:
-    row["status"], row["environment"] = Status(row["status"]), Environment(row["environment"])
+    row["status"], row["cause"], row["terms"] = Status(row["status"]), Cause(row["cause"]), Terms.from_json(row["terms"])
+    del row["requests"], row["errors"]
     return Deployment(**row, stored_version=row["version"])

@@ -2,6 +2,7 @@
 
 import yaml
 
+from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.settings import Settings
@@ -16,6 +17,14 @@ PASSED_ON = (
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
     return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
+
+
+def patience(settings: Settings) -> Patience:
+    return Patience(
+        production=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "30")),
+        elsewhere=int(settings.text("CAPSULE_OBSERVATION_SECONDS_ELSEWHERE", "0")),
+        until_ready=int(settings.text("CAPSULE_READY_SECONDS", "120")),
+    )
 
 
 class MountedBuilds:

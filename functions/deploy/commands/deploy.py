@@ -1,56 +1,58 @@
 """A user deploys an application: what becomes of it is told by the deployment's row."""
 
-from datetime import datetime
 from uuid import UUID
 
 from events.deploy import DeploymentRequested
+from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.names import Environment, Ref
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, InvalidRef
-from functions.deploy.domain.timeouts import LOOK, DeploymentTimedOut
-from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Clock, Done, Model, Origin, after, command
+from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.names import EnvironmentName, Ref
+from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidRef, MemoryQuotaExceeded
+from functions.deploy.domain.requested import RequestedDeployment
+from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.ports import Applications, Deployments, Environments, Quotas
+from functions.kernel import Caller, Clock, Done, Model, Origin, command
 
 
 class Deploy(Model):
     application_id: UUID
-    environment: Environment
+    environment: EnvironmentName
     ref: str | None = None
     """A branch, a tag or a commit; without it, the repository's default branch."""
-
-
-class RequestedDeployment(Model):
-    id: UUID
-    application_id: UUID
-    environment: Environment
-    ref: str | None
-    status: str
-    requested_at: datetime
-    correlation_id: str
 
 
 @command(
     http="POST /v1/apps/{application_id}/deployments",
     answers=202,
-    rejects=[ApplicationNotFound, InvalidRef, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(
-    asked: Deploy, applications: Applications, deployments: Deployments, caller: Caller, origin: Origin, clock: Clock
+    asked: Deploy,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    quotas: Quotas,
+    patience: Patience,
+    caller: Caller,
+    origin: Origin,
+    clock: Clock,
 ) -> Done[RequestedDeployment]:
     ref = Ref(asked.ref) if asked.ref is not None else None
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
+    environment = await environments.get(application, asked.environment)
+    now = clock.now()
 
-    deployment = Deployment.request(application, asked.environment, ref, correlation_id=origin.correlation_id, at=clock.now())
+    await quotas.take_memory(application, environment.name, environment.size.most_memory_mib, otherwise=Quota.default(caller.user_id, now))
+    deployment = Deployment.request(
+        application,
+        environment.name,
+        ref,
+        environment.terms(patience, application),
+        await deployments.last_good(environment),
+        correlation_id=origin.correlation_id,
+        at=now,
+    )
     await deployments.add(deployment)
 
-    answer = RequestedDeployment(
-        id=deployment.id,
-        application_id=application.id,
-        environment=deployment.environment,
-        ref=deployment.ref,
-        status=deployment.status,
-        requested_at=deployment.requested_at,
-        correlation_id=deployment.correlation_id,
-    )
-    return Done(answer, deployment.requested(), after(LOOK, deployment.reminder()))
+    return Done(RequestedDeployment.of(deployment), *deployment.begun())

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from events.deploy import ApplicationDestroyed, BuildFailed, DeploymentFailed
-from functions.deploy.domain.deployment import APPLICATION_DESTROYED
+from functions.deploy.domain.observation import APPLICATION_DESTROYED
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Quotas
 from functions.kernel import Caller, Clock, Delayed, Done, Event, Model, command
@@ -38,6 +38,7 @@ async def destroy_application(
     application.destroy(now)
     await applications.save(application)
     await quotas.give_back(application.user_id)
+    await quotas.give_memory_back(application.id)
 
     destroyed = ApplicationDestroyed(application_id=application.id, user_id=application.user_id, name=application.name, at=now)
     return Done(Destroying(id=application.id, status=application.status), *ended, destroyed)

@@ -1,14 +1,15 @@
 """An application is a name, a repository and an owner; a quota says how many of them a user may have."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.names import ApplicationName, namespace_of
-from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSettings
 from functions.deploy.domain.repository import Repository
-from functions.kernel import new_id
+from functions.kernel import FieldError, new_id
 
 ACTIVE, DESTROYING, DESTROYED = "active", "destroying", "destroyed"
 
@@ -23,6 +24,12 @@ class Application:
     status: str = ACTIVE
     destroyed_at: datetime | None = None
     version: int = 1
+    config_version: int = 0
+    """The newest version of its configuration, over all environments."""
+    health_path: str | None = None
+    """Where an instance says that it is well; None: that it listens is enough."""
+    release_command: str | None = None
+    """Runs before a release takes traffic; None: what the repository's Procfile says."""
 
     @classmethod
     def create(cls, name: ApplicationName, repository: Repository, *, owner: UUID, at: datetime) -> Self:
@@ -41,6 +48,22 @@ class Application:
     def destroy(self, at: datetime) -> None:
         self.status, self.destroyed_at = DESTROYING, at
 
+    def configured(self) -> int:
+        """The number of the version that a change makes."""
+        self.config_version += 1
+        return self.config_version
+
+    def set_up(self, *, health_path: str | None, release_command: str | None) -> None:
+        """Counts from the next build on. Raises InvalidSettings."""
+        faults = []
+        if health_path is not None and not re.fullmatch(r"/[!-~]{0,199}", health_path):
+            faults.append(FieldError("/healthPath", "a path begins with a slash and has at most 200 characters, none of them a space"))
+        if release_command is not None and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,1000}", release_command):
+            faults.append(FieldError("/releaseCommand", "one line of at most 1000 characters"))
+        if faults:
+            raise InvalidSettings(errors=faults)
+        self.health_path, self.release_command = health_path, release_command
+
     def destroyed(self) -> None:
         """Nothing of it is left in the cluster: its name is free again."""
         self.status = DESTROYED
@@ -55,6 +78,7 @@ class Quota:
     memory_mib: int
     granted_at: datetime
     applications_used: int = 0
+    memory_used_mib: int = 0
 
     @classmethod
     def default(cls, user_id: UUID, at: datetime) -> Self:

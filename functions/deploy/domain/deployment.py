@@ -1,66 +1,56 @@
-"""A deployment is a saga with a row: requested → building → releasing → succeeded, or failed from anywhere with a reason.
+"""A deployment is a saga with a row: requested → building → preparing → releasing → observing → succeeded, or failed from anywhere with a reason.
 
 It moves by what the cluster is observed to be (`observe`), whoever looked: an event of the cluster, a timeout, the housekeeping. So a lost event
-costs time and not truth. Each move raises the version that the pending timeout must match.
+costs time and not truth. Each move raises the version that the pending timeout must match. What it goes back to is known from its beginning: one
+deployment runs in an environment at a time, so that what serves when it is requested still serves when it fails.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
+from events.deploy import (
+    BuildFailed,
+    BuildSucceeded,
+    DeploymentFailed,
+    DeploymentPreparing,
+    DeploymentReleasing,
+    DeploymentRequested,
+    DeploymentRolledBack,
+    DeploymentRollingBack,
+    DeploymentSucceeded,
+)
 from functions.deploy.domain import manifests
 from functions.deploy.domain.application import Application
-from functions.deploy.domain.names import Environment, Ref, job_of, namespace_of, service_of
-from functions.deploy.domain.observation import BUILD_FAILED, TIMED_OUT, BuildBroken, Built, Gone, NotServing, Serving
+from functions.deploy.domain.environment import Terms
+from functions.deploy.domain.names import Ref, job_of, namespace_of, service_of, task_of
+from functions.deploy.domain.observation import (
+    BUILD_FAILED,
+    CANCELLED,
+    FAILING_REQUESTS,
+    RELEASE_PHASE_FAILED,
+    REMOVED,
+    TIMED_OUT,
+    BuildBroken,
+    Built,
+    Gone,
+    NotServing,
+    Observation,
+    Prepared,
+    Serving,
+    Unprepared,
+)
+from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.timeouts import LOOK, TO_BEGIN, TO_BUILD, TO_RELEASE, DeploymentTimedOut
+from functions.deploy.domain.status import BEFORE_BUILT, PREPARED, RUNNING, Awaited, Cause, Progress, Status, Step
+from functions.deploy.domain.timeouts import LOOK, OFTEN, TO_BEGIN, TO_BUILD, TO_PREPARE, TO_RELEASE, TO_ROLL_BACK, DeploymentTimedOut
 from functions.kernel import Delayed, Event, after, new_id
 
-Observation = Built | BuildBroken | Serving | NotServing | Gone
-
 MOST_ATTEMPTS = 2
-APPLICATION_DESTROYED = "application-destroyed"
-CLUSTER_REFUSED = "cluster-refused"
-
-
-class Status(StrEnum):
-    REQUESTED = "requested"
-    BUILDING = "building"
-    RELEASING = "releasing"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-RUNNING = frozenset({Status.REQUESTED, Status.BUILDING, Status.RELEASING})
-
-
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """The cluster's object whose state decides what comes next."""
-
-    kind: str
-    namespace: str
-    name: str
-    deployment_id: UUID
-
-
-@dataclass(slots=True)
-class Step:
-    step: Status
-    started_at: datetime
-    finished_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a move has made: facts to tell, and a release to keep."""
-
-    events: tuple[Event | Delayed, ...] = ()
-    release: Release | None = None
+FEWEST_ERRORS, LARGEST_SHARE = 3, 0.2
+"""Of the requests that a release answers while it is observed: from so many errors on, and over this share, it is taken back."""
 
 
 @dataclass(slots=True)
@@ -69,39 +59,83 @@ class Deployment:
     application_id: UUID
     application: str
     user_id: UUID
-    environment: Environment
+    environment: str
     ref: str | None
     correlation_id: str
     requested_at: datetime
     changed_at: datetime
+    cause: Cause = Cause.DEPLOY
+    terms: Terms = field(default_factory=Terms)
+    previous_id: UUID | None = None
+    """The deployment that serves when this one is requested, and its release's number."""
+    previous_release: int | None = None
     deadline_at: datetime | None = None
     finished_at: datetime | None = None
     status: Status = Status.REQUESTED
     attempt: int = 1
     commit: str | None = None
     release_id: UUID | None = None
+    release: int | None = None
+    """Its number."""
     url: str | None = None
+    revision: str | None = None
     reason: str | None = None
     detail: str | None = None
+    rolled_back_to: int | None = None
     version: int = 1
     stored_version: int = 0
     """The version that the store has; 0 before it is kept."""
     steps: list[Step] = field(default_factory=list)
 
     @classmethod
-    def request(cls, application: Application, environment: Environment, ref: Ref | None, *, correlation_id: str, at: datetime) -> Self:
+    def request(
+        cls, application: Application, environment: str, ref: Ref | None, terms: Terms, previous: Self | None, *, correlation_id: str, at: datetime
+    ) -> Self:
+        """Of a commit that is still to be built."""
+        made = cls._of(application, environment, Cause.DEPLOY, terms, previous, correlation_id, at)
+        made.ref = str(ref) if ref else None
+        made.deadline_at, made.steps = at + TO_BEGIN, [Step(Status.REQUESTED, at)]
+        return made
+
+    @classmethod
+    def again(
+        cls,
+        application: Application,
+        environment: str,
+        cause: Cause,
+        release: Release,
+        terms: Terms,
+        previous: Self | None,
+        *,
+        correlation_id: str,
+        at: datetime,
+    ) -> Self:
+        """Of a release that is there: nothing is built."""
+        made = cls._of(application, environment, cause, terms, previous, correlation_id, at)
+        made.commit, made.release_id, made.release = release.commit, release.id, release.number
+        prepares = release.command is not None and cause in PREPARED
+        made.status, patience = (Status.PREPARING, TO_PREPARE) if prepares else (Status.RELEASING, TO_RELEASE)
+        made.deadline_at, made.steps = at + patience, [Step(made.status, at)]
+        return made
+
+    @classmethod
+    def _of(
+        cls, application: Application, environment: str, cause: Cause, terms: Terms, previous: Self | None, correlation_id: str, at: datetime
+    ) -> Self:
         return cls(
             id=new_id(),
             application_id=application.id,
             application=application.name,
             user_id=application.user_id,
             environment=environment,
-            ref=str(ref) if ref else None,
+            ref=None,
             correlation_id=correlation_id,
             requested_at=at,
             changed_at=at,
-            deadline_at=at + TO_BEGIN,
-            steps=[Step(Status.REQUESTED, at)],
+            cause=cause,
+            terms=terms,
+            previous_id=previous.id if previous else None,
+            previous_release=previous.release if previous else None,
         )
 
     @property
@@ -117,25 +151,54 @@ class Deployment:
         return job_of(self.id, self.attempt)
 
     @property
+    def task(self) -> str:
+        return task_of(self.id)
+
+    @property
     def service(self) -> str:
         return service_of(self.application, self.environment)
 
     @property
     def awaits(self) -> Awaited:
-        if self.status is Status.RELEASING:
-            return Awaited("Service", self.namespace, self.service, self.id)
-        return Awaited("Job", self.namespace, self.job, self.id)
+        match self.status:
+            case Status.PREPARING:
+                return Awaited("Job", self.namespace, self.task, self.id, task=True)
+            case Status.RELEASING | Status.OBSERVING:
+                return Awaited("Service", self.namespace, self.service, self.id, taking_traffic=self.status is Status.OBSERVING)
+            case Status.ROLLING_BACK:
+                return Awaited("Service", self.namespace, self.service, self.previous_id or self.id)
+            case _:
+                return Awaited("Job", self.namespace, self.job, self.id)
 
     @property
     def labels(self) -> Mapping[str, str]:
         return {
             manifests.APPLICATION: str(self.application_id),
-            manifests.ENVIRONMENT: str(self.environment),
+            manifests.ENVIRONMENT: self.environment,
             manifests.DEPLOYMENT: str(self.id),
         }
 
-    def requested(self) -> DeploymentRequested:
-        return DeploymentRequested(**self._said(self.requested_at))
+    @property
+    def summary(self) -> str:
+        """In one line, as a person reads it: what came of it, and what serves now."""
+        match self.status:
+            case Status.SUCCEEDED:
+                return f"succeeded: r{self.release} serves"
+            case Status.FAILED | Status.ROLLED_BACK if self.rolled_back_to:
+                return f"failed, rolled back to r{self.rolled_back_to}: {self.detail}"
+            case Status.FAILED:
+                return f"failed: {self.detail}"
+            case Status.ROLLING_BACK:
+                return f"failed, going back to r{self.rolled_back_to}: {self.detail}"
+            case _:
+                return str(self.status)
+
+    def begun(self) -> tuple[Event | Delayed, ...]:
+        """What its request says to the world."""
+        first: tuple[Event, ...] = (DeploymentRequested(**self.said(self.requested_at)),)
+        if self.status in (Status.PREPARING, Status.RELEASING):
+            first = (*first, self._wanted(self.requested_at))
+        return (*first, after(LOOK, self.reminder()))
 
     def reminder(self) -> DeploymentTimedOut:
         return DeploymentTimedOut(deployment_id=self.id, deployment_version=self.version)
@@ -147,67 +210,160 @@ class Deployment:
         return Progress((self._enter(Status.BUILDING, at, TO_BUILD),))
 
     def observe(self, seen: Observation | None, at: datetime) -> Progress:
-        """Moves on, if what was seen is what it waits for."""
+        """Moves on, if what was seen is what it waits for. A build that has ended well gives a release to keep: then `cut`."""
         match seen:
-            case Built() if self.status in (Status.REQUESTED, Status.BUILDING):
-                return self._built(seen, at)
-            case BuildBroken(interrupted=True) if self.status in (Status.REQUESTED, Status.BUILDING) and self.attempt < MOST_ATTEMPTS:
+            case Built() if self.status in BEFORE_BUILT:
+                return Progress(release=Release.of(seen, self.application_id, self.terms, at))
+            case BuildBroken(interrupted=True) if self.status in BEFORE_BUILT and self.attempt < MOST_ATTEMPTS:
                 return self._again(at)
             case Gone() if self.status is Status.BUILDING:
                 return self.fail(BUILD_FAILED, "The build was removed from the cluster before it ended.", at)
-            case BuildBroken() if self.status in (Status.REQUESTED, Status.BUILDING):
+            case BuildBroken() if self.status in BEFORE_BUILT:
                 self.commit = seen.commit
                 return self.fail(seen.reason, seen.detail, at)
+            case Prepared() if self.status is Status.PREPARING:
+                return self._next(Status.RELEASING, TO_RELEASE, at)
+            case Unprepared() if self.status is Status.PREPARING:
+                return self.fail(RELEASE_PHASE_FAILED, seen.detail, at)
             case Serving() if self.status is Status.RELEASING and self.release_id is not None:
-                self.url = seen.url
-                self._finish(Status.SUCCEEDED, at)
-                return Progress((DeploymentSucceeded(**self._said(at), release_id=self.release_id, url=seen.url),))
+                return self._serving(seen, at)
             case NotServing() if self.status is Status.RELEASING:
                 return self.fail(seen.reason, seen.detail, at)
+            case NotServing() if self.status is Status.OBSERVING:
+                return self.roll_back(seen.reason, seen.detail, at)
+            case Gone() if self.status is Status.OBSERVING:
+                return self.fail(REMOVED, "Its Service was removed from the cluster.", at)
+            case Serving() if self.status is Status.ROLLING_BACK:
+                return self._rolled_back(at)
+            case NotServing() if self.status is Status.ROLLING_BACK:
+                return self.fail(self.reason or seen.reason, f"{self.detail} Nor does r{self.previous_release} come up again: {seen.detail}", at)
             case _:
                 return Progress()
 
+    def cut(self, release: Release, at: datetime) -> Progress:
+        """Its release is kept and has a number: on to what comes before the traffic."""
+        if self.status is Status.REQUESTED:  # the build was over before anybody had noted that it began
+            self._enter(Status.BUILDING, at, TO_BUILD)
+        self.commit, self.release_id, self.release = release.commit, release.id, release.number
+        built = BuildSucceeded(**{**self.said(at), "release_id": release.id, "commit": release.commit, "image": release.image})
+        step = (Status.PREPARING, TO_PREPARE) if release.command else (Status.RELEASING, TO_RELEASE)
+        return Progress((built, *self._next(*step, at).events))
+
+    def answered(self, requests: int, errors: int, at: datetime) -> Progress:
+        """So many requests it has answered since it is observed, and so many of them with a 5xx."""
+        if self.status is not Status.OBSERVING or errors < FEWEST_ERRORS or errors < requests * LARGEST_SHARE:
+            return Progress()
+        return self.roll_back(FAILING_REQUESTS, f"{errors} of the {requests} requests that it was given ended with an error of its own (5xx).", at)
+
     def expire(self, at: datetime) -> Progress:
-        """Fails a running deployment whose stage has taken longer than it may; has one that has time left reminded again."""
+        """Ends a stage that has taken as long as it may; has one that has time left reminded again."""
         if not self.running or self.deadline_at is None:
             return Progress()
         if at < self.deadline_at:
-            return Progress((after(min(LOOK, self.deadline_at - at), self.reminder()),))
+            return Progress((after(min(self._pace, self.deadline_at - at), self.reminder()),))
+        if self.status is Status.OBSERVING:
+            return self._succeed(at)
+        if self.status is Status.ROLLING_BACK:
+            return self.fail(self.reason or TIMED_OUT, f"{self.detail} Nor did r{self.previous_release} come up again in time.", at)
         return self.fail(TIMED_OUT, f"The deployment got no further than {self.status!s} in the time it had.", at)
 
-    def fail(self, reason: str, detail: str, at: datetime) -> Progress:
+    def roll_back(self, reason: str, detail: str, at: datetime) -> Progress:
+        """It has taken traffic and is no good. Where nothing served before it, that is its end."""
+        if self.previous_id is None:
+            return self.fail(reason, detail, at)
+        self.reason, self.detail, self.rolled_back_to = reason, detail, self.previous_release
+        reminder = self._enter(Status.ROLLING_BACK, at, TO_ROLL_BACK)
+        return Progress((DeploymentRollingBack(**self.said(at), reason=reason, detail=detail, rolled_back_to=self.rolled_back_to or 0), reminder))
+
+    def cancel(self, at: datetime) -> Progress:
+        """Raises DeploymentEnded."""
+        if not self.running or self.status is Status.ROLLING_BACK:
+            raise DeploymentEnded(f"This deployment is {self.status!s}: there is nothing to cancel.")
+        if self.status is Status.OBSERVING:
+            return self.roll_back(CANCELLED, "It was cancelled.", at)
+        return self.fail(CANCELLED, "It was cancelled.", at, Status.CANCELLED)
+
+    def fail(self, reason: str, detail: str, at: datetime, ended: Status = Status.FAILED) -> Progress:
         if not self.running:
             return Progress()
-        was_building = self.status in (Status.REQUESTED, Status.BUILDING)
+        before_built = self.status in BEFORE_BUILT
+        if self.status is Status.RELEASING:
+            self.rolled_back_to = self.previous_release
+        elif self.status is Status.ROLLING_BACK:
+            self.rolled_back_to = None
         self.reason, self.detail = reason, detail
-        self._finish(Status.FAILED, at)
-        failed = DeploymentFailed(**self._said(at), reason=reason, detail=detail)
-        return Progress((BuildFailed(**self._said(at), reason=reason), failed) if was_building else (failed,))
+        self._finish(ended, at)
+        failed = DeploymentFailed(**self.said(at), reason=reason, detail=detail, rolled_back_to=self.rolled_back_to)
+        return Progress((BuildFailed(**self.said(at), reason=reason, detail=detail), failed) if before_built else (failed,))
 
-    def nudges(self, release: Release | None) -> tuple[Delayed, ...]:
+    def nudges(self) -> tuple[Delayed, ...]:
         """For a deployment that has been quiet for too long: whatever message was lost is sent to itself again; all of them bear being doubled."""
         events: list[Event] = [self.reminder()]
         if self.status is Status.REQUESTED:
-            events.append(self.requested())
-        if self.status is Status.RELEASING and release is not None:
-            events.append(self._build_succeeded(release, self.changed_at))
+            events.append(DeploymentRequested(**self.said(self.requested_at)))
+        if self.status in (Status.PREPARING, Status.RELEASING, Status.ROLLING_BACK):
+            events.append(self._wanted(self.changed_at))
         return tuple(after(timedelta(seconds=1), event) for event in events)
 
-    def _built(self, built: Built, at: datetime) -> Progress:
-        if self.status is Status.REQUESTED:  # the build was over before anybody had noted that it began
-            self._enter(Status.BUILDING, at, TO_BUILD)
-        release = Release.of(built, self.application_id, at)
-        self.commit, self.release_id = release.commit, release.id
-        return Progress((self._build_succeeded(release, at), self._enter(Status.RELEASING, at, TO_RELEASE)), release)
+    def said(self, at: datetime) -> dict[str, Any]:
+        """What every fact of it carries."""
+        return {
+            "deployment_id": self.id,
+            "application_id": self.application_id,
+            "application": self.application,
+            "user_id": self.user_id,
+            "environment": self.environment,
+            "cause": str(self.cause),
+            "release": self.release,
+            "commit": self.commit,
+            "at": at,
+        }
+
+    @property
+    def _pace(self) -> timedelta:
+        return OFTEN if self.status is Status.OBSERVING else LOOK
+
+    def _serving(self, seen: Serving, at: datetime) -> Progress:
+        self.url, self.revision = seen.url, seen.revision
+        if self.terms.observation_seconds and self.cause is not Cause.ROLLBACK:
+            return Progress((self._enter(Status.OBSERVING, at, timedelta(seconds=self.terms.observation_seconds)),))
+        return self._succeed(at)
+
+    def _succeed(self, at: datetime) -> Progress:
+        assert self.release_id is not None and self.url is not None, "what is not released does not succeed"
+        self._finish(Status.SUCCEEDED, at)
+        return Progress((DeploymentSucceeded(**self.said(at), release_id=self.release_id, url=self.url),))
+
+    def _rolled_back(self, at: datetime) -> Progress:
+        self._finish(Status.ROLLED_BACK, at)
+        assert self.release_id is not None and self.reason is not None, "only what was released and has failed is rolled back"
+        back = DeploymentRolledBack(
+            **self.said(at), release_id=self.release_id, reason=self.reason, detail=self.detail or "", rolled_back_to=self.rolled_back_to or 0
+        )
+        return Progress((back,))
+
+    def _next(self, status: Status, patience: timedelta, at: datetime) -> Progress:
+        reminder = self._enter(status, at, patience)
+        return Progress((self._wanted(at), reminder))
+
+    def _wanted(self, at: datetime) -> Event:
+        """What this stage asks of the cluster."""
+        match self.status:
+            case Status.PREPARING:
+                return DeploymentPreparing(**self.said(at))
+            case Status.ROLLING_BACK:
+                return DeploymentRollingBack(
+                    **self.said(at), reason=self.reason or "", detail=self.detail or "", rolled_back_to=self.rolled_back_to or 0
+                )
+            case _:
+                return DeploymentReleasing(**self.said(at))
 
     def _again(self, at: datetime) -> Progress:
         """Another build Job, under another name."""
         self.status, self.attempt = Status.REQUESTED, self.attempt + 1
         self.version, self.changed_at, self.deadline_at = self.version + 1, at, at + TO_BEGIN
-        return Progress((after(timedelta(seconds=1), self.requested()), after(LOOK, self.reminder())))
-
-    def _build_succeeded(self, release: Release, at: datetime) -> BuildSucceeded:
-        return BuildSucceeded(**self._said(at), release_id=release.id, commit=release.commit, image=release.image)
+        again = DeploymentRequested(**self.said(self.requested_at))
+        return Progress((after(timedelta(seconds=1), again), after(LOOK, self.reminder())))
 
     def _enter(self, status: Status, at: datetime, patience: timedelta) -> Delayed:
         self._leave(at)
@@ -216,7 +372,7 @@ class Deployment:
             self.steps[-1].finished_at = None  # another attempt at the same step
         else:
             self.steps.append(Step(status, at))
-        return after(LOOK, self.reminder())
+        return after(min(self._pace, patience), self.reminder())
 
     def _finish(self, status: Status, at: datetime) -> None:
         self._leave(at)
@@ -227,26 +383,3 @@ class Deployment:
         self.changed_at = at
         if self.steps:
             self.steps[-1].finished_at = at
-
-    def _said(self, at: datetime) -> dict[str, Any]:
-        return {
-            "deployment_id": self.id,
-            "application_id": self.application_id,
-            "user_id": self.user_id,
-            "environment": str(self.environment),
-            "at": at,
-        }
-
-
-def service_manifest(deployment: Deployment, release: Release) -> manifests.Manifest:
-    """What a deployment applies, and what it goes back to: the same words."""
-    return manifests.service(
-        application=deployment.application,
-        labels=deployment.labels,
-        release={
-            manifests.RELEASE: release.tag,
-            manifests.COMMIT: release.commit,
-            manifests.CONFIG: str(release.config_version),
-        },
-        pod=release.manifest,
-    )

@@ -1,17 +1,19 @@
-"""What is applied to the cluster, rendered from values alone. Nothing that a tenant chose can add a field: no host path, no privilege, no
-account, no host network can be asked for, and what is applied is what will be exported."""
+"""What is applied to the cluster for one build or one release, rendered from values alone. Nothing that a tenant chose can add a field: no host
+path, no privilege, no account, no host network can be asked for, and what is applied is what will be exported."""
 
+import base64
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from functions.deploy.domain.configuration import Entry
+from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.names import job_of, namespace_of, service_of
 
 Manifest = dict[str, Any]
 
 PORT = 8080
-PROGRESS_DEADLINE = "120s"
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
@@ -23,22 +25,6 @@ UNPRIVILEGED = {
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-
-
-def namespace(application: str, application_id: UUID) -> Manifest:
-    """One for each application; the cluster itself refuses privileged pods in it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": namespace_of(application),
-            "labels": {
-                MANAGED: "true",
-                APPLICATION: str(application_id),
-                "pod-security.kubernetes.io/enforce": "restricted",
-            },
-        },
-    }
 
 
 def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], application: str, attempt: int, labels: Mapping[str, str]) -> Manifest:
@@ -57,8 +43,11 @@ def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], app
     return job
 
 
-def pod_of(image: str) -> Manifest:
-    """`spec.template.spec` of an application's Service. /tmp is the one place it can write to."""
+def pod_of(image: str, health_path: str | None = None) -> Manifest:
+    """`spec.template.spec` of an application's Service, without what differs between environments. /tmp is the one place it can write to."""
+    probe: Manifest = (
+        {"httpGet": {"path": health_path, "port": 0}} if health_path else {"tcpSocket": {"port": 0}}
+    )  # 0: the port that Knative gives it
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -69,8 +58,7 @@ def pod_of(image: str) -> Manifest:
                 "name": "web",
                 "image": image,
                 "ports": [{"containerPort": PORT}],
-                "readinessProbe": {"tcpSocket": {"port": 0}, "successThreshold": 1},  # 0: the port that Knative gives it
-                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1000m", "memory": "512Mi"}},
+                "readinessProbe": {**probe, "successThreshold": 1},
                 "securityContext": copy.deepcopy(UNPRIVILEGED),
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
             }
@@ -79,10 +67,20 @@ def pod_of(image: str) -> Manifest:
     }
 
 
-def service(*, application: str, labels: Mapping[str, str], release: Mapping[str, str], pod: Mapping[str, Any]) -> Manifest:
+def service(
+    *,
+    application: str,
+    labels: Mapping[str, str],
+    release: Mapping[str, str],
+    pod: Mapping[str, Any],
+    terms: Terms,
+    variables: Sequence[Manifest] = (),
+) -> Manifest:
     """The Knative Service of one application in one environment. `labels` say whose it is, `release` what runs (annotations of the revision)."""
     environment = labels[ENVIRONMENT]
     shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
+    spec = copy.deepcopy(dict(pod))
+    spec["containers"][0] |= _given(terms.size, variables)
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -97,14 +95,88 @@ def service(*, application: str, labels: Mapping[str, str], release: Mapping[str
                     "labels": {**labels, COLLECT: "true", COMPONENT: "web"},
                     "annotations": {
                         "autoscaling.knative.dev/initial-scale": "1",  # a release shows that it starts, even where the cluster's default is 0
-                        "autoscaling.knative.dev/min-scale": "0",
-                        "autoscaling.knative.dev/max-scale": "3",
-                        "serving.knative.dev/progress-deadline": PROGRESS_DEADLINE,
+                        "autoscaling.knative.dev/min-scale": str(terms.size.min_scale),
+                        "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
+                        "serving.knative.dev/progress-deadline": f"{terms.until_ready_seconds}s",
                         **release,
                     },
                 },
-                "spec": copy.deepcopy(dict(pod)),
+                "spec": spec,
             },
             "traffic": [{"latestRevision": True, "percent": 100}],
         },
+    }
+
+
+def task(
+    *,
+    name: str,
+    application: str,
+    labels: Mapping[str, str],
+    command: str,
+    pod: Mapping[str, Any],
+    size: Size,
+    variables: Sequence[Manifest] = (),
+) -> Manifest:
+    """A Job that runs one command with a release's image, configuration and size, once."""
+    web = pod["containers"][0]
+    container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**labels, MANAGED: "true", COMPONENT: "release"}},
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": 600,
+            "ttlSecondsAfterFinished": 3600,
+            "template": {
+                "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: "release"}},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "containers": [
+                        {
+                            "name": "release",
+                            "command": ["sh", "-c", command],
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
+                            **container,
+                            **_given(size, variables),
+                        }
+                    ],
+                    "volumes": copy.deepcopy(pod["volumes"]),
+                },
+            },
+        },
+    }
+
+
+def variables_of(entries: Iterable[Entry], secret: str) -> list[Manifest]:
+    """`env` of a container: what may be read stands there, a secret is a reference into the Secret of this version."""
+    return [
+        {"name": each.name, "valueFrom": {"secretKeyRef": {"name": secret, "key": each.name}}}
+        if each.secret
+        else {"name": each.name, "value": (each.value or "").replace("$", "$$")}  # $(NAME) is Kubernetes' own and would be replaced
+        for each in entries
+    ]
+
+
+def secret(*, name: str, application: str, labels: Mapping[str, str], values: Mapping[str, str]) -> Manifest:
+    """Never changed: another version has another name."""
+    shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true"}},
+        "type": "Opaque",
+        "immutable": True,
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+    }
+
+
+def _given(size: Size, variables: Sequence[Manifest]) -> Manifest:
+    limits = {"cpu": f"{size.cpu_millis}m", "memory": f"{size.memory_mib}Mi"}
+    return {
+        "resources": {"requests": {"cpu": "50m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},
+        **({"env": list(variables)} if variables else {}),
     }

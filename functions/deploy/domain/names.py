@@ -5,8 +5,10 @@ An object's name is computed from the intent (deployment and attempt) and never 
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from functions.deploy.domain.rejections import InvalidApplicationName, InvalidRef
 from functions.kernel import FieldError
@@ -14,11 +16,10 @@ from functions.kernel import FieldError
 LONGEST_NAME = 40
 
 
-class Environment(StrEnum):
-    """Where an application runs. No dash in any name: `<application>-<environment>` must have one reading."""
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$", examples=["staging"])]
+"""Where an application runs. No dash in any name: `<application>-<environment>` must have one reading."""
 
-    STAGING = "staging"
-    PRODUCTION = "production"
+STAGING, PRODUCTION = "staging", "production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,13 @@ def service_of(application: str, environment: str) -> str:
 def job_of(deployment_id: UUID, attempt: int) -> str:
     """The last digits of a UUIDv7 are its random ones."""
     return f"build-{deployment_id.hex[-12:]}-{attempt}"
+
+
+def task_of(deployment_id: UUID) -> str:
+    """The Job of a deployment's release phase. It runs once: a migration is not repeated unasked."""
+    return f"release-{deployment_id.hex[-12:]}"
+
+
+def secret_of(application: str, environment: str, config_version: int) -> str:
+    """Another version is another Secret: a revision that runs keeps what it was released with."""
+    return f"{application}-{environment}-c{config_version}"

@@ -16,10 +16,15 @@ DEPLOYMENT_LABEL = "capsule.dev/deployment"
 
 BUILD_REASONS = frozenset({"repository-not-found", "repository-private", "ref-not-found", "not-recognized", "build-failed", "too-large", "timed-out"})
 BUILD_FAILED, TIMED_OUT = "build-failed", "timed-out"
+CANCELLED, REMOVED = "cancelled", "removed"
+APPLICATION_DESTROYED, ENVIRONMENT_DESTROYED, CLUSTER_REFUSED = "application-destroyed", "environment-destroyed", "cluster-refused"
+RELEASE_PHASE_FAILED, CRASHES, FAILING_REQUESTS = "release-phase-failed", "crashes", "failing-requests"
+UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
 EXITS_AT_START, NEVER_LISTENS, NOT_READY, OUT_OF_MEMORY = "exits-at-start", "never-listens", "not-ready", "out-of-memory"
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LONGEST_DETAIL = 2000
+LONGEST_COMMAND = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Built:
     image: str
     commit: str
     kind: str
+    release_command: str | None = None
+    """The Procfile's `release:`, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Gone:
 @dataclass(frozen=True, slots=True)
 class Serving:
     url: str
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,17 @@ class NotServing:
     detail: str
 
 
-Observation = Built | BuildBroken | Serving | NotServing
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The release phase has ended well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unprepared:
+    detail: str
+
+
+Observation = Built | BuildBroken | Prepared | Unprepared | Serving | NotServing | Gone
 
 
 def read_build(job: Object, pods: Iterable[Object]) -> Built | BuildBroken | None:
@@ -69,6 +87,33 @@ def read_build(job: Object, pods: Iterable[Object]) -> Built | BuildBroken | Non
     return None
 
 
+def read_task(job: Object, pods: Iterable[Object]) -> Prepared | Unprepared | None:
+    """The outcome of a release phase; the end of its log says why it failed."""
+    if _condition(job, "Complete"):
+        return Prepared()
+    if condition := _condition(job, "Failed"):
+        if condition.get("reason") == "DeadlineExceeded":
+            return Unprepared("The release phase took too long and was stopped.")
+        ended = next(iter(_ended(pods)), {})
+        said = str(ended.get("message") or "").strip()[-LONGEST_DETAIL:]
+        code = ended.get("exitCode")
+        return Unprepared(
+            f"The release phase ended with code {code}: {said or 'its log may tell why'}" if code is not None else "It was ended from outside."
+        )
+    return None
+
+
+def read_instances(pods: Iterable[Object]) -> NotServing | None:
+    """Whether instances of a revision that is ready end again: a crash between two looks leaves its trace in the count of restarts."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", []):
+            last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+            if container.get("restartCount", 0) and (code := last.get("exitCode", 0)):
+                why = "was killed; it may need more memory than it may have" if code == 137 else f"ended with code {code} after it had become ready"
+                return NotServing(CRASHES, f"The application {why}. {str(last.get('message') or '').strip()[-LONGEST_DETAIL:]}".strip())
+    return None
+
+
 def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) -> Serving | NotServing | None:
     """Whether the revision of this deployment serves. A Service that carries another deployment, or whose controller has not yet seen the last
     change, says nothing about this one."""
@@ -79,7 +124,7 @@ def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) 
     ready = _condition_of(service, "Ready")
     if ready.get("status") == "True":
         newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
-        return Serving(status["url"]) if newest_is_ready else None
+        return Serving(status["url"], status.get("latestReadyRevisionName", "")) if newest_is_ready else None
     if ready.get("status") == "False":
         return _not_serving(ready, revision)
     return None
@@ -89,7 +134,9 @@ def _built(said: Mapping[str, Any], wanted: str) -> Built | BuildBroken:
     """Only an image under the name that this build was given: a tenant's code could say the name of another's."""
     image, commit, kind = (str(said.get(word, "")) for word in ("image", "commit", "kind"))
     if IMAGE.fullmatch(image) and image.partition("@")[0] == wanted and COMMIT.fullmatch(commit) and kind:
-        return Built(image, commit, kind[:40])
+        command = said.get("release")
+        told = isinstance(command, str) and 0 < len(command) <= LONGEST_COMMAND and command.isprintable()
+        return Built(image, commit, kind[:40], command if told else None)
     return BuildBroken(BUILD_FAILED, "The build ended well but did not say which image of its own it made.")
 
 
@@ -114,14 +161,7 @@ def _broken(said: Mapping[str, Any], condition: Mapping[str, Any]) -> BuildBroke
 
 def _termination(pods: Iterable[Object]) -> Mapping[str, Any]:
     """The message of the container that ended last: our builder's JSON, or what another has written there as `text`; empty if there is none."""
-    ended = [
-        terminated
-        for pod in pods
-        for kind in ("initContainerStatuses", "containerStatuses")
-        for container in pod.get("status", {}).get(kind, [])
-        if (terminated := container.get("state", {}).get("terminated"))
-    ]
-    for terminated in sorted(ended, key=lambda each: each.get("finishedAt") or "", reverse=True):
+    for terminated in _ended(pods):
         if not (text := terminated.get("message")):
             continue  # an earlier container may have said what kept this one from its work
         try:
@@ -132,6 +172,18 @@ def _termination(pods: Iterable[Object]) -> Mapping[str, Any]:
     return {}
 
 
+def _ended(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
+    """How containers ended, the last first."""
+    ended = [
+        terminated
+        for pod in pods
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for container in pod.get("status", {}).get(kind, [])
+        if (terminated := container.get("state", {}).get("terminated"))
+    ]
+    return sorted(ended, key=lambda each: each.get("finishedAt") or "", reverse=True)
+
+
 def _not_serving(ready: Mapping[str, Any], revision: Object | None) -> NotServing:
     container, resources = (_condition_of(revision or {}, name) for name in ("ContainerHealthy", "ResourcesAvailable"))
     code = re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", ""))
@@ -140,6 +192,10 @@ def _not_serving(ready: Mapping[str, Any], revision: Object | None) -> NotServin
         return NotServing(OUT_OF_MEMORY, f"The application was killed at its start; it may need more memory than it may have. {said}".strip())
     if code:
         return NotServing(EXITS_AT_START, f"The application ended with code {code[1]} instead of serving. {said}".strip())
+    if "it listens on" in said:
+        return NotServing(WRONG_PORT, f"The application listens, but not on $PORT. {said}")
+    if re.search(r"answered [345]\d\d|statuscode: [345]\d\d", said):
+        return NotServing(UNHEALTHY, f"The application listens but does not say that it is well. {said}")
     if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in said:
         return NotServing(NEVER_LISTENS, f"The application started but nothing answered on $PORT in time. {said}".strip())
     return NotServing(NOT_READY, said or "The new revision did not become ready.")

@@ -37,3 +37,43 @@ class DeploymentNotFound(NotFound):
 
 class DeploymentInProgress(Conflict):
     """A deployment to this environment is running already."""
+
+
+class EnvironmentNotFound(NotFound):
+    """This application has no such environment."""
+
+
+class EnvironmentNameTaken(Conflict):
+    """This application has an environment of this name already."""
+
+
+class ReleaseNotFound(NotFound):
+    """This application has no release of that number."""
+
+
+class NothingReleased(Conflict):
+    """Nothing is released in this environment yet."""
+
+
+class NoEarlierRelease(Conflict):
+    """There is no earlier release to go back to."""
+
+
+class DeploymentEnded(Conflict):
+    """This deployment has ended already."""
+
+
+class InvalidConfiguration(Invalid):
+    """These cannot be variables of an application."""
+
+
+class InvalidScale(Invalid):
+    """An application cannot run at this size."""
+
+
+class InvalidSettings(Invalid):
+    """An application cannot be set like this."""
+
+
+class MemoryQuotaExceeded(Forbidden):
+    """Your quota of memory is used up."""

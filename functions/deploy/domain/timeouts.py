@@ -10,6 +10,11 @@ TO_BUILD = timedelta(minutes=20)
 """Longer than the build Job's own deadline, which says it more exactly."""
 TO_RELEASE = timedelta(minutes=5)
 """Longer than Knative's progress deadline for one revision."""
+TO_PREPARE = timedelta(minutes=12)
+"""Longer than the release phase's own deadline, which says it more exactly."""
+TO_ROLL_BACK = timedelta(minutes=5)
+OFTEN = timedelta(seconds=5)
+"""So often a release that takes traffic is looked at while it is observed."""
 LOOK = timedelta(minutes=1)
 """So often a running deployment looks for itself: an event that was lost costs that much and no more."""
 QUIET = timedelta(minutes=2)

@@ -1,26 +1,41 @@
-"""A failed deployment leaves nothing behind that could wake again: a build that still runs is stopped, and the Service says once more what the
-last good release said (or is no more, if there was none)."""
+"""A failed deployment leaves nothing behind that could wake again: a Job that still runs is stopped, and the Service says once more what the
+last good release said (or is no more, if there was none; then it takes no memory of the quota either)."""
 
 from events.deploy import DeploymentFailed
-from functions.deploy.domain.deployment import Awaited, service_manifest
-from functions.deploy.domain.observation import TIMED_OUT
-from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.deploy.domain.observation import APPLICATION_DESTROYED, CANCELLED, ENVIRONMENT_DESTROYED, TIMED_OUT
+from functions.deploy.domain.rendering import service_manifest
+from functions.deploy.domain.status import Awaited
+from functions.deploy.ports import Cluster, Configurations, Deployments, Quotas, Releases
 from functions.kernel import Work, effect
+
+STOPPED = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DESTROYED})
 
 
 @effect()
-async def on_deployment_failed(failed: DeploymentFailed, deployments: Deployments, releases: Releases, cluster: Cluster, work: Work) -> None:
+async def on_deployment_failed(
+    failed: DeploymentFailed,
+    deployments: Deployments,
+    releases: Releases,
+    configurations: Configurations,
+    quotas: Quotas,
+    cluster: Cluster,
+    work: Work,
+) -> None:
     async with work.reading():
         deployment = await deployments.get(failed.deployment_id)
-        good = await deployments.last_good(deployment.application_id, deployment.environment)
-        release = await releases.get(good.release_id) if good and good.release_id else None
+        before = None
+        if deployment.previous_id and deployment.reason not in (APPLICATION_DESTROYED, ENVIRONMENT_DESTROYED):
+            good = await deployments.get(deployment.previous_id)
+            assert good.release_id is not None, "what served has a release"
+            release = await releases.get(good.release_id)
+            before = service_manifest(good, release, await configurations.at(good.application_id, release.config_version))
 
-    if deployment.release_id is None:
-        if deployment.reason == TIMED_OUT:
-            await cluster.remove_job(deployment.namespace, deployment.job)
-        return
+    if deployment.reason in STOPPED:
+        for job in (deployment.job, deployment.task):
+            await cluster.remove_job(deployment.namespace, job)
+    if deployment.release_id is not None:
+        await cluster.replace_service(Awaited("Service", deployment.namespace, deployment.service, deployment.id), before)
 
-    before = service_manifest(good, release) if good and release else None
-    await cluster.replace_service(Awaited("Service", deployment.namespace, deployment.service, deployment.id), before)
     async with work.recording():
-        pass  # nothing to tell: the message is settled
+        if deployment.previous_id is None:
+            await quotas.give_memory_back(deployment.application_id, deployment.environment)

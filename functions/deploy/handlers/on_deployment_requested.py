@@ -2,7 +2,10 @@
 
 from events.deploy import BuildFailed, DeploymentFailed, DeploymentRequested
 from functions.deploy.domain import manifests
-from functions.deploy.domain.deployment import APPLICATION_DESTROYED, CLUSTER_REFUSED, Deployment, Status
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.observation import APPLICATION_DESTROYED, CANCELLED, CLUSTER_REFUSED
+from functions.deploy.domain.status import Status
+from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Builds, BuildSettings, Cluster, ClusterRefused, Deployments
 from functions.kernel import Clock, Work, effect
@@ -28,7 +31,7 @@ async def on_deployment_requested(
     refused: ClusterRefused | None = None
     try:
         await cluster.apply(
-            manifests.namespace(application.name, application.id),
+            *tenancy(application.name, application.id),
             build_of(deployment, application.repository, builds.settings()),
         )
     except ClusterRefused as error:
@@ -43,6 +46,8 @@ async def on_deployment_requested(
 
     if deployment.reason == APPLICATION_DESTROYED:  # while the call was under way: what it made must not outlive the application
         await cluster.remove_namespace(deployment.namespace, deployment.application_id)
+    elif deployment.reason == CANCELLED:
+        await cluster.remove_job(deployment.namespace, deployment.job)
 
 
 def build_of(deployment: Deployment, repository: str, settings: BuildSettings) -> manifests.Manifest:

@@ -1,13 +1,28 @@
-"""A running deployment looks for itself now and then, since an event may have been lost; when a stage's time is over, that ends the deployment."""
+"""A running deployment looks for itself now and then, since an event may have been lost; when a stage's time is over, that ends the stage: an
+observation well, everything else badly."""
 
-from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentSucceeded
-from functions.deploy.domain.deployment import Progress
+from events.deploy import (
+    BuildFailed,
+    BuildSucceeded,
+    DeploymentFailed,
+    DeploymentPreparing,
+    DeploymentReleasing,
+    DeploymentRolledBack,
+    DeploymentRollingBack,
+    DeploymentSucceeded,
+)
+from functions.deploy.domain.status import Progress
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
 from functions.kernel import Clock, Work, effect
 
 
-@effect(emits=[BuildSucceeded, BuildFailed, DeploymentSucceeded, DeploymentFailed, DeploymentTimedOut])
+@effect(
+    emits=[
+        *(BuildSucceeded, BuildFailed, DeploymentPreparing, DeploymentReleasing, DeploymentSucceeded, DeploymentFailed),
+        *(DeploymentRollingBack, DeploymentRolledBack, DeploymentTimedOut),
+    ]
+)
 async def on_deployment_timed_out(
     timed_out: DeploymentTimedOut, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work
 ) -> None:
@@ -22,9 +37,9 @@ async def on_deployment_timed_out(
         deployment = await deployments.locked(deployment.id)
         now = clock.now()
         progress = deployment.observe(seen, now) if seen else Progress()
+        if progress.release:
+            progress = deployment.cut(await releases.add(progress.release), now)
         if not progress.events:
             progress = deployment.expire(now)
-        if progress.release:
-            await releases.add(progress.release)
         await deployments.save(deployment)
         record.emit(*progress.events)

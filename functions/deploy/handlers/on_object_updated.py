@@ -1,13 +1,27 @@
 """The cluster says that an object of ours has changed: if a deployment waits for it, its state is read again and the deployment moves on."""
 
 from events.cluster import ObjectUpdated
-from events.deploy import BuildFailed, BuildSucceeded, DeploymentFailed, DeploymentSucceeded
+from events.deploy import (
+    BuildFailed,
+    BuildSucceeded,
+    DeploymentFailed,
+    DeploymentPreparing,
+    DeploymentReleasing,
+    DeploymentRolledBack,
+    DeploymentRollingBack,
+    DeploymentSucceeded,
+)
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
 from functions.kernel import Clock, Origin, Work, effect
 
 
-@effect(emits=[BuildSucceeded, BuildFailed, DeploymentSucceeded, DeploymentFailed, DeploymentTimedOut])
+@effect(
+    emits=[
+        *(BuildSucceeded, BuildFailed, DeploymentPreparing, DeploymentReleasing, DeploymentSucceeded, DeploymentFailed),
+        *(DeploymentRollingBack, DeploymentRolledBack, DeploymentTimedOut),
+    ]
+)
 async def on_object_updated(updated: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:
     async with work.reading():
         deployment = await deployments.awaiting(updated.kind, updated.namespace, updated.name)
@@ -23,6 +37,6 @@ async def on_object_updated(updated: ObjectUpdated, deployments: Deployments, re
         deployment = await deployments.locked(deployment.id)
         progress = deployment.observe(seen, clock.now())
         if progress.release:
-            await releases.add(progress.release)
+            progress = deployment.cut(await releases.add(progress.release), clock.now())
         await deployments.save(deployment)
         record.emit(*progress.events)

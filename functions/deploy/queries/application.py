@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.names import Environment
+from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.ports import Applications, Deployments, Releases
+from functions.deploy.ports import Applications, Deployments, Environments
 from functions.kernel import Caller, Model, query
 
 
@@ -21,7 +21,7 @@ class LatestDeployment(Model):
 
 
 class ShownEnvironment(Model):
-    name: Environment
+    name: EnvironmentName
     url: str | None
     release: int | None
     commit: str | None
@@ -33,26 +33,42 @@ class ShownApplication(Model):
     name: str
     repository: str
     created_at: datetime
+    health_path: str | None
+    release_command: str | None
+    config_version: int
     environments: list[ShownEnvironment]
+    """Those that something was deployed to."""
 
 
 @query(http="GET /v1/apps/{application_id}", rejects=[ApplicationNotFound])
 async def application(
-    asked: ShowApplication, applications: Applications, deployments: Deployments, releases: Releases, caller: Caller
+    asked: ShowApplication, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller
 ) -> ShownApplication:
     shown = (await applications.get(asked.application_id)).owned_by(caller.user_id)
+    latest = {each.environment: each for each in await deployments.latest(shown.id)}
 
-    environments = []
-    for latest in await deployments.latest(shown.id):
-        good = await deployments.last_good(shown.id, latest.environment)
-        numbers = await releases.numbers([good.release_id]) if good and good.release_id else {}
-        environments.append(
+    found = []
+    for environment in await environments.all(shown):
+        newest = latest.get(environment.name)
+        if newest is None or newest.requested_at < environment.created_at:
+            continue
+        good = await deployments.last_good(environment)
+        found.append(
             ShownEnvironment(
-                name=latest.environment,
+                name=environment.name,
                 url=good.url if good else None,
-                release=next(iter(numbers.values()), None),
+                release=good.release if good else None,
                 commit=good.commit if good else None,
-                latest_deployment=LatestDeployment(id=latest.id, status=latest.status, reason=latest.reason, requested_at=latest.requested_at),
+                latest_deployment=LatestDeployment(id=newest.id, status=newest.status, reason=newest.reason, requested_at=newest.requested_at),
             )
         )
-    return ShownApplication(id=shown.id, name=shown.name, repository=shown.repository, created_at=shown.created_at, environments=environments)
+    return ShownApplication(
+        id=shown.id,
+        name=shown.name,
+        repository=shown.repository,
+        created_at=shown.created_at,
+        health_path=shown.health_path,
+        release_command=shown.release_command,
+        config_version=shown.config_version,
+        environments=found,
+    )

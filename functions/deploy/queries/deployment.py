@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.names import Environment
+from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentNotFound
-from functions.deploy.ports import Applications, Deployments, Releases
+from functions.deploy.ports import Applications, Deployments
 from functions.kernel import Caller, Model, query
 
 
@@ -23,13 +23,19 @@ class ShownStep(Model):
 class ShownDeployment(Model):
     id: UUID
     application_id: UUID
-    environment: Environment
+    environment: EnvironmentName
+    cause: str
     ref: str | None
     status: str
+    summary: str
+    """In one line: what came of it, and what serves now."""
     reason: str | None
     detail: str | None
     commit: str | None
     release: int | None
+    previous_release: int | None
+    """What served when it was requested."""
+    rolled_back_to: int | None
     url: str | None
     requested_at: datetime
     finished_at: datetime | None
@@ -38,25 +44,26 @@ class ShownDeployment(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/deployments/{deployment_id}", rejects=[ApplicationNotFound, DeploymentNotFound])
-async def deployment(
-    asked: ShowDeployment, applications: Applications, deployments: Deployments, releases: Releases, caller: Caller
-) -> ShownDeployment:
+async def deployment(asked: ShowDeployment, applications: Applications, deployments: Deployments, caller: Caller) -> ShownDeployment:
     application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
     shown = await deployments.get(asked.deployment_id)
     if shown.application_id != application.id:
         raise DeploymentNotFound
-    numbers = await releases.numbers([shown.release_id]) if shown.release_id else {}
 
     return ShownDeployment(
         id=shown.id,
         application_id=shown.application_id,
         environment=shown.environment,
         ref=shown.ref,
+        cause=shown.cause,
         status=shown.status,
+        summary=shown.summary,
         reason=shown.reason,
         detail=shown.detail,
         commit=shown.commit,
-        release=numbers[shown.release_id] if shown.release_id else None,
+        release=shown.release,
+        previous_release=shown.previous_release,
+        rolled_back_to=shown.rolled_back_to,
         url=shown.url,
         requested_at=shown.requested_at,
         finished_at=shown.finished_at,

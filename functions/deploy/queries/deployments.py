@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.deploy.domain.names import Environment
+from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.ports import Applications, Deployments, Releases
+from functions.deploy.ports import Applications, Deployments
 from functions.kernel import Caller, Model, query
 
 
@@ -21,11 +21,13 @@ class ListDeployments(Model):
 
 class ListedDeployment(Model):
     id: UUID
-    environment: Environment
+    environment: EnvironmentName
+    cause: str
     status: str
     reason: str | None
     commit: str | None
     release: int | None
+    rolled_back_to: int | None
     url: str | None
     requested_at: datetime
     finished_at: datetime | None
@@ -37,22 +39,21 @@ class DeploymentPage(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/deployments", rejects=[ApplicationNotFound])
-async def deployments(
-    asked: ListDeployments, applications: Applications, deployments: Deployments, releases: Releases, caller: Caller
-) -> DeploymentPage:
+async def deployments(asked: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentPage:
     application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
     found = await deployments.page(application.id, before=asked.cursor, limit=asked.limit + 1)
     shown = found[: asked.limit]
-    numbers = await releases.numbers([each.release_id for each in shown if each.release_id])
 
     items = [
         ListedDeployment(
             id=each.id,
             environment=each.environment,
+            cause=each.cause,
             status=each.status,
             reason=each.reason,
             commit=each.commit,
-            release=numbers[each.release_id] if each.release_id else None,
+            release=each.release,
+            rolled_back_to=each.rolled_back_to,
             url=each.url,
             requested_at=each.requested_at,
             finished_at=each.finished_at,

@@ -16,10 +16,14 @@ class Used(Model):
 
 class Quota(Model):
     applications: Used
-    memory_mib: int
+    memory_mib: Used
+    """Of all environments that something was deployed to, with all the instances that each may have."""
 
 
 @query(http="GET /v1/quota")
 async def quota(asked: ShowQuota, quotas: Quotas, caller: Caller, clock: Clock) -> Quota:
     granted = await quotas.find(caller.user_id) or Granted.default(caller.user_id, clock.now())
-    return Quota(applications=Used(limit=granted.applications, used=granted.applications_used), memory_mib=granted.memory_mib)
+    return Quota(
+        applications=Used(limit=granted.applications, used=granted.applications_used),
+        memory_mib=Used(limit=granted.memory_mib, used=granted.memory_used_mib),
+    )

@@ -104,8 +104,13 @@ def take(route: Route, given: dict[str, Any], path_values: Sequence[str], seal: 
     shown = orjson.dumps(open_part, option=orjson.OPT_SORT_KEYS)
     _refuse_nul(open_part, shown, where)
     context = route.declaration.context
-    sealed = {name: seal(context, given[name]) for name in route.secrets if isinstance(given.get(name), str)}
+    sealed = {name: _sealed(given[name], context, seal) for name in route.secrets if given.get(name) is not None}
     return Intake(orjson.dumps({**given, **sealed}, option=orjson.OPT_SORT_KEYS), sha256(shown).hexdigest())
+
+
+def _sealed(value: Any, context: str, seal: Seal) -> Any:
+    """A text, or each value of an object (it was validated as one or the other)."""
+    return {name: seal(context, text) for name, text in value.items()} if isinstance(value, dict) else seal(context, value)
 
 
 def take_raw(route: Route, raw: bytes, headers: Mapping[str, str], path_values: Sequence[str]) -> Intake:

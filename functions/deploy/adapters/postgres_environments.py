@@ -1,0 +1,109 @@
+"""Environments and configurations in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.configuration import Change, Entry
+from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment, Size
+from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
+from functions.runtime.database import Database
+
+COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, destroyed_at"
+VALUES = """%(application_id)s, %(name)s, %(created_at)s, %(min_scale)s, %(max_scale)s, %(memory_mib)s, %(cpu_millis)s, %(observation_seconds)s,
+            %(destroyed_at)s"""
+ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, destroyed_at)"
+NEW = ALL.replace("(", "(excluded.").replace(", ", ", excluded.")
+
+
+class PostgresEnvironments:
+    """A row is there once something was said of an environment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, environment: Environment) -> None:
+        if environment.name in FROM_THE_BEGINNING and not await self._rows(environment.application_id, environment.name):
+            raise EnvironmentNameTaken
+        if not await self._write(environment, "WHERE environments.destroyed_at IS NOT NULL"):
+            raise EnvironmentNameTaken
+
+    async def save(self, environment: Environment) -> None:
+        await self._write(environment, "")
+
+    async def get(self, application: Application, name: str) -> Environment:
+        found = await self._rows(application.id, name)
+        if found:
+            return found[0].here()
+        if name not in FROM_THE_BEGINNING:
+            raise EnvironmentNotFound
+        return Environment(application.id, name, application.created_at)
+
+    async def all(self, application: Application) -> Sequence[Environment]:
+        found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
+        found |= {each.name: each for each in await self._rows(application.id)}
+        return [each for _, each in sorted(found.items()) if each.destroyed_at is None]
+
+    async def _write(self, environment: Environment, unless: str) -> bool:
+        size = environment.size
+        cursor = await self._database.connection.execute(
+            f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {ALL} = {NEW} {unless}",
+            {
+                "application_id": environment.application_id,
+                "name": environment.name,
+                "created_at": environment.created_at,
+                "min_scale": size.min_scale,
+                "max_scale": size.max_scale,
+                "memory_mib": size.memory_mib,
+                "cpu_millis": size.cpu_millis,
+                "observation_seconds": environment.observation_seconds,
+                "destroyed_at": environment.destroyed_at,
+            },
+        )
+        return cursor.rowcount == 1
+
+    async def _rows(self, application_id: UUID, name: str | None = None) -> list[Environment]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                f"SELECT {COLUMNS} FROM environments WHERE application_id = %(id)s AND (%(name)s::text IS NULL OR name = %(name)s)",
+                {"id": application_id, "name": name},
+            )
+            return [_environment(row) for row in await cursor.fetchall()]
+
+
+class PostgresConfigurations:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                """
+                SELECT scope, name, since, value, sealed, at FROM config_entries
+                WHERE application_id = %(id)s AND since <= %(version)s AND (until IS NULL OR until > %(version)s) ORDER BY scope, name
+                """,
+                {"id": application_id, "version": version},
+            )
+            return [Entry(**row) for row in await cursor.fetchall()]
+
+    async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
+        named = [*change.variables, *change.secrets, *change.unset]
+        await self._database.connection.execute(
+            "UPDATE config_entries SET until = %s WHERE application_id = %s AND scope = %s AND name = ANY(%s) AND until IS NULL",
+            (version, application_id, scope, named),
+        )
+        rows: list[tuple[Any, ...]] = [(application_id, scope, name, version, value, None, at) for name, value in change.variables.items()]
+        rows += [(application_id, scope, name, version, None, sealed, at) for name, sealed in change.secrets.items()]
+        async with self._database.connection.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO config_entries (application_id, scope, name, since, value, sealed, at) VALUES (%s, %s, %s, %s, %s, %s, %s)", rows
+            )
+
+
+def _environment(row: dict[str, Any]) -> Environment:
+    size = Size(*(row.pop(name) for name in ("min_scale", "max_scale", "memory_mib", "cpu_millis")))
+    return Environment(**row, size=size)

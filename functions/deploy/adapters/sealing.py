@@ -1,0 +1,18 @@
+"""Secrets at rest: sealed with this context's public key, opened with its private one, both mounted."""
+
+from functions.runtime.sealing import Opener, Sealer
+from functions.runtime.settings import Settings
+
+CONTEXT = "deploy"
+
+
+class SealedVault:
+    def __init__(self, settings: Settings) -> None:
+        self._sealer = Sealer(settings)
+        self._opener = Opener(settings, CONTEXT)
+
+    def seal(self, secret: str) -> str:
+        return self._sealer.seal(CONTEXT, secret)
+
+    def open(self, sealed: str) -> str:
+        return self._opener.open(sealed)
