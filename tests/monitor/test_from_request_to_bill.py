@@ -4,51 +4,15 @@ bill, each counted once, in whatever order it comes."""
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import jwt
-import pika
 import pytest
 
-from functions.kernel import new_id
-from functions.runtime import tokens, topology
-from functions.runtime.bus import EVENTS, REPLIES
 from tests.adapters.monitor_databases import monitor_database
-from tests.runtime.harness import Worker, World, asked, message, until
-
-NOW = datetime.now(UTC)
-
-
-@dataclass
-class Platform(World):
-    """Both contexts in one process, each with its own database; its events come back to it."""
-
-    billing: str = ""
-
-    def prepare(self) -> None:
-        self.signing = tokens.new_signing_jwks()
-        self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
-        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
-            channel = connection.channel()
-            topology.declare_exchanges(channel)
-            for queue in ("functions", "replies", "customers"):
-                channel.queue_declare(queue, durable=True)
-            channel.queue_bind("functions", EVENTS, "usage.measured")
-            channel.queue_bind("customers", EVENTS, "customer.created")
-            channel.queue_bind("replies", REPLIES, "replies")
-
-    def environment(self) -> dict[str, str]:
-        databases = {"CAPSULE_BILLING_DATABASE_URL": self.billing, "CAPSULE_MONITOR_DATABASE_URL": self.database}
-        return {**super().environment(), **databases, "CAPSULE_FUNCTION": "billing.*,monitor.*"}
-
-    def token(self, user: UUID) -> str:
-        key = self.signing["keys"][0]
-        now = int(time.time())
-        claims = {"iss": "capsule", "aud": "capsule", "sub": str(user), "sid": str(uuid4()), "roles": ["user"], "jti": "j"}
-        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
+from tests.monitor.platform import NOW, Platform, Story
+from tests.runtime.harness import Worker, message, until
 
 
 @pytest.fixture(scope="module")
@@ -66,46 +30,6 @@ def worker(world: Platform) -> Worker:
     worker = world.worker()
     world.pump(lambda: worker.port)
     return worker
-
-
-class Story:
-    """One user and one application."""
-
-    def __init__(self, world: Platform, worker: Worker) -> None:
-        self.world, self.worker = world, worker
-        self.user, self.application, self.correlation = new_id(), new_id(), str(uuid4())
-
-    def happened(self, type: str, id: str | None = None, **data: Any) -> None:
-        sent = message(type, id, correlationid=self.correlation)
-        assert self.worker.post(sent, json.dumps(data, default=str).encode()) == 204
-
-    def ask(self, query: str, **data: Any) -> tuple[str, Any]:
-        sent = asked(query, token=self.world.token(self.user))
-        assert self.worker.post(sent, json.dumps(data, default=str).encode()) == 204
-        headers, body = self.world.reply(sent["correlationid"])
-        return headers["status"], body
-
-    def registered(self) -> None:
-        self.happened("user.created", userId=self.user, email="ada@example.org", at=NOW - timedelta(days=1))
-
-    def owned(self) -> None:
-        self.happened("application.created", applicationId=self.application, userId=self.user, name="shop", at=NOW)
-
-    def served(self, count: int, id: str | None = None) -> None:
-        begin = NOW - timedelta(minutes=1)
-        labels = {"capsule.dev/application": str(self.application), "capsule.dev/environment": "staging"}
-        one = {"from": begin, "to": begin + timedelta(seconds=1), "namespace": "app-shop", "service": "shop-staging", "revision": "shop-staging-1"}
-        window = {**one, "labels": labels, "status": 200, "count": count, "durationMsSum": count * 2.0}
-        self.happened("requests.measured", id, windows=[window])
-
-    def wrote(self, line: str, namespace: str = "app-shop", **labels: str) -> None:
-        entry = {"at": NOW, "namespace": namespace, "pod": "p", "container": "c", "labels": labels, "stream": "stderr", "line": line}
-        self.happened("logs.collected", entries=[entry])
-
-    def billed(self) -> int:
-        status, bill = self.ask("billing.current_bill")
-        assert status == "200"
-        return sum(line["requests"] for line in bill["lines"])
 
 
 @pytest.fixture
@@ -130,12 +54,19 @@ def test_requests_are_billed_once_whatever_comes_first_or_twice(story: Story) ->
     story.registered()
     story.served(4)
     story.owned()
-    until(lambda: story.billed() == 7, why="for the bill")
+    story.used(250, twice)
+    story.used(250, twice)
+    until(lambda: story.billed() == (7, 250), why="for the bill")
+    story.used(30)
+    until(lambda: story.billed() == (7, 280), why="for the bill")
     time.sleep(0.5)  # what would be counted twice would have come by now
-    assert story.billed() == 7
+    assert story.billed() == (7, 280)
 
     status, figures = story.ask("monitor.metrics", applicationId=story.application, step=3600)
-    assert (status, figures["total"]["requests"], figures["total"]["byStatus"]) == ("200", 7, {"2xx": 7})
+    total = figures["total"]
+    assert (status, total["requests"], total["byStatus"], total["errorRate"]) == ("200", 7, {"2xx": 7}, 0.0)
+    assert total["p95LatencyMs"] == pytest.approx(2.0, rel=0.03) and total["cpuMilliseconds"] == 280
+    assert (total["memoryMaxBytes"], total["memoryMeanBytes"]) == (50 << 20, 40 << 20)
     assert story.world.count("dead_letters") == 0
 
 
@@ -155,7 +86,8 @@ def test_the_lines_that_the_runtime_really_writes_make_a_timeline(story: Story) 
     assert story.worker.post(sent, json.dumps(body).encode()) == 204
 
     written = [line for line in story.worker.lines() if line.get("log") == "function" and line["correlation"] == story.correlation]
-    assert [line["function"] for line in written] == ["billing.on_user_created"]
+    written.sort(key=lambda line: str(line["function"]))
+    assert [line["function"] for line in written] == ["billing.on_user_created", "monitor.on_user_created"]
     story.wrote(json.dumps(written[0]), namespace="capsule")
 
     status, timeline = story.ask("monitor.timeline", correlationId=story.correlation)
@@ -165,13 +97,22 @@ def test_the_lines_that_the_runtime_really_writes_make_a_timeline(story: Story) 
     assert entry["durationMs"] > 0 and entry["causedBy"] is None
 
 
-@pytest.mark.parametrize("context", ["billing", "monitor"])
-def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story, context: str) -> None:
-    tick = message("dev.knative.sources.ping", function=f"{context}.every_ten_minutes_housekeeping")
+def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story) -> None:
+    """It sums up what came in; figures are the same before and after, from minutes and from hours."""
+    story.owned()
+    story.served(11)
+    story.used(70)
+    wanted = {"applicationId": story.application, "from": NOW - timedelta(hours=1)}
+    before = [story.ask("monitor.metrics", **wanted, step=step)[1]["total"] for step in (60, 3600)]
+    tick = message("dev.knative.sources.ping", function="monitor.every_ten_minutes_housekeeping")
     for _ in range(2):
         assert story.worker.post(tick, b"{}") == 204
-    lines = [line for line in story.worker.lines() if line.get("function") == f"{context}.every_ten_minutes_housekeeping"]
+    lines = [line for line in story.worker.lines() if line.get("function") == "monitor.every_ten_minutes_housekeeping"]
     assert [line["outcome"] for line in lines] == ["done", "duplicate"], lines
+    assert story.world.count("stale_minutes") == 0
+    assert story.world.count("request_hours WHERE application_id = %s", story.application) == 1
+    after = [story.ask("monitor.metrics", **wanted, step=step)[1]["total"] for step in (60, 3600)]
+    assert after == before and after[0]["requests"] == 11 and after[1]["cpuMilliseconds"] == 70
 
 
 @pytest.mark.parametrize("context", ["billing", "monitor"])
