@@ -48,7 +48,7 @@ class Person:
         assert answer.status_code == status, (path, answer.text)
         return dict(answer.json())
 
-    def found(self, path: str, seconds: float = 30) -> Json:
+    def found(self, path: str, seconds: float = 60) -> Json:
         """What other functions are still about to make: a 404 means not yet."""
 
         def look() -> Json | None:
@@ -63,10 +63,10 @@ class Person:
     def register(self) -> None:
         self.post("/v1/users", {"email": self.email, "password": self.password}, 202)
 
-    def mail(self, seconds: float = 30) -> Message:
+    def mail(self, seconds: float = 60) -> Message:
         return until(lambda: mailbox.newest_to(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
 
-    def verify(self, seconds: float = 30) -> None:
+    def verify(self, seconds: float = 60) -> None:
         self.post("/v1/users/verify", {"token": mailbox.token_in(self.mail(seconds))}, 200)
 
     def sign_in(self) -> None:
@@ -89,7 +89,7 @@ class Person:
         body = {"environment": "staging"} | ({"ref": ref} if ref else {})
         return self.post(f"/v1/apps/{application['id']}/deployments", body, 202)
 
-    def ended(self, deployment: Json, seconds: float = 90) -> Json:
+    def ended(self, deployment: Json, seconds: float = 180) -> Json:
         path = f"/v1/apps/{deployment['applicationId']}/deployments/{deployment['id']}"
         end = time.monotonic() + seconds
         while (shown := self.get(path))["status"] not in ENDED:

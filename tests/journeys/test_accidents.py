@@ -45,7 +45,7 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 
 @pytest.fixture(scope="module")
 def grace(own_whole: Whole) -> Person:
-    return Person(own_whole, patience=30).become_a_user()
+    return Person(own_whole, patience=60).become_a_user()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ class Gated:
         """A deployment that is being built."""
         asked = person.ask_to_deploy(person.create(self.url()))
         path = f"/v1/apps/{asked['applicationId']}/deployments/{asked['id']}"
-        until(lambda: person.get(path)["status"] == "building", 30, "for the build")
+        until(lambda: person.get(path)["status"] == "building", 60, "for the build")
         return asked
 
     def open(self) -> None:
@@ -86,7 +86,7 @@ def unavailable(answer: httpx.Response) -> None:
 
 
 def refused_for_now(person: Person, method: str, path: str, body: Json | None = None) -> None:
-    unavailable(until(lambda: _unless_answered(person.send(method, path, body)), 30, "until the gateway has noticed"))
+    unavailable(until(lambda: _unless_answered(person.send(method, path, body)), 60, "until the gateway has noticed"))
 
 
 def _unless_answered(answer: httpx.Response) -> httpx.Response | None:
@@ -114,7 +114,7 @@ def test_a_function_s_process_dies_and_no_other_is_touched(own_whole: Whole, gra
 
 def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
     """Callers are told to come back; applications go on; a registration and a deployment that were accepted are finished after it."""
-    server, gate, visitor = RabbitMQ(own_whole.home), Gated(own_whole), Person(own_whole, patience=30)
+    server, gate, visitor = RabbitMQ(own_whole.home), Gated(own_whole), Person(own_whole, patience=60)
     accepted = gate.building(grace)
     visitor.register()
     server.stop()
@@ -128,24 +128,24 @@ def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, url: str)
     gate.open()
     ended = grace.ended(accepted)
     assert ended["status"] == "succeeded", ended
-    visitor.verify(seconds=60)
+    visitor.verify()
     assert "never" not in str(grace.get("/v1/apps")), "what was refused was done"
 
 
 def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
     """A registration that was accepted is finished when it is there again: the mail, the customer, the quota."""
     server = PostgreSQL(own_whole.home)
-    visitor, late = Person(own_whole, patience=30), Person(own_whole)
+    visitor, late = Person(own_whole, patience=60), Person(own_whole)
     visitor.register()
     server.stop()
     refused_for_now(grace, "GET", "/v1/users/me")
     refused_for_now(late, "POST", "/v1/users", {"email": late.email, "password": late.password})
     assert own_whole.visit(url).text == "here"
     server.start()
-    visitor.verify(seconds=60)
+    visitor.verify()
     visitor.sign_in()
-    visitor.found("/v1/billing/customer", 60)
-    visitor.found("/v1/quota", 60)
+    visitor.found("/v1/billing/customer")
+    visitor.found("/v1/quota")
     refused = late.send("POST", "/v1/sessions", {"email": late.email, "password": late.password})
     assert refused.status_code == 401, "what was refused was done"
 
@@ -155,7 +155,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     accepted = gate.building(grace)
     before = {path: grace.get(path) for path in ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer")}
     billed = requests_billed(grace)
-    visitor = Person(own_whole, patience=30)
+    visitor = Person(own_whole, patience=60)
     visitor.register()
 
     assert own_whole.kill_everything() > 5
@@ -169,9 +169,9 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     ended = grace.ended(accepted)
     assert ended["status"] == "succeeded", ended
     assert own_whole.visit(ended["url"]).text == own_whole.visit(url).text == "here"
-    visitor.verify(seconds=60)
+    visitor.verify()
     visitor.sign_in()
-    visitor.found("/v1/billing/customer", 60)
+    visitor.found("/v1/billing/customer")
     until(lambda: requests_billed(grace) >= billed + 2, 60, "for the metered requests", every=0.5)
     assert "Capsule is up" in own_whole.up(), "twice is harmless"
     assert grace.get("/v1/users/me") == before["/v1/users/me"]

@@ -32,7 +32,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], seconds: float = 30.0, why: str = "", every: float = 0.1) -> T:
+def until(look: Callable[[], T], seconds: float = 60.0, why: str = "", every: float = 0.1) -> T:
     """What `look` finds as soon as it finds something."""
     end = time.monotonic() + seconds
     while not (found := look()):
@@ -110,13 +110,13 @@ class Whole:
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> httpx.Response:
         given = {"json": body} if body is not None else {}
-        with httpx.Client(base_url=self.gateway, timeout=40, trust_env=False) as client:
+        with httpx.Client(base_url=self.gateway, timeout=40, trust_env=False, verify=False) as client:
             return client.request(method, path, headers=headers, content=content, **given)
 
     def visit(self, url: str, path: str = "/", **query: str) -> httpx.Response:
         """Opens an application's address; *.localhost is this machine, whatever its resolver says."""
         target = f"http://{LOOPBACK}:{self.home.ports.ingress}{path}"
-        return httpx.get(target, params=query, headers={"Host": httpx.URL(url).netloc.decode()}, timeout=60, trust_env=False)
+        return httpx.get(target, params=query, headers={"Host": httpx.URL(url).netloc.decode()}, timeout=60, trust_env=False, verify=False)
 
     def repository(self, name: str, files: Mapping[str, str]) -> repositories.Repository:
         """A real git repository, served by git over HTTP."""
