@@ -67,15 +67,26 @@ class Live(World):
         environment = {**self.environment(), "CAPSULE_FUNCTION": "edge.gateway", "PORT": str(self.gateway)}
         with (self.folder / "gateway.log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "functions.runtime.serve"], env=environment, cwd=ROOT, stdout=log, stderr=log)
-        until(partial(self._ready, process), 30, "for the gateway")
+        until(partial(self._gateway_ready, process), 30, "for the gateway")
         return process
 
-    def _ready(self, process: subprocess.Popen[bytes]) -> bool:
+    def _gateway_ready(self, process: subprocess.Popen[bytes]) -> bool:
         assert process.poll() is None, (self.folder / "gateway.log").read_text()
         try:
             return httpx.get(f"http://127.0.0.1:{self.gateway}/readyz").is_success
         except httpx.HTTPError:
             return False
+
+    def dying_after_its_charge(self) -> Worker:
+        port = free_port()
+        log = self.folder / f"dying-{port}.log"
+        environment = {**self.environment(), "CAPSULE_FUNCTION": "billing.on_payment_pending", "PORT": str(port)}
+        with log.open("wb") as output:
+            process = subprocess.Popen([sys.executable, "-m", "tests.billing.dying"], env=environment, cwd=ROOT, stdout=output, stderr=output)
+        worker = Worker(process, port, log)  # type: ignore[arg-type]
+        self.workers.append(worker)
+        until(lambda: self._answers(worker), 60, "for a worker")
+        return worker
 
     def token(self, user: UUID, *roles: str) -> str:
         key = self.signing["keys"][0]

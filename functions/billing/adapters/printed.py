@@ -1,62 +1,93 @@
-"""Invoices on paper: PDF through fpdf2, which is pure Python and needs no font or program of the machine."""
+"""Invoices on paper: PDF through reportlab, which needs no program and no font of the machine, and is loaded in a third of a second."""
 
 import asyncio
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
 
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceStatus
+from functions.billing.domain.invoices import Invoice, InvoiceLine
 from functions.billing.domain.money import Money
 from functions.runtime.settings import Settings
 
-GREY = (110, 110, 110)
-WIDTHS = (92, 26, 38, 34)  # millimetres: what, quantity, period, amount
+LEFT, RIGHT, TOP, BOTTOM = 57, 538, 785, 70  # points of an A4 page
+PERIOD, QUANTITY = 375, 360
+LINE = 17
 
 
 class PdfPrinter:
     """`CAPSULE_INVOICE_FROM` is who writes the invoices: a name and an address, lines separated by `|`."""
 
     def __init__(self, settings: Settings) -> None:
-        self._from = settings.text("CAPSULE_INVOICE_FROM", "Capsule").split("|")
+        self._from = [line.strip() for line in settings.text("CAPSULE_INVOICE_FROM", "Capsule").split("|")]
 
     async def invoice(self, invoice: Invoice, customer: Customer) -> bytes:
         return await asyncio.to_thread(self._print, invoice, customer)
 
     def _print(self, invoice: Invoice, customer: Customer) -> bytes:
-        from fpdf import FPDF  # half a second: only who prints waits for it
+        from reportlab.pdfgen.canvas import Canvas  # only who prints waits for it
 
-        assert invoice.number is not None and invoice.issued_at is not None
-        pdf = FPDF(format="A4")
-        pdf.core_fonts_encoding = "windows-1252"
-        pdf.set_creation_date(invoice.issued_at)
-        pdf.set_title(f"Invoice {invoice.number}")
-        pdf.set_author(self._from[0])
-        pdf.set_margin(20)
-        pdf.add_page()
-        pdf.set_font("helvetica", "B", 20)
-        pdf.cell(0, 12, "Invoice", new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("helvetica", "", 10)
+        file = BytesIO()
+        canvas = Canvas(file, pagesize=(595, 842), invariant=1)
+        canvas.setTitle(f"Invoice {invoice.number}")
+        canvas.setAuthor(self._from[0])
+        page = _Page(canvas, f"Invoice {invoice.number} of customer {customer.id}")
+        page.write(LEFT, "Invoice", size=22, down=30)
         for line in self._from:
-            pdf.cell(0, 5, _latin(line.strip()), new_x="LMARGIN", new_y="NEXT")
-        pdf.ln(6)
+            page.write(LEFT, line, down=13)
+        page.down(14)
         for name, value in _facts(invoice, customer):
-            pdf.set_text_color(*GREY)
-            pdf.cell(32, 6, name)
-            pdf.set_text_color(0)
-            pdf.cell(0, 6, _latin(value), new_x="LMARGIN", new_y="NEXT")
-        pdf.ln(6)
-        with pdf.table(
-            col_widths=WIDTHS, text_align=("LEFT", "RIGHT", "LEFT", "RIGHT"), borders_layout="HORIZONTAL_LINES", width=sum(WIDTHS) - 20
-        ) as table:
-            table.row(("", "Quantity", "Period", "Amount"))
-            for item in invoice.lines:
-                period = f"{item.period.begin:%d %b} to {item.period.end:%d %b %Y}"
-                table.row((_latin(item.description), f"{item.quantity:,}", period, shown(item.amount)))
-        pdf.ln(2)
-        pdf.set_font("helvetica", "B", 12)
-        pdf.cell(0, 10, f"Total {shown(invoice.total)}", align="R", new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("helvetica", "", 9)
-        pdf.set_text_color(*GREY)
-        pdf.cell(0, 6, f"Invoice {invoice.number} of customer {customer.id}", new_x="LMARGIN", new_y="NEXT")
-        return bytes(pdf.output())
+            page.write(LEFT, name, grey=True)
+            page.write(LEFT + 80, value, down=LINE)
+        page.down(14)
+        page.row("", "Quantity", "Period", "Amount", bold=True)
+        for item in invoice.lines:
+            page.row(*_cells(item))
+        page.down(8)
+        page.write_right(RIGHT, f"Total {shown(invoice.total)}", size=13)
+        page.end()
+        canvas.save()
+        return file.getvalue()
+
+
+class _Page:
+    """A pen that goes down the page, and on to the next."""
+
+    def __init__(self, canvas: Any, foot: str) -> None:
+        self._canvas, self._foot, self._y = canvas, foot, TOP
+
+    def write(self, x: int, text: str, *, size: int = 10, down: int = 0, grey: bool = False, bold: bool = False) -> None:
+        self._pen(size, grey, bold or size > 10)
+        self._canvas.drawString(x, self._y, _printable(text))
+        self.down(down)
+
+    def write_right(self, x: int, text: str, *, size: int = 10, bold: bool = False) -> None:
+        self._pen(size, False, bold or size > 10)
+        self._canvas.drawRightString(x, self._y, _printable(text))
+
+    def row(self, what: str, quantity: str, period: str, amount: str, bold: bool = False) -> None:
+        self.write(LEFT, what, bold=bold)
+        self.write_right(QUANTITY, quantity, bold=bold)
+        self.write(PERIOD, period, bold=bold)
+        self.write_right(RIGHT, amount, bold=bold)
+        self._canvas.setLineWidth(0.4)
+        self._canvas.line(LEFT, self._y - 5, RIGHT, self._y - 5)
+        self.down(LINE + 2)
+
+    def down(self, by: int) -> None:
+        self._y -= by
+        if self._y < BOTTOM:
+            self.end()
+            self._y = TOP
+
+    def end(self) -> None:
+        self._pen(8, True, False)
+        self._canvas.drawString(LEFT, 40, self._foot)
+        self._canvas.showPage()
+
+    def _pen(self, size: int, grey: bool, bold: bool) -> None:
+        self._canvas.setFont("Helvetica-Bold" if bold else "Helvetica", size)
+        self._canvas.setFillGray(0.45 if grey else 0)
 
 
 def shown(amount: Money) -> str:
@@ -64,15 +95,19 @@ def shown(amount: Money) -> str:
     return f"{sign}{minor // 100:,}.{minor % 100:02} {amount.currency}"
 
 
-def _facts(invoice: Invoice, customer: Customer) -> list[tuple[str, str]]:
+def _facts(invoice: Invoice, customer: Customer) -> Iterator[tuple[str, str]]:
     """Not its standing, which changes: an issued invoice is printed the same for ever."""
     assert invoice.number is not None and invoice.issued_at is not None
-    facts = [("Number", invoice.number), ("Date", f"{invoice.issued_at:%d %B %Y}"), ("To", customer.email)]
-    if invoice.status is InvoiceStatus.VOID:
-        facts.append(("Void", "This invoice has been cancelled."))
-    return facts
+    yield "Number", invoice.number
+    yield "Date", f"{invoice.issued_at:%d %B %Y}"
+    yield "To", customer.email
 
 
-def _latin(text: str) -> str:
+def _cells(item: InvoiceLine) -> tuple[str, str, str, str]:
+    period = f"{item.period.begin:%d %b} - {item.period.end:%d %b %Y}"
+    return item.description, f"{item.quantity:,}", period, shown(item.amount)
+
+
+def _printable(text: str) -> str:
     """The fonts that every reader of PDF has know the letters of western Europe."""
     return text.encode("windows-1252", "replace").decode("windows-1252")
