@@ -19,7 +19,9 @@ def documents(catalog: Catalog) -> Mapping[str, dict[str, Any]]:
         found[f"events/{event.type}.json"] = _schema(event, event.type, {"x-version": event.version, "x-subject": _subject(event)})
     for declaration in catalog.called:
         if declaration.input is not None:
-            found[f"{FOLDERS[declaration.kind]}/{declaration.name}.json"] = _schema(declaration.input, declaration.name, {})
+            found[f"{FOLDERS[declaration.kind]}/{declaration.name}.json"] = _schema(
+                declaration.input, declaration.name, {"x-version": declaration.version}
+            )
     return found
 
 

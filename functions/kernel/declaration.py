@@ -80,6 +80,7 @@ class Declaration:
     deadline: float = 10.0  # seconds a caller waits
     belongs_to: str | None = None  # the context, where the module does not say it
     secret_answer: bool = False  # tokens: the answer is sent once and never stored
+    version: int = 1  # counts breaking changes of the input; an event has its own
 
     @cached_property
     def context(self) -> str:
@@ -208,6 +209,7 @@ def command(
     retry: Retry | None = None,
     deadline: float = 10.0,
     secret_answer: bool = False,
+    version: int = 1,
 ) -> Callable[[F], F]:
     """Declares a command. `answers` is the HTTP status of its success (200, 201, 202 or 204). `secret_answer`: it holds tokens; it is
     sent once and never stored."""
@@ -222,6 +224,7 @@ def command(
         retry=retry or Retry(),
         deadline=deadline,
         secret_answer=secret_answer,
+        version=version,
     )
 
 
@@ -232,9 +235,10 @@ def query(
     rejects: Sequence[type[Rejection]] = (),
     scale: Scale | None = None,
     deadline: float = 10.0,
+    version: int = 1,
 ) -> Callable[[F], F]:
     """Declares a query: a read-only transaction, no inbox, nothing stored."""
-    return _declare(Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline=deadline)
+    return _declare(Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline=deadline, version=version)
 
 
 def on(
