@@ -8,7 +8,12 @@ It holds no credential and writes nothing but its workspace and its termination 
     IMAGE              what the image is called, without its digest
     REPOSITORY_HOSTS   private hosts that may be cloned from (`host` or `host:port`)
     BUILD_ENVIRONMENT  names of the variables that installers may see (proxies, mirrors, authorities), and no others
-    LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_SECONDS
+    BASE_DIRECTORY     the application's folder in the repository; empty: the top
+    CACHE              a folder that is kept between builds, if there is one (/cache)
+    LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_CACHE_MIB, LIMIT_SECONDS
+
+It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm, yarn by their lock files), static sites, built or
+not, and any Procfile. What runs is this machine's Python and Node.
 
 On success its termination message is {"image", "commit", "kind"}, on failure {"reason", "detail"} with a stable reason. On a cluster, Cloud Native
 Buildpacks do the same by the same contract (`buildpacks.yaml`).

@@ -5,9 +5,10 @@ import shutil
 import sys
 import time
 import traceback
+from pathlib import Path
 
-from knative.builder.execution import Limits, Shell, check_size, say
-from knative.builder.failure import BUILD_FAILED, Failure
+from knative.builder.execution import Limits, Shell, check_size, say, size_of
+from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, Failure
 from knative.builder.install import Image
 from knative.builder.outcome import tell
 from knative.builder.parameters import Parameters
@@ -40,12 +41,13 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
     shell = Shell(parameters.environment, workspace / "home")
     try:
         said["commit"] = Checkout(shell, parameters, source, deadline).make()
-        found = plan(source)
+        application = inside(source, parameters.base)
+        found = plan(application)
         say(f"==> Recognized {found.kind} ({found.reason})")
         if found.command:
             say(f"    starts with: {found.command}")
         limits = Limits(deadline, workspace, parameters.source_bytes + parameters.image_bytes)
-        Image(shell, source, image, limits).make(found)
+        Image(shell, application, image, cache_of(parameters), limits).make(found)
         check_size(image, parameters.image_bytes)
     finally:
         for spent in (source, shell.home):
@@ -53,6 +55,29 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
     name = f"{parameters.image}@sha256:{digest(image)}"
     say(f"==> Built {name} in {time.monotonic() - began:.1f} s")
     return {"image": name, "kind": found.kind}
+
+
+def inside(source: Path, base: str) -> Path:
+    """The folder of the application: a repository may hold several. Raises Failure."""
+    folder = (source / base).resolve()
+    if not folder.is_relative_to(source.resolve()) or not folder.is_dir() or ".git" in Path(base).parts:
+        there = sorted(path.name for path in source.iterdir() if path.is_dir() and path.name != ".git")
+        raise Failure(
+            NOT_RECOGNIZED, f"The base directory {base!r} is no folder of the repository; its folders are: {', '.join(there[:20]) or 'none'}."
+        )
+    return folder
+
+
+def cache_of(parameters: Parameters) -> Path:
+    """What installers keep: between builds where the Job has a volume for it, emptied when it has grown too large."""
+    kept = parameters.cache
+    if not (kept.is_dir() and os.access(kept, os.W_OK)):
+        return parameters.workspace / "home" / "cache"
+    if size_of(kept, parameters.cache_bytes) > parameters.cache_bytes:
+        say("    notice: the cache of former builds is too large and starts anew")
+        for each in kept.iterdir():
+            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+    return kept
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 from knative.builder.addresses import Place, find
 from knative.builder.execution import CommandFailed, Limits, Shell, say
-from knative.builder.failure import BUILD_FAILED, REF_NOT_FOUND, REPOSITORY_NOT_FOUND, Failure
+from knative.builder.failure import BUILD_FAILED, REF_NOT_FOUND, REPOSITORY_NOT_FOUND, TOO_LARGE, Failure
 from knative.builder.parameters import Parameters
 
+DEEPEST, MOST = 5, 50
+"""Submodules: one within another, and in all."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
 ALONE = {
@@ -31,6 +34,7 @@ class Checkout:
         self._folder = folder
         self._limits = Limits(deadline, folder, parameters.source_bytes)
         self._place = Place("")
+        self._submodules = 0
 
     def make(self) -> str:
         """The commit's id. Raises Failure."""
@@ -45,6 +49,7 @@ class Checkout:
         (told,) = self._git("log", "-1", "--format=%H %s")[-1:]
         commit, _, subject = told.partition(" ")
         say(f"    commit {commit[:12]} {subject[:100]}")
+        self._add_submodules(self._folder, parameters.repository, 0)
         self._look()
         return commit
 
@@ -96,10 +101,44 @@ class Checkout:
                 raise Failure(REF_NOT_FOUND, f"There is no commit {commit} in {self._parameters.repository}.") from error
             raise Failure(REPOSITORY_NOT_FOUND, f"git cannot fetch {commit[:12]}: {_last(error)}") from error
 
+    def _add_submodules(self, folder: Path, url: str, depth: int) -> None:
+        """Each at the commit that its repository names, from an address that is checked as the first one was."""
+        if not (folder / ".gitmodules").is_file() or (folder / ".gitmodules").is_symlink():
+            return
+        said = self._git("config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$", cwd=folder)
+        told = dict(entry.split("\n", 1) for entry in "\n".join(said).split("\0") if "\n" in entry.strip())
+        for key, path in told.items():
+            name = key.removesuffix(".path")
+            if name == key or f"{name}.url" not in told:
+                continue
+            self._submodules += 1
+            if depth >= DEEPEST or self._submodules > MOST:
+                raise Failure(TOO_LARGE, f"More than {MOST} submodules, or deeper than {DEEPEST}, are not cloned.")
+            self._add_submodule(folder, path, urljoin(url.rstrip("/") + "/", told[f"{name}.url"]), depth)
+
+    def _add_submodule(self, folder: Path, path: str, url: str, depth: int) -> None:
+        place = folder / path
+        entry = self._git("ls-tree", "HEAD", "--", path, cwd=folder)
+        words = entry[0].split() if entry else []
+        if len(words) < 3 or words[1] != "commit":
+            return  # it is named, and not there
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Failure(REPOSITORY_NOT_FOUND, f"The submodule {path} is at {url}; only http and https addresses can be cloned from.")
+        if not place.resolve().is_relative_to(self._folder.resolve()):
+            raise Failure(BUILD_FAILED, f"The submodule {path} leads out of the repository.")
+        say(f"    submodule {path} at {words[2][:12]}")
+        place.mkdir(parents=True, exist_ok=True)
+        self._place = find(url, self._parameters.hosts)
+        try:
+            self._git("init", "-q", cwd=place)
+            self._git("fetch", "-q", "--depth", "1", "--no-tags", "--no-recurse-submodules", self._place.url, words[2], cwd=place)
+            self._git("checkout", "-q", "--detach", "FETCH_HEAD", cwd=place)
+        except CommandFailed as error:
+            raise Failure(REPOSITORY_NOT_FOUND, f"The submodule {path} cannot be cloned from {url}: {_last(error)}") from error
+        self._add_submodules(place, url, depth + 1)
+
     def _look(self) -> None:
         """What git leaves out, said; what leads out of the repository, refused."""
-        if (self._folder / ".gitmodules").is_file():
-            say("    notice: submodules are not cloned")
         attributes = self._folder / ".gitattributes"
         if attributes.is_file() and "filter=lfs" in attributes.read_text(errors="replace"):
             say("    notice: files kept in Git LFS are left as pointers")

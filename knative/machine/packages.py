@@ -80,6 +80,7 @@ POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
+SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # the way out of a tenant's own network
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:

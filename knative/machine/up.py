@@ -72,7 +72,7 @@ def check(home: Home) -> None:
 
 
 def prepare(home: Home, progress: Progress, step: Step) -> None:
-    tools = [packages.GIT, packages.BUBBLEWRAP]
+    tools = [packages.GIT, packages.BUBBLEWRAP, packages.SLIRP4NETNS]
     if not home.foreign_amqp:
         tools.append(packages.RABBITMQ)
     if home.own_contexts:

@@ -1,16 +1,12 @@
 """Repositories become images that run: cloned over HTTP, installed, named by their digest, and started as the image says."""
 
-import contextlib
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +14,7 @@ import pytest
 from knative.local.images import Images, digest
 from tests.builder.conftest import PASSED_ON, Outcome
 from tests.builder.repositories import Repositories
+from tests.builder.running import get, running
 
 Build = Callable[..., Outcome]
 
@@ -35,41 +32,6 @@ app = Flask(__name__)
 def hello():
     return "flask"
 """
-
-
-@contextlib.contextmanager
-def running(outcome: Outcome, store: Path) -> Iterator[str]:
-    """The image, taken into a store and started from there as the one-machine Knative does, with an environment of its own."""
-    images = Images(store)
-    images.push(outcome.image, outcome.said["image"])
-    image = images.resolve(outcome.said["image"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**image.env, "PORT": str(port), "HOME": "/nonexistent"}
-    process = subprocess.Popen(image.command, cwd=image.folder, env=environment, start_new_session=True)
-    try:
-        yield f"http://127.0.0.1:{port}"
-        os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(10) is not None, "it does not stop when it is asked to"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def get(url: str) -> str:
-    until = time.monotonic() + 20
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 def test_python_with_requirements_and_procfile(repositories: Repositories, build: Build, tmp_path: Path) -> None:
