@@ -172,7 +172,7 @@ class World:
         return done.output
 
     async def promote(self, application_id: UUID, from_: str, to: str, release: int | None = None) -> RequestedDeployment:
-        asked = Promote(application_id=application_id, from_=from_, to=to, release=release)
+        asked = Promote.model_validate({"application_id": application_id, "from": from_, "to": to, "release": release})
         ports = "applications environments configurations deployments releases quotas patience"
         done = await promote(asked, **self._given(ports), **self._asking())
         self._told(done)

@@ -3,6 +3,8 @@ of the environment that it goes to has changed since it was made: then it is a n
 
 from uuid import UUID
 
+from pydantic import Field
+
 from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.configuration import merged
@@ -26,7 +28,7 @@ from functions.kernel import Caller, Clock, Done, Model, Origin, command
 
 class Promote(Model):
     application_id: UUID
-    from_: EnvironmentName
+    from_: EnvironmentName = Field(alias="from")
     to: EnvironmentName
     release: int | None = None
     """Without it, what serves in `from`."""

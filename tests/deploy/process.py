@@ -1,0 +1,196 @@
+"""The deploy context as a process: its functions with the account and the rights that their manifests give them, RabbitMQ, PostgreSQL and the
+one-machine Knative, whose ApiServerSource tells them of the cluster. And a developer, who asks as the gateway does."""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pika
+import pytest
+import yaml
+
+from events.auth import UserCreated
+from functions.runtime import sealing, tokens, topology
+from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.registry import Registry
+from functions.runtime.settings import Settings
+from tests.builder.conftest import PASSED_ON, ROOT
+from tests.builder.repositories import Repositories, Repository, serving
+from tests.deploy.world import TEMPLATE
+from tests.knative.machine import Machine, free_offset
+from tests.runtime.harness import Worker, World, asked, message, until
+
+ACCOUNT = "deploy-cluster"
+APP = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"VERSION")
+print("listening", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def files(version: str) -> dict[str, str]:
+    return {"requirements.txt": "", "main.py": APP.replace("VERSION", version)}
+
+
+@dataclass
+class DeployWorld(World):
+    machine: Machine = None  # type: ignore[assignment]
+    hosts: str = ""
+
+    def prepare(self) -> None:
+        self.signing = tokens.new_signing_jwks()
+        self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
+        self._mount("etc/capsule/build/job.yaml", TEMPLATE)
+        private = sealing.new_private_keys()
+        self._mount("etc/capsule/sealing/keys.json", private)
+        self._mount("etc/capsule/sealing-public/deploy.json", sealing.public_key(private))
+        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
+            channel = connection.channel()
+            topology.declare_exchanges(channel)
+            for queue in ("functions", "replies", "events"):
+                channel.queue_declare(queue, durable=True)
+            for declared in Registry.load(["deploy"]).declarations:
+                channel.queue_bind("functions", COMMANDS, declared.name)
+                if declared.kind in ("event", "effect"):
+                    channel.queue_bind("functions", EVENTS, declared.message_type)
+            channel.queue_bind("events", EVENTS, "#")
+            channel.queue_bind("replies", REPLIES, "replies")
+
+    def environment(self) -> dict[str, str]:
+        passed_on = {f"CAPSULE_BUILD_{name}": os.environ[name] for name in PASSED_ON}
+        return {
+            **super().environment(),
+            **passed_on,
+            "CAPSULE_BUILD_ENV": ",".join(PASSED_ON),
+            "CAPSULE_FUNCTION": "deploy.*",
+            "CAPSULE_DEPLOY_DATABASE_URL": self.database,
+            "CAPSULE_REPOSITORY_HOSTS": self.hosts,
+            "KUBECONFIG": str(self.folder / "kubeconfig"),
+        }
+
+    def sealed(self, secret: str) -> str:
+        return sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("deploy", secret)
+
+    def give_account(self) -> None:
+        """What knative/base says of the account that the functions run under, and its token."""
+        core = self.machine.core
+        for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()):
+            match each["kind"]:
+                case "ServiceAccount":
+                    core.create_namespaced_service_account("capsule", each)
+                case "ClusterRole" | "ClusterRoleBinding" as kind:
+                    self._create(f"/apis/rbac.authorization.k8s.io/v1/{kind.lower()}s", each)
+        token = core.create_namespaced_service_account_token(ACCOUNT, "capsule", {"spec": {}}).status.token
+        config = yaml.safe_load((self.machine.home / "kubeconfig").read_text())
+        config["users"][0]["user"] = {"token": token}
+        (self.folder / "kubeconfig").write_text(yaml.safe_dump(config))
+
+    def hear(self, worker: Worker) -> None:
+        """The base's own ApiServerSource, with the function instead of the Broker as its sink."""
+        (source,) = [each for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()) if each["kind"] == "ApiServerSource"]
+        source["spec"]["sink"] = {"uri": f"http://127.0.0.1:{worker.port}/deploy.on_object_updated"}
+        self._create("/apis/sources.knative.dev/v1/namespaces/capsule/apiserversources", source)
+
+    def _create(self, path: str, body: Any) -> None:
+        with self.machine.api as api:
+            header = {"Content-Type": "application/json"}
+            api.call_api("POST", api.configuration.host + path, {**header, **self._authorization()}, body).read()
+
+    def _authorization(self) -> dict[str, str]:
+        config = yaml.safe_load((self.machine.home / "kubeconfig").read_text())
+        return {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+
+    def token(self, user: uuid.UUID) -> str:
+        now = int(datetime.now(UTC).timestamp())
+        claims = {"iss": "capsule", "aud": "capsule", "sub": str(user), "sid": str(uuid.uuid4()), "roles": ["user"], "jti": "1"}
+        key = self.signing["keys"][0]
+        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
+
+
+@dataclass
+class Developer:
+    """Sends commands and queries as the gateway does."""
+
+    world: DeployWorld
+    worker: Worker
+    id: uuid.UUID
+
+    def ask(self, function: str, **body: Any) -> tuple[int, Any]:
+        headers = asked(f"deploy.{function}", token=self.world.token(self.id))
+        assert self.worker.post(headers, json.dumps(body).encode(), f"/deploy.{function}") == 204
+        reply, answer = self.world.reply(headers["correlationid"])
+        return int(reply["status"]), answer
+
+    def create(self, repository: Repository) -> str:
+        status, application = self.ask("create_application", name=f"a{uuid.uuid4().hex[:8]}", repository=repository.url)
+        assert status == 201, application
+        return str(application["id"])
+
+    def deployed(self, application: str, environment: str = "staging", **asked: str) -> Any:
+        return self.done("deploy", application, environment=environment, **asked)
+
+    def done(self, function: str, application: str, **asked: Any) -> Any:
+        """Asks for something that deploys, and waits for the deployment's end."""
+        status, requested = self.ask(function, applicationId=application, **asked)
+        assert status == 202, requested
+        return self.ended(application, requested["id"])
+
+    def ended(self, application: str, deployment: str) -> Any:
+        def look() -> Any:
+            status, shown = self.ask("deployment", applicationId=application, deploymentId=deployment)
+            assert status == 200, shown
+            return shown if shown["finishedAt"] else time.sleep(0.2)
+
+        return until(look, 120, "for the deployment's end")
+
+    def get(self, url: str) -> str:
+        answer = httpx.get(self.world.machine.ingress, headers={"Host": httpx.URL(url).host}, timeout=30)
+        return f"{answer.status_code} {answer.text}"
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    with serving(tmp_path_factory.mktemp("git")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def world(postgres: Any, rabbitmq: Any, repositories: Repositories, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployWorld]:
+    machine = Machine(tmp_path_factory.mktemp("machine"), free_offset())
+    machine.start()
+    machine.namespace("capsule")
+    database = postgres.database("deploy")
+    folder: Path = tmp_path_factory.mktemp("deploy")
+    found = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=repositories.host)
+    found.prepare()
+    found.give_account()
+    yield found
+    found.close()
+    assert machine.stop() == 0, machine.log
+
+
+@pytest.fixture(scope="session")
+def worker(world: DeployWorld) -> Worker:
+    worker = world.worker()
+    world.pump(lambda: worker.port)
+    world.hear(worker)
+    return worker
+
+
+@pytest.fixture
+def developer(world: DeployWorld, worker: Worker) -> Developer:
+    found = Developer(world, worker, uuid.uuid4())
+    created = UserCreated(user_id=found.id, email="ada@example.org", at=datetime.now(UTC))
+    assert worker.post(message("user.created"), created.model_dump_json(by_alias=True).encode(), "/deploy.on_user_created") == 204
+    return found
