@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import account, alerts, apps, billing, deploy, observe
+from cli.commands import account, alerts, apps, billing, deploy, environments, observe, releases
 
 EXITS = "Exit codes: 0 done · 1 failed · 2 usage · 3 not signed in · 4 not found · 5 refused · 6 unavailable · 130 interrupted"
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for topic in (account, apps, deploy, observe, alerts, billing):
+for topic in (account, apps, deploy, environments, releases, observe, alerts, billing):
     topic.declare(app)
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli.client import Json
+from cli.client import Json, segment
 from cli.declaring import command
-from cli.failures import Failure
+from cli.failures import Failure, NoSuch
 from cli.follow import Following
 from cli.options import App, Env
 from cli.render import deployments as render
@@ -17,6 +17,7 @@ Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for th
 
 def declare(app: typer.Typer) -> None:
     command(app, "deploy")(deploy)
+    command(app, "cancel")(cancel)
 
 
 def deploy(
@@ -32,6 +33,23 @@ def deploy(
     asked = session.api.post(f"/v1/apps/{application['id']}/deployments", body)
     session.output.note(render.requested(application["name"], asked))
     watch(session, application, asked, detach)
+
+
+def cancel(
+    session: Session,
+    deployment: Annotated[str | None, typer.Argument(metavar="[DEPLOYMENT]", help="Its id; else the latest.")] = None,
+    app: App = None,
+) -> None:
+    """Give a deployment up while it runs. What serves goes on serving; a release that has the traffic already is taken back."""
+    application = session.application(app)
+    base = f"/v1/apps/{application['id']}/deployments"
+    if deployment is None:
+        latest = session.api.get(base, limit=1)["items"]
+        if not latest:
+            raise NoSuch(f"{application['name']} has no deployment yet", hint="capsule deploy")
+        deployment = str(latest[0]["id"])
+    asked = session.api.post(f"{base}/{segment(deployment)}/cancellation")
+    session.output.show(asked, "It is being cancelled.")
 
 
 def watch(session: Session, application: Json, asked: Json, detach: bool) -> None:

@@ -14,7 +14,16 @@ BEFORE_A_RELEASE = ("requested", "building")
 
 
 def requested(application: str, asked: Json) -> str:
-    return f"Deploying [bold]{escape(application)}[/] ({escape(asked.get('ref') or 'default branch')}) to {escape(asked['environment'])}"
+    name, place = f"[bold]{escape(application)}[/]", escape(asked["environment"])
+    release = f"r{asked['release']}" if asked.get("release") else ""
+    match asked["cause"]:
+        case "promotion":
+            return f"Promoting {name} {release} to {place}"
+        case "rollback":
+            return f"Taking {name} in {place} back to {release}"
+        case "configuration" | "scale":
+            return f"Releasing {name} {release} in {place} again"
+    return f"Deploying {name} ({escape(asked['ref'] or 'default branch')}) to {place}"
 
 
 def how_to_follow(application: str, deployment: str) -> str:
@@ -32,11 +41,16 @@ def passed(shown: Json) -> list[Json]:
 
 
 def ended_in_build(shown: Json) -> bool:
-    return bool(shown["status"] != "succeeded" and (not shown["steps"] or shown["steps"][-1]["step"] in BEFORE_A_RELEASE))
+    return bool(
+        shown["cause"] == "deploy" and shown["status"] != "succeeded" and (not shown["steps"] or shown["steps"][-1]["step"] in BEFORE_A_RELEASE)
+    )
 
 
 def failure_title(shown: Json) -> str:
-    return f"The deployment {shown['status']}" + (f": {shown['reason']}" if shown["reason"] else "")
+    """An automatic rollback is told as what it is: a failure, after which an older release serves."""
+    back = f", rolled back to r{shown['rolledBackTo']}" if shown["rolledBackTo"] else ""
+    how = "was cancelled" if shown["status"] == "cancelled" else f"failed{back}"
+    return f"The deployment {how}: {shown['reason']}"
 
 
 def succeeded(shown: Json) -> RenderableType:
@@ -50,9 +64,10 @@ def deployment(shown: Json) -> RenderableType:
         ("deployment", shown["id"]),
         ("status", state(shown["status"]) + (Text(f": {shown['reason']}") if shown["reason"] else Text(""))),
         ("environment", shown["environment"]),
+        ("cause", shown["cause"]),
         ("ref", shown["ref"] or "default branch"),
         ("commit", number(shown["commit"])),
-        ("release", number(shown["release"])),
+        ("release", number(shown["release"]) + (f", before it {shown['previousRelease']}" if shown["previousRelease"] else "")),
         ("url", shown["url"] or "–"),
         ("request", shown["correlationId"]),
     ]
@@ -73,9 +88,13 @@ def steps(items: list[Json]) -> Table:
 def listed(items: list[Json]) -> RenderableType:
     if not items:
         return Text("")
-    table = grid("deployment", "environment", "status", "release", "commit", "requested", "took", right=("took",))
+    table = grid("deployment", "environment", "cause", "status", "release", "commit", "requested", "took", right=("took",))
     for each in items:
         said = state(each["status"]) + (Text(f": {each['reason']}") if each["reason"] else Text(""))
+        if each["rolledBackTo"]:
+            said.append(f" (back to r{each['rolledBackTo']})")
         took = duration(since(each["requestedAt"], each["finishedAt"])) if each["finishedAt"] else "…"
-        table.add_row(each["id"], each["environment"], said, number(each["release"]), short(each["commit"]), moment(each["requestedAt"]), took)
+        table.add_row(
+            each["id"], each["environment"], each["cause"], said, number(each["release"]), short(each["commit"]), moment(each["requestedAt"]), took
+        )
     return table

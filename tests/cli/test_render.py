@@ -37,7 +37,8 @@ def deployment(**more: Any) -> dict[str, Any]:
     said: dict[str, Any] = {
         "id": "d-1", "applicationId": "a-1", "environment": "staging", "ref": None, "status": "succeeded", "reason": None, "detail": None,
         "commit": "0123456789abcdef", "release": 3, "url": "http://hello-staging.localhost:7080", "requestedAt": "2026-01-01T00:00:00Z",
-        "finishedAt": "2026-01-01T00:00:09Z", "steps": [], "correlationId": "c-1",
+        "finishedAt": "2026-01-01T00:00:09Z", "steps": [], "correlationId": "c-1", "cause": "deploy", 
+        "previousRelease": 2, "rolledBackTo": None,
     }  # fmt: skip
     return {**said, **more}
 
@@ -51,6 +52,12 @@ def test_a_deployment_that_failed_says_why() -> None:
     failed = deployment(status="failed", reason="build-failed", detail="no such package [red]x[/]", release=None, url=None)
     assert deployments.failure_title(failed) == "The deployment failed: build-failed"
     assert "no such package [red]x[/]" in read(deployments.deployment(failed))
+
+
+def test_a_rollback_is_shown_as_one() -> None:
+    back = deployment(status="rolled-back", reason="failing-requests", detail="7 of 9 requests", rolledBackTo=2)
+    assert deployments.failure_title(back) == "The deployment failed, rolled back to r2: failing-requests"
+    assert "rolled-back: failing-requests (back to r2)" in read(deployments.listed([back]))
 
 
 def test_names_are_not_markup() -> None:
