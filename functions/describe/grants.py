@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from functions.kernel import Caller, Declaration, Kind
+from functions.kernel import Declaration
 from functions.runtime.wiring import Wiring
 
 
@@ -32,19 +32,14 @@ class Grants:
 
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     reached = {getattr(thing, "__name__", "") for thing in _reached(declaration, wiring)}
-    called = declaration.kind in (Kind.COMMAND, Kind.QUERY)
     return Grants(
-        verifies_tokens="PublicKeys" in reached or (called and _knows_its_caller(declaration)),
-        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"Voucher", "Vault"}) or (called and _knows_its_caller(declaration)),
+        verifies_tokens="PublicKeys" in reached or declaration.knows_caller,
+        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"Voucher", "Vault"}) or declaration.knows_caller,
         seals="Vault" in reached,
         signs_tokens="SigningKeys" in reached,
         builds="Builds" in reached,
         cluster="Cluster" in reached,
     )
-
-
-def _knows_its_caller(declaration: Declaration) -> bool:
-    return not declaration.allow.anyone or any(need is Caller or Caller in typing.get_args(need) for need in declaration.needs.values())
 
 
 def _reached(declaration: Declaration, wiring: Wiring) -> Iterator[Any]:

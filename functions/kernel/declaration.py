@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import SIGNED_IN, Allow
+from functions.kernel.access import SIGNED_IN, Allow, Caller
 from functions.kernel.message import Event
 from functions.kernel.outcome import Done, Rejected, Rejection
 
@@ -126,6 +126,12 @@ class Declaration:
         if self.kind in (Kind.EVENT, Kind.EFFECT) and not issubclass(model, Event):
             raise TypeError(f"{self.name} handles {model.__name__}, which is no Event")
         return model
+
+    @cached_property
+    def knows_caller(self) -> bool:
+        """Whether it matters who asks. If not, a token that comes along is not looked at: the function has no keys to verify it with."""
+        asked = any(need is Caller or Caller in typing.get_args(need) for need in self.needs.values())
+        return self.kind in (Kind.COMMAND, Kind.QUERY) and (not self.allow.anyone or asked)
 
     @cached_property
     def needs(self) -> Mapping[str, Any]:

@@ -121,7 +121,7 @@ class Function:
 
     def _caller(self, message: Message) -> Caller | None:
         """Raises Unauthenticated or Forbidden. Events come from ourselves: they name an actor and need no token."""
-        if self.declaration.kind not in (Kind.COMMAND, Kind.QUERY):
+        if not self.declaration.knows_caller:
             return None
         if message.get("vouch"):
             return self._around.voucher.caller(message)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.kernel import Conflict, FieldError
+from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
+from functions.kernel.declaration import declaration_of
 from functions.runtime import answers, delays, topology
 from functions.runtime.bus import Unroutable
 from functions.runtime.envelope import Message, NotAMessage, stamp
@@ -161,3 +162,22 @@ def test_a_mounted_file_is_read_again_when_it_changes(tmp_path: Any) -> None:
     assert settings.file("/etc/key") == b"old"
     file.write_text("renewed")
     assert settings.file("/etc/key") == b"renewed"
+
+
+class Nothing(Model):
+    pass
+
+
+async def _asked(asked: Nothing) -> Nothing:
+    return asked
+
+
+async def _asked_by(asked: Nothing, caller: Caller | None) -> Nothing:
+    return asked
+
+
+@pytest.mark.parametrize(("allow", "handler", "knows"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])
+def test_a_token_is_looked_at_only_where_it_matters_who_asks(allow: Allow, handler: Any, knows: bool) -> None:
+    """Who does not care has no keys to verify one with, and must not fail for it."""
+    declaration = declaration_of(query(allow=allow)(handler))
+    assert declaration is not None and declaration.knows_caller is knows

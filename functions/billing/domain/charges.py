@@ -9,7 +9,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter, Plan
 
-UNITS = {Meter.REQUESTS: "requests", Meter.CPU_MILLISECONDS: "milliseconds of CPU"}
+UNITS = {Meter.REQUESTS: "Requests", Meter.CPU_MILLISECONDS: "Milliseconds of CPU"}
 
 
 TICK = datetime.resolution
@@ -39,9 +39,7 @@ def upgrade(old: Plan, new: Plan, running: Period, ahead: Period, now: datetime)
 def use(bill: Bill) -> list[InvoiceLine]:
     """A line for each meter that costs something; the fee of that period was paid ahead."""
     return [
-        InvoiceLine(
-            LineKind.USAGE, f"{charge.quantity:,} {UNITS[charge.meter]} ({charge.included:,} included)", charge.billable, charge.amount, bill.period
-        )
+        InvoiceLine(LineKind.USAGE, f"{UNITS[charge.meter]} beyond {charge.included:,}", charge.billable, charge.amount, bill.period)
         for charge in bill.charges
         if charge.amount.amount
     ]
