@@ -1,13 +1,14 @@
 """A small world for the runtime's tests: the probe context's database, RabbitMQ with our exchanges, worker processes, and a pump that
 carries messages from a queue to a worker as the broker's dispatcher does."""
 
+import atexit
+import functools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ import psycopg
 from functions.runtime import sealing, tokens, topology
 from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
 from functions.runtime.settings import Settings
+from tests.runtime.forks import Forked, Forks
+from tests.runtime.pump import Pump, event_headers
 
 ROOT = Path(__file__).parents[2]
 EXTRA = Path(__file__).parent / "extra"
@@ -33,11 +36,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes TO auth_functions;
 FUNCTIONS = ",".join(
     f"probe.{name}"
     for name in [
-        *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_renamed", "on_check_later", "on_counted"),
+        *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_noted", "on_renamed", "on_check_later", "on_counted"),
         *("every_ten_minutes_housekeeping", "dead_letters", "settle_dead_letters"),
     ]
 )
-EVENT_TYPES = ("probe.deposited", "probe.renamed")
+EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed")
+
+HTTP = httpx.Client(trust_env=False)
 
 
 def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
@@ -51,6 +56,14 @@ def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
         time.sleep(0.02)
 
 
+@functools.cache
+def _forks() -> Forks:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
+    forks = Forks({**kept, "PYTHONPATH": f"{EXTRA}{os.pathsep}{ROOT}"}, ROOT)
+    atexit.register(forks.close)
+    return forks
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -60,17 +73,14 @@ def free_port() -> int:
 
 @dataclass
 class Worker:
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     log: Path
 
     def post(self, headers: Mapping[str, str], body: bytes, path: str = "/", timeout: float = 20) -> int:
         """The status of the answer; -1 if there was none."""
-        named = {name if name in ("traceparent", "tracestate") else f"ce-{name}": value for name, value in headers.items()}
         try:
-            answer = httpx.post(
-                f"http://127.0.0.1:{self.port}{path}", headers={**named, "content-type": "application/json"}, content=body, timeout=timeout
-            )
+            answer = HTTP.post(f"http://127.0.0.1:{self.port}{path}", headers=event_headers(headers), content=body, timeout=timeout)
         except httpx.HTTPError:
             return -1
         return answer.status_code
@@ -94,7 +104,8 @@ class World:
     amqp: str
     folder: Path
     workers: list[Worker] = field(default_factory=list)
-    pumps: list["Pump"] = field(default_factory=list)
+    pumps: list[Pump] = field(default_factory=list)
+    _connection: psycopg.Connection | None = None
 
     def prepare(self) -> None:
         with psycopg.connect(self.owner, autocommit=True) as connection:
@@ -144,17 +155,21 @@ class World:
     def worker(self, **environment: str) -> Worker:
         port = free_port()
         log = self.folder / f"worker-{port}.log"
+        worker = Worker(_forks().fork({**self.environment(), "PORT": str(port), **environment}, log), port, log)
+        return self._ready(worker)
+
+    def worker_of_its_own(self) -> Worker:
+        """A child of ours, started from nothing: it is known how it ends."""
+        port = free_port()
+        log = self.folder / f"worker-{port}.log"
+        command = [sys.executable, "-m", "tests.runtime.worker"]
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.runtime.worker"],
-                env={**self.environment(), "PORT": str(port), **environment},
-                cwd=ROOT,
-                stderr=output,
-                stdout=output,
-            )
-        worker = Worker(process, port, log)
+            process = subprocess.Popen(command, env={**self.environment(), "PORT": str(port)}, cwd=ROOT, stderr=output, stdout=output)
+        return self._ready(Worker(process, port, log))
+
+    def _ready(self, worker: Worker) -> Worker:
         self.workers.append(worker)
-        until(lambda: self._answers(worker), 30, f"for a worker:\n{log.read_text()}")
+        until(lambda: self._answers(worker), 30, f"for a worker, whose log is {worker.log}")
         return worker
 
     @staticmethod
@@ -162,19 +177,21 @@ class World:
         if worker.process.poll() is not None:
             raise AssertionError(f"the worker ended by itself:\n{worker.log.read_text()}")
         try:
-            return httpx.get(f"http://127.0.0.1:{worker.port}/healthz").status_code == 200
+            return HTTP.get(f"http://127.0.0.1:{worker.port}/healthz").status_code == 200
         except httpx.HTTPError:
             return False
 
-    def pump(self, port: Callable[[], int]) -> "Pump":
+    def pump(self, port: Callable[[], int]) -> Pump:
         pump = Pump(self.amqp, port)
         self.pumps.append(pump)
         pump.thread.start()
         return pump
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
-        with psycopg.connect(self.owner, autocommit=True, connect_timeout=5) as connection:
-            return connection.execute(statement, parameters).fetchall()
+        """By one connection that is kept, and made anew when the server has restarted."""
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.owner, autocommit=True, connect_timeout=5)
+        return self._connection.execute(statement, parameters).fetchall()
 
     def count(self, statement: str, *parameters: Any) -> int:
         return int(self.rows(f"SELECT count(*) FROM {statement}", *parameters)[0][0])
@@ -215,51 +232,8 @@ class World:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
-
-
-class Pump:
-    """Queue → worker, at least once: acknowledged after 2xx, put back after anything else."""
-
-    def __init__(self, amqp: str, port: Callable[[], int]) -> None:
-        self._amqp = amqp
-        self._port = port
-        self._ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                self._carry()
-            except (pika.exceptions.AMQPError, OSError):
-                time.sleep(0.2)  # RabbitMQ is away: it comes back, or the test ends
-
-    def _carry(self) -> None:
-        with pika.BlockingConnection(pika.URLParameters(self._amqp)) as connection:
-            channel = connection.channel()
-            while not self._ended.is_set():
-                method, properties, body = channel.basic_get("functions")
-                if method is None:
-                    connection.sleep(0.02)
-                    continue
-                function = method.routing_key if method.exchange == COMMANDS else ""
-                headers = {name: value for name, value in properties.headers.items() if not name.startswith("x-")}
-                if self._deliver(headers, body, function):
-                    channel.basic_ack(method.delivery_tag)
-                else:
-                    channel.basic_nack(method.delivery_tag, requeue=True)
-                    connection.sleep(0.05)
-
-    def _deliver(self, headers: Mapping[str, Any], body: bytes, function: str) -> bool:
-        named = {name if name in ("traceparent", "tracestate") else f"ce-{name}": str(v) for name, v in headers.items() if name != "content-type"}
-        try:
-            url = f"http://127.0.0.1:{self._port()}/{function}"
-            return httpx.post(url, headers={**named, "content-type": "application/json"}, content=body, timeout=30).is_success
-        except httpx.HTTPError:
-            return False
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.thread.join(10)
+        if self._connection is not None:
+            self._connection.close()
 
 
 def message(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:

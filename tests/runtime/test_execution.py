@@ -250,7 +250,7 @@ def test_what_is_no_message_is_answered_400_and_what_is_for_nobody_503(worker: W
 
 
 def test_a_process_told_to_stop_finishes_what_is_under_way(world: World) -> None:
-    worker = world.worker()
+    worker = world.worker_of_its_own()
     command = asked("probe.deposit")
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(worker.post(command, deposit(account="draining", how="slow"))))

@@ -1,8 +1,10 @@
 """A real function process with an accident built in: `python -m tests.runtime.worker`, told by the
 environment.
 
-ACCIDENT names the point at which it kills itself (SIGKILL, as the kernel's out-of-memory killer does); it does so once, ACCIDENT_FLAG being the
-file that remembers it. SWITCHED_OFF names a guarantee that is taken away (claim, outbox, confirms), to show that the tests notice.
+ACCIDENT names a function and the point at which its process kills itself (SIGKILL, as the kernel's out-of-memory killer does), for instance
+`probe.deposit/before-commit`. It happens when the point is reached for the ACCIDENT_AT-th time, in ACCIDENT_DEATHS processes one after the other;
+the file ACCIDENT_FLAG grows by a byte with each. SWITCHED_OFF names a guarantee that is taken away (claim, outbox, confirms, delays), to show
+that the tests notice.
 """
 
 import asyncio
@@ -10,77 +12,100 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from functions.runtime import bus, database, execution, inbox, outbox, serve, work
+from functions.probe.adapters.bell import FileBell
+from functions.probe.adapters.postgres import PostgresAccounts
+
+from functions.runtime import bus, database, delays, execution, failures, inbox, outbox, serve, work
+
+STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}
+"""What each function that may have an accident states."""
+
+_current: ContextVar[str] = ContextVar("current_function", default="")
+_claimed: ContextVar[bool] = ContextVar("claimed_by_this_task", default=False)
 
 
-def _die() -> None:
-    flag = Path(os.environ["ACCIDENT_FLAG"])
-    if not flag.exists():
-        flag.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+class Accident:
+    def __init__(self, function: str, at: int, deaths: int) -> None:
+        self._function = function
+        self._at = at
+        self._deaths = deaths
+        self._reached = 0
+        self._flag = Path(os.environ["ACCIDENT_FLAG"])
+
+    def here(self) -> bool:
+        return _current.get() == self._function
+
+    def reached(self) -> None:
+        if self._flag.exists() and self._flag.stat().st_size >= self._deaths:
+            return
+        self._reached += 1
+        if self._reached >= self._at:
+            with self._flag.open("ab") as flag:
+                flag.write(b"x")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def states(self, row: Any) -> bool:
+        return bool(row.headers["type"] == STATES[self._function])
 
 
-def _before(owner: Any, name: str) -> None:
+def _wrapped(owner: Any, name: str, before: Callable[..., None] | None = None, after: Callable[..., None] | None = None) -> None:
     original: Callable[..., Any] = getattr(owner, name)
 
-    async def accident(*args: Any, **kwargs: Any) -> Any:
-        _die()
-        return await original(*args, **kwargs)
-
-    setattr(owner, name, accident)
-
-
-def _after(owner: Any, name: str) -> None:
-    original: Callable[..., Any] = getattr(owner, name)
-
-    async def accident(*args: Any, **kwargs: Any) -> Any:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if before:
+            before(*args)
         result = await original(*args, **kwargs)
-        _die()
+        if after:
+            after(*args)
         return result
 
-    setattr(owner, name, accident)
+    setattr(owner, name, wrapper)
 
 
-def _on_reply() -> None:
+def _names_its_function() -> None:
+    """Every other accident asks in which function it is."""
+    _wrapped(execution.Function, "handle", before=lambda self, *_: _current.set(self.name))
+
+
+def _when(true: Callable[..., bool], accident: Accident) -> Callable[..., None]:
+    return lambda *args: accident.reached() if true(*args) else None
+
+
+def _at_commit(accident: Accident, **when: Any) -> None:
+    """The commit of a transaction that has claimed a message; others commit too."""
+    _wrapped(inbox, "claim", after=lambda *_: _claimed.set(True))
+    _wrapped(database.Database, "_commit", **when)
+    _wrapped(database.Database, "_commit", after=lambda *_: _claimed.set(False))
+
+
+def _after_reply(accident: Accident) -> None:
     original = execution.Function.reply
 
-    async def accident(self: Any, *args: Any) -> bool:
+    async def replying(self: Any, *args: Any) -> bool:
         said = await original(self, *args)
-        if said:
-            asyncio.get_running_loop().call_later(0.2, _die)  # the reply is on its way
+        if said and accident.here():
+            await asyncio.sleep(0.1)  # the reply is on its way, nothing else has happened yet
+            accident.reached()
         return said
 
-    execution.Function.reply = accident  # type: ignore[method-assign]
+    execution.Function.reply = replying  # type: ignore[method-assign]
 
 
-def _at_commit(wrap: Callable[[Any, str], None]) -> None:
-    """The commit of a transaction that has claimed a message; the sweep at the start commits too."""
-    claim, commit, die = inbox.claim, database.Database._commit, globals()["_die"]
-    claimed: list[bool] = []
-
-    async def claiming(*args: Any) -> Any:
-        found = await claim(*args)
-        claimed.append(True)
-        return found
-
-    inbox.claim = claiming
-    globals()["_die"] = lambda: claimed and die()
-    wrap(database.Database, "_commit")
-    assert commit is not database.Database._commit
-
-
-ACCIDENTS: dict[str, Callable[[], None]] = {
-    "before-claim": lambda: _before(inbox, "claim"),
-    "in-handler": lambda: _after(inbox, "claim"),
-    "before-commit": lambda: _at_commit(_before),
-    "after-commit": lambda: _at_commit(_after),
-    "before-publish": lambda: _before(outbox.Relay, "_one"),
-    "before-marking": lambda: _after(outbox.Relay, "_one"),
-    "after-reply": _on_reply,
-    "between-call-and-record": lambda: _before(work.inbox, "claim"),
+POINTS: dict[str, Callable[[Accident], None]] = {
+    "before-claim": lambda a: _wrapped(inbox, "claim", before=_when(lambda *_: a.here(), a)),
+    "before-call": lambda a: _wrapped(FileBell, "ring", before=_when(lambda *_: a.here(), a)),
+    "after-call": lambda a: _wrapped(FileBell, "ring", after=_when(lambda *_: a.here(), a)),
+    "in-handler": lambda a: [_wrapped(PostgresAccounts, name, after=_when(lambda *_: a.here(), a)) for name in ("deposit", "note")] and None,
+    "before-commit": lambda a: _at_commit(a, before=_when(lambda *_: a.here() and _claimed.get(), a)),
+    "after-commit": lambda a: _at_commit(a, after=_when(lambda *_: a.here() and _claimed.get(), a)),
+    "before-publish": lambda a: _wrapped(outbox.Relay, "_one", before=_when(lambda _, row: a.states(row), a)),
+    "before-marking": lambda a: _wrapped(outbox.Relay, "_one", after=_when(lambda _, row: a.states(row), a)),
+    "after-reply": _after_reply,
+    "before-ack": lambda a: _wrapped(execution.Function, "handle", after=_when(lambda *_: a.here(), a)),
 }
 
 
@@ -117,12 +142,37 @@ def _without_confirms() -> None:
     bus.Bus.publish = publish  # type: ignore[method-assign]
 
 
-SWITCHES: dict[str, Callable[[], None]] = {"claim": _without_claim, "outbox": _without_outbox, "confirms": _without_confirms}
+def _without_delays() -> None:
+    """What is to be tried later is tried at once."""
+
+    async def at_once(to: Any, function: str, message: Any, *_: Any) -> None:
+        await to.publish(bus.COMMANDS, function, message.headers(), message.body, mandatory=True)
+
+    delays.delay = at_once
+    failures.delays.delay = at_once
 
 
-if __name__ == "__main__":
+SWITCHES: dict[str, Callable[[], None]] = {
+    "claim": _without_claim,
+    "outbox": _without_outbox,
+    "confirms": _without_confirms,
+    "delays": _without_delays,
+}
+
+
+def _prepare() -> None:
     if switch := os.environ.get("SWITCHED_OFF"):
         SWITCHES[switch]()
     if accident := os.environ.get("ACCIDENT"):
-        ACCIDENTS[accident]()
-    sys.exit(serve.run())
+        function, _, point = accident.partition("/")
+        POINTS[point](Accident(function, int(os.environ.get("ACCIDENT_AT", "1")), int(os.environ.get("ACCIDENT_DEATHS", "1"))))
+        _names_its_function()
+
+
+def main() -> int:
+    _prepare()
+    return serve.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,6 +9,11 @@ class Deposited(Event, type="probe.deposited"):
     cents: int
 
 
+class Noted(Event, type="probe.noted"):
+    deposit_id: UUID
+    account: str
+
+
 class AccountRenamed(Event, type="probe.renamed", subject="account"):
     account: str
     name: str

@@ -1,4 +1,4 @@
-"""A foreign system: a file that every ring appends a line to."""
+"""A foreign system: a file that every ring appends a line to. It is away while the file that PROBE_BELL_AWAY names is there."""
 
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from functions.runtime.settings import Settings
 class FileBell:
     def __init__(self, settings: Settings) -> None:
         self._path = Path(settings.text("PROBE_BELL"))
+        self._away = Path(settings.text("PROBE_BELL_AWAY", "/nowhere/bell-is-away"))
 
     @foreign
     async def ring(self, text: str) -> None:
-        if text.startswith("away"):
+        if text.startswith("away") or self._away.exists():
             raise Transient("the bell does not answer")
         if text.startswith("slow-down"):
             raise RateLimited("too much ringing", retry_after=30)
