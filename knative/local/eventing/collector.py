@@ -17,8 +17,7 @@ from knative.local.controller import Key
 from knative.local.eventing.durations import SCALE, bucket_of
 from knative.local.eventing.ingress import Brokers, Unpublished
 from knative.local.eventing.outgoing import Data, Outgoing, now
-from knative.local.eventing.resources import INTERVAL as SAMPLING
-from knative.local.eventing.resources import Running, Sampler
+from knative.local.eventing.resources import SAMPLING, Running, Sampler
 from knative.local.objects import Object
 
 log = logging.getLogger(__name__)

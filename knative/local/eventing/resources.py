@@ -11,7 +11,10 @@ from typing import Any, Protocol
 from knative.local.eventing.outgoing import now
 from knative.local.objects import Object
 
+SAMPLING = 1.0
+"""Seconds between two looks: what a pod uses in its last second is not seen."""
 INTERVAL = 5.0
+"""Told no more often than that."""
 AT_WORK = 0.02
 """Of a core: a pod that uses more is at work."""
 LONGEST = 600.0
@@ -50,9 +53,10 @@ class Window:
     memory_sum: float = 0.0
     samples: int = 0
     until: str = ""
+    lately: float = 0.0
+    """Milliseconds of CPU since it was last asked whether it is at work."""
 
-    def sample(self, used: Used, at: str) -> float:
-        """The CPU since the last sample."""
+    def sample(self, used: Used, at: str) -> None:
         if used.run != self.run:
             self.run, self.counter = used.run, 0.0
         spent = max(used.cpu_ms - self.counter, 0.0)
@@ -62,14 +66,23 @@ class Window:
         self.memory_sum += used.memory
         self.samples += 1
         self.until = at
-        return spent
+        self.lately += spent
+
+    def is_at_work(self) -> bool:
+        spent, self.lately = self.lately, 0.0
+        return spent >= AT_WORK * 1000 * INTERVAL
+
+    @property
+    def service(self) -> tuple[str, str]:
+        metadata = self.pod["metadata"]
+        return metadata["namespace"], (metadata.get("labels") or {}).get(SERVICE, "")
 
     def told(self) -> Mapping[str, Any]:
         metadata = self.pod["metadata"]
         labels = metadata.get("labels") or {}
         return {
             "from": self.since, "to": self.until, "namespace": metadata["namespace"], "pod": metadata["name"],
-            "service": labels.get(SERVICE, ""), "revision": labels.get(REVISION, ""), "labels": labels,
+            "service": self.service[1], "revision": labels.get(REVISION, ""), "labels": labels,
             "cpuMilliseconds": round(self.cpu_ms), "memoryBytesMax": self.memory_max, "memoryBytesMean": round(self.memory_sum / self.samples),
         }  # fmt: skip
 
@@ -83,6 +96,7 @@ class Sampler:
         self._windows: dict[str, Window] = {}
         self._ended: list[Window] = []
         self._asked: set[tuple[str, str]] = set()
+        self._checked = 0.0
 
     def asked(self, namespace: str, service: str) -> None:
         """A request went to this service: its pods are at work, however little it cost."""
@@ -94,20 +108,25 @@ class Sampler:
 
     def sample(self, running: Iterable[tuple[Object, Used]], clock: float) -> list[Mapping[str, Any]]:
         """Looks at all pods; the windows that are to be told now, if any."""
-        at, due, seen = now(), False, set()
+        at, seen = now(), set()
         for pod, used in running:
             metadata = pod["metadata"]
             seen.add(metadata["uid"])
             window = self._windows.get(metadata["uid"])
             if window is None:
                 window = self._windows[metadata["uid"]] = Window(pod, used.run, clock, metadata.get("creationTimestamp") or at)
-            spent = window.sample(used, at)
-            service = (metadata["namespace"], (metadata.get("labels") or {}).get(SERVICE, ""))
-            due = due or spent >= AT_WORK * 1000 * INTERVAL or service in self._asked or clock - window.began >= LONGEST
+            window.sample(used, at)
         self._ended += [self._windows.pop(uid) for uid in self._windows.keys() - seen]
         del self._ended[:-MOST_ENDED]
-        due = due or any(clock - window.began >= LONGEST for window in self._ended)
-        return self._told(clock) if due else []
+        if clock - self._checked < INTERVAL:
+            return []
+        self._checked = clock
+        return self._told(clock) if self._is_due(clock) else []
+
+    def _is_due(self, clock: float) -> bool:
+        windows = [*self._ended, *self._windows.values()]
+        at_work = [window for window in windows if window.is_at_work()]  # all of them are asked
+        return bool(at_work) or any(clock - window.began >= LONGEST or window.service in self._asked for window in windows)
 
     def rest(self) -> list[Mapping[str, Any]]:
         """All that has not been told: this is the end."""

@@ -210,6 +210,22 @@ async def test_a_container_that_is_started_again_counts_from_zero(collector: Col
     assert [window["cpuMilliseconds"] for window in await resources(collector, sink)] == [500, 200]
 
 
+async def test_what_ends_between_two_reports_is_told_with_what_it_used(collector: Collector, sink: Broker) -> None:
+    """It is looked at every second, and told every five at most."""
+    pods = Pods((pod(), Used(cpu_ms=60)))
+    collector.measure(pods)
+    collector.sample(1000.0)
+    assert await resources(collector, sink) == [], "60 ms in five seconds is rest"
+    pods.running = [(pod(), Used(cpu_ms=100)), (pod(name="build"), Used(cpu_ms=900))]
+    for clock in (1001.0, 1002.0, 1003.0):
+        collector.sample(clock)
+    pods.running.pop()
+    collector.sample(1004.0)
+    assert await resources(collector, sink) == [], "not yet"
+    collector.sample(1005.0)
+    assert {window["pod"]: window["cpuMilliseconds"] for window in await resources(collector, sink)} == {"p-1": 100, "build": 900}
+
+
 async def test_a_request_is_told_with_what_it_cost_and_an_ended_pod_with_the_next(collector: Collector, sink: Broker) -> None:
     pods = Pods((pod(), Used(cpu_ms=3)), (pod(name="short", service="y-staging"), Used(cpu_ms=7)))
     collector.measure(pods)
