@@ -16,10 +16,14 @@ def plans(items: list[Json]) -> Table:
     table = grid("plan", "name", "a month", "applications", "memory", "included", right=("a month", "applications", "memory"))
     for each in items:
         allowed = each["allowed"]
-        included = ", ".join(f"{price['included']} {price['meter'].replace('_', ' ')}" for price in each["prices"])
+        included = ", ".join(quantity(price["meter"], price["included"]) for price in each["prices"])
         code = Text(each["code"], "bold")
         table.add_row(code, each["name"], money(each["fee"]), str(allowed["applications"]), f"{allowed['memoryMib']} MiB", included)
     return table
+
+
+def quantity(meter: str, count: int) -> str:
+    return f"{count / 1000:g} CPU seconds" if meter == "cpu_milliseconds" else f"{count} {meter.replace('_', ' ')}"
 
 
 def accepted(accepted: Json) -> str:
@@ -100,5 +104,5 @@ def usage(bill: Json) -> Table:
 
 
 def quota(found: Json) -> Table:
-    applications = found["applications"]
-    return facts(("applications", f"{applications['used']} of {applications['limit']}"), ("memory", f"{found['memoryMib']} MiB"))
+    applications, memory = found["applications"], found["memoryMib"]
+    return facts(("applications", f"{applications['used']} of {applications['limit']}"), ("memory", f"{memory['used']} of {memory['limit']} MiB"))
