@@ -12,7 +12,7 @@ from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, Failure
 from knative.builder.install import Image
 from knative.builder.outcome import tell
 from knative.builder.parameters import Parameters
-from knative.builder.plan import plan
+from knative.builder.plan import plan, release_command
 from knative.builder.source import Checkout
 from knative.local.images import digest
 
@@ -46,6 +46,9 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
         say(f"==> Recognized {found.kind} ({found.reason})")
         if found.command:
             say(f"    starts with: {found.command}")
+        prepares = release_command(application)
+        if prepares:
+            say(f"    before it takes traffic: {prepares}")
         limits = Limits(deadline, workspace, parameters.source_bytes + parameters.image_bytes)
         Image(shell, application, image, cache_of(parameters), limits).make(found)
         check_size(image, parameters.image_bytes)
@@ -54,7 +57,7 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
             shutil.rmtree(spent, ignore_errors=True)
     name = f"{parameters.image}@sha256:{digest(image)}"
     say(f"==> Built {name} in {time.monotonic() - began:.1f} s")
-    return {"image": name, "kind": found.kind}
+    return {"image": name, "kind": found.kind} | ({"release": prepares} if prepares else {})
 
 
 def inside(source: Path, base: str) -> Path:

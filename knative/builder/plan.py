@@ -19,6 +19,7 @@ from knative.builder.node import read as node_plan
 LOCKS = ("uv.lock", "poetry.lock")
 KNOWN = ("Procfile", "requirements.txt", "pyproject.toml", "package.json", "index.html")
 WEB = re.compile(r"^web\s*:\s*(.*\S)\s*$", re.MULTILINE)
+RELEASE = re.compile(r"^release\s*:\s*(.*\S)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ def _web(folder: Path) -> str | None:
     if found is None:
         raise Failure(NOT_RECOGNIZED, "The Procfile has no line `web: …`, so nothing says what answers requests.")
     return found[1]
+
+
+def release_command(folder: Path) -> str | None:
+    """What a release runs before it takes traffic, of the Procfile."""
+    procfile = folder / "Procfile"
+    found = RELEASE.search(_text(procfile)) if procfile.is_file() else None
+    return found[1] if found else None
 
 
 def _unrecognized(folder: Path) -> str:

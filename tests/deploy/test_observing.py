@@ -164,7 +164,17 @@ async def test_a_release_phase_that_fails_blocks_with_the_end_of_its_log(world: 
     assert world.service(good) == before
 
 
-@pytest.mark.parametrize("settings", [{"health_path": "no-slash"}, {"health_path": "/a b"}, {"release_command": "a\nb"}, {"release_command": ""}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"health_path": "no-slash"},
+        {"health_path": "/a b"},
+        {"release_command": "a\nb"},
+        {"release_command": ""},
+        {"directory": "../x"},
+        {"directory": "/x"},
+    ],
+)
 async def test_settings_that_cannot_be(world: World, settings: dict[str, str]) -> None:
     app = await world.create()
     with pytest.raises(InvalidSettings):
@@ -174,7 +184,11 @@ async def test_settings_that_cannot_be(world: World, settings: dict[str, str]) -
 async def test_settings_that_are_left_out_stay_and_null_takes_away(world: World) -> None:
     app = await world.create()
     await world.change(app.id, health_path="/a", release_command="b")
-    assert (await world.change(app.id, health_path=None)).model_dump(exclude={"id"}) == {"health_path": None, "release_command": "b"}
+    assert (await world.change(app.id, health_path=None)).model_dump(exclude={"id"}) == {
+        "health_path": None,
+        "release_command": "b",
+        "directory": None,
+    }
 
 
 async def test_a_cancelled_build_stops_and_leaves_what_serves(world: World) -> None:

@@ -44,11 +44,12 @@ async def test_the_build_gets_what_it_needs_and_nothing_of_ours(world: World) ->
     job = world.cluster.objects[("Job", "app-hello", building.job)]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     env = {each["name"]: each["value"] for each in container["env"]}
-    assert {name: env[name] for name in ("REPOSITORY", "REF", "APPLICATION", "IMAGE", "PIP_INDEX_URL")} == {
+    assert {name: env[name] for name in ("REPOSITORY", "REF", "APPLICATION", "IMAGE", "BASE_DIRECTORY", "PIP_INDEX_URL")} == {
         "REPOSITORY": application.repository,
         "REF": "v1",
         "APPLICATION": "hello",
         "IMAGE": "capsule.local/apps/hello",
+        "BASE_DIRECTORY": "",
         "PIP_INDEX_URL": "https://m/",
     }
     assert not [name for name in env if name.startswith("CAPSULE_")]

@@ -13,9 +13,9 @@ from functions.deploy.domain.rejections import ApplicationNameTaken, Application
 from functions.kernel import Transient
 from functions.runtime.database import Database
 
-COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version, config_version, health_path, release_command"
+COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version, config_version, health_path, release_command, directory"
 
-CHANGING = ", ".join(f"{name} = %({name})s" for name in ("status", "destroyed_at", "config_version", "health_path", "release_command"))
+CHANGING = ", ".join(f"{name} = %({name})s" for name in ("status", "destroyed_at", "config_version", "health_path", "release_command", "directory"))
 MEMORY_USED = """
     SELECT COALESCE(sum(memory_taken_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
 """

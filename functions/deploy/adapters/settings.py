@@ -10,7 +10,8 @@ from functions.runtime.settings import Settings
 TEMPLATE = "/etc/capsule/build/job.yaml"
 PASSED_ON = (
     "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
-    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS"
+    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS "
+    "NPM_CONFIG_REGISTRY NPM_CONFIG_CAFILE NODE_EXTRA_CA_CERTS"
 )
 """What a build may see of the operator's environment, and no more: proxies, authorities, mirrors."""
 

@@ -1,4 +1,4 @@
-"""A user says how releases of an application show that they are well, and what runs before one takes traffic."""
+"""A user says where in its repository an application lies, how its releases show that they are well, and what runs before one takes traffic."""
 
 from uuid import UUID
 
@@ -15,12 +15,15 @@ class ChangeApplication(Model):
     """Answers with 2xx or 3xx when an instance is well."""
     release_command: str | None = None
     """Goes before the Procfile's `release:`."""
+    directory: str | None = None
+    """Where in the repository the application lies."""
 
 
 class ChangedApplication(Model):
     id: UUID
     health_path: str | None
     release_command: str | None
+    directory: str | None
 
 
 @command(http="PATCH /v1/apps/{application_id}", rejects=[ApplicationNotFound, InvalidSettings])
@@ -31,7 +34,15 @@ async def change_application(asked: ChangeApplication, applications: Application
     application.set_up(
         health_path=asked.health_path if "health_path" in said else application.health_path,
         release_command=asked.release_command if "release_command" in said else application.release_command,
+        directory=asked.directory if "directory" in said else application.directory,
     )
     await applications.save(application)
 
-    return Done(ChangedApplication(id=application.id, health_path=application.health_path, release_command=application.release_command))
+    return Done(
+        ChangedApplication(
+            id=application.id,
+            health_path=application.health_path,
+            release_command=application.release_command,
+            directory=application.directory,
+        )
+    )

@@ -10,6 +10,7 @@ from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRe
 from functions.deploy.domain.configuration import PROJECT, Change
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, InvalidConfiguration
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.status import Cause
@@ -60,7 +61,7 @@ async def configure_application(
     if change is None:
         return Done(ConfiguredApplication(version=application.config_version, deployments=[]))
 
-    now, begun, told = clock.now(), list[Deployment](), list[Event | Delayed]()
+    now, started, told = clock.now(), list[Deployment](), list[Event | Delayed]()
     version = application.configured()
     await applications.save(application)
     await configurations.change(application.id, PROJECT, change.sealed(vault.seal), version, now)
@@ -75,7 +76,7 @@ async def configure_application(
             application, environment.name, Cause.CONFIGURATION, release, terms, serving, correlation_id=origin.correlation_id, at=now
         )
         await deployments.add(deployment)
-        begun.append(deployment)
-        told.extend(deployment.begun())
+        started.append(deployment)
+        told.extend(begun(deployment))
 
-    return Done(ConfiguredApplication(version=version, deployments=[RequestedDeployment.of(each) for each in begun]), *told)
+    return Done(ConfiguredApplication(version=version, deployments=[RequestedDeployment.of(each) for each in started]), *told)

@@ -10,6 +10,7 @@ from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRe
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidConfiguration
 from functions.deploy.domain.requested import RequestedDeployment
@@ -62,7 +63,7 @@ async def configure_environment(
     if change is None:
         return Done(ConfiguredEnvironment(version=application.config_version, deployments=[]))
 
-    now, begun, told = clock.now(), list[Deployment](), list[Event | Delayed]()
+    now, started, told = clock.now(), list[Deployment](), list[Event | Delayed]()
     version = application.configured()
     await applications.save(application)
     await configurations.change(application.id, asked.environment, change.sealed(vault.seal), version, now)
@@ -77,7 +78,7 @@ async def configure_environment(
             application, environment.name, Cause.CONFIGURATION, release, terms, serving, correlation_id=origin.correlation_id, at=now
         )
         await deployments.add(deployment)
-        begun.append(deployment)
-        told.extend(deployment.begun())
+        started.append(deployment)
+        told.extend(begun(deployment))
 
-    return Done(ConfiguredEnvironment(version=version, deployments=[RequestedDeployment.of(each) for each in begun]), *told)
+    return Done(ConfiguredEnvironment(version=version, deployments=[RequestedDeployment.of(each) for each in started]), *told)

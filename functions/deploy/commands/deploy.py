@@ -6,6 +6,7 @@ from events.deploy import DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName, Ref
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidRef, MemoryQuotaExceeded
 from functions.deploy.domain.requested import RequestedDeployment
@@ -55,4 +56,4 @@ async def deploy(
     )
     await deployments.add(deployment)
 
-    return Done(RequestedDeployment.of(deployment), *deployment.begun())
+    return Done(RequestedDeployment.of(deployment), *begun(deployment))

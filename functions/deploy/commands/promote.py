@@ -10,6 +10,7 @@ from functions.deploy.domain.application import Quota
 from functions.deploy.domain.configuration import merged
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
@@ -83,4 +84,4 @@ async def promote(
     )
     await deployments.add(deployment)
 
-    return Done(RequestedDeployment.of(deployment), *deployment.begun())
+    return Done(RequestedDeployment.of(deployment), *begun(deployment))

@@ -6,6 +6,7 @@ from events.deploy import DeploymentReleasing, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
@@ -73,4 +74,4 @@ async def roll_back(
     )
     await deployments.add(deployment)
 
-    return Done(RequestedDeployment.of(deployment), *deployment.begun())
+    return Done(RequestedDeployment.of(deployment), *begun(deployment))

@@ -10,6 +10,7 @@ from events.deploy import DeploymentReleasing, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import LONGEST_OBSERVATION, Patience
+from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidScale, MemoryQuotaExceeded
 from functions.deploy.domain.requested import RequestedDeployment
@@ -93,4 +94,4 @@ async def scale_environment(
         observation_seconds=environment.observation_seconds,
         deployment=RequestedDeployment.of(deployment) if deployment else None,
     )
-    return Done(answer, *(deployment.begun() if deployment else ()))
+    return Done(answer, *(begun(deployment) if deployment else ()))

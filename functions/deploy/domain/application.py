@@ -30,6 +30,8 @@ class Application:
     """Where an instance says that it is well; None: that it listens is enough."""
     release_command: str | None = None
     """Runs before a release takes traffic; None: what the repository's Procfile says."""
+    directory: str | None = None
+    """Where in the repository it lies; None: it is all of it."""
 
     @classmethod
     def create(cls, name: ApplicationName, repository: Repository, *, owner: UUID, at: datetime) -> Self:
@@ -53,16 +55,20 @@ class Application:
         self.config_version += 1
         return self.config_version
 
-    def set_up(self, *, health_path: str | None, release_command: str | None) -> None:
+    def set_up(self, *, health_path: str | None, release_command: str | None, directory: str | None) -> None:
         """Counts from the next build on. Raises InvalidSettings."""
         faults = []
         if health_path is not None and not re.fullmatch(r"/[!-~]{0,199}", health_path):
             faults.append(FieldError("/healthPath", "a path begins with a slash and has at most 200 characters, none of them a space"))
         if release_command is not None and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,1000}", release_command):
             faults.append(FieldError("/releaseCommand", "one line of at most 1000 characters"))
+        if directory is not None and (not re.fullmatch(r"[A-Za-z0-9_.@+-]+(/[A-Za-z0-9_.@+-]+)*", directory) or ".." in directory.split("/")):
+            faults.append(FieldError("/directory", "a folder of the repository, as `services/api`"))
+        if directory is not None and len(directory) > 200:
+            faults.append(FieldError("/directory", "at most 200 characters"))
         if faults:
             raise InvalidSettings(errors=faults)
-        self.health_path, self.release_command = health_path, release_command
+        self.health_path, self.release_command, self.directory = health_path, release_command, directory
 
     def destroyed(self) -> None:
         """Nothing of it is left in the cluster: its name is free again."""

@@ -8,21 +8,10 @@ deployment runs in an environment at a time, so that what serves when it is requ
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-from events.deploy import (
-    BuildFailed,
-    BuildSucceeded,
-    DeploymentFailed,
-    DeploymentPreparing,
-    DeploymentReleasing,
-    DeploymentRequested,
-    DeploymentRolledBack,
-    DeploymentRollingBack,
-    DeploymentSucceeded,
-)
-from functions.deploy.domain import manifests
+from functions.deploy.domain import facts, manifests
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import Ref, job_of, namespace_of, service_of, task_of
@@ -45,8 +34,8 @@ from functions.deploy.domain.observation import (
 from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import BEFORE_BUILT, PREPARED, RUNNING, Awaited, Cause, Progress, Status, Step
-from functions.deploy.domain.timeouts import LOOK, OFTEN, TO_BEGIN, TO_BUILD, TO_PREPARE, TO_RELEASE, TO_ROLL_BACK, DeploymentTimedOut
-from functions.kernel import Delayed, Event, after, new_id
+from functions.deploy.domain.timeouts import LOOK, OFTEN, TO_BEGIN, TO_BUILD, TO_PREPARE, TO_RELEASE, TO_ROLL_BACK
+from functions.kernel import Delayed, after, new_id
 
 MOST_ATTEMPTS = 2
 FEWEST_ERRORS, LARGEST_SHARE = 3, 0.2
@@ -178,31 +167,6 @@ class Deployment:
             manifests.DEPLOYMENT: str(self.id),
         }
 
-    @property
-    def summary(self) -> str:
-        """In one line, as a person reads it: what came of it, and what serves now."""
-        match self.status:
-            case Status.SUCCEEDED:
-                return f"succeeded: r{self.release} serves"
-            case Status.FAILED | Status.ROLLED_BACK if self.rolled_back_to:
-                return f"failed, rolled back to r{self.rolled_back_to}: {self.detail}"
-            case Status.FAILED:
-                return f"failed: {self.detail}"
-            case Status.ROLLING_BACK:
-                return f"failed, going back to r{self.rolled_back_to}: {self.detail}"
-            case _:
-                return str(self.status)
-
-    def begun(self) -> tuple[Event | Delayed, ...]:
-        """What its request says to the world."""
-        first: tuple[Event, ...] = (DeploymentRequested(**self.said(self.requested_at)),)
-        if self.status in (Status.PREPARING, Status.RELEASING):
-            first = (*first, self._wanted(self.requested_at))
-        return (*first, after(LOOK, self.reminder()))
-
-    def reminder(self) -> DeploymentTimedOut:
-        return DeploymentTimedOut(deployment_id=self.id, deployment_version=self.version)
-
     def building(self, attempt: int, at: datetime) -> Progress:
         """This attempt's build Job is there. Nothing new if the Job was even quicker and the deployment has moved on."""
         if self.status is not Status.REQUESTED or self.attempt != attempt:
@@ -245,7 +209,7 @@ class Deployment:
         if self.status is Status.REQUESTED:  # the build was over before anybody had noted that it began
             self._enter(Status.BUILDING, at, TO_BUILD)
         self.commit, self.release_id, self.release = release.commit, release.id, release.number
-        built = BuildSucceeded(**{**self.said(at), "release_id": release.id, "commit": release.commit, "image": release.image})
+        built = facts.build_succeeded(self, release, at)
         step = (Status.PREPARING, TO_PREPARE) if release.command else (Status.RELEASING, TO_RELEASE)
         return Progress((built, *self._next(*step, at).events))
 
@@ -260,7 +224,7 @@ class Deployment:
         if not self.running or self.deadline_at is None:
             return Progress()
         if at < self.deadline_at:
-            return Progress((after(min(self._pace, self.deadline_at - at), self.reminder()),))
+            return Progress((after(min(self._pace, self.deadline_at - at), facts.reminder(self)),))
         if self.status is Status.OBSERVING:
             return self._succeed(at)
         if self.status is Status.ROLLING_BACK:
@@ -273,7 +237,7 @@ class Deployment:
             return self.fail(reason, detail, at)
         self.reason, self.detail, self.rolled_back_to = reason, detail, self.previous_release
         reminder = self._enter(Status.ROLLING_BACK, at, TO_ROLL_BACK)
-        return Progress((DeploymentRollingBack(**self.said(at), reason=reason, detail=detail, rolled_back_to=self.rolled_back_to or 0), reminder))
+        return Progress((facts.wanted(self, at), reminder))
 
     def cancel(self, at: datetime) -> Progress:
         """Raises DeploymentEnded."""
@@ -293,31 +257,7 @@ class Deployment:
             self.rolled_back_to = None
         self.reason, self.detail = reason, detail
         self._finish(ended, at)
-        failed = DeploymentFailed(**self.said(at), reason=reason, detail=detail, rolled_back_to=self.rolled_back_to)
-        return Progress((BuildFailed(**self.said(at), reason=reason, detail=detail), failed) if before_built else (failed,))
-
-    def nudges(self) -> tuple[Delayed, ...]:
-        """For a deployment that has been quiet for too long: whatever message was lost is sent to itself again; all of them bear being doubled."""
-        events: list[Event] = [self.reminder()]
-        if self.status is Status.REQUESTED:
-            events.append(DeploymentRequested(**self.said(self.requested_at)))
-        if self.status in (Status.PREPARING, Status.RELEASING, Status.ROLLING_BACK):
-            events.append(self._wanted(self.changed_at))
-        return tuple(after(timedelta(seconds=1), event) for event in events)
-
-    def said(self, at: datetime) -> dict[str, Any]:
-        """What every fact of it carries."""
-        return {
-            "deployment_id": self.id,
-            "application_id": self.application_id,
-            "application": self.application,
-            "user_id": self.user_id,
-            "environment": self.environment,
-            "cause": str(self.cause),
-            "release": self.release,
-            "commit": self.commit,
-            "at": at,
-        }
+        return Progress(facts.failed(self, at, before_built=before_built))
 
     @property
     def _pace(self) -> timedelta:
@@ -330,40 +270,22 @@ class Deployment:
         return self._succeed(at)
 
     def _succeed(self, at: datetime) -> Progress:
-        assert self.release_id is not None and self.url is not None, "what is not released does not succeed"
         self._finish(Status.SUCCEEDED, at)
-        return Progress((DeploymentSucceeded(**self.said(at), release_id=self.release_id, url=self.url),))
+        return Progress((facts.succeeded(self, at),))
 
     def _rolled_back(self, at: datetime) -> Progress:
         self._finish(Status.ROLLED_BACK, at)
-        assert self.release_id is not None and self.reason is not None, "only what was released and has failed is rolled back"
-        back = DeploymentRolledBack(
-            **self.said(at), release_id=self.release_id, reason=self.reason, detail=self.detail or "", rolled_back_to=self.rolled_back_to or 0
-        )
-        return Progress((back,))
+        return Progress((facts.rolled_back(self, at),))
 
     def _next(self, status: Status, patience: timedelta, at: datetime) -> Progress:
         reminder = self._enter(status, at, patience)
-        return Progress((self._wanted(at), reminder))
-
-    def _wanted(self, at: datetime) -> Event:
-        """What this stage asks of the cluster."""
-        match self.status:
-            case Status.PREPARING:
-                return DeploymentPreparing(**self.said(at))
-            case Status.ROLLING_BACK:
-                return DeploymentRollingBack(
-                    **self.said(at), reason=self.reason or "", detail=self.detail or "", rolled_back_to=self.rolled_back_to or 0
-                )
-            case _:
-                return DeploymentReleasing(**self.said(at))
+        return Progress((facts.wanted(self, at), reminder))
 
     def _again(self, at: datetime) -> Progress:
         """Another build Job, under another name."""
         self.status, self.attempt = Status.REQUESTED, self.attempt + 1
         self.version, self.changed_at, self.deadline_at = self.version + 1, at, at + TO_BEGIN
-        again = DeploymentRequested(**self.said(self.requested_at))
-        return Progress((after(timedelta(seconds=1), again), after(LOOK, self.reminder())))
+        return Progress((after(timedelta(seconds=1), facts.requested(self)), after(LOOK, facts.reminder(self))))
 
     def _enter(self, status: Status, at: datetime, patience: timedelta) -> Delayed:
         self._leave(at)
@@ -372,7 +294,7 @@ class Deployment:
             self.steps[-1].finished_at = None  # another attempt at the same step
         else:
             self.steps.append(Step(status, at))
-        return after(min(self._pace, patience), self.reminder())
+        return after(min(self._pace, patience), facts.reminder(self))
 
     def _finish(self, status: Status, at: datetime) -> None:
         self._leave(at)

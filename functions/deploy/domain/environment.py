@@ -59,6 +59,7 @@ class Terms:
     until_ready_seconds: int = 120
     health_path: str | None = None
     release_command: str | None = None
+    directory: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,4 +112,5 @@ class Environment:
             until_ready_seconds=patience.until_ready,
             health_path=application.health_path,
             release_command=application.release_command,
+            directory=application.directory,
         )

@@ -1,6 +1,7 @@
 """What was lost is found: deployments that have been quiet for too long are nudged; the runtime's own tables are swept."""
 
 from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested, DeploymentRollingBack
+from functions.deploy.domain.facts import nudges
 from functions.deploy.domain.timeouts import QUIET, DeploymentTimedOut
 from functions.deploy.ports import Deployments, Housekeeping
 from functions.kernel import Clock, Work, every
@@ -17,4 +18,4 @@ async def every_ten_minutes_housekeeping(housekeeping: Housekeeping, deployments
 
     async with work.recording() as record:
         for deployment in quiet:
-            record.emit(*deployment.nudges())
+            record.emit(*nudges(deployment))

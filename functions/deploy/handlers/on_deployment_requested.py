@@ -54,6 +54,7 @@ def build_of(deployment: Deployment, repository: str, settings: BuildSettings) -
     parameters = {
         **settings.environment,
         "APPLICATION": deployment.application,
+        "BASE_DIRECTORY": deployment.terms.directory or "",
         "IMAGE": f"{settings.images}/{deployment.application}",
         "REF": deployment.ref or "",
         "REPOSITORY": repository,

@@ -35,6 +35,7 @@ class ShownApplication(Model):
     created_at: datetime
     health_path: str | None
     release_command: str | None
+    directory: str | None
     config_version: int
     environments: list[ShownEnvironment]
     """Those that something was deployed to."""
@@ -69,6 +70,7 @@ async def application(
         created_at=shown.created_at,
         health_path=shown.health_path,
         release_command=shown.release_command,
+        directory=shown.directory,
         config_version=shown.config_version,
         environments=found,
     )

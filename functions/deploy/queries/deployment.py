@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.facts import summary
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentNotFound
 from functions.deploy.ports import Applications, Deployments
@@ -57,7 +58,7 @@ async def deployment(asked: ShowDeployment, applications: Applications, deployme
         ref=shown.ref,
         cause=shown.cause,
         status=shown.status,
-        summary=shown.summary,
+        summary=summary(shown),
         reason=shown.reason,
         detail=shown.detail,
         commit=shown.commit,
