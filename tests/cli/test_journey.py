@@ -145,6 +145,65 @@ def test_detached_it_says_how_to_follow(home: Home, deployed: Json) -> None:
     until(lambda: home.run("status", asked["id"], "--json").document["finishedAt"], 60, "for its end", every=0.5)
 
 
+def test_a_setting_is_a_release_and_the_one_before_can_run_again(home: Home, deployed: Json) -> None:
+    must_be("EnvironmentConfiguration", home.run("env", "list", "--json").document)
+    (home.cwd / ".env").write_text("# a comment\nexport COLOUR='blue'\n")
+    done = home.run("env", "set", "--file", ".env", "SIZE=7", "--no-deploy", "--json").document
+    must_be("ConfiguredEnvironment", done)
+    assert done["deployments"] == []
+    released = home.run("env", "set", "TOKEN=s3cret-value", "--secret", "--json").document
+    must_be("ShownDeployment", released)
+    assert (released["cause"], released["status"]) == ("configuration", "succeeded")
+    listed = home.run("env", "list").out
+    assert "blue" in listed and "SIZE" in listed and "TOKEN" in listed and "s3cret-value" not in listed
+    back = home.run("rollback", "--json").document
+    assert back["cause"] == "rollback" and back["release"] < released["release"]
+    releases = home.run("releases", "--json").document
+    assert [each["number"] for each in releases if "staging" in each["servesIn"]] == [back["release"]]
+    must_be("ShownRelease", home.run("releases", str(back["release"]), "--json").document)
+    assert f"r{back['release']}" in home.run("releases").out
+
+
+def test_production_has_the_same_release_without_a_build(whole: Whole, home: Home, deployed: Json) -> None:
+    must_be("ScaledEnvironment", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
+    promoted = home.run("promote", "--release", str(deployed["release"]), "--json").document
+    assert (promoted["cause"], promoted["environment"], promoted["release"]) == ("promotion", "production", deployed["release"])
+    assert "building" not in [step["step"] for step in promoted["steps"]]
+    assert whole.visit(promoted["url"]).text == "Hello from Capsule!\n"
+    must_be("ListedEnvironment", home.run("environments", "list", "--json").document[0])
+
+
+def test_a_plan_is_paid_for(home: Home) -> None:
+    must_be("PlanView", home.run("plans", "--json").document[0])
+    declined = home.run("subscribe", "pro", "--payment-method", "pm_card_visa_chargeDeclined", code=5)
+    assert "The payment failed" in declined.err
+    must_be("SubscriptionView", home.run("subscribe", "pro", "--payment-method", "pm_card_visa", "--json").document)
+    (invoice,) = [each for each in home.run("invoices", "list", "--json").document if each["status"] == "paid"]
+    must_be("InvoiceView", home.run("invoices", "show", invoice["number"], "--json").document)
+    saved = Path(home.cwd / home.run("invoices", "pdf", invoice["number"], "--json").document["path"])
+    assert saved.read_bytes().startswith(b"%PDF-")
+    must_be("ChangeAccepted", home.run("unsubscribe", "--json").document)
+    must_be("ChangeAccepted", home.run("resume", "--json").document)
+
+
+def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
+    home.run("deploy", "--ref", "no-such-branch-either", code=1)
+
+    def raised() -> list[Json]:
+        return [each for each in home.run("alerts", "list", "--json").document if each["kind"] == "deployment-failed"]
+
+    alert = until(raised, 60, "for the alert", every=0.5)[0]
+    must_be("AlertOfUser", alert)
+    must_be("AcknowledgedAlert", home.run("alerts", "ack", alert["id"], "--json").document)
+    assert "acknowledged" in home.run("alerts", "list").out
+    created = home.run("alert-rules", "add", "error-rate", "--threshold", "0.1", "--json").document
+    rules = home.run("alert-rules", "list", "--json").document
+    assert created["id"] in [each["id"] for each in rules]
+    must_be("AlertRuleView", rules[0])
+    assert "10 %" in home.run("alert-rules", "list").out
+    home.run("alert-rules", "remove", created["id"])
+
+
 def test_what_happened_and_what_it_costs(whole: Whole, home: Home, deployed: Json) -> None:
     timeline = home.run("timeline", deployed["correlationId"], "--json").document
     must_be("TimelineView", timeline)
