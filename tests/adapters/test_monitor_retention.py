@@ -8,7 +8,12 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from functions.kernel import new_id
+from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.series import PostgresRetention
+from functions.monitor.domain.figures import HOUR, MINUTE, Range
+from functions.monitor.domain.requests import Window
+from functions.monitor.domain.resources import ResourceWindow
 from functions.monitor.handlers.every_ten_minutes_housekeeping import KEPT
 from functions.runtime.database import Database as Pool
 from knative.machine.postgres import Database
@@ -77,6 +82,41 @@ async def test_what_is_older_than_its_retention_goes_and_the_rest_stays(database
     await pool.close()
     kept = [text for (text,) in connection.execute("SELECT line FROM log_lines ORDER BY at")]
     assert kept == ["13", "3", "0"]
+
+
+async def test_figures_go_by_age_level_by_level(database: Database, connection: Connection) -> None:
+    """Raw rows of a week ago are gone, their sums by minute and hour are there; after two months only those by hour are."""
+    pool = Pool(database.functions_url)
+    requests, resources = PostgresRequests(pool), PostgresResources(pool)
+    retention, rollups, application = PostgresRetention(pool), PostgresRollups(pool), new_id()
+    begins = [TODAY - age * DAY for age in (1, 20, 60, 500)]
+    async with pool.transaction():
+        await retention.make_room(TODAY - 30 * DAY, TODAY + DAY)
+        await requests.add([Window(at, at, application, "staging", "r1", 200, 1, 1.0, {1: 1}) for at in begins])
+        await resources.add([ResourceWindow(at, at + timedelta(seconds=9), application, "staging", "run", "shop", "p", 5.0, 9, 9.0) for at in begins])
+    async with pool.transaction():
+        await rollups.roll(datetime(1970, 1, 1, tzinfo=UTC))
+    async with pool.transaction():
+        for series, age in KEPT.items():
+            await retention.drop(series, TODAY - age)
+    counted = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in KEPT}  # type: ignore[call-overload]
+    assert {table: row[0] for table, row in counted.items() if table.startswith(("request", "resource"))} == {
+        "request_windows": 1,
+        "resource_windows": 1,
+        "request_minutes": 2,
+        "resource_minutes": 2,
+        "request_hours": 3,
+        "resource_hours": 3,
+    }
+    async with pool.transaction():
+        for step, seen in ((MINUTE, 1), (HOUR, 1), (DAY, 3)):
+            over = Range.covering(TODAY - (DAY if step == MINUTE else 62 * DAY if step == DAY else 30 * DAY), TODAY, step)
+            assert sum(tally.requests for tally in await requests.tallies(application, None, over)) == seen + (step == HOUR)
+    await pool.close()
+
+
+def test_every_series_has_its_retention(connection: Connection) -> None:
+    assert {name for (name,) in connection.execute("SELECT name FROM series")} == KEPT.keys()
 
 
 def test_only_series_are_dropped(connection: Connection) -> None:
