@@ -18,6 +18,12 @@ from typing import Any
 from knative.local.processes import send
 
 ROOT = Path("/sys/fs/cgroup")
+PROCESSES = 256
+EPHEMERAL = "1Gi"
+"""What a pod may write where its template names no limit."""
+SPARE = 256 << 20
+PERIOD = 100_000
+"""Microseconds over which a share of the CPU is counted."""
 _UNITS = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
@@ -33,19 +39,25 @@ def quantity(text: str | int | float) -> float:
 class Limits:
     memory: int | None = None
     processes: int | None = None
+    cpu: float | None = None
+    file: int | None = None
 
     @classmethod
-    def of(cls, container: Mapping[str, Any], sandboxed: bool) -> "Limits":
+    def of(cls, container: Mapping[str, Any], sandboxed: bool, file: int | None = None) -> "Limits":
+        """`file`: how large one may become."""
         limits = container.get("resources", {}).get("limits", {})
         memory = int(quantity(limits["memory"])) if "memory" in limits else None
-        return cls(memory, 256 if sandboxed else None)
+        cpu = quantity(limits["cpu"]) if "cpu" in limits else None
+        return cls(memory, PROCESSES if sandboxed else None, cpu, file if sandboxed else None)
 
     def rlimits(self, sandboxed: bool, grouped: bool) -> dict[str, int]:
         found = {"RLIMIT_CORE": 0}
         if sandboxed:
             found |= {"RLIMIT_NOFILE": 4096}
         if self.memory and not grouped:
-            found["RLIMIT_DATA"] = self.memory
+            found["RLIMIT_DATA"] = 2 * self.memory + SPARE  # the watch is nearer, and says why
+        if self.file:
+            found["RLIMIT_FSIZE"] = self.file
         if self.processes and sandboxed and not grouped:
             found["RLIMIT_NPROC"] = self.processes
         return found
@@ -56,7 +68,7 @@ class Groups:
 
     def __init__(self, name: str) -> None:
         self._v2 = (ROOT / "cgroup.controllers").exists()
-        parents = [ROOT / name] if self._v2 else [ROOT / "memory" / name, ROOT / "pids" / name, ROOT / "cpuacct" / name]
+        parents = [ROOT / name] if self._v2 else [ROOT / kind / name for kind in ("memory", "pids", "cpuacct", "cpu")]
         self._parents: list[Path] = []
         if os.geteuid() != 0:
             return
@@ -88,6 +100,13 @@ class Groups:
                     (memory / swap).write_text("0" if self._v2 else str(limits.memory))
         if limits.processes:
             (processes / "pids.max").write_text(str(limits.processes))
+        if limits.cpu:
+            quota = max(int(limits.cpu * PERIOD), 1000)
+            if self._v2:
+                (folders[0] / "cpu.max").write_text(f"{quota} {PERIOD}")
+            else:
+                (folders[3] / "cpu.cfs_period_us").write_text(str(PERIOD))
+                (folders[3] / "cpu.cfs_quota_us").write_text(str(quota))
         return Group(tuple(folders), self._v2)
 
     def leftovers(self) -> "list[Group]":

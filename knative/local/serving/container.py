@@ -20,11 +20,14 @@ from knative.local.processes_sandbox import Isolation, plan, uid_of
 from knative.local.serving import volumes
 from knative.local.serving.environment import Find, expand_all, resolve
 from knative.local.serving.node import Node
+from knative.local.serving.pod_limits import Allowance, allowances, largest
 from knative.local.serving.volumes import Mounted
 
 TERMINATION_LOG = "/dev/termination-log"
 KUBECONFIG = "/run/secrets/capsule/kubeconfig"
 HOME = "/home/app"
+CACHE = "local.capsule.dev/cache"
+"""Annotation of a build's template: the emptyDir that is kept for the next build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Prepared:
     command: Command
     group: Group | None
     termination: Path
+    limits: Limits
+    allowed: list[Allowance]
+    """Of the disk; empty for the platform's own."""
 
 
 class Box:
@@ -67,7 +73,7 @@ class Box:
             if uid is not None:
                 os.chown(kubeconfig, uid, uid)
             mounted.append(Mounted(kubeconfig, KUBECONFIG, False))
-        limits = Limits.of(self.container, boxed)
+        limits = Limits.of(self.container, boxed, largest(pod["spec"], self.container))
         group = node.group(pod["metadata"]["uid"], limits)
         env = self._environment(image, given, boxed, access)
         words = self.container.get("command") or image.command
@@ -91,11 +97,24 @@ class Box:
         cwd = self.container.get("workingDir") or str(image.folder)
         paths = group.paths if group else ()
         command = Command(argv, env, cwd, limits.rlimits(boxed, group is not None), paths, sandbox)
-        return Prepared(command, group, termination)
+        allowed = allowances(self.folder, pod["spec"], self.container) if boxed else []
+        return Prepared(command, group, termination, limits, allowed)
 
     def fill(self, uid: int | None) -> list[Mounted]:
         """The volumes as they should be now; again after a Secret or ConfigMap changed."""
+        self._keep_cache()
         return volumes.materialise(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self.find(), uid)
+
+    def _keep_cache(self) -> None:
+        """A build's volume that is its application's and outlives it: what installers fetched. Nobody else's builds see it."""
+        name = (self._pod["metadata"].get("annotations") or {}).get(CACHE)
+        if name is None or not self._node.is_build(self._pod):
+            return
+        kept = self._node.caches / self.namespace
+        kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = self.folder / "volumes" / Path(name).name
+        if not place.is_symlink():
+            place.symlink_to(kept)
 
     def refresh(self, image: Image) -> None:
         boxed = not self._node.trusts(self._pod, image.platform) and self._node.isolation is Isolation.ROOT

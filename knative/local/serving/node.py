@@ -42,6 +42,7 @@ class Node:
         self.settings = settings
         self.images = Images(settings.state)
         self.pods = settings.state / "pods"
+        self.caches = settings.state / "caches"
         self.collector: Collector | None = None
         self._tokens = tokens
         self._authority = authority

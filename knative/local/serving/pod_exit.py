@@ -1,5 +1,6 @@
 """How a container ended, in the words of its status: code, reason, and the message that a person needs."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from knative.local.objects import now
 from knative.local.serving.container import Prepared
 from knative.local.serving.logs import Log
+from knative.local.serving.pod_limits import EVICTED, OUT_OF_MEMORY, Breach
 
 MESSAGE_BYTES = 4096
 KILLED = 137
@@ -23,19 +25,31 @@ class Exit:
 
     @property
     def short(self) -> str:
-        return self.reason if self.reason == "OOMKilled" else f"ExitCode{self.code}"
+        return self.reason if self.reason in (OUT_OF_MEMORY, EVICTED) else f"ExitCode{self.code}"
 
 
-def ended(prepared: Prepared, container: Mapping[str, Any], log: Log, status: int | None, started: str, always_says_why: bool) -> Exit:
+def ended(
+    prepared: Prepared,
+    container: Mapping[str, Any],
+    log: Log,
+    status: int | None,
+    started: str,
+    breach: Breach | None,
+    always_says_why: bool,
+) -> Exit:
     """The message is the file that the container left; else, for a Service always and for a Job when it asks, its last lines."""
     code = KILLED if status is None else status if status >= 0 else 128 - status
     group = prepared.group
-    too_large = group is not None and code != 0 and group.out_of_memory()
+    too_large = (group is not None and code != 0 and group.out_of_memory()) or (breach is not None and breach.reason == OUT_OF_MEMORY)
     with prepared.termination.open("rb") as file:
         message = file.read(MESSAGE_BYTES).decode("utf-8", "replace")
     if not message and code != 0 and (always_says_why or container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
         message = log.tail
     if too_large:
         message = f"it needed more memory than its limit of {container['resources']['limits']['memory']}\n{message}".strip()
-    reason = "OOMKilled" if too_large else "Completed" if code == 0 else "Error"
+    elif breach is not None:
+        return Exit(code or KILLED, breach.reason, breach.message, started, now())
+    elif status == -signal.SIGXFSZ:
+        message = f"it wrote a file larger than {(prepared.limits.file or 0) >> 20} MiB, which is all that it may write\n{message}".strip()
+    reason = OUT_OF_MEMORY if too_large else "Completed" if code == 0 else "Error"
     return Exit(code, reason, message, started, now())

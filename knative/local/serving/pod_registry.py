@@ -34,7 +34,7 @@ class Pods:
     async def start(self) -> None:
         await asyncio.to_thread(self.node.open)
         self._forget_former_run()
-        self._tasks = [asyncio.create_task(self._follow(kind), name=f"pods follow {kind}") for kind in ("Pod", "Secret", "ConfigMap")]
+        self._tasks = [asyncio.create_task(self._follow(kind), name=f"pods follow {kind}") for kind in ("Pod", "Secret", "ConfigMap", "Namespace")]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -87,7 +87,10 @@ class Pods:
     async def _follow(self, kind: str) -> None:
         async for change in self.node.store.watch(kind):
             metadata = change.object["metadata"]
-            if kind != "Pod":
+            if kind == "Namespace":
+                if change.type == "DELETED":
+                    shutil.rmtree(self.node.caches / metadata["name"], ignore_errors=True)
+            elif kind != "Pod":
                 for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
                     pod.refresh(kind, metadata["name"])
             elif change.type == "DELETED" and (found := self._pods.get(metadata["uid"])):

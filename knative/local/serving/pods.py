@@ -27,6 +27,7 @@ from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
 from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
+from knative.local.serving.pod_limits import EVICTED, Breach, empty, watch
 from knative.local.serving.pod_network import Relays, dial, shown_ports
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
@@ -232,9 +233,11 @@ class Pod:
             self._condition = Health(self._container, self.port, self._dial, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
-        waits: set[asyncio.Future[Any]] = {process.ended, stopping}
+        limited = self._limited(process)
+        waits: set[asyncio.Future[Any]] = {process.ended, stopping, *limited}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        breach = await self._breached(process, limited)
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -242,7 +245,7 @@ class Pod:
             await self._end(process)
         await self._clean(process)
         self.failures = 1 if loop.time() - began > STABLE else self.failures + 1
-        self.exit = self._exit(process.ended.result())
+        self.exit = self._exit(process.ended.result(), breach)
         if self._finishing is not None:
             self.exit = await self._finishing(self, self.exit)
         if not self._stopping.is_set() and self.exit.code:
@@ -283,9 +286,33 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _exit(self, status: int | None) -> Exit:
+    def _limited(self, process: Process) -> list[asyncio.Task[Breach]]:
+        assert self._prepared is not None
+        prepared = self._prepared
+        if not prepared.allowed:
+            return []
+        return [asyncio.create_task(watch(process, prepared.group, prepared.limits, prepared.allowed), name=f"limits of {self.name}")]
+
+    async def _breached(self, process: Process, limited: list[asyncio.Task[Breach]]) -> Breach | None:
+        """What was broken, if something was; then it has been ended for it."""
         assert self._prepared is not None and self._log is not None
-        return ended(self._prepared, self._container, self._log, status, self._started_at, always_says_why=self._restart)
+        if not (limited and limited[0].done()):
+            for task in limited:
+                task.cancel()
+            return None
+        breach = limited[0].result()
+        self._log.say(breach.message)
+        process.signal(signal.SIGKILL)
+        if self._prepared.group is not None:
+            self._prepared.group.kill()
+        await process.ended
+        if breach.reason == EVICTED:
+            await asyncio.to_thread(empty, self._prepared.allowed)
+        return breach
+
+    def _exit(self, status: int | None, breach: Breach | None) -> Exit:
+        assert self._prepared is not None and self._log is not None
+        return ended(self._prepared, self._container, self._log, status, self._started_at, breach, always_says_why=self._restart)
 
     def _drop_group(self) -> None:
         group = self._prepared.group if self._prepared else None

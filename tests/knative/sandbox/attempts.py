@@ -1,0 +1,97 @@
+"""What a hostile tenant tries, as a program of its own: it is an application's body, and the text of a malicious setup.py. Standard library only.
+
+Each attempt gives "" when it failed as it should, else what it got hold of.
+"""
+
+import glob
+import os
+import socket
+
+
+def connect(address: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(3)
+        try:
+            connection.connect((address, port))
+        except OSError:
+            return ""
+        return f"connected to {address}:{port}"
+
+
+def connect_abstract(name: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect("\0" + name)
+        except OSError:
+            return ""
+        return f"connected to @{name}"
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return f"read {path}: {file.read(200)!r}"
+    except OSError:
+        return ""
+
+
+def write(path: str) -> str:
+    try:
+        with open(path, "w") as file:
+            file.write("was here")
+    except OSError:
+        return ""
+    return f"wrote {path}"
+
+
+def look(folder: str, expected: str) -> str:
+    try:
+        found = os.listdir(folder)
+    except OSError:
+        return ""
+    return f"listed {folder}: {found}" if expected in found else ""
+
+
+def processes(secret: str) -> str:
+    """Of others: an environment with a secret in it."""
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if secret.encode() in file.read():
+                    return f"found it in {path}"
+        except OSError:
+            continue
+    return ""
+
+
+def signal_to(pid: int) -> str:
+    """Under a process namespace the number is nobody's, or one's own."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return f"sees process {pid}" if f"\nNSpid:\t{pid}\n" in file.read() and pid != os.getpid() else ""
+    except OSError:
+        return ""
+
+
+def root() -> str:
+    try:
+        os.setuid(0)
+    except OSError:
+        return ""
+    return "became root"
+
+
+def own_secrets() -> str:
+    """What its environment must not hold."""
+    found = [
+        name for name, value in os.environ.items() if "postgres://" in value or "amqp://" in value or name.startswith(("CAPSULE_AMQP", "KUBECONFIG"))
+    ]
+    return f"has {found}" if found else ""
+
+
+KINDS = {each.__name__: each for each in (connect, connect_abstract, read, write, look, processes, signal_to, root, own_secrets)}
+
+
+def attempt(wishes: list) -> list:  # type: ignore[type-arg]
+    return [got for kind, *words in wishes if (got := KINDS[kind](*words))]

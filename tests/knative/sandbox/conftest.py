@@ -1,0 +1,104 @@
+"""One machine for the sandbox's tests, something worth stealing on it, and what a hostile tenant would try to get at it."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knative.local.processes_network import own_addresses, way_out
+from knative.local.processes_sandbox import Isolation, detect
+from tests.knative.machine import Machine, free_offset, service
+
+HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
+SECRET = "postgres://platform:hunter2@127.0.0.1/auth"
+CONNECTED = detect() is not Isolation.NONE and way_out() is not None
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    found = Machine(tmp_path_factory.mktemp("machine"), free_offset(), {"SECRET_OF_THE_PARENT": SECRET})
+    found.start()
+    found.namespace("capsule")
+    found.core.create_namespaced_secret("capsule", {"metadata": {"name": "database"}, "stringData": {"url": SECRET}})
+    value = {"secretKeyRef": {"name": "database", "key": "url"}}
+    found.create(
+        service("capsule", "platform", env=[{"name": "DATABASE_URL", "valueFrom": value}], annotations={"autoscaling.knative.dev/min-scale": "1"})
+    )
+    found.ready("capsule", "platform")
+    yield found
+    assert found.stop() == 0, found.log
+    assert "Traceback" not in found.log, found.log
+
+
+@dataclass
+class Neighbour:
+    """Another tenant, at home."""
+
+    namespace: str
+    pid: int
+    port: int
+    pod: Path
+
+
+@pytest.fixture(scope="session")
+def neighbour(machine: Machine) -> Neighbour:
+    namespace = machine.namespace()
+    annotations = {"autoscaling.knative.dev/min-scale": "1"}
+    machine.create(service(namespace, "neighbour", command=HOSTILE, env=[{"name": "KEY", "value": SECRET}], annotations=annotations))
+    machine.ready(namespace, "neighbour")
+    (pid,) = machine.pids(namespace)
+    (pod,) = (machine.home / "knative" / "pods" / namespace).iterdir()
+    port = next(int(each[5:]) for each in Path(f"/proc/{pid}/environ").read_text().split("\0") if each.startswith("PORT="))
+    return Neighbour(namespace, pid, port, pod)
+
+
+@pytest.fixture
+def doors() -> Iterator[list[list[Any]]]:
+    """Servers as our database and broker are, on every address of this machine: what connecting to them is called in a wish."""
+    wishes: list[list[Any]] = []
+    with ExitStack() as stack:
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
+            server = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            server.bind((address, 0))
+            server.listen()
+            port = server.getsockname()[1]
+            there = ["127.0.0.1", "127.0.0.2", *own_addresses(), "10.0.2.2"] if family == socket.AF_INET else ["::1"]
+            for each in there:
+                wishes.append(["connect", each, port])
+        server = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        name = f"capsule-test-{id(server)}"
+        server.bind("\0" + name)
+        server.listen()
+        wishes.append(["connect_abstract", name])
+        yield wishes
+
+
+def wishes_of(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
+    """Everything that lies about on this machine and is not for tenants."""
+    home = machine.home
+    assert machine.process is not None
+    ports = [7030 + machine.offset, 7080 + machine.offset, neighbour.port]
+    files = [home / "kubeconfig", home / "log.txt", home / "knative/store.db", home / "knative/tls/token.key", home / "knative/tls/admin.token"]
+    files += [neighbour.pod / "process.json", Path("/etc/shadow"), Path(f"/proc/{machine.process.pid}/environ")]
+    for file in files:
+        assert file.exists(), f"{file} is not there; the test would prove nothing"
+    folders = [
+        (home, "kubeconfig"),
+        (home / "knative" / "pods", neighbour.namespace),
+        (neighbour.pod, "home"),
+        (Path.home(), next(Path.home().iterdir()).name),
+    ]
+    return [
+        *(["connect", "127.0.0.1", port] for port in ports),
+        *(["read", str(file)] for file in files),
+        *(["read", f"/proc/{pid}/environ"] for pid in (machine.process.pid, neighbour.pid)),
+        *(["look", str(folder), name] for folder, name in folders),
+        *(["signal_to", pid] for pid in (machine.process.pid, neighbour.pid)),
+        ["processes", SECRET],
+        *(["write", str(path)] for path in ("/etc/hosts", "/usr/bin/was-here", home / "was-here", neighbour.pod / "home" / "was-here")),
+        ["root"], ["own_secrets"],
+    ]  # fmt: skip
