@@ -55,7 +55,7 @@ class _Comparison:
             reasons = list(self._plain(writer, reader, at))
             if not reasons:
                 return
-            if writer.get("type") == reader.get("type") and (closest is None or len(reasons) < len(closest)):
+            if (len(choices) == 1 or writer.get("type") == reader.get("type")) and (closest is None or len(reasons) < len(closest)):
                 closest = reasons
         yield from closest or [f"{at or '/'}: may be {_named(writer)}, which is not taken"]
 

@@ -1,0 +1,48 @@
+"""A value for a JSON Schema: of every field, or of those alone that must be there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMATS = {
+    "uuid": "018f0000-0000-7000-8000-000000000001",
+    "date-time": "2026-01-01T00:00:00Z",
+    "date": "2026-01-01",
+    "email": "someone@example.com",
+    "uri": "https://example.com/",
+    "duration": "PT1S",
+}
+
+
+def example(schema: Mapping[str, Any], whole: bool) -> Any:
+    return _example(schema, schema.get("$defs", {}), whole, 0)
+
+
+def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], whole: bool, depth: int) -> Any:
+    def inner(found: Mapping[str, Any]) -> Any:
+        return _example(found, definitions, whole, depth + 1)
+
+    if "$ref" in schema:
+        return inner(definitions[schema["$ref"].rsplit("/", 1)[-1]])
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", schema.get("enum", [None])[0])
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return inner(choices[0] if whole and depth < 8 else choices[-1])
+    match schema.get("type"):
+        case "object":
+            wanted = {name: found for name, found in schema.get("properties", {}).items() if whole or name in schema.get("required", ())}
+            rest = schema.get("additionalProperties")
+            more = {"name": inner(rest)} if whole and isinstance(rest, Mapping) else {}
+            return {**{name: inner(found) for name, found in wanted.items()}, **more}
+        case "array":
+            if "prefixItems" in schema:
+                return [inner(found) for found in schema["prefixItems"]]
+            return [inner(schema.get("items", {}))] * max(schema.get("minItems", 0), 1 if whole and depth < 8 else 0)
+        case "string":
+            return FORMATS.get(schema.get("format", ""), "x" * max(schema.get("minLength", 0), 3))
+        case "integer" | "number":
+            return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        case "boolean":
+            return True
+        case "null":
+            return None
+    return {}
