@@ -18,10 +18,10 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.domain import manifests
 from functions.deploy.domain.environment import Terms
-from functions.deploy.domain.names import job_of, namespace_of, service_of
+from functions.deploy.domain.names import job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import BuildBroken, Built, Gone, NotServing, Observation, Serving
 from functions.deploy.domain.status import Awaited
-from functions.deploy.domain.tenancy import namespace
+from functions.deploy.domain.tenancy import namespace, tenancy
 from functions.deploy.ports import Cluster, ClusterAway, ClusterRefused
 from functions.runtime.database import Database
 from functions.runtime.foreign import CalledInsideTransaction
@@ -163,6 +163,34 @@ async def test_a_namespace_goes_with_all_in_it_and_only_its_own_application_s(cl
     assert await cluster.observe(app.awaited("Service", deployment)) == Gone()
     with pytest.raises(ClusterRefused):
         await cluster.apply(app.service(deployment))
+
+
+async def test_what_bounds_a_namespace_is_applied_twice_as_once(cluster: Cluster) -> None:
+    app = App()
+    for _ in range(2):
+        await cluster.apply(*tenancy(app.name, app.id))
+
+
+async def test_an_environment_goes_with_its_secrets_and_no_other_s(cluster: Cluster) -> None:
+    app, deployment = App(), uuid4()
+    await cluster.apply(app.namespace, app.service(deployment))
+    for environment in ("staging", "production"):
+        labels = {**app.labels(deployment), manifests.ENVIRONMENT: environment}
+        name = secret_of(app.name, environment, 1)
+        for _ in range(2):
+            await cluster.apply(manifests.secret(name=name, application=app.name, labels=labels, values={"KEY": "hush"}))
+    await cluster.remove_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")
+    assert await cluster.observe(app.awaited("Service", deployment)) == Gone()
+    await cluster.remove_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")
+    assert await secrets_of(cluster, app) == [secret_of(app.name, "production", 1)]
+
+
+async def secrets_of(cluster: Cluster, app: App) -> list[str]:
+    if isinstance(cluster, MemoryCluster):
+        return [name for kind, namespace, name in cluster.objects if (kind, namespace) == ("Secret", namespace_of(app.name))]
+    assert isinstance(cluster, KubernetesCluster)
+    found = cluster._call(cluster._core().list_namespaced_secret, namespace_of(app.name))
+    return [each["metadata"]["name"] for each in found["items"]]
 
 
 # -- the real thing ---------------------------------------------------------------------------------------------------
