@@ -65,6 +65,4 @@ def watch(session: Session, application: Json, asked: Json, detach: bool) -> Non
     succeeded = ended["status"] == "succeeded"
     session.output.show(ended, *([render.succeeded(ended)] if succeeded else []))
     if not succeeded:
-        raise Failure(
-            render.failure_title(ended), ended["detail"] or "", hint=f"capsule logs --app {application['name']} --deployment {ended['id']} --build"
-        )
+        raise Failure(render.failure_title(ended), ended["detail"] or "", hint=render.where_to_look(application["name"], ended))

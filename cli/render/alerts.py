@@ -18,7 +18,7 @@ def alerts(items: list[Json]) -> RenderableType:
     for each in items:
         told = "acknowledged" if each["acknowledgedAt"] else moment(each["notifiedAt"])
         times = f" ({each['occurrences']} times)" if each["occurrences"] > 1 else ""
-        what = Text(f"{each['kind']}: {each['summary']}{times}")
+        what = Text(f"{each['kind']}: {each['summary'].partition(chr(10))[0]}{times}")
         table.add_row(state(each["state"]), Text(each["application"], "bold"), each["environment"], what, moment(each["beganAt"]), told, each["id"])
     return table
 

@@ -31,6 +31,10 @@ def how_to_follow(application: str, deployment: str) -> str:
     return f"  capsule status {deployment} --app {name}\n  capsule logs -f --deployment {deployment} --app {name}"
 
 
+def where_to_look(application: str, shown: Json) -> str:
+    return f"capsule logs --app {application} --deployment {shown['id']}" + (" --build" if ended_in_build(shown) else "")
+
+
 def doing(shown: Json) -> str:
     return f"{shown['status']} [dim]{duration(since(shown['requestedAt'], shown['finishedAt']))}[/]"
 

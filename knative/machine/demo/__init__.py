@@ -6,7 +6,6 @@ read from the local mailbox, commits are made with git, and the application's ow
 """
 
 import os
-import time
 
 from knative.machine import repositories
 from knative.machine.demo import accidents, chapters, closing
@@ -23,11 +22,14 @@ def demo(home: Home, progress: Progress, repository: str | None) -> None:
     sample = repositories.create(home, "hello", repositories.sample("hello"))
     terminal = Terminal(progress.console, {"CAPSULE_API": gateway_url(home), "CAPSULE_CONFIG": str(home.path / "demo")})
     story = Story(home, terminal, Screen(progress.console), sample, repository or os.environ.get("REPO") or None)
-    began = time.monotonic()
     chapters.account(story)
     chapters.first_deployment(story)
+    chapters.promotion(story)
+    chapters.plan(story)
     chapters.use(story)
-    accidents.does_not_build(story)
+    accidents.do_not_come_up(story)
+    accidents.takes_traffic_and_fails(story)
+    accidents.alerts(story)
     closing.timeline(story)
     closing.to_zero(story, progress)
-    closing.farewell(story, time.monotonic() - began)
+    closing.farewell(story)

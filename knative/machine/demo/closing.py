@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from pathlib import Path
 
 from knative.machine.cluster import Cluster
@@ -41,16 +42,18 @@ def to_zero(story: Story, progress: Progress) -> None:
     story.screen.note(f"[dim]and from zero: {story.url} answers {woken.status} after {woken.seconds:.2f} s[/]")
 
 
-def farewell(story: Story, seconds: float) -> None:
+def farewell(story: Story) -> None:
     home, bill = story.home, story.terminal.ask("invoice")
     settings = {"CAPSULE_API": gateway_url(home), "CAPSULE_CONFIG": str(home.path / "demo")}
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     ports = f"-L {home.ports.gateway}:127.0.0.1:{home.ports.gateway} -L {home.ports.ingress}:127.0.0.1:{home.ports.ingress}"
     note = story.screen.note
-    story.screen.chapter(f"That was the main job, in {seconds:.0f} s")
+    story.screen.chapter(f"That was the main job, in {time.monotonic() - story.began:.0f} s")
     note(f"URL          [bold]{story.url}[/]")
     note(f"bill         {money(bill['total'])} so far, plan {bill['plan']['name']}")
-    note(f"timeline     {gateway_url(home)}/v1/timeline/{story.first['correlationId']}")
+    for number, (after, what) in enumerate(story.moments):
+        note(f"{'' if number else 'timeline':<12} [dim]{after:5.0f} s[/]  {what}")
+    note(f"             [dim]the first deployment, function by function:[/] capsule timeline {story.first['correlationId']}")
     note(f"try it       curl {story.url}")
     note(f"from afar    ssh {ports} this-machine")
     note(f"go on        export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH {exports}")

@@ -9,12 +9,13 @@ from knative.machine.home import Home
 LINK = re.compile(r"https?://[^\s\"'<>]+[?&]token=([A-Za-z0-9._~-]+)")
 
 
-def newest_to(home: Home, address: str) -> Message | None:
+def newest_to(home: Home, address: str, about: str = "") -> Message | None:
+    """`about`: a word of its subject."""
     if not (home.mail / "new").exists():
         return None
     box = mailbox.Maildir(str(home.mail), create=False)
     mails = sorted(box.iteritems(), key=lambda item: str(item[0]), reverse=True)
-    return next((mail for _, mail in mails if address in str(mail["To"])), None)
+    return next((mail for _, mail in mails if address in str(mail["To"]) and about in str(mail["Subject"])), None)
 
 
 def token_in(mail: Message) -> str | None:

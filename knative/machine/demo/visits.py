@@ -70,6 +70,18 @@ class Visitor:
                 except Problem as problem:
                     self.lost.append(str(problem))
 
+    def see_again(self, expected: Visit, seconds: float = 20) -> None:
+        """Goes on until the newest answers are those of before."""
+        end = time.monotonic() + seconds
+        while [each.text for each in self.seen[-3:]] != [expected.text] * 3:
+            if time.monotonic() > end:
+                raise Problem(
+                    f"{self._url} answered {expected.text.strip()!r} before, and now {self.seen[-1].text.strip()[:80]!r}"
+                    if self.seen
+                    else "no answers"
+                )
+            time.sleep(0.2)
+
     @property
     def story(self) -> list[tuple[int, str, int]]:
         """Equal answers in a row as one: status, first line, how many."""
