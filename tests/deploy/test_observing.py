@@ -32,6 +32,7 @@ async def test_a_release_that_stays_well_succeeds_when_its_time_is_over(world: W
     _, found = await observed(world)
     await world.requests(found, 200, 100)
     await world.requests(found, 500, 2)
+    await world.requests(found, 500, 2)
     await world.wait(seconds=29)
     assert (await world.deployments.get(found.id)).status == "observing"
     await world.wait(seconds=2)
@@ -66,6 +67,13 @@ async def test_a_release_that_answers_with_errors_is_rolled_back_and_shown_as_th
     assert "deployment.failed" not in world.said()
     world.clock.forward(minutes=1)
     assert (await world.roll_back(good.application_id, "production", release=1)).release == 1
+
+
+async def test_many_good_answers_at_first_hide_nothing(world: World) -> None:
+    _, found = await observed(world)
+    assert (await world.requests(found, 200, 10_000)).status == "observing"
+    failing = await world.requests(found, 500, 3)
+    assert (failing.status, failing.detail) == ("rolling-back", "3 of the 3 requests that it was given ended with an error of its own (5xx).")
 
 
 async def test_errors_of_another_revision_do_not_count(world: World) -> None:

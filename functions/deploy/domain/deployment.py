@@ -214,7 +214,7 @@ class Deployment:
         return Progress((built, *self._next(*step, at).events))
 
     def answered(self, requests: int, errors: int, at: datetime) -> Progress:
-        """So many requests it has answered since it is observed, and so many of them with a 5xx."""
+        """So many requests it has answered in some time since it is observed, and so many of them with a 5xx."""
         if self.status is not Status.OBSERVING or errors < FEWEST_ERRORS or errors < requests * LARGEST_SHARE:
             return Progress()
         return self.roll_back(FAILING_REQUESTS, f"{errors} of the {requests} requests that it was given ended with an error of its own (5xx).", at)

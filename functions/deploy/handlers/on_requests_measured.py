@@ -1,4 +1,5 @@
-"""Requests were measured: those of a release that is observed count, and too many errors among them take it back."""
+"""Requests were measured: those of a release that is observed count, and too many errors among them take it back: among the last ones, so that many
+good answers at first hide nothing, or among all, where there are few."""
 
 from events.cluster import RequestsMeasured
 from events.deploy import DeploymentFailed, DeploymentRollingBack
@@ -18,7 +19,8 @@ async def on_requests_measured(measured: RequestsMeasured, deployments: Deployme
             continue
 
         deployment = await deployments.locked(observed.id)
-        sums = await deployments.answered(deployment.id, requests, errors)
-        told.extend(deployment.answered(*sums, clock.now()).events)
+        in_all = await deployments.answered(deployment.id, requests, errors)
+        for span in ((requests, errors), in_all):
+            told.extend(deployment.answered(*span, clock.now()).events)
         await deployments.save(deployment)
     return Done(None, *told)
