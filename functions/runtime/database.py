@@ -2,6 +2,9 @@
 
 Pools are empty until the first message and hold at most what the function's `Scale.pool` says, so that the sum over all functions stays below
 the server's limit. Only transaction-level settings (`SET LOCAL`) are used: a pooler may stand in between.
+
+No transaction waits for a lock longer than LOCK_TIMEOUT, whoever holds it (another worker with the same message, a migration): its message is tried
+again later, and the connection is free for others. A pool whose server was away asks again with the next message, not after a backoff of its own.
 """
 
 from collections.abc import AsyncIterator
@@ -14,6 +17,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 Connection = psycopg.AsyncConnection[Any]
 
+LOCK_TIMEOUT = "2s"
+
 _open: ContextVar[Connection | None] = ContextVar("open_transaction", default=None)
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
@@ -25,6 +30,10 @@ CLASHES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
 class DatabaseAway(Exception):
     """The context's database does not answer."""
+
+
+class Locked(DatabaseAway):
+    """Somebody else holds a lock for longer than LOCK_TIMEOUT."""
 
 
 class CommitUnknown(DatabaseAway):
@@ -47,6 +56,7 @@ class Database:
             min_size=0,
             max_size=size,
             timeout=patience,
+            reconnect_timeout=patience,
             max_idle=60,
             open=False,
             kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capsule"},
@@ -75,7 +85,7 @@ class Database:
             self._opened = True
         try:
             async with self._pool.connection() as connection:
-                await connection.execute("BEGIN READ ONLY" if read_only else "BEGIN")
+                await connection.execute(f"BEGIN{' READ ONLY' if read_only else ''}; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 token = _open.set(connection)
                 try:
                     yield connection
@@ -86,8 +96,10 @@ class Database:
                     await self._commit(connection)
                 finally:
                     _open.reset(token)
-        except (*CLASHES, psycopg.errors.LockNotAvailable):
+        except CLASHES:
             raise
+        except psycopg.errors.LockNotAvailable as error:
+            raise Locked(str(error).strip()) from error
         except AWAY as error:
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
 

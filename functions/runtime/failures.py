@@ -2,7 +2,7 @@
 
     its caller waits        → told at once (503 it may pass, 500 it will not); nothing was done, so nothing is tried again.
                               A fault of ours is also kept as a dead letter, for us to see
-    the database is away    → later, as often as it takes
+    the database is away    → later, as often as it takes (so is one whose table a migration has locked)
     it may pass             → later: exponential backoff with jitter, or when the foreign system says; a bounded number of times
     nothing mends it        → dead letter, in the context's database
     neither can be done     → CannotSettle: 5xx, and the broker's own retry takes over
@@ -12,8 +12,6 @@ Everything that may fail, fails before the commit, except the commit itself: the
 
 from datetime import timedelta
 from typing import Protocol
-
-import psycopg
 
 from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
 from functions.runtime import answers, dead_letters, delays
@@ -26,7 +24,7 @@ from functions.runtime.surroundings import Surroundings
 PATIENCE = 60.0
 """Seconds between tries, at most, while the database is away."""
 
-MAY_PASS = (Transient, DatabaseAway, psycopg.errors.LockNotAvailable, *CLASHES)
+MAY_PASS = (Transient, DatabaseAway, *CLASHES)
 
 
 class CannotSettle(Exception):

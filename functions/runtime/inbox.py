@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from functions.runtime.database import Connection
 from functions.runtime.envelope import Message
 
-LOCK_TIMEOUT = "2s"
-"""How long a claim waits for another worker that holds the same message; then the message is delayed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -26,15 +23,13 @@ class Recorded:
 async def claim(connection: Connection, message: Message, function: str) -> Recorded | None:
     """None: the message is ours, in this transaction. Otherwise what has been recorded of it.
 
-    Raises psycopg.errors.LockNotAvailable if another worker holds it for longer than LOCK_TIMEOUT.
+    If another worker holds it for longer than a transaction waits for locks, the transaction ends (`database.Locked`) and the message is delayed.
     """
-    await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     cursor = await connection.execute(
         "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (message.source, message.id, function, message.fingerprint),
     )
     if cursor.rowcount == 1:
-        await connection.execute("SET LOCAL lock_timeout = 0")
         return None
     found = await recorded(connection, message, function)
     if found is None:

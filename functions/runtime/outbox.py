@@ -150,7 +150,7 @@ class Relay:
                 _log.warning("the outbox cannot be swept yet: %s", error)
 
     async def _publish(self, batch: Sequence[Owed]) -> int:
-        """Publishes and deletes what was confirmed; answers how many. What is not stays in the outbox for the sweep."""
+        """Publishes, deletes what was confirmed and answers how many. The rest stays in the outbox for the sweep."""
         results = await asyncio.gather(*(self._one(row) for row in batch), return_exceptions=True)
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
         for result in results:
@@ -164,6 +164,7 @@ class Relay:
                     await connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
             except DatabaseAway as error:
                 _log.warning("published events are not marked and will be published again: %s", error)
+                return 0
         return len(confirmed)
 
     async def _one(self, row: Owed) -> None:
@@ -181,7 +182,7 @@ class Relay:
         """Publishes what others left behind, oldest first; answers how many. Raises DatabaseAway, and BusAway if not all was taken."""
         swept = 0
         while True:
-            rows = await self._owed(f"created_at < now() - interval '{SWEEP_AFTER} seconds'")
+            rows = await self._owed(f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())")  # or the clock was set back
             confirmed = await self._publish(rows)
             swept += confirmed
             if confirmed < len(rows):

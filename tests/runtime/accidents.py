@@ -102,12 +102,35 @@ def _recorded(world: World, sent: Sent) -> set[str]:
     return {row[0] for row in rows}
 
 
+class Progress:
+    """A caller's patience: when nothing has come for a while, he asks again (his 503 may have been lost with RabbitMQ)."""
+
+    def __init__(self, seconds: float = 6.0) -> None:
+        self._seconds = seconds
+        self.begin()
+
+    def begin(self) -> None:
+        self._last = (-1, time.monotonic())
+
+    def stalled(self, done: int) -> bool:
+        if done != self._last[0]:
+            self._last = (done, time.monotonic())
+        return time.monotonic() - self._last[1] > self._seconds
+
+
 def settle(world: World, sent: Sent, seconds: float = 40) -> dict[str, list[tuple[str, str, bytes]]]:
     """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503."""
     replies: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
     end = time.monotonic() + seconds
+    progress = Progress()
+
+    def ended() -> bool:
+        done = len(_recorded(world, sent))
+        return done >= len(sent.cents) or _refused(world, sent, replies) or progress.stalled(done)
+
     while True:
-        until(lambda: len(_recorded(world, sent)) >= len(sent.cents) or _refused(world, sent, replies), seconds, "for the commands' outcomes")
+        progress.begin()
+        until(ended, seconds, "for the commands' outcomes")
         missing = sent.cents.keys() - _recorded(world, sent)
         if not missing:
             _gather(world, sent, replies)
@@ -140,7 +163,7 @@ def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
     for what in ("deposited", "rung", "noted"):
         until(partial(lambda what: noted(what) >= amount, what), seconds, f"for {amount} deposits to be {what}")
     until(lambda: world.count("outbox") == 0, seconds, "for the outbox to empty")
-    _gather(world, sent, replies)
+    _ask_for_lost_replies(world, sent, replies, seconds)
     made = world.rows("SELECT id::text, cents FROM deposits WHERE account = %s", account)
     sums = {"sent": sum(sent.cents.values()), "deposited": sum(row[1] for row in made)}
     assert sums["deposited"] == sums["sent"] and len(made) == amount, f"{amount} were sent, {len(made)} are there: {sums}"
@@ -152,6 +175,22 @@ def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
     rung = {line.split()[1] for line in world.bell() if line.startswith(f"{account} ")}
     assert rung == {row[0] for row in made}, "the bell did not ring for each"
     return sums
+
+
+def _ask_for_lost_replies(world: World, sent: Sent, replies: dict[str, list[tuple[str, str, bytes]]], seconds: float) -> None:
+    """A reply is best effort: who was told nothing, or 503, asks again under the same id and is told what was done."""
+    _gather(world, sent, replies)
+
+    def untold() -> list[str]:
+        return [id for id in sent.cents if not any(reply[0] == "done" for reply in replies[id])]
+
+    def all_told() -> bool:
+        _gather(world, sent, replies)
+        return not untold()
+
+    if lost := untold():
+        publish(world, sent, lost)
+        until(all_told, seconds, f"for {len(lost)} replies")
 
 
 def _one_outcome(sent: Sent, replies: Mapping[str, Sequence[tuple[str, str, bytes]]]) -> None:
@@ -171,6 +210,7 @@ def nothing_is_left(world: World, line: Line) -> None:
             depths = {queue: channel.queue_declare(queue, passive=True).method.message_count for queue in QUEUES}
             return {queue: depth for queue, depth in depths.items() if depth}
 
+        until(lambda: world.count("outbox") == 0, 20, "for the outbox to empty")
         until(lambda: not waiting() and not line.pump.under_way, 20, "for the queues to be empty")
         line.end()
         assert waiting() == {}

@@ -4,6 +4,7 @@ carries messages from a queue to a worker as the broker's dispatcher does."""
 import atexit
 import functools
 import json
+import logging
 import os
 import signal
 import socket
@@ -43,6 +44,8 @@ FUNCTIONS = ",".join(
 EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed")
 
 HTTP = httpx.Client(trust_env=False)
+
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
@@ -149,6 +152,7 @@ class World:
             "CAPSULE_BIND": "127.0.0.1",
             "CAPSULE_ROOT": str(self.folder),
             "PROBE_BELL": str(self.folder / "bell"),
+            "PROBE_HURRY": str(self.folder / "hurry"),
             "ACCIDENT_FLAG": str(self.folder / "accident"),
         }
 
@@ -189,6 +193,13 @@ class World:
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """By one connection that is kept, and made anew when the server has restarted."""
+        try:
+            return self._rows(statement, parameters)
+        except psycopg.OperationalError:
+            self._connection = None
+            return self._rows(statement, parameters)
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self.owner, autocommit=True, connect_timeout=5)
         return self._connection.execute(statement, parameters).fetchall()
@@ -227,11 +238,11 @@ class World:
         return headers, json.loads(body) if body else None
 
     def close(self) -> None:
-        for pump in self.pumps:
-            pump.stop()
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
+        for pump in self.pumps:
+            pump.stop()
         if self._connection is not None:
             self._connection.close()
 

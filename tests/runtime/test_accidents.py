@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.runtime.accidents import MESSAGES, Line, audit, nothing_is_left, send
-from tests.runtime.harness import World, asked, deposit
+from tests.runtime.harness import World, asked, deposit, until
 
 CELLS = {
     "probe.deposit": (
@@ -81,25 +81,29 @@ def test_without_the_outbox_the_tests_fail(fresh_world: World) -> None:
     line.end()
 
 
-def _the_bell_is_away_for_a_moment(world: World, seconds: float, **environment: str) -> None:
+def _the_bell_is_away_until_all_have_tried(world: World, **environment: str) -> None:
     away = world.folder / "bell-is-away"
     away.touch()
     line = Line(world, PROBE_BELL_AWAY=str(away), **environment)
     sent = send(world, 20)
-    ended = threading.Timer(seconds, away.unlink)
-    ended.start()
+
+    def tried() -> set[str]:
+        ring = [entry for entry in line.worker.lines() if entry["function"] == "probe.on_deposited_ring"]
+        return {entry["message"] for entry in ring if entry["outcome"] in ("retried", "dead")}
+
+    until(lambda: len(tried()) >= 20, 20, "for each to have met the bell away")
+    away.unlink()
     try:
         audit(world, sent, seconds=15)
     finally:
-        ended.join()
         line.end()
 
 
 def test_what_fails_for_a_moment_is_tried_again_later_and_succeeds(fresh_world: World) -> None:
-    _the_bell_is_away_for_a_moment(fresh_world, 1.2)
+    _the_bell_is_away_until_all_have_tried(fresh_world)
 
 
 def test_without_the_delay_exchange_the_tests_fail(fresh_world: World) -> None:
     with pytest.raises(AssertionError, match="to be rung"):
-        _the_bell_is_away_for_a_moment(fresh_world, 1.2, SWITCHED_OFF="delays")
+        _the_bell_is_away_until_all_have_tried(fresh_world, SWITCHED_OFF="delays")
     assert fresh_world.count("dead_letters") > 0

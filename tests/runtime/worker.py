@@ -4,7 +4,7 @@ environment.
 ACCIDENT names a function and the point at which its process kills itself (SIGKILL, as the kernel's out-of-memory killer does), for instance
 `probe.deposit/before-commit`. It happens when the point is reached for the ACCIDENT_AT-th time, in ACCIDENT_DEATHS processes one after the other;
 the file ACCIDENT_FLAG grows by a byte with each. SWITCHED_OFF names a guarantee that is taken away (claim, outbox, confirms, delays), to show
-that the tests notice.
+that the tests notice. CLOCK_SHIFT sets its clock wrong, by seconds.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from functions.probe.adapters.bell import FileBell
 from functions.probe.adapters.postgres import PostgresAccounts
 
 from functions.runtime import bus, database, delays, execution, failures, inbox, outbox, serve, work
+from functions.runtime.clock import SystemClock
 
 STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}
 """What each function that may have an accident states."""
@@ -160,7 +162,14 @@ SWITCHES: dict[str, Callable[[], None]] = {
 }
 
 
+def _shift_the_clock(seconds: float) -> None:
+    right = SystemClock.now
+    SystemClock.now = lambda self: right(self) + timedelta(seconds=seconds)  # type: ignore[method-assign]
+
+
 def _prepare() -> None:
+    if shift := os.environ.get("CLOCK_SHIFT"):
+        _shift_the_clock(float(shift))
     if switch := os.environ.get("SWITCHED_OFF"):
         SWITCHES[switch]()
     if accident := os.environ.get("ACCIDENT"):

@@ -48,6 +48,10 @@ async def deposit(asked: Deposit, accounts: Accounts) -> Done[Deposits] | Reject
         raise Transient("something is away")
     if asked.how == "slow":
         await asyncio.sleep(1.0)
+    if asked.how == "very slow":
+        await accounts.wait_until_told_to_hurry()
+    if asked.how == "cross":
+        await accounts.lock_both(asked.account)
     later = [after(timedelta(seconds=2), CheckLater(account=asked.account))] if asked.how == "later" else []
     total = await accounts.total(asked.account)
     return Done(Deposits(total=total), Deposited(deposit_id=id, account=asked.account, cents=asked.cents), *later)
