@@ -6,12 +6,15 @@ from uuid import UUID
 
 import pytest
 
+from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDestroyed
 from events.monitor import AlertFiring, AlertNotificationRequested, AlertResolved
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
+from functions.monitor.domain.deployments import failure, rollback
 from functions.monitor.domain.timers import REPEAT, SETTLE
+from functions.monitor.handlers.on_environment_destroyed import on_environment_destroyed
 from functions.monitor.queries.alerts import ListAlerts, alerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
-from tests.monitor.world import ADA, ADMIN, DEPLOYMENT, MINUTE, Monitor
+from tests.monitor.world import ADA, ADMIN, APP, DEPLOYMENT, MINUTE, NOW, Monitor
 
 SECOND = timedelta(seconds=1)
 
@@ -33,7 +36,7 @@ async def test_a_failed_deployment_is_an_alert_and_one_mail_whatever_it_is_calle
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.deployment_id, alert.correlation_id) == ("firing", DEPLOYMENT, "c1")
     (_, to, content) = monitor.mailer.sent[0]
-    assert to == "ada@example.org" and content.application == "shop" and "rolled back: error-rate" in content.alerts[0].summary
+    assert to == "ada@example.org" and content.application == "shop" and "rolled back (error-rate)" in content.alerts[0].summary
     assert [type(event) for event in monitor.said] == [AlertFiring, AlertNotificationRequested]
 
 
@@ -68,9 +71,28 @@ async def test_the_next_success_of_that_environment_ends_it_without_another_mail
     assert monitor.open_alerts() == []
 
 
-async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Monitor) -> None:
-    await monitor.failed(reason="application-destroyed")
+@pytest.mark.parametrize("reason", ["application-destroyed", "environment-destroyed", "cancelled"])
+async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Monitor, reason: str) -> None:
+    await monitor.failed(reason=reason)
     assert monitor.open_alerts() == [] and len(monitor.markers.markers) == 1
+
+
+async def test_an_environment_that_is_given_up_alarms_nobody(monitor: Monitor) -> None:
+    await monitor.failed(UUID(int=31), environment="preview")
+    await monitor.failed(UUID(int=32))
+    said = {"application_id": APP, "user_id": ADA.user_id, "application": "shop", "environment": "preview"}
+    await on_environment_destroyed(EnvironmentDestroyed(**said, at=monitor.time), monitor.alerts, monitor)
+    assert [alert.environment for alert in monitor.open_alerts()] == ["staging"]
+
+
+def test_a_summary_says_what_failed_why_and_what_serves() -> None:
+    said = {"deployment_id": DEPLOYMENT, "application_id": APP, "user_id": ADA.user_id, "environment": "staging", "at": NOW}
+    failed = DeploymentFailed(**said, reason="not-ready", detail="It never listened on its port.", release=7, rolled_back_to=6)
+    assert failure(failed) == "the deployment of r7 to staging failed (not-ready): It never listened on its port; r6 serves"
+    bare = DeploymentFailed(**said, reason="build-failed", detail="exit 1")
+    assert failure(bare) == "the deployment to staging failed (build-failed): exit 1"
+    back = DeploymentRolledBack(**said, release_id=DEPLOYMENT, reason="errors", detail="12 of 20 requests failed.", release=7, rolled_back_to=6)
+    assert rollback(back) == "the deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
 
 
 async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_its_mail_waits() -> None:

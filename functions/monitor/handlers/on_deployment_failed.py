@@ -4,14 +4,12 @@ from events.deploy import DeploymentFailed
 from events.monitor import AlertFiring
 from functions.kernel import Delayed, Done, Event, Origin, Scale, on
 from functions.monitor.domain.alerts import Alert, incident_of_deployment
+from functions.monitor.domain.deployments import NOBODYS_FAULT, failure
 from functions.monitor.domain.intake import bounded
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.rules import RuleKind, presets
 from functions.monitor.domain.timers import NotificationDue
 from functions.monitor.ports import Alerts, Markers, Rules
-
-NOBODYS_FAULT = frozenset({"cancelled", "superseded", "application-destroyed"})
-"""Somebody wanted it to end."""
 
 
 @on(emits=[AlertFiring, NotificationDue], scale=Scale(max=2, pool=2))
@@ -23,7 +21,6 @@ async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules:
 
     await rules.keep_presets(presets(event.application_id, event.at))
     await alerts.hold([incident_of_deployment(event.deployment_id)])
-    summary = bounded(f"the deployment to {event.environment} failed: {event.reason}: {event.detail}")
     said: list[Event | Delayed] = []
     for rule in await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED]):
         if not rule.concerns(event.environment):
@@ -34,12 +31,12 @@ async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules:
                 rule,
                 deployment_id=event.deployment_id,
                 environment=event.environment,
-                summary=summary,
+                summary=failure(event),
                 correlation_id=origin.correlation_id,
                 at=event.at,
             )
             said += begun
         else:
-            alert.happened_also(rule, summary)
+            alert.happened_also(rule, failure(event))
         await alerts.save(alert)
     return Done(None, *said)
