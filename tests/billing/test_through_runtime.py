@@ -35,6 +35,7 @@ def test_from_a_plan_to_a_paid_invoice_and_a_larger_quota(running: Live, ada: Pe
         ("business", 10000, 100),
     ]
     assert (ada.shown()["plan"], ada.get("/v1/quota")["applications"]["limit"]) == ("free", 5)
+    assert ada.get("/v1/billing/customer")["owes"] == []
 
     accepted = ada.subscribe("pro")
     assert accepted.status_code == 202, accepted.text
@@ -55,6 +56,7 @@ def test_from_a_plan_to_a_paid_invoice_and_a_larger_quota(running: Live, ada: Pe
     (attached,) = mail.iter_attachments()
     assert (attached.get_content_type(), attached.get_content()) == ("application/pdf", printed.content)
 
+    assert ada.get("/v1/billing/customer")["owes"] == [{"amount": 0, "currency": "EUR"}]
     assert Person(running).client.get(f"/v1/billing/invoices/{invoice['invoiceId']}").status_code == 404
     assert [each["amount"] for each in running.stripe.objects("payment_intents")].count(2000) >= 1
 

@@ -9,7 +9,7 @@ from events.auth import UserCreated
 from events.billing import CustomerCreated
 from events.monitor import UsageMeasured
 from functions.billing.adapters.memory import MemoryCustomers, MemoryPlans, MemoryUsage
-from functions.billing.adapters.memory_money import MemorySubscriptions
+from functions.billing.adapters.memory_money import MemoryLedger, MemorySubscriptions
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.usage import ImplausibleUsage
 from functions.billing.handlers.on_usage_measured import on_usage_measured
@@ -36,6 +36,7 @@ class Billing:
     def __init__(self) -> None:
         self.clock = Stopped(NOW)
         self.customers, self.plans, self.subscriptions, self.usage = MemoryCustomers(), MemoryPlans(), MemorySubscriptions(), MemoryUsage()
+        self.ledger = MemoryLedger()
 
     async def user(self, user_id: UUID = USER) -> tuple[object, ...]:
         event = UserCreated(user_id=user_id, email="ada@example.org", at=NOW)
@@ -69,7 +70,7 @@ async def test_a_user_becomes_a_customer_on_the_free_plan(billing: Billing) -> N
     (event,) = await billing.user()
     assert isinstance(event, CustomerCreated) and event.user_id == USER and event.plan == "free"
 
-    view = await customer(ShowCustomer(), Caller(USER), billing.customers, billing.subscriptions, billing.plans)
+    view = await customer(ShowCustomer(), Caller(USER), billing.customers, billing.subscriptions, billing.plans, billing.ledger)
     assert (view.customer_id, view.email) == (event.customer_id, "ada@example.org")
     assert view.plan is not None and (view.plan.code, view.plan.version, view.plan.since) == ("free", 1, NOW)
 
@@ -90,7 +91,7 @@ async def test_use_before_billing_heard_of_the_user_is_on_the_bill(billing: Bill
 async def test_who_is_no_customer_yet_is_told_so(billing: Billing) -> None:
     await billing.user(OTHER)
     with pytest.raises(CustomerNotFound):
-        await customer(ShowCustomer(), Caller(USER), billing.customers, billing.subscriptions, billing.plans)
+        await customer(ShowCustomer(), Caller(USER), billing.customers, billing.subscriptions, billing.plans, billing.ledger)
     with pytest.raises(CustomerNotFound):
         await billing.bill()
 
