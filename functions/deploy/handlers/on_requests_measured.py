@@ -20,7 +20,7 @@ async def on_requests_measured(measured: RequestsMeasured, deployments: Deployme
 
         deployment = await deployments.locked(observed.id)
         in_all = await deployments.answered(deployment.id, requests, errors)
-        for span in ((requests, errors), in_all):
+        for span in (in_all, (requests, errors)):
             told.extend(deployment.answered(*span, clock.now()).events)
         await deployments.save(deployment)
     return Done(None, *told)
