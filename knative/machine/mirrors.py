@@ -11,14 +11,15 @@ import sys
 from knative.machine.home import Home
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT")
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "NPM_CONFIG_CAFILE", "NODE_EXTRA_CA_CERTS")
+REGISTRY = "NPM_CONFIG_REGISTRY"
 INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS")
 CONFIGURED = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL", "trusted-host": "PIP_TRUSTED_HOST", "cert": "PIP_CERT"}
 
 
 def for_builds(home: Home) -> dict[str, str]:
     """CAPSULE_BUILD_<NAME> -> value; the environment before pip's configuration, as pip has it."""
-    found = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES) if home.environment.get(name)}
+    found = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
     found = {**_of_pip(), **found}
     for name in INDEXES:
         if name in found and name != "PIP_TRUSTED_HOST":

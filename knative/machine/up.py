@@ -58,6 +58,13 @@ def up(home: Home, progress: Progress) -> None:
     progress.say(f"  {f'http://{LOOPBACK}:{home.ports.management}':<44} RabbitMQ, user capsule, password in {home.secrets / 'rabbitmq.password'}")
     progress.say(f"  {'./taskw demo':<44} from registration to a bill")
     progress.say(f"  {'./taskw status · logs · down':<44} what runs, what it says, stop")
+    progress.say(f"  {sandbox(home)}")
+
+
+def sandbox(home: Home) -> str:
+    """What is enforced between tenants here, as knative/local found it out; aloud when that is not all."""
+    words = (home.path / "knative" / "isolation").read_text().strip()
+    return f"[bold red]{words}[/]" if words.startswith("single-tenant mode") else f"[dim]{words}[/]"
 
 
 def check(home: Home) -> None:
