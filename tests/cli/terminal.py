@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from typer.testing import CliRunner
+
+from cli.main import app
 from knative.machine.home import PROJECT
 
+runner = CliRunner()
 CAPSULE = (sys.executable, "-m", "cli")
 
 
@@ -51,6 +55,12 @@ class Terminal:
     def run(self, *words: str, typed: str = "", code: int | None = 0) -> Done:
         """Fails the test if it ends otherwise; None: however it ends."""
         return self.end(self.begin(*words), typed, code)
+
+    def type(self, *words: str, code: int) -> Done:
+        """The same without a process of its own, for what is over at once."""
+        ended = runner.invoke(app, list(words), prog_name="capsule", env={**self.environment, "CAPSULE_TOKEN": self.more.get("CAPSULE_TOKEN")})
+        assert ended.exit_code == code, (words, ended.exit_code, ended.output, ended.exception)
+        return Done(ended.exit_code, ended.stdout, ended.stderr)
 
     def end(self, process: subprocess.Popen[str], typed: str = "", code: int | None = 0) -> Done:
         out, err = process.communicate(typed, timeout=180)

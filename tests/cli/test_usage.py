@@ -13,32 +13,32 @@ ROUTE = re.compile(r'"(/v1/[^"]*)"')
 
 @pytest.mark.parametrize("words", [("nonsense",), ("deploy", "--nonsense"), ("apps", "create", "hello"), ("logs", "-n", "many")])
 def test_a_wrong_command_line_is_2(terminal: Terminal, words: tuple[str, ...]) -> None:
-    assert terminal.run(*words, code=2).err
+    assert terminal.type(*words, code=2).err
 
 
 @pytest.mark.parametrize("words", [("whoami",), ("apps", "list"), ("deploy", "--app", "hello"), ("invoice",), ("logs", "-f", "--app", "hello")])
 def test_what_needs_an_account_says_how_to_sign_in(terminal: Terminal, words: tuple[str, ...]) -> None:
-    assert "capsule login" in terminal.run(*words, code=3).err
+    assert "capsule login" in terminal.type(*words, code=3).err
 
 
 def test_an_api_that_is_not_there_is_6_and_named(terminal: Terminal) -> None:
     terminal.more = {"CAPSULE_TOKEN": "t"}
-    assert "http://127.0.0.1:9 does not answer" in terminal.run("whoami", code=6).err
-    assert "http://127.0.0.1:8 does not answer" in terminal.run("whoami", "--api", "127.0.0.1:8", code=6).err
+    assert "http://127.0.0.1:9 does not answer" in terminal.type("whoami", code=6).err
+    assert "http://127.0.0.1:8 does not answer" in terminal.type("whoami", "--api", "127.0.0.1:8", code=6).err
 
 
 def test_a_script_reads_errors_as_json_and_nothing_on_standard_output(terminal: Terminal) -> None:
-    done = terminal.run("apps", "list", "--json", code=3)
+    done = terminal.type("apps", "list", "--json", code=3)
     assert done.out == "" and done.error["exitCode"] == 3 and done.error["hint"] == "capsule login"
 
 
 def test_without_an_application_it_asks_which(terminal: Terminal) -> None:
     terminal.more = {"CAPSULE_TOKEN": "t"}
-    assert "capsule.toml" in terminal.run("status", code=2).err
+    assert "capsule.toml" in terminal.type("status", code=2).err
 
 
 def test_nobody_is_asked_for_a_password_where_nobody_is(terminal: Terminal) -> None:
-    assert "--password-stdin" in terminal.run("login", "--email", "ada@example.org", code=2).err
+    assert "--password-stdin" in terminal.type("login", "--email", "ada@example.org", code=2).err
 
 
 def test_the_shell_completes_commands(terminal: Terminal) -> None:
@@ -53,10 +53,10 @@ def test_completion_of_names_says_nothing_where_there_is_no_api(terminal: Termin
 
 
 def test_every_command_says_what_it_does_and_takes_json(terminal: Terminal) -> None:
-    said = terminal.run("--help").out
+    said = terminal.type("--help", code=0).out
     names = re.findall(r"^│ ([a-z-]+) ", said, re.M)
     assert {"login", "deploy", "logs", "invoice"} <= set(names)
-    help = terminal.run("deploy", "--help").out
+    help = terminal.type("deploy", "--help", code=0).out
     assert "--json" in help and "--api" in help
 
 
@@ -71,4 +71,4 @@ def test_the_command_asks_only_for_routes_that_there_are() -> None:
 
 def test_json_on_errors_is_one_document(terminal: Terminal) -> None:
     terminal.more = {"CAPSULE_TOKEN": "t"}
-    assert set(json.loads(terminal.run("whoami", "--json", code=6).err)) == {"title", "detail", "hint", "exitCode"}
+    assert set(json.loads(terminal.type("whoami", "--json", code=6).err)) == {"title", "detail", "hint", "exitCode"}
