@@ -62,8 +62,18 @@ class PostgresApplications:
         )
 
     async def forget_destroyed(self, before: datetime) -> int:
-        gone = await self._database.connection.execute("DELETE FROM applications WHERE destroyed_at < %s", (before,))
-        return gone.rowcount
+        """With what their owners wanted to be told."""
+        rows = await self._database.connection.execute(
+            """
+            WITH gone AS (DELETE FROM applications WHERE destroyed_at < %s RETURNING id),
+            rules AS (DELETE FROM alert_rules USING gone WHERE application_id = gone.id),
+            channels AS (DELETE FROM alert_channels USING gone WHERE application_id = gone.id)
+            SELECT count(*) FROM gone
+            """,
+            (before,),
+        )
+        row = await rows.fetchone()
+        return int(row[0]) if row else 0
 
 
 class PostgresUnownedUsage:
