@@ -6,20 +6,21 @@ BusAway at once, and the bus comes back by itself; a publisher waits a few secon
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 
 from functions.kernel import new_id
+from functions.runtime import amqp
 
 COMMANDS = "capsule.commands"
 EVENTS = "capsule.events"
 REPLIES = "capsule.replies"
 DEAD_LETTERS = "dlx"
+JSON = "application/json"
 
 _log = logging.getLogger("capsule.bus")
 
@@ -66,18 +67,14 @@ class Bus:
         self._returned: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._reply_queue = ""
+        self._connected: list[Callable[[Any], None]] = []
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Begins to connect; publishers wait until it has."""
         self._reconnecting = None
-        self._connection = AsyncioConnection(
-            self._parameters,
-            on_open_callback=self._on_open,
-            on_open_error_callback=lambda _, error: self._lost(error),
-            on_close_callback=lambda _, error: self._lost(error),
-        )
+        self._connection = amqp.connection(self._parameters, self._on_open, self._on_lost, self._on_lost)
 
     async def close(self) -> None:
         self._closing = True
@@ -94,10 +91,18 @@ class Bus:
     def connected(self) -> bool:
         return self._ready.is_set()
 
+    def on_connected(self, told: Callable[[Any], None]) -> None:
+        """For whoever wants a channel of its own: told of each new connection, and of the one that is there."""
+        self._connected.append(told)
+        if self._connection is not None and self._connection.is_open:
+            told(self._connection)
+
     def _on_open(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._blocked())
         connection.add_on_connection_unblocked_callback(lambda *_: self._ready.set())
         self._open_channel()
+        for told in self._connected:
+            told(connection)
 
     def _blocked(self) -> None:
         """RabbitMQ's memory or disk alarm: it reads nothing more from us until it is over."""
@@ -109,6 +114,7 @@ class Bus:
 
     def _on_channel(self, channel: Any) -> None:
         self._channel = channel
+        self._returned.clear()
         self._tag = 0
         channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_return_callback(lambda _, method, properties, body: self._returned.add(properties.message_id))
@@ -139,7 +145,7 @@ class Bus:
         self._fail_all(error)
         self._again(self._open_channel)
 
-    def _lost(self, error: Exception | str) -> None:
+    def _on_lost(self, _: Any, error: Exception | str) -> None:
         self._fail_all(error)
         if not self._closing:
             self._again(self.open)
@@ -182,14 +188,16 @@ class Bus:
             else:
                 future.set_exception(BusAway("RabbitMQ did not take the message (its queue is full)"))
 
-    def _send(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, mandatory: bool) -> asyncio.Future[None]:
+    def _send(
+        self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, mandatory: bool, keep: bool = True
+    ) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        message_id = str(new_id())  # names this publication, so that a return finds it; the CloudEvent's id is in the headers
+        message_id = str(self._tag + 1) if mandatory else None  # names this publication, so that a return finds it
         properties = pika.BasicProperties(
             headers=dict(headers),
-            delivery_mode=2,
+            delivery_mode=2 if keep else 1,
             message_id=message_id,
-            content_type=headers.get("datacontenttype"),
+            content_type=JSON if "content-type" in headers else None,
             correlation_id=headers.get("correlationid"),
         )
         try:
@@ -197,7 +205,7 @@ class Bus:
         except pika.exceptions.AMQPError as error:
             raise BusAway(str(error) or type(error).__name__) from error
         self._tag += 1
-        self._unconfirmed[self._tag] = (future, message_id)
+        self._unconfirmed[self._tag] = (future, message_id or "")
         return future
 
     async def _until_ready(self) -> None:
@@ -222,7 +230,7 @@ class Bus:
         False if there is none in time."""
         try:
             await self._until_ready()
-            self._send(exchange, routing_key, headers, body, mandatory=False).add_done_callback(_look)
+            self._send(exchange, routing_key, headers, body, mandatory=False, keep=False).add_done_callback(_look)
         except BusAway as error:
             _log.info("a reply was not sent: %s", error)
             return False
@@ -234,8 +242,9 @@ class Bus:
         """Whether a request with that correlation id is under way here; it must be unique among them."""
         return correlation_id in self._waiting
 
-    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
-        """Publishes to `capsule.commands` and waits for the reply to `headers["correlationid"]`, `timeout` seconds at most.
+    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
+        """Publishes to `capsule.commands` and waits for the reply to `headers["correlationid"]`, `timeout` seconds at most. `keep`: RabbitMQ writes
+        it to disk; a question that nobody waits for any more need not outlive its restart.
 
         Raises BusAway or Unroutable if the message did not get in, NoReply if it did (or may have) and no answer came.
         """
@@ -244,7 +253,7 @@ class Bus:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = answer
         try:
-            confirmed = self._send(COMMANDS, routing_key, {**headers, "replyto": self._reply_queue}, body, mandatory=True)
+            confirmed = self._send(COMMANDS, routing_key, {**headers, "replyto": self._reply_queue}, body, mandatory=True, keep=keep)
             confirmed.add_done_callback(lambda done: _pass_on_failure(done, answer))
             return await asyncio.wait_for(answer, timeout)
         except TimeoutError:

@@ -36,7 +36,7 @@ from functions.runtime import answers, dead_letters, delays, failures, inbox, or
 from functions.runtime.answers import Answer
 from functions.runtime.bus import REPLIES
 from functions.runtime.database import CLASHES, Connection
-from functions.runtime.envelope import Message, new_message
+from functions.runtime.envelope import Message
 from functions.runtime.inputs import Reader
 from functions.runtime.ordering import Turn
 from functions.runtime.surroundings import Surroundings
@@ -207,10 +207,11 @@ class Function:
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
     ) -> tuple[Answer, tuple[Said, ...]]:
         """Runs the handler inside a savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
+        await connection.execute("SAVEPOINT handler", prepare=False)  # the commit releases it
         try:
-            async with connection.transaction():
-                result = await self.declaration.handler(*inputs, **self._arguments(message, caller, None))
+            result = await self.declaration.handler(*inputs, **self._arguments(message, caller, None))
         except Rejection as no:
+            await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
             if self.declaration.kind is not Kind.COMMAND:
                 raise failures.Refused(no) from no
             return answers.rejected(no), ()
@@ -244,8 +245,7 @@ class Function:
         to = message.get("replyto")
         if to is None:
             return False
-        reply = new_message(f"{self.name}.reply", f"/capsule/{self._around.context}", answer.body, self._around.clock.now())
-        headers = {**reply.headers(), "correlationid": message.correlation, "outcome": answer.outcome, "status": str(answer.status)}
+        headers = {"correlationid": message.correlation, "outcome": answer.outcome, "status": str(answer.status)}
         return await self._around.bus.offer(REPLIES, to, headers, answer.body)
 
 

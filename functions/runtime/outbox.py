@@ -160,8 +160,7 @@ class Relay:
                 raise result
         if confirmed:
             try:
-                async with self._database.transaction() as connection:
-                    await connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
+                await self._database.alone("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
             except DatabaseAway as error:
                 _log.warning("published events are not marked and will be published again: %s", error)
                 return 0

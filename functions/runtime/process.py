@@ -118,6 +118,11 @@ class Process:
         self._sweeps.add(task)
         task.add_done_callback(self._sweeps.discard)
 
+    @property
+    def bus(self) -> Bus | None:
+        """None for a function of the edge."""
+        return self._bus
+
     async def stop(self) -> None:
         """Publishes what was committed, sweeps once more, closes. The server has already stopped taking requests."""
         if self._edge is not None:

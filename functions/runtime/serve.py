@@ -3,6 +3,9 @@
 The port is Knative's `PORT`; a listening socket handed over in systemd's way (`LISTEN_FDS`, sd_listen_fds(3)) is preferred. A Python
 process that is PID 1 has no handler for SIGTERM and would linger for the whole revision timeout, so there is one: stop accepting, finish
 what is under way, publish what is owed, close, exit.
+
+On one machine a warm process may take its messages from its queue itself instead of being sent each over HTTP; knative/local says so in the
+environment, and its `eventing.consumer` then calls the same application.
 """
 
 import asyncio
@@ -23,6 +26,7 @@ from functions.runtime.process import Process
 from functions.runtime.registry import UnknownFunction
 from functions.runtime.settings import MissingSetting, Settings
 from functions.runtime.wiring import NothingProvides
+from knative.local.eventing.consumer import Consumer
 
 FIRST_HANDED_OVER = 3
 DRAIN_SECONDS = 20
@@ -42,6 +46,13 @@ def listening_socket() -> socket.socket:
 
 class Server(uvicorn.Server):
     """uvicorn raises the signal that ended it once more when it has shut down, which would end the process before it has drained."""
+
+    consumer: Consumer | None = None
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.consumer is not None:
+            await self.consumer.stop()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -71,6 +82,9 @@ async def serve() -> int:
         proxy_headers=False,  # whom to believe is the gateway's to decide (CAPSULE_TRUSTED_PROXIES)
     )
     server = Server(config)
+    server.consumer = Consumer.of(os.environ, app)
+    if server.consumer is not None and process.bus is not None:
+        process.bus.on_connected(server.consumer.connected)
     await server.serve(sockets=[listening_socket()])
     await process.stop()
     return 0

@@ -17,6 +17,7 @@ class Settings:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
         self._files: dict[Path, tuple[int, bytes]] = {}
+        self._paths: dict[str, Path] = {}
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._environment.get(name) or default
@@ -33,9 +34,9 @@ class Settings:
 
     def file(self, mounted: str) -> bytes:
         """The content of a mounted file. Raises MissingSetting if there is none."""
-        path = self.path(mounted)
+        path = self._paths.get(mounted) or self._paths.setdefault(mounted, self.path(mounted))  # asked for with every message
         try:
-            changed = path.stat().st_mtime_ns
+            changed = os.stat(path).st_mtime_ns
             known = self._files.get(path)
             if known is None or known[0] != changed:
                 known = (changed, path.read_bytes())

@@ -29,8 +29,9 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
 
     tokens = _tokens(store, settings)
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
-    events = eventing(store, settings.amqp_url, serving.services)
+    events = eventing(store, settings.amqp_url, serving.services, consuming=serving.consuming)
     serving.take_collector(events.collector)
+    serving.take_queues(events.dispatchers.queues)
     events.collector.measure(serving.pods)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     return [*_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]

@@ -25,6 +25,7 @@ MODULES = (
     "httptools", "orjson", "pydantic", "starlette.applications", "starlette.routing", "uvicorn", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.lifespan.on", "uvloop", "cloudevents.http", "pika.adapters.asyncio_connection", "psycopg", "psycopg_pool", "jwt", "uuid_utils",
     "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.main",
+    "functions.runtime.serve",
 )  # fmt: skip
 """What is missing is skipped; CAPSULE_WARM_MODULES (comma-separated) names others."""
 

@@ -93,7 +93,6 @@ def headers_of(
         "source": SOURCE,
         "type": route.name,
         "time": stamp(at),
-        "datacontenttype": JSON,
         "content-type": JSON,
         "correlationid": correlation,
         "deadline": stamp(at + timedelta(seconds=route.declaration.deadline)),

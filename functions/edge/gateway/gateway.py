@@ -43,7 +43,7 @@ class Asks(Protocol):
     @property
     def connected(self) -> bool: ...
 
-    async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float) -> Reply: ...
+    async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply: ...
 
     async def close(self) -> None: ...
 
@@ -183,7 +183,7 @@ class Gateway:
         )
         context = route.declaration.context
         try:
-            reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline)
+            reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline, keep=route.mutates)
         except BusAway:
             raise Problem(UNAVAILABLE, "The message broker is away; nothing was done.", retry_after=5) from None
         except Unroutable:

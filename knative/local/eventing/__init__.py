@@ -6,7 +6,7 @@ ingress pods), sources beside them. One process for all of it, one connection, a
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from knative.local.controller import Part, Reconciler
@@ -29,21 +29,29 @@ AS_CLUSTER = "dead-letter"
 @dataclass(frozen=True)
 class Eventing:
     """What the process needs of eventing: the parts to start in this order (and to stop in the other), the reconcilers to run, the
-    front door for the ingress, the collector for serving."""
+    front door for the ingress, the collector and the dispatchers for serving."""
 
     parts: tuple[Part, ...]
     reconcilers: tuple[Reconciler, ...]
     brokers: Brokers
     collector: Collector
     pings: PingSources
+    dispatchers: Dispatchers
 
 
-def eventing(store: Store, amqp_url: str, services: Services, environment: Mapping[str, str] = os.environ) -> Eventing:
+def eventing(
+    store: Store,
+    amqp_url: str,
+    services: Services,
+    environment: Mapping[str, str] = os.environ,
+    consuming: Callable[[str, str], bool] = lambda namespace, service: False,
+) -> Eventing:
+    """`consuming`: the pods of that Service take its messages from their queue themselves."""
     rabbit = Rabbit(amqp_url)
     topology = Topology(store, rabbit)
     brokers = Brokers(rabbit)
     sinks = Sinks(store, services, brokers)
-    dispatchers = Dispatchers(rabbit, sinks, brokers, topology, stop_as_cluster=environment.get(STOP) == AS_CLUSTER)
+    dispatchers = Dispatchers(rabbit, sinks, brokers, topology, environment.get(STOP) == AS_CLUSTER, consuming)
     pings = PingSources(store, sinks)
     watches = ApiServerSources(store, sinks)
     collector = Collector(brokers)
@@ -60,4 +68,5 @@ def eventing(store: Store, amqp_url: str, services: Services, environment: Mappi
         brokers=brokers,
         collector=collector,
         pings=pings,
+        dispatchers=dispatchers,
     )

@@ -7,6 +7,9 @@ prefetched to the dead letters with code -1, though no function saw it. On one m
 user who comes back to a hundred dead letters learns nothing from it: the default here is to let what is in flight finish for a moment and
 leave the rest in its queue. CAPSULE_DISPATCHER_STOP=dead-letter gives the cluster's behaviour (the conformance suite runs with it). A
 dispatcher that is killed leaves its messages queued, here as there.
+
+A Service whose warm pods consume its queue themselves (consumer.py) needs a dispatcher only to be woken from zero and for what went wrong:
+this one then gives back what it holds and has not begun, and looks several times a second whether they still consume.
 """
 
 import asyncio
@@ -17,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from knative.local.eventing import dispatch
+from knative.local.eventing.acknowledging import Acks
 from knative.local.eventing.dispatch import PREFETCH, Acknowledged, Answer, DeadLetter, Lost, Policy, Request, Retry
 from knative.local.eventing.ingress import Brokers, Unpublished
 from knative.local.eventing.rabbit import Away, Channel, Rabbit, Refused, Unconfirmed
@@ -28,6 +32,7 @@ GRACE = 5.0
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 NOT_FOUND = 404
+LOOK_AGAIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -59,18 +64,19 @@ class Session:
     """What RabbitMQ delivered on one channel; when the channel is gone, so is every claim to its messages."""
 
     channel: Channel
+    acks: Acks
     waiting: deque[Message] = field(default_factory=deque)
-    outstanding: dict[int, None] = field(default_factory=dict)
-    done: set[int] = field(default_factory=set)
     flying: dict[asyncio.Task[None], Message] = field(default_factory=dict)
-    flushing: bool = False
     accepting: bool = True
+    spared: asyncio.Event = field(default_factory=asyncio.Event)
+    """The sink takes its messages itself."""
 
 
 class Dispatcher:
     def __init__(
-        self, plan: Plan, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, restore: Callable[[str], Awaitable[None]], stop_as_cluster: bool
-    ) -> None:
+        self, plan: Plan, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, restore: Callable[[str], Awaitable[None]], stop_as_cluster: bool,
+        spared: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.counts: Counter[str] = Counter()
         self._rabbit = rabbit
@@ -78,6 +84,7 @@ class Dispatcher:
         self._brokers = brokers
         self._restore = restore
         self._stop_as_cluster = stop_as_cluster
+        self._spared = spared
         self._session: Session | None = None
         self._task = asyncio.create_task(self._run(), name=f"dispatcher of {plan.name}")
 
@@ -89,12 +96,14 @@ class Dispatcher:
             await self._rabbit.up()
             try:
                 channel = await self._rabbit.channel()
-                self._session = session = Session(channel)
+                self._session = session = Session(channel, Acks(channel.inner))
                 await channel.call("basic_qos", prefetch_count=PREFETCH)
                 channel.inner.add_on_cancel_callback(lambda _, channel=channel: channel.close())
-                await channel.call("basic_consume", queue=self.plan.queue, on_message_callback=self._receiver(session))
-                wait = FIRST_WAIT
-                reason: Exception = await asyncio.shield(channel.closed)
+                while channel.is_open:
+                    await channel.call("basic_consume", queue=self.plan.queue, on_message_callback=self._receiver(session))
+                    wait = FIRST_WAIT
+                    await self._until_spared(session)
+                reason: Exception = channel.closed.result()
             except (Away, Refused) as error:
                 reason = error
             if isinstance(reason, Refused):
@@ -103,6 +112,23 @@ class Dispatcher:
                 await self._repair(reason)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _until_spared(self, session: Session) -> None:
+        """Returns when the channel is closed, or when this dispatcher was spared its work for a while and no longer is."""
+        channel, spared = session.channel, asyncio.ensure_future(session.spared.wait())
+        ends: set[asyncio.Future[Any]] = {channel.closed, spared}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            spared.cancel()
+        if channel.is_open:
+            for tag in channel.inner.consumer_tags:
+                await channel.call("basic_cancel", consumer_tag=tag)
+            while session.waiting:
+                session.acks.returned(session.waiting.pop().tag)
+            while channel.is_open and self._spared():  # noqa: ASYNC110 - nobody could tell: the other side is another process's memory
+                await asyncio.sleep(LOOK_AGAIN)
+            session.spared.clear()
 
     async def _repair(self, reason: Exception) -> None:
         """A queue that somebody deleted is declared again."""
@@ -114,11 +140,13 @@ class Dispatcher:
             log.warning("%s: queue %s could not be restored: %s", self.plan.name, self.plan.queue, error)
 
     def _receiver(self, session: Session) -> Callable[[Any, Any, Any, bytes], None]:
-        parallelism, waiting, outstanding, flying = self.plan.parallelism, session.waiting, session.outstanding, session.flying
+        parallelism, waiting, acks, flying = self.plan.parallelism, session.waiting, session.acks, session.flying
 
         def received(_: Any, method: Any, properties: Any, body: bytes) -> None:
             message = Message(method.delivery_tag, properties.headers, properties.content_type, body)
-            outstanding[message.tag] = None
+            acks.delivered(message.tag)
+            if self._spared():
+                session.spared.set()
             if len(flying) < parallelism and session.accepting:
                 self._fly(session, message)
             else:
@@ -184,7 +212,7 @@ class Dispatcher:
         """Acknowledged first, published second, as the real one does."""
         if not session.channel.is_open:
             return
-        self._acknowledge(session, message.tag)
+        session.acks.settled(message.tag)
         match fate:
             case Acknowledged():
                 self.counts["acknowledged"] += 1
@@ -192,7 +220,7 @@ class Dispatcher:
                 self.counts["lost"] += 1
                 log.warning("%s: message acknowledged and lost: %s", self.plan.name, reason)
             case DeadLetter():
-                self._flush(session)
+                session.acks.flush()
                 await asyncio.shield(self._bury(fate))
 
     async def _bury(self, letter: DeadLetter) -> None:
@@ -213,34 +241,6 @@ class Dispatcher:
         self.counts["dead-lettered"] += 1
         log.info("%s: %s %s to the dead letters: %s", self.plan.name, letter.headers.get("type"), letter.message_id, letter.reason)
 
-    # --- acknowledging: gathered for a turn of the loop, the longest finished run in one frame
-
-    def _acknowledge(self, session: Session, tag: int) -> None:
-        session.done.add(tag)
-        if not session.flushing:
-            session.flushing = True
-            asyncio.get_running_loop().call_soon(self._flush, session)
-
-    def _flush(self, session: Session) -> None:
-        session.flushing = False
-        done, outstanding, channel = session.done, session.outstanding, session.channel
-        if not done or not channel.is_open:
-            return
-        last = None
-        for tag in outstanding:
-            if tag not in done:
-                break
-            last = tag
-        if last is not None:
-            channel.inner.basic_ack(last, multiple=True)
-            for tag in [tag for tag in done if tag <= last]:
-                done.discard(tag)
-                del outstanding[tag]
-        for tag in done:
-            channel.inner.basic_ack(tag)
-            del outstanding[tag]
-        done.clear()
-
     # --- ending
 
     async def stop(self) -> None:
@@ -259,7 +259,7 @@ class Dispatcher:
         for task in list(session.flying):
             task.cancel()
         await asyncio.gather(*session.flying, return_exceptions=True)
-        self._flush(session)
+        session.acks.flush()
         session.channel.close()
 
     async def _cancel(self, channel: Channel, tag: str) -> None:
@@ -274,7 +274,7 @@ class Dispatcher:
         for task in list(session.flying):
             task.cancel()
         await asyncio.gather(*session.flying, return_exceptions=True)
-        left = [message for message in messages if message.tag in session.outstanding and message.tag not in session.done]
+        left = [message for message in messages if message.tag in session.acks.outstanding and message.tag not in session.acks.done]
         await asyncio.gather(*(self._bury_stopped(session, message) for message in left))
 
     async def _bury_stopped(self, session: Session, message: Message) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
+from knative.local.eventing.consumer import Queue
 from knative.local.eventing.dispatcher import Dispatcher, Plan
 from knative.local.eventing.ingress import Brokers
 from knative.local.eventing.rabbit import Rabbit
-from knative.local.eventing.sinks import Sinks
+from knative.local.eventing.sinks import Sinks, Way
 from knative.local.eventing.topology import Topology
 
 log = logging.getLogger(__name__)
@@ -16,12 +18,16 @@ Name = tuple[str, str, str]
 
 
 class Dispatchers:
-    def __init__(self, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, topology: Topology, stop_as_cluster: bool) -> None:
+    def __init__(
+        self, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, topology: Topology, stop_as_cluster: bool, consuming: Callable[[str, str], bool]
+    ) -> None:
+        """`consuming` (namespace, Service): its pods take its messages themselves."""
         self._rabbit = rabbit
         self._sinks = sinks
         self._brokers = brokers
         self._topology = topology
         self._stop_as_cluster = stop_as_cluster
+        self._consuming = consuming
         self._running: dict[Name, Dispatcher] = {}
         self._stopped = False
 
@@ -30,7 +36,21 @@ class Dispatchers:
         if self._stopped or (running is not None and running.plan == plan):
             return
         await self.end(name)
-        self._running[name] = Dispatcher(plan, self._rabbit, self._sinks, self._brokers, self._topology.restore, self._stop_as_cluster)
+        self._running[name] = Dispatcher(
+            plan, self._rabbit, self._sinks, self._brokers, self._topology.restore, self._stop_as_cluster, lambda: self._is_spared(plan)
+        )
+
+    def _is_spared(self, plan: Plan) -> bool:
+        return plan.sink.way is Way.SERVICE and not plan.dead_letters and self._consuming(plan.sink.namespace, plan.sink.name)
+
+    def queues(self, namespace: str, service: str) -> list[Queue]:
+        """What the pods of a Service may consume themselves: the queues of the Triggers that lead to it."""
+        plans = [running.plan for (what, _, _), running in self._running.items() if what == "trigger"]
+        return [
+            Queue(plan.queue, plan.sink.url, plan.sink.path, plan.parallelism, plan.policy.timeout)
+            for plan in plans
+            if plan.sink.way is Way.SERVICE and (plan.sink.namespace, plan.sink.name) == (namespace, service)
+        ]
 
     async def end(self, name: Name) -> None:
         if (running := self._running.pop(name, None)) is not None:

@@ -12,7 +12,7 @@ from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.http_client import Upstreams
 from knative.local.serving.ingress import Ingress
-from knative.local.serving.node import Collector, Node
+from knative.local.serving.node import Collector, Node, Queues
 from knative.local.serving.pod_registry import Pods
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.routes import Routes
@@ -33,6 +33,7 @@ class Serving:
         table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
         self.services: Services = Direct(routing, upstreams)
+        self.consuming = routing.consuming
         self.parts: tuple[Part, ...] = (self.pods, revisions, Ingress(routing, upstreams, settings.ingress_port))
         self.reconcilers: tuple[Reconciler, ...] = (
             ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions),
@@ -40,3 +41,6 @@ class Serving:
 
     def take_collector(self, collector: Collector) -> None:
         self._node.collector = collector
+
+    def take_queues(self, queues: Queues) -> None:
+        self._node.queues = queues

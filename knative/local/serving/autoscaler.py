@@ -121,6 +121,16 @@ class Meter:
         if by < 0:
             self.ended = now
 
+    def add(self, busy: float, now: float) -> None:
+        """Seconds that messages took which did not pass through here."""
+        self._advance(now)
+        second = int(now)
+        if self._areas and self._areas[-1][0] == second:
+            self._areas[-1] = (second, self._areas[-1][1] + busy)
+        else:
+            self._areas.append((second, busy))
+        self.ended = now
+
     def mean(self, window: float, now: float) -> float:
         self._advance(now)
         start = max(now - window, self._born)

@@ -6,8 +6,9 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from knative.local.images import PLATFORM, Images
 from knative.local.objects import Object
@@ -36,6 +37,10 @@ class Collector(Protocol):
     def request(self, service_object: Object, revision: str, status: int, seconds: float) -> None: ...
 
 
+Queues = Callable[[str, str], Sequence[Any]]
+"""(namespace, Service) → the queues of its Triggers"""
+
+
 class Node:
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
         self.store = store
@@ -44,6 +49,7 @@ class Node:
         self.pods = settings.state / "pods"
         self.caches = settings.state / "caches"
         self.collector: Collector | None = None
+        self.queues: Queues = lambda namespace, service: ()
         self._tokens = tokens
         self._authority = authority
         self.isolation = Isolation.NONE

@@ -93,6 +93,7 @@ class Revisions:
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
                 reachable = scaler.name in names
+                scaler.alone = len(names) == 1
                 if reachable != scaler.reachable:
                     scaler.reachable = reachable
                     scaler.tick()
@@ -123,7 +124,8 @@ class Revisions:
             self._scalers[key] = scaler
             self._pods.node.expect(object)
             service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
-            scaler.reachable = scaler.name in self._reached.get((scaler.namespace, service), set())
+            reached = self._reached.get((scaler.namespace, service), set())
+            scaler.reachable, scaler.alone = scaler.name in reached, len(reached) == 1
             scaler.tick()
             self._publish(scaler)
         scaler.revision = object

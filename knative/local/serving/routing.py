@@ -106,6 +106,14 @@ class Routing:
             raise Unavailable(f"{entry.name} has no revision that is ready")
         return scaler
 
+    def consuming(self, namespace: str, service: str) -> bool:
+        """Whether the pods of its one revision take its messages themselves."""
+        entry = self.table.by_name(namespace, service)
+        if entry is None or len(entry.targets) != 1:
+            return False
+        scaler = self._revisions.find(namespace, entry.targets[0].revision)
+        return scaler is not None and scaler.consuming
+
     def measured(self, entry: Entry, revision: str, status: int, seconds: float) -> None:
         if self._node.collector is not None:
             self._node.collector.request(entry.service, revision, status, seconds)

@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
+from knative.local.serving.consumption import Consumption
 from knative.local.serving.pod_registry import Pods, pod_spec
 from knative.local.serving.pods import Pod, State
 from knative.local.serving.probes import free_port
@@ -59,6 +60,8 @@ class Scaler:
         self.rescale(defaults)
         self.reachable = False
         """A route leads here."""
+        self.alone = False
+        """And to no other revision."""
         self.proven = any(each["type"] == PROVEN and each["status"] == "True" for each in (revision.get("status") or {}).get("conditions") or [])
         self.failure: tuple[str, str] | None = None
         """Why it is not healthy: (reason, message)."""
@@ -66,6 +69,7 @@ class Scaler:
         self.persists = persists
         """The platform's own: said to have failed like any other, it is tried on, since nobody will release it anew when the database is back."""
         self._pods, self._changed = pods, changed
+        self._consumption = Consumption(pods.node, revision)
         self._loop = asyncio.get_running_loop()
         self._running: dict[str, Pod] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -96,7 +100,12 @@ class Scaler:
 
     @property
     def in_flight(self) -> int:
-        return sum(pod.in_flight for pod in self._running.values())
+        return self._consumption.in_flight + sum(pod.in_flight for pod in self._running.values())
+
+    @property
+    def consuming(self) -> bool:
+        """Its pods take their messages from their queue themselves."""
+        return self._consumption.going_on(uid for uid, pod in self._running.items() if pod.state is State.READY)
 
     def rescale(self, defaults: Mapping[str, str]) -> None:
         spec, annotations = self.revision["spec"], self.revision["metadata"].get("annotations") or {}
@@ -168,7 +177,7 @@ class Scaler:
             stable=meter.mean(scale.window, now),
             panic=meter.mean(scale.window * PANIC_SHARE, now),
             in_flight=self.in_flight,
-            waiting=len(self._waiting),
+            waiting=len(self._waiting) + self._consumption.full,
             idle=meter.idle(now),
         )
         if not self.reachable:
@@ -185,6 +194,7 @@ class Scaler:
             self._prove()
         if self._initial and now - self._began >= self.deadline:
             self._give_up()
+        self._consumption.measure(self._meter, now, self.reachable and self.alone)
         wanted = self.wanted()
         for _ in range(wanted - len(self._running)):
             self._add()
@@ -207,6 +217,7 @@ class Scaler:
         given = {
             "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_REVISION": self.name,
             "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
+            **self._consumption.environment(object, self.scale.hard),
         }  # fmt: skip
         pod = self._pods.run(object, self._pod_changed, restart=True, port=port, given=given, listen=listen, grace=self.timeout)
         self._running[pod.uid] = pod
@@ -215,6 +226,7 @@ class Scaler:
     def _remove(self, pod: Pod) -> None:
         """No new requests; those it has may end."""
         del self._running[pod.uid]
+        self._consumption.forget(pod.uid)
         task = asyncio.create_task(self._drain(pod), name=f"drain {pod.name}")
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -238,6 +250,7 @@ class Scaler:
             self._hand_out()
         elif pod.state is State.ENDED:  # deleted over the API, or its keeper failed
             del self._running[pod.uid]
+            self._consumption.forget(pod.uid)
             self._loop.call_soon(self.tick)
         elif pod.state is State.WAITING:
             self._weigh(pod)

@@ -1,0 +1,60 @@
+"""The pods of one revision that take their messages from RabbitMQ themselves (annotation `local.capsule.dev/consumes: "true"`).
+
+They are told the queues of the Triggers that lead to their Service, and whether they may; what they do with it is read from their `activity`,
+so that the autoscaler sees their messages as if they were requests that passed through here.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from knative.local.objects import Object
+from knative.local.serving.activity import ACTIVITY, QUEUES, Watched
+from knative.local.serving.autoscaler import Meter
+from knative.local.serving.node import Node
+
+ANNOTATION = "local.capsule.dev/consumes"
+
+
+class Consumption:
+    def __init__(self, node: Node, revision: Object) -> None:
+        metadata = revision["metadata"]
+        self._node = node
+        self._namespace = metadata["namespace"]
+        self._service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
+        self._wanted = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
+        self._pods: dict[str, tuple[Watched, int]] = {}
+        self.in_flight = 0
+        self.full = 0
+        """Pods that have as many messages as they take: others wait in the queue, which nobody here can count."""
+
+    def environment(self, pod: Object, most: int) -> Mapping[str, str]:
+        """`most`: containerConcurrency, 0 is no limit."""
+        queues = self._node.queues(self._namespace, self._service) if self._wanted else ()
+        if not queues:
+            return {}
+        metadata = pod["metadata"]
+        watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity")
+        told = [each.told() for each in queues]
+        for each in told:
+            each["parallelism"] = min(each["parallelism"], most or each["parallelism"])
+        self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in told))
+        return {QUEUES: json.dumps(told), ACTIVITY: str(watched.path)}
+
+    def forget(self, uid: str) -> None:
+        self._pods.pop(uid, None)
+
+    def going_on(self, pods: Iterable[str]) -> bool:
+        """Whether one of these ready pods consumes."""
+        return any(self._pods[uid][0].look().consuming for uid in pods if uid in self._pods)
+
+    def measure(self, meter: Meter, now: float, may: bool) -> None:
+        """What they did since the last time, as if it were requests."""
+        self.in_flight = self.full = 0
+        for watched, most in self._pods.values():
+            watched.allow(may)
+            seen, handled, busy = watched.since()
+            self.in_flight += seen.in_flight
+            self.full += seen.in_flight >= most
+            if handled or seen.in_flight:
+                meter.add(busy, now)

@@ -1,0 +1,310 @@
+"""The systems under test: how each is started, filled, reached, and which processes are its own."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import psutil
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from functions.kernel import new_id
+from functions.runtime.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, TYPE, current_signing_key
+from knative.machine import keys, processes
+from knative.machine.cluster import Cluster
+from knative.machine.home import LOOPBACK, PROJECT, Home
+from knative.machine.postgres import PostgreSQL
+from knative.machine.rabbitmq import RabbitMQ
+from tests.bench import load
+from tests.bench.load import Missing
+
+USERS = 10_000
+LIFETIME = timedelta(hours=12)
+PEERS = PROJECT.parent / "shared" / "peers"
+PEER_DATABASE = "peer"
+WINDOW = "6s"
+CONSUMES = "local.capsule.dev/consumes"
+MEASURED = ("auth-profile", "deploy-create-application", "monitor-on-application-created")
+A_HASH = "$argon2id$v=19$m=65536,t=3,p=4$YmVuY2hiZW5jaGJlbmNo$MGYxMzU3OWJkZjAyNDY4YWNlMDEyMzQ1Njc4OWFiY2Q"  # of nothing: nobody signs in
+APPLICATIONS_EACH = 1_000_000
+
+
+class System(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def tokens(self) -> Path: ...
+
+    def prepare(self) -> None:
+        """Before each measurement: as it is to be measured, and warm."""
+        ...
+
+    def roots(self) -> list[psutil.Process | None]:
+        """Its own processes; all below them is its own too."""
+        ...
+
+    def effects(self) -> tuple[int, int]:
+        """How many applications were made, and how many of them the other context has handled."""
+        ...
+
+
+def until(look: Any, seconds: float, why: str, every: float = 0.1) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise Missing(f"waited {seconds:g} s in vain {why}")
+        time.sleep(every)
+    return found
+
+
+def answers(url: str, token: str = "") -> bool:
+    try:
+        return httpx.get(url, headers={"authorization": f"Bearer {token}"} if token else {}, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@dataclass
+class Capsule:
+    """The whole, in a state folder of its own."""
+
+    home: Home
+    name: str = "Capsule"
+    consumes: bool = True
+    """Warm functions take their messages from their queues themselves; else they are pushed over HTTP, as on a cluster."""
+    users: list[UUID] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.home.ports.gateway}"
+
+    @property
+    def tokens(self) -> Path:
+        return self.home.path / "bench-tokens"
+
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(self.home)
+
+    def up(self) -> None:
+        """Commit times are kept, so that an event's way can be measured to the moment that its effect was committed."""
+        database = PostgreSQL(self.home)
+        self.home.make()
+        database.start()
+        with database.superuser() as connection:
+            connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        database.stop()
+        self.task("up")
+        autoscaler = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-autoscaler", "namespace": "knative-serving"}}
+        self.cluster.apply([{**autoscaler, "data": {"stable-window": WINDOW}}], "bench")  # so that zero comes soon
+
+    def prepare(self) -> None:
+        cluster, changed = self.cluster, []
+        for name in MEASURED:
+            service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name, "namespace": "capsule"}}
+            live = cluster.get(service)
+            said = str(self.consumes).lower()
+            if live is not None and live["spec"]["template"]["metadata"]["annotations"].get(CONSUMES) != said:
+                changed.append({**service, "spec": {"template": {"metadata": {"annotations": {CONSUMES: said}}}}})
+        cluster.apply(changed, "bench")
+        cluster.await_ready(changed, 60, lambda ready, of: None)
+        load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
+
+    def pods(self) -> list[str]:
+        """Those that run; what a Job leaves behind does not."""
+        found = self.cluster.find("v1", "Pod", "capsule")
+        return [pod["metadata"]["name"] for pod in found if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+
+    def remove(self, objects: Sequence[dict[str, Any]]) -> None:
+        for each in objects:
+            self.cluster.delete(each)
+
+    def task(self, *words: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "knative.machine", *words],
+            cwd=PROJECT,
+            env=self.home.child_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Missing(done.stdout + done.stderr)
+
+    def fill(self) -> None:
+        """Users with a quota, and a token for each."""
+        now = datetime.now(UTC)
+        self.users = [new_id() for _ in range(USERS)]
+        with psycopg.connect(PostgreSQL(self.home).database("auth").functions_url) as auth, auth.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO users (id, email, password_hash, email_verified_at, created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s)",
+                [(user, f"{user.hex}@example.com", A_HASH, now, now, now) for user in self.users],
+            )
+        with psycopg.connect(PostgreSQL(self.home).database("deploy").functions_url) as deploy, deploy.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, 1024, %s)",
+                [(user, APPLICATIONS_EACH, now) for user in self.users],
+            )
+        self._vacuum()
+        signing = next(each for each in keys.operator_objects(self.home) if each["metadata"]["name"] == "auth-signing")
+        key = jwt.PyJWK(current_signing_key(_json(signing["data"]["jwks.json"])))
+        self.tokens.write_text("".join(f"{_token(key, user, now)}\n" for user in self.users))
+
+    def _vacuum(self) -> None:
+        for context in ("auth", "deploy"):
+            with PostgreSQL(self.home).superuser(context) as connection:
+                connection.execute("VACUUM ANALYZE")
+
+    def roots(self) -> list[psutil.Process | None]:
+        return [processes.running(self.home, "knative")]
+
+    def servers(self) -> dict[str, psutil.Process | None]:
+        return {"RabbitMQ": processes.running(self.home, RabbitMQ.name), "PostgreSQL": processes.running(self.home, PostgreSQL.name)}
+
+    def effects(self) -> tuple[int, int]:
+        return self.count("deploy", "applications"), self.count("monitor", "applications")
+
+    def count(self, context: str, table: str) -> int:
+        with psycopg.connect(PostgreSQL(self.home).database(context).functions_url) as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
+
+    def down(self) -> None:
+        self.task("down")
+
+
+def _json(data: str) -> Any:
+    return json.loads(base64.b64decode(data))
+
+
+def _token(key: jwt.PyJWK, user: UUID, now: datetime) -> str:
+    claims = {
+        "iss": DEFAULT_ISSUER, "aud": AUDIENCE, "sub": str(user), "sid": str(uuid4()), "roles": ["user"],
+        "iat": now, "exp": now + LIFETIME, "jti": str(uuid4()),
+    }  # fmt: skip
+    return jwt.encode(claims, key, ALGORITHM, headers={"kid": key.key_id, "typ": TYPE})
+
+
+@dataclass
+class Peer:
+    """One of ../shared/peers, on Capsule's RabbitMQ and PostgreSQL. All peers share one database, keys and tokens: those of the Nest peer."""
+
+    name: str
+    folder: Path
+    port: int
+    capsule: Capsule
+    event: str
+    child: subprocess.Popen[str] | None = None
+
+    @property
+    def work(self) -> Path:
+        return Path(os.environ.get("CAPSULE_BENCH_PEERS", "/tmp")) / f"peer-{self.folder.name}"
+
+    @property
+    def keys(self) -> Path:
+        return self.work.with_name("peer-nest")
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def tokens(self) -> Path:
+        return self.keys / "bench-tokens"
+
+    @property
+    def database(self) -> str:
+        return PostgreSQL(self.capsule.home).url("postgres", PEER_DATABASE)
+
+    def start(self) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")},
+            "AMQP_URL": RabbitMQ(self.capsule.home).url, "DATABASE_URL": self.database, "PORT": str(self.port),
+            "PEER_DIR": str(self.work), "PUBLIC_KEY": str(self.keys / "public.pem"),
+        }  # fmt: skip
+        (self.capsule.home.log / f"{self.folder.name}.log").unlink(missing_ok=True)
+        with (self.capsule.home.log / f"{self.folder.name}.log").open("w") as log:
+            self.child = subprocess.Popen([self.folder / "run"], env=environment, stdout=log, stderr=log, text=True, start_new_session=True)
+        until(self._ready, 180, f"for the peer {self.name}; see {log.name}")
+
+    def _ready(self) -> bool:
+        if self.child is not None and self.child.poll() is not None:
+            raise Missing(f"the peer {self.name} ended with {self.child.returncode}")
+        token = self.keys / "token"
+        return token.exists() and answers(f"{self.url}/v1/users/me", token.read_text().strip())
+
+    def prepare(self) -> None:
+        load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
+
+    def stop(self) -> None:
+        if self.child is not None and self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGTERM)
+            self.child.wait(20)
+
+    def fill(self) -> None:
+        """The rest of the users, and a token for each."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO users (email, name) SELECT 'u' || n || '@example.com', 'User ' || n FROM generate_series(1, %s) n"
+                " ON CONFLICT DO NOTHING",
+                [USERS],
+            )
+            connection.execute("VACUUM ANALYZE")
+            users = [row[0] for row in connection.execute("SELECT id::text FROM users ORDER BY random()")]
+        key = load_pem_private_key((self.keys / "private.pem").read_bytes(), password=None)
+        assert isinstance(key, RSAPrivateKey)
+        expires = datetime.now(UTC) + LIFETIME
+        self.tokens.write_text("".join(f"{jwt.encode({'sub': user, 'exp': expires}, key, 'RS256')}\n" for user in users))
+
+    def roots(self) -> list[psutil.Process | None]:
+        return [psutil.Process(self.child.pid) if self.child is not None and self.child.poll() is None else None]
+
+    def effects(self) -> tuple[int, int]:
+        with psycopg.connect(self.database) as connection:
+            row = connection.execute("SELECT (SELECT count(*) FROM apps), (SELECT coalesce(sum(apps), 0) FROM users)").fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+
+def peers(capsule: Capsule) -> list[Peer]:
+    """Those that are there and can run here, started and filled."""
+    if not PEERS.is_dir() or shutil.which("node") is None:
+        return []
+    with PostgreSQL(capsule.home).superuser() as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [PEER_DATABASE]).fetchone() is None:
+            connection.execute(f"CREATE DATABASE {PEER_DATABASE}")
+    base = 3100 + capsule.home.ports.offset
+    found = [
+        Peer("NestJS", PEERS / "nest", base, capsule, "app.created"),
+        Peer("FastStream", PEERS / "faststream", base + 1, capsule, "fs.app.created"),
+    ]
+    started: list[Peer] = []
+    for peer in (each for each in found if (each.folder / "run").exists()):
+        try:
+            peer.start()
+        except Missing as missing:
+            print(f"without {peer.name}: {missing}", file=sys.stderr)
+            peer.stop()
+            continue
+        if not started:
+            peer.fill()
+        started.append(peer)
+    return started
