@@ -26,6 +26,7 @@ from tests.runtime.harness import free_port, until
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 VISA = "pm_card_visa"
+pytestmark = pytest.mark.filterwarnings("ignore:Use .content=:DeprecationWarning")  # how Stripe's client calls httpx
 
 
 @pytest.fixture(scope="module")

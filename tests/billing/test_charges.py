@@ -126,3 +126,12 @@ def test_retries_come_a_day_four_days_and_eleven_days_after_the_issue() -> None:
     while at := payment.try_again(JUNE.begin, at):  # type: ignore[assignment]
         tries.append((at - JUNE.begin).days)
     assert tries == [1, 4, 11] and payment.retry_at is None
+
+
+def test_a_timer_that_comes_a_moment_early_makes_the_try_that_was_due() -> None:
+    payment = Payment.intend(an_invoice(), "pm_card_visa", JUNE.begin)
+    payment.settle(Answer(None, PaymentStatus.FAILED), JUNE.begin)
+    payment.try_again(JUNE.begin, JUNE.begin)
+    almost = JUNE.begin + timedelta(days=1) - timedelta(milliseconds=400)
+    assert not payment.is_due(almost - timedelta(minutes=5)) and payment.is_due(almost)
+    assert payment.try_again(JUNE.begin, almost) == JUNE.begin + timedelta(days=4)

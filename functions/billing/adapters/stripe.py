@@ -200,7 +200,7 @@ async def _translated() -> AsyncIterator[None]:
 def _http_client(base: str) -> stripe.HTTPClient:
     client = stripe.HTTPXClient(timeout=PATIENCE)
     host = urlsplit(base).hostname or ""
-    if host.endswith(".localhost"):
+    if host in ("127.0.0.1", "localhost") or host.endswith(".localhost"):
         client._client_async = httpx.AsyncClient(transport=_Loopback())  # no proxy, and no name that a resolver may not know
     return client
 

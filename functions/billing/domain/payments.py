@@ -17,6 +17,9 @@ from functions.kernel import Event, new_id
 RETRIES = (timedelta(days=1), timedelta(days=4), timedelta(days=11))
 """When after its issue an open invoice is charged again; when the last of these has failed too, the subscription is suspended."""
 
+EARLY = timedelta(minutes=1)
+"""A timer may come a little before its time; a try within this counts as the one that was due."""
+
 LEAST = 50
 """Minor units that are worth a charge; the provider takes no less."""
 
@@ -95,7 +98,11 @@ class Payment:
             self.settled_at = at
         return not self.pending
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time for the try after this one."""
+        return not self.pending and self.retry_at is not None and self.retry_at <= now + EARLY
+
     def try_again(self, issued_at: datetime, now: datetime) -> datetime | None:
         """When the invoice is charged again; None: that was the last try. A card that its owner tries in between does not use up one."""
-        self.retry_at = next((issued_at + wait for wait in RETRIES if issued_at + wait > now), None)
+        self.retry_at = next((issued_at + wait for wait in RETRIES if issued_at + wait > now + EARLY), None)
         return self.retry_at

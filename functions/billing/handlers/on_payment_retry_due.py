@@ -16,7 +16,7 @@ async def on_payment_retry_due(
     await subscriptions.locked(failed.customer_id)
     invoice = await invoices.get(failed.invoice_id)
     last = await payments.last_of(invoice.id)
-    if invoice.status is not InvoiceStatus.OPEN or last is None or last.pending or last.retry_at is None or last.retry_at > clock.now():
+    if invoice.status is not InvoiceStatus.OPEN or last is None or not last.is_due(clock.now()):
         return Done(None)
 
     customer = await customers.get(failed.customer_id)
