@@ -11,6 +11,8 @@ import pytest
 
 from functions.kernel import new_id
 from functions.monitor.adapters.alerts import PostgresAlerts, PostgresRules
+from functions.monitor.adapters.notifications import PostgresChannels
+from functions.monitor.adapters.postgres import PostgresApplications
 from functions.monitor.domain.alerts import Alert, Notice, State, incident_of, incident_of_deployment
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Channel, Delivery, Outcome, notification
@@ -275,3 +277,18 @@ async def test_presets_that_are_made_at_once_are_made_once(database: Database) -
     await asyncio.gather(*(keep() for _ in range(4)))
     async with database.transaction():
         assert len(await rules.of([application])) == 3
+
+
+async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(database: Database) -> None:
+    applications, rules, channels = PostgresApplications(database), PostgresRules(database), PostgresChannels(database)
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    gone, alive = Application(new_id(), UUID(int=1), "gone", long_ago), Application(new_id(), UUID(int=1), "alive")
+    async with database.transaction():
+        for application in (gone, alive):
+            await applications.keep(application)
+            await rules.keep_presets(presets(application.id, NOW))
+            await channels.add(Channel.open(application.id, "https://a.example/", NOW))
+    async with database.transaction():
+        assert await applications.forget_destroyed(long_ago + MINUTE) == 1
+        assert len(await rules.of([gone.id])) == 0 and len(await channels.of(gone.id)) == 0
+        assert len(await rules.of([alive.id])) == 3 and len(await channels.of(alive.id)) == 1
