@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from events.deploy import DeploymentFailed
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.rejections import (
@@ -198,6 +199,17 @@ async def test_a_deployment_that_never_served_gives_its_memory_back(world: World
     failed = await world.build_ends(await world.building(), {"reason": "build-failed", "detail": "no"}, code=1)
     found = await world.quotas.find(OWNER.user_id)
     assert (failed.status, found.memory_used_mib if found else None) == ("failed", 0)
+
+
+async def test_a_late_end_of_a_failed_deployment_leaves_the_next_one_its_memory(world: World) -> None:
+    failed = await world.build_ends(await world.building(), {"reason": "build-failed", "detail": "no"}, code=1)
+    (told,) = [fact for fact in world.facts if isinstance(fact, DeploymentFailed)]
+    world.clock.forward(minutes=1)
+    await world.deploy(failed.application_id)
+    await world.deliver(told)
+    found = await world.quotas.find(OWNER.user_id)
+    assert found is not None
+    assert found.memory_used_mib == 512
 
 
 async def test_environments_by_name(world: World) -> None:

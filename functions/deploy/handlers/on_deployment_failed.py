@@ -37,5 +37,6 @@ async def on_deployment_failed(
         await cluster.replace_service(Awaited("Service", deployment.namespace, deployment.service, deployment.id), before)
 
     async with work.recording():
-        if deployment.previous_id is None:
+        newest = {each.environment: each.id for each in await deployments.latest(deployment.application_id)}
+        if deployment.previous_id is None and newest[deployment.environment] == deployment.id:
             await quotas.give_memory_back(deployment.application_id, deployment.environment)
