@@ -28,6 +28,10 @@ CLASHES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 """Transactions that lost against another one; the same work may be tried again at once."""
 
 
+TOO_MUCH = "54"
+"""Class of SQLSTATE: a value or a statement exceeds a limit of PostgreSQL. psycopg calls that operational too, but no waiting mends it."""
+
+
 class DatabaseAway(Exception):
     """The context's database does not answer."""
 
@@ -101,6 +105,8 @@ class Database:
         except psycopg.errors.LockNotAvailable as error:
             raise Locked(str(error).strip()) from error
         except AWAY as error:
+            if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(TOO_MUCH):
+                raise
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
 
     async def alone(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> int:

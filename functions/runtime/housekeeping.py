@@ -1,13 +1,20 @@
-"""What every context tidies, every ten minutes: events that a crashed process left in the outbox, and rows that nobody asks for any more.
+"""What every context tidies, every ten minutes: events that a crashed process left in the outbox, and rows that nobody asks for any more. While dead
+letters wait for an operator it says how many, and since when: what an alert is made of.
 
 Rows go in batches, each in a transaction of its own, so that no lock is held for long.
 """
 
-from functions.runtime import dead_letters, ordering
+from events.platform import DeadLetterCount, DeadLettersCounted
+from functions.kernel import Clock, Event
+from functions.runtime import dead_letters, ordering, outbox
 from functions.runtime.database import Database
+from functions.runtime.dead_letters import DeadLetters, Which
+from functions.runtime.envelope import new_message
 from functions.runtime.outbox import Relay
 
 BATCH = 1000
+MOST = 50
+"""Causes that are named one by one."""
 
 PRUNE = (
     # A repeated command is answered from the inbox for a week; a message cannot be older than the longest delay and its retries.
@@ -17,18 +24,40 @@ PRUNE = (
 
 
 class Housekeeping:
-    def __init__(self, relay: Relay, database: Database) -> None:
+    def __init__(self, context: str, relay: Relay, database: Database, clock: Clock) -> None:
+        self._context = context
         self._relay = relay
         self._database = database
+        self._clock = clock
 
     async def sweep(self) -> None:
-        """Publishes what is owed, gives up on what waits in vain, and prunes what is old. Raises DatabaseAway."""
+        """Publishes what is owed, gives up on what waits in vain, prunes what is old, tells of dead letters. Raises DatabaseAway."""
         await self._relay.sweep()
         while await self._bury_overdue() == BATCH:
             pass
         for table, key, old in PRUNE:
             while await self._prune(table, key, old) == BATCH:
                 pass
+        await self._count_dead_letters()
+
+    async def _count_dead_letters(self) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            causes = await DeadLetters(self._database).causes(Which())
+            if not causes:
+                return
+            told = DeadLettersCounted(
+                context=self._context,
+                open=sum(cause.count for cause in causes),
+                oldest_at=min(cause.oldest for cause in causes),
+                causes=[
+                    DeadLetterCount(function=cause.function, error=cause.error, count=cause.count, oldest_at=cause.oldest) for cause in causes[:MOST]
+                ],
+                at=now,
+            )
+            tick = new_message("housekeeping", f"/capsule/{self._context}", b"", now)
+            owed = await outbox.write(connection, [told], tick, None, self._context, now, _nobody)
+        await self._relay.flush(owed)
 
     async def _bury_overdue(self) -> int:
         """Early events that have waited too long for the one before them."""
@@ -45,3 +74,7 @@ class Housekeeping:
                 f"DELETE FROM {table} WHERE {key} IN (SELECT {key.strip('()')} FROM {table} WHERE {old} LIMIT {BATCH} FOR UPDATE SKIP LOCKED)"
             )
             return cursor.rowcount
+
+
+def _nobody(event: type[Event]) -> str:
+    raise LookupError(f"{event.type} is sent to everybody and not to one function")

@@ -104,7 +104,7 @@ class Process:
             Database: database,
             Clock: self._clock,
             Vitals: Vitals(database, context),
-            Housekeeping: Housekeeping(relay, database),
+            Housekeeping: Housekeeping(context, relay, database, self._clock),
             DeadLetters: DeadLetters(database),
             AccessTokens: AccessTokens(self._settings),
             Voucher: Voucher(opener),

@@ -22,6 +22,32 @@ from functions.runtime.undelivered import UNROUTABLE
 from tests.runtime.harness import Worker, World, asked, deposit, until
 
 MESSAGES = 50
+CELLS = {
+    "probe.deposit": (
+        "before-claim",
+        "in-handler",
+        "before-commit",
+        "after-commit",
+        "after-reply",
+        "before-publish",
+        "before-marking",
+        "before-ack",
+    ),
+    "probe.on_deposited": ("before-claim", "in-handler", "before-commit", "after-commit", "before-publish", "before-marking", "before-ack"),
+    "probe.on_deposited_ring": (
+        "before-call",
+        "after-call",
+        "before-claim",
+        "in-handler",
+        "before-commit",
+        "after-commit",
+        "before-publish",
+        "before-marking",
+        "before-ack",
+    ),
+}
+"""Function → the points at which its process may die."""
+
 QUEUES = ("functions", UNROUTABLE, *(delays.exchange_of(level) for level in delays.LEVELS))
 
 

@@ -8,33 +8,8 @@ import threading
 
 import pytest
 
-from tests.runtime.accidents import MESSAGES, Line, audit, nothing_is_left, send
+from tests.runtime.accidents import CELLS, MESSAGES, Line, audit, nothing_is_left, send
 from tests.runtime.harness import World, asked, deposit, until
-
-CELLS = {
-    "probe.deposit": (
-        "before-claim",
-        "in-handler",
-        "before-commit",
-        "after-commit",
-        "after-reply",
-        "before-publish",
-        "before-marking",
-        "before-ack",
-    ),
-    "probe.on_deposited": ("before-claim", "in-handler", "before-commit", "after-commit", "before-publish", "before-marking", "before-ack"),
-    "probe.on_deposited_ring": (
-        "before-call",
-        "after-call",
-        "before-claim",
-        "in-handler",
-        "before-commit",
-        "after-commit",
-        "before-publish",
-        "before-marking",
-        "before-ack",
-    ),
-}
 
 
 @pytest.mark.parametrize(("function", "point"), [(function, point) for function, points in CELLS.items() for point in points])

@@ -248,14 +248,27 @@ def test_events_of_a_time_that_is_yet_to_come_are_swept_too(fresh_world: World) 
 def test_ten_megabytes_go_all_the_way(fresh_world: World) -> None:
     world = fresh_world
     line = Line(world)
-    account = "x" * 10_000_000
-    command = asked("probe.deposit")
+    much, id = "x" * 10_000_000, str(uuid.uuid4())
+    event = json.dumps({"depositId": id, "account": much}).encode()
     with channel(world) as rabbit:
         rabbit.confirm_delivery()
-        rabbit.basic_publish("capsule.commands", "probe.deposit", deposit(account=account), pika.BasicProperties(headers=command), mandatory=True)
-    until(lambda: world.count("notes WHERE what = 'noted'") == 1, 40, "for the last in the chain")
+        headers = pika.BasicProperties(headers=asked("probe.deposit"))
+        rabbit.basic_publish("capsule.commands", "probe.deposit", deposit(account="much", how=much), headers, mandatory=True)
+        rabbit.basic_publish("capsule.events", "probe.noted", event, pika.BasicProperties(headers=message("probe.noted")))
+    until(lambda: world.count("notes WHERE what = 'noted' AND text = %s", id), 40, "for the event")
+    until(lambda: world.count("notes WHERE what IN ('deposited', 'rung', 'noted', 'renamed')") == 5, 40, "for the command and its consequences")
     nothing_is_left(world, line)
-    assert world.count("dead_letters") == 0 and world.rows("SELECT length(account) FROM deposits") == [(10_000_000,)]
+    assert world.count("dead_letters") == 0
+
+
+def test_what_exceeds_a_limit_of_the_database_is_no_outage_and_dies(fresh_world: World) -> None:
+    """The account is the subject of the event that the effect states: a key of that size has no place in an index."""
+    world = fresh_world
+    worker = world.worker()
+    event = message("probe.deposited", attempt="3")
+    body = json.dumps({"depositId": str(uuid.uuid4()), "account": "x" * 10_000_000, "cents": 1}).encode()
+    assert worker.post(event, body, "/probe.on_deposited_ring", timeout=HTTP_PATIENCE) == 204
+    assert world.rows("SELECT error FROM dead_letters WHERE message_id = %s", event["id"]) == [("ProgramLimitExceeded",)]
 
 
 def test_what_names_no_function_that_there_is_rests_where_an_operator_finds_it(fresh_world: World) -> None:

@@ -129,3 +129,20 @@ def test_what_waits_in_vain_goes_to_the_dead_letters_and_an_operator_lets_it_ove
     headers, body = world.addressed_to("probe.on_counted")
     worker.post({name: value for name, value in headers.items() if name not in ("routing_key", "content-type")}, body, "/probe.on_counted")
     assert counted(world, "gap") == ["gap:2"]
+
+
+def test_open_dead_letters_are_counted_and_told_and_none_are_not(fresh_world: World) -> None:
+    world = fresh_world
+    worker = world.worker()
+    tick = {**message("dev.knative.sources.ping"), "function": "probe.every_ten_minutes_housekeeping"}
+    assert worker.post(tick, b"{}") == 204
+    assert world.take("events") is None
+    broken(world, worker)
+    broken(world, worker)
+    assert worker.post({**tick, "id": str(uuid.uuid4())}, b"{}") == 204
+    headers, body = until(lambda: world.take("events"), why="for the event")
+    told = json.loads(body)
+    assert headers["routing_key"] == "dead-letters.counted" and headers["subject"] == "probe"
+    assert told["open"] == 2 and told["oldestAt"] <= told["at"]
+    [cause] = told["causes"]
+    assert (cause["function"], cause["error"], cause["count"]) == ("probe.on_deposited", "ZeroDivisionError", 2)

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from knative.machine import processes
-from tests.runtime.accidents import Line
-from tests.runtime.worker import POINTS
-
-FUNCTIONS = ("probe.deposit", "probe.on_deposited", "probe.on_deposited_ring")
+from tests.runtime.accidents import CELLS, Line
 
 
 def kill(server: Any) -> None:
@@ -60,6 +57,5 @@ class Faults:
 
 def accident(random: random.Random) -> dict[str, str]:
     """The environment of a worker that dies at a random point, once."""
-    function = random.choice(FUNCTIONS)
-    points = [point for point in POINTS if point not in ("before-call", "after-call", "after-reply")]
+    function, points = random.choice(list(CELLS.items()))
     return {"ACCIDENT": f"{function}/{random.choice(points)}", "ACCIDENT_AT": str(random.randrange(5, 50))}
