@@ -91,7 +91,7 @@ class _Outside:
             raise OSError("it is not installed")
         ready, says = os.pipe()
         ends, self._hold = os.pipe()  # it ends when our end is closed, so also when we die
-        words = [program, "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", f"--ready-fd={says}", f"--exit-fd={ends}"]
+        words = [program, "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={says}", f"--exit-fd={ends}"]
         try:
             self._out = subprocess.Popen(  # noqa: ASYNC220 - it does not wait for the program
                 [*words, *self._names(), "tap0"],
@@ -151,7 +151,7 @@ class _Entered(_Outside):
         return (f"/proc/{os.getpid()}/fd/{self._namespace}",)
 
     def _names(self) -> list[str]:
-        return ["--netns-type=path", *self.join]
+        return ["--enable-sandbox", "--netns-type=path", *self.join]
 
     def socket(self) -> socket.socket:
         """Made on this thread, which is elsewhere for two system calls."""

@@ -178,6 +178,8 @@ def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str) -> list[str]:
         "--dev",
         "/dev",
     ]
+    if sandbox.join:  # its user is root in the namespaces that are there already, and must not be in its own
+        words += ["--uid", str(os.getuid()), "--gid", str(os.getgid()), "--cap-drop", "ALL"]
     for mount in sandbox.mounts:
         words += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
     for target, name in sandbox.links:

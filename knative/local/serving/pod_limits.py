@@ -17,7 +17,7 @@ from typing import Any
 
 from knative.local.processes import Process, session_members
 from knative.local.processes_limits import EPHEMERAL, Group, Limits, quantity
-from knative.local.serving.usage import usage
+from knative.local.serving.usage import proportional, usage
 
 SHORTEST, SHARE = 0.5, 10
 """Seconds between two looks, and how many times longer than a look itself."""
@@ -78,7 +78,9 @@ def _look(pid: int, group: Group | None, limits: Limits, allowed: list[Allowance
     if group is None and limits.memory:
         (used,) = usage([(pid, None)])
         if used is not None and used.memory > limits.memory:
-            return Breach(OUT_OF_MEMORY, f"it used {used.memory >> 20} MiB")
+            found = proportional(pid)  # forks share pages, which the quick count takes for each of them
+            if (used.memory if found is None else found) > limits.memory:
+                return Breach(OUT_OF_MEMORY, f"it used more than {limits.memory >> 20} MiB of memory")
     sizes = [sum(size_of(folder, each.bytes) for folder in each.folders) for each in allowed]
     for size, each in zip(sizes, allowed, strict=True):
         if size > each.bytes:
