@@ -3,7 +3,8 @@
 pika's asyncio adapter reads and writes its socket in Python, with an `add_writer` and a `remove_writer` for each burst; uvloop's transport does
 the same in C and gathers what is written in one turn of the loop. pika takes the I/O services that it is given, so here it is given some that
 make such a transport. And a message's headers are a table whose values are, for us, always text: pika encodes and decodes each value
-through a dozen comparisons, twice a message on either side. What is not text still goes pika's way. Together: a third of a message's cost.
+through a dozen comparisons, twice a message on either side. What is not text still goes pika's way. Measured in microseconds of CPU: a command's
+headers in and out 21 → 9; a message in, acknowledged, and one out, 32 in flight, 75 → 67 (fewer system calls).
 """
 
 import asyncio

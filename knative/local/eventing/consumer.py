@@ -1,6 +1,6 @@
 """A pod that takes the messages of its own Triggers from RabbitMQ itself and calls its own ASGI application with them, in its own process.
 
-On a cluster each message makes a hop: queue → dispatcher → HTTP → function. On one machine both ends are ours and the hop is a third of a
+On a cluster each message makes a hop: queue → dispatcher → HTTP → function. On one machine both ends are ours and the hop is a fifth of a
 message's cost, so a Service that says `local.capsule.dev/consumes: "true"` is spared it while it is warm. Nothing else changes. The same pure
 rules (dispatch.py) turn the message into the same request to the same application; and what is not simply answered with 2xx is none of
 this module's business: the message goes back into its queue, the pod stops consuming for a while, and the dispatcher, who sees that, comes back
