@@ -1,9 +1,6 @@
-"""One suite over subscriptions, invoices, payments, credit notes, the ledger and notices, in memory and in PostgreSQL; and what only a database
-can promise: that nothing issued or booked is ever changed, that the books balance, that numbers have no gap."""
+"""One suite over subscriptions, invoices, payments, credit notes, the ledger and notices, in memory and in PostgreSQL."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -11,78 +8,16 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans
-from functions.billing.adapters.memory_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
-from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans
-from functions.billing.adapters.postgres_invoices import PostgresCredits, PostgresInvoices
-from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresNotices, PostgresPayments
-from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
-from functions.billing.domain import charges
 from functions.billing.domain.credits import CreditNote
-from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, Purpose
+from functions.billing.domain.invoices import Purpose
 from functions.billing.domain.ledger import Fact, booked
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription
-from functions.billing.ports import Credits, Customers, Invoices, Ledger, Notices, Payments, Plans, Subscriptions
+from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
 from functions.runtime.database import Database
+from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, a_number
 from tests.servers import Databases
-
-NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
-FREE_PLAN, PRO, BUSINESS = SEEDED
-FAILED = Answer(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
-
-
-class Store:
-    """Billing's ports over one kind of storage. Customers are random, so that tests may share a database."""
-
-    def __init__(self, database: Database | None) -> None:
-        self.database = database
-        self.customers: Customers = PostgresCustomers(database) if database else MemoryCustomers()
-        self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
-        self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
-        memory = MemoryInvoices()
-        self.invoices: Invoices = PostgresInvoices(database) if database else memory
-        self.payments: Payments = PostgresPayments(database) if database else MemoryPayments(memory)
-        self.credits: Credits = PostgresCredits(database) if database else MemoryCredits()
-        self.ledger: Ledger = PostgresLedger(database) if database else MemoryLedger()
-        self.notices: Notices = PostgresNotices(database) if database else MemoryNotices()
-
-    def transaction(self) -> AbstractAsyncContextManager[object]:
-        return self.database.transaction() if self.database else nullcontext()
-
-    async def customer(self) -> tuple[Customer, Subscription]:
-        customer = Customer.of_user(new_id(), "ada@example.org", NOW)
-        subscription = Subscription.begin(customer, FREE_PLAN, NOW)
-        async with self.transaction():
-            await self.customers.add(customer)
-            await self.subscriptions.add(subscription)
-        return customer, subscription
-
-    async def invoice(self, subscription: Subscription, number: str | None = None, purpose: Purpose = Purpose.RENEWAL) -> Invoice:
-        period = subscription.running_period
-        invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee(PRO, period), NOW)
-        if number:
-            invoice.issue(number, NOW)
-        async with self.transaction():
-            await self.invoices.add(invoice)
-        return invoice
-
-    async def payment(self, invoice: Invoice, attempt: int = 1, answer: Answer | None = None, at: datetime = NOW) -> Payment:
-        payment = Payment.intend(invoice, "pm_card_visa", at, attempt)
-        async with self.transaction():
-            await self.payments.add(payment)
-            if answer:
-                payment.settle(answer, at)
-                await self.payments.save(payment)
-        return payment
-
-
-def a_number() -> str:
-    return f"test-{new_id()}"
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +31,6 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
         yield Store(None)
         return
     database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
-
-
-@pytest.fixture
-async def real(url: str) -> AsyncIterator[Store]:
-    database = Database(url)
     yield Store(database)
     await database.close()
 
@@ -314,98 +242,3 @@ async def test_a_notice_is_new_once(store: Store) -> None:
         assert not await store.notices.first_seen(id, "payment_intent.succeeded", NOW)
         assert await store.notices.forget(NOW + timedelta(seconds=1)) >= 1
         assert await store.notices.first_seen(id, "payment_intent.succeeded", NOW)
-
-
-async def test_numbers_have_no_gap_when_many_ask_and_some_give_up(real: Store) -> None:
-    assert real.database is not None
-    series, given = f"s{new_id().hex[-8:]}", []
-
-    async def ask(gives_up: bool) -> None:
-        assert real.database is not None
-        try:
-            async with real.database.transaction():
-                number = await real.invoices.next_number(series)
-                await asyncio.sleep(0.01)
-                if gives_up:
-                    raise InterruptedError
-                given.append(number)
-        except InterruptedError:
-            pass
-
-    await asyncio.gather(*(ask(turn % 3 == 0) for turn in range(12)))
-    assert sorted(given) == [f"{series}-{count:06}" for count in range(1, 9)]
-
-
-async def test_whoever_locks_the_subscription_works_alone(real: Store) -> None:
-    assert real.database is not None
-    customer, _ = await real.customer()
-    running, most = 0, 0
-
-    async def work() -> None:
-        nonlocal running, most
-        assert real.database is not None
-        async with real.database.transaction():
-            await real.subscriptions.locked(customer.id)
-            running += 1
-            most = max(most, running)
-            await asyncio.sleep(0.02)
-            running -= 1
-
-    await asyncio.gather(work(), work(), work())
-    assert most == 1
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE ledger_entries SET amount = 1",
-        "DELETE FROM ledger_entries",
-        "UPDATE ledger_transactions SET at = now()",
-        "DELETE FROM ledger_transactions",
-        "UPDATE invoice_lines SET amount = 0",
-        "DELETE FROM invoice_lines",
-        "DELETE FROM invoices",
-        "UPDATE invoices SET number = 'another' WHERE number IS NOT NULL",
-        "UPDATE invoices SET total = total + 1",
-        "UPDATE invoices SET status = 'open', settled_at = NULL WHERE status = 'paid'",
-        "UPDATE entitlements SET applications = 1000",
-    ],
-)
-async def test_what_was_issued_or_booked_is_never_changed(real: Store, statement: str) -> None:
-    assert real.database is not None
-    customer, subscription = await real.customer()
-    invoice = await real.invoice(subscription, a_number())
-    invoice.paid(NOW)
-    async with real.transaction():
-        await real.invoices.save(invoice)
-        await real.ledger.post(booked(Fact.INVOICE_ISSUED, invoice.id, customer.id, Money(2000, "EUR"), NOW))
-    with pytest.raises(psycopg.errors.RestrictViolation):
-        async with real.database.transaction() as connection:
-            await connection.execute(statement)  # type: ignore[call-overload]
-
-
-@pytest.mark.parametrize("entries", [[], [100], [100, -99], [100, -100, 1]])
-async def test_the_books_balance_or_nothing_is_written(real: Store, entries: list[int]) -> None:
-    assert real.database is not None
-    customer, _ = await real.customer()
-    transaction = new_id()
-    with pytest.raises(psycopg.errors.CheckViolation, match="does not balance"):
-        async with real.database.transaction() as connection:
-            await connection.execute("INSERT INTO ledger_transactions VALUES (%s, 'invoice-issued', %s, now())", (transaction, new_id()))
-            for position, amount in enumerate(entries, 1):
-                await connection.execute(
-                    "INSERT INTO ledger_entries VALUES (%s, %s, 'revenue', %s, %s, 'EUR')", (transaction, position, customer.id, amount)
-                )
-    async with real.database.transaction():
-        assert await real.ledger.balance(customer.id) == {}
-
-
-async def test_the_lines_of_an_invoice_add_up_or_it_is_not_written(real: Store) -> None:
-    assert real.database is not None
-    _, subscription = await real.customer()
-    period = subscription.running_period
-    invoice = Invoice.draft(Purpose.RENEWAL, subscription.customer_id, subscription.id, PRO, period, charges.fee(PRO, period), NOW)
-    invoice.total = Money(1999, "EUR")
-    with pytest.raises(psycopg.errors.CheckViolation, match="do not add up"):
-        async with real.database.transaction():
-            await real.invoices.add(invoice)

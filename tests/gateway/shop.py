@@ -195,7 +195,7 @@ class ScriptedBus:
     connected: bool = True
     asked: list[Asked] = field(default_factory=list)
 
-    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
+    async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
         self.asked.append(Asked(routing_key, headers, body, timeout))
         return self.answer(self.asked[-1])
 
