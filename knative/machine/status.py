@@ -5,14 +5,17 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import pika
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from functions.runtime.undelivered import UNROUTABLE
 from knative.machine import processes
 from knative.machine.cluster import Cluster, not_ready, reachable
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.keys import NAMESPACE
+from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.up import KNATIVE, gateway_url
 
 SERVICES = ("serving.knative.dev/v1", "Service")
@@ -32,6 +35,8 @@ def status(home: Home, console: Console) -> bool:
         well.append(_functions(table, cluster))
         well.append(_applications(table, cluster))
         well.append(_triggers(table, cluster))
+    if not home.foreign_amqp and processes.running(home, "rabbitmq"):
+        well.append(_unroutable(table, home))
     well.append(_health(table, home))
     console.print(table)
     return all(well)
@@ -61,6 +66,19 @@ def _memory(process: psutil.Process) -> str:
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return ""
     return f"{total / 1024 / 1024:.0f} MB"
+
+
+def _unroutable(table: Table, home: Home) -> bool:
+    """Messages that belong to no function: they rest in a queue of RabbitMQ until an operator has looked at them."""
+    try:
+        with pika.BlockingConnection(pika.URLParameters(RabbitMQ(home).url)) as connection:
+            waiting: int = connection.channel().queue_declare(UNROUTABLE, passive=True).method.message_count
+    except (pika.exceptions.AMQPError, OSError) as error:
+        table.add_row(IDLE, "unroutable", "not known yet" if isinstance(error, pika.exceptions.ChannelClosedByBroker) else "RabbitMQ is away", "", "")
+        return True  # how RabbitMQ is stands in a row of its own
+    state = f"{waiting} message{'' if waiting == 1 else 's'}" if waiting else "none"
+    table.add_row(BAD if waiting else GOOD, "unroutable", state, f"queue {UNROUTABLE}" if waiting else "", "")
+    return not waiting
 
 
 def _functions(table: Table, cluster: Cluster) -> bool:

@@ -17,11 +17,13 @@ from typing import Any
 import pika
 import psycopg
 import pytest
+from rich.table import Table
 
 from functions.runtime import delays
 from functions.runtime.envelope import stamp
+from functions.runtime.topology import declare_exchanges
 from functions.runtime.undelivered import UNROUTABLE
-from knative.machine import packages
+from knative.machine import packages, status
 from tests.runtime.accidents import Line, nothing_is_left, send
 from tests.runtime.harness import World, asked, deposit, message, until, worlds
 
@@ -77,6 +79,19 @@ def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     assert outcome(world, worker, "after") == "done"
     assert worker.process.poll() is None
     world.close()
+
+
+def test_what_rests_unroutable_is_seen_in_the_status(own_rabbitmq: Any) -> None:
+    table = Table()
+    assert status._unroutable(table, own_rabbitmq.home), "there is no such queue yet"
+    with pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)) as connection:
+        rabbit = connection.channel()
+        declare_exchanges(rabbit)
+        assert status._unroutable(table, own_rabbitmq.home), "it is empty"
+        rabbit.confirm_delivery()
+        rabbit.basic_publish("", UNROUTABLE, b"from nobody", mandatory=True)
+        assert not status._unroutable(table, own_rabbitmq.home)
+    assert list(table.columns[2].cells) == ["not known yet", "none", "1 message"]
 
 
 def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_it(fresh_world: World) -> None:
