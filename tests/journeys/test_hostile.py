@@ -66,7 +66,9 @@ def test_an_application_and_a_build_find_no_secret(whole: Whole, ada: Person) ->
     neighbour = Person(whole).become_a_user()
     word = secrets.token_hex(16)
     theirs = neighbour.create(
-        whole.repository(f"n-{word[:4]}", {"index.html": word, "Procfile": f"web: WORD={word} exec python3 -m http.server $PORT"}).url
+        whole.repository(
+            f"n-{word[:4]}", {"index.html": word, "Procfile": f"web: WORD={word} exec python3 -m http.server --bind 127.0.0.1 $PORT"}
+        ).url
     )
     assert neighbour.deploy(theirs)["status"] == "succeeded"
 
