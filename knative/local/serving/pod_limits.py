@@ -8,12 +8,13 @@ again begins with empty folders.
 import asyncio
 import os
 import shutil
+import signal
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from knative.local.processes import Process, session_members
 from knative.local.processes_limits import EPHEMERAL, Group, Limits, quantity
@@ -55,6 +56,44 @@ def allowances(folder: Path, spec: Mapping[str, Any], container: Mapping[str, An
 
 def largest(spec: Mapping[str, Any], container: Mapping[str, Any]) -> int:
     return max(each.bytes for each in allowances(Path(), spec, container))
+
+
+class Bounded(Protocol):
+    """What is known of a container that was prepared."""
+
+    @property
+    def group(self) -> Group | None: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def allowed(self) -> list[Allowance]: ...
+
+
+class Guard:
+    """Watches one process of a container; `waits` ends when it has broken a limit."""
+
+    def __init__(self, process: Process, bounds: Bounded) -> None:
+        self._process, self._bounds = process, bounds
+        self.waits: list[asyncio.Task[Breach]] = []
+        if bounds.allowed:
+            self.waits = [asyncio.create_task(watch(process, bounds.group, bounds.limits, bounds.allowed), name=f"limits of {process.pid}")]
+
+    async def end(self, say: Callable[[str], None]) -> Breach | None:
+        """What was broken, if something was; then the container has been ended for it."""
+        found = [task.result() for task in self.waits if task.done()]
+        for task in self.waits:
+            task.cancel()
+        if not found:
+            return None
+        breach = found[0]
+        say(breach.message)
+        self._process.signal(signal.SIGKILL)
+        if self._bounds.group is not None:
+            self._bounds.group.kill()
+        await self._process.ended
+        if breach.reason == EVICTED:
+            await asyncio.to_thread(empty, self._bounds.allowed)
+        return breach
 
 
 async def watch(process: Process, group: Group | None, limits: Limits, allowed: list[Allowance]) -> Breach:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from knative.local.processes_network import Network
+from knative.local.processes_network import Network, connect
+from knative.local.processes_sandbox import Isolation
 from knative.local.settings import LOOPBACK
 
 CHUNK = 1 << 16
@@ -77,6 +78,39 @@ class Relays:
         for server in self._servers:
             server.close()
         self._servers.clear()
+
+
+class Way:
+    """One pod's: opened before its first process, kept for those after it. `port`: what requests to it are sent to, unless it was handed a socket."""
+
+    def __init__(self, ways: Ways, isolation: Isolation | None, port: int | None, shown: set[int]) -> None:
+        self.network: Network | None = None
+        self._ways, self._isolation, self._port, self._shown = ways, isolation, port, shown
+        self._relays = Relays()
+        if port is not None and isolation is not None:
+            ways.take(port, None)
+
+    async def open(self, boxed: bool) -> None:
+        """`boxed`: it is a tenant's. Raises Unconnected."""
+        if self._port is not None and not boxed:
+            self._ways.leave(self._port)
+        elif self.network is None and boxed and self._isolation is not None:
+            self.network = await connect(self._isolation)
+            if self._port is not None:
+                self._ways.take(self._port, self.network)
+            for port in self._shown:
+                await self._relays.show(self.network, port)
+
+    async def dial(self, port: int) -> socket.socket:
+        return await dial(self.network, port)
+
+    async def close(self) -> None:
+        self._relays.close()
+        if self._port is not None:
+            self._ways.leave(self._port)
+        if self.network is not None:
+            network, self.network = self.network, None
+            await network.close()
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

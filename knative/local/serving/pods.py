@@ -19,7 +19,7 @@ from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
 from knative.local.processes import Command, Process, Unstartable, session_members
 from knative.local.processes_limits import Group
-from knative.local.processes_network import Network, Unconnected, connect
+from knative.local.processes_network import Unconnected
 from knative.local.serving import pod_status
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
@@ -27,8 +27,8 @@ from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
 from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
-from knative.local.serving.pod_limits import EVICTED, Breach, empty, watch
-from knative.local.serving.pod_network import Relays, dial, shown_ports
+from knative.local.serving.pod_limits import Breach, Guard
+from knative.local.serving.pod_network import Way, shown_ports
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
 
@@ -81,10 +81,8 @@ class Pod:
         self._node, self._changed, self._restart = node, changed, restart
         self._given = dict(given or {})
         self._listen = listen
-        self._network: Network | None = None
-        self._relays = Relays()
-        if port is not None and listen is None and node.networks:
-            node.ways.take(port, None)
+        shown = shown_ports(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else set()
+        self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, shown)
         self._box = Box(node, object)
         self._container = self._box.container
         self._condition: Health | None = None
@@ -165,7 +163,7 @@ class Pod:
             log.exception("pod %s/%s", self.namespace, self.name)
             self.exit = self.exit or Exit(1, "Error", "the pod's keeper failed; see the log of knative/local", self._started_at, now())
         finally:
-            await self._disconnect()
+            await self._way.close()
             self._become(State.ENDED)
             if self._log is not None:
                 self._log.close()
@@ -173,8 +171,8 @@ class Pod:
     async def _prepare(self) -> bool:
         try:
             self._image = self._node.images.resolve(self._container["image"])
-            await self._connect()
-            self._prepared = self._box.prepare(self._image, self._given, self._network)
+            await self._way.open(self._box.boxed(self._image))
+            self._prepared = self._box.prepare(self._image, self._given, self._way.network)
         except UnknownImage as error:
             self.trouble = ("ImagePullBackOff", str(error))
         except Unconnected as error:
@@ -190,27 +188,6 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._retry.wait(), 5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
         return False
-
-    async def _connect(self) -> None:
-        """Its own network, for all its lives. Raises Unconnected."""
-        assert self._image is not None
-        if self.port is not None and not self._box.boxed(self._image):
-            self._node.ways.leave(self.port)
-        elif self._network is None and self._node.networks and self._box.boxed(self._image):
-            self._network = await connect(self._node.isolation)
-            if self.port is not None:
-                self._node.ways.take(self.port, self._network)
-            if self._node.is_build(self.object):
-                for port in shown_ports(self._container, self._node.settings.ingress_port):
-                    await self._relays.show(self._network, port)
-
-    async def _disconnect(self) -> None:
-        self._relays.close()
-        if self.port is not None:
-            self._node.ways.leave(self.port)
-        if self._network is not None:
-            network, self._network = self._network, None
-            await network.close()
 
     async def _run_once(self) -> None:
         assert self._prepared is not None
@@ -230,14 +207,14 @@ class Pod:
         watching = None
         if self.port is not None:
             activated = os.fstat(self._listen.fileno()).st_ino if self._listen is not None else None
-            self._condition = Health(self._container, self.port, self._dial, self._health, self._log.say, activated)
+            self._condition = Health(self._container, self.port, self._way.dial, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
-        limited = self._limited(process)
-        waits: set[asyncio.Future[Any]] = {process.ended, stopping, *limited}
+        guard = Guard(process, self._prepared)
+        waits: set[asyncio.Future[Any]] = {process.ended, stopping, *guard.waits}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        breach = await self._breached(process, limited)
+        breach = await guard.end(self._log.say)
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -286,30 +263,6 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _limited(self, process: Process) -> list[asyncio.Task[Breach]]:
-        assert self._prepared is not None
-        prepared = self._prepared
-        if not prepared.allowed:
-            return []
-        return [asyncio.create_task(watch(process, prepared.group, prepared.limits, prepared.allowed), name=f"limits of {self.name}")]
-
-    async def _breached(self, process: Process, limited: list[asyncio.Task[Breach]]) -> Breach | None:
-        """What was broken, if something was; then it has been ended for it."""
-        assert self._prepared is not None and self._log is not None
-        if not (limited and limited[0].done()):
-            for task in limited:
-                task.cancel()
-            return None
-        breach = limited[0].result()
-        self._log.say(breach.message)
-        process.signal(signal.SIGKILL)
-        if self._prepared.group is not None:
-            self._prepared.group.kill()
-        await process.ended
-        if breach.reason == EVICTED:
-            await asyncio.to_thread(empty, self._prepared.allowed)
-        return breach
-
     def _exit(self, status: int | None, breach: Breach | None) -> Exit:
         assert self._prepared is not None and self._log is not None
         return ended(self._prepared, self._container, self._log, status, self._started_at, breach, always_says_why=self._restart)
@@ -323,9 +276,6 @@ class Pod:
 
     def _health(self, ready: bool) -> None:
         self._become(State.READY if ready else State.UNREADY)
-
-    async def _dial(self, port: int) -> socket.socket:
-        return await dial(self._network, port)
 
     async def _execute(self, argv: tuple[str, ...], timeout: float) -> str:
         assert self._prepared is not None
