@@ -192,7 +192,7 @@ def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
     def raised() -> list[Json]:
         return [each for each in home.run("alerts", "list", "--json").document if each["kind"] == "deployment-failed"]
 
-    alert = until(raised, 60, "for the alert", every=0.5)[0]
+    alert = until(raised, 120, "for the alert", every=0.5)[0]
     must_be("AlertOfUser", alert)
     must_be("AcknowledgedAlert", home.run("alerts", "ack", alert["id"], "--json").document)
     assert "acknowledged" in home.run("alerts", "list").out
@@ -209,7 +209,7 @@ def test_what_happened_and_what_it_costs(whole: Whole, home: Home, deployed: Jso
     must_be("TimelineView", timeline)
     assert "deploy.deploy" in home.run("timeline", deployed["correlationId"]).out
     whole.visit(deployed["url"])
-    until(lambda: home.run("invoice", "--json").document["lines"], 60, "for metered requests", every=0.5)
+    until(lambda: home.run("invoice", "--json").document["lines"], 120, "for metered requests", every=0.5)
     must_be("BillView", home.run("invoice", "--json").document)
     assert home.name in home.run("invoice").out
     assert set(home.run("usage", "--json").document) == {"period", "charges", "lines"}
