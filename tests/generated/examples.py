@@ -31,7 +31,7 @@ def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], whole: b
         case "object":
             wanted = {name: found for name, found in schema.get("properties", {}).items() if whole or name in schema.get("required", ())}
             rest = schema.get("additionalProperties")
-            more = {"name": inner(rest)} if whole and isinstance(rest, Mapping) else {}
+            more = {"1": inner(rest)} if whole and isinstance(rest, Mapping) else {}
             return {**{name: inner(found) for name, found in wanted.items()}, **more}
         case "array":
             if "prefixItems" in schema:
