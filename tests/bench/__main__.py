@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="writes docs/bench.svg and docs/bench.json")
     said = parser.parse_args(words)
     rounds, seconds = said.rounds or (2 if said.quick else 5), said.seconds or (3.0 if said.quick else 10.0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # told to end, it takes its servers with it
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
     others: list[Peer] = []
