@@ -67,6 +67,8 @@ def _the_bell_is_away_until_all_have_tried(world: World, **environment: str) -> 
         return {entry["message"] for entry in ring if entry["outcome"] in ("retried", "dead")}
 
     until(lambda: len(tried()) >= 20, 20, "for each to have met the bell away")
+    if environment:
+        until(lambda: world.count("dead_letters"), 20, "for one to have given up at once")
     away.unlink()
     try:
         audit(world, sent, seconds=15)
