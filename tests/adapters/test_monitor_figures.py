@@ -101,11 +101,9 @@ async def test_figures_are_the_same_however_much_is_summed_up(store: Store, step
             await store.requests.add(windows)
         if batch % 2:
             await store.roll(since=ALWAYS)
+        async with store.transaction():
             tallies = await store.requests.tallies(application, None, over)
-            found = {(tally.at, tally.status_class): (tally.requests, tally.buckets) for tally in tallies}
-            found = {
-                (tally.at, tally.status_class): (tally.requests, tally.buckets) for tally in await store.requests.tallies(application, None, over)
-            }
+        found = {(tally.at, tally.status_class): (tally.requests, tally.buckets) for tally in tallies}
         assert found == expected
     await store.roll(since=ALWAYS)
     async with store.transaction():

@@ -34,9 +34,7 @@ class Filter:
     def of(cls, target: Target, request: Request) -> "Filter":
         query = request.query_params
         asked = query.get("fieldSelector")
-        return cls(
-            target.namespace, target.name, selectors.labels(query.get("labelSelector", "")), selectors.fields(asked) if asked else None
-        )
+        return cls(target.namespace, target.name, selectors.labels(query.get("labelSelector", "")), selectors.fields(asked) if asked else None)
 
     def takes(self, entry: Entry) -> bool:
         placed = (self.namespace is None or entry.key[1] == self.namespace) and (not self.name or entry.key[2] == self.name)

@@ -95,9 +95,7 @@ class Writing:
             return await self._create(definition, made, owners, options, identity)
         return await self._update(definition, live, made, owners, options, identity)
 
-    async def _create(
-        self, definition: Definition, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity
-    ) -> Object:
+    async def _create(self, definition: Definition, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity) -> Object:
         if definition.has_status:
             made.pop("status", None)
         made = self._admission.complete(made, None, definition)

@@ -222,9 +222,7 @@ class ApiServerSources:
             return [object["metadata"]["namespace"]]
         if not selector:
             return [""]
-        return [
-            each["metadata"]["name"] for each in self._store.list(NAMESPACE) if selected(selector, each["metadata"].get("labels") or {})
-        ]
+        return [each["metadata"]["name"] for each in self._store.list(NAMESPACE) if selected(selector, each["metadata"].get("labels") or {})]
 
     def _resolve(self, source: Object) -> Address:
         namespace, sink = source["metadata"]["namespace"], source["spec"]["sink"]

@@ -128,9 +128,7 @@ class BrokerReconciler:
         if not is_ready(live):
             raise Unready(concern, false(reason, f"{wanted['kind']} {wanted['metadata']['name']} is not ready"))
 
-    def _dead_letter_objects(
-        self, broker: Object, labels: Mapping[str, str], config: Mapping[str, Any], concerns: dict[str, Condition]
-    ) -> None:
+    def _dead_letter_objects(self, broker: Object, labels: Mapping[str, str], config: Mapping[str, Any], concerns: dict[str, Condition]) -> None:
         exchange, queue = naming.broker_dead_letter_exchange(broker), naming.broker_dead_letter_queue(broker)
         self._want(children.exchange(broker, exchange, labels, config), "ExchangeReady", "ExchangeFailure")
         self._want(children.queue(broker, queue, labels, config, queue), "DLXReady", "QueueFailure")

@@ -67,9 +67,7 @@ class Brokers:
         publisher = self._publishers.setdefault((namespace, name), Publisher(self._rabbit))
         headers = events.to_amqp(event, trace)
         try:
-            await publisher.publish(
-                exchange, "", headers, event.data, message_id=event.get("id"), content_type=event.get("datacontenttype") or None
-            )
+            await publisher.publish(exchange, "", headers, event.data, message_id=event.get("id"), content_type=event.get("datacontenttype") or None)
         except (Away, Refused, Unconfirmed) as error:
             raise Unpublished(str(error)) from error
 

@@ -120,9 +120,7 @@ class TriggerReconciler:
             ),
         )
 
-    def _queue(
-        self, trigger: Object, broker: Object, labels: Mapping[str, str], config: Mapping[str, Any], dead_letter_exchange: str | None
-    ) -> None:
+    def _queue(self, trigger: Object, broker: Object, labels: Mapping[str, str], config: Mapping[str, Any], dead_letter_exchange: str | None) -> None:
         """Upstream's policy on the Broker's queues sends expired messages to the Broker's DLX even when Trigger.delivery names no sink."""
         name, queue = naming.trigger_object(trigger), naming.trigger_queue(trigger, broker)
         self._want(children.queue(trigger, name, labels, config, queue, dead_letter_exchange), "QueueFailure")

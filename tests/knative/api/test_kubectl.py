@@ -79,7 +79,7 @@ def test_apply_on_the_client_removes_what_is_no_longer_there(kubectl: Kubectl) -
     before = kubectl("get", "ksvc,job", "-o", "yaml")
     assert kubectl("apply", "-f", "-", given=MANIFEST).count("unchanged") == 4  # a ksvc's defaulted containers always make a patch, as upstream
     assert kubectl("get", "ksvc,job", "-o", "yaml") == before
-    less = MANIFEST.replace(', {port: 81, name: b}', "").replace(', two: "2"', "").replace('*/10', "*/5")
+    less = MANIFEST.replace(", {port: 81, name: b}", "").replace(', two: "2"', "").replace("*/10", "*/5")
     assert kubectl("apply", "-f", "-", given=less).count("unchanged") == 1
     assert kubectl("get", "svc", "plain", "-o", "jsonpath={.spec.ports[*].port}") == "80"
     assert yaml.safe_load(kubectl("get", "cm", "words", "-o", "yaml"))["data"] == {"one": "1"}

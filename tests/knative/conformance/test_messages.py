@@ -49,8 +49,11 @@ ROWS = [
     Row(
         "plain headers are a binary event",
         sees={
-            "ce-specversion": "1.0", "ce-source": "/conformance", "ce-type": "row",
-            "ce-time": "2026-01-02T03:04:05Z", "content-type": "application/json",
+            "ce-specversion": "1.0",
+            "ce-source": "/conformance",
+            "ce-type": "row",
+            "ce-time": "2026-01-02T03:04:05Z",
+            "content-type": "application/json",
         },
     ),
     Row("every other header is an extension", {"replyto": "q.1", "correlationid": "c"}, sees={"ce-replyto": "q.1", "ce-correlationid": "c"}),

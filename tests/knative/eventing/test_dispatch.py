@@ -174,8 +174,14 @@ def test_a_cloud_event_in_the_answer_is_a_new_event() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (1, "1"), (2.5, "2.5"), (3.0, "3"), (True, "true"), (None, "<nil>"),
-        (b"ab", "[97 98]"), ([1, "a"], "[1 a]"), ({"b": 1, "a": 2}, "map[a:2 b:1]"),
+        (1, "1"),
+        (2.5, "2.5"),
+        (3.0, "3"),
+        (True, "true"),
+        (None, "<nil>"),
+        (b"ab", "[97 98]"),
+        ([1, "a"], "[1 a]"),
+        ({"b": 1, "a": 2}, "map[a:2 b:1]"),
     ],
 )
 def test_values_are_printed_as_go_prints_them(value: object, text: str) -> None:
