@@ -196,7 +196,7 @@ def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Vi
 
 
 def test_a_mailing_function_that_is_killed_after_the_mail_sends_the_same_mail_again(fresh_world: AuthWorld) -> None:
-    worker, killed = fresh_world.worker(), fresh_world.worker(ACCIDENT="between-call-and-record")
+    worker, killed = fresh_world.worker(), fresh_world.worker(ACCIDENT="auth.on_user_created/before-claim")
     visitor = Visitor(fresh_world, worker)
     visitor.register()
     headers, body = until(lambda: fresh_world.take("functions"), why="for user.created")

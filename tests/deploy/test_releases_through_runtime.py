@@ -88,7 +88,7 @@ def test_a_release_goes_through_its_life(developer: Developer, repositories: Rep
     assert [(each["number"], each["servesIn"]) for each in releases["items"]] == [(3, ["production"]), (2, ["staging"]), (1, [])]
 
     # one that becomes ready, takes the traffic and fails: a client sees it, and then the one before again
-    repository.commit(files("two", lives=3))
+    repository.commit(files("two", lives=15))
     poller = Poller(developer, promoted["url"])
     back = developer.deployed(app, "production")
     until(lambda: poller.seen[-1] == "200 one live 0", 20, "for the release before to serve")

@@ -83,7 +83,7 @@ async def test_two_requests_under_way_never_share_a_request_id() -> None:
     shop = open_shop()
     both_there = asyncio.Barrier(2)
 
-    async def answer_when_both_are_there(routing_key: str, headers: dict[str, str], body: bytes, timeout: float) -> Reply:
+    async def answer_when_both_are_there(routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
         shop.bus.asked.append(Asked(routing_key, headers, body, timeout))
         await both_there.wait()
         return done({})

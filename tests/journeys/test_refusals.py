@@ -143,7 +143,7 @@ def test_another_s_application_is_answered_like_none(whole: Whole, ada: Person, 
         (None, None, "repository-not-found", "repository"),
         ({"README.md": "nothing to run"}, None, "not-recognized", "Procfile"),
         ({"index.html": "here"}, "no-such-branch", "ref-not-found", "no-such-branch"),
-        ({"Procfile": "web: exit 3"}, None, "exits-at-start", "3"),
+        ({"Procfile": "web: sh -c 'exit 3'"}, None, "exits-at-start", "3"),
     ],
     ids=["missing", "nothing-to-run", "no-such-branch", "ends-at-once"],
 )

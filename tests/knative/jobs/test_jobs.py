@@ -189,15 +189,17 @@ def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None
 
 
 def test_pods_of_jobs_speak_to_the_api_as_their_account(machine: Machine, namespace: str) -> None:
+    """The platform's do; a tenant's pods have no way to the API."""
+    reader, namespace = f"reader-{namespace}", "capsule"
     rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]
-    machine.core.create_namespaced_service_account(namespace, {"metadata": {"name": "reader"}})
-    machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": "words"}, "data": {"a": "b"}})
+    machine.core.create_namespaced_service_account(namespace, {"metadata": {"name": reader}})
+    machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": reader}, "data": {"a": "b"}})
     rbac = client.RbacAuthorizationV1Api(machine.api)
-    rbac.create_namespaced_role(namespace, {"metadata": {"name": "reader"}, "rules": rules})
-    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": namespace}
+    rbac.create_namespaced_role(namespace, {"metadata": {"name": reader}, "rules": rules})
+    subject = {"kind": "ServiceAccount", "name": reader, "namespace": namespace}
     binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "metadata": {"name": reader},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": reader},
         "subjects": [subject],
     }
     rbac.create_namespaced_role_binding(namespace, binding)
@@ -205,15 +207,15 @@ def test_pods_of_jobs_speak_to_the_api_as_their_account(machine: Machine, namesp
 from kubernetes import client, config
 config.load_config()
 core = client.CoreV1Api()
-print(core.read_namespaced_config_map('words', '{namespace}').data['a'])
+print(core.read_namespaced_config_map('{reader}', '{namespace}').data['a'])
 try:
     core.list_namespaced_secret('{namespace}')
 except client.ApiException as error:
     print(error.status)
 """
-    machine.batch.create_namespaced_job(namespace, job("reads", script, pod={"serviceAccountName": "reader"}))
-    finished(machine, namespace, "reads")
-    (pod,) = pods(machine, namespace, "reads")
+    machine.batch.create_namespaced_job(namespace, job(reader, script, pod={"serviceAccountName": reader}))
+    finished(machine, namespace, reader)
+    (pod,) = pods(machine, namespace, reader)
     assert machine.core.read_namespaced_pod_log(pod.metadata.name, namespace) == "b\n403\n"
 
 
