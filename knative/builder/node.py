@@ -71,15 +71,16 @@ def _command(folder: Path, said: dict[str, Any], scripts: dict[str, Any], web: s
         around = [name for name in ("prestart", "poststart") if scripts.get(name)]
         return ("npm start", "script start") if around else (str(start), "script start")
     programs = [name for name in PROGRAMS if (folder / name).is_file()]
-    main = str(said.get("main") or "")
+    main = str(said.get("main") or "").removeprefix("./")
+    servers = [name for name in (*programs, main) if name and not name.startswith(("index.", "main."))]
+    if (folder / "index.html").is_file() and not servers and not build:
+        return "", "index.html"  # index.js beside it is the page's script, or what the package exports: no server
     if main and (folder / main).is_file() and not build:
         return f"node {main}", main
     if programs and not build:
         return f"node {programs[0]}", programs[0]
     if build:
         return "", "static site from script build"
-    if (folder / "index.html").is_file():
-        return "", "index.html"
     raise Failure(
         NOT_RECOGNIZED,
         "This is Node.js (package.json), but nothing says how to start it: add a script `start`, a Procfile with a line `web: …`, or for a static "
