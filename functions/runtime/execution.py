@@ -124,9 +124,10 @@ class Function:
         if not self.declaration.knows_caller:
             return None
         if message.get("vouch"):
-            return self._around.voucher.caller(message)
-        token = message.get("token")
-        caller = self._around.tokens.verify(token, self._around.clock.now()) if token else None
+            caller = self._around.voucher.caller(message)
+        else:
+            token = message.get("token")
+            caller = self._around.tokens.verify(token, self._around.clock.now()) if token else None
         if self.declaration.allow.admits(caller):
             return caller
         if caller is None:

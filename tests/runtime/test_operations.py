@@ -89,6 +89,9 @@ def test_a_command_is_replayed_on_behalf_of_its_sender_and_a_forged_voucher_is_r
     vouched, body = world.addressed_to("probe.enter")
     again = {name: value for name, value in vouched.items() if name not in ("routing_key", "content-type")}
     before = world.count("notes WHERE what = 'entered'")
+    other = json.dumps({"password": world.seal("another wish")}).encode()
+    assert worker.post(again, other, "/probe.enter") == 204, "another body"
+    assert world.count("notes WHERE what = 'entered'") == before
     assert worker.post({**again, "actor": str(uuid.uuid4())}, body, "/probe.enter") == 204, "another's name"
     assert world.count("notes WHERE what = 'entered'") == before
     assert worker.post(again, body, "/probe.enter") == 204

@@ -66,7 +66,7 @@ async def settle_dead_letters(asked: SettleDeadLetters, letters: DeadLetters, vo
         if asked.payload is not None:
             await letters.edit(letter, body, actor)
         if asked.action == "replay":
-            replayed.append(again(letter, body, voucher.vouch(letter.headers)))
+            replayed.append(again(letter, body, voucher.vouch(letter.headers, body)))
         await letters.close(letter, "replayed" if asked.action == "replay" else "discarded", actor)
 
     left = sum(cause.count for cause in await letters.causes(which))
