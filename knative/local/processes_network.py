@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Protocol
 
@@ -75,15 +76,16 @@ async def connect(isolation: Isolation) -> Network:
     return network
 
 
-class _Outside:
+class _Outside(ABC):
     """Both have the same way out."""
 
     def __init__(self) -> None:
         self._out: subprocess.Popen[bytes] | None = None
         self._hold: int | None = None
 
+    @abstractmethod
     def _names(self) -> list[str]:
-        raise NotImplementedError
+        """The words that tell the program which namespaces are meant."""
 
     async def lead_out(self) -> None:
         program = way_out()
