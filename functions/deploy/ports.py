@@ -137,8 +137,8 @@ class Deployments(Protocol):
         """Locked, as `locked`."""
         ...
 
-    async def quiet(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        """Running ones that have not moved since then."""
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
+        """Running ones whose reminder was due before then, the longest first."""
         ...
 
     async def last_good(self, environment: Environment) -> Deployment | None:

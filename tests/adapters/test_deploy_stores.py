@@ -295,7 +295,7 @@ async def test_the_last_good_and_the_latest_of_each_environment(stores: Stores) 
         assert [each.id for each in await stores.deployments.running_of(of.id)] == [production.id]
 
 
-async def test_quiet_ones_are_those_that_run_and_have_not_moved(stores: Stores) -> None:
+async def test_stuck_ones_are_those_that_run_and_whose_reminder_has_not_come(stores: Stores) -> None:
     of = await added(stores)
     ended = await moved(
         stores, await requested(stores, of, at=NOW - timedelta(days=30)), BuildBroken("build-failed", "no"), at=NOW - timedelta(days=30)
@@ -303,7 +303,7 @@ async def test_quiet_ones_are_those_that_run_and_have_not_moved(stores: Stores) 
     quiet = await requested(stores, of, at=NOW - timedelta(days=30))
     busy = await requested(stores, of, PRODUCTION, at=NOW - timedelta(days=20))
     async with stores.transaction():
-        found = {each.id for each in await stores.deployments.quiet(NOW - timedelta(days=25), 100)}
+        found = {each.id for each in await stores.deployments.stuck(NOW - timedelta(days=25), 100)}
     assert quiet.id in found
     assert not found & {ended.id, busy.id}
 

@@ -26,7 +26,7 @@ from functions.deploy.domain.rejections import (
     ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import RUNNING, Status
+from functions.deploy.domain.status import Status
 from functions.kernel import Transient
 
 
@@ -225,9 +225,9 @@ class MemoryDeployments:
     async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
         return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.running])
 
-    async def quiet(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        found = [each for each in self._rows.values() if each.status in RUNNING and each.changed_at < since]
-        return deepcopy(sorted(found, key=lambda each: each.changed_at)[:limit])
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
+        found = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < since]
+        return deepcopy([each for _, each in sorted(found, key=lambda pair: pair[0])[:limit]])
 
     async def last_good(self, environment: Environment) -> Deployment | None:
         return self._last_good(environment, lambda each: True)

@@ -15,10 +15,9 @@ from functions.deploy.domain.environment import Environment, Terms
 from functions.deploy.domain.names import application_of
 from functions.deploy.domain.rejections import DeploymentInProgress, DeploymentNotFound, ReleaseNotFound
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import IN_ORDER as STEPS
-from functions.deploy.domain.status import Cause, Status, Step
-from functions.kernel import Transient
+from functions.deploy.domain.status import Cause, Status
 from functions.runtime.database import Database
+from functions.runtime.sagas import SagaRows
 
 RUNNING = "d.finished_at IS NULL"
 SELECT = """
@@ -26,14 +25,10 @@ SELECT = """
     FROM deployments d JOIN applications a ON a.id = d.application_id LEFT JOIN releases r ON r.id = d.release_id
     LEFT JOIN deployments p ON p.id = d.previous_id LEFT JOIN releases s ON s.id = p.release_id
 """
-IN_ORDER = f"array_position(ARRAY{[str(each) for each in STEPS]}, step)"
-CHANGING = (
-    *("status", "attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to", "changed_at", "deadline_at"),
-    *("finished_at", "version"),
-)
+CHANGING = ("attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to")
 FROZEN = (
     *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
-    *("changed_at", "deadline_at", "version"),
+    *("changed_at", "deadline_at", "look_at", "version"),
 )
 
 
@@ -97,6 +92,7 @@ class PostgresReleases:
 class PostgresDeployments:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rows = SagaRows(database, "deployments", CHANGING)
 
     async def add(self, deployment: Deployment) -> None:
         try:
@@ -110,8 +106,7 @@ class PostgresDeployments:
             raise DeploymentInProgress(
                 f"A deployment of {deployment.application} to {deployment.environment} is running; wait for its end."
             ) from running
-        await self._save_steps(deployment)
-        deployment.stored_version = deployment.version
+        await self._rows.added(deployment)
 
     async def get(self, deployment_id: UUID) -> Deployment:
         return await self._one(f"{SELECT} WHERE d.id = %s", deployment_id)
@@ -120,17 +115,7 @@ class PostgresDeployments:
         return await self._one(f"{SELECT} WHERE d.id = %s FOR UPDATE OF d", deployment_id)
 
     async def save(self, deployment: Deployment) -> None:
-        if deployment.version == deployment.stored_version:
-            return
-        values = {name: getattr(deployment, name) for name in CHANGING}
-        cursor = await self._database.connection.execute(
-            f"UPDATE deployments SET {', '.join(f'{name} = %({name})s' for name in CHANGING)} WHERE id = %(id)s AND version = %(stored)s",
-            {**values, "id": deployment.id, "stored": deployment.stored_version},
-        )
-        if cursor.rowcount != 1:
-            raise Transient(f"deployment {deployment.id} has changed since it was read")
-        await self._save_steps(deployment)
-        deployment.stored_version = deployment.version
+        await self._rows.save(deployment)
 
     async def awaiting(self, kind: str, namespace: str, name: str) -> Deployment | None:
         application = application_of(namespace)
@@ -141,10 +126,10 @@ class PostgresDeployments:
 
     async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
         found = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
-        return await self._with_steps(found)
+        return await self._rows.with_steps(found)
 
-    async def quiet(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.changed_at < %s ORDER BY d.changed_at LIMIT %s", since, limit)
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
+        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.look_at < %s ORDER BY d.look_at LIMIT %s", since, limit)
 
     async def last_good(self, environment: Environment) -> Deployment | None:
         return await self._last_good(environment, None)
@@ -196,32 +181,12 @@ class PostgresDeployments:
         found = await self._many(sql, deployment_id)
         if not found:
             raise DeploymentNotFound
-        return (await self._with_steps(found))[0]
-
-    async def _with_steps(self, deployments: list[Deployment]) -> list[Deployment]:
-        by_id = {each.id: each for each in deployments}
-        cursor = await self._database.connection.execute(
-            f"SELECT deployment_id, step, started_at, finished_at FROM deployment_steps WHERE deployment_id = ANY(%s) ORDER BY {IN_ORDER}",
-            (list(by_id),),
-        )
-        for deployment_id, step, started, finished in await cursor.fetchall():
-            by_id[deployment_id].steps.append(Step(Status(step), started, finished))
-        return deployments
+        return (await self._rows.with_steps(found))[0]
 
     async def _many(self, sql: str, *arguments: Any) -> list[Deployment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(sql, arguments)
             return [_deployment(row) for row in await cursor.fetchall()]
-
-    async def _save_steps(self, deployment: Deployment) -> None:
-        async with self._database.connection.cursor() as cursor:
-            await cursor.executemany(
-                """
-                INSERT INTO deployment_steps (deployment_id, step, started_at, finished_at) VALUES (%s, %s, %s, %s)
-                ON CONFLICT (deployment_id, step) DO UPDATE SET finished_at = excluded.finished_at
-                """,
-                [(deployment.id, each.step, each.started_at, each.finished_at) for each in deployment.steps],
-            )
 
 
 def _deployment(row: dict[str, Any]) -> Deployment:

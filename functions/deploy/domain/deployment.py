@@ -1,14 +1,17 @@
 """A deployment is a saga with a row: requested → building → preparing → releasing → observing → succeeded, or failed from anywhere with a reason.
 
 It moves by what the cluster is observed to be (`observe`), whoever looked: an event of the cluster, a timeout, the housekeeping. So a lost event
-costs time and not truth. Each move raises the version that the pending timeout must match. What it goes back to is known from its beginning: one
-deployment runs in an environment at a time, so that what serves when it is requested still serves when it fails.
+costs time and not truth. What it goes back to is known from its beginning: one deployment runs in an environment at a time, so that what serves
+when it is requested still serves when it fails.
+
+Its compensation, by where it stands: a build or release phase is stopped, and nothing else was done; a release that has not got the traffic is taken
+out of the Service again (both by `on_deployment_failed`, and nothing waits for it); one that has the traffic is undone by a step of its own.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from functions.deploy.domain import facts, manifests
@@ -33,33 +36,32 @@ from functions.deploy.domain.observation import (
 )
 from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import BEFORE_BUILT, PREPARED, RUNNING, Awaited, Cause, Progress, Status, Step
-from functions.deploy.domain.timeouts import LOOK, OFTEN, TO_BEGIN, TO_BUILD, TO_PREPARE, TO_RELEASE, TO_ROLL_BACK
-from functions.kernel import Delayed, after, new_id
+from functions.deploy.domain.status import BEFORE_BUILT, PREPARED, Awaited, Cause, Progress, Status
+from functions.deploy.domain.timeouts import PLAN, DeploymentTimedOut
+from functions.kernel import after, new_id
+from functions.kernel.saga import SOON, Plan, Saga
 
 MOST_ATTEMPTS = 2
 FEWEST_ERRORS, LARGEST_SHARE = 3, 0.2
 """Of the requests that a release answers while it is observed: from so many errors on, and over this share, it is taken back."""
 
 
-@dataclass(slots=True)
-class Deployment:
-    id: UUID
+@dataclass(slots=True, kw_only=True)
+class Deployment(Saga):
+    plan: ClassVar[Plan] = PLAN
+
     application_id: UUID
     application: str
     user_id: UUID
     environment: str
-    ref: str | None
+    ref: str | None = None
     correlation_id: str
     requested_at: datetime
-    changed_at: datetime
     cause: Cause = Cause.DEPLOY
     terms: Terms = field(default_factory=Terms)
     previous_id: UUID | None = None
     """The deployment that serves when this one is requested, and its release's number."""
     previous_release: int | None = None
-    deadline_at: datetime | None = None
-    finished_at: datetime | None = None
     status: Status = Status.REQUESTED
     attempt: int = 1
     commit: str | None = None
@@ -71,10 +73,6 @@ class Deployment:
     reason: str | None = None
     detail: str | None = None
     rolled_back_to: int | None = None
-    version: int = 1
-    stored_version: int = 0
-    """The version that the store has; 0 before it is kept."""
-    steps: list[Step] = field(default_factory=list)
 
     @classmethod
     def request(
@@ -83,7 +81,7 @@ class Deployment:
         """Of a commit that is still to be built."""
         made = cls._of(application, environment, Cause.DEPLOY, terms, previous, correlation_id, at)
         made.ref = str(ref) if ref else None
-        made.deadline_at, made.steps = at + TO_BEGIN, [Step(Status.REQUESTED, at)]
+        made.begin(Status.REQUESTED, at)
         return made
 
     @classmethod
@@ -103,8 +101,7 @@ class Deployment:
         made = cls._of(application, environment, cause, terms, previous, correlation_id, at)
         made.commit, made.release_id, made.release = release.commit, release.id, release.number
         prepares = release.command is not None and cause in PREPARED
-        made.status, patience = (Status.PREPARING, TO_PREPARE) if prepares else (Status.RELEASING, TO_RELEASE)
-        made.deadline_at, made.steps = at + patience, [Step(made.status, at)]
+        made.begin(Status.PREPARING if prepares else Status.RELEASING, at)
         return made
 
     @classmethod
@@ -117,7 +114,6 @@ class Deployment:
             application=application.name,
             user_id=application.user_id,
             environment=environment,
-            ref=None,
             correlation_id=correlation_id,
             requested_at=at,
             changed_at=at,
@@ -127,9 +123,8 @@ class Deployment:
             previous_release=previous.release if previous else None,
         )
 
-    @property
-    def running(self) -> bool:
-        return self.status in RUNNING
+    def reminder(self) -> DeploymentTimedOut:
+        return DeploymentTimedOut(deployment_id=self.id, deployment_version=self.version)
 
     @property
     def namespace(self) -> str:
@@ -171,7 +166,7 @@ class Deployment:
         """This attempt's build Job is there. Nothing new if the Job was even quicker and the deployment has moved on."""
         if self.status is not Status.REQUESTED or self.attempt != attempt:
             return Progress()
-        return Progress((self._enter(Status.BUILDING, at, TO_BUILD),))
+        return Progress((self.enter(Status.BUILDING, at),))
 
     def observe(self, seen: Observation | None, at: datetime) -> Progress:
         """Moves on, if what was seen is what it waits for. A build that has ended well gives a release to keep: then `cut`."""
@@ -186,7 +181,7 @@ class Deployment:
                 self.commit = seen.commit
                 return self.fail(seen.reason, seen.detail, at)
             case Prepared() if self.status is Status.PREPARING:
-                return self._next(Status.RELEASING, TO_RELEASE, at)
+                return self._next(Status.RELEASING, at)
             case Unprepared() if self.status is Status.PREPARING:
                 return self.fail(RELEASE_PHASE_FAILED, seen.detail, at)
             case Serving() if self.status is Status.RELEASING and self.release_id is not None:
@@ -207,11 +202,10 @@ class Deployment:
     def cut(self, release: Release, at: datetime) -> Progress:
         """Its release is kept and has a number: on to what comes before the traffic."""
         if self.status is Status.REQUESTED:  # the build was over before anybody had noted that it began
-            self._enter(Status.BUILDING, at, TO_BUILD)
+            self.enter(Status.BUILDING, at)
         self.commit, self.release_id, self.release = release.commit, release.id, release.number
         built = facts.build_succeeded(self, release, at)
-        step = (Status.PREPARING, TO_PREPARE) if release.command else (Status.RELEASING, TO_RELEASE)
-        return Progress((built, *self._next(*step, at).events))
+        return Progress((built, *self._next(Status.PREPARING if release.command else Status.RELEASING, at).events))
 
     def answered(self, requests: int, errors: int, at: datetime) -> Progress:
         """So many requests it has answered in some time since it is observed, and so many of them with a 5xx."""
@@ -221,10 +215,10 @@ class Deployment:
 
     def expire(self, at: datetime) -> Progress:
         """Ends a stage that has taken as long as it may; has one that has time left reminded again."""
-        if not self.running or self.deadline_at is None:
+        if not self.running:
             return Progress()
-        if at < self.deadline_at:
-            return Progress((after(min(self._pace, self.deadline_at - at), facts.reminder(self)),))
+        if not self.is_over(at):
+            return Progress((self.look(at),))
         if self.status is Status.OBSERVING:
             return self._succeed(at)
         if self.status is Status.ROLLING_BACK:
@@ -236,7 +230,7 @@ class Deployment:
         if self.previous_id is None:
             return self.fail(reason, detail, at)
         self.reason, self.detail, self.rolled_back_to = reason, detail, self.previous_release
-        reminder = self._enter(Status.ROLLING_BACK, at, TO_ROLL_BACK)
+        reminder = self.enter(PLAN[Status.OBSERVING].undo or Status.ROLLING_BACK, at)
         return Progress((facts.wanted(self, at), reminder))
 
     def cancel(self, at: datetime) -> Progress:
@@ -256,52 +250,29 @@ class Deployment:
         elif self.status is Status.ROLLING_BACK:
             self.rolled_back_to = None
         self.reason, self.detail = reason, detail
-        self._finish(ended, at)
+        self.finish(ended, at)
         return Progress(facts.failed(self, at, before_built=before_built))
-
-    @property
-    def _pace(self) -> timedelta:
-        return OFTEN if self.status is Status.OBSERVING else LOOK
 
     def _serving(self, seen: Serving, at: datetime) -> Progress:
         self.url, self.revision = seen.url, seen.revision
         if self.terms.observation_seconds and self.cause is not Cause.ROLLBACK:
-            return Progress((self._enter(Status.OBSERVING, at, timedelta(seconds=self.terms.observation_seconds)),))
+            return Progress((self.enter(Status.OBSERVING, at, timedelta(seconds=self.terms.observation_seconds)),))
         return self._succeed(at)
 
     def _succeed(self, at: datetime) -> Progress:
-        self._finish(Status.SUCCEEDED, at)
+        self.finish(Status.SUCCEEDED, at)
         return Progress((facts.succeeded(self, at),))
 
     def _rolled_back(self, at: datetime) -> Progress:
-        self._finish(Status.ROLLED_BACK, at)
+        self.finish(Status.ROLLED_BACK, at)
         return Progress((facts.rolled_back(self, at),))
 
-    def _next(self, status: Status, patience: timedelta, at: datetime) -> Progress:
-        reminder = self._enter(status, at, patience)
+    def _next(self, status: Status, at: datetime) -> Progress:
+        reminder = self.enter(status, at)
         return Progress((facts.wanted(self, at), reminder))
 
     def _again(self, at: datetime) -> Progress:
         """Another build Job, under another name."""
-        self.status, self.attempt = Status.REQUESTED, self.attempt + 1
-        self.version, self.changed_at, self.deadline_at = self.version + 1, at, at + TO_BEGIN
-        return Progress((after(timedelta(seconds=1), facts.requested(self)), after(LOOK, facts.reminder(self))))
-
-    def _enter(self, status: Status, at: datetime, patience: timedelta) -> Delayed:
-        self._leave(at)
-        self.status, self.deadline_at = status, at + patience
-        if self.steps and self.steps[-1].step is status:
-            self.steps[-1].finished_at = None  # another attempt at the same step
-        else:
-            self.steps.append(Step(status, at))
-        return after(min(self._pace, patience), facts.reminder(self))
-
-    def _finish(self, status: Status, at: datetime) -> None:
-        self._leave(at)
-        self.status, self.finished_at, self.deadline_at = status, at, None
-
-    def _leave(self, at: datetime) -> None:
-        self.version += 1
-        self.changed_at = at
-        if self.steps:
-            self.steps[-1].finished_at = at
+        self.attempt += 1
+        reminder = self.enter(Status.REQUESTED, at)
+        return Progress((after(SOON, facts.requested(self)), reminder))

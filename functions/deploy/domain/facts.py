@@ -1,6 +1,6 @@
 """What a deployment says to the world, and to itself: its facts in the shared words, the reminders of its stages, and one line for a person."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from events.deploy import (
@@ -16,8 +16,9 @@ from events.deploy import (
 )
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import Status
-from functions.deploy.domain.timeouts import LOOK, DeploymentTimedOut
+from functions.deploy.domain.timeouts import LOOK
 from functions.kernel import Delayed, Event, after
+from functions.kernel.saga import SOON
 
 if TYPE_CHECKING:
     from functions.deploy.domain.deployment import Deployment
@@ -42,14 +43,10 @@ def requested(of: "Deployment") -> DeploymentRequested:
     return DeploymentRequested(**said(of, of.requested_at))
 
 
-def reminder(of: "Deployment") -> DeploymentTimedOut:
-    return DeploymentTimedOut(deployment_id=of.id, deployment_version=of.version)
-
-
 def begun(of: "Deployment") -> tuple[Event | Delayed, ...]:
     """What its request says."""
     wanted_now = (wanted(of, of.requested_at),) if of.status in (Status.PREPARING, Status.RELEASING) else ()
-    return (requested(of), *wanted_now, after(LOOK, reminder(of)))
+    return (requested(of), *wanted_now, after(LOOK, of.reminder()))
 
 
 def wanted(of: "Deployment", at: datetime) -> Event:
@@ -67,10 +64,10 @@ def wanted(of: "Deployment", at: datetime) -> Event:
 
 
 def nudges(of: "Deployment") -> tuple[Delayed, ...]:
-    """For one that has been quiet for too long: whatever message was lost is sent to itself again; all of them bear being doubled."""
+    """For one that is stuck: whatever message was lost is sent to itself again; all of them bear being doubled."""
     asks = of.status in (Status.REQUESTED, Status.PREPARING, Status.RELEASING, Status.ROLLING_BACK)
-    again: tuple[Event, ...] = (wanted(of, of.changed_at),) if asks else ()
-    return tuple(after(timedelta(seconds=1), event) for event in (reminder(of), *again))
+    again = (after(SOON, wanted(of, of.changed_at)),) if asks else ()
+    return (of.nudge(), *again)
 
 
 def build_succeeded(of: "Deployment", release: Release, at: datetime) -> BuildSucceeded:

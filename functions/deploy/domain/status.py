@@ -1,7 +1,6 @@
 """Where a deployment stands, why there is one, and the cluster's object that decides what comes next."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,9 +24,7 @@ class Status(StrEnum):
     """It took traffic and failed, and the release before it serves again."""
 
 
-RUNNING = frozenset({Status.REQUESTED, Status.BUILDING, Status.PREPARING, Status.RELEASING, Status.OBSERVING, Status.ROLLING_BACK})
 BEFORE_BUILT = frozenset({Status.REQUESTED, Status.BUILDING})
-IN_ORDER = (Status.REQUESTED, Status.BUILDING, Status.PREPARING, Status.RELEASING, Status.OBSERVING, Status.ROLLING_BACK)
 
 
 class Cause(StrEnum):
@@ -54,13 +51,6 @@ class Awaited:
     """The Job is a release phase and no build."""
     taking_traffic: bool = False
     """Its instances are looked at too: one that ends again and again may be ready each time it is asked."""
-
-
-@dataclass(slots=True)
-class Step:
-    step: Status
-    started_at: datetime
-    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""What was lost is found: deployments that have been quiet for too long are nudged; the runtime's own tables are swept."""
+"""What was lost is found: deployments whose reminder has not come are nudged; the runtime's own tables are swept."""
 
 from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested, DeploymentRollingBack
 from functions.deploy.domain.facts import nudges
-from functions.deploy.domain.timeouts import QUIET, DeploymentTimedOut
+from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Deployments, Housekeeping
 from functions.kernel import Clock, Work, every
+from functions.kernel.saga import STUCK
 
 AT_ONCE = 100
 
@@ -14,8 +15,8 @@ async def every_ten_minutes_housekeeping(housekeeping: Housekeeping, deployments
     await housekeeping.sweep()
 
     async with work.reading():
-        quiet = await deployments.quiet(since=clock.now() - QUIET, limit=AT_ONCE)
+        stuck = await deployments.stuck(since=clock.now() - STUCK, limit=AT_ONCE)
 
     async with work.recording() as record:
-        for deployment in quiet:
+        for deployment in stuck:
             record.emit(*nudges(deployment))

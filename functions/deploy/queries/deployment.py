@@ -19,6 +19,9 @@ class ShownStep(Model):
     step: str
     started_at: datetime
     finished_at: datetime | None
+    attempts: int = 1
+    error: str | None = None
+    """Of its last attempt, if that failed."""
 
 
 class ShownDeployment(Model):
@@ -68,6 +71,6 @@ async def deployment(asked: ShowDeployment, applications: Applications, deployme
         url=shown.url,
         requested_at=shown.requested_at,
         finished_at=shown.finished_at,
-        steps=[ShownStep(step=each.step, started_at=each.started_at, finished_at=each.finished_at) for each in shown.steps],
+        steps=[ShownStep.model_validate(each, from_attributes=True) for each in shown.steps],
         correlation_id=shown.correlation_id,
     )
