@@ -134,6 +134,7 @@ def _own_schemas() -> dict[str, Schema]:
         "type": _text("The routing key: a function's name or an event's type"),
         "time": _text("When", **moment),
         "content-type": _text("Always JSON", const="application/json"),
+        "dataversion": _text("By which version of its type the payload was written; none: the first", pattern="^[1-9][0-9]*$"),
         "correlationid": _text("One id from the request to its last consequence"),
         "traceparent": _text("W3C Trace Context; only together with tracestate"),
         "tracestate": _text("W3C Trace Context; may be empty"),

@@ -1,8 +1,9 @@
 """What was promised: `schemas/released/<version>/` is a copy of the schemas as they were released, and stays as it is.
 
 `python -m functions.describe --release 0.2.0` makes one; `--check` holds today's schemas against the newest. A breaking change is refused unless the
-type's own version was raised (`class UserCreated(Event, type=…, version=2)`, `@command(version=2)`). A release that is not compatible by its number
-(semantic versioning: another major, below 1.0 another minor) may also leave types out.
+type's own version was raised (`class UserCreated(Event, type=…, version=2)`, `@command(version=2)`), and then it wants to know how what still lies in
+queues becomes of that version (`@upcasts`, see `kernel.versions`), from every version that was ever released. A release that is not compatible by its
+number (semantic versioning: another major, below 1.0 another minor) may also leave types out.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.describe.compatibility import refusals, vanished
+from functions.kernel import missing_steps
 
 FOLDER = "schemas/released"
 VERSION = "x-version"
@@ -33,8 +35,7 @@ def number(version: str) -> tuple[int, int, int]:
 
 
 def newest(root: Path) -> str | None:
-    folder = root / FOLDER
-    return max((path.name for path in folder.iterdir() if path.is_dir()), key=number, default=None) if folder.is_dir() else None
+    return max(_releases(root), key=number, default=None)
 
 
 def released(root: Path, version: str) -> Schemas:
@@ -49,9 +50,23 @@ def breaking(before: Schemas, after: Schemas) -> list[str]:
         new = after.get(path)
         if new is None:
             found.append(f"{path} is gone")
-        elif new.get(VERSION, 1) <= old.get(VERSION, 1):
+        elif _version(new) == _version(old):
             found += [f"{path} {reason}" for reason in _reasons(path, old, new)]
+        elif _version(new) < _version(old):
+            found.append(f"{path} was version {_version(old)} already")
+        else:
+            found += no_way(path, _version(old), _version(new))
     return found
+
+
+def no_way(path: str, old: int, new: int) -> list[str]:
+    """What is missing to read today what was written by an earlier version."""
+    type = path.rsplit("/", 1)[-1].removesuffix(".json")
+    return [f'{path} needs @upcasts("{type}", from_={step}): messages of version {step} may lie in queues' for step in missing_steps(type, old, new)]
+
+
+def _version(schema: Mapping[str, Any]) -> int:
+    return int(schema.get(VERSION, 1))
 
 
 def _reasons(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -64,9 +79,22 @@ def _reasons(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[
 
 
 def broken_promises(root: Path, today: Schemas) -> list[str]:
-    """Against the newest release, if there is one."""
+    """Against the newest release, if there is one; and what any release has written must be readable."""
     version = newest(root)
-    return [] if version is None else breaking(released(root, version), today)
+    if version is None:
+        return []
+    oldest = {path: version for name in sorted(_releases(root), key=number, reverse=True) for path, version in _versions(released(root, name))}
+    unreadable = [reason for path, old in oldest.items() if path in today for reason in no_way(path, old, _version(today[path]))]
+    return list(dict.fromkeys([*breaking(released(root, version), today), *unreadable]))
+
+
+def _versions(schemas: Schemas) -> list[tuple[str, int]]:
+    return [(path, _version(schema)) for path, schema in schemas.items()]
+
+
+def _releases(root: Path) -> list[str]:
+    folder = root / FOLDER
+    return [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
 
 
 def release(root: Path, version: str, today: Mapping[str, str]) -> int:

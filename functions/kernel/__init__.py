@@ -36,6 +36,7 @@ from functions.kernel.outcome import (
 )
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
+from functions.kernel.versions import NoWay, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
 __all__ = [
@@ -58,10 +59,12 @@ __all__ = [
     "Invalid",
     "Kind",
     "Model",
+    "NoWay",
     "NotFound",
     "Order",
     "Origin",
     "Part",
+    "Payload",
     "PaymentRequired",
     "Permanent",
     "RateLimited",
@@ -82,7 +85,10 @@ __all__ = [
     "command",
     "effect",
     "every",
+    "missing_steps",
     "new_id",
     "on",
     "query",
+    "upcast",
+    "upcasts",
 ]

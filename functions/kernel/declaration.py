@@ -163,6 +163,11 @@ class Declaration:
         return self.name
 
     @cached_property
+    def input_version(self) -> int:
+        """Of what it takes: the event's own, or that of the command or query (see `kernel.versions`)."""
+        return self.input.version if self.input is not None and issubclass(self.input, Event) else self.version
+
+    @cached_property
     def writes(self) -> bool:
         return self.kind is not Kind.QUERY
 

@@ -9,9 +9,10 @@ travels only beside a `tracestate`, so the two always go together (W3C Trace Con
     token                           the caller's access token (commands and queries)
     actor                           the user on whose behalf an event was made
     causation                       id of the message whose handling made this one
+    dataversion                     by which version of its type the body was written (none: the first; see `kernel.versions`)
     subject sequence                the aggregate an event tells of, and the event's number among its events
     fingerprint                     SHA-256 of the input without its secrets, in hex
-    attempt due                     the number of this try; not to be handled before
+    attempt outage due              the number of this try; how often an outage of ours has put it off; not to be handled before
     redelivery deadletter           how often a transport failure sent it back; why it is to be stored instead of handled
     remote useragent                the client's address and device
     traceparent tracestate
@@ -137,6 +138,10 @@ class Message:
     def attempt(self) -> int:
         """1 for the first try."""
         return self.number("attempt", 1)
+
+    @property
+    def version(self) -> int:
+        return self.number("dataversion", 1) or 1
 
     @property
     def deadline(self) -> datetime | None:

@@ -2,10 +2,15 @@
 
     its caller waits        → told at once (503 it may pass, 500 it will not); nothing was done, so nothing is tried again.
                               A fault of ours is also kept as a dead letter, for us to see
-    the database is away    → later, as often as it takes (so is one whose table a migration has locked)
+    the database is away    → put off, as often as it takes (so is one whose table a migration has locked)
+    a newer release wrote it→ later, for as long as a roll-out takes
     it may pass             → later: exponential backoff with jitter, or when the foreign system says; a bounded number of times
     nothing mends it        → dead letter, in the context's database
-    neither can be done     → CannotSettle: 5xx, and the broker's own retry takes over
+
+An outage of ours is no try: it is counted by itself (`outage`, for the backoff), and `attempt` stays. Otherwise one that is longer than all retries
+(two minutes, by default) would empty every queue into the dead letters, for an operator to replay by hand what only had to wait. For the same
+reason what RabbitMQ does not take for later is owed to it in the outbox, as events are; and what is to die while the database is away is put off.
+Only where neither of the two takes the message there is CannotSettle: 5xx, and the broker's own retry takes over.
 
 Everything that may fail, fails before the commit, except the commit itself: then only the next try, which finds the claim or does not, can tell.
 """
@@ -14,15 +19,19 @@ from datetime import timedelta
 from typing import Protocol
 
 from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
-from functions.runtime import answers, dead_letters, delays
+from functions.runtime import answers, dead_letters, delays, outbox
 from functions.runtime.answers import Answer
 from functions.runtime.bus import BusAway, Unroutable
 from functions.runtime.database import CLASHES, CommitUnknown, DatabaseAway
 from functions.runtime.envelope import Message
+from functions.runtime.inputs import NewerVersion
 from functions.runtime.surroundings import Surroundings
 
 PATIENCE = 60.0
-"""Seconds between tries, at most, while the database is away."""
+"""Seconds between tries, at most, while the database is away or a roll-out goes on."""
+
+ROLL_OUT_TRIES = 30
+"""Half an hour, about: so long a message that a newer release has written waits for that release's code."""
 
 MAY_PASS = (Transient, DatabaseAway, *CLASHES)
 
@@ -59,15 +68,11 @@ async def settle(function: Failing, around: Surroundings, message: Message, erro
     why = f"{type(error).__name__}: {error}"
     if _somebody_waits(function, message) and not isinstance(error, CommitUnknown):
         return await _tell(function, around, message, error, why)
+    if isinstance(error, DatabaseAway):
+        return await _put_off(function, around, message, error, why)
     if _is_final(function, message, error):
         return await _bury(function, around, message, error, why)
-    try:
-        await _later(function, around, message, error)
-    except (BusAway, Unroutable) as away:
-        if isinstance(error, DatabaseAway):
-            raise CannotSettle(f"{why}; and {away}") from error
-        return await _bury(function, around, message, error, f"{why}; and it could not be delayed: {away}")
-    return "retried", why
+    return await _try_later(function, around, message, error, why)
 
 
 def _somebody_waits(function: Failing, message: Message) -> bool:
@@ -89,20 +94,43 @@ async def _tell(function: Failing, around: Surroundings, message: Message, error
 
 
 def _is_final(function: Failing, message: Message, error: Exception) -> bool:
-    if isinstance(error, DatabaseAway):
-        return False
-    return isinstance(error, Permanent | Refused) or message.attempt >= function.declaration.retry.attempts
+    tries = function.declaration.retry.attempts
+    if isinstance(error, NewerVersion):
+        tries = max(tries, ROLL_OUT_TRIES)
+    return isinstance(error, Permanent | Refused) or message.attempt >= tries
 
 
-async def _later(function: Failing, around: Surroundings, message: Message, error: Exception) -> None:
+async def _put_off(function: Failing, around: Surroundings, message: Message, away: DatabaseAway, why: str) -> tuple[str, str]:
+    """The database is away: its message waits in RabbitMQ, whatever number of tries it has had."""
+    now, outage = around.clock.now(), message.number("outage") + 1
+    wait = min(delays.backoff(outage, function.declaration.retry.first_delay), PATIENCE)
+    try:
+        await delays.delay(around.bus, function.name, message.with_attributes(outage=str(outage)), now + timedelta(seconds=wait), now)
+    except (BusAway, Unroutable) as also:
+        raise CannotSettle(f"{why}; and {also}") from away
+    return "retried", why
+
+
+async def _try_later(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
     now = around.clock.now()
     wait = delays.backoff(message.attempt, function.declaration.retry.first_delay)
     if isinstance(error, RateLimited):
         wait = max(error.retry_after, 1.0)
-    elif isinstance(error, DatabaseAway):
+    elif isinstance(error, NewerVersion):
         wait = min(wait, PATIENCE)
-    again = message.with_attributes(attempt=str(message.attempt + 1))
-    await delays.delay(around.bus, function.name, again, now + timedelta(seconds=wait), now)
+    until, again = now + timedelta(seconds=wait), message.with_attributes(attempt=str(message.attempt + 1), outage=None)
+    try:
+        await delays.delay(around.bus, function.name, again, until, now)
+    except (BusAway, Unroutable) as away:
+        why = f"{why}; and it waits in the outbox: {away}"
+        exchange, later = delays.route(again, until, wait)
+        try:
+            async with around.database.transaction() as connection:
+                await outbox.owe(connection, exchange, function.name, later)
+        except DatabaseAway as also:
+            raise CannotSettle(f"{why}; and {also}") from error
+        around.relay.sweep_soon()
+    return "retried", why
 
 
 async def _bury(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
@@ -111,5 +139,5 @@ async def _bury(function: Failing, around: Surroundings, message: Message, error
         async with around.database.transaction() as connection:
             await dead_letters.store(connection, message, function.name, name, str(error), dead_letters.stack_of(error))
     except DatabaseAway as away:
-        raise CannotSettle(f"{why}; and {away}") from error
+        return await _put_off(function, around, message, away, f"{why}; and {away}")
     return "dead", why

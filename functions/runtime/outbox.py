@@ -65,6 +65,11 @@ async def write(
     return owed
 
 
+async def owe(connection: Connection, exchange: str, routing_key: str, message: Message) -> Owed:
+    """Adds a message as it is to the open transaction."""
+    return await _add(connection, exchange, routing_key, message.headers(), message.body)
+
+
 async def _add(connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> Owed:
     cursor = await connection.execute(
         "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES (%s, %s, %s, %s, %s) RETURNING position",
@@ -132,11 +137,12 @@ class Relay:
             while self._queue:
                 batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 if await self._publish(batch) < len(batch):
-                    self._sweep_soon()
+                    self.sweep_soon()
         finally:
             self._running = None
 
-    def _sweep_soon(self) -> None:
+    def sweep_soon(self) -> None:
+        """Something was left behind: this process tries again until it is gone."""
         if self._again is None or self._again.done():
             self._again = asyncio.create_task(self._sweep_later())
 
@@ -178,22 +184,24 @@ class Relay:
             self._again.cancel()
 
     async def sweep(self) -> int:
-        """Publishes what others left behind, oldest first; answers how many. Raises DatabaseAway, and BusAway if not all was taken."""
-        swept = 0
-        while True:
-            rows = await self._owed(f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())")  # or the clock was set back
+        """Publishes what others left behind, oldest first; answers how many. What nobody takes does not hold what stands behind it. Raises
+        DatabaseAway, and BusAway if not all was taken."""
+        swept = left = after = 0
+        old = f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())"  # or the clock was set back
+        while rows := await self._owed(f"position > %s AND {old}", after):
             confirmed = await self._publish(rows)
-            swept += confirmed
-            if confirmed < len(rows):
-                raise BusAway(f"{len(rows) - confirmed} events were not confirmed")
-            if len(rows) < BATCH:
-                return swept
+            swept, left, after = swept + confirmed, left + len(rows) - confirmed, rows[-1].position
+            if left and not self._bus.connected:
+                break
+        if left:
+            raise BusAway(f"{left} events were not confirmed")
+        return swept
 
     async def flush_caused_by(self, message: Message) -> None:
         """Publishes what the first handling of this message still owes: it died between its commit and its publishing."""
         await self.flush(await self._owed("headers->>'causation' = %s", message.id))
 
-    async def _owed(self, which: str, *parameters: str) -> list[Owed]:
+    async def _owed(self, which: str, *parameters: str | int) -> list[Owed]:
         async with self._database.transaction(read_only=True) as connection:
             cursor = await connection.execute(
                 f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {which} ORDER BY position LIMIT {BATCH}", parameters

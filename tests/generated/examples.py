@@ -10,6 +10,7 @@ FORMATS = {
     "email": "someone@example.com",
     "uri": "https://example.com/",
     "duration": "PT1S",
+    "base64url": "eHh4",
 }
 
 
@@ -38,6 +39,10 @@ def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], whole: b
                 return [inner(found) for found in schema["prefixItems"]]
             return [inner(schema.get("items", {}))] * max(schema.get("minItems", 0), 1 if whole and depth < 8 else 0)
         case "string":
+            if "pattern" in schema and (said := [*schema.get("examples", ()), *([schema["default"]] if "default" in schema else ())]):
+                return said[0]
+            if schema.get("pattern", "").startswith(r"^\d"):
+                return "1" * max(schema.get("minLength", 0), 1)
             return FORMATS.get(schema.get("format", ""), "x" * max(schema.get("minLength", 0), 3))
         case "integer" | "number":
             return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)

@@ -37,11 +37,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes TO auth_functions;
 FUNCTIONS = ",".join(
     f"probe.{name}"
     for name in [
-        *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_noted", "on_renamed", "on_check_later", "on_counted"),
+        *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_noted", "on_renamed", "on_check_later", "on_counted", "on_moved"),
         *("every_ten_minutes_housekeeping", "dead_letters", "settle_dead_letters"),
     ]
 )
-EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed")
+EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed", "probe.moved")
 
 HTTP = httpx.Client(trust_env=False)
 

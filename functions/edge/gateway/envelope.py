@@ -100,6 +100,8 @@ def headers_of(
         "traceparent": traced[0],
         "tracestate": traced[1],
     }
+    if route.declaration.version != 1:
+        headers["dataversion"] = str(route.declaration.version)
     if client.user_agent:
         headers["useragent"] = client.user_agent
     if token and caller:

@@ -1,0 +1,193 @@
+"""Messages of earlier versions are read by today's functions, wherever they have waited; those of later ones wait for today's to come."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from functions.describe.catalog import Catalog
+from functions.describe.releases import released
+from functions.kernel import Declaration, NoWay, Payload, missing_steps, upcast, upcasts, versions
+from functions.runtime import sealing
+from functions.runtime.envelope import Message
+from functions.runtime.failures import ROLL_OUT_TRIES
+from functions.runtime.inputs import Reader
+from functions.runtime.registry import Registry
+from functions.runtime.settings import Settings
+from tests.generated.examples import example
+from tests.runtime.harness import ROOT, Worker, World, asked, deposit, message, until
+from tests.runtime.test_operations import ask
+
+V1 = json.dumps({"account": "a", "to": "Bonn"}).encode()
+V2 = json.dumps({"account": "a", "place": "Bonn"}).encode()
+V3 = json.dumps({"account": "a", "destination": {"place": "Bonn", "country": "Germany"}}).encode()
+
+
+# -- steps ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "_steps", {})
+
+
+def test_steps_are_chained_and_leave_what_they_were_given_as_it_is(steps: None) -> None:
+    @upcasts("thing", from_=1)
+    def named(payload: Payload) -> Payload:
+        return {"name": payload.pop("title"), **payload}
+
+    @upcasts("thing", from_=2)
+    def counted(payload: Payload) -> Payload:
+        return {**payload, "count": 1}
+
+    given = {"title": "x"}
+    assert upcast("thing", given, 1, 3) == {"name": "x", "count": 1}
+    assert upcast("thing", given, 2, 3) == {"title": "x", "count": 1}
+    assert upcast("thing", given, 3, 3) is given and given == {"title": "x"}
+    assert missing_steps("thing", 1, 5) == [3, 4]
+    with pytest.raises(NoWay, match="version 3 of thing becomes version 4"):
+        upcast("thing", given, 1, 4)
+
+
+def test_one_step_is_declared_once(steps: None) -> None:
+    upcasts("thing", from_=1)(dict)
+    with pytest.raises(TypeError, match="both raise version 1 of thing"):
+        upcasts("thing", from_=1)(lambda payload: payload)
+    with pytest.raises(TypeError, match="counted from 1"):
+        upcasts("thing", from_=0)(dict)
+
+
+# -- what was released ------------------------------------------------------------------------------------------------
+
+
+def _released() -> Iterator[tuple[str, str]]:
+    for folder in sorted((ROOT / "schemas/released").iterdir()):
+        yield from ((folder.name, path) for path in released(ROOT, folder.name))
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.of(Registry.load().declarations)
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Settings, sealing.Sealer]]:
+    """The keys of a context, as its functions find them."""
+
+    def keys(context: str) -> tuple[Settings, sealing.Sealer]:
+        root = tmp_path_factory.mktemp(context)
+        private = sealing.new_private_keys()
+        for path, content in ((sealing.PRIVATE, private), (sealing.PUBLIC.format(context=context), sealing.public_key(private))):
+            file = root / path.lstrip("/")
+            file.parent.mkdir(parents=True)
+            file.write_text(json.dumps(content))
+        settings = Settings({"CAPSULE_ROOT": str(root)})
+        return settings, sealing.Sealer(settings)
+
+    return keys
+
+
+def _readers(catalog: Catalog, kind: str, type: str) -> list[Declaration]:
+    if kind == "events":
+        return list(catalog.subscribers[type])
+    return [declaration for declaration in catalog.called if declaration.name == type]
+
+
+def _as_it_was_sent(schema: Mapping[str, Any], whole: bool, seal: Callable[[str], str]) -> bytes:
+    payload = example(schema, whole)
+    jsonschema_rs.Draft202012Validator(dict(schema)).validate(payload)
+    for name, field in schema.get("properties", {}).items():
+        if field.get("format") == "password" and name in payload:
+            payload[name] = seal(payload[name])
+        elif name in payload and "password" in json.dumps(field) and isinstance(payload[name], dict):
+            payload[name] = {key: seal(value) for key, value in payload[name].items()}
+    return json.dumps(payload).encode()
+
+
+@pytest.mark.parametrize(("release", "path"), list(_released()))
+def test_whatever_a_release_has_sent_is_read_today(release: str, path: str, catalog: Catalog, sealed: Any) -> None:
+    schema = released(ROOT, release)[path]
+    kind, type = path.removesuffix(".json").split("/")
+    for declaration in _readers(catalog, kind, type):
+        settings, sealer = sealed(declaration.context)
+        reader = Reader(declaration, sealing.Opener(settings, declaration.context))
+        for whole in (True, False):
+            body = _as_it_was_sent(schema, whole, partial(sealer.seal, declaration.context))
+            sent = Message("1", "/capsule/test", type, "", body, {"dataversion": str(schema.get("x-version", 1))})
+            read = reader.read(Message.from_headers(sent.headers(), sent.body))
+            assert type == declaration.message_type
+            assert bool(read.model_fields_set) == bool(json.loads(body))
+
+
+def test_every_released_command_and_most_events_have_a_reader(catalog: Catalog) -> None:
+    """Else the test above would have nothing to read with."""
+    unread = {path for _, path in _released() if not _readers(catalog, *path.removesuffix(".json").split("/"))}
+    assert all(path.startswith("events/") for path in unread), unread
+    assert len(unread) < len(list(_released())) / 5
+
+
+# -- where they wait --------------------------------------------------------------------------------------------------
+
+
+def _moved(world: World) -> list[str]:
+    return [row[0] for row in world.rows("SELECT text FROM notes WHERE what = 'moved' ORDER BY id")]
+
+
+def test_each_version_in_a_queue_is_read(fresh_world: World) -> None:
+    world = fresh_world
+    worker = world.worker()
+    for body, said in ((V1, {}), (V1, {"dataversion": "1"}), (V2, {"dataversion": "2"}), (V3, {"dataversion": "3"})):
+        assert worker.post(message("probe.moved", **said), body) == 204
+    unknown = "a to Bonn in unknown"
+    assert _moved(world) == [unknown, unknown, unknown, "a to Bonn in Germany"]
+
+
+def test_what_waited_in_the_outbox_and_among_the_dead_letters_is_read(fresh_world: World) -> None:
+    world = fresh_world
+    owed, dead = message("probe.moved", dataversion="1"), message("probe.moved", dataversion="2")
+    world.rows(
+        "INSERT INTO outbox (id, exchange, routing_key, headers, body, created_at)"
+        " VALUES (%s, 'capsule.events', 'probe.moved', %s, %s, now() - interval '1 day') RETURNING 1",
+        *(owed["id"], json.dumps(owed), V1),
+    )
+    worker = world.worker()
+    world.pump(lambda: worker.port)
+    until(lambda: _moved(world), why="for what was owed")
+    worker.post({**dead, "deadletter": "undelivered"}, V2, "/probe.on_moved")
+    assert world.count("dead_letters WHERE state = 'open'") == 1
+    ask(world, worker, "probe.settle_dead_letters", {"action": "replay", "function": "probe.on_moved"})
+    until(lambda: len(_moved(world)) == 2, why="for the replayed one")
+
+
+def test_a_newer_version_waits_for_the_roll_out_and_then_dies_with_its_reason(fresh_world: World) -> None:
+    world = fresh_world
+    worker = world.worker()
+    newer = message("probe.moved", dataversion="4")
+    assert worker.post(newer, b'{"who": "knows"}') == 204
+    assert world.count("dead_letters") == 0 and _moved(world) == []
+    headers, body = world.addressed_to("probe.on_moved")
+    assert (headers["attempt"], headers["dataversion"], body) == ("2", "4", b'{"who": "knows"}')
+    assert worker.post({**headers, "attempt": "9"}, body, "/probe.on_moved") == 204, "longer than any other retry"
+    assert world.count("dead_letters") == 0
+    assert worker.post({**headers, "attempt": str(ROLL_OUT_TRIES)}, body, "/probe.on_moved") == 204
+    [(error, detail)] = world.rows("SELECT error, detail FROM dead_letters")
+    assert error == "NewerVersion"
+    assert detail == "it is version 4 of probe.moved, and probe.on_moved of this release reads up to 3: finish the roll-out, then replay it"
+
+
+def test_who_asks_in_a_newer_version_is_told_to_try_again(world: World, worker: Worker) -> None:
+    command = asked("probe.deposit", dataversion="2")
+    assert worker.post(command, deposit(account="newer")) == 204
+    headers, body = world.reply(command["correlationid"])
+    assert (headers["status"], body["type"]) == ("503", "/problems/unavailable")
+    assert world.count("deposits WHERE account = 'newer'") == 0
+
+
+@pytest.mark.parametrize(("body", "error"), [(b"nonsense", "invalid"), (b"[]", "invalid"), (b"{}", "invalid")])
+def test_what_is_no_message_of_its_version_dies_at_once(world: World, worker: Worker, body: bytes, error: str) -> None:
+    strange = message("probe.moved", dataversion="1")
+    assert worker.post(strange, body) == 204
+    assert world.rows("SELECT error FROM dead_letters WHERE message_id = %s", strange["id"]) == [(error,)]
