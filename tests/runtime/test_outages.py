@@ -8,21 +8,14 @@ from typing import Any
 import pytest
 
 from functions.runtime import topology
-from knative.machine import migrations, processes
+from knative.machine import migrations
 from tests.knative.conformance.cluster import Cluster, local
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
 from tests.runtime.harness import EVENT_TYPES, World, asked, deposit, until, worlds
+from tests.runtime.servers import kill
 from tests.servers import Brokers, discard, fresh_home
 
 DELIVERY = {"retry": 5, "backoffPolicy": "exponential", "backoffDelay": "PT0.2S", "timeout": "PT30S"}
-
-
-def kill(server: Any) -> None:
-    """SIGKILL to the server's process, recorded when it was started."""
-    process = processes.running(server.home, server.name)
-    assert process is not None
-    process.kill()
-    processes.await_ended([process], 10)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pika
+import psycopg
 
 from knative.machine import migrations, packages
 from knative.machine.postgres import PostgreSQL
@@ -21,6 +22,8 @@ from tests.soak.faults import Faults, accident
 
 LINES = 2
 BATCH = 100
+LONGEST_CALM = 30.0
+"""Seconds after which the next fault comes though the work has not gone on: then it is a fault in a recovery."""
 
 
 def main() -> int:
@@ -54,17 +57,17 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
     world = World(database.functions_url, database.owner_url, rabbitmq.url, folder)
     world.prepare()
     lines = [Line(world, PROBE_BELL_AWAY=str(folder / "bell-is-away"), ACCIDENT_FLAG=str(folder / f"{n}"), **accident(chance)) for n in range(LINES)]
-    trouble = Faults(chance, lines, postgres, rabbitmq, folder)
+    trouble = Faults(chance, world, lines, postgres, rabbitmq)
     sent = Sent("soak")
     sender = threading.Thread(target=_send, args=(world, sent, messages, random.Random(chance.random())), daemon=True)
     began = time.monotonic()
     sender.start()
     happened: dict[str, int] = {}
-    for what, how, before in trouble.plan(faults):
-        time.sleep(before)
+    for number, (what, how) in enumerate(trouble.plan(faults)):
+        done = _until_the_work_has_gone_on(world, messages * number // (faults + 1), began + seconds)
         how()
         happened[what] = happened.get(what, 0) + 1
-        print(f"{time.monotonic() - began:7.1f} s  {what}", flush=True)
+        print(f"{time.monotonic() - began:7.1f} s  {done:6} done  {what}", flush=True)
         if time.monotonic() - began > seconds:
             break
     sender.join(max(1.0, seconds - (time.monotonic() - began)))
@@ -85,6 +88,19 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
     print(f"{took:.0f} s; faults: {', '.join(f'{amount} × {what}' for what, amount in sorted(happened.items()))}; processes that died: {deaths}")
     print(f"sums: {', '.join(f'{name} {value}' for name, value in sums.items())}; nothing lost, nothing twice")
     return 0
+
+
+def _until_the_work_has_gone_on(world: World, wanted: int, end: float) -> int:
+    """Faults are spread over the whole work, as long as it goes on at all."""
+    began = time.monotonic()
+    while True:
+        try:
+            done = world.count("deposits")
+        except psycopg.Error:
+            done = 0  # it comes back by itself
+        if done >= wanted or time.monotonic() > min(end, began + LONGEST_CALM):
+            return done
+        time.sleep(0.2)
 
 
 def _send(world: World, sent: Sent, messages: int, chance: random.Random) -> None:
