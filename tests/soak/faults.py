@@ -51,10 +51,8 @@ class Faults:
         self._away.unlink()
 
     def _terminated(self) -> None:
-        with suppress(psycopg.OperationalError), psycopg.connect(self._world.owner, autocommit=True, connect_timeout=5) as owner:
-            owner.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'capsule'"
-            )
+        with suppress(psycopg.OperationalError), self._postgres.superuser() as superuser:
+            superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'capsule'")
 
     def _alarm(self) -> None:
         control(self._rabbitmq, "set_vm_memory_high_watermark", "0")
