@@ -59,6 +59,8 @@ class Observation:
     sink: str
     at: float
     number: int
+    way: str
+    """pushed by the dispatcher, or consumed: taken from the queue by the function itself"""
     path: str
     headers: Mapping[str, str]
     body: bytes
@@ -77,6 +79,8 @@ class Cluster:
     image: str
     rabbitmq: tuple[str, str]
     kill_dispatcher: Callable[[str], None] = field(default=lambda trigger: None)
+    consumes: bool = False
+    """whether a function can be told to take its messages from its queue itself"""
     observed: list[Observation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -126,7 +130,7 @@ class Cluster:
 
     # --- what the rows need
 
-    def sink(self, name: str, answers: str) -> None:
+    def sink(self, name: str, answers: str, consumes: bool = False) -> None:
         env = {"AMQP_URL": self.amqp_url_inside, "OBSERVED": self.name, "ANSWERS": answers, "PYTHONUNBUFFERED": "1"}
         container = {
             "image": self.image,
@@ -136,7 +140,14 @@ class Cluster:
             "readinessProbe": {"httpGet": {"path": "/"}},
         }
         annotations = {"autoscaling.knative.dev/min-scale": "1", "autoscaling.knative.dev/max-scale": "1"}
+        if consumes:
+            annotations["local.capsule.dev/consumes"] = "true"
         self.create("Service", name, {"template": {"metadata": {"annotations": annotations}, "spec": {"containers": [container]}}})
+
+    def renew(self, name: str) -> None:
+        """A new revision: its pods are told of the Triggers that there are by now."""
+        self.patch("Service", name, {"spec": {"template": {"metadata": {"annotations": {"capsule.dev/renewed": str(time.time())}}}}})
+        self.ready("Service", name)
 
     def subscriber(self, name: str) -> dict[str, Any]:
         return {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": name, "namespace": self.namespace}}
@@ -189,12 +200,25 @@ class Cluster:
                 for _, _, body in channel.consume(self.name, auto_ack=True):
                     told = json.loads(body)
                     self.observed.append(
-                        Observation(told["sink"], told["at"], told["try"], told["path"], told["headers"], base64.b64decode(told["body"]))
+                        Observation(told["sink"], told["at"], told["try"], told["way"], told["path"], told["headers"], base64.b64decode(told["body"]))
                     )
             time.sleep(0.2)
 
     def seen(self, case: str, sink: str | None = None) -> list[Observation]:
         return [each for each in self.observed if each.case == case and (sink is None or each.sink == sink)]
+
+    def until_it_consumes(self, trigger: str) -> None:
+        """Until a message of the Trigger is no longer pushed: the function and the dispatcher have seen each other."""
+        queue = self.queue(trigger)
+
+        def consumed() -> bool:
+            case = f"probe-{trigger}-{time.time()}"
+            headers = {"specversion": "1.0", "id": case, "source": "/conformance", "type": "probe", "content-type": "application/json", "case": case}
+            self.publish("", queue, headers, b"{}")
+            until(lambda: self.seen(case), 60, "the probe did not arrive")
+            return self.seen(case)[0].way == "consumed"
+
+        until(consumed, 60, "it does not consume")
 
     def remove(self) -> None:
         for kind, name in reversed(self.made):
@@ -282,7 +306,7 @@ def local(home: Path, offset: int, amqp_url: str) -> Iterator[Cluster]:
 
     try:
         cluster = Cluster(home / "kubeconfig", amqp_url, amqp_url, "capsule", "capsule.local/capsule:dev", ("rabbitmq", "rabbitmq"))
-        cluster.kill_dispatcher = kill
+        cluster.kill_dispatcher, cluster.consumes = kill, True
         core = client.CoreV1Api(cluster.api.api_client)
         with suppress(ApiException):
             core.create_namespace({"metadata": {"name": "capsule"}})

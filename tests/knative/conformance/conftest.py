@@ -36,4 +36,20 @@ def set_up(cluster: Cluster) -> Cluster:
     cluster.trigger("rows", "main", cluster.subscriber("sink"), parallelism=100, filter={"attributes": {"type": "row"}})
     for kind, name in (("Service", "sink"), ("Service", "letters"), ("Broker", "main"), ("Trigger", "rows")):
         cluster.ready(kind, name)
+    if cluster.consumes:
+        cluster.sink("taker", "ce-answers", consumes=True)
+        cluster.ready("Service", "taker")
+        for name, parallelism in (("taken", 100), ("taken-one", 1)):
+            wanted = {"attributes": {"type": name.replace("-", ".")}}
+            cluster.trigger(name, "main", cluster.subscriber("taker"), parallelism, filter=wanted)
+            cluster.ready("Trigger", name)
+        cluster.renew("taker")
     return cluster
+
+
+@pytest.fixture(params=["pushed", "consumed"], scope="module")
+def way(request: pytest.FixtureRequest, cluster: Cluster) -> str:
+    """How messages come to the function. On a cluster they are always pushed."""
+    if request.param == "consumed" and not cluster.consumes:
+        pytest.skip("on this cluster functions do not consume their queues themselves")
+    return str(request.param)

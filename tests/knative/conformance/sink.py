@@ -3,14 +3,22 @@
 The header that ANSWERS names holds one word for each try of the same event, the last one for all further tries: a status, or
 `hang` (no answer for long), `from-<unix time>` (204, not before then), `close` (the connection is broken off), `event` (a CloudEvent in
 the answer), `json` (a body that is none).
+
+Told to (`local.capsule.dev/consumes`, on one machine only) it takes its messages from RabbitMQ itself, by the consumer that every function has. A
+message that it does not settle so is pushed to it all the same, so that does not count as a try.
 """
 
+import asyncio
 import base64
 import json
 import os
+import signal
 import threading
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pika
 
@@ -35,37 +43,47 @@ def observe(observation: dict[str, object]) -> None:
                 raise
 
 
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def answer(way: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
+    """None: no answer, the connection is broken off."""
+    key = headers.get("ce-case", "") + headers.get("ce-id", "")
+    with lock:
+        number = tries.get(key, 0) + 1
+        if way == "pushed":
+            tries[key] = number
+    at = time.time()
+    observe({"sink": NAME, "way": way, "at": at, "try": number, "path": path, "headers": headers, "body": base64.b64encode(body).decode()})
+    words = headers.get(ANSWERS, "204").split()
+    match words[min(number, len(words)) - 1]:
+        case "hang":
+            time.sleep(20)
+            return None
+        case slow if slow.startswith("from-"):
+            time.sleep(max(float(slow.removeprefix("from-")) - time.time(), 0))
+            return 204, {}, b""
+        case "close":
+            return None
+        case "event":
+            reply = {"ce-specversion": "1.0", "ce-id": headers["ce-id"] + "-reply", "ce-source": "/sink", "ce-type": headers["ce-replytype"]}
+            return 200, {**reply, "ce-case": headers["ce-case"], "content-type": "application/json"}, b'{"reply":true}'
+        case "json":
+            return 200, {"content-type": "application/json"}, b"{}"
+        case status:
+            return int(status), {}, b""
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        key = headers.get("ce-case", "") + headers.get("ce-id", "")
-        with lock:
-            number = tries[key] = tries.get(key, 0) + 1
-        at = time.time()
-        observe({"sink": NAME, "at": at, "try": number, "path": self.path, "headers": headers, "body": base64.b64encode(body).decode()})
-        words = headers.get(ANSWERS, "204").split()
-        self.answer(words[min(number, len(words)) - 1], headers)
-
-    def answer(self, word: str, headers: dict[str, str]) -> None:
-        match word:
-            case "hang":
-                time.sleep(20)
-                self.close_connection = True
-            case slow if slow.startswith("from-"):
-                time.sleep(max(float(slow.removeprefix("from-")) - time.time(), 0))
-                self.send(204, {}, b"")
-            case "close":
-                self.close_connection = True
-            case "event":
-                reply = {"ce-specversion": "1.0", "ce-id": headers["ce-id"] + "-reply", "ce-source": "/sink", "ce-type": headers["ce-replytype"]}
-                self.send(200, {**reply, "ce-case": headers["ce-case"], "content-type": "application/json"}, b'{"reply":true}')
-            case "json":
-                self.send(200, {"content-type": "application/json"}, b"{}")
-            case status:
-                self.send(int(status), {}, b"")
+        answered = answer("pushed", self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        if answered is None:
+            self.close_connection = True
+        else:
+            self.send(*answered)
 
     def send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -88,4 +106,40 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
 
+async def consume() -> None:
+    from functions.runtime.bus import Bus
+    from knative.local.eventing.consumer import Consumer
+
+    pool = ThreadPoolExecutor(256)
+
+    async def answered(path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        found = await asyncio.get_running_loop().run_in_executor(pool, answer, "consumed", path, headers, body)
+        if found is None:
+            raise ConnectionAbortedError(path)
+        return found
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        status, said, body = await answered(scope["path"], headers, (await receive())["body"])
+        encoded = [(name.encode(), value.encode()) for name, value in said.items()]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})
+
+    async def take(path: str, attributes: Mapping[str, str], body: bytes) -> bool:
+        plain = ("content-type", "traceparent", "tracestate")
+        headers = {name if name in plain else f"ce-{name}": value for name, value in attributes.items() if name != "datacontenttype"}
+        status, said, _ = await answered(path, headers, body)
+        return 200 <= status < 300 and "ce-type" not in said
+
+    consumer = Consumer.of(os.environ, application, take)
+    assert consumer is not None
+    bus = Bus(os.environ["AMQP_URL"], NAME)
+    bus.on_connected(consumer.connected)
+    bus.open()
+    await asyncio.Event().wait()
+
+
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # without a handler, PID 1 of a container would linger
+if os.environ.get("CAPSULE_CONSUMES"):
+    threading.Thread(target=asyncio.run, args=(consume(),), daemon=True).start()
 Server(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()

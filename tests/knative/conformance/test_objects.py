@@ -1,6 +1,7 @@
 """Brokers, Triggers, exchanges and queues: what a kubeconfig and an AMQP address show of them."""
 
 import time
+from itertools import groupby
 from typing import Any
 
 import pika
@@ -136,15 +137,21 @@ def test_a_refused_connection_is_a_dead_letter(cluster: Cluster) -> None:
     assert (letter.headers["ce-knativeerrorcode"], letter.headers["ce-knativeerrordest"]) == ("-1", "http://127.0.0.1:9/")
 
 
-def test_one_at_a_time_unless_told_otherwise(cluster: Cluster) -> None:
+def test_one_at_a_time_unless_told_otherwise(cluster: Cluster, way: str) -> None:
     """The default parallelism is 1: each waits for the one before, its retries included."""
-    cluster.trigger("serial", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "serial"}})
-    cluster.ready("Trigger", "serial")
+    trigger, kind, sink = ("serial", "serial", "sink") if way == "pushed" else ("taken-one", "taken.one", "taker")
+    if way == "pushed":
+        cluster.trigger(trigger, "main", cluster.subscriber(sink), filter={"attributes": {"type": kind}})
+        cluster.ready("Trigger", trigger)
+    else:
+        cluster.until_it_consumes(trigger)
     for number in range(5):
         answers = "503 204" if number == 0 else "204"
-        cluster.publish(cluster.exchange("main"), "", headers("serial", "serial", answers=answers, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
-    until(lambda: len(cluster.seen("serial", "sink")) == 6, 60)
-    assert [seen.headers["ce-n"] for seen in cluster.seen("serial", "sink")] == ["0", "0", "1", "2", "3", "4"]
+        cluster.publish(cluster.exchange("main"), "", headers("serial", kind, answers=answers, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
+    seen = until(lambda: [each for each in cluster.seen("serial", sink) if each.headers["ce-n"] == "4"] and cluster.seen("serial", sink), 60)
+    assert [(each.headers["ce-n"], each.way) for each in seen if each.way == "pushed"][:2] == [("0", "pushed")] * 2
+    assert [number for number, _ in groupby(each.headers["ce-n"] for each in seen)] == ["0", "1", "2", "3", "4"]
+    assert len(seen) == (6 if way == "pushed" else 7), "what the function gives back is pushed as if for the first time"
 
 
 def test_a_broker_without_dead_letters_has_no_exchange_for_them(cluster: Cluster) -> None:
