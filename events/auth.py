@@ -1,4 +1,4 @@
-"""What the auth context states: users, their addresses and their sessions. No event carries a password, a token or a link."""
+"""What the auth context states: users, their registration, their addresses and their sessions. No event carries a password, a token or a link."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,10 +7,60 @@ from functions.kernel import Event
 
 
 class UserCreated(Event, type="user.created", subject="user_id"):
-    """A visitor has become a user; billing makes a customer of it, deploy a quota, auth sends the verification mail."""
+    """A visitor has become a user; billing makes a customer of it, auth sends the verification mail, and the saga of the registration goes on from
+    there: `customer.created`, `quota.wanted`, `quota.granted`, `payment-account.wanted`, `payment-account.changed`, `registration.completed`."""
 
     user_id: UUID
     email: str
+    at: datetime
+
+
+class CustomerWanted(Event, type="customer.wanted"):
+    """A registration has heard nothing of its customer and asks once more; `at` is when the user was created. Answered by `customer.created`."""
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
+class QuotaWanted(Event, type="quota.wanted"):
+    """A registration asks for the quota that a user begins with. Answered by `quota.granted`, every time."""
+
+    user_id: UUID
+    at: datetime
+
+
+class PaymentAccountWanted(Event, type="payment-account.wanted"):
+    """A registration asks for the customer's account at the payment provider. Answered by `payment-account.changed`, every time."""
+
+    user_id: UUID
+    at: datetime
+
+
+class PaymentAccountUnwanted(Event, type="payment-account.unwanted"):
+    """A registration has given that account up: the customer stays on the free plan. Answered by `payment-account.changed`, every time."""
+
+    user_id: UUID
+    reason: str
+    at: datetime
+
+
+class RegistrationCompleted(Event, type="registration.completed", subject="user_id"):
+    """Customer, quota and payment account are there."""
+
+    user_id: UUID
+    at: datetime
+
+
+class RegistrationFailed(Event, type="registration.failed", subject="user_id"):
+    """A registration could not be completed and has been compensated: the user can sign in and use the free plan. `step`: what was given up;
+    `reason`: timed-out, refused; `limited`: whether paid plans were closed to the customer."""
+
+    user_id: UUID
+    step: str
+    reason: str
+    detail: str
+    limited: bool
     at: datetime
 
 

@@ -13,6 +13,17 @@ class CustomerCreated(Event, type="customer.created", subject="customer_id"):
     at: datetime
 
 
+class PaymentAccountChanged(Event, type="payment-account.changed", subject="customer_id"):
+    """Where the customer's account at the payment provider stands. `status`: opened, delayed (the provider was away; nothing was done), refused (it
+    will not have this customer) or given-up (paid plans are closed to the customer). `detail` is the sentence a person reads."""
+
+    customer_id: UUID
+    user_id: UUID
+    status: str
+    detail: str = ""
+    at: datetime
+
+
 class Allowed(Part):
     """What a plan lets its customer run: applications, and memory in MiB over all of them."""
 

@@ -1,5 +1,6 @@
 """What the auth context needs from outside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.mails import MailKind, SentMail
 from functions.auth.domain.password import Password
+from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import Session
 from functions.auth.domain.tokens import OpaqueToken, VerificationToken
 from functions.auth.domain.user import User
@@ -27,12 +29,38 @@ class Users(Protocol):
 
     async def by_email(self, email: Email) -> User | None: ...
 
+    async def admins(self) -> Sequence[User]:
+        """With a verified address."""
+        ...
+
     async def save(self, user: User) -> None:
         """Compare-and-set by version. Raises Transient if somebody else was faster."""
         ...
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         """Replaces the hash of an unchanged password; does nothing if the password was changed meanwhile."""
+        ...
+
+
+class Registrations(Protocol):
+    async def add(self, registration: Registration) -> None: ...
+
+    async def get(self, user_id: UUID) -> Registration | None: ...
+
+    async def locked(self, user_id: UUID) -> Registration | None:
+        """Until the transaction ends nobody else changes it."""
+        ...
+
+    async def save(self, registration: Registration) -> None:
+        """Compare-and-set by version; nothing to do if it has not moved. Raises Transient if the row has changed since it was read."""
+        ...
+
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+        """Running ones whose reminder was due before then, the longest first; without their timelines."""
+        ...
+
+    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        """Newest first; without a status all that are not complete."""
         ...
 
 
@@ -114,6 +142,10 @@ class Mailer(Protocol):
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
     async def send_registration_repeated(self, intent: UUID, to: str, verified: bool) -> None: ...
+
+    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
+        """To an administrator."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from functions.auth import ports
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.keys import DerivedMailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
 from functions.auth.adapters.mail import LetterMailer
+from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
@@ -20,6 +21,7 @@ wiring = Wiring(
     database="auth",
     ports={
         ports.Users: PostgresUsers,
+        ports.Registrations: PostgresRegistrations,
         ports.Sessions: PostgresSessions,
         ports.VerificationTokens: PostgresVerificationTokens,
         ports.SentMails: PostgresSentMails,

@@ -41,6 +41,8 @@ class SagaRows:
         saga.stored_version = saga.version
 
     async def with_steps(self, sagas: Sequence[S]) -> Sequence[S]:
+        if not sagas:
+            return sagas
         by_id = {saga.id: saga for saga in sagas}
         cursor = await self._database.connection.execute(
             "SELECT saga_id, step, started_at, finished_at, attempts, error FROM saga_steps WHERE saga_id = ANY(%s) ORDER BY saga_id, position",

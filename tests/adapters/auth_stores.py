@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.auth.adapters import memory
+from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
@@ -13,7 +15,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, SentMails, Sessions, Users, VerificationTokens
+from functions.auth.ports import LoginFailures, Registrations, SentMails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
 from functions.runtime.database import Database
 
@@ -28,10 +30,22 @@ class Stores:
     verifications: VerificationTokens
     sent_mails: SentMails
     failures: LoginFailures
+    registrations: Registrations
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
         return self.database.transaction(read_only=read_only) if self.database else nothing()
+
+
+def in_memory() -> Stores:
+    return Stores(
+        memory.MemoryUsers(),
+        memory.MemorySessions(),
+        memory.MemoryVerificationTokens(),
+        memory.MemorySentMails(),
+        memory.MemoryLoginFailures(),
+        memory.MemoryRegistrations(),
+    )
 
 
 @asynccontextmanager
@@ -49,6 +63,7 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresVerificationTokens(database),
             PostgresSentMails(database),
             PostgresLoginFailures(database, turn=timedelta(milliseconds=300)),
+            PostgresRegistrations(database),
             database,
         )
     finally:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from functions.auth.adapters import memory
 from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.mails import MailKind, SentMail
@@ -14,7 +13,7 @@ from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationTo
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
-from tests.adapters.auth_stores import HASH, NOW, Stores, in_postgres, somebody, stored_session, stored_user
+from tests.adapters.auth_stores import HASH, NOW, Stores, in_memory, in_postgres, somebody, stored_session, stored_user
 from tests.servers import Databases
 
 
@@ -26,13 +25,7 @@ def url(postgres: Databases) -> Iterator[str]:
 @pytest.fixture(params=["memory", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
-        yield Stores(
-            memory.MemoryUsers(),
-            memory.MemorySessions(),
-            memory.MemoryVerificationTokens(),
-            memory.MemorySentMails(),
-            memory.MemoryLoginFailures(),
-        )
+        yield in_memory()
         return
     async with in_postgres(request.getfixturevalue("url")) as stores:
         yield stores

@@ -84,6 +84,25 @@ async def test_a_user_is_a_customer_once(store: Store) -> None:
         assert await store.customers.of_user(new_id()) is None
 
 
+async def test_paid_plans_are_closed_to_a_customer_until_there_is_an_account(store: Store) -> None:
+    customer = a_customer()
+    async with store.transaction():
+        await store.customers.add(customer)
+    for _ in range(2):
+        async with store.transaction():
+            await store.customers.refuse_account(customer.id, "no")
+    async with store.transaction():
+        refused = await store.customers.get(customer.id)
+    assert (refused.account_refused, refused.may_pay) == ("no", False)
+
+    async with store.transaction():
+        await store.customers.keep_provider_id(customer.id, f"cus_{customer.id}")
+    async with store.transaction():
+        await store.customers.refuse_account(customer.id, "too late")
+        found = await store.customers.get(customer.id)
+    assert (found.provider_id, found.account_refused, found.may_pay) == (f"cus_{customer.id}", None, True)
+
+
 async def test_plans_are_those_that_are_seeded(store: Store) -> None:
     async with store.transaction():
         for plan in SEEDED:

@@ -20,8 +20,10 @@ from functions.auth.domain.user import Role
 from functions.auth.handlers.on_email_verification_requested import on_email_verification_requested
 from functions.auth.handlers.on_registration_repeated import on_registration_repeated
 from functions.auth.handlers.on_user_created import on_user_created
-from functions.kernel import Transient
+from functions.kernel import Delayed, Origin, Transient
 from tests.auth.world import ADDRESS, PASSWORD, PlainWork, World
+
+ORIGIN = Origin("correlation-1")
 
 
 async def ask_again(world: World, email: str = ADDRESS) -> None:
@@ -49,10 +51,10 @@ async def test_a_visitor_becomes_a_user(world: World) -> None:
 
 async def test_the_answer_is_the_same_whether_the_account_exists_or_not(world: World) -> None:
     asked = Register.model_validate({"email": ADDRESS, "password": PASSWORD})
-    first = await register(asked, world.users, world.hasher, world.clock)
-    second = await register(asked, world.users, world.hasher, world.clock)
+    first = await register(asked, world.users, world.registrations, world.hasher, ORIGIN, world.clock)
+    second = await register(asked, world.users, world.registrations, world.hasher, ORIGIN, world.clock)
     assert first.output == second.output == Accepted()
-    assert [type(event) for event in (*first.events, *second.events)] == [UserCreated, RegistrationRepeated]
+    assert [type(event) for event in (*first.events, *second.events)] == [UserCreated, Delayed, RegistrationRepeated]
 
 
 async def test_registering_again_changes_nothing(world: World) -> None:

@@ -14,7 +14,7 @@ from functions.auth.commands.refresh import Refresh, Refreshed, refresh
 from functions.auth.commands.register import Accepted, Register, register
 from functions.auth.commands.verify_email import Verified, VerifyEmail, verify_email
 from functions.auth.handlers.on_user_created import on_user_created
-from functions.kernel import Client, Delayed, Done, Event, Rejected
+from functions.kernel import Client, Delayed, Done, Event, Origin, Rejected
 
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
 
@@ -75,6 +75,7 @@ class PlainWork:
 class World:
     clock: StandingClock = field(default_factory=StandingClock)
     users: memory.MemoryUsers = field(default_factory=memory.MemoryUsers)
+    registrations: memory.MemoryRegistrations = field(default_factory=memory.MemoryRegistrations)
     sessions: memory.MemorySessions = field(default_factory=memory.MemorySessions)
     verifications: memory.MemoryVerificationTokens = field(default_factory=memory.MemoryVerificationTokens)
     sent_mails: memory.MemorySentMails = field(default_factory=memory.MemorySentMails)
@@ -86,8 +87,9 @@ class World:
     client: Client = field(default_factory=lambda: Client("203.0.113.7", "curl/8"))
 
     async def register(self, email: str = ADDRESS, password: str = PASSWORD) -> UserCreated | RegistrationRepeated:
-        done: Done[Accepted] = await register(Register(email=email, password=SecretStr(password)), self.users, self.hasher, self.clock)
-        (event,) = done.events
+        asked = Register(email=email, password=SecretStr(password))
+        done: Done[Accepted] = await register(asked, self.users, self.registrations, self.hasher, Origin("correlation-1"), self.clock)
+        event = done.events[0]
         assert isinstance(event, UserCreated | RegistrationRepeated)
         return event
 

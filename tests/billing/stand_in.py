@@ -48,8 +48,8 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/nobody") -> Iterator[StandIn]:
-    port = free_port()
+def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/nobody", port: int | None = None) -> Iterator[StandIn]:
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
     settings = {"STATE": str(state), "API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "WEBHOOK_URL": webhook}
     process = subprocess.Popen(

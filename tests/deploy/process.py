@@ -17,7 +17,7 @@ import pika
 import pytest
 import yaml
 
-from events.auth import UserCreated
+from events.auth import QuotaWanted
 from functions.runtime import sealing, tokens, topology
 from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
 from functions.runtime.registry import Registry
@@ -191,6 +191,6 @@ def worker(world: DeployWorld) -> Worker:
 @pytest.fixture
 def developer(world: DeployWorld, worker: Worker) -> Developer:
     found = Developer(world, worker, uuid.uuid4())
-    created = UserCreated(user_id=found.id, email="ada@example.org", at=datetime.now(UTC))
-    assert worker.post(message("user.created"), created.model_dump_json(by_alias=True).encode(), "/deploy.on_user_created") == 204
+    wanted = QuotaWanted(user_id=found.id, at=datetime.now(UTC))
+    assert worker.post(message("quota.wanted"), wanted.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_wanted") == 204
     return found

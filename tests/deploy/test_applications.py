@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from events.auth import UserCreated
+from events.auth import QuotaWanted
 from events.deploy import ApplicationCreated, QuotaGranted
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, RepositoryNotAllowed
-from functions.deploy.handlers.on_user_created import on_user_created
+from functions.deploy.handlers.on_quota_wanted import on_quota_wanted
 from functions.deploy.ports import ClusterAway
 from functions.deploy.queries.application import ShowApplication, application
 from functions.deploy.queries.applications import ApplicationPage, ListApplications, applications
@@ -21,12 +21,21 @@ async def listed(world: World, **asked: object) -> ApplicationPage:
 
 
 async def test_a_new_user_gets_the_default_quota(world: World) -> None:
-    created = UserCreated(user_id=OWNER.user_id, email="ada@example.org", at=world.clock.now())
-    done = await on_user_created(created, world.quotas, world.clock)
+    done = await on_quota_wanted(QuotaWanted(user_id=OWNER.user_id, at=world.clock.now()), world.quotas, world.clock)
     (granted,) = done.events
     assert isinstance(granted, QuotaGranted)
     shown = await quota(ShowQuota(), world.quotas, OWNER, world.clock)
     assert (shown.applications.limit, shown.applications.used, shown.memory_mib.limit) == (granted.applications, 0, granted.memory_mib)
+
+
+async def test_a_quota_that_is_wanted_again_is_told_as_it_is_and_stays(world: World) -> None:
+    await world.quotas.set(Quota(OWNER.user_id, 25, 16_384, world.clock.now()))
+    wanted = QuotaWanted(user_id=OWNER.user_id, at=world.clock.now())
+    for _ in range(2):
+        (granted,) = (await on_quota_wanted(wanted, world.quotas, world.clock)).events
+        assert isinstance(granted, QuotaGranted)
+        assert (granted.applications, granted.memory_mib) == (25, 16_384)
+    assert (await quota(ShowQuota(), world.quotas, OWNER, world.clock)).applications.limit == 25
 
 
 async def test_a_created_application_is_told_listed_and_counted(world: World) -> None:

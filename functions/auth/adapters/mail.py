@@ -5,6 +5,7 @@ import json
 from urllib.parse import quote
 from uuid import UUID
 
+from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
 from functions.runtime.mail import Letter, Mail
 from functions.runtime.settings import Settings
@@ -56,3 +57,17 @@ class LetterMailer:
         ]
         body = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
         await self._mail.send(Letter(intent, to, "You have an account with Capsule already", "\n\n".join(lines) + "\n", PAGE.format(body=body)))
+
+    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
+        curl = f"curl -X POST {self._url}/v1/auth/registrations/{registration.id}/resumption -H 'Authorization: Bearer ...'"
+        lines = [
+            f"The registration of {registration.email} (user {registration.id}) could not be completed.",
+            f"Given up: {registration.given_up} ({registration.reason}).",
+            registration.detail or "",
+            "The user can sign in and use the free plan. When what was in the way is mended, resume it:",
+            curl,
+            f"All that are not complete: GET {self._url}/v1/auth/registrations",
+        ]
+        body = "".join(f"<p>{html.escape(line)}</p>" for line in lines if line)
+        subject = f"A registration with Capsule was given up at {registration.given_up}"
+        await self._mail.send(Letter(intent, to, subject, "\n\n".join(line for line in lines if line) + "\n", PAGE.format(body=body)))

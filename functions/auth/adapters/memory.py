@@ -3,8 +3,9 @@
 Objects are copied on the way in and out, so that only what is saved is kept.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FORGOTTEN_AFTER, FailedLogins
 from functions.auth.domain.mails import MailKind, SentMail
 from functions.auth.domain.password import Password, normalised
+from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import Session
 from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
-from functions.auth.domain.user import User
+from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
 from functions.kernel import Transient
 
@@ -34,6 +36,9 @@ class MemoryUsers:
     async def by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 
+    async def admins(self) -> Sequence[User]:
+        return deepcopy([user for _, user in sorted(self.rows.items()) if Role.ADMIN in user.roles and user.is_verified])
+
     async def save(self, user: User) -> None:
         stored = self.rows.get(user.id)
         if stored is None or stored.version != user.version:
@@ -45,6 +50,40 @@ class MemoryUsers:
         stored = self.rows.get(user_id)
         if stored is not None and stored.password_hash == former_hash:
             stored.password_hash = new_hash
+
+
+@dataclass
+class MemoryRegistrations:
+    rows: dict[UUID, Registration] = field(default_factory=dict)
+
+    async def add(self, registration: Registration) -> None:
+        registration.stored_version = registration.version
+        self.rows[registration.id] = deepcopy(registration)
+
+    async def get(self, user_id: UUID) -> Registration | None:
+        return deepcopy(self.rows.get(user_id))
+
+    async def locked(self, user_id: UUID) -> Registration | None:
+        return await self.get(user_id)
+
+    async def save(self, registration: Registration) -> None:
+        if registration.version == registration.stored_version:
+            return
+        if self.rows[registration.id].version != registration.stored_version:
+            raise Transient(f"registration {registration.id} has changed since it was read")
+        await self.add(registration)
+
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+        found = [(each.look_at, each) for each in self.rows.values() if each.look_at and each.look_at < since]
+        return [replace(deepcopy(each), steps=[]) for _, each in sorted(found, key=lambda pair: pair[0])[:limit]]
+
+    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        found = [
+            each
+            for id, each in sorted(self.rows.items(), reverse=True)
+            if (each.status is status if status else each.status is not Stage.COMPLETED) and (before is None or id < before)
+        ]
+        return deepcopy(found[:limit])
 
 
 @dataclass
@@ -162,6 +201,8 @@ class MemoryMailer:
 
     verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
     repeated: list[tuple[UUID, str, bool]] = field(default_factory=list)
+    failed: list[tuple[UUID, str, str]] = field(default_factory=list)
+    """(intent, to, whose)"""
     failure: Exception | None = None
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
@@ -173,6 +214,11 @@ class MemoryMailer:
         if self.failure:
             raise self.failure
         self.repeated.append((intent, to, verified))
+
+    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
+        if self.failure:
+            raise self.failure
+        self.failed.append((intent, to, registration.email))
 
 
 class PlainAccessTokens:

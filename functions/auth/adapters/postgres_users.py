@@ -49,6 +49,10 @@ class PostgresUsers:
     async def by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 
+    async def admins(self) -> Sequence[User]:
+        statement = f"SELECT {COLUMNS} FROM users WHERE 'admin' = ANY (roles) AND email_verified_at IS NOT NULL ORDER BY id"
+        return [_user(row) for row in await (await self._database.connection.execute(statement)).fetchall()]
+
     async def save(self, user: User) -> None:
         saved = await self._database.connection.execute(
             "UPDATE users SET password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, version = version + 1"

@@ -1,7 +1,7 @@
 """A visitor becomes a user.
 
 Whether the address had an account already is told to its owner by mail and to nobody else: the answer is the same, and so is the time, which goes
-into hashing the password.
+into hashing the password. With the user begins the saga of the registration, which goes on in other contexts.
 """
 
 from pydantic import Field, SecretStr
@@ -9,10 +9,11 @@ from pydantic import Field, SecretStr
 from events.auth import RegistrationRepeated, UserCreated
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
+from functions.auth.domain.registration import Registration, RegistrationTimedOut
 from functions.auth.domain.rejections import InvalidEmail, WeakPassword
 from functions.auth.domain.user import User
-from functions.auth.ports import EmailTaken, Hasher, Users
-from functions.kernel import ANYONE, Clock, Done, Model, Scale, command
+from functions.auth.ports import EmailTaken, Hasher, Registrations, Users
+from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, command
 
 
 class Register(Model):
@@ -32,10 +33,10 @@ class Accepted(Model):
     answers=202,
     allow=ANYONE,
     rejects=[InvalidEmail, WeakPassword],
-    emits=[UserCreated, RegistrationRepeated],
+    emits=[UserCreated, RegistrationRepeated, RegistrationTimedOut],
     scale=Scale(max=20),
 )
-async def register(asked: Register, users: Users, hasher: Hasher, clock: Clock) -> Done[Accepted]:
+async def register(asked: Register, users: Users, registrations: Registrations, hasher: Hasher, origin: Origin, clock: Clock) -> Done[Accepted]:
     email = Email(asked.email)
     password = Password(asked.password.get_secret_value(), owner=email)
 
@@ -45,4 +46,6 @@ async def register(asked: Register, users: Users, hasher: Hasher, clock: Clock) 
     except EmailTaken:
         return Done(Accepted(), RegistrationRepeated(email=email.address, at=user.registered_at))
 
-    return Done(Accepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at))
+    registration, reminder = Registration.of(user, origin.correlation_id)
+    await registrations.add(registration)
+    return Done(Accepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at), reminder)

@@ -14,6 +14,7 @@ NAMESPACE = UUID("6f1c8d0a-3a51-5c0e-9d0e-5f1c0c7b2a44")
 class MailKind(StrEnum):
     VERIFICATION = "verification"
     REGISTRATION_REPEATED = "registration-repeated"
+    REGISTRATION_FAILED = "registration-failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Every "no" that the auth context gives, and what is told with it. Nothing here lets a stranger learn whether an address has an account."""
 
-from functions.kernel import Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated
+from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated
 
 
 class InvalidEmail(Invalid):
@@ -49,3 +49,11 @@ class SessionOver(Unauthenticated):
 
 class UnknownUser(NotFound):
     """There is no such user any more."""
+
+
+class RegistrationOver(Conflict):
+    """This registration is complete."""
+
+
+class UnknownRegistration(NotFound):
+    """There is no such registration."""

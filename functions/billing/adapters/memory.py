@@ -76,7 +76,12 @@ class MemoryCustomers:
     async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         customer = await self.get(customer_id)
         if customer.provider_id is None:
-            self.customers[customer.user_id] = replace(customer, provider_id=provider_id)
+            self.customers[customer.user_id] = replace(customer, provider_id=provider_id, account_refused=None)
+
+    async def refuse_account(self, customer_id: UUID, reason: str) -> None:
+        customer = await self.get(customer_id)
+        if customer.provider_id is None:
+            self.customers[customer.user_id] = replace(customer, account_refused=reason)
 
     async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:
         customer = await self.get(customer_id)

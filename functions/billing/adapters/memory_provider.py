@@ -18,6 +18,8 @@ SLOW = "pm_slow"
 @dataclass
 class MemoryProvider:
     away: bool = False
+    refusing: str = ""
+    """Why it opens no account."""
     accounts: dict[UUID, str] = field(default_factory=dict)
     charges: dict[str, Answer] = field(default_factory=dict)  # by idempotency key
     refunds: dict[UUID, Answer] = field(default_factory=dict)
@@ -25,6 +27,8 @@ class MemoryProvider:
 
     async def open_account(self, customer: Customer) -> str:
         self._reach()
+        if self.refusing:
+            raise ProviderRefused(self.refusing)
         return self.accounts.setdefault(customer.id, f"cus_{customer.id.hex}")
 
     async def charge(self, payment: Payment, customer: Customer) -> Answer:

@@ -17,7 +17,7 @@ from functions.runtime.database import Database
 AT_A_TIME = 10_000
 PLAN: LiteralString = """code, version, name, fee, currency, applications, memory_mib
     FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
-CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method"
+CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refused"
 
 
 class PostgresCustomers:
@@ -47,7 +47,13 @@ class PostgresCustomers:
 
     async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         await self._database.connection.execute(
-            "UPDATE customers SET provider_id = %s, version = version + 1 WHERE id = %s AND provider_id IS NULL", (provider_id, customer_id)
+            "UPDATE customers SET provider_id = %s, account_refused = NULL, version = version + 1 WHERE id = %s AND provider_id IS NULL",
+            (provider_id, customer_id),
+        )
+
+    async def refuse_account(self, customer_id: UUID, reason: str) -> None:
+        await self._database.connection.execute(
+            "UPDATE customers SET account_refused = %s, version = version + 1 WHERE id = %s AND provider_id IS NULL", (reason, customer_id)
         )
 
     async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:

@@ -46,10 +46,13 @@ class StripeProvider:
 
     @foreign
     async def open_account(self, customer: Customer) -> str:
-        async with _translated():
-            made = await self._client.v1.customers.create_async(
-                {"email": customer.email, "metadata": {"capsule_customer": str(customer.id)}}, {"idempotency_key": f"customer-{customer.id}"}
-            )
+        try:
+            async with _translated():
+                made = await self._client.v1.customers.create_async(
+                    {"email": customer.email, "metadata": {"capsule_customer": str(customer.id)}}, {"idempotency_key": f"customer-{customer.id}"}
+                )
+        except stripe.InvalidRequestError as refused:
+            raise ProviderRefused(refused.user_message or str(refused)) from refused
         return made.id
 
     @foreign

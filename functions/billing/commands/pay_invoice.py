@@ -8,7 +8,14 @@ from pydantic import Field
 from functions.billing.domain.answers import Amount
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payments import Payment, PaymentPending
-from functions.billing.domain.rejections import ChangeUnderWay, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentMethodMissing
+from functions.billing.domain.rejections import (
+    ChangeUnderWay,
+    CustomerNotFound,
+    InvoiceNotFound,
+    InvoiceNotOpen,
+    PaymentAccountMissing,
+    PaymentMethodMissing,
+)
 from functions.billing.ports import Customers, Invoices, Payments, Subscriptions
 from functions.kernel import Caller, Clock, Done, FieldError, Model, command
 
@@ -30,7 +37,7 @@ class PaymentAccepted(Model):
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/payment",
     answers=202,
-    rejects=[ChangeUnderWay, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentMethodMissing],
+    rejects=[ChangeUnderWay, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
     emits=[PaymentPending],
 )
 async def pay_invoice(
@@ -44,6 +51,8 @@ async def pay_invoice(
         raise InvoiceNotFound
     if invoice.status is not InvoiceStatus.OPEN:
         raise InvoiceNotOpen
+    if not customer.may_pay:
+        raise PaymentAccountMissing
     method = asked.payment_method or customer.payment_method
     if method is None:
         raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is needed for the first payment")])

@@ -15,6 +15,7 @@ from functions.billing.domain.rejections import (
     AlreadySubscribed,
     ChangeUnderWay,
     CustomerNotFound,
+    PaymentAccountMissing,
     PaymentMethodMissing,
     PaymentOverdue,
     PlanNotOffered,
@@ -35,7 +36,16 @@ class Subscribe(Model):
 @command(
     http="POST /v1/billing/subscription",
     answers=202,
-    rejects=[AlreadySubscribed, ChangeUnderWay, CustomerNotFound, PaymentMethodMissing, PaymentOverdue, PlanNotOffered, RenewalUnderWay],
+    rejects=[
+        AlreadySubscribed,
+        ChangeUnderWay,
+        CustomerNotFound,
+        PaymentAccountMissing,
+        PaymentMethodMissing,
+        PaymentOverdue,
+        PlanNotOffered,
+        RenewalUnderWay,
+    ],
     emits=[PaymentPending, SubscriptionChanged],
 )
 async def subscribe(
@@ -69,6 +79,8 @@ async def subscribe(
         changed = subscription_changed(subscription, customer, current, await plans.offered(FREE, now), now)
         return Done(ChangeAccepted.at_period_end(subscription, plan.code), changed)
 
+    if not customer.may_pay:
+        raise PaymentAccountMissing
     method = asked.payment_method or customer.payment_method
     if method is None:
         raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is needed for the first payment")])

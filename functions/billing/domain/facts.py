@@ -2,13 +2,19 @@
 
 from datetime import datetime
 
-from events.billing import Allowed, InvoiceIssued, PaymentFailed, PaymentProcessed, PaymentRefunded, SubscriptionChanged
+from events.billing import Allowed, InvoiceIssued, PaymentAccountChanged, PaymentFailed, PaymentProcessed, PaymentRefunded, SubscriptionChanged
 from functions.billing.domain.credits import CreditNote
-from functions.billing.domain.customers import Customer
+from functions.billing.domain.customers import AccountStatus, Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Payment
 from functions.billing.domain.plans import Plan
 from functions.billing.domain.subscriptions import Status, Subscription
+
+LONGEST_DETAIL = 500
+
+
+def payment_account_changed(customer: Customer, status: AccountStatus, at: datetime, detail: str = "") -> PaymentAccountChanged:
+    return PaymentAccountChanged(customer_id=customer.id, user_id=customer.user_id, status=status, detail=detail[:LONGEST_DETAIL], at=at)
 
 
 def subscription_changed(subscription: Subscription, customer: Customer, plan: Plan, free: Plan, at: datetime) -> SubscriptionChanged:

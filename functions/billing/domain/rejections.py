@@ -27,6 +27,10 @@ class PaymentOverdue(PaymentRequired):
     """An invoice is overdue; pay it first."""
 
 
+class PaymentAccountMissing(Conflict):
+    """No account could be opened for you at the payment provider, so that you stay on the free plan."""
+
+
 class PaymentMethodMissing(Invalid):
     """No payment method is known; name one."""
 

@@ -4,8 +4,9 @@ Whoever asks for it (a command, the provider's notice, the retry's timer, the ho
 an outcome once, under the lock of the customer's subscription.
 """
 
-from events.billing import InvoiceIssued, PaymentFailed, PaymentProcessed, SubscriptionChanged
-from functions.billing.domain.facts import invoice_issued, payment_failed, payment_processed, subscription_changed
+from events.billing import InvoiceIssued, PaymentAccountChanged, PaymentFailed, PaymentProcessed, SubscriptionChanged
+from functions.billing.domain.customers import AccountStatus
+from functions.billing.domain.facts import invoice_issued, payment_account_changed, payment_failed, payment_processed, subscription_changed
 from functions.billing.domain.invoices import InvoiceStatus, invoice_series
 from functions.billing.domain.ledger import Fact, booked
 from functions.billing.domain.payments import PaymentPending, PaymentRetryDue, PaymentStatus
@@ -15,7 +16,7 @@ from functions.billing.ports import Customers, Invoices, Ledger, PaymentProvider
 from functions.kernel import Clock, Work, after, effect
 
 
-@effect(emits=[InvoiceIssued, PaymentProcessed, PaymentFailed, PaymentRetryDue, SubscriptionChanged])
+@effect(emits=[InvoiceIssued, PaymentAccountChanged, PaymentProcessed, PaymentFailed, PaymentRetryDue, SubscriptionChanged])
 async def on_payment_pending(
     pending: PaymentPending,
     payments: Payments,
@@ -33,7 +34,8 @@ async def on_payment_pending(
         customer = await customers.get(payment.customer_id) if payment else None
     if payment is None or customer is None or not payment.pending:
         return
-    if customer.provider_id is None:
+    opens = customer.provider_id is None
+    if opens:  # sooner than its registration
         account = await provider.open_account(customer)
         async with work.preparing():
             await customers.keep_provider_id(customer.id, account)
@@ -48,6 +50,8 @@ async def on_payment_pending(
         if not payment.pending:
             return
         now = clock.now()
+        if opens:
+            record.emit(payment_account_changed(customer, AccountStatus.OPENED, now))
         invoice = await invoices.get(payment.invoice_id)
         before = (invoice.status, subscription.plan_code, subscription.status)
         payment.settle(answer, now)

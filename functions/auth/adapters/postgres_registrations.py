@@ -1,0 +1,65 @@
+"""Registrations in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from functions.auth.domain.registration import Registration, Stage
+from functions.runtime.database import Database
+from functions.runtime.sagas import SagaRows
+
+SELECT = "SELECT r.*, u.email FROM registrations r JOIN users u ON u.id = r.id"
+INSERTED = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "look_at", "version")
+
+
+class PostgresRegistrations:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = SagaRows(database, "registrations", ("given_up", "reason", "detail"))
+
+    async def add(self, registration: Registration) -> None:
+        await self._database.connection.execute(
+            f"INSERT INTO registrations ({', '.join(INSERTED)}) VALUES ({', '.join(f'%({name})s' for name in INSERTED)})",
+            {name: getattr(registration, name) for name in INSERTED},
+        )
+        await self._rows.added(registration)
+
+    async def get(self, user_id: UUID) -> Registration | None:
+        return await self._one(f"{SELECT} WHERE r.id = %s", user_id)
+
+    async def locked(self, user_id: UUID) -> Registration | None:
+        return await self._one(f"{SELECT} WHERE r.id = %s FOR UPDATE OF r", user_id)
+
+    async def save(self, registration: Registration) -> None:
+        await self._rows.save(registration)
+
+    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+        return await self._many(f"{SELECT} WHERE r.finished_at IS NULL AND r.look_at < %s ORDER BY r.look_at LIMIT %s", since, limit)
+
+    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        wanted = "r.status = %s" if status else "r.status <> %s"
+        found = await self._many(
+            f"{SELECT} WHERE {wanted} AND (%s::uuid IS NULL OR r.id < %s) ORDER BY r.id DESC LIMIT %s",
+            status or Stage.COMPLETED,
+            before,
+            before,
+            limit,
+        )
+        return await self._rows.with_steps(found)
+
+    async def _one(self, statement: str, user_id: UUID) -> Registration | None:
+        found = await self._rows.with_steps(await self._many(statement, user_id))
+        return found[0] if found else None
+
+    async def _many(self, statement: str, *arguments: Any) -> list[Registration]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement, arguments)
+            return [_registration(row) for row in await cursor.fetchall()]
+
+
+def _registration(row: dict[str, Any]) -> Registration:
+    row["status"], row["given_up"] = Stage(row["status"]), Stage(row["given_up"]) if row["given_up"] else None
+    return Registration(**row, stored_version=row["version"])
