@@ -1,12 +1,13 @@
 """What monitor's use cases need from outside."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.applications import Application
+from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
@@ -91,6 +92,24 @@ class Resources(Protocol):
         ...
 
 
+class DeadLetters(Protocol):
+    """How many wait for an operator, by function."""
+
+    async def add(self, context: str, counts: Mapping[str, Waiting], at: datetime) -> None: ...
+
+    async def counted_in(self, context: str) -> Collection[str]:
+        """Functions of which there were any when that context counted last."""
+        ...
+
+    async def last(self, function: str, since: datetime) -> Waiting | None:
+        """The newest count since a moment."""
+        ...
+
+    async def by_function(self, since: datetime, until: datetime) -> Mapping[str, WaitingTally]: ...
+
+    async def forget(self, before: datetime) -> int: ...
+
+
 class Rollups(Protocol):
     async def roll(self, since: datetime) -> int:
         """Sums up what came in since the last time, by minute and by hour; minutes before `since`, whose raw rows may be gone, stay as they are.
@@ -126,6 +145,14 @@ class Addresses(Protocol):
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...
+
+
+class Operators(Protocol):
+    """Those who run the platform."""
+
+    def addresses(self) -> Sequence[str]:
+        """Where they want mail; nowhere, if nobody said so."""
+        ...
 
 
 class Rules(Protocol):
@@ -190,6 +217,20 @@ class Channels(Protocol):
     async def of(self, application_id: UUID) -> Sequence[Channel]: ...
 
     async def delete(self, channel_id: UUID, at: datetime) -> None: ...
+
+    async def seal(self, seal: Callable[[str], str]) -> int:
+        """Seals the secrets that were stored before they were sealed; how many."""
+        ...
+
+
+class Vault(Protocol):
+    """This context's own keys."""
+
+    def seal(self, secret: str) -> str: ...
+
+    def open(self, sealed: str) -> str:
+        """Raises Permanent if the key that it was sealed with is gone."""
+        ...
 
 
 class Deliveries(Protocol):

@@ -2,10 +2,12 @@
 
 from functions.monitor import ports
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
+from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
 from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.letters import LetterMailer
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
+from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
 from functions.monitor.adapters.webhooks import HttpWebhooks
 from functions.runtime.housekeeping import Housekeeping as Sweeper
@@ -24,18 +26,21 @@ wiring = Wiring(
         ports.Alerts: PostgresAlerts,
         ports.Applications: PostgresApplications,
         ports.Channels: PostgresChannels,
+        ports.DeadLetters: PostgresDeadLetters,
         ports.Deliveries: PostgresDeliveries,
         ports.Executions: PostgresExecutions,
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,
         ports.Mailer: LetterMailer,
         ports.Markers: PostgresMarkers,
+        ports.Operators: SettingsOperators,
         ports.Requests: PostgresRequests,
         ports.Resources: PostgresResources,
         ports.Retention: PostgresRetention,
         ports.Rollups: PostgresRollups,
         ports.Rules: PostgresRules,
         ports.UnownedUsage: PostgresUnownedUsage,
+        ports.Vault: SealedVault,
         ports.Webhooks: HttpWebhooks,
         Mail: mail,
     },

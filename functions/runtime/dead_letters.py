@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Readdressed, new_id
 from functions.runtime import ordering
 from functions.runtime.database import Connection, Database
@@ -18,6 +19,10 @@ NOT_KEPT = frozenset({"token", "replyto", "deadline", "due", "vouch"})
 
 NEW_LIFE = frozenset({"attempt", "redelivery"})
 """What a replayed message begins again."""
+
+
+MOST_CAUSES = 50
+"""That are told one by one; the rest is in the sum."""
 
 
 def name_of(error: BaseException) -> str:
@@ -153,9 +158,16 @@ class DeadLetters:
         await record(self._database.connection, letter.id, "edited", actor)
 
 
+def counted(context: str, causes: Sequence[Cause], at: datetime) -> DeadLettersCounted:
+    """What monitor is told of those that are open."""
+    named = [DeadLetterCount(function=cause.function, error=cause.error, count=cause.count, oldest_at=cause.oldest) for cause in causes[:MOST_CAUSES]]
+    oldest = min((cause.oldest for cause in causes), default=at)
+    return DeadLettersCounted(context=context, open=sum(cause.count for cause in causes), oldest_at=oldest, causes=named, at=at)
+
+
 def again(letter: Letter, body: bytes, vouch: str) -> Readdressed:
     """The message as it was, for its function alone, vouched for by the context that verified who sent it."""
     headers = {name: value for name, value in letter.headers.items() if name not in NEW_LIFE}
     if letter.error == ordering.GAP:
         headers[ordering.OVERTAKES] = "yes"
-    return Readdressed(letter.function, {**headers, "vouch": vouch}, body)
+    return Readdressed(letter.function, {**headers, "function": letter.function, "vouch": vouch}, body)

@@ -1,21 +1,17 @@
 """What every context tidies, every ten minutes: events that a crashed process left in the outbox, and rows that nobody asks for any more. While dead
-letters wait for an operator it says how many, and since when: what an alert is made of.
+letters wait for an operator it says how many, and since when: what monitor's alerts are made of.
 
 Rows go in batches, each in a transaction of its own, so that no lock is held for long.
 """
 
-from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Clock, Event
 from functions.runtime import dead_letters, ordering, outbox
 from functions.runtime.database import Database
-from functions.runtime.dead_letters import DeadLetters, Which
+from functions.runtime.dead_letters import DeadLetters, Which, counted
 from functions.runtime.envelope import new_message
 from functions.runtime.outbox import Relay
 
 BATCH = 1000
-MOST = 50
-"""Causes that are named one by one."""
-
 PRUNE = (
     # A repeated command is answered from the inbox for a week; a message cannot be older than the longest delay and its retries.
     ("inbox", "(source, id, function)", "claimed_at < now() - interval '7 days'"),
@@ -46,17 +42,8 @@ class Housekeeping:
             causes = await DeadLetters(self._database).causes(Which())
             if not causes:
                 return
-            told = DeadLettersCounted(
-                context=self._context,
-                open=sum(cause.count for cause in causes),
-                oldest_at=min(cause.oldest for cause in causes),
-                causes=[
-                    DeadLetterCount(function=cause.function, error=cause.error, count=cause.count, oldest_at=cause.oldest) for cause in causes[:MOST]
-                ],
-                at=now,
-            )
             tick = new_message("housekeeping", f"/capsule/{self._context}", b"", now)
-            owed = await outbox.write(connection, [told], tick, None, self._context, now, _nobody)
+            owed = await outbox.write(connection, [counted(self._context, causes, now)], tick, None, self._context, now, _nobody)
         await self._relay.flush(owed)
 
     async def _bury_overdue(self) -> int:

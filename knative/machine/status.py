@@ -4,9 +4,11 @@ import json
 import urllib.error
 import urllib.request
 from typing import Any
+from uuid import UUID
 
 import pika
 import psutil
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +17,7 @@ from knative.machine import processes
 from knative.machine.cluster import Cluster, not_ready, reachable
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.keys import NAMESPACE
+from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.up import KNATIVE, gateway_url
 
@@ -37,6 +40,9 @@ def status(home: Home, console: Console) -> bool:
         well.append(_triggers(table, cluster))
     if not home.foreign_amqp and processes.running(home, "rabbitmq"):
         well.append(_unroutable(table, home))
+    if home.own_contexts and processes.running(home, "postgres"):
+        well.append(_dead_letters(table, home))
+        well.append(_alerts(table, home))
     well.append(_health(table, home))
     console.print(table)
     return all(well)
@@ -79,6 +85,41 @@ def _unroutable(table: Table, home: Home) -> bool:
     state = f"{waiting} message{'' if waiting == 1 else 's'}" if waiting else "none"
     table.add_row(BAD if waiting else GOOD, "unroutable", state, f"queue {UNROUTABLE}" if waiting else "", "")
     return not waiting
+
+
+def _dead_letters(table: Table, home: Home) -> bool:
+    """What no retry could mend, in the databases that are ours."""
+    waiting: list[str] = []
+    for context in home.own_contexts:
+        try:
+            with PostgreSQL(home).superuser(context) as connection:
+                row = connection.execute("SELECT count(*), min(died_at)::timestamp(0)::text FROM dead_letters WHERE state = 'open'").fetchone()
+        except psycopg.Error:
+            table.add_row(IDLE, "dead letters", "not known yet", "", "")
+            return True  # how PostgreSQL is stands in a row of its own
+        if row and row[0]:
+            waiting.append(f"{context} {row[0]} (since {row[1]})")
+    where = "GET /v1/operations/<context>/dead-letters" if waiting else ""
+    table.add_row(BAD if waiting else GOOD, "dead letters", ", ".join(waiting) or "none", where, "")
+    return not waiting
+
+
+def _alerts(table: Table, home: Home) -> bool:
+    """What monitor says is wrong with the platform itself."""
+    if "monitor" not in home.own_contexts:
+        return True
+    try:
+        with PostgreSQL(home).superuser("monitor") as connection:
+            found = connection.execute("SELECT summary FROM alerts WHERE application_id = %s AND state = 'firing' ORDER BY id", [UUID(int=0)])
+            firing = [row[0] for row in found.fetchall()]
+    except psycopg.Error:
+        table.add_row(IDLE, "alerts", "not known yet", "", "")
+        return True
+    for summary in firing:
+        table.add_row(BAD, "alert", summary, "", "")
+    if not firing:
+        table.add_row(GOOD, "alerts", "none", "", "")
+    return not firing
 
 
 def _functions(table: Table, cluster: Cluster) -> bool:

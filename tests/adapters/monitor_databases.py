@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, figures, memory, memory_alerts, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, figures, memory, memory_alerts, notifications, postgres, series
 from functions.runtime.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
@@ -60,6 +60,7 @@ class Store:
         self.rules: ports.Rules = alerts.PostgresRules(database) if database else memory_alerts.MemoryRules()
         self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
         self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()
+        self.letters: ports.DeadLetters = dead_letters.PostgresDeadLetters(database) if database else memory_alerts.MemoryDeadLetters()
         self.channels: ports.Channels = notifications.PostgresChannels(database) if database else memory_alerts.MemoryChannels()
         self.deliveries: ports.Deliveries = notifications.PostgresDeliveries(database) if database else memory_alerts.MemoryDeliveries()
 

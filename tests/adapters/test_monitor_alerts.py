@@ -167,12 +167,17 @@ async def test_closed_alerts_are_forgotten_and_open_ones_are_not(store: Store) -
 
 async def test_channels_come_and_go(store: Store) -> None:
     application = new_id()
-    channel, later = Channel.open(application, "https://a.example/", NOW), Channel.open(application, "https://b.example/", NOW + MINUTE)
+    channel = Channel.open(application, "https://a.example/", "sealed:1:x", NOW)
+    later = Channel.open(application, "https://b.example/", "whsec_old", NOW + MINUTE)
     async with store.transaction():
         await store.channels.add(later)
         await store.channels.add(channel)
     async with store.transaction():
         assert list(await store.channels.of(application)) == [channel, later] and await store.channels.get(channel.id) == channel
+        assert await store.channels.seal(lambda secret: f"sealed:2:{secret}") >= 1, "one was stored before secrets were sealed"
+        later = replace(later, secret="sealed:2:whsec_old")
+        assert list(await store.channels.of(application)) == [channel, later]
+        assert await store.channels.seal(str) == 0
         await store.channels.delete(channel.id, NOW)
         assert list(await store.channels.of(application)) == [later] and await store.channels.get(channel.id) is None
 
@@ -181,7 +186,7 @@ async def test_a_delivery_is_frozen_and_its_end_is_final(store: Store) -> None:
     application = Application(new_id(), UUID(int=1), "shop")
     content = notification(Notice.FIRING, application, [failed(application.id)], NOW)
     mail = Delivery.by_mail("ada@example.org", content, Notice.FIRING)
-    hook = Delivery.to_webhook(Channel.open(application.id, "https://a.example/", NOW), content, Notice.FIRING)
+    hook = Delivery.to_webhook(Channel.open(application.id, "https://a.example/", "sealed:1:x", NOW), content, Notice.FIRING)
     async with store.transaction():
         await store.deliveries.add(mail)
         await store.deliveries.add(hook)
@@ -287,7 +292,7 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
         for application in (gone, alive):
             await applications.keep(application)
             await rules.keep_presets(presets(application.id, NOW))
-            await channels.add(Channel.open(application.id, "https://a.example/", NOW))
+            await channels.add(Channel.open(application.id, "https://a.example/", "sealed:1:x", NOW))
     async with database.transaction():
         assert await applications.forget_destroyed(long_ago + MINUTE) == 1
         assert len(await rules.of([gone.id])) == 0 and len(await channels.of(gone.id)) == 0

@@ -27,7 +27,7 @@ async def delete_rule(monitor: Monitor, kind: str) -> None:
 
 async def channel(monitor: Monitor, url: str = "https://hooks.example.org/x?y=1") -> CreatedAlertChannel:
     asked = CreateAlertChannel(application_id=APP, url=url)
-    return (await create_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor)).output
+    return (await create_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor.vault, monitor)).output
 
 
 async def traffic(monitor: Monitor, ok: int, failed: int, environment: str = "staging", ms: float = 10.0) -> None:

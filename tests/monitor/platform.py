@@ -11,7 +11,7 @@ import jwt
 import pika
 
 from functions.kernel import new_id
-from functions.runtime import tokens, topology
+from functions.runtime import sealing, tokens, topology
 from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
 from tests.runtime.harness import Worker, World, asked, message
 
@@ -30,6 +30,9 @@ class Platform(World):
     def prepare(self) -> None:
         self.signing = tokens.new_signing_jwks()
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
+        private = sealing.new_private_keys()
+        self._mount("etc/capsule/sealing/keys.json", private)
+        self._mount("etc/capsule/sealing-public/monitor.json", sealing.public_key(private))
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)
@@ -44,7 +47,7 @@ class Platform(World):
 
     def environment(self) -> dict[str, str]:
         databases = {"CAPSULE_BILLING_DATABASE_URL": self.billing, "CAPSULE_MONITOR_DATABASE_URL": self.database}
-        outside = {"CAPSULE_WEBHOOK_HOSTS": WEBHOOKS, "CAPSULE_MAIL_URL": f"maildir://{self.folder / 'mail'}"}
+        outside = {"CAPSULE_WEBHOOK_HOSTS": WEBHOOKS, "CAPSULE_MAIL_URL": f"maildir://{self.folder / 'mail'}", "CAPSULE_OPERATORS": "ops@example.org"}
         return {**super().environment(), **databases, **outside, "CAPSULE_FUNCTION": FUNCTIONS}
 
     def token(self, user: UUID, role: str = "user") -> str:

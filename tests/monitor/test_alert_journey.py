@@ -5,6 +5,7 @@ import email.policy
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -112,6 +113,8 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     markers = story.ask("monitor.metrics", **ids)[1]["markers"]
     assert [marker["kind"] for marker in markers] == ["deployment-failed", "deployment-rolled-back", "deployment-succeeded"]
     assert len(mails(world)) == 1 and world.count("dead_letters") == 0
+    [(kept,)] = world.rows("SELECT secret FROM alert_channels WHERE id = %s", hook["id"])
+    assert kept.startswith("sealed:") and hook["secret"] not in kept
 
 
 def test_admins_see_the_platforms_own_functions_and_nobody_else_does(world: Platform, worker: Worker) -> None:
@@ -130,3 +133,19 @@ def test_admins_see_the_platforms_own_functions_and_nobody_else_does(world: Plat
 def mails(world: Platform) -> list[EmailMessage]:
     found = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in (world.folder / "mail" / "new").iterdir()]
     return [message for message in found if isinstance(message, EmailMessage)]
+
+
+def test_dead_letters_reach_the_operators_and_are_over_when_somebody_has_dealt_with_them(world: Platform, worker: Worker) -> None:
+    story, before = Story(world, worker), len(mails(world))
+    causes = [{"function": "deploy.on_user_created", "error": "ValueError", "count": 12, "oldestAt": NOW}]
+    story.happened("dead-letters.counted", context="deploy", open=12, oldestAt=NOW, causes=causes, at=NOW)
+    firing = story.ask("monitor.alerts", "admin", state="firing")[1]["alerts"]
+    assert [(each["application"], each["kind"], each["environment"]) for each in firing] == [("capsule", "dead-letters", "deploy.on_user_created")]
+    assert story.ask("monitor.alerts", state="firing")[1]["alerts"] == []
+    until(lambda: len(mails(world)) == before + 1, 20, "for the operators' mail")
+    functions = story.ask("monitor.function_metrics", "admin")[1]["functions"]
+    (one,) = [each for each in functions if each["function"] == "deploy.on_user_created"]
+    assert (one["deadLetters"], one["deadLettersMax"]) == (12, 12) and one["oldestDeadLetterAt"] is not None
+    story.happened("dead-letters.counted", context="deploy", open=0, oldestAt=NOW, causes=[], at=datetime.now(UTC))
+    assert story.ask("monitor.alerts", "admin", state="firing")[1]["alerts"] == []
+    assert world.count("dead_letters") == 0

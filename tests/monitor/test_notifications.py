@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from functions.monitor.domain.timers import GROUP_WAIT
 from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
 from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
 from tests.monitor.owner import channel
-from tests.monitor.world import ADA, APP, NOW, Monitor
+from tests.monitor.world import ADA, APP, MINUTE, NOW, Monitor
 
 SECOND = timedelta(seconds=1)
 
@@ -98,6 +99,18 @@ async def test_channels_are_bounded_and_their_secret_is_shown_once(monitor: Moni
     view = await alert_channels(ListAlertChannels(application_id=APP), ADA, monitor.applications, monitor.channels)
     assert [each.id for each in view.channels] == [each.id for each in made]
     assert "secret" not in view.model_dump_json() and len({each.secret for each in made}) == 10
+    kept = {each.secret for each in monitor.channels.channels.values()}
+    assert kept.isdisjoint(each.secret for each in made), "it rests sealed"
+    assert {monitor.vault.open(each) for each in kept} == {each.secret for each in made}
+
+
+async def test_a_channel_whose_key_is_gone_says_so_in_the_log_of_deliveries(monitor: Monitor) -> None:
+    made = await channel(monitor)
+    monitor.channels.channels[made.id] = replace(monitor.channels.channels[made.id], secret="sealed:gone:x")
+    await monitor.failed()
+    await monitor.passes(MINUTE)
+    by_hook = next(each for each in monitor.deliveries.deliveries.values() if each.channel_id == made.id)
+    assert (by_hook.state, by_hook.answer) == ("failed", "it is not sealed") and monitor.webhooks.posted == []
 
 
 def test_a_signature_is_that_of_standard_webhooks() -> None:

@@ -111,7 +111,7 @@ async def test_nobody_touches_anothers(monitor: Monitor) -> None:
         alert_deliveries(ListAlertDeliveries(application_id=APP), BOB, apps, monitor.deliveries),
         application_alerts(ListApplicationAlerts(application_id=APP), BOB, apps, monitor.alerts),
         create_alert_rule(CreateAlertRule(application_id=APP, kind="deployment-failed"), BOB, apps, monitor.rules, monitor),
-        create_alert_channel(CreateAlertChannel(application_id=APP, url="https://x.example"), BOB, apps, kept, monitor),
+        create_alert_channel(CreateAlertChannel(application_id=APP, url="https://x.example"), BOB, apps, kept, monitor.vault, monitor),
     ):
         with pytest.raises(ApplicationNotFound):
             await refused

@@ -121,13 +121,18 @@ async def test_what_the_platform_itself_uses_is_nobodys_use_and_admins_see_it(mo
     own = {"namespace": "capsule", "pod": "auth-register-1", "service": "auth-register", "labels": {"capsule.dev/collect": "true"}}
     assert await monitor.used(resource(120, **own), resource(50, **{**own, "namespace": "other"})) == []
     await monitor.collected(platform(function_line(at="2026-05-20T10:29:59Z")), platform(function_line(at="2026-05-20T10:29:58Z", outcome="dead")))
-    view = await function_metrics(ReadFunctionMetrics(), monitor.executions, monitor.resources, monitor)
+    stores = (monitor.executions, monitor.resources, monitor.letters, monitor)
+    view = await function_metrics(ReadFunctionMetrics(), *stores)
     (register,) = view.functions
     assert (register.function, register.executions, register.failed, register.cpu_milliseconds) == ("auth.register", 2, 1, 120)
     assert register.p95_ms == pytest.approx(12.3) and register.memory_max_bytes == 2000
-    assert (await function_metrics(ReadFunctionMetrics(context="billing"), monitor.executions, monitor.resources, monitor)).functions == []
+    assert (
+        await function_metrics(ReadFunctionMetrics(context="billing"), monitor.executions, monitor.resources, monitor.letters, monitor)
+    ).functions == []
     with pytest.raises(BadRange):
-        await function_metrics(ReadFunctionMetrics.model_validate({"from": NOW - timedelta(days=8)}), monitor.executions, monitor.resources, monitor)
+        await function_metrics(
+            ReadFunctionMetrics.model_validate({"from": NOW - timedelta(days=8)}), monitor.executions, monitor.resources, monitor.letters, monitor
+        )
 
 
 async def test_what_functions_write_beside_their_journal_is_their_log(monitor: Monitor) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from events.cluster import LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
 from events.deploy import ApplicationCreated, DeploymentFailed, DeploymentRolledBack, DeploymentSucceeded
 from events.monitor import AlertNotificationRequested, UsageMeasured
+from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Caller, Delayed, Done, Event, Origin, Transient, new_id
 from functions.monitor.adapters import memory, memory_alerts
 from functions.monitor.domain.alerts import Alert
@@ -16,6 +17,7 @@ from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
 from functions.monitor.handlers.on_alert_check_due import on_alert_check_due
 from functions.monitor.handlers.on_alert_notification_requested import on_alert_notification_requested
 from functions.monitor.handlers.on_application_created import on_application_created
+from functions.monitor.handlers.on_dead_letters_counted import on_dead_letters_counted
 from functions.monitor.handlers.on_deployment_failed import on_deployment_failed
 from functions.monitor.handlers.on_deployment_rolled_back import on_deployment_rolled_back
 from functions.monitor.handlers.on_deployment_succeeded import on_deployment_succeeded
@@ -62,6 +64,7 @@ class Monitor:
         self.requests, self.resources, self.markers = memory.MemoryRequests(), memory.MemoryResources(), memory.MemoryMarkers()
         self.rules, self.alerts, self.addresses = memory_alerts.MemoryRules(), memory_alerts.MemoryAlerts(), memory_alerts.MemoryAddresses()
         self.channels, self.deliveries = memory_alerts.MemoryChannels(), memory_alerts.MemoryDeliveries()
+        self.letters, self.operators, self.vault = memory_alerts.MemoryDeadLetters(), memory_alerts.MemoryOperators(), memory_alerts.MemoryVault()
         self.mailer, self.webhooks = memory_alerts.MemoryMailer(), memory_alerts.MemoryWebhooks()
         self.timers: list[tuple[datetime, Event]] = []
         self.said: list[Event] = []
@@ -91,6 +94,14 @@ class Monitor:
     async def used(self, *windows: ResourceWindow) -> list[UsageMeasured]:
         event = ResourcesMeasured(windows=list(windows))
         return usage(await self._took(await on_resources_measured(event, self.resources, self.applications, self.unowned, self)))
+
+    async def counted(self, *causes: tuple[str, str, int, datetime], context: str = "billing", open: int | None = None) -> None:
+        """(function, error, how many, since when)"""
+        found = [DeadLetterCount(function=function, error=error, count=count, oldest_at=oldest) for function, error, count, oldest in causes]
+        oldest = min((cause.oldest_at for cause in found), default=self.time)
+        sum_of_all = sum(cause.count for cause in found) if open is None else open
+        event = DeadLettersCounted(context=context, open=sum_of_all, oldest_at=oldest, causes=found, at=self.time)
+        await self._took(await on_dead_letters_counted(event, self.letters, self.rules, self.alerts, self))
 
     async def failed(self, deployment: UUID = DEPLOYMENT, reason: str = "build-failed", environment: str = "staging") -> None:
         event = DeploymentFailed(**self._of(deployment, environment), reason=reason, detail="exit 1")
@@ -122,10 +133,12 @@ class Monitor:
 
     async def _handle(self, event: Event) -> Done[None]:
         if isinstance(event, AlertCheckDue):
-            return await on_alert_check_due(event, self.alerts, self.rules, self.requests, self)
+            return await on_alert_check_due(event, self.alerts, self.rules, self.requests, self.letters, self)
         assert isinstance(event, NotificationDue)
         try:
-            return await on_notification_due(event, self.alerts, self.applications, self.addresses, self.channels, self.deliveries, self)
+            return await on_notification_due(
+                event, self.alerts, self.applications, self.addresses, self.channels, self.deliveries, self.operators, self
+            )
         except Transient:
             self.timers.append((self.time + MINUTE, event))
             return Done(None)
@@ -145,7 +158,7 @@ class Monitor:
         return said
 
     async def deliver(self, requested: AlertNotificationRequested) -> None:
-        await on_alert_notification_requested(requested, self.deliveries, self.channels, self.mailer, self.webhooks, self, Work())
+        await on_alert_notification_requested(requested, self.deliveries, self.channels, self.mailer, self.webhooks, self.vault, self, Work())
 
     # --- what is read
 

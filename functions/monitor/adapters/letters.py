@@ -1,8 +1,10 @@
-"""The letters of the monitor context: an application's owner is told what is wrong, or that it is over, in plain text and in simple HTML."""
+"""The letters of the monitor context, in plain text and in simple HTML: an application's owner is told what is wrong with it, or that it is over; and
+the operators, what is wrong with the platform."""
 
 import html
 from uuid import UUID
 
+from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.notifications import Notification, NotifiedAlert
 from functions.runtime.mail import Letter, Mail
 from functions.runtime.settings import Settings
@@ -13,6 +15,9 @@ TITLES = {
     "deployment-rolled-back": "deployment rolled back",
     "error-rate": "too many errors",
     "latency": "too slow",
+    "dead-letters": "dead letters wait",
+    "dead-letter-age": "a dead letter has waited too long",
+    "events-given-up": "events were given up",
 }
 PAGE = """<!doctype html>
 <html lang="en"><body style="font:16px/1.5 system-ui,sans-serif;color:#1c1c1c;max-width:36em;margin:2em auto;padding:0 1em">
@@ -41,6 +46,10 @@ class LetterMailer:
 
     def _closing(self, content: Notification) -> str:
         base = f"{self._url}/v1/apps/{content.application_id}"
+        if content.application_id == PLATFORM.id:
+            contexts = sorted({alert.environment.partition(".")[0] for alert in content.alerts})
+            letters = "   ".join(f"{self._url}/v1/operations/{context}/dead-letters" for context in contexts)
+            return f"Dead letters: {letters}   Alerts: {base}/alerts   What you are told of: {base}/alert-rules"
         return f"Alerts: {base}/alerts   Figures: {base}/metrics   Logs: {base}/logs   What you are told of: {base}/alert-rules"
 
 
@@ -53,6 +62,8 @@ def _subject(content: Notification) -> str:
 
 
 def _opening(content: Notification) -> str:
+    if content.application_id == PLATFORM.id:
+        return "What was wrong with Capsule itself is over." if content.type == "alert.resolved" else "Something is wrong with Capsule itself."
     if content.type == "alert.resolved":
         return f"What was wrong with your application {content.application} is over."
     return f"Something is wrong with your application {content.application}."

@@ -8,7 +8,7 @@ from itertools import count
 from statistics import quantiles
 from uuid import UUID
 
-from functions.monitor.domain.applications import Application
+from functions.monitor.domain.applications import PLATFORM, Application
 from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
@@ -21,7 +21,7 @@ from functions.monitor.domain.usage import MeasuredUse
 
 class MemoryApplications:
     def __init__(self) -> None:
-        self.applications: dict[UUID, Application] = {}
+        self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
 
     async def get(self, application_id: UUID) -> Application | None:
         return self.applications.get(application_id)

@@ -1,13 +1,15 @@
 """Monitor's ports for rules, alerts and notifications in memory: the same promises as over PostgreSQL."""
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from functions.kernel import Permanent
 from functions.monitor.domain.alerts import Alert, State
-from functions.monitor.domain.notifications import Channel, Delivery, Notification, Outcome
+from functions.monitor.domain.dead_letters import Waiting, WaitingTally
+from functions.monitor.domain.notifications import SECRET, Channel, Delivery, Notification, Outcome
 from functions.monitor.domain.rules import Rule, RuleKind
 
 
@@ -49,6 +51,44 @@ class MemoryRules:
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
         self.deleted.add(rule_id)
+
+
+class MemoryDeadLetters:
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, datetime], tuple[str, Waiting]] = {}
+
+    async def add(self, context: str, counts: Mapping[str, Waiting], at: datetime) -> None:
+        self.counts |= {(function, at): (context, found) for function, found in counts.items()}
+
+    async def counted_in(self, context: str) -> Collection[str]:
+        newest = {function: found for (function, _), (of, found) in sorted(self.counts.items()) if of == context}
+        return [function for function, found in newest.items() if found.letters]
+
+    async def last(self, function: str, since: datetime) -> Waiting | None:
+        found = [(at, each) for (name, at), (_, each) in self.counts.items() if name == function and at >= since]
+        return max(found, key=lambda each: each[0])[1] if found else None
+
+    async def by_function(self, since: datetime, until: datetime) -> Mapping[str, WaitingTally]:
+        found: dict[str, WaitingTally] = {}
+        for (function, at), (_, each) in sorted(self.counts.items()):
+            if since <= at < until:
+                most = max(found[function].most if function in found else 0, each.letters)
+                found[function] = WaitingTally(each.letters, most, each.oldest_at if each.letters else None)
+        return found
+
+    async def forget(self, before: datetime) -> int:
+        old = [key for key in self.counts if key[1] < before]
+        for key in old:
+            del self.counts[key]
+        return len(old)
+
+
+class MemoryOperators:
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    def addresses(self) -> Sequence[str]:
+        return self._addresses
 
 
 class MemoryAlerts:
@@ -112,6 +152,23 @@ class MemoryChannels:
 
     async def delete(self, channel_id: UUID, at: datetime) -> None:
         self.channels.pop(channel_id, None)
+
+    async def seal(self, seal: Callable[[str], str]) -> int:
+        found = [channel for channel in self.channels.values() if channel.secret.startswith(SECRET)]
+        self.channels |= {channel.id: replace(channel, secret=seal(channel.secret)) for channel in found}
+        return len(found)
+
+
+class MemoryVault:
+    """Nothing is hidden in memory, and yet what is sealed must be opened."""
+
+    def seal(self, secret: str) -> str:
+        return f"sealed:memory:{secret}"
+
+    def open(self, sealed: str) -> str:
+        if not sealed.startswith("sealed:memory:"):
+            raise Permanent("it is not sealed")
+        return sealed.removeprefix("sealed:memory:")
 
 
 class MemoryDeliveries:

@@ -1,6 +1,6 @@
 """Channels and deliveries over PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from functions.monitor.domain.alerts import Notice
-from functions.monitor.domain.notifications import Channel, Delivery, Notification, Outcome
+from functions.monitor.domain.notifications import SECRET, Channel, Delivery, Notification, Outcome
 from functions.runtime.database import Database
 
 CHANNEL = "id, application_id, url, secret, created_at"
@@ -44,6 +44,15 @@ class PostgresChannels:
     async def delete(self, channel_id: UUID, at: datetime) -> None:
         """Its key goes with it."""
         await self._database.connection.execute("UPDATE alert_channels SET deleted_at = %s, secret = '' WHERE id = %s", (at, channel_id))
+
+    async def seal(self, seal: Callable[[str], str]) -> int:
+        found = await self._database.connection.execute(
+            "SELECT id, secret FROM alert_channels WHERE starts_with(secret, %s) LIMIT %s FOR UPDATE SKIP LOCKED", (SECRET, AT_A_TIME)
+        )
+        rows = await found.fetchall()
+        for id, secret in rows:
+            await self._database.connection.execute("UPDATE alert_channels SET secret = %s WHERE id = %s", (seal(secret), id))
+        return len(rows)
 
 
 class PostgresDeliveries:

@@ -18,7 +18,7 @@ class AcknowledgedAlert(Model):
     acknowledged_by: UUID
 
 
-@command(http="POST /v1/alerts/{alert_id}/acknowledge", rejects=[AlertNotFound], scale=Scale(max=2, pool=2))
+@command(http="POST /v1/alerts/{alert_id}/acknowledge", rejects=[AlertNotFound], scale=Scale(max=2, pool=1))
 async def acknowledge_alert(
     asked: AcknowledgeAlert, caller: Caller, alerts: Alerts, applications: Applications, clock: Clock
 ) -> Done[AcknowledgedAlert]:

@@ -4,9 +4,9 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
-from functions.monitor.domain.notifications import MOST_CHANNELS, Channel
+from functions.monitor.domain.notifications import MOST_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
-from functions.monitor.ports import Applications, Channels
+from functions.monitor.ports import Applications, Channels, Vault
 
 
 class CreateAlertChannel(Model):
@@ -27,11 +27,11 @@ class CreatedAlertChannel(Model):
     http="POST /v1/apps/{application_id}/alert-channels",
     answers=201,
     rejects=[ApplicationNotFound, InvalidWebhook, TooManyChannels],
-    scale=Scale(max=2, pool=2),
+    scale=Scale(max=2, pool=1),
     secret_answer=True,
 )
 async def create_alert_channel(
-    asked: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock
+    asked: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, vault: Vault, clock: Clock
 ) -> Done[CreatedAlertChannel]:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):
@@ -40,6 +40,7 @@ async def create_alert_channel(
     if len(await channels.of(application.id)) >= MOST_CHANNELS:
         raise TooManyChannels
 
-    channel = Channel.open(application.id, asked.url, clock.now())
+    secret = new_secret()
+    channel = Channel.open(application.id, asked.url, vault.seal(secret), clock.now())
     await channels.add(channel)
-    return Done(CreatedAlertChannel(id=channel.id, url=channel.url, secret=channel.secret, created_at=channel.created_at))
+    return Done(CreatedAlertChannel(id=channel.id, url=channel.url, secret=secret, created_at=channel.created_at))

@@ -14,10 +14,11 @@ from functions.monitor.ports import Applications, Rules
 
 class CreateAlertRule(Model):
     """`threshold`: a share of the requests that answer 5xx (error-rate; 0.05 is 5 %), or milliseconds at the 95th percentile (latency); none for what
-    happens to deployments. `window` and `for` in seconds. Without `environment`: each by itself."""
+    happens to deployments. `window` and `for` in seconds. Without `environment`: each by itself. Of the platform itself (the application whose id is
+    zeros; admins only): how many dead letters of one function wait, or for how many seconds one does; `environment` is the function."""
 
     application_id: UUID
-    kind: Literal["deployment-failed", "deployment-rolled-back", "error-rate", "latency"]
+    kind: Literal["deployment-failed", "deployment-rolled-back", "error-rate", "latency", "dead-letters", "dead-letter-age", "events-given-up"]
     environment: str | None = Field(default=None, min_length=1, max_length=63)
     threshold: float | None = Field(default=None, allow_inf_nan=False)
     window: int = 300
@@ -34,7 +35,7 @@ class CreatedAlertRule(Model):
     http="POST /v1/apps/{application_id}/alert-rules",
     answers=201,
     rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
-    scale=Scale(max=2, pool=2),
+    scale=Scale(max=2, pool=1),
 )
 async def create_alert_rule(asked: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock) -> Done[CreatedAlertRule]:
     application = await applications.get(asked.application_id)

@@ -16,7 +16,7 @@ class DeleteAlertChannel(Model):
     http="DELETE /v1/apps/{application_id}/alert-channels/{channel_id}",
     answers=204,
     rejects=[ApplicationNotFound, ChannelNotFound],
-    scale=Scale(max=2, pool=2),
+    scale=Scale(max=2, pool=1),
 )
 async def delete_alert_channel(asked: DeleteAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock) -> Done[None]:
     application = await applications.get(asked.application_id)

@@ -16,7 +16,7 @@ class DeleteAlertRule(Model):
     http="DELETE /v1/apps/{application_id}/alert-rules/{rule_id}",
     answers=204,
     rejects=[ApplicationNotFound, RuleNotFound],
-    scale=Scale(max=2, pool=2),
+    scale=Scale(max=2, pool=1),
 )
 async def delete_alert_rule(
     asked: DeleteAlertRule, caller: Caller, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock

@@ -24,7 +24,7 @@ class RequestedTest(Model):
     answers=202,
     rejects=[ApplicationNotFound, ChannelNotFound],
     emits=[AlertNotificationRequested],
-    scale=Scale(max=2, pool=2),
+    scale=Scale(max=2, pool=1),
 )
 async def try_alert_channel(
     asked: TryAlertChannel, caller: Caller, applications: Applications, channels: Channels, deliveries: Deliveries, clock: Clock

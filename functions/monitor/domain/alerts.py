@@ -112,6 +112,13 @@ class Alert:
         self.occurrences += 1
         return (after(rule.patience, self._check()),)
 
+    def goes_on(self, rule: Rule, value: float) -> bool:
+        """How many letters wait is said as it is now, of requests as it was when they began to fail. True if that is news."""
+        if not rule.kind.is_of_platform or value == self.value:
+            return False
+        self._measure(rule, value)
+        return True
+
     def check_again(self, rule: Rule) -> Told:
         """It goes on firing: as long as data comes, that tells; when none comes, this timer does."""
         return (after(rule.patience, self._check()),) if self.state is State.FIRING else ()
@@ -183,11 +190,42 @@ class Alert:
 
     def _measure(self, rule: Rule, value: float) -> None:
         self.value, self.threshold = value, rule.threshold
-        minutes = f"{rule.window.total_seconds() / 60:g} min"
-        if rule.kind is RuleKind.ERROR_RATE:
-            self.summary = f"{value:.1%} of requests to {self.environment} failed within {minutes} (over {rule.threshold or 0:.1%})"
-        else:
-            self.summary = f"95 % of requests to {self.environment} took up to {value:.0f} ms within {minutes} (over {rule.threshold or 0:g} ms)"
+        self.summary = _summary(rule, self.environment, value, rule.threshold or 0)
+
+
+def observed(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Told]:
+    """A condition was looked at. Answers the alerts that have moved, and what is to be said."""
+    moved: list[Alert] = []
+    said: Told = ()
+    if known is not None:
+        turn = known.turn
+        known.close_if_settled(now)
+        if not known.closed:
+            said = known.observe(rule, value, now)
+        grown = value is not None and known.state is State.FIRING and known.goes_on(rule, value)
+        if known.turn != turn or known.closed or grown:
+            moved.append(known)
+    if value is not None and (known is None or known.closed):
+        alert, begun = Alert.of_condition(rule, environment, value, now)
+        return [*moved, alert], (*said, *begun)
+    return moved, said
+
+
+def _summary(rule: Rule, environment: str, value: float, limit: float) -> str:
+    minutes = f"{rule.window.total_seconds() / 60:g} min"
+    match rule.kind:
+        case RuleKind.ERROR_RATE:
+            return f"{value:.1%} of requests to {environment} failed within {minutes} (over {limit:.1%})"
+        case RuleKind.LATENCY:
+            return f"95 % of requests to {environment} took up to {value:.0f} ms within {minutes} (over {limit:g} ms)"
+        case RuleKind.DEAD_LETTERS:
+            return f"{value:g} dead letters of {environment} wait for an operator (over {limit:g})"
+        case RuleKind.DEAD_LETTER_AGE:
+            return f"a dead letter of {environment} has waited {value / 3600:.1f} h for an operator (over {limit / 3600:g} h)"
+        case RuleKind.EVENTS_GIVEN_UP:
+            return f"{environment} has given up {value:g} event{'s' * (value > 1)}, which waited in vain for the one before"
+        case _:
+            raise ValueError(f"{rule.kind} is no condition")
 
 
 def incident_of_deployment(deployment_id: UUID) -> str:

@@ -1,10 +1,40 @@
-"""What became of a deployment, as its owner reads it in an alert."""
+"""What became of a deployment, as its owner reads it in an alert.
+
+The same deployment may be stated as failed and as rolled back, in any order: that is one incident."""
+
+from collections.abc import Iterable
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack
+from functions.monitor.domain.alerts import Alert, Told
 from functions.monitor.domain.intake import bounded
+from functions.monitor.domain.rules import Rule
 
 NOBODYS_FAULT = frozenset({"cancelled", "application-destroyed", "environment-destroyed"})
 """Somebody wanted it to end."""
+
+
+def ended_badly(
+    event: DeploymentFailed | DeploymentRolledBack, known: Alert | None, rules: Iterable[Rule], correlation_id: str
+) -> tuple[Alert | None, Told]:
+    """The alert it is now, if a rule asks for one, and what is to be said. `known`: what there is of this deployment already."""
+    alert = known
+    said: Told = ()
+    summary = failure(event) if isinstance(event, DeploymentFailed) else rollback(event)
+    for rule in rules:
+        if not rule.concerns(event.environment):
+            continue
+        if alert is None:
+            alert, said = Alert.of_deployment(
+                rule,
+                deployment_id=event.deployment_id,
+                environment=event.environment,
+                summary=summary,
+                correlation_id=correlation_id,
+                at=event.at,
+            )
+        else:
+            alert.happened_also(rule, summary)
+    return alert, said
 
 
 def failure(event: DeploymentFailed) -> str:

@@ -22,6 +22,7 @@ from functions.monitor.domain.rejections import InvalidWebhook
 
 MOST_CHANNELS = 10
 LONGEST_ADDRESS = 500
+SECRET = "whsec_"
 
 
 class NotifiedAlert(Model):
@@ -73,8 +74,14 @@ def notification(notice: Notice, application: Application, alerts: list[Alert], 
     return Notification(type=f"alert.{notice}", timestamp=at, application_id=application.id, application=application.name, alerts=told)
 
 
+def new_secret() -> str:
+    return f"{SECRET}{base64.b64encode(secrets.token_bytes(24)).decode()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
+    """`secret` as it rests: sealed. Whoever makes the channel is shown it once, whoever signs opens it."""
+
     id: UUID
     application_id: UUID
     url: str
@@ -82,7 +89,7 @@ class Channel:
     created_at: datetime
 
     @classmethod
-    def open(cls, application_id: UUID, url: str, at: datetime) -> Self:
+    def open(cls, application_id: UUID, url: str, secret: str, at: datetime) -> Self:
         """Raises InvalidWebhook. Where its host really is, is looked at when something is sent."""
         try:
             parts = urlsplit(url)
@@ -96,11 +103,11 @@ class Channel:
             fault = "leave user names, passwords and fragments out of the address: what is sent is signed"
         if fault is not None:
             raise InvalidWebhook(fault, errors=[FieldError("/url", fault)])
-        return cls(new_id(), application_id, url, f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}", at)
+        return cls(new_id(), application_id, url, secret, at)
 
 
 def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
+    key = base64.b64decode(secret.removeprefix(SECRET))
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
 

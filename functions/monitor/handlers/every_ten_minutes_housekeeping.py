@@ -4,7 +4,19 @@ long enough."""
 from datetime import timedelta
 
 from functions.kernel import Clock, Work, every
-from functions.monitor.ports import Alerts, Applications, Deliveries, Housekeeping, Markers, Retention, Rollups, UnownedUsage
+from functions.monitor.ports import (
+    Alerts,
+    Applications,
+    Channels,
+    DeadLetters,
+    Deliveries,
+    Housekeeping,
+    Markers,
+    Retention,
+    Rollups,
+    UnownedUsage,
+    Vault,
+)
 
 RAW_KEPT = timedelta(days=3)
 KEPT = {
@@ -34,6 +46,9 @@ async def every_ten_minutes_housekeeping(
     markers: Markers,
     alerts: Alerts,
     deliveries: Deliveries,
+    letters: DeadLetters,
+    channels: Channels,
+    vault: Vault,
     work: Work,
     clock: Clock,
 ) -> None:
@@ -50,3 +65,5 @@ async def every_ten_minutes_housekeeping(
         await markers.forget(now - max(KEPT.values()))
         await alerts.forget(now - ALERTS_KEPT)
         await deliveries.forget(now - DELIVERIES_KEPT)
+        await letters.forget(now - ALERTS_KEPT)
+        await channels.seal(vault.seal)

@@ -1,13 +1,13 @@
-"""An alert's condition is looked at though no requests came: it may have lasted long enough to fire, or be over."""
+"""An alert's condition is looked at though no figures came: it may have lasted long enough to fire, or be over."""
 
 from events.monitor import AlertFiring, AlertResolved
 from functions.kernel import Clock, Done, Order, Scale, on
 from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
-from functions.monitor.ports import Alerts, Requests, Rules
+from functions.monitor.ports import Alerts, DeadLetters, Requests, Rules
 
 
 @on(emits=[AlertFiring, AlertResolved, AlertCheckDue, NotificationDue], order=Order.ANY, scale=Scale(max=2, pool=2))
-async def on_alert_check_due(due: AlertCheckDue, alerts: Alerts, rules: Rules, requests: Requests, clock: Clock) -> Done[None]:
+async def on_alert_check_due(due: AlertCheckDue, alerts: Alerts, rules: Rules, requests: Requests, letters: DeadLetters, clock: Clock) -> Done[None]:
     alert = await alerts.get(due.alert_id)
     if alert is None:
         return Done(None)
@@ -20,7 +20,10 @@ async def on_alert_check_due(due: AlertCheckDue, alerts: Alerts, rules: Rules, r
         alert.end(now)
         await alerts.save(alert)
         return Done(None)
-    value = rule.breach(await requests.health(alert.application_id, alert.environment, now - rule.window))
+    if rule.kind.is_of_platform:
+        value = rule.breach_of(await letters.last(alert.environment, now - rule.window), now)
+    else:
+        value = rule.breach(await requests.health(alert.application_id, alert.environment, now - rule.window))
     said = alert.observe(rule, value, now) or alert.check_again(rule)
     await alerts.save(alert)
     return Done(None, *said)

@@ -7,7 +7,7 @@ receiver of a webhook can tell. What may pass is tried again by the runtime, lat
 from events.monitor import AlertNotificationRequested
 from functions.kernel import Clock, Permanent, Scale, Transient, Work, effect
 from functions.monitor.domain.notifications import Delivery, Outcome
-from functions.monitor.ports import Channels, Deliveries, Mailer, Webhooks
+from functions.monitor.ports import Channels, Deliveries, Mailer, Vault, Webhooks
 
 
 @effect(scale=Scale(max=3, pool=2))
@@ -17,6 +17,7 @@ async def on_alert_notification_requested(
     channels: Channels,
     mailer: Mailer,
     webhooks: Webhooks,
+    vault: Vault,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -29,7 +30,7 @@ async def on_alert_notification_requested(
     delivered, answer = False, "the channel was deleted"
     if channel is not None or delivery.channel_id is None:
         try:
-            answer = await _send(delivery, channel.secret if channel else "", mailer, webhooks, clock)
+            answer = await _send(delivery, vault.open(channel.secret) if channel else "", mailer, webhooks, clock)
             delivered = True
         except Transient as trouble:
             async with work.preparing():

@@ -2,9 +2,9 @@
 
 from events.deploy import DeploymentFailed
 from events.monitor import AlertFiring
-from functions.kernel import Delayed, Done, Event, Origin, Scale, on
-from functions.monitor.domain.alerts import Alert, incident_of_deployment
-from functions.monitor.domain.deployments import NOBODYS_FAULT, failure
+from functions.kernel import Done, Origin, Scale, on
+from functions.monitor.domain.alerts import incident_of_deployment
+from functions.monitor.domain.deployments import NOBODYS_FAULT, ended_badly
 from functions.monitor.domain.intake import bounded
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.rules import RuleKind, presets
@@ -21,22 +21,8 @@ async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules:
 
     await rules.keep_presets(presets(event.application_id, event.at))
     await alerts.hold([incident_of_deployment(event.deployment_id)])
-    said: list[Event | Delayed] = []
-    for rule in await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED]):
-        if not rule.concerns(event.environment):
-            continue
-        alert = await alerts.of_deployment(event.deployment_id)
-        if alert is None:
-            alert, begun = Alert.of_deployment(
-                rule,
-                deployment_id=event.deployment_id,
-                environment=event.environment,
-                summary=failure(event),
-                correlation_id=origin.correlation_id,
-                at=event.at,
-            )
-            said += begun
-        else:
-            alert.happened_also(rule, failure(event))
+    wanted = await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED])
+    alert, said = ended_badly(event, await alerts.of_deployment(event.deployment_id), wanted, origin.correlation_id)
+    if alert is not None:
         await alerts.save(alert)
     return Done(None, *said)

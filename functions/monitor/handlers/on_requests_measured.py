@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from events.cluster import RequestsMeasured
 from events.monitor import AlertFiring, AlertResolved, UsageMeasured
 from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, on
-from functions.monitor.domain.alerts import Alert, incident_of
+from functions.monitor.domain.alerts import incident_of, observed
 from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.labels import workload_of
 from functions.monitor.domain.requests import Window
@@ -60,18 +60,10 @@ async def _watch(windows: Sequence[Window], rules: Rules, alerts: Alerts, reques
     said: list[Event | Delayed] = []
     for incident, (rule, environment) in sorted(suspected.items()):
         value = rule.breach(await requests.health(rule.application_id, environment, now - rule.window))
-        alert = known.get(incident)
-        if alert is not None:
-            turn = alert.turn
-            alert.close_if_settled(now)
-            if not alert.closed:
-                said += alert.observe(rule, value, now)
-            if alert.turn != turn or alert.closed:
-                await alerts.save(alert)
-        if value is not None and (alert is None or alert.closed):
-            alert, begun = Alert.of_condition(rule, environment, value, now)
+        moved, told = observed(known.get(incident), rule, environment, value, now)
+        for alert in moved:
             await alerts.save(alert)
-            said += begun
+        said += told
     return said
 
 

@@ -22,7 +22,7 @@ class AlertChannelsView(Model):
     channels: list[AlertChannelView]
 
 
-@query(http="GET /v1/apps/{application_id}/alert-channels", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
+@query(http="GET /v1/apps/{application_id}/alert-channels", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
 async def alert_channels(asked: ListAlertChannels, caller: Caller, applications: Applications, channels: Channels) -> AlertChannelsView:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):

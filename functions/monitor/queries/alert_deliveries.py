@@ -37,7 +37,7 @@ class AlertDeliveriesView(Model):
     deliveries: list[AlertDeliveryView]
 
 
-@query(http="GET /v1/apps/{application_id}/alert-deliveries", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
+@query(http="GET /v1/apps/{application_id}/alert-deliveries", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
 async def alert_deliveries(asked: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries) -> AlertDeliveriesView:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):

@@ -32,7 +32,7 @@ class AlertRulesView(Model):
     rules: list[AlertRuleView]
 
 
-@query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
+@query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
 async def alert_rules(asked: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> AlertRulesView:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):

@@ -1,6 +1,5 @@
 """What is or was wrong with one application, the newest first."""
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from pydantic import Field
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.domain.shown import ShownAlert
 from functions.monitor.ports import Alerts, Applications
 
 
@@ -21,28 +21,8 @@ class ListApplicationAlerts(Model):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class AlertOfApplication(Model):
-    """`notified_at`: when its owner was last told."""
-
-    id: UUID
-    kind: str
-    environment: str
-    state: str
-    summary: str
-    value: float | None
-    threshold: float | None
-    deployment_id: UUID | None
-    correlation_id: str | None
-    occurrences: int
-    began_at: datetime
-    fired_at: datetime | None
-    resolved_at: datetime | None
-    acknowledged_at: datetime | None
-    notified_at: datetime | None
-
-
 class ApplicationAlertsView(Model):
-    alerts: list[AlertOfApplication]
+    alerts: list[ShownAlert]
 
 
 @query(http="GET /v1/apps/{application_id}/alerts", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
@@ -52,25 +32,5 @@ async def application_alerts(asked: ListApplicationAlerts, caller: Caller, appli
         raise ApplicationNotFound
 
     states = [asked.state] if asked.state else [*State]
-    return ApplicationAlertsView(
-        alerts=[
-            AlertOfApplication(
-                id=alert.id,
-                kind=alert.kind,
-                environment=alert.environment,
-                state=alert.state,
-                summary=alert.summary,
-                value=alert.value,
-                threshold=alert.threshold,
-                deployment_id=alert.deployment_id,
-                correlation_id=alert.correlation_id,
-                occurrences=alert.occurrences,
-                began_at=alert.began_at,
-                fired_at=alert.fired_at,
-                resolved_at=alert.resolved_at,
-                acknowledged_at=alert.acknowledged_at,
-                notified_at=alert.told_at,
-            )
-            for alert in await alerts.page([application.id], states, asked.before, asked.limit)
-        ]
-    )
+    found = await alerts.page([application.id], states, asked.before, asked.limit)
+    return ApplicationAlertsView(alerts=[ShownAlert.of(alert, application.name) for alert in found])

@@ -6,9 +6,10 @@ from pydantic import AwareDatetime, Field
 
 from functions.kernel import ADMIN, Clock, Model, Scale, query
 from functions.monitor.domain.figures import HOUR, MINUTE, Range
+from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.rejections import BadRange
-from functions.monitor.ports import Executions, Resources
+from functions.monitor.ports import DeadLetters, Executions, Resources
 
 LONGEST = timedelta(days=7)
 
@@ -23,7 +24,8 @@ class ReadFunctionMetrics(Model):
 
 class FunctionMetrics(Model):
     """`executions` are those in the journal: queries that simply succeed are not in it. CPU is None where the function is grouped with others or
-    did not run; memory is the most that one of its pods had."""
+    did not run; memory is the most that one of its pods had. `dead_letters` wait for an operator, `dead_letters_max` is the most that did within the
+    range; a function that has only those is there, too."""
 
     function: str
     kind: str
@@ -37,6 +39,9 @@ class FunctionMetrics(Model):
     p99_ms: float
     cpu_milliseconds: int | None
     memory_max_bytes: int | None
+    dead_letters: int
+    dead_letters_max: int
+    oldest_dead_letter_at: datetime | None
 
 
 class FunctionMetricsView(Model):
@@ -46,7 +51,9 @@ class FunctionMetricsView(Model):
 
 
 @query(http="GET /v1/functions/metrics", allow=ADMIN, rejects=[BadRange], scale=Scale(max=2, pool=2))
-async def function_metrics(asked: ReadFunctionMetrics, executions: Executions, resources: Resources, clock: Clock) -> FunctionMetricsView:
+async def function_metrics(
+    asked: ReadFunctionMetrics, executions: Executions, resources: Resources, letters: DeadLetters, clock: Clock
+) -> FunctionMetricsView:
     end = (asked.to or clock.now()).astimezone(UTC)
     begin = (asked.from_ or end - HOUR).astimezone(UTC)
     if end - begin > LONGEST:
@@ -55,6 +62,8 @@ async def function_metrics(asked: ReadFunctionMetrics, executions: Executions, r
 
     done = await executions.by_function(over.begin, end)
     used = await resources.by_service(PLATFORM_ID, over)
+    dead = await letters.by_function(over.begin, end)
+    done = [*done, *(FunctionTally.idle(name) for name in sorted(dead.keys() - {tally.name for tally in done}))]
     return FunctionMetricsView(
         from_=over.begin,
         to=end,
@@ -72,6 +81,9 @@ async def function_metrics(asked: ReadFunctionMetrics, executions: Executions, r
                 p99_ms=round(tally.p99_ms, 2),
                 cpu_milliseconds=round(use.cpu_ms) if (use := used.get(tally.service)) else None,
                 memory_max_bytes=use.memory_max if use else None,
+                dead_letters=wait.last if (wait := dead.get(tally.name)) else 0,
+                dead_letters_max=wait.most if wait else 0,
+                oldest_dead_letter_at=wait.oldest_at if wait else None,
             )
             for tally in done
             if asked.context in (None, tally.context)

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import ADMIN, Caller, Done, Invalid, Model, NotFound, Scale, command
-from functions.runtime.dead_letters import DeadLetters, Which, again
+from events.platform import DeadLettersCounted
+from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, command
+from functions.runtime.dead_letters import DeadLetters, Which, again, counted
 from functions.runtime.vouching import Voucher
 
 MOST_AT_ONCE = 500
@@ -46,9 +47,12 @@ class NoSuchDeadLetter(NotFound):
     http="POST /v1/operations/{context}/dead-letters",
     allow=ADMIN,
     rejects=[NothingSelected, OneAtATime, NoSuchDeadLetter],
+    emits=[DeadLettersCounted],
     scale=Scale(max=1, concurrency=4, pool=1),
 )
-async def settle_dead_letters(asked: SettleDeadLetters, letters: DeadLetters, voucher: Voucher, caller: Caller) -> Done[SettledDeadLetters]:
+async def settle_dead_letters(
+    asked: SettleDeadLetters, letters: DeadLetters, voucher: Voucher, caller: Caller, clock: Clock
+) -> Done[SettledDeadLetters]:
     if asked.ids is None and asked.function is None and asked.error is None:
         raise NothingSelected()
     if asked.payload is not None and (asked.action != "replay" or asked.ids is None or len(asked.ids) != 1):
@@ -70,4 +74,5 @@ async def settle_dead_letters(asked: SettleDeadLetters, letters: DeadLetters, vo
         await letters.close(letter, "replayed" if asked.action == "replay" else "discarded", actor)
 
     left = sum(cause.count for cause in await letters.causes(which))
-    return Done(SettledDeadLetters(settled=len(found), left=left), *replayed)
+    context = found[0].function.partition(".")[0]
+    return Done(SettledDeadLetters(settled=len(found), left=left), *replayed, counted(context, await letters.causes(Which()), clock.now()))
