@@ -131,7 +131,7 @@ class Databases:
         with self.server.superuser() as connection:
             self._create(connection, name, context, template)
         self.servers.databases.append(name)
-        return Database(name, self.server.url(f"{context}_owner", name), self.server.url(f"{context}_functions", name))
+        return self.server.database(context, name)
 
     def empty(self, context: str) -> Database:
         """A fresh database without migrations: for tests of the migrations themselves."""
@@ -139,7 +139,7 @@ class Databases:
         with self.server.superuser() as connection:
             self._create(connection, name, context, context)
         self.servers.databases.append(name)
-        return Database(name, self.server.url(f"{context}_owner", name), self.server.url(f"{context}_functions", name))
+        return self.server.database(context, name)
 
     def _template(self, context: str) -> str:
         """Migrated once a run; named by what the migrations say, so that servers kept between runs see a change."""

@@ -26,6 +26,10 @@ SECURITY: Manifest = {
 RESOURCES: Manifest = {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
 
 
+READING = ("query", "group")
+"""Kinds of workloads that get the address of the role that can only read, where the operator has made one."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """What differs from one Service to the next."""
@@ -113,6 +117,9 @@ def _environment(workload: Workload) -> list[Manifest]:
     ]
     if workload.database:
         environment.append(_from_secret(f"CAPSULE_{workload.database.upper()}_DATABASE_URL", f"{workload.database}-database"))
+    if workload.database and workload.kind in READING:
+        reader: Manifest = {"secretKeyRef": {"name": f"{workload.database}-database", "key": "reader", "optional": True}}
+        environment.append({"name": f"CAPSULE_{workload.database.upper()}_READER_URL", "valueFrom": reader})
     return environment
 
 

@@ -1,7 +1,9 @@
 """RabbitMQ: publishing with confirms, and asking with a reply queue. One connection a process, pika's asyncio adapter.
 
-Nothing is handed to the caller as published before the broker has confirmed it. When RabbitMQ goes away everything under way fails with
-BusAway at once, and the bus comes back by itself; a publisher waits a few seconds for that before it gives up.
+Nothing is handed to the caller as published before the broker has confirmed it. A reply is best effort (who has not got it asks again with the
+same key, and the inbox knows the answer): replies have a channel of their own, without confirms, and cost RabbitMQ and us half as many frames.
+When RabbitMQ goes away everything under way fails with BusAway at once, and the bus comes back by itself; a publisher waits a few seconds for
+that before it gives up.
 """
 
 import asyncio
@@ -47,6 +49,10 @@ class Reply:
     body: bytes
 
 
+class Confirmed(asyncio.Future[None]):
+    """Waits for a confirm, not for an answer."""
+
+
 class Bus:
     def __init__(self, url: str, name: str, patience: float = 3.0, replies: bool = False) -> None:
         """`patience`: seconds a publisher waits for a connection or a confirm. `replies`: keep a reply queue for `request`."""
@@ -57,13 +63,14 @@ class Bus:
         self._replies = replies
         self._connection: Any = None
         self._channel: Any = None
+        self._answers: Any = None
         self._ready = asyncio.Event()
         self._closing = False
         self._attempts = 0
         self._reconnecting: asyncio.TimerHandle | None = None
         self._last_error = "not connected yet"
         self._tag = 0
-        self._unconfirmed: dict[int, tuple[asyncio.Future[None], str]] = {}
+        self._unconfirmed: dict[int, tuple[asyncio.Future[Any], str]] = {}
         self._returned: set[str] = set()
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._reply_queue = ""
@@ -100,6 +107,7 @@ class Bus:
     def _on_open(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._blocked())
         connection.add_on_connection_unblocked_callback(lambda *_: self._ready.set())
+        self._open_answers()
         self._open_channel()
         for told in self._connected:
             told(connection)
@@ -108,6 +116,20 @@ class Bus:
         """RabbitMQ's memory or disk alarm: it reads nothing more from us until it is over."""
         self._last_error = "RabbitMQ has blocked publishers (memory or disk alarm)"
         self._ready.clear()
+
+    def _open_answers(self) -> None:
+        if self._connection.is_open:
+            self._connection.channel(on_open_callback=self._on_answers)
+
+    def _on_answers(self, channel: Any) -> None:
+        self._answers = channel
+        channel.add_on_close_callback(self._on_answers_closed)
+
+    def _on_answers_closed(self, channel: Any, error: Exception) -> None:
+        """The exchange of the replies is missing (404). That of the commands may well be there."""
+        if not self._closing and channel is self._answers and self._connection.is_open:
+            _log.warning("RabbitMQ: %s", error)
+            asyncio.get_running_loop().call_later(1.0, self._open_answers)
 
     def _open_channel(self) -> None:
         self._connection.channel(on_open_callback=self._on_channel)
@@ -162,12 +184,12 @@ class Bus:
             _log.warning("RabbitMQ: %s", self._last_error)
         unconfirmed, self._unconfirmed = self._unconfirmed, {}
         waiting, self._waiting = self._waiting, {}
+        for asked in waiting.values():  # before the unconfirmed ones, which they may be too: whether it got in, nobody knows
+            if not asked.done():
+                asked.set_exception(NoReply(f"RabbitMQ went away before the answer came: {self._last_error}"))
         for future, _ in unconfirmed.values():
             if not future.done():
                 future.set_exception(BusAway(self._last_error))
-        for asked in waiting.values():
-            if not asked.done():
-                asked.set_exception(NoReply(f"RabbitMQ went away before the answer came: {self._last_error}"))
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 
@@ -183,30 +205,30 @@ class Bus:
                 continue
             if returned:
                 future.set_exception(Unroutable(message_id))
-            elif acknowledged:
-                future.set_result(None)
-            else:
+            elif not acknowledged:
                 future.set_exception(BusAway("RabbitMQ did not take the message (its queue is full)"))
+            elif isinstance(future, Confirmed):
+                future.set_result(None)
 
     def _send(
-        self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, mandatory: bool, keep: bool = True
-    ) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self,
+        exchange: str,
+        routing_key: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        told: "asyncio.Future[Any]",
+        *,
+        mandatory: bool,
+        keep: bool = True,
+    ) -> None:
+        """`told` gets an exception if RabbitMQ returns or refuses the message, or goes away; if it is Confirmed, also a result when that is so."""
         message_id = str(self._tag + 1) if mandatory else None  # names this publication, so that a return finds it
-        properties = pika.BasicProperties(
-            headers=dict(headers),
-            delivery_mode=2 if keep else 1,
-            message_id=message_id,
-            content_type=JSON if "content-type" in headers else None,
-            correlation_id=headers.get("correlationid"),
-        )
         try:
-            self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=mandatory)
+            self._channel.basic_publish(exchange, routing_key, body, _properties(headers, keep, message_id), mandatory=mandatory)
         except pika.exceptions.AMQPError as error:
             raise BusAway(str(error) or type(error).__name__) from error
         self._tag += 1
-        self._unconfirmed[self._tag] = (future, message_id or "")
-        return future
+        self._unconfirmed[self._tag] = (told, message_id or "")
 
     async def _until_ready(self) -> None:
         if self._ready.is_set():
@@ -219,20 +241,20 @@ class Bus:
     async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, *, mandatory: bool = False) -> None:
         """Returns once RabbitMQ has taken responsibility. Raises BusAway, and Unroutable if `mandatory` and nothing is bound."""
         await self._until_ready()
-        future = self._send(exchange, routing_key, headers, body, mandatory)
+        future = Confirmed(loop=asyncio.get_running_loop())
+        self._send(exchange, routing_key, headers, body, future, mandatory=mandatory)
         try:
             await asyncio.wait_for(future, self._patience)
         except TimeoutError:
             raise BusAway("RabbitMQ has not confirmed in time") from None
 
     async def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
-        """Best effort, for replies: sent as soon as there is a connection (a cold function may have none yet), and the confirm is not waited for.
-        False if there is none in time."""
+        """Best effort, for replies: sent as soon as there is a connection (a cold function may have none yet). False if there is none in time."""
         try:
             await self._until_ready()
-            self._send(exchange, routing_key, headers, body, mandatory=False, keep=False).add_done_callback(_look)
-        except BusAway as error:
-            _log.info("a reply was not sent: %s", error)
+            self._answers.basic_publish(exchange, routing_key, body, _properties(headers, keep=False))
+        except (BusAway, pika.exceptions.AMQPError) as error:
+            _log.info("a reply was not sent: %s", error or type(error).__name__)
             return False
         return True
 
@@ -250,15 +272,15 @@ class Bus:
         """
         await self._until_ready()
         correlation_id = headers["correlationid"]
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Reply] = loop.create_future()
         self._waiting[correlation_id] = answer
+        over = loop.call_later(timeout, _give_up, answer, timeout)
         try:
-            confirmed = self._send(COMMANDS, routing_key, {**headers, "replyto": self._reply_queue}, body, mandatory=True, keep=keep)
-            confirmed.add_done_callback(lambda done: _pass_on_failure(done, answer))
-            return await asyncio.wait_for(answer, timeout)
-        except TimeoutError:
-            raise NoReply(f"no answer within {timeout:g} s") from None
+            self._send(COMMANDS, routing_key, {**headers, "replyto": self._reply_queue}, body, answer, mandatory=True, keep=keep)
+            return await answer
         finally:
+            over.cancel()
             self._waiting.pop(correlation_id, None)
 
     def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
@@ -268,13 +290,16 @@ class Bus:
             answer.set_result(Reply(headers.get("outcome", "failed"), int(headers.get("status", "500")), headers, body))
 
 
-def _look(done: "asyncio.Future[None]") -> None:
-    """Takes note of an exception that nobody waits for."""
-    if not done.cancelled() and done.exception() is not None:
-        _log.info("a reply was not delivered: %s", done.exception())
+def _properties(headers: Mapping[str, str], keep: bool, message_id: str | None = None) -> pika.BasicProperties:
+    return pika.BasicProperties(
+        headers=dict(headers),
+        delivery_mode=2 if keep else 1,
+        message_id=message_id,
+        content_type=JSON if "content-type" in headers else None,
+        correlation_id=headers.get("correlationid"),
+    )
 
 
-def _pass_on_failure(confirmed: "asyncio.Future[None]", answer: "asyncio.Future[Reply]") -> None:
-    error = None if confirmed.cancelled() else confirmed.exception()
-    if error is not None and not answer.done():
-        answer.set_exception(error)
+def _give_up(answer: "asyncio.Future[Reply]", seconds: float) -> None:
+    if not answer.done():
+        answer.set_exception(NoReply(f"no answer within {seconds:g} s"))

@@ -3,6 +3,10 @@
 Pools are empty until the first message and hold at most what the function's `Scale.pool` says, so that the sum over all functions stays below
 the server's limit. Only transaction-level settings (`SET LOCAL`) are used: a pooler may stand in between.
 
+A query reads as a role that can do nothing else (SELECT only, `default_transaction_read_only`, `lock_timeout`: settings of the role, so that they
+hold behind a pooler too). Each of its statements is a transaction, and BEGIN and COMMIT, two of three round trips, are not needed: at READ COMMITTED
+a statement has its own snapshot anyway. Where an installation names no such role, a query has a BEGIN READ ONLY.
+
 No transaction waits for a lock longer than LOCK_TIMEOUT, whoever holds it (another worker with the same message, a migration): its message is tried
 again later, and the connection is free for others. A pool whose server was away asks again with the next message, not after a backoff of its own.
 """
@@ -52,24 +56,30 @@ def in_transaction() -> bool:
     return _open.get() is not None
 
 
+def _pool(url: str, size: int, patience: float) -> AsyncConnectionPool:
+    return AsyncConnectionPool(
+        url,
+        min_size=0,
+        max_size=size,
+        timeout=patience,
+        reconnect_timeout=patience,
+        max_idle=60,
+        open=False,
+        kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capsule"},
+    )
+
+
 class Database:
-    def __init__(self, url: str, size: int = 4, patience: float = 3.0) -> None:
-        """`size`: connections at most. `patience`: seconds to wait for one before the database counts as away."""
-        self._pool = AsyncConnectionPool(
-            url,
-            min_size=0,
-            max_size=size,
-            timeout=patience,
-            reconnect_timeout=patience,
-            max_idle=60,
-            open=False,
-            kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capsule"},
-        )
-        self._opened = False
+    def __init__(self, url: str, size: int = 4, patience: float = 3.0, reader: str | None = None) -> None:
+        """`size`: connections at most. `patience`: seconds to wait for one before the database counts as away. `reader`: the address with a role that
+        can only read, for transactions that only read."""
+        self._writing = _pool(url, size, patience)
+        self._reading = _pool(reader, size, patience) if reader else None
+        self._opened: set[AsyncConnectionPool] = set()
 
     async def close(self) -> None:
-        if self._opened:
-            await self._pool.close()
+        for pool in tuple(self._opened):
+            await pool.close()
 
     @property
     def connection(self) -> Connection:
@@ -84,20 +94,21 @@ class Database:
         """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseAway."""
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
-        if not self._opened:
-            await self._pool.open()
-            self._opened = True
+        alone = self._reading if read_only else None
         try:
-            async with self._pool.connection() as connection:
-                await connection.execute(f"BEGIN{' READ ONLY' if read_only else ''}; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            async with (await self._ready(alone or self._writing)).connection() as connection:
+                if alone is None:
+                    await connection.execute(f"BEGIN{' READ ONLY' if read_only else ''}; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 token = _open.set(connection)
                 try:
                     yield connection
                 except BaseException:
-                    await self._roll_back(connection)
+                    if alone is None:
+                        await self._roll_back(connection)
                     raise
                 else:
-                    await self._commit(connection)
+                    if alone is None:
+                        await self._commit(connection)
                 finally:
                     _open.reset(token)
         except CLASHES:
@@ -111,14 +122,17 @@ class Database:
 
     async def alone(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> int:
         """One writing statement, its own transaction: one round trip. Answers how many rows. Raises DatabaseAway."""
-        if not self._opened:
-            await self._pool.open()
-            self._opened = True
         try:
-            async with self._pool.connection() as connection:
+            async with (await self._ready(self._writing)).connection() as connection:
                 return (await connection.execute(statement, parameters)).rowcount
         except AWAY as error:
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+
+    async def _ready(self, pool: AsyncConnectionPool) -> AsyncConnectionPool:
+        if pool not in self._opened:
+            await pool.open()
+            self._opened.add(pool)
+        return pool
 
     async def _commit(self, connection: Connection) -> None:
         try:

@@ -1,20 +1,23 @@
 """One process: the functions that `CAPSULE_FUNCTION` names, their contexts' databases, one connection to RabbitMQ.
 
-`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters). A request's
-path names the function it is for (`/auth.register`), or a schedule's tick in its extension `function`; without either the message's type
-decides. `edge.<name>` is an HTTP function of `functions/edge`, which takes requests and not messages.
+`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters): what they share and
+what each keeps is `grouping`. A request's path names the function it is for (`/auth.register`), or the message's extension `function` does (a tick, a
+retry, a replay: what is for one alone); without either the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which
+takes requests and not messages.
 """
 
 import asyncio
 import importlib
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from functions.kernel import Clock
+from functions.kernel import Clock, Declaration
+from functions.runtime import grouping
 from functions.runtime.bus import Bus, BusAway
 from functions.runtime.clock import SystemClock
 from functions.runtime.database import Database, DatabaseAway
@@ -60,6 +63,8 @@ class Process:
         self._contexts: dict[str, Surroundings] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
+        self._shares: dict[str, asyncio.Semaphore] = {}
+        """Of a function among several: one that is alone is bounded by its container's concurrency."""
         self._undelivered: Undelivered | None = None
         self._edge: Edge | None = None
         self._sweeps: set[asyncio.Task[None]] = set()
@@ -73,30 +78,38 @@ class Process:
             self._edge = await module.open_edge(self._settings, self._clock)
             return
         self._bus = Bus(self._settings.text("CAPSULE_AMQP_URL"), name=",".join(self._names))
-        for name in self._names:
-            self._add(name, self._bus)
+        self._compose(self._bus)
         self._bus.open()
         for around in self._contexts.values():
             self._sweep_in_background(around)
 
-    def _add(self, name: str, bus: Bus) -> None:
-        if name == UNDELIVERED:
+    def _compose(self, bus: Bus) -> None:
+        if UNDELIVERED in self._names:
             self._undelivered = Undelivered(bus, self._clock)
+        declared = [each for name in self._names if name != UNDELIVERED for each in _declared(name)]
+        if not declared:
             return
-        context, _, function = name.partition(".")
-        declarations = Registry.load([context]).declarations if function == "*" else [find(name)]
-        size = sum(declaration.scale.pool for declaration in declarations) if function != "*" else max(d.scale.pool for d in declarations)
-        around = self._contexts.get(context) or self._surround(context, bus, size)
-        self._contexts[context] = around
-        for declaration in declarations:
-            ready = Function(declaration, around)
-            self._functions[declaration.name] = ready
-            if declaration.message_type is not None:
-                self._by_type.setdefault(declaration.message_type, []).append(ready)
+        group = grouping.together(declared)
+        for context in dict.fromkeys(each.context for each in declared):
+            own = [each for each in declared if each.context == context]
+            around = self._contexts[context] = self._surround(context, bus, grouping.pool(own, group.max))
+            for declaration in own:
+                self._add(Function(declaration, around), grouping.share(declaration, group) if len(declared) > 1 else None)
+
+    def _add(self, function: Function, share: int | None) -> None:
+        self._functions[function.name] = function
+        if share is not None:
+            self._shares[function.name] = asyncio.Semaphore(share)
+        if function.declaration.message_type is not None:
+            self._by_type.setdefault(function.declaration.message_type, []).append(function)
 
     def _surround(self, context: str, bus: Bus, size: int) -> Surroundings:
         wiring = wiring_of(context)
-        database = Database(self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"), size)
+        database = Database(
+            self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"),
+            size,
+            reader=self._settings.text(f"CAPSULE_{wiring.database.upper()}_READER_URL", "") or None,
+        )
         relay = Relay(bus, database)
         opener = Opener(self._settings, context)
         offered: Mapping[Any, Any] = {
@@ -149,19 +162,28 @@ class Process:
             message = Message.from_http(request.headers, await request.body())
         except NotAMessage as error:
             return Response(f"this takes CloudEvents: {error}\n", 400, media_type="text/plain")
+        fault = await self._settle(request.url.path, message)
+        return SETTLED if fault is None else Response(f"{fault}\n", 503, media_type="text/plain")
+
+    async def take(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
+        """A message without a request around it. False where `handle` would answer 503."""
+        return await self._settle(path, Message.from_headers(attributes, body)) is None
+
+    async def _settle(self, path: str, message: Message) -> Exception | None:
         try:
-            await self._dispatch(request.url.path.strip("/"), message)
+            await self._dispatch(path.strip("/"), message)
         except (CannotSettle, BusAway, DatabaseAway) as error:
             _log.error("message %s is not settled: %s", message.id, error)
-            return Response(f"{error}\n", 503, media_type="text/plain")
-        return SETTLED
+            return error
+        return None
 
     async def _dispatch(self, path: str, message: Message) -> None:
         if self._undelivered is not None and (path in (UNDELIVERED, "") or path not in self._functions):
             await self._undelivered.handle(message)
             return
         for function in self._meant(path, message):
-            await function.handle(message)
+            async with self._shares.get(function.name) or nullcontext():
+                await function.handle(message)
 
     def _meant(self, path: str, message: Message) -> Sequence[Function]:
         for name in (path, message.get("function") or ""):
@@ -172,6 +194,11 @@ class Process:
         if len(self._functions) == 1:  # a schedule's tick, whose type says nothing
             return list(self._functions.values())
         raise CannotSettle(f"{path or message.type} is none of this process's functions: {', '.join(sorted(self._functions))}")
+
+
+def _declared(name: str) -> Sequence[Declaration]:
+    context = name.partition(".")[0]
+    return Registry.load([context]).declarations if name == grouping.address(context) else [find(name)]
 
 
 async def _sweep(around: Surroundings) -> None:

@@ -17,12 +17,15 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import uvicorn
 import uvloop
 from functions_framework.aio import create_asgi_app_from_module
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from functions.runtime import main
+from functions.runtime.gathering import Gathering
 from functions.runtime.process import Process
 from functions.runtime.registry import UnknownFunction
 from functions.runtime.settings import MissingSetting, Settings
@@ -43,6 +46,13 @@ def listening_socket() -> socket.socket:
     bound.bind((host, port))
     bound.listen(1024)
     return bound
+
+
+class Http(HttpToolsProtocol):
+    """The head and the body of an answer in one write."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, Gathering(transport)))
 
 
 class Server(uvicorn.Server):
@@ -74,7 +84,7 @@ async def serve() -> int:
     app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Http,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -83,7 +93,7 @@ async def serve() -> int:
         proxy_headers=False,  # whom to believe is the gateway's to decide (CAPSULE_TRUSTED_PROXIES)
     )
     server = Server(config)
-    server.consumer = Consumer.of(os.environ, app)
+    server.consumer = Consumer.of(os.environ, app, process.take)
     if server.consumer is not None and process.bus is not None:
         process.bus.on_connected(server.consumer.connected)
     await server.serve(sockets=[listening_socket()])

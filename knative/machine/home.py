@@ -66,6 +66,11 @@ class Home:
         return self.path / "kubeconfig"
 
     @property
+    def grouping(self) -> Path:
+        """What `up` was last told of how functions are grouped."""
+        return self.path / "grouping"
+
+    @property
     def foreign_amqp(self) -> str | None:
         """The RabbitMQ that is already there; ours isn't started then."""
         return self.environment.get("CAPSULE_AMQP_URL") or None
@@ -73,6 +78,10 @@ class Home:
     def foreign_database(self, context: str) -> str | None:
         """The database that is already there, as the functions' role."""
         return self.environment.get(f"CAPSULE_{context.upper()}_DATABASE_URL") or None
+
+    def foreign_reader(self, context: str) -> str | None:
+        """The same database, as the role that can only read."""
+        return self.environment.get(f"CAPSULE_{context.upper()}_READER_URL") or None
 
     def foreign_migration(self, context: str) -> str | None:
         """The same database as its owner; without it the functions' role migrates too."""

@@ -46,12 +46,18 @@ def operator_objects(home: Home) -> list[Object]:
     own = {"deploy": mirrors.for_builds(home), "billing": payment_settings(home)}
     for context in CONTEXTS:
         objects += [
-            _secret(f"{context}-database", {"url": database_url(home, context)}),
+            _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
             _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
             _secret(f"{context}-settings", settings | own.get(context, {})),
         ]
     return objects
+
+
+def _reader(home: Home, context: str) -> dict[str, str]:
+    """A server that is not ours has the role that only reads if somebody has made it; without it queries open a transaction."""
+    found = home.foreign_reader(context) if home.foreign_database(context) else PostgreSQL(home).database(context).reader_url
+    return {"reader": found} if found else {}
 
 
 STAND_IN = "http://stripe-stand-in.localhost"

@@ -1,4 +1,5 @@
-"""PostgreSQL of our own: one server on loopback, a database for each context, an owner that migrates and a role that only reads and writes rows.
+"""PostgreSQL of our own: one server on loopback, a database for each context, an owner that migrates, a role that reads and writes rows, and one that
+only reads them.
 
 No role can connect to another context's database: CONNECT is taken from PUBLIC everywhere, PostgreSQL's own databases included.
 """
@@ -13,20 +14,23 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from functions.runtime.database import LOCK_TIMEOUT
 from knative.machine import accounts, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.problems import Problem
 
 SUPERUSER = "postgres"
+ROLES = ("owner", "functions", "reader")
 
 
 @dataclass(frozen=True)
 class Database:
-    """The two addresses of one context's database."""
+    """The three addresses of one context's database."""
 
     name: str
     owner_url: str
     functions_url: str
+    reader_url: str
 
 
 class PostgreSQL:
@@ -42,8 +46,11 @@ class PostgreSQL:
     def url(self, role: str, database: str) -> str:
         return f"postgresql://{role}:{secrets.password(self.home, role)}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
 
-    def database(self, context: str) -> Database:
-        return Database(context, self.url(f"{context}_owner", context), self.url(f"{context}_functions", context))
+    def database(self, context: str, name: str = "") -> Database:
+        """`name`: another database with this context's roles."""
+        name = name or context
+        owner, functions, reader = (self.url(f"{context}_{role}", name) for role in ROLES)
+        return Database(name, owner, functions, reader)
 
     def running(self) -> bool:
         return processes.running(self.home, self.name) is not None
@@ -106,7 +113,7 @@ class PostgreSQL:
                     connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
     def _create_roles(self, connection: psycopg.Connection, context: str) -> None:
-        for role in (f"{context}_owner", f"{context}_functions"):
+        for role in (f"{context}_{each}" for each in ROLES):
             there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
             verb = "ALTER" if there else "CREATE"
             connection.execute(
@@ -114,6 +121,8 @@ class PostgreSQL:
                     sql.Identifier(role), sql.Literal(secrets.password(self.home, role))
                 )
             )
+        for setting in ("default_transaction_read_only = on", f"lock_timeout = '{LOCK_TIMEOUT}'"):
+            connection.execute(sql.SQL("ALTER ROLE {} SET " + setting).format(sql.Identifier(f"{context}_reader")))
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
@@ -202,26 +211,27 @@ class PostgreSQL:
 
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:
-    """Only the context's own two roles may connect."""
+    """Only the context's own roles may connect."""
     for statement in (
         "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}",
-        "GRANT CONNECT ON DATABASE {database} TO {functions}",
+        "GRANT CONNECT ON DATABASE {database} TO {functions}, {reader}",
     ):
-        connection.execute(
-            sql.SQL(statement).format(
-                database=sql.Identifier(database), owner=sql.Identifier(f"{context}_owner"), functions=sql.Identifier(f"{context}_functions")
-            )
-        )
+        connection.execute(sql.SQL(statement).format(database=sql.Identifier(database), **_roles(context)))
 
 
 def _grant_rows(connection: psycopg.Connection, context: str) -> None:
-    names = {"owner": sql.Identifier(f"{context}_owner"), "functions": sql.Identifier(f"{context}_functions")}
     for statement in (
         "ALTER SCHEMA public OWNER TO {owner}",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        "GRANT USAGE ON SCHEMA public TO {functions}",
+        "GRANT USAGE ON SCHEMA public TO {functions}, {reader}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {functions}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {functions}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",  # those that are older than this role
     ):
-        connection.execute(sql.SQL(statement).format(**names))
+        connection.execute(sql.SQL(statement).format(**_roles(context)))
+
+
+def _roles(context: str) -> dict[str, sql.Identifier]:
+    return {role: sql.Identifier(f"{context}_{role}") for role in ROLES}

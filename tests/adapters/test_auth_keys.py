@@ -20,6 +20,7 @@ from functions.kernel import Unauthenticated, Unavailable, new_id
 from functions.runtime.settings import MissingSetting, Settings
 from functions.runtime.tokens import (
     ALGORITHM,
+    LOOK,
     PUBLIC_KEYS,
     AccessTokens,
     JwkSet,
@@ -182,15 +183,19 @@ def test_keys_turn_without_anyone_being_signed_out(machine: Machine) -> None:
     machine.mount(turned, public=public_jwks({"keys": [former, following]}))
     after = issuer.issue(USER, SESSION, NOW).text
     assert jwt.get_unverified_header(after)["kid"] == following["kid"]
+    at = NOW
     for public in (None, public_jwks(turned)):
         machine.mount(turned, public)
+        at += timedelta(seconds=LOOK)
         for token in (before, after):
-            machine.tokens.verify(token, NOW)
+            machine.tokens.verify(token, at)
 
     machine.mount(rotated_signing_jwks(turned))
-    machine.tokens.verify(after, NOW)
+    machine.tokens.verify(before, at)  # the mount is not looked at for every token
+    at += timedelta(seconds=LOOK)
+    machine.tokens.verify(after, at)
     with pytest.raises(Unauthenticated, match="unknown key"):
-        machine.tokens.verify(before, NOW)
+        machine.tokens.verify(before, at)
 
 
 def test_tokens_of_a_session_that_ended_are_refused(machine: Machine) -> None:

@@ -99,7 +99,6 @@ def test_the_bindings_are_read_from_the_clusters_objects() -> None:
     assert set(topology.plan(*_cluster())) == {
         Binding("capsule.events", "b.main", "#", to_queue=False),
         Binding("dlx", "b.dlx", "", to_queue=False),
-        Binding("capsule.commands", "b.main", "auth.register", to_queue=False),
         Binding("capsule.commands", "trigger-queue", "auth.register", to_queue=True),
     }
 

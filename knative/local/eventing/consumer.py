@@ -2,7 +2,8 @@
 
 On a cluster each message makes a hop: queue → dispatcher → HTTP → function. On one machine both ends are ours and the hop is a fifth of a
 message's cost, so a Service that says `local.capsule.dev/consumes: "true"` is spared it while it is warm. Nothing else changes. The same pure
-rules (dispatch.py) turn the message into the same request to the same application; and what is not simply answered with 2xx is none of
+rules (dispatch.py) turn the message into the same request to the same application. A message of which those rules say that it arrives just as it was
+sent needs not even that: it is handed to what the application would hand it to. And what is not simply answered with 2xx is none of
 this module's business: the message goes back into its queue, the pod stops consuming for a while, and the dispatcher, who sees that, comes back
 and applies its own rules (retry, back-off, dead letters) by its own push.
 
@@ -32,6 +33,8 @@ PAUSE = 5.0
 AGAIN = 1.0
 
 Scope = MutableMapping[str, Any]
+Take = Callable[[str, Mapping[str, str], bytes], Awaitable[bool]]
+"""(path, CloudEvents attributes, data) → whether it is settled, where the application would answer 2xx"""
 Application = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
@@ -50,8 +53,9 @@ class Queue:
 
 
 class Consumer:
-    def __init__(self, application: Application, queues: list[Queue], activity: Activity) -> None:
+    def __init__(self, application: Application, queues: list[Queue], activity: Activity, take: Take | None = None) -> None:
         self._application = application
+        self._take = take
         self._queues = queues
         self._activity = activity
         self._loop = asyncio.get_running_loop()
@@ -65,11 +69,11 @@ class Consumer:
         self._beat()
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], application: Application) -> "Consumer | None":
+    def of(cls, environment: Mapping[str, str], application: Application, take: Take) -> "Consumer | None":
         """None where nobody said that this process is to consume: on a cluster, or where messages are pushed."""
         if not environment.get(QUEUES):
             return None
-        return cls(application, [Queue(**each) for each in json.loads(environment[QUEUES])], Activity(Path(environment[ACTIVITY])))
+        return cls(application, [Queue(**each) for each in json.loads(environment[QUEUES])], Activity(Path(environment[ACTIVITY])), take)
 
     # --- coming and going
 
@@ -169,6 +173,9 @@ class Consumer:
             log.info("a message of %s returns by itself: %s", queue.name, error)
 
     async def _handle(self, queue: Queue, properties: Any, body: bytes) -> bool:
+        if self._take is not None and dispatch.is_plain(properties.headers, properties.content_type):
+            async with asyncio.timeout(queue.timeout):
+                return await self._take(queue.path, properties.headers, body)
         request = dispatch.opened(properties.headers, properties.content_type, body, queue.url)
         if not isinstance(request, Request):
             return False

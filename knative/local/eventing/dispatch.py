@@ -33,6 +33,11 @@ _PERIOD = re.compile(
 _PERIOD_SECONDS = (31_556_952, 2_629_746, 604_800, 86_400, 3_600, 60, 1)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
+_VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_PLAIN_NAME = re.compile(r"[a-z0-9]+")
+_PLAIN_SOURCE = re.compile(r"/[A-Za-z0-9/._-]*")
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
+
 
 class Backoff(Enum):
     EXPONENTIAL = "exponential"
@@ -188,6 +193,36 @@ def read(headers: Mapping[str, Any] | None, content_type: str | None, body: byte
         elif not name.startswith("x-"):
             events.set_attribute(event, name, text)
     return event
+
+
+def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> bool:
+    """Whether a subscriber gets the message just as it was sent: `opened` would change nothing but the spelling of its names. So are all of Capsule's
+    own. (The decimals of a time are the exception: .120Z arrives as .12Z, which is the same time.)"""
+    if not headers or content_type not in (None, events.JSON):
+        return False
+    for name, value in headers.items():
+        if type(value) is not str or not (_VISIBLE.fullmatch(value) or (value == "" and name == "tracestate")):
+            return False
+        if not _PLAIN_NAME.fullmatch(name) and name != "content-type":
+            return False
+    said = headers.get
+    if said("specversion") != "1.0" or not said("id") or not said("type") or said("content-type") != events.JSON or "dataschema" in headers:
+        return False
+    if said("datacontenttype", events.JSON) != events.JSON or not _PLAIN_SOURCE.fullmatch(said("source", "")):
+        return False
+    if (time := said("time")) is not None and not _is_plain_time(time):
+        return False
+    return ("traceparent" in headers or "tracestate" in headers) is (trace_of(headers) is not None)
+
+
+def _is_plain_time(time: str) -> bool:
+    if not _PLAIN_TIME.fullmatch(time) or time.startswith("0001-"):
+        return False
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return True
 
 
 def opened(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes, destination: str) -> Request | Lost | DeadLetter:

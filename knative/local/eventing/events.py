@@ -20,6 +20,7 @@ Value = str | int | bool
 VERSIONS: Final = frozenset({"1.0", "0.3"})
 REQUIRED: Final = ("id", "source", "type")
 ATTRIBUTES: Final = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema"})
+JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 NO_TIME: Final = "0001-01-01T00:00:00Z"
