@@ -9,6 +9,7 @@ a statement has its own snapshot anyway. Where an installation names no such rol
 
 No transaction waits for a lock longer than LOCK_TIMEOUT, whoever holds it (another worker with the same message, a migration): its message is tried
 again later, and the connection is free for others. A pool whose server was away asks again with the next message, not after a backoff of its own.
+At a fail-over it finds the new primary if the address names both: `host=a,b target_session_attrs=read-write`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,8 @@ AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 CLASHES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 """Transactions that lost against another one; the same work may be tried again at once."""
 
+READ_ONLY = psycopg.errors.ReadOnlySqlTransaction
+"""Meant of a transaction that was to write: a fail-over is under way. A query that writes is a fault."""
 
 TOO_MUCH = "54"
 """Class of SQLSTATE: a value or a statement exceeds a limit of PostgreSQL. psycopg calls that operational too, but no waiting mends it."""
@@ -42,6 +45,10 @@ class DatabaseAway(Exception):
 
 class Locked(DatabaseAway):
     """Somebody else holds a lock for longer than LOCK_TIMEOUT."""
+
+
+class Demoted(DatabaseAway):
+    """The server takes no writes: it is a standby that is not promoted yet, or a primary that is none any more."""
 
 
 class CommitUnknown(DatabaseAway):
@@ -102,9 +109,12 @@ class Database:
                 token = _open.set(connection)
                 try:
                     yield connection
-                except BaseException:
+                except BaseException as error:
                     if alone is None:
                         await self._roll_back(connection)
+                    if isinstance(error, READ_ONLY) and not read_only:
+                        await connection.close()  # so that the next one is made to whoever is the primary then
+                        raise Demoted(str(error).strip()) from error
                     raise
                 else:
                     if alone is None:
@@ -125,6 +135,8 @@ class Database:
         try:
             async with (await self._ready(self._writing)).connection() as connection:
                 return (await connection.execute(statement, parameters)).rowcount
+        except READ_ONLY as error:
+            raise Demoted(str(error).strip()) from error
         except AWAY as error:
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
 
