@@ -185,8 +185,9 @@ class Cluster(Protocol):
         """What the object says about the deployment; None while there is nothing to decide."""
         ...
 
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
-        """Puts the manifest (None: nothing) in the place of this deployment's Service, unless another deployment has taken the place."""
+    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
+        """Puts the manifest (None: nothing) in the place of this deployment's Service, unless another deployment has taken the place. `pinned`: the
+        earlier revision that gets the traffic at once, if it is still there."""
         ...
 
     async def remove_job(self, namespace: str, name: str) -> None: ...

@@ -1,61 +1,26 @@
-"""The cluster's port: one suite over memory and over the one-machine Knative through the official client; then, on Knative alone, real builds and
-real applications, whose ends must be read from the objects as they are."""
+"""The cluster's port: one suite over memory and over the one-machine Knative through the official client, and what only the client can meet."""
 
 import asyncio
-import json
-import os
 import re
-from collections.abc import AsyncIterator, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.domain import manifests
-from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import job_of, namespace_of, secret_of, service_of
-from functions.deploy.domain.observation import BuildBroken, Built, Gone, NotServing, Observation, Serving
-from functions.deploy.domain.status import Awaited
-from functions.deploy.domain.tenancy import namespace, tenancy
+from functions.deploy.domain.observation import Gone
+from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import Cluster, ClusterAway, ClusterRefused
 from functions.runtime.database import Database
 from functions.runtime.foreign import CalledInsideTransaction
 from functions.runtime.settings import Settings
-from tests.builder.conftest import PASSED_ON
-from tests.builder.repositories import Repositories, serving
-from tests.deploy.world import IMAGE, TEMPLATE
-from tests.knative.machine import Machine, free_offset
-
-PLAIN = """
-import http.server, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b"VERSION")
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    found = Machine(tmp_path_factory.mktemp("machine"), free_offset())
-    found.start()
-    yield found
-    assert found.stop() == 0, found.log
-    assert "Traceback" not in found.log, found.log
-
-
-def through(machine: Machine) -> KubernetesCluster:
-    return KubernetesCluster(Settings({"KUBECONFIG": str(machine.home / "kubeconfig")}))
-
-
-@pytest.fixture
-def knative(machine: Machine) -> KubernetesCluster:
-    return through(machine)
+from tests.adapters.deploy_applications import App
+from tests.knative.machine import Machine
 
 
 @pytest.fixture(params=["memory", "knative"])
@@ -64,38 +29,6 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
         return MemoryCluster()
     found: Cluster = request.getfixturevalue("knative")
     return found
-
-
-class App:
-    """An application in one environment and what it applies."""
-
-    def __init__(self) -> None:
-        self.name, self.id = f"a{uuid4().hex[:10]}", uuid4()
-        self.namespace = namespace(self.name, self.id)
-
-    def labels(self, deployment: UUID) -> dict[str, str]:
-        return {manifests.APPLICATION: str(self.id), manifests.ENVIRONMENT: "staging", manifests.DEPLOYMENT: str(deployment)}
-
-    def job(self, deployment: UUID, **parameters: str) -> manifests.Manifest:
-        said = {"APPLICATION": self.name, "IMAGE": f"capsule.local/apps/{self.name}", "REF": "", **parameters}
-        return manifests.build_job(TEMPLATE, parameters=said, application=self.name, attempt=1, labels=self.labels(deployment))
-
-    def service(self, deployment: UUID, image: str = IMAGE) -> manifests.Manifest:
-        return manifests.service(
-            application=self.name, labels=self.labels(deployment), release={manifests.RELEASE: "r1"}, pod=manifests.pod_of(image), terms=Terms()
-        )
-
-    def awaited(self, kind: str, deployment: UUID) -> Awaited:
-        name = job_of(deployment, 1) if kind == "Job" else service_of(self.name, "staging")
-        return Awaited(kind, namespace_of(self.name), name, deployment)
-
-
-async def ended(cluster: Cluster, awaited: Awaited, seconds: float = 90) -> Observation:
-    async with asyncio.timeout(seconds):
-        while True:
-            if seen := await cluster.observe(awaited):
-                return seen
-            await asyncio.sleep(0.2)
 
 
 # -- one suite --------------------------------------------------------------------------------------------------------
@@ -226,118 +159,3 @@ async def test_a_field_that_kubernetes_does_not_know_is_refused(knative: Kuberne
     service["spec"]["template"]["spec"]["containers"][0]["privileges"] = "all"
     with pytest.raises(ClusterRefused, match="privileges"):
         await knative.apply(app.namespace, service)
-
-
-@pytest.fixture
-def repositories(tmp_path: Path) -> Iterator[Repositories]:
-    with serving(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-async def built(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
-    """Commits files, builds them in a Job, gives what was observed."""
-    passed_on = {name: os.environ[name] for name in PASSED_ON} | {"BUILD_ENVIRONMENT": " ".join(PASSED_ON)}
-
-    async def build(app: App, files: dict[str, str]) -> tuple[Observation, str]:
-        repository, deployment = repositories.make(f"r{uuid4().hex[:6]}"), uuid4()
-        commit = repository.commit(files)
-        job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
-        await knative.apply(app.namespace, job)
-        return await ended(knative, app.awaited("Job", deployment)), commit
-
-    yield build
-
-
-async def image_of(built: Any, app: App, files: dict[str, str]) -> str:
-    seen, commit = await built(app, files)
-    assert isinstance(seen, Built), seen
-    assert seen.commit == commit
-    return seen.image
-
-
-def get(machine: Machine, url: str) -> str:
-    answer = httpx.get(machine.ingress, headers={"Host": httpx.URL(url).host}, timeout=30)
-    return f"{answer.status_code} {answer.text}"
-
-
-async def test_a_repository_is_built_released_and_answers_and_a_broken_one_leaves_it_so(
-    machine: Machine, knative: KubernetesCluster, built: Any
-) -> None:
-    app, good, bad = App(), uuid4(), uuid4()
-    image = await image_of(built, app, {"main.py": PLAIN.replace("VERSION", "one"), "requirements.txt": ""})
-    await knative.apply(app.service(good, image))
-    seen = await ended(knative, app.awaited("Service", good))
-    assert isinstance(seen, Serving), seen
-    assert get(machine, seen.url) == "200 one"
-
-    broken = await image_of(built, app, {"Procfile": "web: python main.py", "main.py": "import sys; sys.exit('no configuration')"})
-    await knative.apply(app.service(bad, broken))
-    failed = await ended(knative, app.awaited("Service", bad))
-    assert isinstance(failed, NotServing), failed
-    assert failed.reason == "exits-at-start", failed
-    assert "no configuration" in failed.detail, failed
-    assert await knative.observe(app.awaited("Service", good)) is None, "the good deployment is not what the Service says now"
-    assert get(machine, seen.url) == "200 one", "the old revision did not go on serving"
-
-    await knative.replace_service(app.awaited("Service", bad), app.service(good, image))
-    assert isinstance(await ended(knative, app.awaited("Service", good)), Serving)
-    assert get(machine, seen.url) == "200 one"
-
-
-async def test_an_application_that_never_listens(knative: KubernetesCluster, built: Any) -> None:
-    app, deployment = App(), uuid4()
-    image = await image_of(built, app, {"Procfile": "web: sleep 600"})
-    service = app.service(deployment, image)
-    service["spec"]["template"]["metadata"]["annotations"]["serving.knative.dev/progress-deadline"] = "3s"
-    await knative.apply(service)
-    seen = await ended(knative, app.awaited("Service", deployment))
-    assert isinstance(seen, NotServing)
-    assert seen.reason == "never-listens", seen
-
-
-async def test_a_failed_build_has_its_builder_s_word(built: Any) -> None:
-    seen, commit = await built(App(), {"README.md": "nothing to run"})
-    assert isinstance(seen, BuildBroken)
-    assert (seen.reason, seen.commit) == ("not-recognized", commit)
-    assert "README.md" in seen.detail
-
-
-async def test_a_static_site(machine: Machine, knative: KubernetesCluster, built: Any) -> None:
-    app, deployment = App(), uuid4()
-    image = await image_of(built, app, {"index.html": "<h1>hello</h1>"})
-    await knative.apply(app.service(deployment, image))
-    seen = await ended(knative, app.awaited("Service", deployment))
-    assert isinstance(seen, Serving)
-    assert get(machine, seen.url) == "200 <h1>hello</h1>"
-
-
-CURIOUS = """
-import http.server, json, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        def readable(path):
-            try:
-                open(path).read()
-                return True
-            except OSError:
-                return False
-        seen = {"environment": dict(os.environ), "read": [path for path in PATHS if readable(path)], "account": os.path.exists(ACCOUNT)}
-        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(seen).encode())
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
-
-
-async def test_an_application_that_looks_for_secrets_finds_none(machine: Machine, knative: KubernetesCluster, built: Any) -> None:
-    app, deployment = App(), uuid4()
-    paths = [str(machine.home / "kubeconfig"), str(machine.home / "knative" / "store.db")]
-    image = await image_of(built, app, {"Procfile": "web: python main.py", "main.py": f"PATHS = {paths!r}\n{CURIOUS}"})
-    await knative.apply(app.service(deployment, image))
-    seen = await ended(knative, app.awaited("Service", deployment))
-    assert isinstance(seen, Serving), seen
-    found = json.loads(get(machine, seen.url).partition(" ")[2])
-    ours = [name for name in found["environment"] if name.startswith(("CAPSULE_", "KUBE", "PG", "AMQP", "PIP_", "UV_"))]
-    assert set(ours) <= {"CAPSULE_BIND"}, found
-    assert found["account"] is False
-    assert found["read"] == [], "it reads the platform's files"

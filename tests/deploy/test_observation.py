@@ -143,3 +143,16 @@ def test_a_service_that_is_not_ready_has_a_clear_reason(newest: dict[str, Any] |
     assert isinstance(seen, NotServing)
     assert seen.reason == reason
     assert word in seen.detail
+
+
+def test_a_pinned_revision_serves_even_if_the_newest_comes_to_nothing() -> None:
+    def seen(status: str, revision: str = "hello-00001", routed: str = "True") -> object:
+        found = service(status, reason="RevisionFailed")
+        found["status"] |= {"traffic": [{"revisionName": revision, "percent": 100}, {"revisionName": "hello-00002", "tag": "x"}]}
+        found["status"]["conditions"].append({"type": "RoutesReady", "status": routed})
+        return read_rollout(found, None, DEPLOYMENT, "hello-00001")
+
+    assert seen("False") == Serving("http://hello-staging.localhost:7080", "hello-00001")
+    assert isinstance(seen("False", revision="hello-00002"), NotServing), "another has the traffic"
+    assert isinstance(seen("False", routed="False"), NotServing), "the Route does not have it yet"
+    assert seen("Unknown") is None, "the newest may still become ready"

@@ -99,8 +99,29 @@ async def test_a_first_release_that_fails_while_it_is_observed_leaves_nothing(wo
     assert (failed.status, failed.rolled_back_to, world.service(found)) == ("failed", None, None)
 
 
+async def test_the_traffic_is_back_on_the_revision_of_before_at_once(world: World) -> None:
+    good, found = await observed(world)
+    assert world.service(found)["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+    failing = await world.requests(found, 500, 9)
+    assert world.service(found)["spec"]["traffic"] == [{"revisionName": good.revision, "latestRevision": False, "percent": 100}]
+    assert good.revision != found.revision == failing.revision
+
+    assert (await world.service_is(failing, "Unknown")).status == "rolling-back", "the next deployment would begin with the bad revision"
+    assert (await world.serving(failing)).status == "rolled-back"
+    await world.released(good.application_id, "production")
+    assert world.service(found)["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+
+
+async def test_a_new_revision_that_comes_to_nothing_does_not_matter_while_the_one_of_before_serves(world: World) -> None:
+    _, found = await observed(world)
+    failing = await world.requests(found, 500, 9)
+    back = await world.service_is(failing, "False", reason="RevisionFailed", message="no node")
+    assert (back.status, back.rolled_back_to) == ("rolled-back", 1)
+
+
 async def test_what_does_not_come_up_again_is_no_rollback(world: World) -> None:
     _, found = await observed(world)
+    world.cluster.revisions.clear()  # the one of before is kept no more
     failing = await world.requests(found, 500, 9)
     failed = await world.service_is(failing, "False", reason="RevisionFailed", message="no node")
     assert (failed.status, failed.reason, failed.rolled_back_to) == ("failed", "failing-requests", None)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from functions.deploy.domain import manifests
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
 from functions.deploy.domain.status import Awaited
@@ -54,9 +55,9 @@ class KubernetesCluster:
             return Gone()
 
     @foreign
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
+    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
         try:
-            await asyncio.to_thread(self._replace_service, awaited, manifest)
+            await asyncio.to_thread(self._replace_service, awaited, manifest, pinned)
         except NotThere:
             return  # nothing there to replace
 
@@ -126,7 +127,7 @@ class KubernetesCluster:
         service = self._service(awaited)
         latest = service.get("status", {}).get("latestCreatedRevisionName")
         revision = self._revision(awaited.namespace, latest) if latest else None
-        seen = read_rollout(service, revision, awaited.deployment_id)
+        seen = read_rollout(service, revision, awaited.deployment_id, awaited.pinned)
         if awaited.taking_traffic and not isinstance(seen, NotServing):
             pods = self._call(self._core().list_namespaced_pod, awaited.namespace, label_selector=f"serving.knative.dev/revision={latest}")
             return read_instances(pods["items"]) or seen
@@ -139,12 +140,14 @@ class KubernetesCluster:
         with suppress(NotThere):
             self._call(self._core().delete_collection_namespaced_secret, namespace, label_selector=selector)
 
-    def _replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
+    def _replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None) -> None:
         """The version that was read goes along: if somebody was quicker, the cluster answers 409 and the next try sees whose it is."""
         service = self._service(awaited)
         if service["spec"]["template"]["metadata"].get("labels", {}).get(DEPLOYMENT_LABEL) != str(awaited.deployment_id):
             return
         version = service["metadata"]["resourceVersion"]
+        if manifest is not None and pinned is not None and self._revision(awaited.namespace, pinned) is not None:
+            manifest = manifests.pinned(manifest, pinned)
         if manifest is not None:
             self._apply({**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}})
             return

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from functions.deploy.domain import manifests
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
 from functions.deploy.domain.status import Awaited
@@ -19,6 +20,8 @@ class MemoryCluster:
         self.objects: dict[Key, dict[str, Any]] = {}
         self.away = False
         self.refusing = ""
+        self.revisions: set[tuple[str, str]] = set()
+        """(namespace, name) of those that were ready once and are kept."""
         self._versions = count(1)
         self._pods: dict[Key, list[dict[str, Any]]] = {}
         self._revisions: dict[Key, dict[str, Any]] = {}
@@ -41,11 +44,11 @@ class MemoryCluster:
             return Gone()
         if awaited.kind == "Job":
             return (read_task if awaited.task else read_build)(found, self._pods.get(key, []))
-        seen = read_rollout(found, self._revisions.get(key), awaited.deployment_id)
+        seen = read_rollout(found, self._revisions.get(key), awaited.deployment_id, awaited.pinned)
         crashed = read_instances(self._pods.get(key, [])) if awaited.taking_traffic and not isinstance(seen, NotServing) else None
         return crashed or seen
 
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None) -> None:
+    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
         self._reach()
         key = ("Service", awaited.namespace, awaited.name)
         found = self.objects.get(key)
@@ -54,7 +57,8 @@ class MemoryCluster:
         if manifest is None:
             del self.objects[key]
         else:
-            self._keep(key, deepcopy(manifest))
+            there = (awaited.namespace, pinned) in self.revisions
+            self._keep(key, deepcopy(manifests.pinned(manifest, pinned) if pinned and there else manifest))
 
     async def remove_job(self, namespace: str, name: str) -> None:
         self._reach()
@@ -88,12 +92,20 @@ class MemoryCluster:
     def service_became(self, namespace: str, name: str, status: str, *, revision: dict[str, Any] | None = None, **condition: str) -> None:
         key = ("Service", namespace, name)
         service = self.objects[key]
+        newest = f"{name}-{service['metadata']['generation']:05}"
+        if status == "True":
+            self.revisions.add((namespace, newest))
+        (routed,) = service["spec"]["traffic"]
         service["status"] = {
             "observedGeneration": service["metadata"]["generation"],
             "url": f"http://{name}.localhost:7080",
-            "latestReadyRevisionName": f"{name}-00001",
-            "latestCreatedRevisionName": f"{name}-00001",
-            "conditions": [{"type": "Ready", "status": status, **condition}],
+            "latestReadyRevisionName": newest,
+            "latestCreatedRevisionName": newest,
+            "traffic": [{"revisionName": routed.get("revisionName", newest), "percent": 100}],
+            "conditions": [
+                {"type": "Ready", "status": status, **condition},
+                {"type": "RoutesReady", "status": "True" if "revisionName" in routed else status},
+            ],
         }
         self._revisions[key] = revision or {}
 

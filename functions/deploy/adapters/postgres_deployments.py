@@ -21,7 +21,7 @@ from functions.runtime.sagas import SagaRows
 
 RUNNING = "d.finished_at IS NULL"
 SELECT = """
-    SELECT d.*, a.name AS application, a.user_id, r.number AS release, s.number AS previous_release
+    SELECT d.*, a.name AS application, a.user_id, r.number AS release, s.number AS previous_release, p.revision AS previous_revision
     FROM deployments d JOIN applications a ON a.id = d.application_id LEFT JOIN releases r ON r.id = d.release_id
     LEFT JOIN deployments p ON p.id = d.previous_id LEFT JOIN releases s ON s.id = p.release_id
 """

@@ -60,8 +60,9 @@ class Deployment(Saga):
     cause: Cause = Cause.DEPLOY
     terms: Terms = field(default_factory=Terms)
     previous_id: UUID | None = None
-    """The deployment that serves when this one is requested, and its release's number."""
+    """The deployment that serves when this one is requested, its release's number, and its revision."""
     previous_release: int | None = None
+    previous_revision: str | None = None
     status: Status = Status.REQUESTED
     attempt: int = 1
     commit: str | None = None
@@ -121,6 +122,7 @@ class Deployment(Saga):
             terms=terms,
             previous_id=previous.id if previous else None,
             previous_release=previous.release if previous else None,
+            previous_revision=previous.revision if previous else None,
         )
 
     def reminder(self) -> DeploymentTimedOut:
@@ -150,7 +152,7 @@ class Deployment(Saga):
             case Status.RELEASING | Status.OBSERVING:
                 return Awaited("Service", self.namespace, self.service, self.id, taking_traffic=self.status is Status.OBSERVING)
             case Status.ROLLING_BACK:
-                return Awaited("Service", self.namespace, self.service, self.previous_id or self.id)
+                return Awaited("Service", self.namespace, self.service, self.previous_id or self.id, pinned=self.previous_revision)
             case _:
                 return Awaited("Job", self.namespace, self.job, self.id)
 

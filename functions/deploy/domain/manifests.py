@@ -108,6 +108,11 @@ def service(
     }
 
 
+def pinned(service: Manifest, revision: str) -> Manifest:
+    """The same Service with all its traffic on a revision that is there already: it has it at once, and not when a new one is ready."""
+    return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
+
+
 def task(
     *,
     name: str,

@@ -114,9 +114,10 @@ def read_instances(pods: Iterable[Object]) -> NotServing | None:
     return None
 
 
-def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) -> Serving | NotServing | None:
+def read_rollout(service: Object, revision: Object | None, deployment_id: UUID, pinned: str | None = None) -> Serving | NotServing | None:
     """Whether the revision of this deployment serves. A Service that carries another deployment, or whose controller has not yet seen the last
-    change, says nothing about this one."""
+    change, says nothing about this one. Where an earlier revision of it is pinned and has the traffic, it serves even if the newest comes to nothing;
+    while the newest may still become ready it is waited for, since the next deployment begins with what was ready last."""
     labels = service["spec"]["template"].get("metadata", {}).get("labels", {})
     status = service.get("status", {})
     if labels.get(DEPLOYMENT_LABEL) != str(deployment_id) or status.get("observedGeneration") != service["metadata"].get("generation"):
@@ -126,8 +127,13 @@ def read_rollout(service: Object, revision: Object | None, deployment_id: UUID) 
         newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
         return Serving(status["url"], status.get("latestReadyRevisionName", "")) if newest_is_ready else None
     if ready.get("status") == "False":
-        return _not_serving(ready, revision)
+        return Serving(status["url"], pinned) if pinned and _has_traffic(service, pinned) else _not_serving(ready, revision)
     return None
+
+
+def _has_traffic(service: Object, revision: str) -> bool:
+    has = [each.get("revisionName") for each in service.get("status", {}).get("traffic", []) if each.get("percent")]
+    return has == [revision] and _condition(service, "RoutesReady") is not None
 
 
 def _built(said: Mapping[str, Any], wanted: str) -> Built | BuildBroken:

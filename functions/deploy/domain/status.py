@@ -49,6 +49,8 @@ class Awaited:
     deployment_id: UUID
     task: bool = False
     """The Job is a release phase and no build."""
+    pinned: str | None = None
+    """The revision that is to have the traffic, whatever becomes of the newest."""
     taking_traffic: bool = False
     """Its instances are looked at too: one that ends again and again may be ready each time it is asked."""
 

@@ -1,5 +1,5 @@
-"""A release that has the traffic has failed: the Service says once more what the release before it said. When that is ready, the deployment has been
-rolled back."""
+"""A release that has the traffic has failed: the revision before it, which is still there, has the traffic again at once, and the Service says once
+more what its release said. When a revision of that is ready too, the deployment has been rolled back."""
 
 from events.deploy import DeploymentFailed, DeploymentRollingBack
 from functions.deploy.domain.observation import CLUSTER_REFUSED
@@ -30,7 +30,7 @@ async def on_deployment_rolling_back(
 
     try:
         bad = Awaited("Service", deployment.namespace, deployment.service, deployment.id)
-        await cluster.replace_service(bad, service_manifest(good, release, entries))
+        await cluster.replace_service(bad, service_manifest(good, release, entries), pinned=good.revision)
     except ClusterRefused as refused:
         async with work.recording() as record:
             deployment = await deployments.locked(deployment.id)

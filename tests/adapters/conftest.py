@@ -1,0 +1,56 @@
+"""One Knative on this machine for the tests of deploy's adapter, and what builds in it."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from functions.deploy.adapters.kubernetes import KubernetesCluster
+from functions.deploy.domain.observation import Observation
+from functions.runtime.settings import Settings
+from tests.adapters.deploy_applications import App, ended
+from tests.builder.conftest import PASSED_ON
+from tests.builder.repositories import Repositories, serving
+from tests.knative.machine import Machine, free_offset
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    found = Machine(tmp_path_factory.mktemp("machine"), free_offset())
+    found.start()
+    yield found
+    assert found.stop() == 0, found.log
+    assert "Traceback" not in found.log, found.log
+
+
+def through(machine: Machine) -> KubernetesCluster:
+    return KubernetesCluster(Settings({"KUBECONFIG": str(machine.home / "kubeconfig")}))
+
+
+@pytest.fixture
+def knative(machine: Machine) -> KubernetesCluster:
+    return through(machine)
+
+
+@pytest.fixture
+def repositories(tmp_path: Path) -> Iterator[Repositories]:
+    with serving(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def built(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
+    """Commits files, builds them in a Job, gives what was observed."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON} | {"BUILD_ENVIRONMENT": " ".join(PASSED_ON)}
+
+    async def build(app: App, files: dict[str, str]) -> tuple[Observation, str]:
+        repository, deployment = repositories.make(f"r{uuid4().hex[:6]}"), uuid4()
+        commit = repository.commit(files)
+        job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
+        await knative.apply(app.namespace, job)
+        return await ended(knative, app.awaited("Job", deployment)), commit
+
+    yield build
