@@ -3,11 +3,16 @@
 
 Grouping trades isolation for size: one Service and one Trigger a context, because each Trigger keeps an always-on dispatcher of about 45 MB. A
 Trigger filters on one exact `type`, so a group's Trigger filters on a type that nothing has (`capsule.group.<context>`) and gets its messages from
-bindings alone: the topology job binds the Trigger's queue to `capsule.commands` under each name in the annotation `capsule.dev/functions` and
-to `capsule.events` under each type in `capsule.dev/events`. A function of its own needs the first binding only, to be addressable alone.
+bindings alone: the topology job binds the Trigger's queue to `capsule.commands` under each name in the annotation `capsule.dev/functions` (and
+under the group's own, `auth.*`) and to the Broker's exchange for each type in `capsule.dev/events`. A function of its own needs the first binding
+only, to be addressable alone. What a group's Service is given is the union of what its functions need (`grants`), and its scale is
+`functions.runtime.grouping`'s; its pods' log goes to monitor unless one of its functions takes that log in, which would feed itself.
 
-Every Trigger and PingSource calls its Service at the path of the function's name: it tells the runtime which function is meant, and the
-dead-letter router where a message came from. A schedule's PingSource points at the Service, not at the Broker: all ticks have one type, and
+`./taskw up --grouped` runs it on one machine (overlays/local-grouped); on a cluster it is a line in the overlay: `components:
+[../../components/grouped]`.
+
+Every Trigger and PingSource calls its Service at the path of the function's name, or of the group's: it tells the runtime which function is meant,
+and the dead-letter router where a message came from. A schedule's PingSource points at the Service, not at the Broker: all ticks have one type, and
 through the Broker each would wake every schedule.
 """
 
@@ -17,6 +22,7 @@ from functions.describe.catalog import SUBSCRIBED, Catalog
 from functions.describe.grants import Grants, grants_of
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
 from functions.kernel import Declaration, Kind
+from functions.runtime import grouping
 from functions.runtime.wiring import Wiring
 
 MOST_IN_FLIGHT = 100  # the dispatcher's prefetch: parallelism above it has no effect
@@ -27,6 +33,8 @@ DISPATCHER = {
 }
 COLLECTED = frozenset({"logs.collected", "requests.measured", "resources.measured"})
 """What the collector reports."""
+FROM_PODS = COLLECTED - {"requests.measured"}
+"""What it reports of the platform's own pods, if they are collected: requests are those of applications and of the gateway."""
 
 GROUPING = "capsule.dev/grouping"
 """`function` or `context`: by this label the component `grouped` takes the first kind away."""
@@ -68,18 +76,19 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
     """One Service and Trigger for the whole context."""
     wiring = wiring_of(context)
     declarations = catalog.of_context(context)
-    scales = [declaration.scale for declaration in declarations]
+    scale = grouping.together(declarations)
     runs = service(
         Workload(
             name=context,
-            functions=[f"{context}.*"],
+            functions=[grouping.address(context)],
             component=context,
             kind="group",
-            min_scale=max(scale.min for scale in scales),
-            max_scale=max(scale.max for scale in scales),
-            concurrency=max(scale.concurrency for scale in scales),
+            min_scale=scale.min,
+            max_scale=scale.max,
+            concurrency=scale.concurrency,
             database=wiring.database,
             grants=_union(grants_of(declaration, wiring) for declaration in declarations),
+            collected=not any(declaration.message_type in FROM_PODS for declaration in declarations),
             labels={GROUPING: "context"},
         )
     )
@@ -90,9 +99,11 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
         f"capsule.group.{context}",
         {
             "rabbitmq.eventing.knative.dev/parallelism": str(MOST_IN_FLIGHT),
-            "capsule.dev/functions": ",".join(declaration.name for declaration in takes),
+            "capsule.dev/functions": ",".join([grouping.address(context), *(declaration.name for declaration in takes)]),
             "capsule.dev/events": ",".join(types),
         },
+        grouping.address(context),
+        "context",
     )
     ticks = [
         _ping_source(declaration, f"grouped-{declaration.resource_name}", context, "context")
@@ -112,19 +123,19 @@ def trigger(declaration: Declaration) -> Manifest:
     )
 
 
-def _address(service_name: str, function: str | None) -> Manifest:
+def _address(service_name: str, function: str) -> Manifest:
     ref = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": service_name, "namespace": NAMESPACE}
-    return {"ref": ref, "uri": f"/{function}"} if function else {"ref": ref}
+    return {"ref": ref, "uri": f"/{function}"}
 
 
-def _trigger(name: str, type_: str, annotations: dict[str, str], function: str | None = None) -> Manifest:
+def _trigger(name: str, type_: str, annotations: dict[str, str], function: str, grouped_by: str = "function") -> Manifest:
     return {
         "apiVersion": "eventing.knative.dev/v1",
         "kind": "Trigger",
         "metadata": {
             "name": name,
             "namespace": NAMESPACE,
-            "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: "function" if function else "context"},
+            "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: grouped_by},
             "annotations": {**annotations, **DISPATCHER},
         },
         "spec": {
@@ -135,11 +146,11 @@ def _trigger(name: str, type_: str, annotations: dict[str, str], function: str |
     }
 
 
-def _ping_source(declaration: Declaration, name: str, sink: str, grouping: str) -> Manifest:
+def _ping_source(declaration: Declaration, name: str, sink: str, grouped_by: str) -> Manifest:
     return {
         "apiVersion": "sources.knative.dev/v1",
         "kind": "PingSource",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: grouping}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule", GROUPING: grouped_by}},
         "spec": {
             "schedule": declaration.schedule,
             "timezone": "UTC",

@@ -50,9 +50,13 @@ def is_early(message: Message, now: datetime) -> bool:
 
 
 async def delay(bus: Bus, function: str, message: Message, until: datetime, now: datetime) -> None:
-    """Sends the message to that function alone, to be handled at `until`. Raises BusAway."""
+    """Sends the message to that function alone, to be handled at `until`. Raises BusAway.
+
+    The message says so itself: in a group of functions, which share a queue, others may take its type too. (`auth.*` is such a group's own address.)
+    """
     seconds = max((until - now).total_seconds(), 0.0)
-    exchange, later = route(message, until, seconds)
+    said = message if function.endswith(".*") else message.with_attributes(function=function)
+    exchange, later = route(said, until, seconds)
     await bus.publish(exchange, function, later.headers(), later.body, mandatory=True)
 
 

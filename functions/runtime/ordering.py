@@ -87,7 +87,7 @@ async def next_parked(connection: Connection, declaration: Declaration, message:
         "DELETE FROM parked WHERE function = %s AND subject = %s AND sequence = %s RETURNING headers, body",
         (declaration.name, message.get("subject"), message.number("sequence") + 1),
     )
-    return [Readdressed(declaration.name, row[0], bytes(row[1])) for row in await cursor.fetchall()]
+    return [Readdressed(declaration.name, {**row[0], "function": declaration.name}, bytes(row[1])) for row in await cursor.fetchall()]
 
 
 async def overdue(connection: Connection, limit: int) -> list[tuple[str, Message]]:

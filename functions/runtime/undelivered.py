@@ -23,14 +23,13 @@ UNROUTABLE = "capsule.unroutable"
 
 MOST_REDELIVERIES = 10
 TRANSPORT_FAILURE = "-1"
-PLATFORM_FUNCTION = re.compile(r"^/([a-z]+\.[a-z_0-9]+)$")
+PLATFORM_FUNCTION = re.compile(r"^/([a-z]+\.(?:[a-z_0-9]+|\*))$")
 
 _log = logging.getLogger("capsule.undelivered")
 
 
 def destination(message: Message) -> str | None:
-    """The function it was meant for, `auth.register`: the path of the URL that the dispatcher called. A group of functions has no path; its
-    queue is bound under the types that it takes."""
+    """The function it was meant for, `auth.register`, or its group, `auth.*`: the path of the URL that the dispatcher called."""
     called = message.get("knativeerrordest")
     if called is None:
         return None

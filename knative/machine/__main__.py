@@ -35,7 +35,7 @@ def run(asked: argparse.Namespace, home: Home, console: Console) -> int:
         case "up":
             from knative.machine.up import up
 
-            up(home, progress)
+            up(home, progress, asked.grouping)
         case "down":
             from knative.machine.down import down
 
@@ -75,7 +75,12 @@ def confirmed(question: str) -> bool:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="./taskw", description="Capsule on this machine.")
     commands = top.add_subparsers(dest="what", required=True, metavar="TASK")
-    commands.add_parser("up", help="start everything")
+    up = commands.add_parser("up", help="start everything")
+    shape = up.add_mutually_exclusive_group()
+    shape.add_argument(
+        "--grouped", dest="grouping", action="store_const", const="context", help="one Service and Trigger for each context; remembered"
+    )
+    shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help="one for each function, as it is without a word")
     commands.add_parser("down", help="stop everything; the data stays")
     commands.add_parser("status", help="what runs")
     commands.add_parser("migrate", help="apply the migrations of sql/")

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.machine import keys, kustomize, packages, processes, repositories
+from knative.machine import grouping, keys, kustomize, packages, processes, repositories
 from knative.machine.home import CONTEXTS, LOOPBACK, PROJECT, Home
 from knative.machine.migrations import migrate
 from knative.machine.postgres import PostgreSQL
@@ -35,7 +35,8 @@ def alone(home: Home) -> Iterator[None]:
         yield
 
 
-def up(home: Home, progress: Progress) -> None:
+def up(home: Home, progress: Progress, asked: grouping.Grouping | None = None) -> None:
+    """`asked`: how functions are grouped from now on; None: as before."""
     started = time.monotonic()
     with alone(home):
         check(home)
@@ -49,7 +50,7 @@ def up(home: Home, progress: Progress) -> None:
             step.detail = (
                 f"API {LOOPBACK}:{home.ports.api}, ingress {LOOPBACK}:{home.ports.ingress}{', restarted: the code changed' if restarted else ''}"
             )
-        apply(home, progress)
+        apply(home, progress, grouping.chosen(home, asked))
         with progress.step("Gateway") as step:
             await_gateway(home)
             step.detail = gateway_url(home)
@@ -151,7 +152,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def apply(home: Home, progress: Progress) -> None:
+def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
@@ -161,15 +162,19 @@ def apply(home: Home, progress: Progress) -> None:
         cluster = Cluster(home)
         step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} objects that an operator brings"
     with progress.step("Manifests") as step:
-        objects = kustomize.render(home)
+        overlay = grouping.OVERLAYS[shape]
+        objects = kustomize.render(home, overlay)
         cluster.delete(TOPOLOGY)  # a Job runs once: it must bind what this overlay adds
-        step.detail = f"{cluster.apply(objects, UP)} objects of knative/overlays/local applied"
+        step.detail = f"{cluster.apply(objects, UP)} objects of knative/overlays/{overlay} applied"
     with progress.step("Ready") as step:
 
         def report(ready: int, all_: int) -> None:
             step.detail = f"{ready} of {all_} Brokers, Triggers, Services, sources and jobs"
 
         cluster.await_ready(objects, 90, report)
+    if others := grouping.others(cluster, shape):
+        with progress.step("Grouping") as step:
+            step.detail = grouping.leave(cluster, home, others)
 
 
 def gateway_url(home: Home) -> str:

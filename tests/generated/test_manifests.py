@@ -20,7 +20,7 @@ KNATIVE = PROJECT / "knative"
 FILES = sorted(
     file for folder in ("base", "overlays", "components") for file in (KNATIVE / folder).rglob("*.yaml") if file.name != "kustomization.yaml"
 )
-OVERLAYS = ("local", "staging", "production")
+OVERLAYS = ("local", "local-grouped", "staging", "production")
 
 
 def documents(text: str) -> list[Manifest]:

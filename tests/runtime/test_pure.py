@@ -119,7 +119,7 @@ class RecordingBus:
 
 
 async def _undelivered(**attributes: str) -> list[tuple[str, str, dict[str, str]]]:
-    bus = RecordingBus({"auth.register", "user.created"})
+    bus = RecordingBus({"auth.register", "auth.*", "user.created"})
     await Undelivered(bus, FixedClock()).handle(Message("1", "/s", "user.created", "", b"{}", attributes))  # type: ignore[arg-type]
     return bus.sent
 
@@ -136,9 +136,13 @@ async def test_what_came_back_too_often_is_marked_to_be_stored_by_its_function()
     assert (exchange, key, headers["deadletter"]) == ("capsule.commands", "auth.register", "undelivered")
 
 
-async def test_what_was_for_a_group_goes_back_by_its_type() -> None:
-    [(_, key, _)] = await _undelivered(knativeerrordest="http://auth.capsule.svc", knativeerrorcode="-1")
-    assert key == "user.created"
+async def test_what_was_for_a_group_goes_back_to_that_group_alone() -> None:
+    [(_, key, headers)] = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", knativeerrorcode="-1")
+    assert (key, headers["type"], "function" in headers) == ("auth.*", "user.created", False)
+    retried = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", knativeerrorcode="-1", function="auth.on_user_created")
+    assert (retried[0][1], retried[0][2]["function"]) == ("auth.*", "auth.on_user_created")
+    [(_, key, headers)] = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", redelivery=str(MOST_REDELIVERIES))
+    assert (key, headers["deadletter"]) == ("auth.*", "undelivered")
 
 
 async def test_what_belongs_to_nobody_rests_in_a_durable_queue() -> None:

@@ -48,3 +48,7 @@ def a_place(payload: Payload) -> Payload:
 @upcasts("probe.moved", from_=2)
 def a_country_too(payload: Payload) -> Payload:
     return {"destination": {"place": payload.pop("place"), "country": "unknown"}, **payload}
+
+
+class Waited(Event, type="probe.waited"):
+    account: str
