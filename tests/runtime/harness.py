@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 import pika
 import psycopg
+from pika.adapters.blocking_connection import BlockingChannel
 
 from functions.runtime import sealing, tokens, topology
 from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
@@ -44,6 +46,7 @@ FUNCTIONS = ",".join(
 EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed", "probe.moved")
 
 HTTP = httpx.Client(trust_env=False)
+HTTP_PATIENCE = 30
 
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
@@ -217,6 +220,18 @@ class World:
             method, properties, body = connection.channel().basic_get(queue, auto_ack=True)
             return None if method is None else ({**(properties.headers or {}), "routing_key": method.routing_key}, body)
 
+    @contextmanager
+    def channel(self) -> Iterator[BlockingChannel]:
+        """To RabbitMQ, for a while."""
+        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
+            yield connection.channel()
+
+    def outcome(self, worker: Worker, account: str, how: str = "") -> str:
+        """Of one deposit asked for now, however long it takes."""
+        command = asked("probe.deposit")
+        assert worker.post(command, deposit(account=account, how=how), timeout=HTTP_PATIENCE) == 204
+        return str(self.reply(command["correlationid"])[0]["outcome"])
+
     def addressed_to(self, function: str) -> tuple[dict[str, Any], bytes]:
         """The next message for that function alone, passing over those for others."""
 
@@ -261,6 +276,11 @@ def message(type: str, id: str | None = None, **attributes: str) -> dict[str, st
 def asked(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
     """A command or query whose sender waits for the reply."""
     return message(type, id, **{"replyto": "replies", "correlationid": str(uuid.uuid4()), "deadline": "2099-01-01T00:00:00Z", **attributes})
+
+
+def deposited(account: str, id: str = "") -> bytes:
+    """What the event `probe.deposited` says."""
+    return json.dumps({"depositId": id or str(uuid.uuid4()), "account": account, "cents": 1}).encode()
 
 
 def deposit(cents: int = 100, account: str = "a", how: str = "") -> bytes:
