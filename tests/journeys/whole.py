@@ -55,8 +55,8 @@ class Whole:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def up(self) -> str:
-        said = self.task("up")
+    def up(self, *words: str) -> str:
+        said = self.task("up", *words)
         cluster = self.cluster
         (settings,) = [each for each in cluster.find("v1", "ConfigMap", "knative-serving") if each["metadata"]["name"] == "config-autoscaler"]
         if settings["data"].get("stable-window") != WINDOW:

@@ -1,0 +1,83 @@
+"""The main job on a whole of which each context is one Service (`./taskw up --grouped`), and the way back while people use it."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from knative.machine import repositories
+from tests.journeys.people import Person
+from tests.journeys.whole import Json, Whole, until
+from tests.servers import discard, fresh_home
+
+GROUPS = {"auth", "billing", "deploy", "monitor"}
+OTHERS = {"edge-gateway", "dead-letters", "samples", "stripe-stand-in"}
+
+
+@pytest.fixture(scope="module")
+def grouped() -> Iterator[Whole]:
+    found = Whole(fresh_home("capsule-whole-"))
+    try:
+        found.up("--grouped")
+        yield found
+    finally:
+        discard(found.home)
+
+
+@pytest.fixture(scope="module")
+def person(grouped: Whole) -> Person:
+    return Person(grouped).become_a_user()
+
+
+def services(whole: Whole) -> set[str]:
+    return {each["metadata"]["name"] for each in whole.cluster.find("serving.knative.dev/v1", "Service", "capsule")}
+
+
+def test_there_is_a_service_for_each_context_and_the_main_job_is_done(grouped: Whole, person: Person) -> None:
+    assert GROUPS <= services(grouped) <= GROUPS | OTHERS
+    assert person.get("/v1/users/me")["email"] == person.email
+    repository = grouped.repository("grouped", repositories.sample("hello"))
+    application = person.create(repository.url)
+    deployment = person.deploy(application)
+    assert (deployment["status"], deployment["commit"]) == ("succeeded", repository.head), deployment
+    for _ in range(3):
+        assert grouped.visit(deployment["url"]).text == "Hello from Capsule!\n"
+    until(lambda: billed(person, application) >= 3, 60, "for the requests on the bill", every=0.5)
+    until(lambda: any('"GET"' in line or '"/"' in line for line in person.log(application, "run")), why="for the application's log lines")
+    told = {"deploy.deploy", "deploy.on_deployment_requested"}
+    path = f"/v1/timeline/{deployment['correlationId']}"
+    until(lambda: told <= {entry["name"] for entry in person.found(path)["entries"]}, why="for the timeline")
+    running = {name.removeprefix("capsule/") for name in grouped.pods() if name.startswith("capsule/")}
+    assert running <= GROUPS | OTHERS, "no function has a pod of its own"
+
+
+def test_what_is_under_way_while_the_shape_changes_is_done_once(grouped: Whole, person: Person) -> None:
+    people: list[Person] = []
+    over = threading.Event()
+
+    def registering() -> None:
+        while not over.wait(0.5):
+            people.append(Person(grouped, patience=30))
+            people[-1].register()
+
+    visitors = threading.Thread(target=registering)
+    visitors.start()
+    try:
+        said = grouped.up("--ungrouped")
+    finally:
+        over.set()
+        visitors.join(60)
+    assert "of the former shape are gone" in said
+    assert not services(grouped) & GROUPS
+    assert "auth-register" in services(grouped)
+    assert people, "somebody came meanwhile"
+    for each in people:
+        each.verify()
+        each.sign_in()
+        each.found("/v1/billing/customer")
+        each.found("/v1/quota")
+    assert person.get("/v1/users/me")["email"] == person.email
+
+
+def billed(person: Person, application: Json) -> int:
+    return sum(int(line["requests"]) for line in person.get("/v1/billing/current")["lines"] if line["applicationId"] == application["id"])
