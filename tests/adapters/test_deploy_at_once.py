@@ -13,7 +13,7 @@ from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress
 from functions.deploy.domain.release import Release
 from functions.runtime.database import Database
-from tests.adapters.test_deploy_stores import BUILT, NOW, Stores, added, application, on_postgres, requested
+from tests.adapters.deploy_stores import BUILT, NOW, Stores, added, application, on_postgres, requested
 from tests.servers import Databases
 
 

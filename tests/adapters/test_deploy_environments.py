@@ -14,7 +14,7 @@ from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.observation import NotServing, Serving
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound, MemoryQuotaExceeded
 from functions.deploy.domain.status import Cause
-from tests.adapters.test_deploy_stores import BUILT, NOW, Stores, added, moved, requested, stores, url
+from tests.adapters.deploy_stores import BUILT, NOW, Stores, added, moved, requested, stores, url
 
 __all__ = ["stores", "url"]
 

@@ -1,38 +1,24 @@
 """A user sets variables and secrets that count in every environment of an application, unless the environment says otherwise: another version of the
 configuration and another release wherever something serves."""
 
-from typing import Annotated
-from uuid import UUID
-
-from pydantic import Field, SecretStr
-
 from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested
-from functions.deploy.domain.configuration import PROJECT, Change
+from functions.deploy.domain.configuration import PROJECT
+from functions.deploy.domain.configuring import Configured, Configuring, released_again
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, InvalidConfiguration
-from functions.deploy.domain.requested import RequestedDeployment
-from functions.deploy.domain.status import Cause
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases, Vault
-from functions.kernel import Caller, Clock, Delayed, Done, Event, Model, Origin, command
+from functions.kernel import Caller, Clock, Delayed, Done, Event, Origin, command
 
 
-class ConfigureApplication(Model):
-    application_id: UUID
-    variables: dict[str, str] = Field(default_factory=dict)
-    secrets: dict[str, SecretStr] = Field(default_factory=dict, json_schema_extra={"writeOnly": True})
-    """Write-only: their values are never shown again."""
-    unset: Annotated[list[str], Field(max_length=200)] = Field(default_factory=list)
-    deploy: bool = True
-    """Release what serves with it at once; otherwise it counts from the next release on."""
+class ConfigureApplication(Configuring):
+    pass
 
 
-class ConfiguredApplication(Model):
-    version: int
-    deployments: list[RequestedDeployment]
-    """One for each environment that is released again."""
+class ConfiguredApplication(Configured):
+    pass
 
 
 @command(
@@ -54,12 +40,12 @@ async def configure_application(
     origin: Origin,
     clock: Clock,
 ) -> Done[ConfiguredApplication]:
-    wanted = Change.parse(asked.variables, {name: secret.get_secret_value() for name, secret in asked.secrets.items()}, asked.unset)
+    wanted = asked.change()
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
     concerned = await environments.all(application)
     change = wanted.against(await configurations.at(application.id, application.config_version), PROJECT)
     if change is None:
-        return Done(ConfiguredApplication(version=application.config_version, deployments=[]))
+        return Done(ConfiguredApplication.of(application))
 
     now, started, told = clock.now(), list[Deployment](), list[Event | Delayed]()
     version = application.configured()
@@ -71,12 +57,9 @@ async def configure_application(
         if serving is None or serving.release_id is None:
             continue
         release = await releases.add((await releases.get(serving.release_id)).configured(version, now))
-        terms = environment.terms(patience, application)
-        deployment = Deployment.again(
-            application, environment.name, Cause.CONFIGURATION, release, terms, serving, correlation_id=origin.correlation_id, at=now
-        )
+        deployment = released_again(application, environment, release, serving, patience, origin.correlation_id, now)
         await deployments.add(deployment)
         started.append(deployment)
         told.extend(begun(deployment))
 
-    return Done(ConfiguredApplication(version=version, deployments=[RequestedDeployment.of(each) for each in started]), *told)
+    return Done(ConfiguredApplication.of(application, started), *told)

@@ -1,0 +1,116 @@
+"""Both kinds of stores of the deploy context, and what is in them."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from functions.deploy.adapters import memory
+from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Terms
+from functions.deploy.domain.names import STAGING, ApplicationName
+from functions.deploy.domain.observation import Built
+from functions.deploy.domain.repository import Repository
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.runtime.database import Database
+from tests.servers import Databases
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+REPOSITORY = Repository.parse("https://git.example.com/ada/hello.git")
+BUILT = Built("capsule.local/apps/hello@sha256:" + "a" * 64, "c" * 40, "python")
+
+
+@dataclass
+class Stores:
+    quotas: Quotas
+    applications: Applications
+    releases: Releases
+    deployments: Deployments
+    environments: Environments
+    configurations: Configurations
+    database: Database | None = None
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.database.transaction() if self.database else nothing()
+
+
+@asynccontextmanager
+async def nothing() -> AsyncIterator[None]:
+    yield
+
+
+def on_postgres(database: Database) -> Stores:
+    return Stores(
+        PostgresQuotas(database),
+        PostgresApplications(database),
+        PostgresReleases(database),
+        PostgresDeployments(database),
+        PostgresEnvironments(database),
+        PostgresConfigurations(database),
+        database,
+    )
+
+
+def in_memory() -> Stores:
+    quotas = memory.MemoryQuotas()
+    return Stores(
+        quotas,
+        memory.MemoryApplications(quotas),
+        memory.MemoryReleases(),
+        memory.MemoryDeployments(),
+        memory.MemoryEnvironments(),
+        memory.MemoryConfigurations(),
+    )
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Databases) -> Iterator[str]:
+    yield postgres.database("deploy").functions_url
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        yield in_memory()
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield on_postgres(database)
+    await database.close()
+
+
+def application(owner: UUID | None = None, name: str = "") -> Application:
+    return Application.create(ApplicationName(name or f"a{uuid4().hex[:12]}"), REPOSITORY, owner=owner or uuid4(), at=NOW)
+
+
+async def added(stores: Stores, owner: UUID | None = None) -> Application:
+    made = application(owner)
+    async with stores.transaction():
+        await stores.applications.add(made, Quota.default(made.user_id, NOW))
+    return made
+
+
+async def requested(stores: Stores, of: Application, environment: str = STAGING, at: datetime = NOW) -> Deployment:
+    made = Deployment.request(of, environment, None, Terms(), None, correlation_id="c-1", at=at)
+    async with stores.transaction():
+        await stores.deployments.add(made)
+    return made
+
+
+async def moved(stores: Stores, deployment: Deployment, *seen: Any, at: datetime = NOW) -> Deployment:
+    for each in seen:
+        async with stores.transaction():
+            found = await stores.deployments.locked(deployment.id)
+            progress = found.observe(each, at)
+            if progress.release:
+                found.cut(await stores.releases.add(progress.release), at)
+            await stores.deployments.save(found)
+    async with stores.transaction():
+        return await stores.deployments.get(deployment.id)
