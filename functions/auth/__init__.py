@@ -8,6 +8,8 @@ What shapes this context:
 - What is secret rests as a hash (argon2id for passwords, SHA-256 for what cannot be guessed), and in no event, reply store or log.
 - Access tokens live a quarter of an hour and are verified anywhere with public keys alone; what lasts is the session, in the database, with its
   counted generations of refresh tokens.
+- A registration is a saga over three contexts (`domain/registration.py`). The account works from its first transaction on; whatever else belongs to
+  it is asked for until it is there, or given up, compensated and told to the administrators.
 - Mail leaves between transactions. Its token is derived from the intent to send it, its hash stored before it goes: a mail repeated after a
   crash is the same mail, and its link works whichever copy is read.
 """

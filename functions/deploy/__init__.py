@@ -9,7 +9,8 @@ the same, and a lost or doubled message changes nothing but the time it takes.
            ─ releasing ─▶ on_deployment_releasing: Secret, Knative Service ─▶ on_object_updated: ready, it has the traffic
            ─ observing ─▶ on_requests_measured, on_deployment_timed_out: it stays well ─ succeeded
                                                                          it does not ─ rolling-back
-           ─ rolling-back ─▶ on_deployment_rolling_back: the Service of before ─▶ on_object_updated: ready ─ rolled-back
+           ─ rolling-back ─▶ on_deployment_rolling_back: the traffic on the revision of before, at once; the Service of before
+                                                                         ─▶ on_object_updated: ready ─ rolled-back
     failed from anywhere ─▶ on_deployment_failed: the Service says what the last good release said
 
 A promotion, a rollback, a changed configuration and another size begin at preparing or releasing: nothing is built for them.

@@ -9,7 +9,9 @@ from functions.billing.domain.rejections import CustomerNotFound, PaymentAccount
 from functions.billing.handlers.on_customer_wanted import on_customer_wanted
 from functions.billing.handlers.on_payment_account_unwanted import on_payment_account_unwanted
 from functions.billing.handlers.on_payment_account_wanted import on_payment_account_wanted
-from functions.kernel import Transient
+from functions.billing.queries.customer import ShowCustomer
+from functions.billing.queries.customer import customer as show_customer
+from functions.kernel import Caller, Transient
 from tests.billing.world import OTHER, USER, PlainWork, World
 
 
@@ -42,8 +44,15 @@ async def customer(world: World) -> Customer:
     return found
 
 
+async def shown(world: World) -> str:
+    found = await show_customer(ShowCustomer(), Caller(USER), world.customers, world.subscriptions, world.plans, world.ledger)
+    return found.payment_account
+
+
 async def test_it_is_opened_once_and_told_each_time(world: World) -> None:
+    assert await shown(world) == "pending"
     first, second = await wanted(world), await wanted(world)
+    assert await shown(world) == "opened"
     assert (first.status, second.status, first.user_id) == ("opened", "opened", USER)
     assert world.provider.accounts == {first.customer_id: (await customer(world)).provider_id}
 
@@ -64,6 +73,7 @@ async def test_who_is_refused_and_given_up_stays_on_the_free_plan_and_is_told_wh
     assert (await unwanted(world, refused.detail)).status == "given-up"
     assert (await unwanted(world, refused.detail)).status == "given-up"
 
+    assert await shown(world) == "refused"
     with pytest.raises(PaymentAccountMissing):
         await world.subscribe("pro")
     assert (await world.shown()).plan == "free"

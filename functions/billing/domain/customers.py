@@ -39,3 +39,8 @@ class Customer:
     @property
     def may_pay(self) -> bool:
         return self.account_refused is None or self.provider_id is not None
+
+    @property
+    def account(self) -> str:
+        """opened, pending, or refused."""
+        return "opened" if self.provider_id else "refused" if self.account_refused else "pending"

@@ -29,6 +29,8 @@ class CustomerView(Model):
     created_at: datetime
     owes: list[Amount]
     """By currency, from the books; below zero is a balance in the customer's favour."""
+    payment_account: str
+    """At the payment provider: `opened`, `pending`, or `refused`; then paid plans are closed to the customer."""
 
 
 @query(http="GET /v1/billing/customer", rejects=[CustomerNotFound])
@@ -46,4 +48,12 @@ async def customer(
         plan = CustomerPlan(code=agreed.code, version=agreed.version, name=agreed.name, since=subscription.started_at)
     balance = await ledger.balance(found.id)
     owes = [Amount(amount=amount, currency=currency) for (account, currency), amount in sorted(balance.items()) if account == Account.RECEIVABLE]
-    return CustomerView(customer_id=found.id, user_id=found.user_id, email=found.email, plan=plan, created_at=found.created_at, owes=owes)
+    return CustomerView(
+        customer_id=found.id,
+        user_id=found.user_id,
+        email=found.email,
+        plan=plan,
+        created_at=found.created_at,
+        owes=owes,
+        payment_account=found.account,
+    )
