@@ -21,7 +21,7 @@ class UsageMeasured(Event, type="usage.measured"):
 
 class AlertFiring(Event, type="alert.firing", subject="alert_id"):
     """Something is wrong with an application. `kind`: deployment-failed, deployment-rolled-back, error-rate, latency; `summary` is what a person
-    reads."""
+    reads. Of the platform itself (an id of zeros; `environment` is the function): dead-letters, dead-letter-age, events-given-up."""
 
     alert_id: UUID
     application_id: UUID

@@ -6,7 +6,7 @@ three days, by minute for thirty, by hour for four hundred; the housekeeping sum
 Whatever is to be merged later is stored so that it can be: counts, sums, most-seen, buckets of durations; never means, never quantiles.
 
     requests.measured, resources.measured ─▶ figures ─▶ usage.measured ─▶ billing
-    deployment.failed · rolled-back, requests over a threshold ─▶ alert (pending → firing → resolved)
+    deployment.failed · rolled-back, requests over a threshold, dead-letters.counted ─▶ alert (pending → firing → resolved)
         ─ 5 s ─▶ on_notification_due: all that broke together, one delivery a place ─▶ on_alert_notification_requested: mail, signed webhook
 
 No schedule looks at alerts: they move when data arrives, or when a timer that they set themselves does. One incident is one alert and one mail,

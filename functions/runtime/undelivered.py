@@ -22,6 +22,9 @@ UNROUTABLE = "capsule.unroutable"
 """A durable queue for what belongs to no function."""
 
 MOST_REDELIVERIES = 10
+NOBODY_THERE = timedelta(minutes=5)
+"""Between two tries of having a message stored by a function that does not even start."""
+
 TRANSPORT_FAILURE = "-1"
 PLATFORM_FUNCTION = re.compile(r"^/([a-z]+\.(?:[a-z_0-9]+|\*))$")
 
@@ -68,7 +71,11 @@ class Undelivered:
     async def _store(self, function: str, message: Message, code: str) -> None:
         detail = "it never reached the function" if code == TRANSPORT_FAILURE else f"the function answered {code}"
         marked = message.with_attributes(deadletter="undelivered", deadletterdetail=f"{detail}, {MOST_REDELIVERIES} times", due=None)
-        await self._bus.publish(COMMANDS, function, marked.headers(), marked.body, mandatory=True)
+        if message.get("deadletter"):  # nobody was there to store it either: until somebody is, it comes by now and then
+            now = self._clock.now()
+            await delays.delay(self._bus, function, marked, now + NOBODY_THERE, now)
+        else:
+            await self._bus.publish(COMMANDS, function, marked.headers(), marked.body, mandatory=True)
 
     async def _rest(self, message: Message) -> None:
         _log.warning("message %s of type %s belongs to no function; it rests in %s", message.id, message.type, UNROUTABLE)

@@ -149,3 +149,8 @@ def test_open_dead_letters_are_counted_and_told_and_none_are_not(fresh_world: Wo
     assert told["open"] == 2 and told["oldestAt"] <= told["at"]
     [cause] = told["causes"]
     assert (cause["function"], cause["error"], cause["count"]) == ("probe.on_deposited", "ZeroDivisionError", 2)
+    ask(world, worker, "probe.settle_dead_letters", {"action": "discard", "error": "ZeroDivisionError"})
+    headers, body = until(lambda: world.take("events"), why="for the last word")
+    told = json.loads(body)
+    assert (headers["routing_key"], told["context"], told["open"], told["causes"]) == ("dead-letters.counted", "probe", 0, [])
+    assert told["oldestAt"] == told["at"]

@@ -11,7 +11,7 @@ from functions.runtime import topology
 from knative.machine import migrations
 from tests.knative.conformance.cluster import Cluster, local
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
-from tests.runtime.harness import EVENT_TYPES, World, asked, deposit, until, worlds
+from tests.runtime.harness import EVENT_TYPES, World, asked, deposit, deposited, message, until, worlds
 from tests.runtime.servers import kill
 from tests.servers import Brokers, discard, fresh_home
 
@@ -63,6 +63,23 @@ def test_rabbitmq_killed_with_messages_under_way_loses_nothing_and_without_the_c
     successor.end()
     with_confirms.close()
     without.close()
+
+
+def test_retries_that_are_due_while_rabbitmq_is_away_wait_in_the_outbox_and_nothing_dies(
+    postgres: Any, own_rabbitmq: Any, vhost: Callable[[str], str], tmp_path: Path
+) -> None:
+    world = next(worlds(postgres, vhost("retries"), tmp_path))
+    worker = world.worker()
+    events = [message("probe.deposited") for _ in range(5)]
+    kill(own_rabbitmq)
+    for event in events:
+        assert worker.post(event, deposited("away"), "/probe.on_deposited") == 204
+    assert world.count("outbox WHERE routing_key = 'probe.on_deposited'") == 5
+    own_rabbitmq.start()
+    until(lambda: world.count("outbox") == 0, 30, "for RabbitMQ to take them")
+    assert {world.addressed_to("probe.on_deposited")[0]["attempt"] for _ in events} == {"2"}
+    assert world.count("dead_letters") == 0 and worker.process.poll() is None
+    world.close()
 
 
 @pytest.fixture

@@ -136,6 +136,13 @@ async def test_what_came_back_too_often_is_marked_to_be_stored_by_its_function()
     assert (exchange, key, headers["deadletter"]) == ("capsule.commands", "auth.register", "undelivered")
 
 
+async def test_what_nobody_was_there_to_store_comes_again_later_and_not_at_once() -> None:
+    destination = "http://auth-register.capsule.svc/auth.register"
+    often = {"redelivery": str(MOST_REDELIVERIES), "deadletter": "undelivered", "knativeerrorcode": "-1"}
+    [(exchange, key, headers)] = await _undelivered(knativeerrordest=destination, **often)
+    assert (exchange, key, headers["deadletter"]) == ("capsule.delay.300s", "auth.register", "undelivered")
+
+
 async def test_what_was_for_a_group_goes_back_to_that_group_alone() -> None:
     [(_, key, headers)] = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", knativeerrorcode="-1")
     assert (key, headers["type"], "function" in headers) == ("auth.*", "user.created", False)
