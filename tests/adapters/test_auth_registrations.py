@@ -1,19 +1,17 @@
 """How registrations are kept, over memory and over PostgreSQL; and what only a database promises of a saga."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
 from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.user import Role
-from functions.kernel import Transient
-from knative.machine import migrations
-from knative.machine.migrations import migrate
+from functions.kernel import Said, Transient
 from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, somebody, stored_user
 from tests.servers import Databases
 
@@ -133,25 +131,23 @@ async def test_administrators_are_those_whose_address_is_verified(stores: Stores
         assert [each.id for each in await stores.users.admins() if each.id in (admin.id, unverified.id, user.id)] == [admin.id]
 
 
-async def test_who_registered_before_there_were_sagas_has_one_that_looks_stuck(postgres: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database of an older release, with a user in it, is migrated."""
-    database = postgres.database("auth")
-    all_of_them = migrations.migrations("auth")
-    with psycopg.connect(database.owner_url, autocommit=True) as connection:
-        connection.execute("DROP TABLE registrations; DELETE FROM saga_steps")
-        connection.execute("ALTER TABLE sent_mails DROP CONSTRAINT sent_mails_kind_check, ADD CONSTRAINT sent_mails_kind_check CHECK (true)")
-        (newest,) = [each for each in all_of_them if each.id.startswith("V6__")]
-        assert connection.execute("DELETE FROM schema_history WHERE migration_id = %s", (newest.id,)).rowcount == 1
-        user = somebody()
-        connection.execute(
-            "INSERT INTO users (id, email, password_hash, roles, created_at, updated_at) VALUES (%s, %s, %s, '{user}', %s, %s)",
-            (user.id, user.email, user.password_hash, NOW, NOW),
-        )
-    assert migrate(database.owner_url, "auth") == [f"{newest.id}.sql"]
+async def test_a_reminder_and_a_fact_at_the_same_time_take_turns(url: str) -> None:
+    """Whichever is second finds what the first has made of it: nothing is lost, and nothing is asked for that has been answered."""
+    async with in_postgres(url) as stores:
+        begun = await registered(stores)
 
-    async with in_postgres(database.functions_url) as stores:
-        found = await kept(stores, user.id)
-        assert (found.status, [line.step for line in found.steps]) == (Stage.CUSTOMER, ["user", "customer"])
-        async with stores.transaction():
-            (stuck,) = await stores.registrations.stuck(found.changed_at + timedelta(seconds=1), 10)
-        assert stuck.id == user.id
+        async def reminded() -> tuple[Said, ...]:
+            async with stores.transaction():
+                found = await stores.registrations.locked(begun.id)
+                assert found is not None
+                if found.version != begun.reminder().registration_version:
+                    return ()
+                await asyncio.sleep(0.05)
+                said = found.expire(NOW + timedelta(minutes=1))
+                await stores.registrations.save(found)
+                return said
+
+        asked, _, _ = await asyncio.gather(reminded(), heard(stores, begun.id, customer(begun)), heard(stores, begun.id, customer(begun)))
+        found = await kept(stores, begun.id)
+        assert found.status is Stage.QUOTA
+        assert found.steps[1].attempts == (2 if asked else 1)

@@ -1,0 +1,83 @@
+"""A database of the release before there were sagas, with rows in it, is migrated: what ran goes on as a saga, what has ended keeps its steps."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+from uuid import uuid4
+
+import psycopg
+
+from functions.auth.domain.registration import Stage
+from functions.deploy.adapters.postgres_deployments import PostgresDeployments
+from functions.deploy.domain.status import Status
+from functions.runtime.database import Database
+from knative.machine.migrations import FOLDER, migrate, migrations, version_of
+from tests.adapters.auth_stores import HASH, in_postgres
+from tests.servers import Databases
+
+THEN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+SINCE = {"shared": (0, 2), "auth": (6,), "deploy": (5,)}
+
+
+def before(folder: Path, context: str) -> Path:
+    """The migrations as they were."""
+    for kind in ("shared", context):
+        newer = {f"{each.id}.sql" for each in migrations(context) if version_of(each.id) >= SINCE[kind]}
+        copytree(FOLDER / kind, folder / kind, ignore=lambda _, names, newer=newer: newer.intersection(names))
+    return folder
+
+
+async def test_who_registered_before_has_a_registration_that_looks_stuck(postgres: Databases, tmp_path: Path) -> None:
+    database, user = postgres.empty("auth"), uuid4()
+    migrate(database.owner_url, "auth", before(tmp_path, "auth"))
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash, created_at, updated_at) VALUES (%s, 'ada@example.org', %s, %s, %s)",
+            (user, HASH, THEN, THEN),
+        )
+    applied = migrate(database.owner_url, "auth")
+    assert {"V0_2__create_saga_steps.sql", "V6__create_registrations_table.sql"} <= set(applied)
+
+    async with in_postgres(database.functions_url) as stores, stores.transaction():
+        (stuck,) = await stores.registrations.stuck(datetime.now(UTC) + timedelta(seconds=1), 10)
+        found = await stores.registrations.locked(user)
+        assert found is not None and stuck.id == user
+        assert (found.status, found.email, [line.step for line in found.steps]) == (Stage.CUSTOMER, "ada@example.org", ["user", "customer"])
+        found.expire(datetime.now(UTC))
+        await stores.registrations.save(found)
+
+
+async def test_deployments_keep_their_steps_and_running_ones_are_looked_at(postgres: Databases, tmp_path: Path) -> None:
+    database, application = postgres.empty("deploy"), uuid4()
+    running, ended = uuid4(), uuid4()
+    migrate(database.owner_url, "deploy", before(tmp_path, "deploy"))
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO applications (id, user_id, name, repository, status, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', 'active', %s)",
+            (application, uuid4(), THEN),
+        )
+        for id, status, reason, over in ((running, "building", None, None), (ended, "failed", "build-failed", THEN)):
+            connection.execute(
+                "INSERT INTO deployments (id, application_id, environment, status, reason, detail, correlation_id, requested_at, changed_at,"
+                " finished_at) VALUES (%s, %s, 'staging', %s, %s, %s, 'c', %s, %s, %s)",
+                (id, application, status, reason, reason, THEN, THEN, over),
+            )
+            for step in ("building", "requested"):
+                connection.execute("INSERT INTO deployment_steps VALUES (%s, %s, %s, %s)", (id, step, THEN, over))
+    migrate(database.owner_url, "deploy")
+
+    store = Database(database.functions_url)
+    deployments = PostgresDeployments(store)
+    try:
+        async with store.transaction():
+            (stuck,) = await deployments.stuck(datetime.now(UTC), 10)
+            assert stuck.id == running
+            for id in (running, ended):
+                found = await deployments.get(id)
+                assert [(line.step, line.attempts) for line in found.steps] == [("requested", 1), ("building", 1)]
+            going_on = await deployments.locked(running)
+            going_on.fail("build-failed", "no", datetime.now(UTC))
+            await deployments.save(going_on)
+            assert (await deployments.get(running)).status is Status.FAILED
+    finally:
+        await store.close()
