@@ -20,7 +20,12 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-Connection = psycopg.AsyncConnection[Any]
+from functions.runtime.session import Session, Statement
+
+Connection = Session
+Pool = AsyncConnectionPool[Session]
+
+COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
 
@@ -63,9 +68,10 @@ def in_transaction() -> bool:
     return _open.get() is not None
 
 
-def _pool(url: str, size: int, patience: float) -> AsyncConnectionPool:
+def _pool(url: str, size: int, patience: float) -> Pool:
     return AsyncConnectionPool(
         url,
+        connection_class=Session,
         min_size=0,
         max_size=size,
         timeout=patience,
@@ -76,13 +82,19 @@ def _pool(url: str, size: int, patience: float) -> AsyncConnectionPool:
     )
 
 
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server itself has said no, so that nothing is committed: not a connection lost (class 08) nor a server going down (57P)."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return state is not None and not state.startswith(("08", "57P"))
+
+
 class Database:
     def __init__(self, url: str, size: int = 4, patience: float = 3.0, reader: str | None = None) -> None:
         """`size`: connections at most. `patience`: seconds to wait for one before the database counts as away. `reader`: the address with a role that
         can only read, for transactions that only read."""
         self._writing = _pool(url, size, patience)
         self._reading = _pool(reader, size, patience) if reader else None
-        self._opened: set[AsyncConnectionPool] = set()
+        self._opened: set[Pool] = set()
 
     async def close(self) -> None:
         for pool in tuple(self._opened):
@@ -94,21 +106,31 @@ class Database:
         connection = _open.get()
         if connection is None:
             raise NoTransaction("no transaction is open: an effect opens one with work.reading() or work.recording()")
+        if connection.waiting:
+            raise RuntimeError("statements of the runtime wait to be sent before any other")
         return connection
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
-        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseAway."""
+    async def transaction(self, *, read_only: bool = False, at_once: bool = True) -> AsyncIterator[Connection]:
+        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseAway.
+
+        What is said `later` on the connection goes with the COMMIT. `at_once=False`: BEGIN waits for what is sent first.
+        """
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
         alone = self._reading if read_only else None
         try:
             async with (await self._ready(alone or self._writing)).connection() as connection:
                 if alone is None:
-                    await connection.execute(f"BEGIN{' READ ONLY' if read_only else ''}; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                    connection.later("BEGIN READ ONLY" if read_only else "BEGIN")
+                    connection.later(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                    if at_once:
+                        await connection.together()
                 token = _open.set(connection)
                 try:
                     yield connection
+                    if alone is None:
+                        await self._commit(connection)
                 except BaseException as error:
                     if alone is None:
                         await self._roll_back(connection)
@@ -116,9 +138,6 @@ class Database:
                         await connection.close()  # so that the next one is made to whoever is the primary then
                         raise Demoted(str(error).strip()) from error
                     raise
-                else:
-                    if alone is None:
-                        await self._commit(connection)
                 finally:
                     _open.reset(token)
         except CLASHES:
@@ -130,17 +149,20 @@ class Database:
                 raise
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
 
-    async def alone(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> int:
-        """One writing statement, its own transaction: one round trip. Answers how many rows. Raises DatabaseAway."""
+    async def in_passing(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
+        """One writing statement, its own transaction, one round trip, and nobody waits for the disk: PostgreSQL may forget it if it crashes
+        within the next second (`synchronous_commit`). Raises DatabaseAway."""
         try:
             async with (await self._ready(self._writing)).connection() as connection:
-                return (await connection.execute(statement, parameters)).rowcount
+                await connection.together(
+                    Statement("BEGIN"), Statement("SET LOCAL synchronous_commit = off"), Statement(statement, parameters), COMMIT
+                )
         except READ_ONLY as error:
             raise Demoted(str(error).strip()) from error
         except AWAY as error:
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
 
-    async def _ready(self, pool: AsyncConnectionPool) -> AsyncConnectionPool:
+    async def _ready(self, pool: Pool) -> Pool:
         if pool not in self._opened:
             await pool.open()
             self._opened.add(pool)
@@ -148,14 +170,15 @@ class Database:
 
     async def _commit(self, connection: Connection) -> None:
         try:
-            await connection.execute("COMMIT", prepare=False)
-        except CLASHES:
-            raise
+            await connection.together(COMMIT)
         except AWAY as error:
+            if _is_refusal(error):
+                raise
             raise CommitUnknown(str(error).strip() or type(error).__name__) from error
 
     async def _roll_back(self, connection: Connection) -> None:
         """A connection that cannot even roll back is closed, so that the pool throws it away."""
+        connection.waiting.clear()
         try:
             await connection.execute("ROLLBACK")
         except psycopg.Error:

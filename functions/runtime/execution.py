@@ -3,9 +3,9 @@
     deadline over           → not begun; nobody waits
     caller, input           → a rejection is the answer, and nothing is written
     ┌ transaction ──────────────────────────────────────────┐
-    │ claim the message      taken: answer what was stored   │
-    │ savepoint { handler }  a Rejection rolls back to it    │
-    │ reply, events          stored beside the state         │
+    │ claim the message      taken: answer what was stored   │  one round trip to the database
+    │ savepoint { handler }  a Rejection rolls back to it    │  the handler's own
+    │ reply, events          stored beside the state         │  one
     └ commit ───────────────────────────────────────────────┘
     reply (best effort) → events (confirmed, else swept later)
 
@@ -39,10 +39,13 @@ from functions.runtime.database import CLASHES, Connection
 from functions.runtime.envelope import Message
 from functions.runtime.inputs import Reader
 from functions.runtime.ordering import Turn
+from functions.runtime.session import Statement
 from functions.runtime.surroundings import Surroundings
 from functions.runtime.work import AlreadyRecorded, UnitOfWork
 
 CLASH_TRIES = 4
+
+SAVEPOINT = Statement("SAVEPOINT handler")  # the commit releases it
 
 
 class KeyReused(Rejection):
@@ -179,11 +182,13 @@ class Function:
 
     async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Ended:
         around, name = self._around, self.name
-        async with around.database.transaction() as connection:
-            stored = await inbox.claim(connection, message, name)
+        overtaking = ordering.overtaking(self.declaration, message)
+        async with around.database.transaction(at_once=False) as connection:
+            stored, [*overtaken, _] = await inbox.claim(connection, message, name, *([overtaking] if overtaking else []), SAVEPOINT)
+            owing: list[outbox.Owing] = []
             if stored is not None:
-                answer, owed, outcome = self._again(message, stored), [], "duplicate"
-            elif (turn := await ordering.take_turn(connection, self.declaration, message)) is Turn.OVER:
+                answer, outcome = self._again(message, stored), "duplicate"
+            elif (turn := await ordering.take_turn(connection, self.declaration, message, next(iter(overtaken), None))) is Turn.OVER:
                 return Ended("skipped", "a newer event of its subject was applied before")
             elif turn is Turn.EARLY:
                 await ordering.park(connection, self.declaration, message)
@@ -193,11 +198,12 @@ class Function:
                 answer, events = await self._decide(connection, message, caller, inputs)
                 actor = str(caller.user_id) if caller else message.get("actor")
                 events = (*events, *await ordering.next_parked(connection, self.declaration, message))
-                owed = await outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver)
+                owing = outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver)
                 if self.declaration.kind is Kind.COMMAND:
                     kept = None if self.declaration.secret_answer and answer.outcome == "done" else answer.body
-                    await inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)
+                    inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)
                 outcome = answer.outcome
+        owed = [each.owed() for each in owing]
         await self.reply(message, answer)
         await around.relay.flush(owed)
         if stored is not None:
@@ -207,8 +213,7 @@ class Function:
     async def _decide(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
     ) -> tuple[Answer, tuple[Said, ...]]:
-        """Runs the handler inside a savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
-        await connection.execute("SAVEPOINT handler", prepare=False)  # the commit releases it
+        """Runs the handler inside the savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
         try:
             result = await self.declaration.handler(*inputs, **self._arguments(message, caller, None))
         except Rejection as no:

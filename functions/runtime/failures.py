@@ -66,6 +66,8 @@ class Failing(Protocol):
 async def settle(function: Failing, around: Surroundings, message: Message, error: Exception) -> tuple[str, str]:
     """Answers how it ended and why, in words for the journal. Raises CannotSettle."""
     why = f"{type(error).__name__}: {error}"
+    if isinstance(error, DatabaseAway):
+        around.relay.sweep_soon()  # a server that crashed may have forgotten which events were published
     if _somebody_waits(function, message) and not isinstance(error, CommitUnknown):
         return await _tell(function, around, message, error, why)
     if isinstance(error, DatabaseAway):
@@ -126,7 +128,7 @@ async def _try_later(function: Failing, around: Surroundings, message: Message, 
         exchange, later = delays.route(again, until, wait)
         try:
             async with around.database.transaction() as connection:
-                await outbox.owe(connection, exchange, function.name, later)
+                outbox.owe(connection, exchange, function.name, later)
         except DatabaseAway as also:
             raise CannotSettle(f"{why}; and {also}") from error
         around.relay.sweep_soon()

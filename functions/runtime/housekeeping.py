@@ -43,8 +43,8 @@ class Housekeeping:
             if not causes:
                 return
             tick = new_message("housekeeping", f"/capsule/{self._context}", b"", now)
-            owed = await outbox.write(connection, [counted(self._context, causes, now)], tick, None, self._context, now, _nobody)
-        await self._relay.flush(owed)
+            owing = outbox.write(connection, [counted(self._context, causes, now)], tick, None, self._context, now, _nobody)
+        await self._relay.flush([each.owed() for each in owing])
 
     async def _bury_overdue(self) -> int:
         """Early events that have waited too long for the one before them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from functions.runtime.database import Connection
 from functions.runtime.envelope import Message
+from functions.runtime.session import Result, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,34 +21,37 @@ class Recorded:
     fingerprint: bytes
 
 
-async def claim(connection: Connection, message: Message, function: str) -> Recorded | None:
-    """None: the message is ours, in this transaction. Otherwise what has been recorded of it.
+async def claim(connection: Connection, message: Message, function: str, *then: Statement) -> tuple[Recorded | None, list[Result]]:
+    """None: the message is ours, in this transaction. Otherwise what has been recorded of it. And the results of the statements that go along: they
+    are executed in either case.
 
     If another worker holds it for longer than a transaction waits for locks, the transaction ends (`database.Locked`) and the message is delayed.
     """
-    cursor = await connection.execute(
+    claiming = Statement(
         "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (message.source, message.id, function, message.fingerprint),
     )
-    if cursor.rowcount == 1:
-        return None
+    claimed, *others = await connection.together(claiming, *then)
+    if claimed.count == 1:
+        return None, others
     found = await recorded(connection, message, function)
     if found is None:
         raise RuntimeError(f"message {message.id} is neither claimed nor recorded")
-    return found
+    return found, others
 
 
 async def recorded(connection: Connection, message: Message, function: str) -> Recorded | None:
-    cursor = await connection.execute(
+    looking = Statement(
         "SELECT outcome, status, reply, body_hash FROM inbox WHERE source = %s AND id = %s AND function = %s",
         (message.source, message.id, function),
     )
-    row = await cursor.fetchone()
-    return None if row is None else Recorded(row[0], row[1], row[2], bytes(row[3]))
+    [found] = await connection.together(looking)
+    return Recorded(*found.rows[0]) if found.rows else None
 
 
-async def keep_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
-    await connection.execute(
+def keep_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
+    """With the commit."""
+    connection.later(
         "UPDATE inbox SET outcome = %s, status = %s, reply = %s WHERE source = %s AND id = %s AND function = %s",
         (outcome, status, reply, message.source, message.id, function),
     )

@@ -13,6 +13,7 @@ from enum import Enum
 from functions.kernel import Declaration, Order, Readdressed
 from functions.runtime.database import Connection
 from functions.runtime.envelope import Message
+from functions.runtime.session import Result, Statement
 
 GAP = "MissingPredecessor"
 """The error of a dead letter that waited in vain for the event before it."""
@@ -27,25 +28,29 @@ class Turn(Enum):
     OVER = "over"
 
 
-async def take_turn(connection: Connection, declaration: Declaration, message: Message) -> Turn:
-    """Whether it is this event's turn; if so, it is now the one applied last."""
-    subject, sequence = message.get("subject"), message.number("sequence")
-    if declaration.order is Order.ANY or not subject or not sequence:
-        return Turn.NOW
-    if declaration.order is Order.NEWER or message.get(OVERTAKES):
-        return Turn.NOW if await _overtake(connection, declaration.name, subject, sequence) else Turn.OVER
-    return await _strictly(connection, declaration.name, subject, sequence)
-
-
-async def _overtake(connection: Connection, function: str, subject: str, sequence: int) -> bool:
-    cursor = await connection.execute(
-        """
-        INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, %s)
-        ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence
-        """,
-        (function, subject, sequence),
+def overtaking(declaration: Declaration, message: Message) -> Statement | None:
+    """The statement that goes with the claim where an event is applied if it is newer than the last: it touches a row if so, and none for one that
+    has been applied already. None where there is no such rule."""
+    if not _is_numbered(declaration, message) or not (declaration.order is Order.NEWER or message.get(OVERTAKES)):
+        return None
+    return Statement(
+        "INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, %s)"
+        " ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence",
+        (declaration.name, message.get("subject"), message.number("sequence")),
     )
-    return cursor.rowcount == 1
+
+
+async def take_turn(connection: Connection, declaration: Declaration, message: Message, overtaken: Result | None) -> Turn:
+    """Whether it is this event's turn; if so, it is now the one applied last. `overtaken`: the result of `overtaking`."""
+    if overtaken is not None:
+        return Turn.NOW if overtaken.count == 1 else Turn.OVER
+    if not _is_numbered(declaration, message):
+        return Turn.NOW
+    return await _strictly(connection, declaration.name, message.get("subject") or "", message.number("sequence"))
+
+
+def _is_numbered(declaration: Declaration, message: Message) -> bool:
+    return declaration.order is not Order.ANY and bool(message.get("subject")) and message.number("sequence") > 0
 
 
 async def _strictly(connection: Connection, function: str, subject: str, sequence: int) -> Turn:

@@ -18,6 +18,7 @@ from functions.runtime import delays
 from functions.runtime.bus import COMMANDS, EVENTS, Bus, BusAway, Unroutable
 from functions.runtime.database import Connection, Database, DatabaseAway
 from functions.runtime.envelope import Message, new_message
+from functions.runtime.session import Later
 
 _log = logging.getLogger("capsule.outbox")
 
@@ -29,7 +30,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A row of the outbox."""
+    """A row of the outbox: a message that has been committed and not published."""
 
     position: int
     id: str
@@ -39,7 +40,25 @@ class Owed:
     body: bytes
 
 
-async def write(
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """A message that goes into the outbox with the commit of the open transaction."""
+
+    later: Later
+    exchange: str
+    routing_key: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def owed(self) -> Owed:
+        """After the commit."""
+        assert self.later.result is not None, "its transaction has not been committed"
+        position, sequence = self.later.result.rows[0]
+        headers = self.headers if sequence is None else {**self.headers, "sequence": str(sequence)}
+        return Owed(position, self.headers["id"], self.exchange, self.routing_key, headers, self.body)
+
+
+def write(
     connection: Connection,
     events: Sequence[Said],
     cause: Message,
@@ -47,42 +66,51 @@ async def write(
     context: str,
     now: datetime,
     receiver: Callable[[type[Event]], str],
-) -> list[Owed]:
-    """Adds the events to the open transaction, each numbered within its subject."""
-    owed = []
+) -> list[Owing]:
+    """Adds the events to the open transaction, each numbered within its subject; they are written with its commit."""
+    owing = []
     for said in events:
         if isinstance(said, Readdressed):
-            owed.append(await _add(connection, COMMANDS, said.function, {**said.headers, "causation": cause.id}, said.body))
+            owing.append(_add(connection, COMMANDS, said.function, {**said.headers, "causation": cause.id}, said.body))
             continue
         event = said.event if isinstance(said, Delayed) else said
-        message = await _message(connection, event, cause, actor, context, now)
+        message = _message(event, cause, actor, context, now)
         exchange, routing_key = EVENTS, event.type
         if isinstance(said, Delayed):
             until = now + said.delay
             routing_key = receiver(type(event))
             exchange, message = delays.route(message, until, said.delay.total_seconds())
-        owed.append(await _add(connection, exchange, routing_key, message.headers(), message.body))
-    return owed
+        subject = None if event.subject_id is None else f"{event.type}/{event.subject_id}"
+        owing.append(_add(connection, exchange, routing_key, message.headers(), message.body, subject))
+    return owing
 
 
-async def owe(connection: Connection, exchange: str, routing_key: str, message: Message) -> Owed:
+def owe(connection: Connection, exchange: str, routing_key: str, message: Message) -> Owing:
     """Adds a message as it is to the open transaction."""
-    return await _add(connection, exchange, routing_key, message.headers(), message.body)
+    return _add(connection, exchange, routing_key, message.headers(), message.body)
 
 
-async def _add(connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> Owed:
-    cursor = await connection.execute(
-        "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES (%s, %s, %s, %s, %s) RETURNING position",
-        (headers["id"], exchange, routing_key, json.dumps(headers), body),
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return Owed(row[0], headers["id"], exchange, routing_key, headers, body)
+ADD = "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES (%s, %s, %s, %s, %s) RETURNING position, NULL"
+
+ADD_NUMBERED = """
+WITH numbered AS (
+    INSERT INTO subjects AS s (subject, sequence) VALUES (%s, 1)
+    ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + 1 RETURNING sequence
+)
+INSERT INTO outbox (id, exchange, routing_key, headers, body)
+SELECT %s, %s, %s, %s::jsonb || jsonb_build_object('sequence', sequence::text), %s FROM numbered
+RETURNING position, headers->>'sequence'
+"""
+"""Numbers without gaps, in the order of commits: the subject's row stays locked until this transaction ends."""
 
 
-async def _message(connection: Connection, event: Event, cause: Message, actor: str | None, context: str, now: datetime) -> Message:
-    subject = event.subject_id
-    sequence = None if subject is None else str(await _next(connection, f"{event.type}/{subject}"))
+def _add(connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, subject: str | None = None) -> Owing:
+    values = (headers["id"], exchange, routing_key, json.dumps(headers), body)
+    later = connection.later(ADD, values) if subject is None else connection.later(ADD_NUMBERED, (subject, *values))
+    return Owing(later, exchange, routing_key, headers, body)
+
+
+def _message(event: Event, cause: Message, actor: str | None, context: str, now: datetime) -> Message:
     return new_message(
         event.type,
         f"/capsule/{context}",
@@ -92,23 +120,10 @@ async def _message(connection: Connection, event: Event, cause: Message, actor: 
         correlationid=cause.correlation,
         causation=cause.id,
         actor=actor,
-        subject=subject,
-        sequence=sequence,
+        subject=event.subject_id,
         dataversion=str(event.version),
         traceparent=cause.get("traceparent"),
     )
-
-
-async def _next(connection: Connection, subject: str) -> int:
-    """Numbers without gaps, in the order of commits: the row stays locked until this transaction ends."""
-    cursor = await connection.execute(
-        "INSERT INTO subjects AS s (subject, sequence) VALUES (%s, 1)"
-        " ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + 1 RETURNING sequence",
-        (subject,),
-    )
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 class Relay:
@@ -166,7 +181,7 @@ class Relay:
                 raise result
         if confirmed:
             try:
-                await self._database.alone("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
+                await self._database.in_passing("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
             except DatabaseAway as error:
                 _log.warning("published events are not marked and will be published again: %s", error)
                 return 0

@@ -52,11 +52,12 @@ class UnitOfWork:
     async def recording(self) -> AsyncIterator[Events]:
         """Raises AlreadyRecorded, which ends the effect; a second recording by the same effect counts as that."""
         events = Events()
-        async with self._database.transaction() as connection:
-            if await inbox.claim(connection, self.message, self._function) is not None:
+        async with self._database.transaction(at_once=False) as connection:
+            stored, _ = await inbox.claim(connection, self.message, self._function)
+            if stored is not None:
                 raise AlreadyRecorded(self.message.id)
             yield events
-            owed = await write(
+            owing = write(
                 connection,
                 events.said,
                 self.message,
@@ -65,4 +66,4 @@ class UnitOfWork:
                 self._surroundings.clock.now(),
                 self._surroundings.receiver,
             )
-        self.owed.extend(owed)
+        self.owed.extend(each.owed() for each in owing)

@@ -112,10 +112,10 @@ POINTS: dict[str, Callable[[Accident], None]] = {
 
 
 def _without_claim() -> None:
-    async def claim(*_: Any) -> None:
-        return None
+    async def claim(connection: Any, message: Any, function: str, *then: Any) -> Any:
+        return None, await connection.together(*then)
 
-    async def keep_reply(*_: Any) -> None:
+    def keep_reply(*_: Any) -> None:
         return None
 
     inbox.claim = claim  # type: ignore[assignment]
@@ -126,10 +126,10 @@ def _without_outbox() -> None:
     """Events are published after the commit and written nowhere before it."""
     original = outbox.write
 
-    async def write(connection: Any, *args: Any) -> Any:
-        owed = await original(connection, *args)
-        await connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", ([row.position for row in owed],))
-        return owed
+    def write(connection: Any, *args: Any) -> Any:
+        owing = original(connection, *args)
+        connection.later("DELETE FROM outbox WHERE id = ANY(%s)", ([row.headers["id"] for row in owing],))
+        return owing
 
     outbox.write = write
     work.write = write
