@@ -21,6 +21,7 @@ from functions.auth.commands.resume_registration import ResumeRegistration, resu
 from functions.auth.domain.mails import MOST_AT_ONCE
 from functions.auth.domain.registration import PLAN, Registration, RegistrationTimedOut, Stage
 from functions.auth.domain.rejections import RegistrationOver, UnknownRegistration
+from functions.auth.domain.shown import NO_ANSWER
 from functions.auth.domain.user import Role
 from functions.auth.handlers.every_ten_minutes_housekeeping import every_ten_minutes_housekeeping
 from functions.auth.handlers.on_customer_created import on_customer_created
@@ -206,7 +207,9 @@ async def test_a_provider_that_is_away_is_asked_again_until_it_is_back(story: St
     await story.quota()
     await story.account("delayed", "connection refused")
     shown = await registration(ShowRegistration(), story.world.registrations, Caller(story.user_id))
-    assert (shown.status, shown.steps[-1].attempts, shown.steps[-1].error) == ("payment-account", 1, "connection refused")
+    assert (shown.status, shown.steps[-1].attempts, shown.steps[-1].error) == ("payment-account", 1, NO_ANSWER)
+    (listed,) = (await registrations(ListRegistrations(), story.world.registrations)).registrations
+    assert listed.steps[-1].error == "connection refused", "who runs this needs to know"
     assert shown.next_look_at == story.world.clock.now() + timedelta(minutes=1)
 
     await story.reminded()
@@ -224,7 +227,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_three_days_and_compe
     await story.until_given_up()
     assert story.world.clock.now() - began == PLAN[Stage.ACCOUNT].patience
     unwanted = story.asked[-1]
-    assert isinstance(unwanted, PaymentAccountUnwanted) and "connection refused" in unwanted.reason
+    assert isinstance(unwanted, PaymentAccountUnwanted) and "not done in the time it had" in unwanted.reason
 
     await story.account("given-up")
     failed = story.asked[-1]
@@ -232,7 +235,8 @@ async def test_a_provider_that_stays_away_is_given_up_after_three_days_and_compe
     assert (failed.step, failed.reason, failed.limited) == ("payment-account", "timed-out", True)
     found = await story.found()
     assert (found.status, found.running) == (Stage.LIMITED, False)
-    assert "works on the free plan" in found.summary and "connection refused" in found.summary
+    assert found.last_error == "connection refused"
+    assert "works on the free plan" in found.summary and "refused" not in found.summary, "what an outage says is not for the user"
 
 
 async def test_a_refused_customer_is_compensated_at_once(story: Story) -> None:
@@ -244,6 +248,8 @@ async def test_a_refused_customer_is_compensated_at_once(story: Story) -> None:
     (listed,) = (await registrations(ListRegistrations(), story.world.registrations)).registrations
     assert (listed.status, listed.given_up, listed.reason, listed.detail) == ("limited", "payment-account", "refused", "Invalid email address")
     assert [line.step for line in listed.steps] == ["user", "customer", "quota", "payment-account", "limiting"]
+    own = await registration(ShowRegistration(), story.world.registrations, Caller(story.user_id))
+    assert own == listed and own.steps[3].error == "Invalid email address"
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -64,6 +64,7 @@ class LetterMailer:
             f"The registration of {registration.email} (user {registration.id}) could not be completed.",
             f"Given up: {registration.given_up} ({registration.reason}).",
             registration.detail or "",
+            f"The last error: {registration.last_error}" if registration.last_error else "",
             "The user can sign in and use the free plan. When what was in the way is mended, resume it:",
             curl,
             f"All that are not complete: GET {self._url}/v1/auth/registrations",

@@ -29,4 +29,4 @@ async def resume_registration(asked: ResumeRegistration, registrations: Registra
 
     said = registration.resume(clock.now())
     await registrations.save(registration)
-    return Done(ShownRegistration.of(registration), *said)
+    return Done(ShownRegistration.of(registration, to_admin=True), *said)

@@ -101,6 +101,11 @@ class Registration(Saga):
         """What it waits for, even where it asks no more."""
         return self.given_up or self.status
 
+    @property
+    def last_error(self) -> str | None:
+        """Of the step it waits for; a foreign system's words, for who runs this installation."""
+        return next((line.error for line in self.steps if line.step == self.awaited), None)
+
     def observe(self, fact: Fact, at: datetime) -> tuple[Said, ...]:
         match fact:
             case CustomerCreated() if self.awaited is Stage.CUSTOMER:
@@ -127,9 +132,8 @@ class Registration(Saga):
             return (self._asked(at), self.retry(at))
         if self.status is Stage.LIMITING:
             return self._end(Stage.FAILED, at)
-        line = self.line
-        told = f" The last answer: {line.error}" if line and line.error else ""
-        return self._give_up(TIMED_OUT, f"Asked for {line.attempts if line else 1} times, and not done in the time it had.{told}", at)
+        times = self.line.attempts if self.line else 1
+        return self._give_up(TIMED_OUT, f"Asked for {times} times, and not done in the time it had.", at)
 
     def resume(self, at: datetime) -> tuple[Said, ...]:
         """Somebody has mended what was in its way: the step is asked for now, and has all its time again. Raises RegistrationOver."""

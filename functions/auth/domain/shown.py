@@ -1,11 +1,17 @@
-"""A registration as it is answered: where it stands, since when, and what it took."""
+"""A registration as it is answered: where it stands, since when, and what it took.
+
+Why the payment provider could not be asked (addresses, keys, an outage) is for who runs this installation; the user learns that it could not, and
+in the provider's own words why it refuses.
+"""
 
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from functions.auth.domain.registration import Registration
+from functions.auth.domain.registration import REFUSED, Registration
 from functions.kernel import Model
+
+NO_ANSWER = "No answer."
 
 
 class ShownRegistrationStep(Model):
@@ -36,7 +42,8 @@ class ShownRegistration(Model):
     correlation_id: str
 
     @classmethod
-    def of(cls, registration: Registration) -> Self:
+    def of(cls, registration: Registration, *, to_admin: bool = False) -> Self:
+        in_full = to_admin or registration.reason == REFUSED
         return cls(
             user_id=registration.id,
             email=registration.email,
@@ -49,6 +56,15 @@ class ShownRegistration(Model):
             finished_at=registration.finished_at,
             next_look_at=registration.look_at,
             gives_up_at=registration.deadline_at,
-            steps=[ShownRegistrationStep.model_validate(each, from_attributes=True) for each in registration.steps],
+            steps=[
+                ShownRegistrationStep(
+                    step=each.step,
+                    started_at=each.started_at,
+                    finished_at=each.finished_at,
+                    attempts=each.attempts,
+                    error=each.error if in_full or each.error is None else NO_ANSWER,
+                )
+                for each in registration.steps
+            ],
             correlation_id=registration.correlation_id,
         )

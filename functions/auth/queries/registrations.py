@@ -28,6 +28,6 @@ class RegistrationPage(Model):
 async def registrations(asked: ListRegistrations, registrations: Registrations) -> RegistrationPage:
     found = await registrations.page(asked.status, before=asked.before, limit=asked.limit)
     return RegistrationPage(
-        registrations=[ShownRegistration.of(each) for each in found],
+        registrations=[ShownRegistration.of(each, to_admin=True) for each in found],
         next=found[-1].id if len(found) == asked.limit else None,
     )
