@@ -228,11 +228,12 @@ class Deployment(Saga):
         return self.fail(TIMED_OUT, f"The deployment got no further than {self.status!s} in the time it had.", at)
 
     def roll_back(self, reason: str, detail: str, at: datetime) -> Progress:
-        """It has taken traffic and is no good. Where nothing served before it, that is its end."""
-        if self.previous_id is None:
+        """It has taken traffic and is no good: that is undone. Where nothing served before it, it is its end."""
+        undo = PLAN[self.status].undo
+        if self.previous_id is None or undo is None:
             return self.fail(reason, detail, at)
         self.reason, self.detail, self.rolled_back_to = reason, detail, self.previous_release
-        reminder = self.enter(PLAN[Status.OBSERVING].undo or Status.ROLLING_BACK, at)
+        reminder = self.enter(Status(undo), at)
         return Progress((facts.wanted(self, at), reminder))
 
     def cancel(self, at: datetime) -> Progress:
