@@ -155,6 +155,7 @@ class World:
             "CAPSULE_BIND": "127.0.0.1",
             "CAPSULE_ROOT": str(self.folder),
             "PROBE_BELL": str(self.folder / "bell"),
+            "PROBE_BEGUN": str(self.folder / "begun"),
             "PROBE_HURRY": str(self.folder / "hurry"),
             "ACCIDENT_FLAG": str(self.folder / "accident"),
         }

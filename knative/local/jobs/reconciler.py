@@ -15,7 +15,8 @@ from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, read, written
 from knative.local.serving.pod_exit import Exit
 from knative.local.serving.pod_registry import FINISHED, Pods
-from knative.local.serving.pods import Pod, State
+from knative.local.serving.pod_state import State
+from knative.local.serving.pods import Pod
 from knative.local.store import NotFound, Store
 
 log = logging.getLogger(__name__)

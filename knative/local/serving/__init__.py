@@ -10,7 +10,7 @@ from pathlib import Path
 
 from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
-from knative.local.serving.http_client import Upstreams
+from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.node import Collector, Node, Queues
 from knative.local.serving.pod_registry import Pods

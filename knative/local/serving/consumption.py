@@ -28,21 +28,27 @@ class Consumption:
         self.full = 0
         """Pods that have as many messages as they take: others wait in the queue, which nobody here can count."""
 
-    def environment(self, pod: Object, most: int) -> Mapping[str, str]:
-        """`most`: containerConcurrency, 0 is no limit."""
+    def environment(self, pod: Object, most: int, may: bool) -> Mapping[str, str]:
+        """`most`: containerConcurrency, 0 is no limit. Several queues share it; where there are more of them than that, messages are pushed. `may`:
+        whether it may begin to consume as soon as it is there."""
         queues = self._node.queues(self._namespace, self._service) if self._wanted else ()
-        if not queues:
+        if not queues or 0 < most < len(queues):
             return {}
         metadata = pod["metadata"]
         watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity")
+        watched.allow(may)
         told = [each.told() for each in queues]
         for each in told:
-            each["parallelism"] = min(each["parallelism"], most or each["parallelism"])
+            each["parallelism"] = min(each["parallelism"], most // len(told) or each["parallelism"])
         self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in told))
         return {QUEUES: json.dumps(told), ACTIVITY: str(watched.path)}
 
     def forget(self, uid: str) -> None:
         self._pods.pop(uid, None)
+
+    def busy(self, uid: str) -> int:
+        """Messages that this pod has in hand."""
+        return self._pods[uid][0].look().in_flight if uid in self._pods else 0
 
     def going_on(self, pods: Iterable[str]) -> bool:
         """Whether one of these ready pods consumes."""

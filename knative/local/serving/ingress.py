@@ -7,9 +7,10 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
-from knative.local.serving.http_client import Broken, Upstreams
+from knative.local.serving.http_client import Broken
 from knative.local.serving.http_exchange import HOP, Exchange
 from knative.local.serving.http_server import Client
+from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.pods import Pod
 from knative.local.serving.routing import PATIENCE, Routing, Unavailable
 from knative.local.serving.scaler import Scaler

@@ -12,7 +12,6 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from typing import Any
 
 from knative.local.images import Image, UnknownImage
@@ -20,7 +19,7 @@ from knative.local.objects import Object, now
 from knative.local.processes import Command, Process, Unstartable, session_members
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
-from knative.local.serving import pod_status
+from knative.local.serving import pod_state, pod_status
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
@@ -29,6 +28,7 @@ from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.pod_limits import Breach, Guard
 from knative.local.serving.pod_network import Way, shown_ports
+from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
 
@@ -38,16 +38,6 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 STABLE = 30.0
 """A container that ran so long before it ended is started again as if for the first time."""
 MISSING_PAUSE = 0.5
-
-
-class State(StrEnum):
-    STARTING = "starting"
-    READY = "ready"
-    UNREADY = "unready"
-    WAITING = "waiting"
-    """Between two tries."""
-    ENDING = "ending"
-    ENDED = "ended"
 
 
 class Pod:
@@ -173,13 +163,8 @@ class Pod:
             self._image = self._node.images.resolve(self._container["image"])
             await self._way.open(self._box.boxed(self._image))
             self._prepared = self._box.prepare(self._image, self._given, self._way.network)
-        except UnknownImage as error:
-            self.trouble = ("ImagePullBackOff", str(error))
-        except Unconnected as error:
-            self.trouble = ("FailedCreatePodSandBox", str(error))
-        except Missing as error:
-            mounting = str(error).startswith("MountVolume")
-            self.trouble = ("ContainerCreating" if mounting else "CreateContainerConfigError", str(error))
+        except (UnknownImage, Unconnected, Missing) as error:
+            self.trouble = pod_state.trouble(error)
         else:
             self.trouble = None
             return True

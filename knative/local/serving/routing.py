@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from knative.local.objects import Object
-from knative.local.serving.http_client import Answer, Upstreams
+from knative.local.serving.http_upstreams import Answer, Upstreams
 from knative.local.serving.node import Node
 from knative.local.serving.pods import Pod
 from knative.local.serving.revisions import Revisions
-from knative.local.serving.scaler import Scaler, Unavailable
+from knative.local.serving.scaler import Scaler
+from knative.local.serving.waiting import Unavailable
 
 __all__ = ["Answer", "Entry", "Routing", "Services", "Table", "Target", "Unavailable"]
 

@@ -7,16 +7,16 @@ come. From there on the autoscaler's arithmetic decides, at each tick and at onc
 import asyncio
 import logging
 import socket
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
 from knative.local.serving.consumption import Consumption
 from knative.local.serving.pod_registry import Pods, pod_spec
-from knative.local.serving.pods import Pod, State
+from knative.local.serving.pod_state import State
+from knative.local.serving.pods import Pod
 from knative.local.serving.probes import free_port
+from knative.local.serving.waiting import Unavailable, Waiting
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -28,17 +28,6 @@ CRASHES = 3
 """Exits in a row after which a container is taken to be broken."""
 PROVEN = "ResourcesAvailable"
 """The condition that a revision keeps once it has been ready."""
-
-
-class Unavailable(Exception):
-    """No pod took the request; the words are for people."""
-
-
-class Waiter:
-    __slots__ = ("future",)
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[Pod] = asyncio.get_running_loop().create_future()
 
 
 class Scaler:
@@ -73,7 +62,7 @@ class Scaler:
         self._loop = asyncio.get_running_loop()
         self._running: dict[str, Pod] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._waiting: deque[Waiter] = deque()
+        self._waiting = Waiting(self._free)
         self._began = self._loop.time()
         self._meter = Meter(self.scale.window, self._began)
         self._host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations else None
@@ -120,31 +109,25 @@ class Scaler:
         if pod is not None:
             pod.in_flight += 1
             return pod
-        waiter = Waiter()
-        self._waiting.append(waiter)
+        place = self._waiting.join()
         self.tick()
         try:
-            return await asyncio.wait_for(waiter.future, timeout)
+            return await asyncio.wait_for(place, timeout)
         except TimeoutError:
-            self._leave(waiter)
+            self._leave(place)
             raise Unavailable(f"no pod of {self.name} was ready within {timeout:g} s{self._why()}") from None
         except BaseException:
-            self._leave(waiter)
+            self._leave(place)
             raise
 
     def release(self, pod: Pod) -> None:
         pod.in_flight -= 1
         self._meter.change(-1, self._loop.time())
-        if self._waiting:
-            self._hand_out()
+        self._waiting.hand_out()
 
-    def _leave(self, waiter: Waiter) -> None:
+    def _leave(self, place: "asyncio.Future[Pod]") -> None:
         self._meter.change(-1, self._loop.time())
-        with suppress(ValueError):
-            self._waiting.remove(waiter)
-        if waiter.future.done() and not waiter.future.cancelled() and waiter.future.exception() is None:
-            waiter.future.result().in_flight -= 1  # it was given a place in the very moment that it left
-            self._hand_out()
+        self._waiting.leave(place)
 
     def _free(self) -> Pod | None:
         best: Pod | None = None
@@ -152,13 +135,6 @@ class Scaler:
             if pod.state is State.READY and (best is None or pod.in_flight < best.in_flight):
                 best = pod
         return best if best is not None and (not self.scale.hard or best.in_flight < self.scale.hard) else None
-
-    def _hand_out(self) -> None:
-        while self._waiting and (pod := self._free()) is not None:
-            waiter = self._waiting.popleft()
-            if not waiter.future.done():
-                pod.in_flight += 1
-                waiter.future.set_result(pod)
 
     def _why(self) -> str:
         return f": {self.failure[0]}: {self.failure[1]}" if self.failure else ""
@@ -199,7 +175,7 @@ class Scaler:
         for _ in range(wanted - len(self._running)):
             self._add()
         for _ in range(len(self._running) - wanted):
-            self._remove(min(self._running.values(), key=lambda pod: (pod.ready, pod.in_flight, -pod.began)))
+            self._remove(min(self._running.values(), key=lambda pod: (pod.ready, pod.in_flight + self._consumption.busy(pod.uid), -pod.began)))
 
     def _add(self) -> None:
         try:
@@ -217,7 +193,7 @@ class Scaler:
         given = {
             "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_REVISION": self.name,
             "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
-            **self._consumption.environment(object, self.scale.hard),
+            **self._consumption.environment(object, self.scale.hard, self.reachable and self.alone),
         }  # fmt: skip
         pod = self._pods.run(object, self._pod_changed, restart=True, port=port, given=given, listen=listen, grace=self.timeout)
         self._running[pod.uid] = pod
@@ -247,7 +223,7 @@ class Scaler:
             self.failure = None
             if self._initial and self.ready_pods >= max(min(self.scale.initial, self.scale.maximum or self.scale.initial), 1):
                 self._prove()
-            self._hand_out()
+            self._waiting.hand_out()
         elif pod.state is State.ENDED:  # deleted over the API, or its keeper failed
             del self._running[pod.uid]
             self._consumption.forget(pod.uid)
@@ -271,9 +247,7 @@ class Scaler:
             if self._initial and pod.failures >= CRASHES:
                 self._give_up()
         if self.failure and not self.ready_pods and (pod.failures >= CRASHES or pod.trouble is not None):
-            for waiter in self._waiting:
-                if not waiter.future.done():
-                    waiter.future.set_exception(Unavailable(f"no pod of {self.name} can start{self._why()}"))
+            self._waiting.fail(f"no pod of {self.name} can start{self._why()}")
 
     def _give_up(self) -> None:
         """It never became ready: its pods end, its reason stays."""
@@ -299,8 +273,6 @@ class Scaler:
 
     async def stop(self, grace: float | None = None) -> None:
         self._stopped = True
-        for waiter in self._waiting:
-            if not waiter.future.done():
-                waiter.future.set_exception(Unavailable(f"revision {self.name} is gone"))
+        self._waiting.fail(f"revision {self.name} is gone")
         await asyncio.gather(*(self._pods.discard(pod, grace) for pod in list(self._running.values())), *self._leaving)
         self._running.clear()

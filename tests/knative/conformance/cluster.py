@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,6 +193,10 @@ class Cluster:
         count: int = self.channel().queue_declare(queue, passive=True).method.message_count
         return count
 
+    def consumers(self, queue: str) -> int:
+        count: int = self.channel().queue_declare(queue, passive=True).method.consumer_count
+        return count
+
     def _observe(self) -> None:
         while True:
             with suppress(pika.exceptions.AMQPError):
@@ -206,6 +210,10 @@ class Cluster:
 
     def seen(self, case: str, sink: str | None = None) -> list[Observation]:
         return [each for each in self.observed if each.case == case and (sink is None or each.sink == sink)]
+
+    def until_spared(self, queues: Sequence[str]) -> None:
+        """Until a function consumes them all: beside the dispatcher, who leaves with the first message."""
+        until(lambda: all(self.consumers(queue) == 2 for queue in queues), what=f"{queues} are not consumed")
 
     def until_it_consumes(self, trigger: str) -> None:
         """Until a message of the Trigger is no longer pushed: the function and the dispatcher have seen each other."""

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from knative.local.serving.http_client import Broken, Upstreams
+from knative.local.serving.http_client import Broken
+from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.pod_network import Ways
 
 Script = Callable[[int, bytes, asyncio.StreamWriter], Awaitable[None]]

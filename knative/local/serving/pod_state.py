@@ -1,0 +1,29 @@
+"""Where a pod stands, and why one cannot even start, in a kubelet's words."""
+
+from enum import StrEnum
+
+from knative.local.images import UnknownImage
+from knative.local.processes_network import Unconnected
+from knative.local.serving.environment import Missing
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    UNREADY = "unready"
+    WAITING = "waiting"
+    """Between two tries."""
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+def trouble(error: UnknownImage | Unconnected | Missing) -> tuple[str, str]:
+    """(reason, message)"""
+    match error:
+        case UnknownImage():
+            reason = "ImagePullBackOff"
+        case Unconnected():
+            reason = "FailedCreatePodSandBox"
+        case Missing():
+            reason = "ContainerCreating" if str(error).startswith("MountVolume") else "CreateContainerConfigError"
+    return reason, str(error)

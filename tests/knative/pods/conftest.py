@@ -1,0 +1,29 @@
+"""Real functions in real pods: the probe context's, on a one-machine Knative in a process of its own, with a RabbitMQ and a PostgreSQL."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.knative.conformance.cluster import local
+from tests.knative.pods.functions import Pods
+from tests.runtime.harness import worlds
+from tests.servers import discard, fresh_home
+
+WINDOW = "6s"
+
+
+@pytest.fixture(scope="module")
+def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
+    home = fresh_home("capsule-pods-")
+    home.make()
+    worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
+    world = next(worlds_of_one)
+    try:
+        with local(home.path, home.ports.offset, world.amqp) as cluster:
+            found = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
+            found.set_up(WINDOW)
+            yield found
+    finally:
+        worlds_of_one.close()  # type: ignore[attr-defined]
+        discard(home)

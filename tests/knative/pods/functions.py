@@ -1,0 +1,115 @@
+"""A function of the probe context as a Service whose pods consume their queue themselves, and what its pods say of what they did."""
+
+import json
+import os
+import signal
+import sys
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes import client
+
+from tests.knative.conformance.cluster import Cluster, until
+from tests.runtime.harness import World, message
+
+CONSUMES = "local.capsule.dev/consumes"
+FUNCTION, TYPE = "probe.on_waited", "probe.waited"
+
+
+@dataclass
+class Pods:
+    cluster: Cluster
+    world: World
+    folder: Path
+
+    def set_up(self, window: str) -> None:
+        core = client.CoreV1Api(self.cluster.api.api_client)
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-autoscaler"}, "data": {"stable-window": window}}
+        core.create_namespaced_config_map("knative-serving", body)
+        self.cluster.broker("main", {"retry": 5, "backoffPolicy": "linear", "backoffDelay": "PT0.2S", "timeout": "PT60S"})
+        self.cluster.ready("Broker", "main")
+
+    # --- the function
+
+    def function(self, name: str, *, concurrency: int, most: int, queues: tuple[str, ...] = ()) -> None:
+        """Once it consumes. `queues`: of several Triggers that lead to it; without a word, one of its own name."""
+        environment = {name: value for name, value in self.world.environment().items() if name.startswith(("CAPSULE_", "PROBE_", "PYTHON"))}
+        environment["CAPSULE_FUNCTION"] = FUNCTION
+        taken = {name: value for name, value in environment.items() if name not in ("CAPSULE_BIND",)}
+        container = {
+            "image": self.cluster.image,
+            "command": [sys.executable, "-m", "tests.runtime.worker"],
+            "env": [{"name": key, "value": value} for key, value in taken.items()],
+            "readinessProbe": {"httpGet": {"path": "/healthz"}},
+        }
+        annotations = {CONSUMES: "true", "autoscaling.knative.dev/max-scale": str(most), "autoscaling.knative.dev/min-scale": "1"}
+        spec = {"containerConcurrency": concurrency, "timeoutSeconds": 60, "containers": [container]}
+        self.cluster.create("Service", name, {"template": {"metadata": {"annotations": annotations}, "spec": spec}})
+        self.cluster.ready("Service", name)
+        subscriber = {**self.cluster.subscriber(name), "uri": f"/{FUNCTION}"}
+        for subject in queues or (name,):
+            self.cluster.trigger(subject, "main", subscriber, concurrency * most, filter={"attributes": {"type": TYPE, "subject": subject}})
+            self.cluster.ready("Trigger", subject)
+        self.cluster.renew(name)  # a pod is told its queues when it is started
+        self.cluster.until_spared([self.cluster.queue(each) for each in queues or (name,)])
+
+    def remove(self, name: str, queues: tuple[str, ...] = ()) -> None:
+        for each in queues or (name,):
+            self.cluster.delete("Trigger", each)
+        self.cluster.delete("Service", name)
+
+    # --- messages
+
+    def publish(self, name: str, count: int, rate: float | None = None) -> list[str]:
+        exchange, accounts = self.cluster.exchange("main"), [uuid.uuid4().hex for _ in range(count)]
+        for account in accounts:
+            headers = message(TYPE, account, subject=name) | {"content-type": "application/json"}
+            self.cluster.publish(exchange, "", headers, json.dumps({"account": account}).encode(), delivery_mode=2)
+            if rate is not None:
+                time.sleep(1 / rate)
+        return accounts
+
+    def effects(self, accounts: list[str]) -> Counter[str]:
+        """How often each was committed."""
+        found = self.world.rows("SELECT text, count(*) FROM notes WHERE what = 'waited' AND text = ANY(%s) GROUP BY 1", accounts)
+        return Counter(dict(found))
+
+    def done(self, accounts: list[str], seconds: float = 90) -> None:
+        """Waits for the effect of each, and a moment for a second one that must not come; then the queue holds nothing any more."""
+        until(lambda: len(self.effects(accounts)) == len(accounts), seconds, f"{len(self.effects(accounts))} of {len(accounts)} effects")
+        assert self.effects(accounts) == Counter(accounts)
+
+    # --- pods
+
+    def running(self, name: str) -> dict[str, int]:
+        """pod → pid"""
+        found: dict[str, int] = {}
+        for record in self.folder.glob(f"{name}-0*/process.json"):
+            pid = int(json.loads(record.read_text())["pid"])
+            if Path(f"/proc/{pid}").exists():
+                found[record.parent.name] = pid
+        return found
+
+    def kill(self, name: str) -> None:
+        for pid in self.running(name).values():
+            os.kill(pid, signal.SIGKILL)
+
+    def begun(self, accounts: list[str]) -> list[tuple[int, str]]:
+        """(pid, account) of each time that the handler was begun, in that order."""
+        return [(pid, account) for pid, what, account in self._said(accounts) if what == "begun"]
+
+    def most_at_once(self, accounts: list[str]) -> int:
+        """In one process."""
+        under_way, most = Counter[int](), 0
+        for pid, what, _ in self._said(accounts):
+            under_way[pid] += 1 if what == "begun" else -1
+            most = max(most, under_way[pid])
+        return most
+
+    def _said(self, accounts: list[str]) -> list[tuple[int, str, str]]:
+        wanted, path = set(accounts), self.world.folder / "begun"
+        lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        return [(int(pid), what, account) for pid, what, account in lines if account in wanted]
