@@ -89,7 +89,7 @@ def _unroutable(table: Table, home: Home) -> bool:
 
 def _dead_letters(table: Table, home: Home) -> bool:
     """What no retry could mend, in the databases that are ours."""
-    waiting: list[str] = []
+    well = True
     for context in home.own_contexts:
         try:
             with PostgreSQL(home).superuser(context) as connection:
@@ -98,10 +98,11 @@ def _dead_letters(table: Table, home: Home) -> bool:
             table.add_row(IDLE, "dead letters", "not known yet", "", "")
             return True  # how PostgreSQL is stands in a row of its own
         if row and row[0]:
-            waiting.append(f"{context} {row[0]} (since {row[1]})")
-    where = "GET /v1/operations/<context>/dead-letters" if waiting else ""
-    table.add_row(BAD if waiting else GOOD, "dead letters", ", ".join(waiting) or "none", where, "")
-    return not waiting
+            well = False
+            table.add_row(BAD, "dead letters", f"{row[0]} of {context}", f"since {row[1]}: GET /v1/operations/{context}/dead-letters", "")
+    if well:
+        table.add_row(GOOD, "dead letters", "none", "", "")
+    return well
 
 
 def _alerts(table: Table, home: Home) -> bool:
@@ -116,7 +117,7 @@ def _alerts(table: Table, home: Home) -> bool:
         table.add_row(IDLE, "alerts", "not known yet", "", "")
         return True
     for summary in firing:
-        table.add_row(BAD, "alert", summary, "", "")
+        table.add_row(BAD, "alert", "firing", summary, "")
     if not firing:
         table.add_row(GOOD, "alerts", "none", "", "")
     return not firing

@@ -18,11 +18,11 @@ VALUES (gen_random_uuid(), %s, gen_random_uuid(), %s, 'dead-letters', 'billing.o
 """
 
 
-def rows(table: Table) -> list[tuple[str, str]]:
-    return list(zip(map(str, table.columns[1].cells), map(str, table.columns[2].cells), strict=True))
+def rows(table: Table) -> list[tuple[str, ...]]:
+    return list(zip(*(map(str, column.cells) for column in table.columns[1:4]), strict=True))
 
 
-def shown(home: Any) -> tuple[bool, list[tuple[str, str]]]:
+def shown(home: Any) -> tuple[bool, list[tuple[str, ...]]]:
     table = Table()
     for name in ("", "what", "state", "where", "memory"):
         table.add_column(name)
@@ -32,15 +32,15 @@ def shown(home: Any) -> tuple[bool, list[tuple[str, str]]]:
 
 def test_the_status_names_dead_letters_and_the_platforms_alerts(own_postgres: Any) -> None:
     home = own_postgres.home
-    assert shown(home) == (True, [("dead letters", "not known yet"), ("alerts", "not known yet")])
+    assert shown(home) == (True, [("dead letters", "not known yet", ""), ("alerts", "not known yet", "")])
     for context in CONTEXTS:
         migrations.migrate(own_postgres.database(context).owner_url, context)
-    assert shown(home) == (True, [("dead letters", "none"), ("alerts", "none")])
+    assert shown(home) == (True, [("dead letters", "none", ""), ("alerts", "none", "")])
     with own_postgres.superuser("billing") as billing, own_postgres.superuser("monitor") as monitor:
         for id in ("1", "2"):
             billing.execute(LETTER, [id])
         monitor.execute(ALERT, [uuid.UUID(int=0), "rule:1", "2 dead letters wait"])
         monitor.execute(ALERT, [uuid.uuid4(), "rule:2", "somebody's own"])
     well, found = shown(home)
-    assert not well and found[1] == ("alert", "2 dead letters wait")
-    assert found[0][0] == "dead letters" and found[0][1].startswith("billing 2 (since 20")
+    assert not well and found[1] == ("alert", "firing", "2 dead letters wait")
+    assert found[0][:2] == ("dead letters", "2 of billing") and found[0][2].endswith("GET /v1/operations/billing/dead-letters")
