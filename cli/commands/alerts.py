@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -10,6 +11,9 @@ from cli.declaring import command
 from cli.options import App
 from cli.render import alerts as render
 from cli.session import Session
+
+PLATFORM = str(UUID(int=0))
+"""What is wrong with Capsule itself stands under this application's id; nobody but admins is told of it."""
 
 
 class State(StrEnum):
@@ -45,11 +49,11 @@ def declare(app: typer.Typer) -> None:
 
 
 def list_(session: Session, app: App = None, state: Annotated[State | None, typer.Option(help="Only these.")] = None) -> None:
-    """What is or was wrong with your applications, the newest first; with --app, with one of them."""
+    """What is or was wrong with your applications, the newest first; with --app, with one of them. Admins see the platform's own alerts, too."""
     found = session.api.get("/v1/alerts", state=state, limit=200)["alerts"]
     if app or session.settings.app:
-        application = session.application(app)
-        found = [each for each in found if each["applicationId"] == application["id"]]
+        shown = {session.application(app)["id"]} | (set() if app else {PLATFORM})
+        found = [each for each in found if each["applicationId"] in shown]
     session.output.show(found, render.alerts(found))
 
 

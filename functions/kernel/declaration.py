@@ -80,7 +80,7 @@ class Declaration:
     deadline: float = 10.0  # seconds a caller waits
     belongs_to: str | None = None  # the context, where the module does not say it
     secret_answer: bool = False  # tokens: the answer is sent once and never stored
-    version: int = 1  # counts breaking changes of the input; an event has its own
+    version: int = 1  # counts breaking changes of the input, each with its @upcasts (see `kernel.versions`); an event has its own
 
     @cached_property
     def context(self) -> str:

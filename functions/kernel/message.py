@@ -27,7 +27,8 @@ class Event(Part):
 
         class UserCreated(Event, type="user.created", subject="user_id"): ...
 
-    `type` is the CloudEvents type and the routing key. `version` counts breaking changes of the payload.
+    `type` is the CloudEvents type and the routing key. `version` counts breaking changes of the payload; how what was stated before becomes of
+    that version stands beside the class (`@upcasts`, see `kernel.versions`).
     `subject` names the field that holds the id of the aggregate whose state this event tells; events of one subject carry a
     sequence, and a handler skips what is older than what it has already applied (see `Order`). An event that is to be added up
     (a payment, a usage record) is its own subject or has none. `abstract=True` marks a base of several events.

@@ -15,7 +15,8 @@ MOST_AT_ONCE = 500
 
 
 class SettleDeadLetters(Model):
-    """Which: `ids`, or all open ones of a `function`, of an `error`, or of both. `payload` replaces that of the one letter named."""
+    """Which: `ids`, or all open ones of a `function`, of an `error`, or of both. `payload` replaces that of the one letter named, and is
+    read as of the version that the letter's headers say (`dataversion`)."""
 
     action: Literal["replay", "discard"]
     ids: list[UUID] | None = Field(default=None, max_length=MOST_AT_ONCE)
