@@ -35,7 +35,7 @@ class CreatedApplication(Model):
     answers=201,
     rejects=[InvalidApplicationName, InvalidRepository, RepositoryNotAllowed, ApplicationQuotaExceeded, ApplicationNameTaken],
     emits=[ApplicationCreated],
-    scale=Scale(max=10, pool=4),
+    scale=Scale(max=10, concurrency=64, pool=4),
 )
 async def create_application(
     asked: CreateApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller, clock: Clock

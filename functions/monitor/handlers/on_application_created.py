@@ -3,13 +3,13 @@ it."""
 
 from events.deploy import ApplicationCreated
 from events.monitor import UsageMeasured
-from functions.kernel import Done, on
+from functions.kernel import Done, Scale, on
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.rules import presets
 from functions.monitor.ports import Applications, Rules, UnownedUsage
 
 
-@on(emits=[UsageMeasured])
+@on(emits=[UsageMeasured], scale=Scale(concurrency=64, pool=4))
 async def on_application_created(event: ApplicationCreated, applications: Applications, unowned: UnownedUsage, rules: Rules) -> Done[None]:
     await applications.hold_still([event.application_id])
     await applications.keep(Application(event.application_id, event.user_id, event.name))
