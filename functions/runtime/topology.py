@@ -27,6 +27,7 @@ from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import ChannelClosedByBroker
 
 from functions.runtime import delays
 from functions.runtime.bus import COMMANDS, DEAD_LETTERS, EVENTS, REPLIES
@@ -36,6 +37,7 @@ BROKER_LABEL = "eventing.knative.dev/broker"
 TRIGGER_LABEL = "eventing.knative.dev/trigger"
 FUNCTIONS = "capsule.dev/functions"
 GROUPED_EVENTS = "capsule.dev/events"
+PRECONDITION_FAILED = 406
 PATIENCE = 300.0
 """Seconds to wait for the Broker and its Triggers."""
 
@@ -180,7 +182,16 @@ def wait_for_plan(cluster: Cluster, patience: float = PATIENCE) -> list[Binding]
 def main() -> int:
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["CAPSULE_AMQP_URL"]))
     channel = connection.channel()
-    declare_exchanges(channel)
+    try:
+        declare_exchanges(channel)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != PRECONDITION_FAILED:
+            raise
+        print(
+            f"{error.reply_text}\nIt is there in another form than this release's. Let it run empty, delete it, and run this job again.",
+            file=sys.stderr,
+        )
+        return 1
     cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
     try:
         bindings = wait_for_plan(cluster)

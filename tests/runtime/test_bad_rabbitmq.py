@@ -12,7 +12,7 @@ import pika
 import pytest
 from rich.table import Table
 
-from functions.runtime import delays
+from functions.runtime import delays, topology
 from functions.runtime.bus import Bus, BusAway
 from functions.runtime.topology import declare_exchanges
 from functions.runtime.undelivered import UNROUTABLE
@@ -194,12 +194,14 @@ async def test_the_reply_to_who_asks_finds_the_new_queue_after_the_channel_was_c
     line.stop()
 
 
-def test_what_was_declared_in_another_way_is_refused_by_its_name(rabbitmq: Brokers) -> None:
-    """An upgrade that changes a queue's arguments: RabbitMQ answers 406, and says which queue and which argument."""
-    with pika.BlockingConnection(pika.URLParameters(rabbitmq.vhost())) as connection:
-        channel = connection.channel()
-        name = delays.exchange_of(1)
-        channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", "x-message-ttl": 7})
-        with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
-            declare_exchanges(channel)
-        assert refused.value.reply_code == 406 and name in refused.value.reply_text
+def test_what_was_declared_in_another_way_is_named_with_the_remedy(
+    rabbitmq: Brokers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An upgrade that changes a queue's arguments: RabbitMQ answers 406, and what lies in the queue is not ours to throw away."""
+    vhost, name = rabbitmq.vhost(), delays.exchange_of(1)
+    with pika.BlockingConnection(pika.URLParameters(vhost)) as connection:
+        connection.channel().queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", "x-message-ttl": 7})
+    monkeypatch.setenv("CAPSULE_AMQP_URL", vhost)
+    assert topology.main() == 1
+    said = capsys.readouterr().err
+    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it, and run this job again." in said
