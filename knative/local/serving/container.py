@@ -74,7 +74,7 @@ class Box:
                 os.chown(kubeconfig, uid, uid)
             mounted.append(Mounted(kubeconfig, KUBECONFIG, False))
         limits = Limits.of(self.container, boxed, largest(pod["spec"], self.container))
-        group = node.group(pod["metadata"]["uid"], limits)
+        group = node.group(pod["metadata"]["uid"], limits, trusted=not boxed)
         env = self._environment(image, given, boxed, access)
         words = self.container.get("command") or image.command
         argv = expand_all([*words, *(self.container.get("args") or [])], env)

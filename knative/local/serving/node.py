@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PLATFORM_NAMESPACES = frozenset({"capsule"})
 PUSH = "local.capsule.dev/push"
+OWN_WEIGHT = 8
+"""What the platform's functions weigh together on a busy machine, in processes."""
 
 
 class Collector(Protocol):
@@ -60,12 +62,15 @@ class Node:
         self.launcher = Launcher()
         self._warming: asyncio.Task[None] | None = None
         self._groups: Groups | None = None
+        self._own_groups: Groups | None = None
+        """Of the platform's functions, beside those of tenants."""
 
     def open(self) -> None:
         """Tries what this machine allows, and ends what a former run left."""
         self.isolation = detect()
         lacking = self._try_networks()
-        self._groups = Groups(f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}")
+        name = f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}"
+        self._groups, self._own_groups = Groups(name), Groups(f"{name}-own", OWN_WEIGHT)
         said = standing(self.isolation, lacking, self._groups.available)
         (self.settings.state / "isolation").write_text(said.words + "\n")  # for `up` and `status`
         (log.info if said.whole else log.warning)("%s", said.words)
@@ -88,8 +93,8 @@ class Node:
         return ""
 
     def close(self) -> None:
-        if self._groups is not None:
-            self._groups.remove()
+        for groups in self._all_groups():
+            groups.remove()
 
     def trusts(self, pod: Object, platform_image: bool) -> bool:
         """Only the platform's own image in the platform's own namespace, and no build, runs without a sandbox."""
@@ -109,8 +114,12 @@ class Node:
         path.unlink(missing_ok=True)
         write_kubeconfig(path, self.settings, self._authority.read_bytes(), token, account, namespace)
 
-    def group(self, name: str, limits: Limits) -> Group | None:
-        return self._groups.make(name, limits) if self._groups else None
+    def group(self, name: str, limits: Limits, trusted: bool) -> Group | None:
+        groups = self._own_groups if trusted else self._groups
+        return groups.make(name, limits) if groups else None
+
+    def _all_groups(self) -> list[Groups]:
+        return [groups for groups in (self._groups, self._own_groups) if groups is not None]
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
         if can_fork(command):
@@ -147,8 +156,8 @@ class Node:
             if pid and said.get("boot") == boot() and start_time(pid) == said.get("started"):
                 log.info("ending process %d, left by a former run (%s)", pid, record.parent.name)
                 send(os.killpg, pid, signal.SIGKILL)
-        if self._groups is not None:
-            for group in self._groups.leftovers():
+        for groups in self._all_groups():
+            for group in groups.leftovers():
                 group.kill()
                 group.remove()
 
