@@ -15,7 +15,7 @@ Only where neither of the two takes the message there is CannotSettle: 5xx, and 
 Everything that may fail, fails before the commit, except the commit itself: then only the next try, which finds the claim or does not, can tell.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
@@ -68,6 +68,8 @@ async def settle(function: Failing, around: Surroundings, message: Message, erro
     why = f"{type(error).__name__}: {error}"
     if isinstance(error, DatabaseAway):
         around.relay.sweep_soon()  # a server that crashed may have forgotten which events were published
+    if isinstance(error, BusAway | Unroutable):
+        return await _owe(function, around, message, message.due or around.clock.now(), error, why)
     if _somebody_waits(function, message) and not isinstance(error, CommitUnknown):
         return await _tell(function, around, message, error, why)
     if isinstance(error, DatabaseAway):
@@ -124,15 +126,20 @@ async def _try_later(function: Failing, around: Surroundings, message: Message, 
     try:
         await delays.delay(around.bus, function.name, again, until, now)
     except (BusAway, Unroutable) as away:
-        why = f"{why}; and it waits in the outbox: {away}"
-        exchange, later = delays.route(again, until, wait)
-        try:
-            async with around.database.transaction() as connection:
-                outbox.owe(connection, exchange, function.name, later)
-        except DatabaseAway as also:
-            raise CannotSettle(f"{why}; and {also}") from error
-        around.relay.sweep_soon()
+        return await _owe(function, around, again, until, error, f"{why}; and {away}")
     return "retried", why
+
+
+async def _owe(function: Failing, around: Surroundings, message: Message, until: datetime, error: Exception, why: str) -> tuple[str, str]:
+    """RabbitMQ does not take for later what is for later (this one may have come early, and be none the worse for it): it gets it when it does."""
+    exchange, later = delays.route(message, until, (until - around.clock.now()).total_seconds())
+    try:
+        async with around.database.transaction() as connection:
+            outbox.owe(connection, exchange, function.name, later)
+    except DatabaseAway as also:
+        raise CannotSettle(f"{why}; and {also}") from error
+    around.relay.sweep_soon()
+    return "retried", f"{why}; it waits in the outbox"
 
 
 async def _bury(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ Alarms, closed channels, missing exchanges, full queues, and what was declared b
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from functions.runtime import delays, topology
 from functions.runtime.bus import Bus, BusAway
+from functions.runtime.envelope import stamp
 from functions.runtime.topology import declare_exchanges
 from functions.runtime.undelivered import UNROUTABLE
 from knative.machine import status
@@ -135,6 +137,23 @@ def test_a_retry_that_the_delay_exchange_does_not_take_waits_in_the_outbox(fresh
     world.declare()
     until(lambda: world.count("outbox") == 0, 20, "for what waits in the outbox")
     assert world.addressed_to("probe.on_deposited")[0]["attempt"] == "2"
+
+
+def test_what_came_early_and_cannot_be_sent_round_again_keeps_its_time(fresh_world: World) -> None:
+    """A saga's timeout of an hour comes in legs. That RabbitMQ does not take the next one must not make it come at once, nor count as a try."""
+    world = fresh_world
+    with world.channel() as rabbit:
+        for level in delays.LEVELS:
+            rabbit.exchange_delete(delays.exchange_of(level))
+    worker, due = world.worker(), stamp(datetime.now(UTC) + timedelta(hours=2))
+    assert worker.post(message("probe.deposited", due=due), deposited("early"), "/probe.on_deposited", timeout=HTTP_PATIENCE) == 204
+    [(exchange, headers)] = world.rows("SELECT exchange, headers FROM outbox")
+    assert (exchange, headers["due"], "attempt" in headers) == ("capsule.delay.3600s", due, False)
+    world.declare()
+    until(lambda: world.count("outbox") == 0, 20, "for the next leg")
+    with world.channel() as rabbit:
+        assert rabbit.queue_declare(delays.exchange_of(3600), passive=True).method.message_count == 1
+    assert world.count("notes") == 0 and world.count("dead_letters") == 0
 
 
 # -- 406 ---------------------------------------------------------------------------------------------------------------
