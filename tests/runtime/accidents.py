@@ -107,10 +107,14 @@ def publish(world: World, sent: Sent, ids: Sequence[str] | Mapping[str, int]) ->
             channel.basic_publish("capsule.commands", "probe.deposit", deposit(sent.cents[id], sent.account), properties, mandatory=True)
 
 
-def told(world: World, sent: Sent) -> dict[str, list[tuple[str, str, bytes]]]:
-    """Command → the replies to it (outcome, status, body), taken from the queue of replies."""
-    by_correlation = {headers["correlationid"]: id for id, headers in sent.headers.items()}
-    found: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
+Replies = dict[str, list[tuple[str, str, bytes]]]
+"""Command → the replies to it: outcome, status, body."""
+
+
+def told(world: World, sent: Sent) -> Replies:
+    """Those that have come, taken from the queue of replies."""
+    by_correlation = {headers["correlationid"]: id for id, headers in list(sent.headers.items())}  # more may be sent meanwhile
+    found: Replies = defaultdict(list)
     with pika.BlockingConnection(pika.URLParameters(world.amqp)) as connection:
         channel = connection.channel()
         while True:
@@ -144,9 +148,10 @@ class Progress:
         return time.monotonic() - self._last[1] > self._seconds
 
 
-def settle(world: World, sent: Sent, seconds: float = 40) -> dict[str, list[tuple[str, str, bytes]]]:
-    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503."""
-    replies: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
+def settle(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> Replies:
+    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503. `replies`: what was
+    gathered before."""
+    replies = defaultdict(list) if replies is None else replies
     end = time.monotonic() + seconds
     progress = Progress()
 
@@ -159,29 +164,29 @@ def settle(world: World, sent: Sent, seconds: float = 40) -> dict[str, list[tupl
         until(ended, seconds, "for the commands' outcomes")
         missing = sent.cents.keys() - _recorded(world, sent)
         if not missing:
-            _gather(world, sent, replies)
+            gather(world, sent, replies)
             return replies
         assert time.monotonic() < end, f"{len(missing)} commands have no outcome"
         publish(world, sent, sorted(missing))
 
 
-def _gather(world: World, sent: Sent, replies: dict[str, list[tuple[str, str, bytes]]]) -> None:
+def gather(world: World, sent: Sent, replies: Replies) -> None:
     for id, found in told(world, sent).items():
         replies[id] += found
 
 
-def _refused(world: World, sent: Sent, replies: dict[str, list[tuple[str, str, bytes]]]) -> bool:
+def _refused(world: World, sent: Sent, replies: Replies) -> bool:
     """All that is not done was answered, with 503: nothing more comes by itself."""
     before = {id: len(found) for id, found in replies.items()}
-    _gather(world, sent, replies)
+    gather(world, sent, replies)
     open = sent.cents.keys() - _recorded(world, sent)
     return bool(open) and all(len(replies[id]) > before.get(id, 0) and replies[id][-1][1] == "503" for id in open)
 
 
-def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
+def audit(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> dict[str, Any]:
     """One effect and one outcome for each command, one effect at each subscriber for each event, nothing left over. Answers the sums."""
     account, amount = sent.account, len(sent.cents)
-    replies = settle(world, sent, seconds)
+    replies = settle(world, sent, seconds, replies)
 
     def noted(what: str) -> int:
         return world.count("notes n JOIN deposits d ON n.text = d.id::text WHERE n.what = %s AND d.account = %s", what, account)
@@ -203,15 +208,15 @@ def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
     return sums
 
 
-def _ask_for_lost_replies(world: World, sent: Sent, replies: dict[str, list[tuple[str, str, bytes]]], seconds: float) -> None:
+def _ask_for_lost_replies(world: World, sent: Sent, replies: Replies, seconds: float) -> None:
     """A reply is best effort: who was told nothing, or 503, asks again under the same id and is told what was done."""
-    _gather(world, sent, replies)
+    gather(world, sent, replies)
 
     def untold() -> list[str]:
         return [id for id in sent.cents if not any(reply[0] == "done" for reply in replies[id])]
 
     def all_told() -> bool:
-        _gather(world, sent, replies)
+        gather(world, sent, replies)
         return not untold()
 
     if lost := untold():

@@ -6,6 +6,10 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ import psycopg
 from knative.machine import migrations, packages
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
-from tests.runtime.accidents import Line, Sent, audit, nothing_is_left, publish
+from tests.runtime.accidents import Line, Replies, Sent, audit, gather, nothing_is_left, publish
 from tests.runtime.harness import World, asked
 from tests.servers import discard, fresh_home
 from tests.soak.faults import Faults, accident
@@ -60,11 +64,12 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
     trouble = Faults(chance, world, lines, postgres, rabbitmq)
     sent = Sent("soak")
     sender = threading.Thread(target=_send, args=(world, sent, messages, random.Random(chance.random())), daemon=True)
+    replies: Replies = defaultdict(list)
     began = time.monotonic()
     sender.start()
     happened: dict[str, int] = {}
     for number, (what, how) in enumerate(trouble.plan(faults)):
-        done = _until_the_work_has_gone_on(world, messages * number // (faults + 1), began + seconds)
+        done = _until_the_work_has_gone_on(world, messages * number // (faults + 1), began + seconds, partial(gather, world, sent, replies))
         how()
         happened[what] = happened.get(what, 0) + 1
         print(f"{time.monotonic() - began:7.1f} s  {done:6} done  {what}", flush=True)
@@ -72,7 +77,7 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
             break
     sender.join(max(1.0, seconds - (time.monotonic() - began)))
     try:
-        sums = audit(world, sent, seconds=max(60.0, seconds - (time.monotonic() - began)))
+        sums = audit(world, sent, max(60.0, seconds - (time.monotonic() - began)), replies)
         for line in lines[1:]:
             line.end()
         nothing_is_left(world, lines[0])
@@ -90,10 +95,13 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
     return 0
 
 
-def _until_the_work_has_gone_on(world: World, wanted: int, end: float) -> int:
-    """Faults are spread over the whole work, as long as it goes on at all."""
+def _until_the_work_has_gone_on(world: World, wanted: int, end: float, listen: Callable[[], None]) -> int:
+    """Faults are spread over the whole work, as long as it goes on at all. Those who asked listen meanwhile: a reply that lies in its queue when
+    RabbitMQ is killed is gone."""
     began = time.monotonic()
     while True:
+        with suppress(pika.exceptions.AMQPError, OSError):  # RabbitMQ is away
+            listen()
         try:
             done = world.count("deposits")
         except psycopg.Error:
