@@ -30,7 +30,7 @@ from functions.runtime.surroundings import Surroundings
 PATIENCE = 60.0
 """Seconds between tries, at most, while the database is away or a roll-out goes on."""
 
-ROLL_OUT_TRIES = 45
+ROLL_OUT_TRIES = 36
 """Half an hour, about: so long a message that a newer release has written waits for that release's code."""
 
 MAY_PASS = (Transient, DatabaseAway, *CLASHES)
