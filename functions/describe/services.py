@@ -94,7 +94,7 @@ def _pod(workload: Workload) -> Manifest:
         "containerConcurrency": workload.concurrency,
         "timeoutSeconds": 60,
         "enableServiceLinks": False,
-        "automountServiceAccountToken": workload.grants.cluster,
+        **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative refuses a true one
         "containers": [container],
     }
     if workload.grants.cluster:
