@@ -21,7 +21,8 @@ def test_the_exchange_matches_unprefixed_headers_exactly(cluster: Cluster) -> No
     cluster.channel().exchange_declare(exchange, "headers", durable=True, passive=True)
     cluster.publish(exchange, "", headers("routed"), b"{}", mandatory=True)
     until(lambda: cluster.seen("routed"), 60)
-    for number, other in enumerate(({"type": "Row"}, {"type": "row "}, {"type": None, "ce-type": "row"})):
+    others: tuple[dict[str, Any], ...] = ({"type": "Row"}, {"type": "row "}, {"type": None, "ce-type": "row"})
+    for number, other in enumerate(others):
         changed = {name: value for name, value in headers(f"unrouted{number}", **other).items() if value is not None}
         with pytest.raises(pika.exceptions.UnroutableError):
             cluster.publish(exchange, "", changed, b"{}", mandatory=True)
