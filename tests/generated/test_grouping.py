@@ -54,7 +54,8 @@ def test_a_group_is_given_the_union_of_what_its_functions_are_given(context: str
 def test_a_group_never_takes_more_connections_or_messages_than_its_functions_apart(context: str) -> None:
     declarations = CATALOG.of_context(context)
     scale = grouping.together(declarations)
-    assert scale.max * scale.pool <= sum(each.scale.max * each.scale.pool for each in declarations)
+    roles = len({each.writes for each in declarations})
+    assert scale.max * scale.pool * roles <= sum(each.scale.max * each.scale.pool for each in declarations)
     assert scale.pool >= 1
     for each in declarations:
         share = grouping.share(each, scale)

@@ -7,6 +7,10 @@ sent needs not even that: it is handed to what the application would hand it to.
 this module's business: the message goes back into its queue, the pod stops consuming for a while, and the dispatcher, who sees that, comes back
 and applies its own rules (retry, back-off, dead letters) by its own push.
 
+Measured at 100 and 200 events a second on a machine that others kept busy (load 25 on 2 cores), published → committed: 50–180 ms where pushing took
+750–2100, for two thirds of the CPU. It was the other way round for as long as all pods together had the weight of one process on a busy CPU
+(`processes_limits.Groups`): what consuming spares, it spares outside of the pods.
+
 Two consumers on one queue are always safe: RabbitMQ gives a message to one of them, and to another when that one is gone. So every doubt (the
 pod hangs, it is told to end, its connection is lost, its revision lost the traffic) is settled by the dispatcher consuming again.
 """
