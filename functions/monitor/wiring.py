@@ -9,14 +9,20 @@ from functions.monitor.adapters.notifications import PostgresChannels, PostgresD
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
-from functions.monitor.adapters.webhooks import HttpWebhooks
 from functions.runtime.housekeeping import Housekeeping as Sweeper
 from functions.runtime.mail import Mail, mail
+from functions.runtime.settings import Settings
 from functions.runtime.wiring import Wiring
 
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
     return sweeper
+
+
+def webhooks(settings: Settings) -> ports.Webhooks:
+    from functions.monitor.adapters.webhooks import HttpWebhooks  # httpx is large: only who calls out waits for it
+
+    return HttpWebhooks(settings)
 
 
 wiring = Wiring(
@@ -41,7 +47,7 @@ wiring = Wiring(
         ports.Rules: PostgresRules,
         ports.UnownedUsage: PostgresUnownedUsage,
         ports.Vault: SealedVault,
-        ports.Webhooks: HttpWebhooks,
+        ports.Webhooks: webhooks,
         Mail: mail,
     },
 )

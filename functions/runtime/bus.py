@@ -65,6 +65,7 @@ class Bus:
         self._channel: Any = None
         self._answers: Any = None
         self._ready = asyncio.Event()
+        self._answerable = asyncio.Event()
         self._closing = False
         self._attempts = 0
         self._reconnecting: asyncio.TimerHandle | None = None
@@ -106,7 +107,7 @@ class Bus:
 
     def _on_open(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._blocked())
-        connection.add_on_connection_unblocked_callback(lambda *_: self._ready.set())
+        connection.add_on_connection_unblocked_callback(lambda *_: self._unblocked())
         self._open_answers()
         self._open_channel()
         for told in self._connected:
@@ -116,6 +117,11 @@ class Bus:
         """RabbitMQ's memory or disk alarm: it reads nothing more from us until it is over."""
         self._last_error = "RabbitMQ has blocked publishers (memory or disk alarm)"
         self._ready.clear()
+        self._answerable.clear()
+
+    def _unblocked(self) -> None:
+        self._ready.set()
+        self._answerable.set()
 
     def _open_answers(self) -> None:
         if self._connection.is_open:
@@ -123,6 +129,7 @@ class Bus:
 
     def _on_answers(self, channel: Any) -> None:
         self._answers = channel
+        self._answerable.set()
         channel.add_on_close_callback(self._on_answers_closed)
 
     def _on_answers_closed(self, channel: Any, error: Exception) -> None:
@@ -179,6 +186,8 @@ class Bus:
 
     def _fail_all(self, error: Exception | str) -> None:
         self._ready.clear()
+        if self._connection is None or not self._connection.is_open:
+            self._answerable.clear()
         self._last_error = str(error) or type(error).__name__
         if not self._closing:
             _log.warning("RabbitMQ: %s", self._last_error)
@@ -230,17 +239,17 @@ class Bus:
         self._tag += 1
         self._unconfirmed[self._tag] = (told, message_id or "")
 
-    async def _until_ready(self) -> None:
-        if self._ready.is_set():
+    async def _until(self, state: asyncio.Event) -> None:
+        if state.is_set():
             return
         try:
-            await asyncio.wait_for(self._ready.wait(), self._patience)
+            await asyncio.wait_for(state.wait(), self._patience)
         except TimeoutError:
             raise BusAway(self._last_error) from None
 
     async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, *, mandatory: bool = False) -> None:
         """Returns once RabbitMQ has taken responsibility. Raises BusAway, and Unroutable if `mandatory` and nothing is bound."""
-        await self._until_ready()
+        await self._until(self._ready)
         future = Confirmed(loop=asyncio.get_running_loop())
         self._send(exchange, routing_key, headers, body, future, mandatory=mandatory)
         try:
@@ -251,7 +260,7 @@ class Bus:
     async def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Best effort, for replies: sent as soon as there is a connection (a cold function may have none yet). False if there is none in time."""
         try:
-            await self._until_ready()
+            await self._until(self._answerable)
             self._answers.basic_publish(exchange, routing_key, body, _properties(headers, keep=False))
         except (BusAway, pika.exceptions.AMQPError) as error:
             _log.info("a reply was not sent: %s", error or type(error).__name__)
@@ -270,7 +279,7 @@ class Bus:
 
         Raises BusAway or Unroutable if the message did not get in, NoReply if it did (or may have) and no answer came.
         """
-        await self._until_ready()
+        await self._until(self._ready)
         correlation_id = headers["correlationid"]
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()

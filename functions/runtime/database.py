@@ -12,6 +12,7 @@ again later, and the connection is free for others. A pool whose server was away
 At a fail-over it finds the new primary if the address names both: `host=a,b target_session_attrs=read-write`.
 """
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -28,6 +29,8 @@ Pool = AsyncConnectionPool[Session]
 COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
+
+_log = logging.getLogger("capsule.database")
 
 _open: ContextVar[Connection | None] = ContextVar("open_transaction", default=None)
 
@@ -148,6 +151,15 @@ class Database:
             if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(TOO_MUCH):
                 raise
             raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+
+    async def prepare(self, *, read_only: bool) -> None:
+        """Connects before the first message asks for it; it may fail, and then the message says so."""
+        pool = self._reading if read_only and self._reading is not None else self._writing
+        try:
+            async with (await self._ready(pool)).connection():
+                return
+        except AWAY as error:
+            _log.info("no connection yet: %s", error)
 
     async def in_passing(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
         """One writing statement, its own transaction, one round trip, and nobody waits for the disk: PostgreSQL may forget it if it crashes

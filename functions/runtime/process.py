@@ -9,14 +9,14 @@ takes requests and not messages.
 import asyncio
 import importlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from functions.kernel import Clock, Declaration
+from functions.kernel import Clock, Declaration, Kind
 from functions.runtime import grouping
 from functions.runtime.bus import Bus, BusAway
 from functions.runtime.clock import SystemClock
@@ -42,6 +42,8 @@ from functions.runtime.wiring import Container
 _log = logging.getLogger("capsule.process")
 
 SETTLED = Response(status_code=204)
+SWEEP_AFTER = 1.0
+"""Seconds: whom a cold function was started for comes first."""
 HEALTH_PATHS = ("/healthz", "/healthz/")
 
 
@@ -67,7 +69,7 @@ class Process:
         """Of a function among several: one that is alone is bounded by its container's concurrency."""
         self._undelivered: Undelivered | None = None
         self._edge: Edge | None = None
-        self._sweeps: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -81,7 +83,9 @@ class Process:
         self._compose(self._bus)
         self._bus.open()
         for around in self._contexts.values():
-            self._sweep_in_background(around)
+            only_reads = all(each.declaration.kind is Kind.QUERY for each in self._functions.values() if each.declaration.context == around.context)
+            self._in_background(around.database.prepare(read_only=only_reads))
+            self._in_background(_sweep(around, after=SWEEP_AFTER))
 
     def _compose(self, bus: Bus) -> None:
         if UNDELIVERED in self._names:
@@ -126,10 +130,10 @@ class Process:
         tokens, voucher = offered[AccessTokens], offered[Voucher]
         return Surroundings(context, container, database, bus, relay, opener, tokens, voucher, self._clock, self._journal)
 
-    def _sweep_in_background(self, around: Surroundings) -> None:
-        task = asyncio.create_task(_sweep(around))
-        self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     @property
     def bus(self) -> Bus | None:
@@ -142,7 +146,7 @@ class Process:
             await self._edge.close()
         for around in self._contexts.values():
             await around.relay.close()
-        for task in tuple(self._sweeps):
+        for task in tuple(self._background):
             task.cancel()
         for around in self._contexts.values():
             await _sweep(around)
@@ -201,7 +205,8 @@ def _declared(name: str) -> Sequence[Declaration]:
     return Registry.load([context]).declarations if name == grouping.address(context) else [find(name)]
 
 
-async def _sweep(around: Surroundings) -> None:
+async def _sweep(around: Surroundings, after: float = 0) -> None:
+    await asyncio.sleep(after)
     try:
         await around.relay.sweep()
     except (DatabaseAway, BusAway) as error:

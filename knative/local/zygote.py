@@ -25,7 +25,7 @@ MODULES = (
     "httptools", "orjson", "pydantic", "starlette.applications", "starlette.routing", "uvicorn", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.lifespan.on", "uvloop", "cloudevents.http", "pika.adapters.asyncio_connection", "psycopg", "psycopg_pool", "jwt", "uuid_utils",
     "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.main",
-    "functions.runtime.serve",
+    "functions.runtime.serve", "functions.runtime.warm",
 )  # fmt: skip
 """What is missing is skipped; CAPSULE_WARM_MODULES (comma-separated) names others."""
 
@@ -123,6 +123,7 @@ def run(orders: dict[str, Any]) -> NoReturn:
     become(orders)
     _, _, module, *words = orders["argv"]
     sys.argv = [module, *words]
+    sys.modules.pop(module, None)  # it is warm, and is to run as __main__
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit(0)
 

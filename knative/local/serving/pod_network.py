@@ -6,7 +6,9 @@ mirror on this machine. For those ports, and for builds only, its network gets a
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Mapping
@@ -51,11 +53,26 @@ async def dial(network: Network | None, port: int) -> socket.socket:
     """A connection to a port of a loopback, the machine's or a pod's own. Raises OSError when nothing listens there."""
     made = network.socket() if network is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        await asyncio.get_running_loop().sock_connect(made, (LOOPBACK, port))
+        if (began := made.connect_ex((LOOPBACK, port))) == errno.EINPROGRESS:
+            began = await _connected(made)
+        if began:
+            raise OSError(began, os.strerror(began))
     except BaseException:
         made.close()
         raise
     return made
+
+
+async def _connected(made: socket.socket) -> int:
+    """0, or the error. (The loop's own sock_connect looks the address up first, in a thread.)"""
+    loop = asyncio.get_running_loop()
+    writable = asyncio.Event()
+    loop.add_writer(made, writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(made)
+    return made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 class Relays:
