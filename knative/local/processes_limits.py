@@ -68,8 +68,8 @@ class Groups:
 
     `weight`: how much of a busy CPU all of them together get, as if they were so many processes. The kernel weighs a group against each single
     process outside of it (or each session, sched_autogroup): without a word everything that is inside, however much, is one beside all the others.
-    That is right for what tenants run. The platform's own functions starved in it as soon as the machine was busy, and the more, the more of a
-    message's way was theirs: functions that consume their queues themselves were slower than those that are pushed to.
+    That is right for what tenants run. The platform's own functions starved in it as soon as the machine was busy: an event's way took seconds
+    instead of a tenth of one.
     """
 
     def __init__(self, name: str, weight: int = 1) -> None:

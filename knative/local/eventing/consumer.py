@@ -8,8 +8,7 @@ this module's business: the message goes back into its queue, the pod stops cons
 and applies its own rules (retry, back-off, dead letters) by its own push.
 
 Measured at 100 and 200 events a second on a machine that others kept busy (load 25 on 2 cores), published → committed: 50–180 ms where pushing took
-750–2100, for two thirds of the CPU. It was the other way round for as long as all pods together had the weight of one process on a busy CPU
-(`processes_limits.Groups`): what consuming spares, it spares outside of the pods.
+750–2100, for two thirds of the CPU. With the weight of one process for all pods together (`processes_limits.Groups`) both took seconds there.
 
 Two consumers on one queue are always safe: RabbitMQ gives a message to one of them, and to another when that one is gone. So every doubt (the
 pod hangs, it is told to end, its connection is lost, its revision lost the traffic) is settled by the dispatcher consuming again.
