@@ -11,9 +11,10 @@ One trap is not copied. A backoffDelay below PT0.1S makes the real dispatcher pa
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final
+from uuid import uuid4
 
 from knative.local.eventing import events
 from knative.local.eventing.events import Event, Malformed
@@ -210,7 +211,7 @@ def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> boo
         return False
     if said("datacontenttype", events.JSON) != events.JSON or not _PLAIN_SOURCE.fullmatch(said("source", "")):
         return False
-    if (time := said("time")) is not None and not _is_plain_time(time):
+    if not _is_plain_time(said("time", "")):
         return False
     return ("traceparent" in headers or "tracestate" in headers) is (trace_of(headers) is not None)
 
@@ -232,17 +233,28 @@ def opened(headers: Mapping[str, Any] | None, content_type: str | None, body: by
     except Malformed as malformed:
         return Lost(str(malformed))
     trace = trace_of(headers or {})
-    fault = event.fault()
-    if fault is None and (name := event.unsendable()):
+    sent = _completed(event)
+    fault = sent.fault()
+    if fault is None and (name := sent.unsendable()):
         fault = f"{name} holds a character that no HTTP header can hold"
     if fault is not None:
         return dead_letter(event, trace, NO_ANSWER, destination, fault)
-    request = events.to_http(event)
+    request = events.to_http(sent)
     if trace is not None:
         request["Traceparent"] = trace[0]
         if trace[1]:
             request["Tracestate"] = trace[1]
     return Request(event, request, trace)
+
+
+def _completed(event: Event) -> Event:
+    """What the dispatcher's HTTP client adds to a request, and to each try anew; a dead letter is still without it."""
+    missing = {}
+    if not event.get("id"):
+        missing["id"] = str(uuid4())
+    if event.attributes.get("time", events.NO_TIME) == events.NO_TIME:
+        missing["time"] = events.canonical_time(datetime.now(UTC).isoformat())
+    return Event({**event.attributes, **missing}, event.extensions, event.data) if missing else event
 
 
 def is_retried(status: int) -> bool:

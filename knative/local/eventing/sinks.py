@@ -138,6 +138,8 @@ class Sinks:
                 if asyncio.get_running_loop().time() > self._settled:
                     return Answer(503, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
                 await asyncio.sleep(LOOK_AGAIN)
+            except ConnectionError as error:  # on a cluster the proxy beside the function says so
+                return Answer(502, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
             except Exception as error:
                 raise NoAnswer(str(error) or type(error).__name__) from error
             else:

@@ -1,8 +1,15 @@
 """A Kubernetes with Knative and a RabbitMQ, known by a kubeconfig and an AMQP address and by nothing else.
 
-A real one: CAPSULE_CONFORMANCE_KUBECONFIG, CAPSULE_CONFORMANCE_AMQP_URL (as reached from here), CAPSULE_CONFORMANCE_AMQP_URL_INSIDE (as
-reached from pods), CAPSULE_CONFORMANCE_NAMESPACE (it exists), CAPSULE_CONFORMANCE_IMAGE (any with Python and pika) and
-CAPSULE_CONFORMANCE_RABBITMQ (namespace/name of the RabbitmqCluster). Without the first, one is started here: `python -m knative.local serve`.
+Without CAPSULE_CONFORMANCE_KUBECONFIG one is started here, `python -m knative.local serve`, and messages take both of its ways. With it, a real
+one is tried, which always pushes:
+
+    CAPSULE_CONFORMANCE_KUBECONFIG       of somebody who may do anything in the namespace
+    CAPSULE_CONFORMANCE_NAMESPACE        it exists, and the RabbitmqCluster's annotation allows it (capsule)
+    CAPSULE_CONFORMANCE_AMQP_URL         RabbitMQ as reached from here
+    CAPSULE_CONFORMANCE_AMQP_URL_INSIDE  and as reached from pods, if that is another address
+    CAPSULE_CONFORMANCE_RABBITMQ         namespace/name of the RabbitmqCluster (rabbitmq/rabbitmq)
+    CAPSULE_CONFORMANCE_IMAGE            any with Python and pika, so the platform's own will do
+    CAPSULE_CONFORMANCE_KILL             kills a container by its id on its node, `ctr -n k8s.io tasks kill -s SIGKILL`; else that row is skipped
 """
 
 import base64
@@ -249,9 +256,12 @@ def real(environment: Mapping[str, str]) -> Iterator[Cluster]:
     core = client.CoreV1Api(cluster.api.api_client)
 
     def kill(trigger: str) -> None:
+        if (command := environment.get("CAPSULE_CONFORMANCE_KILL")) is None:
+            pytest.skip("only a node can kill a container without a word: CAPSULE_CONFORMANCE_KILL is not set")
         for pod in core.list_namespaced_pod(cluster.namespace, label_selector="eventing.knative.dev/brokerRole=dispatcher").items:
             if pod.metadata.name.startswith(f"{trigger}-dispatcher"):
-                core.delete_namespaced_pod(pod.metadata.name, cluster.namespace, grace_period_seconds=0)
+                identity = pod.status.container_statuses[0].container_id.rpartition("/")[2]
+                subprocess.run(f"{command} {identity}", shell=True, check=True)
 
     cluster.kill_dispatcher = kill
     try:

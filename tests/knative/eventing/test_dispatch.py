@@ -63,11 +63,22 @@ def test_only_prefixed_headers_are_lost() -> None:
     assert isinstance(dispatch.opened(headers, "application/json", b"{}", TO), Lost)
 
 
-@pytest.mark.parametrize("change", [{"id": None}, {"type": None}, {"type": "  "}, {"content__type": "not a type"}, {"note": "two\nlines"}])
+@pytest.mark.parametrize("change", [{"type": None}, {"type": "  "}, {"content__type": "not a type"}, {"note": "two\nlines"}])
 def test_an_event_that_the_sdk_refuses_goes_to_the_dead_letters_unseen(change: dict[str, Any]) -> None:
     made = opened(**change)
     assert isinstance(made, DeadLetter)
     assert made.code == -1
+
+
+@pytest.mark.parametrize("change", [{"id": None}, {"time": None}, {"time": "0001-01-01T00:00:00Z"}])
+def test_an_event_without_an_id_or_a_time_is_given_one(change: dict[str, Any]) -> None:
+    """The dispatcher's client completes what it sends, and nothing else: a dead letter is still without it."""
+    (name,) = change
+    made, again = request(**change), request(**change)
+    value = made.headers[f"Ce-{name.capitalize()}"]
+    assert value not in ("", "0001-01-01T00:00:00Z")
+    assert value != again.headers[f"Ce-{name.capitalize()}"]
+    assert not made.event.get(name)
 
 
 @pytest.mark.parametrize(
