@@ -29,6 +29,7 @@ Pool = AsyncConnectionPool[Session]
 COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
+SHORT_OF_LOCKS: LiteralString = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
 
 _log = logging.getLogger("capsule.database")
 
@@ -126,7 +127,7 @@ class Database:
             async with (await self._ready(alone or self._writing)).connection() as connection:
                 if alone is None:
                     connection.later("BEGIN READ ONLY" if read_only else "BEGIN")
-                    connection.later(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                    connection.later(SHORT_OF_LOCKS)
                     if at_once:
                         await connection.together()
                 token = _open.set(connection)
@@ -166,9 +167,10 @@ class Database:
         within the next second (`synchronous_commit`). Raises DatabaseAway."""
         try:
             async with (await self._ready(self._writing)).connection() as connection:
-                await connection.together(
-                    Statement("BEGIN"), Statement("SET LOCAL synchronous_commit = off"), Statement(statement, parameters), COMMIT
-                )
+                connection.later("BEGIN")
+                connection.later(SHORT_OF_LOCKS)
+                connection.later("SET LOCAL synchronous_commit = off")
+                await connection.together(Statement(statement, parameters), COMMIT)
         except READ_ONLY as error:
             raise Demoted(str(error).strip()) from error
         except AWAY as error:

@@ -50,14 +50,15 @@ def is_early(message: Message, now: datetime) -> bool:
 
 
 async def delay(bus: Bus, function: str, message: Message, until: datetime, now: datetime) -> None:
-    """Sends the message to that function alone, to be handled at `until`. Raises BusAway.
-
-    The message says so itself: in a group of functions, which share a queue, others may take its type too. (`auth.*` is such a group's own address.)
-    """
-    seconds = max((until - now).total_seconds(), 0.0)
-    said = message if function.endswith(".*") else message.with_attributes(function=function)
-    exchange, later = route(said, until, seconds)
+    """Sends the message to that function alone, to be handled at `until`. Raises BusAway."""
+    exchange, later = route(addressed(message, function), until, max((until - now).total_seconds(), 0.0))
     await bus.publish(exchange, function, later.headers(), later.body, mandatory=True)
+
+
+def addressed(message: Message, function: str) -> Message:
+    """The message says itself whose it is: in a group of functions, which share a queue, others may take its type too. (`auth.*` is such a group's
+    own address.)"""
+    return message if function.endswith(".*") else message.with_attributes(function=function)
 
 
 def route(message: Message, until: datetime, seconds: float) -> tuple[str, Message]:

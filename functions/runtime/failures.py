@@ -132,7 +132,8 @@ async def _try_later(function: Failing, around: Surroundings, message: Message, 
 
 async def _owe(function: Failing, around: Surroundings, message: Message, until: datetime, error: Exception, why: str) -> tuple[str, str]:
     """RabbitMQ does not take for later what is for later (this one may have come early, and be none the worse for it): it gets it when it does."""
-    exchange, later = delays.route(message, until, (until - around.clock.now()).total_seconds())
+    wait = (until - around.clock.now()).total_seconds()
+    exchange, later = delays.route(delays.addressed(message, function.name), until, wait)
     try:
         async with around.database.transaction() as connection:
             outbox.owe(connection, exchange, function.name, later)
