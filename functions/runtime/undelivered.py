@@ -1,8 +1,8 @@
 """The sink of the broker's dead letters (`CAPSULE_FUNCTION=runtime.dead_letters`): a stateless router that stores nothing itself.
 
-Only what no function could keep comes here: transport failures (code -1: refused, timed out, drained prefetch) and 5xx of a function that
-had neither database nor broker. No function has seen the first kind to its end, so they go back to their function by themselves, a bounded
-number of times. The rest, and what exceeds the bound, goes to its function marked `deadletter`, which makes the function's runtime store it
+Only what no function could keep comes here: transport failures (code -1: refused, timed out, drained prefetch; 502: its process died in the
+middle) and 5xx of a function that had neither database nor broker. No function has seen any of them to its end, so they go back to their function
+by themselves, a bounded number of times. What exceeds the bound goes to its function marked `deadletter`, which makes the function's runtime store it
 in its context's database instead of handling it. What names no function rests in a durable queue. If even that is impossible this answers
 5xx; the dispatcher tries again and, in the end, loses it: so there is nothing here that could fail on a message's content.
 """

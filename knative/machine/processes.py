@@ -183,6 +183,10 @@ def answers(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+SOMEBODY = "a process that does not listen, or of another user"
+LINGERING = 3.0
+
+
 def holder(port: int) -> str | None:
     """Who listens on a port, in words; None when it is free."""
     if _bindable(port):
@@ -198,7 +202,7 @@ def holder(port: int) -> str | None:
                 return f"{process.name()} (pid {process.pid}, user {process.username()})"
             except psutil.NoSuchProcess:
                 continue
-    return "a process that does not listen, or of another user"
+    return SOMEBODY
 
 
 def _bindable(port: int) -> bool:
@@ -212,8 +216,10 @@ def _bindable(port: int) -> bool:
 
 
 def demand_free(ports: Mapping[str, int]) -> None:
-    """Says who holds a port that we need."""
+    """Says who holds a port that we need. One whose process has just been killed is free a moment later: its threads end one by one."""
+    until = time.monotonic() + LINGERING
     for what, port in ports.items():
-        who = holder(port)
+        while (who := holder(port)) == SOMEBODY and time.monotonic() < until:
+            time.sleep(0.05)
         if who:
             raise Problem(f"port {port} ({what}) is taken by {who}", "stop it, or move all of Capsule's ports: CAPSULE_PORT_OFFSET=10000 ./taskw up")

@@ -193,7 +193,7 @@ def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
         return [each for each in home.run("alerts", "list", "--json").document if each["kind"] == "deployment-failed"]
 
     alert = until(raised, 120, "for the alert", every=0.5)[0]
-    must_be("AlertOfUser", alert)
+    must_be("ShownAlert", alert)
     must_be("AcknowledgedAlert", home.run("alerts", "ack", alert["id"], "--json").document)
     assert "acknowledged" in home.run("alerts", "list").out
     created = home.run("alert-rules", "add", "error-rate", "--threshold", "0.1", "--json").document

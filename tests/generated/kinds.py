@@ -28,6 +28,7 @@ MODELS = {
     "serving.knative.dev/v1beta1": "cloudcoil.models.knative_serving.serving.v1beta1",
     "eventing.knative.dev/v1": "cloudcoil.models.knative_eventing.eventing.v1",
     "sources.knative.dev/v1": "cloudcoil.models.knative_eventing.sources.v1",
+    "networking.internal.knative.dev/v1alpha1": "cloudcoil.models.knative_serving.internal.networking.v1alpha1",
 }
 ONLY_OURS = {("eventing.knative.dev/v1alpha1", "RabbitmqBrokerConfig"): "RabbitmqBrokerConfig.eventing.knative.dev"}
 NEWER = {("Broker", ".spec.delivery.timeout")}

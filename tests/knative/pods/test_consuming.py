@@ -42,10 +42,11 @@ def test_more_of_them_share_the_queue_and_become_fewer_again(pods: Pods, name: s
     accounts = pods.publish(name, 240)
     until(lambda: len(pods.running(name)) > 1, 30, "no second pod has come")
     until(lambda: {pid for pid, _ in pods.begun(accounts)} - first, 30, "the second pod takes nothing")
+    there = {pid for pid, _ in pods.begun(accounts)}
     so_far = len(pods.begun(accounts))
     until(lambda: len(pods.begun(accounts)) >= so_far + 60 or len(pods.effects(accounts)) == len(accounts), 60)
-    shares = Counter(pid for pid, _ in pods.begun(accounts)[so_far : so_far + 60])
-    assert len(shares) > 1 and min(shares.values()) >= 0.5 * 60 / len(shares), f"not shared fairly: {shares}"
+    shares = Counter(pid for pid, _ in pods.begun(accounts)[so_far : so_far + 60] if pid in there)  # a third may come meanwhile
+    assert len(shares) > 1 and min(shares.values()) >= 0.5 * max(shares.values()), f"not shared fairly: {shares}"
     over, trickle = threading.Event(), list[str]()
 
     def trickling() -> None:
@@ -81,7 +82,7 @@ def test_several_queues_share_what_a_pod_takes_at_a_time(pods: Pods) -> None:
     accounts = [account for queue in queues for account in pods.publish(queue, 20)]
     pods.done(accounts)
     assert Counter(account for _, account in pods.begun(accounts)) == Counter(accounts)
-    assert 1 < pods.most_at_once(accounts) <= CONCURRENCY
+    assert 1 < pods.most_at_once(accounts) <= 2 * CONCURRENCY, "less than each queue's own: twice, while pushing and consuming change over"
     first = [account for _, account in pods.begun(accounts)[:20]]
     assert all(set(first) & set(accounts[start : start + 20]) for start in (0, 20, 40)), "no queue waits for another"
     pods.remove("several", queues)
