@@ -8,18 +8,23 @@ acknowledges before it publishes to its dead-letter exchange and so can lose.
 
     main → process → execution → { inbox, outbox, dead_letters, delays } → { database, bus }
 
-Where the time goes (`./taskw bench`; py-spy, and CPU by process). An uncached `GET /v1/users/me` crosses five processes: function, gateway,
-RabbitMQ, dispatcher, PostgreSQL, of which the function took a third of the CPU and RabbitMQ a quarter before these were changed:
+Where the time goes (`./taskw bench`; py-spy, strace, CPU by process). An uncached `GET /v1/users/me` crosses four processes: gateway, RabbitMQ,
+function, PostgreSQL. In the order of what each step was worth, of 3.4 ms of CPU a request at first and 1.1 to 1.4 now:
 
+    circles are looked for seldom (`serve`)                               a third of a busy function: it remembers 10,000 tokens
+    one write a turn of the loop (`gathering`)                            five system calls a request → two; RabbitMQ's CPU halved
+    a command goes straight into its queue (`topology`)                   RabbitMQ 690 → 420 µs; its headers exchange tries every binding
     the pod consumes its own queue (knative/local/eventing/consumer.py)   no dispatcher and no HTTP on the way to a warm function
-    classic queues on one node, questions not written to disk             one node gains nothing from Raft
-    a binary event is read without a library (`envelope`)                 50 → 6 µs a message
-    a mounted file's path is made once (`settings`)                       7 % of the function
-    pika's tables by one loop, on uvloop's transport (`amqp`)             21 → 9 µs a message's headers
-    no RELEASE of the savepoint, the outbox's DELETE alone                three round trips of an event
+    a query reads as a role that only reads (`database`)                  one round trip instead of three
+    a message that came as it was sent needs no request (dispatch.py)     a seventh of the function
+    the runtime's statements go together (`session`)                      a command: nine round trips → four
+    replies have no confirms (`bus`), keys are looked at once a second (`tokens`), pika's tables by one loop on uvloop's transport (`amqp`),
+    a binary event is read without a library (`envelope`), classic queues on one node, questions not written to disk
 
-Of what a query still costs in its function about a quarter is PostgreSQL: BEGIN READ ONLY and COMMIT cost more than the one SELECT between
-them. psycopg's pipeline mode was tried and saved little: its own machinery costs what the round trips do. That is the next limit: a role
-for queries that is read-only by default (`ALTER ROLE … SET default_transaction_read_only = on`, which a pooler bears) would need neither.
-After it come the ASGI layers.
+Tried and not kept: psycopg's pipeline mode (costs what it spares), PostgreSQL over a Unix socket (a sixth of a round trip, a fiftieth of a request),
+keeping its socket with the loop between two waits (the same), no io_uring under uvloop (nothing).
+
+The next limits: a fifth of the gateway are functions-framework's and Starlette's layers; a third of a function is one SELECT, mostly psycopg's own.
+A command with an event costs 7 ms where the same in Node, without inbox and outbox, costs 2: two transactions of four and six round trips, three
+publications with their confirms, two lines of the journal that monitor stores too.
 """
