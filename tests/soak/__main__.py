@@ -31,7 +31,7 @@ LONGEST_CALM = 30.0
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(prog="./taskw soak --", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="./taskw soak", description=__doc__)
     arguments.add_argument("--messages", type=int, default=10_000)
     arguments.add_argument("--minutes", type=float, default=30.0, help="give up after that long")
     arguments.add_argument("--seed", type=int, default=None)
