@@ -231,7 +231,8 @@ class Cluster:
             headers = {"specversion": "1.0", "id": case, "source": "/conformance", "type": "probe", "content-type": "application/json", "case": case}
             self.publish("", queue, headers, b"{}")
             until(lambda: self.seen(case), 60, "the probe did not arrive")
-            return self.seen(case)[0].way == "consumed"
+            alone = self.channel().queue_declare(queue, passive=True).method.consumer_count == 1  # the dispatcher has left
+            return alone and self.seen(case)[0].way == "consumed"
 
         until(consumed, 60, "it does not consume")
 

@@ -150,9 +150,12 @@ def test_one_at_a_time_unless_told_otherwise(cluster: Cluster, way: str) -> None
         answers = "503 204" if number == 0 else "204"
         cluster.publish(cluster.exchange("main"), "", headers("serial", kind, answers=answers, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
     seen = until(lambda: [each for each in cluster.seen("serial", sink) if each.headers["ce-n"] == "4"] and cluster.seen("serial", sink), 60)
-    assert [(each.headers["ce-n"], each.way) for each in seen if each.way == "pushed"][:2] == [("0", "pushed")] * 2
-    assert [number for number, _ in groupby(each.headers["ce-n"] for each in seen)] == ["0", "1", "2", "3", "4"]
-    assert len(seen) == (6 if way == "pushed" else 7), "what the function gives back is pushed as if for the first time"
+    order = [number for number, _ in groupby(each.headers["ce-n"] for each in seen)]
+    if way == "pushed":
+        assert order == ["0", "1", "2", "3", "4"] and len(seen) == 6
+    else:  # what the function gives back may come behind the next one, for two take from the queue then; and it is pushed as if for the first time
+        assert [number for number in order if number != "0"] == ["1", "2", "3", "4"]
+        assert [each.way for each in seen if each.headers["ce-n"] == "0"] == ["consumed", "pushed", "pushed"] and len(seen) == 7
 
 
 def test_a_broker_without_dead_letters_has_no_exchange_for_them(cluster: Cluster) -> None:
