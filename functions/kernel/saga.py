@@ -23,6 +23,7 @@ Steps are undone by steps: what is given up goes to the step named by `undo`, wh
 without `undo` leaves nothing behind that would have to be undone, or what it leaves is cleared by whoever hears that the saga has ended.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -92,7 +93,7 @@ class StepTaken:
 
 
 @dataclass(slots=True, kw_only=True)
-class Saga:
+class Saga(ABC):
     """The row. `status` is the name of the step it is at, or of how it has ended."""
 
     plan: ClassVar[Plan]
@@ -110,9 +111,9 @@ class Saga:
     """The version that the store has; 0 before it is kept."""
     steps: list[StepTaken] = field(default_factory=list)
 
+    @abstractmethod
     def reminder(self) -> Event:
         """What it sends to itself: its id and its version."""
-        raise NotImplementedError
 
     @property
     def running(self) -> bool:

@@ -64,6 +64,10 @@ class CommitUnknown(DatabaseAway):
     """The connection was lost while committing: whether it was, only the next look at the inbox can tell."""
 
 
+class NothingCommitted(RuntimeError):
+    """A programming error: a statement failed inside of the transaction and whoever asked for it went on as if it had not."""
+
+
 class NoTransaction(RuntimeError):
     """A programming error: an adapter was used outside of the transaction that the runtime opens around a handler."""
 
@@ -184,11 +188,13 @@ class Database:
 
     async def _commit(self, connection: Connection) -> None:
         try:
-            await connection.together(COMMIT)
+            [committed] = await connection.together(COMMIT)
         except AWAY as error:
             if _is_refusal(error):
                 raise
             raise CommitUnknown(str(error).strip() or type(error).__name__) from error
+        if committed.said != "COMMIT":
+            raise NothingCommitted("a statement failed in this transaction, and its error was not heeded: nothing of it is committed")
 
     async def _roll_back(self, connection: Connection) -> None:
         """A connection that cannot even roll back is closed, so that the pool throws it away."""

@@ -30,7 +30,8 @@ class Gathering:
     def flush(self) -> None:
         if self._pieces:
             pieces, self._pieces, self._waiting = self._pieces, [], 0
-            self._transport.write(b"".join(pieces))
+            if not self._transport.is_closing():  # lost since: whoever wrote is told by connection_lost
+                self._transport.write(b"".join(pieces))
 
     def get_write_buffer_size(self) -> int:
         return self._transport.get_write_buffer_size() + self._waiting

@@ -22,10 +22,12 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How many rows were touched or found, and those that were answered."""
+    """How many rows were touched or found, those that were answered, and the server's word for what it did (COMMIT is answered ROLLBACK where an
+    error came before it)."""
 
     count: int
     rows: Sequence[tuple[Any, ...]] = ()
+    said: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,6 @@ class Session(psycopg.AsyncConnection[Any]):
         await cursor.execute("; ".join(statement.text for statement in statements), parameters or None)
         results = []
         for _ in statements:
-            results.append(Result(cursor.rowcount, await cursor.fetchall() if cursor.description else ()))
+            results.append(Result(cursor.rowcount, await cursor.fetchall() if cursor.description else (), cursor.statusmessage or ""))
             cursor.nextset()
         return results
