@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knative.local.images import PROJECT, Image
+from knative.local.images import MOUNT, PROJECT, Image
 from knative.local.objects import Object
 from knative.local.processes import Command
 from knative.local.processes_limits import Group, Limits
@@ -57,6 +57,8 @@ class Box:
         """Raises environment.Missing when something it needs is not there."""
         node, pod = self._node, self._pod
         boxed = self.boxed(image)
+        root = MOUNT if boxed and not image.platform else str(image.folder)
+        image = image.placed(root)
         uid = uid_of(node.settings.home, self.namespace) if boxed and node.isolation is Isolation.ROOT else None
         self._folders(uid)
         mounted = self.fill(uid)
@@ -88,13 +90,11 @@ class Box:
                 resolver.write_text(RESOLVER)
                 resolver.chmod(0o644)
                 seen.append((resolver, os.path.realpath("/etc/resolv.conf")))
-            readable = (
-                [(each, str(each)) for each in (*_platform_files(node), *_interpreter())] if image.platform else [(image.folder, str(image.folder))]
-            )
+            readable = [(each, str(each)) for each in (*_platform_files(node), *_interpreter())] if image.platform else [(image.folder, root)]
             sandbox = plan(node.isolation, uid, self.folder / "sandbox", [*readable, *seen], own, network.join if network is not None else ())
         else:
             volumes.link(self.folder / "root", mounted)
-        cwd = self.container.get("workingDir") or str(image.folder)
+        cwd = self.container.get("workingDir") or root
         paths = group.paths if group else ()
         command = Command(argv, env, cwd, limits.rlimits(boxed, group is not None), paths, sandbox)
         allowed = allowances(self.folder, pod["spec"], self.container) if boxed else []
@@ -126,14 +126,12 @@ class Box:
     def references(self) -> set[tuple[str, str]]:
         return volumes.references(self._pod["spec"].get("volumes") or [])
 
-    def at(self, path: str) -> Path | None:
-        """Where a path inside of one of its volumes is really; None when it is in none. Links that a tenant made are not followed."""
+    def volume_at(self, path: str) -> tuple[Path, str] | None:
+        """The volume that holds a path: its folder on this machine and where the container sees it. None when the path is in none."""
         for mount in self.container.get("volumeMounts") or []:
             target = mount["mountPath"].rstrip("/")
-            if path == target or path.startswith(target + "/"):
-                base: Path = (self.folder / "volumes" / mount["name"]).resolve()
-                place = (base / path[len(target) :].lstrip("/")).resolve()
-                return place if place.is_relative_to(base) else None
+            if path.startswith(target + "/"):
+                return self.folder / "volumes" / mount["name"], target
         return None
 
     def _folders(self, uid: int | None) -> None:

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from knative.local.images import PLATFORM, Images
+from knative.local.images.handover import HandOver
+from knative.local.images.keeper import Keeper
+from knative.local.images.migration import Migration
+from knative.local.images.plain import PlainRunner
 from knative.local.objects import Object
 from knative.local.processes import Command, Launcher, Process, Unstartable, send, start_time
 from knative.local.processes_limits import Group, Groups, Limits
@@ -22,6 +26,7 @@ from knative.local.serving.pod_network import Ways
 from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import LONGEST_SECONDS, Tokens, write_kubeconfig
+from knative.local.trash import Trash
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +52,11 @@ class Node:
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
         self.store = store
         self.settings = settings
-        self.images = Images(settings.state)
+        self.trash = Trash(settings.state / "trash")
+        self.images = Images(settings.state, self.trash)
+        self.keeper = Keeper(self.images, store, settings.state)
+        self.hand_over = HandOver(self.images, self.keeper, PlainRunner())
+        self.migration = Migration(self.images, self.hand_over, store, settings.state)
         self.pods = settings.state / "pods"
         self.caches = settings.state / "caches"
         self.collector: Collector | None = None

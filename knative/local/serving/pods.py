@@ -110,6 +110,16 @@ class Pod:
         return self._box
 
     @property
+    def identity(self) -> object | None:
+        """As whom its container runs: a build's packer runs as the same."""
+        return self._prepared.command.sandbox.uid if self._prepared and self._prepared.command.sandbox else None
+
+    def say(self, line: str) -> None:
+        """A line of the platform's in the container's log."""
+        if self._log is not None:
+            self._log.say(line)
+
+    @property
     def container_process(self) -> tuple[int, Group | None] | None:
         """By which its use is measured."""
         return (self._process.pid, self._prepared.group) if self._process and self._process.alive and self._prepared else None
@@ -160,7 +170,7 @@ class Pod:
 
     async def _prepare(self) -> bool:
         try:
-            self._image = self._node.images.resolve(self._container["image"])
+            self._image = await self._node.images.resolve(self._container["image"], self.namespace)
             await self._way.open(self._box.boxed(self._image))
             self._prepared = self._box.prepare(self._image, self._given, self._way.network)
         except (UnknownImage, Unconnected, Missing) as error:
