@@ -39,8 +39,10 @@ class Command:
     listen: tuple[int, ...] = ()
     """Sockets that it inherits as file descriptors 3, 4, … (LISTEN_FDS)."""
     uid: int | None = None
-    """The user of a process of the platform that is forked; its group is `gid`."""
+    """The user of a process of the platform; its group is `gid`."""
     gid: int | None = None
+    stdin: int | None = None
+    """A descriptor to read from; None: /dev/null."""
 
 
 class Unstartable(Exception):
@@ -184,9 +186,19 @@ def orders(command: Command) -> dict[str, Any]:
     """A Command as the zygote reads it, and what `launch_steps` reads of any."""
     env = {**command.env, **({"LISTEN_FDS": str(len(command.listen))} if command.listen else {})}
     return {
-        "argv": list(command.argv), "env": env, "cwd": command.cwd, "limits": dict(command.limits), "cgroups": list(command.cgroups), "uid": command.uid,
-        "gid": command.gid, "join": [], "listen": [], "keep": [], "enter": [], "alone": False, "root": None, "overlay": None, "seccomp": "", "init": None, "umask": 0o022,
-    }  # fmt: skip
+        "argv": list(command.argv),
+        "env": env,
+        "cwd": command.cwd,
+        "limits": dict(command.limits),
+        "cgroups": list(command.cgroups),
+        "uid": command.uid,
+        "gid": command.gid,
+        "umask": 0o022,
+        **{name: [] for name in ("join", "listen", "keep", "enter")},
+        **{name: None for name in ("stdin", "root", "overlay", "init")},
+        "alone": False,
+        "seccomp": "",
+    }
 
 
 def contained(sandbox: Sandbox) -> dict[str, Any]:
@@ -194,11 +206,21 @@ def contained(sandbox: Sandbox) -> dict[str, Any]:
     identity = sandbox.identity
     owner = identity.user if identity else sandbox.uid or 0
     return {
-        "root": sandbox.root, "uid": sandbox.uid, "gid": sandbox.uid, "first_id": identity.first if identity else 0, "ids": IDS if identity else 0,
-        "mounts": [asdict(mount) for mount in sandbox.mounts], "links": [list(link) for link in sandbox.links], "hostname": sandbox.hostname,
-        "disks": [{**asdict(disk), "owner": USER if disk.mapped else owner} for disk in sandbox.disks], "writable_root": sandbox.writable_root,
-        "pid_namespace": sandbox.pid_namespace, "seccomp": (sandbox.filter or b"").hex(), "init": sandbox.init if sandbox.pid_namespace else None,
-    }  # fmt: skip
+        "root": sandbox.root,
+        "uid": sandbox.uid,
+        "gid": sandbox.uid if sandbox.gid is None else sandbox.gid,
+        "first_id": identity.first if identity else 0,
+        "ids": IDS if identity else 0,
+        "mounts": [asdict(mount) for mount in sandbox.mounts],
+        "links": [list(link) for link in sandbox.links],
+        "hostname": sandbox.hostname,
+        "disks": [{**asdict(disk), "owner": USER if disk.mapped else owner} for disk in sandbox.disks],
+        "layer": sandbox.layer,
+        "pid_namespace": sandbox.pid_namespace,
+        "own_network": sandbox.own_network,
+        "seccomp": (sandbox.filter or b"").hex(),
+        "init": sandbox.init if sandbox.pid_namespace else None,
+    }
 
 
 def in_memory(content: bytes) -> int:
@@ -235,8 +257,7 @@ class Launcher:
             elif sandbox is not None and sandbox.isolation is Isolation.ROOT:
                 reach = Reach.INIT if sandbox.pid_namespace else Reach.GROUP
                 given |= contained(sandbox)
-            given["listen"] = [FIRST_KEPT + len(kept) + index for index in range(len(command.listen))]
-            pid = await self._launch(given, command, stdout, stderr, [*kept, *command.listen])
+            pid = await self._launch(given, command, stdout, stderr, kept)
         except OSError as error:
             raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
         finally:
@@ -247,7 +268,7 @@ class Launcher:
         return process
 
     async def enter(self, process: Process, command: Command, stdout: int, stderr: int) -> Process:
-        """Runs another program inside of a container that runs (as `kubectl exec` does); its process ends with the program's code. Raises Unstartable."""
+        """Runs another program inside of a container that runs (as `kubectl exec` does); it ends with the program's code. Raises Unstartable."""
         if command.sandbox is None or process.reach is not Reach.INIT:
             return await self.start(command, stdout, stderr)
         names = ("net", "ipc", "uts", "cgroup", "pid", "mnt", "user")
@@ -279,11 +300,13 @@ class Launcher:
         entered.follow()
         return entered
 
-    async def _launch(
-        self, given: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], stays: bool = False
-    ) -> int:
+    async def _launch(self, given: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], stays: bool = False) -> int:
         """The process that the launcher reports; with `stays` the launcher itself, which waits for it."""
         report, report_end = os.pipe()
+        more = [*command.listen, *([] if command.stdin is None else [command.stdin])]
+        numbers = [FIRST_KEPT + len(kept) + index for index in range(len(more))]
+        given = {**given, "listen": numbers[: len(command.listen)], "stdin": numbers[-1] if command.stdin is not None else None}
+        kept = [*kept, *more]
         spec = in_memory(json.dumps(given).encode())
         # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
         sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec, stdout, stderr, report_end, *kept)]

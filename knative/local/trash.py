@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import islice
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class Trash:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self.on_empty: Callable[[], None] = lambda: None
+        """Called when nothing is left of what was thrown."""
 
     async def start(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), False
@@ -71,6 +73,8 @@ class Trash:
             self._changed.clear()
             try:
                 await self._empty()
+                if not (self._stopping or self._stuck or self._changed.is_set()):
+                    self.on_empty()
             except Exception:
                 log.exception("the trash %s is not emptied; it is tried again after the next deletion", self.folder)
             if not self._stopping:

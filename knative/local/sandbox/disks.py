@@ -10,6 +10,7 @@ Project quotas would do the same on one shared file system; many kernels are bui
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 MIB = 1 << 20
@@ -88,3 +89,17 @@ def _copy_range(source: int, target: int, start: int, end: int) -> None:
         if not copied:
             raise OSError("a disk template ended before its size")
         start += copied
+
+
+def attached(images: Iterable[Path]) -> bool:
+    """Whether a loop device still holds one of these files (sysfs, /sys/block/loop*/loop/backing_file)."""
+    wanted = {str(image) for image in images}
+    if not wanted:
+        return False
+    for device in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            if device.read_text().strip() in wanted:
+                return True
+        except OSError:  # it is being detached
+            continue
+    return False

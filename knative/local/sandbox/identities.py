@@ -1,7 +1,7 @@
 """Ranges of user ids: every container has 65,536 that nobody else has.
 
 A range is taken by making a file of its number, which holds whose it is, and is free again when that file is removed: after everything that its owner wrote
-is gone. Nothing is derived by hashing, which collides. The first range is the platform's: one user for each of its components, recorded too.
+is gone from the trash too. Nothing is derived by hashing, which collides. The first range is the platform's: one user for each of its components, recorded too.
 """
 
 import json
@@ -48,16 +48,17 @@ class Identities:
         self._folder = folder
         self._next = 1
         self._foreign = _foreign(subordinate)
+        self._retired: set[int] = set()
         self._accounts = folder / "platform.json"
 
     def open(self, is_owner_left: Callable[[str], bool]) -> None:
-        """Frees the ranges whose owner has left nothing behind."""
+        """Retires the ranges whose owner is not there any more."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for file in self._folder.iterdir():
             if file.name.isdigit():
                 self._next = max(self._next, int(file.name) + 1)
                 if not is_owner_left(file.read_text()):
-                    file.unlink()
+                    self._retired.add(int(file.name))
 
     def allocate(self, owner: str) -> Identity:
         """A range that nobody has, recorded before it is given out. Raises Exhausted."""
@@ -76,9 +77,15 @@ class Identities:
             return Identity(number)
         raise Exhausted(f"all {count} ranges of user ids are taken")
 
-    def release(self, identity: Identity) -> None:
-        """After everything that its owner wrote is gone."""
-        (self._folder / str(identity.number)).unlink(missing_ok=True)
+    def retire(self, identity: Identity) -> None:
+        """Its owner has ended; what it wrote is being deleted."""
+        self._retired.add(identity.number)
+
+    def free_retired(self) -> None:
+        """Everything that owners of retired ranges wrote is gone: they may be given out again."""
+        for number in self._retired:
+            (self._folder / str(number)).unlink(missing_ok=True)
+        self._retired.clear()
 
     def taken(self) -> int:
         """How many ranges are."""

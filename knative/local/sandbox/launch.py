@@ -1,10 +1,9 @@
 """`python -I -S launch.py`: becomes a container's program. Imports the steps instead of holding them, so that they are compiled once."""
 
-import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
-import launch_steps
+from knative.local.sandbox.launch_steps import run
 
-launch_steps.run()
+run()

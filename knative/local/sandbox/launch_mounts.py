@@ -10,7 +10,7 @@ is mounted whole, by its top.
 import os
 import stat
 
-from launch_kernel import (
+from knative.local.sandbox.launch_kernel import (
     MNT_DETACH,
     MS_BIND,
     MS_NOATIME,
@@ -51,21 +51,25 @@ def assemble(orders: dict, user_namespace: int | None) -> None:  # type: ignore[
         disks[disk["name"]] = _disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace)
     root = f"{scratch}/root"
     os.mkdir(root, 0o755)
-    owner = (orders["first_id"] or 0) + (orders["uid"] or 0)
-    if orders["writable_root"]:
-        os.mkdir(f"{disks['root']}/root", 0o755)
-        os.chown(f"{disks['root']}/root", owner, owner)
-        kernel.mount(f"{disks['root']}/root", root, "", MS_BIND)
-    else:
+    owner = orders["first_id"] + (orders["uid"] or 0)
+    top = next((mount for mount in orders["mounts"] if mount["target"] == "/"), None)
+    if top is None:
         kernel.mount("tmpfs", root, "tmpfs", SAFE, "mode=755,size=1m")
+    else:
+        source = _on_disk(top, disks, owner) if top["disk"] else top["source"]
+        os.chmod(source, 0o755)
+        kernel.mount(source, root, "", MS_BIND)
+        kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | SAFE)
+    layer = orders["layer"] or disks.get("root", "")
     for mount in orders["mounts"]:
-        _mount(mount, root, disks, owner, user_namespace)
+        if mount is not top:
+            _mount(mount, root, disks, layer, owner, user_namespace)
     for target, name in orders["links"]:
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         os.symlink(target, root + name)
     _devices(root)
     os.makedirs(root + "/proc", exist_ok=True)
-    if orders["writable_root"]:
+    if top is not None:
         _claim(root, owner)
 
 
@@ -93,15 +97,12 @@ def _disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: i
     return place
 
 
-def _mount(mount: dict, root: str, disks: dict[str, str], owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
     place = root + mount["target"]
-    if mount["disk"]:
-        source = _folder_of(disks[mount["disk"]], mount["source"], owner if not mount["mapped"] else None)
-    else:
-        source = mount["source"]
+    source = _on_disk(mount, disks, owner) if mount["disk"] else mount["source"]
     _make_room(source, place)
     if mount["overlay"]:
-        _overlay(mount, source, place, disks["root"], owner, user_namespace)
+        _overlay(mount, source, place, layer, owner, user_namespace)
         return
     if mount["mapped"] and not mount["disk"] and user_namespace is not None:
         kernel.mount_mapped(source, place, user_namespace)
@@ -110,15 +111,27 @@ def _mount(mount: dict, root: str, disks: dict[str, str], owner: int, user_names
     kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | SAFE | (0 if mount["writable"] else MS_RDONLY))
 
 
+def _on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # type: ignore[type-arg]
+    disk = disks[mount["disk"]]
+    if mount["is_file"]:
+        place = f"{disk}/{mount['source']}"
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+        os.chown(place, owner, owner)
+        return place
+    return _folder_of(disk, mount["source"], None if mount["mapped"] else owner)
+
+
 def _folder_of(disk: str, name: str, owner: int | None) -> str:
-    """A folder at the top of a disk, made when it is not there; never a link."""
-    place = f"{disk}/{name}" if name else disk
-    if name and not os.path.lexists(place):
-        os.mkdir(place, 0o700)
-    if not stat.S_ISDIR(os.lstat(place).st_mode):
-        raise OSError(f"{name} is no folder of its disk")
-    if owner is not None:
-        os.chown(place, owner, owner, follow_symlinks=False)
+    """A folder of a disk, made when it is not there; never through a link. No process of the container runs yet, or any more."""
+    place = disk
+    for part in name.split("/"):
+        place = f"{place}/{part}"
+        if not os.path.lexists(place):
+            os.mkdir(place, 0o700)
+            if owner is not None:
+                os.chown(place, owner, owner, follow_symlinks=False)
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            raise OSError(f"{name} is no folder of its disk")
     return place
 
 
@@ -130,23 +143,23 @@ def _make_room(source: str, place: str) -> None:
         os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644))
 
 
-def _overlay(mount: dict, source: str, place: str, disk: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """The image below, the container's own disk above: what it writes is gone with it (Documentation/filesystems/overlayfs)."""
-    lower = f"{disk}/lower"
+def _overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+    """The image below, the container's own writable layer above: what it writes is gone with it (Documentation/filesystems/overlayfs)."""
+    lower = f"{layer}/lower"
     os.mkdir(lower, 0o755)
     if mount["mapped"] and user_namespace is not None:
         kernel.mount_mapped(source, lower, user_namespace)
     else:
         kernel.mount(source, lower, "", MS_BIND)
     for name in ("upper", "work"):
-        os.mkdir(f"{disk}/{name}", 0o755)
-        os.chown(f"{disk}/{name}", owner, owner)
-    kernel.mount("overlay", place, "overlay", SAFE, f"lowerdir={lower},upperdir={disk}/upper,workdir={disk}/work")
+        os.mkdir(f"{layer}/{name}", 0o755)
+        os.chown(f"{layer}/{name}", owner, owner)
+    kernel.mount("overlay", place, "overlay", SAFE, f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work")
 
 
 def overlay_as_user(overlay: dict) -> None:  # type: ignore[type-arg]
     """The same without root, inside of a user namespace that was joined (overlayfs, `userxattr`)."""
-    from launch_kernel import CLONE_NEWNS
+    from knative.local.sandbox.launch_kernel import CLONE_NEWNS
 
     kernel.unshare(CLONE_NEWNS)
     kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
@@ -185,7 +198,7 @@ def enter_root(orders: dict) -> None:  # type: ignore[type-arg]
             kernel.mount(place, place, "", MS_BIND | MS_REC)
             kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE | MS_NOEXEC)
     kernel.mount("none", root + "/dev", "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC)
-    if not orders["writable_root"]:
+    if all(mount["target"] != "/" for mount in orders["mounts"]):
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE)
     os.chdir(root)
     kernel.pivot_root(".", ".")

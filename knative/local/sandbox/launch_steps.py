@@ -22,8 +22,8 @@ import resource
 import signal
 import sys
 
-import launch_mounts as mounts
-from launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, kernel
+from knative.local.sandbox import launch_mounts as mounts
+from knative.local.sandbox.launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, kernel
 
 REPORT = 3
 OOM_SCORE = "500"
@@ -33,7 +33,10 @@ OOM_SCORE = "500"
 def main() -> None:
     with os.fdopen(os.dup(0), "rb") as file:
         orders = json.load(file)
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    if orders["stdin"] is None:
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    else:
+        os.dup2(orders["stdin"], 0)
     kept = [*orders["listen"], *orders["join"], *orders["keep"], *orders["enter"]]
     close_all_but(REPORT, *kept)
     join_groups(orders["cgroups"])
@@ -47,6 +50,7 @@ def main() -> None:
         if orders["overlay"]:
             mounts.overlay_as_user(orders["overlay"])
         report(os.getpid())
+        become(orders, None)
         execute(orders)
 
 
@@ -92,7 +96,7 @@ def contain(orders: dict) -> None:  # type: ignore[type-arg]
         become(orders, None)
         return execute(orders)
     user_namespace, holder = new_user_namespace(orders["first_id"], orders["ids"]) if orders["ids"] else (None, 0)
-    kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID)
+    kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID | (CLONE_NEWNET if orders["own_network"] else 0))
     kernel.sethostname(orders["hostname"])
     mounts.assemble(orders, user_namespace)
     if holder:
@@ -151,7 +155,8 @@ def enter(orders: dict) -> None:  # type: ignore[type-arg]
         report(child)
         signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
         _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(code if code >= 0 else 128 - code)
     try:
         os.close(REPORT)
         become(orders, user_namespace)
@@ -218,7 +223,6 @@ def fail(error: Exception) -> None:
     sys.stderr.write(f"the container cannot be set up: {error}\n")
     sys.stderr.flush()
     os._exit(125)
-
 
 
 def run() -> None:

@@ -21,9 +21,8 @@ OF_ETC = (
     "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
 """What of this machine's /etc a container sees; the rest of it (accounts, hosts, resolver) is the platform's own and the same for all."""
-APP = "/app"
-"""Where a container finds its image."""
 ROOT_DISK = "root"
+NOLOGIN = "/usr/sbin/nologin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,8 @@ class Mount:
     overlay: bool = False
     """Writable by an ephemeral layer above it."""
     disk: str | None = None
+    is_file: bool = False
+    """On a disk: a file, made empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ class Sandbox:
     identity: Identity | None = None
     disks: tuple[Disk, ...] = ()
     hostname: str = "localhost"
-    writable_root: bool = False
+    gid: int | None = None
+    """The group; None: of the same number as the user."""
+    own_network: bool = False
+    """A network namespace that is new and empty."""
+    layer: str | None = None
+    """A folder for the layers of overlays; None: they lie on the root disk."""
     pid_namespace: bool = True
     overlay: tuple[str, str, str, str] | None = None
     """Without root: (lower, upper, work, merged), mounted before bubblewrap starts."""
@@ -105,7 +111,7 @@ def make_etc(folder: Path) -> None:
     """/etc of every container: accounts, hosts, and empty places for what is mounted of this machine's. Written once at each start."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     texts = {
-        "passwd": "root:x:0:0:root:/root:/usr/sbin/nologin\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "passwd": f"root:x:0:0:root:/root:{NOLOGIN}\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:{NOLOGIN}\n",
         "group": "root:x:0:\napp:x:1000:\nnogroup:x:65534:\n",
         "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
         "hostname": "localhost\n",
@@ -159,6 +165,8 @@ def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, filter_descripto
     """The same plan as an argument list of bwrap's (bwrap(1)). `filter_descriptor`: where it reads the system call filter."""
     words = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += ["--hostname", sandbox.hostname, "--die-with-parent", "--new-session"]
+    if sandbox.own_network:
+        words.append("--unshare-net")
     if filter_descriptor is not None:
         words += ["--seccomp", str(filter_descriptor)]
     if sandbox.join:  # its user is root in the namespaces that are there already, and must not be in its own
@@ -169,4 +177,7 @@ def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, filter_descripto
         words += ["--bind" if writable else "--ro-bind", source, mount.target]
     for target, name in sandbox.links:
         words += ["--symlink", target, name]
-    return [*words, "--proc", "/proc", "--dev", "/dev", "--chdir", cwd, "--", *argv]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    if not any(mount.target == "/" for mount in sandbox.mounts):
+        words += ["--remount-ro", "/"]
+    return [*words, "--chdir", cwd, "--", *argv]

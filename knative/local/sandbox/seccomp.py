@@ -111,7 +111,11 @@ def rules(name: str) -> list[tuple[int, list[Comparison]]]:
     if name == "socket":
         unknown = ERRNO | errno.EAFNOSUPPORT
         others = [(unknown, [Comparison(0, EQUAL, family, 0)]) for family in range(FAMILIES) if family not in SOCKETS]
-        return [*((ALLOW, [Comparison(0, EQUAL, family, 0)]) for family in SOCKETS), *others, (unknown, [Comparison(0, GREATER_OR_EQUAL, FAMILIES, 0)])]
+        return [
+            *((ALLOW, [Comparison(0, EQUAL, family, 0)]) for family in SOCKETS),
+            *others,
+            (unknown, [Comparison(0, GREATER_OR_EQUAL, FAMILIES, 0)]),
+        ]
     if name == "ioctl":
         low, high = sorted(TERMINAL_INPUT)
         return [(refused, [Comparison(1, MASKED_EQUAL, 0xFFFFFFFF, value)]) for value in (low, high)] + [(ALLOW, [])]

@@ -5,9 +5,9 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
-from launch_kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, kernel
+from knative.local.sandbox.launch_kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, kernel
 
 with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
     image, place = f"{folder}/image", f"{folder}/mounted"

@@ -4,9 +4,9 @@ import os
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
-from launch_kernel import CLONE_NEWNS, CLONE_NEWUSER, MS_PRIVATE, MS_REC, kernel
+from knative.local.sandbox.launch_kernel import CLONE_NEWNS, CLONE_NEWUSER, MS_PRIVATE, MS_REC, kernel
 
 with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
     lower, upper, work, merged = (f"{folder}/{name}" for name in ("lower", "upper", "work", "merged"))

@@ -89,7 +89,7 @@ class Pods:
             metadata = change.object["metadata"]
             if kind == "Namespace":
                 if change.type == "DELETED":
-                    self.node.trash.throw(self.node.caches / metadata["name"])
+                    self.node.forget_cache(metadata["name"])
             elif kind != "Pod":
                 for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
                     pod.refresh(kind, metadata["name"])

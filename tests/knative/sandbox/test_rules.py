@@ -2,7 +2,7 @@
 
 import pytest
 
-from knative.local.processes_sandbox import Isolation, standing
+from knative.local.sandbox.isolation import Isolation, standing
 from knative.local.serving.pod_network import shown_ports
 
 

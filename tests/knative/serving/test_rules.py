@@ -8,7 +8,7 @@ import pytest
 
 from knative.local.images import BadImage, Images, UnknownImage, digest
 from knative.local.processes_limits import quantity
-from knative.local.processes_sandbox import Isolation, Mount, plan
+from knative.local.sandbox.plan import Mount, arranged
 from knative.local.serving import naming
 from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
 from knative.local.serving.conditions import TRUE, Condition, ready, written
@@ -190,7 +190,7 @@ def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
     (around / "kept").mkdir(parents=True)
     (around / "link").symlink_to("kept")
     inner.mkdir()
-    found = plan(Isolation.ROOT, 1, tmp_path, [(around, "/data"), (inner, "/data/new/place"), (inner, "/data/kept")], [])
-    assert Mount(str(around), "/data") not in found.mounts
-    assert Mount(str(inner), "/data/new/place") in found.mounts and Mount(str(inner), "/data/kept") in found.mounts
-    assert ("kept", "/data/link") in found.links
+    mounts, links = arranged([Mount(str(around), "/data"), Mount(str(inner), "/data/new/place"), Mount(str(inner), "/data/kept")], [])
+    assert Mount(str(around), "/data") not in mounts
+    assert Mount(str(inner), "/data/new/place") in mounts and Mount(str(inner), "/data/kept") in mounts
+    assert ("kept", "/data/link") in links
