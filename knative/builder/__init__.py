@@ -16,6 +16,6 @@ It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), N
 not, and any Procfile. What runs is this machine's Python and Node.
 
 On success its termination message is {"commit", "kind"} and, if the Procfile has one, {"release"}: the platform copies the folder, computes its
-digest and adds {"image"}. On failure it is {"reason", "detail"} with a stable reason. On a cluster, Cloud Native Buildpacks do the same (`buildpacks.yaml`)
-and say {"image"} themselves.
+digest and adds {"image"}. On failure it is {"reason", "detail"} with a stable reason. On a cluster, Cloud Native Buildpacks do the same
+(`buildpacks.yaml`), and their message holds {"image"}.
 """

@@ -83,7 +83,7 @@ class Trash:
     async def _empty(self) -> None:
         work = self.delete()
         try:
-            while not self._stopping and await asyncio.to_thread(_advance, work):
+            while not self._stopping and await asyncio.to_thread(_advance, work):  # noqa: ASYNC110 - the pause is for others
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
             work.close()

@@ -29,6 +29,7 @@ UNPACK = Path(__file__).with_name("unpack.py")
 UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
 PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
 TIMEOUT_SECONDS = 600.0
+INTERPRETER = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 TAR = ("tar", "--create", "--file=-", "--format=gnu", "--no-acls", "--no-selinux", "--no-xattrs", "--directory")
 
 
@@ -93,10 +94,9 @@ class HandOver:
             pipe.close_write()
 
     async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> Finished:
-        interpreter = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
         try:
             return await self.runner.run(
-                [interpreter, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
+                [INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
                 identity=None,
                 readable=[(UNPACK, UNPACK_TARGET)],
                 writable=[(staging.content, IMAGE_TARGET)],

@@ -51,7 +51,7 @@ def measure(folder: Path, limits: Limits, *, ignore: Collection[str] = (), take_
         raise BadImage(f"An image holds image.json and rootfs; this one also holds {shown(os.fsencode(extra[0]))}.")
     manifest = parse_manifest(_manifest(folder))
     files = sum(kind != FOLDER_KIND for _, kind, _ in walk.found)
-    return Tree(walk.digest(), walk.bytes, files, len(walk.found), manifest)
+    return Tree(walk.digest(), walk.total_bytes, files, len(walk.found), manifest)
 
 
 FOLDER_KIND, LINK_KIND, FILE_KIND, PROGRAM_KIND = b"040000", b"120000", b"100644", b"100755"
@@ -63,7 +63,7 @@ class _Walk:
     take_ownership: bool
     found: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     """(relative path, kind, hash of its content)"""
-    bytes: int = 0
+    total_bytes: int = 0
     hashes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """By device and inode, of files with several names: each is read once."""
 
@@ -95,8 +95,8 @@ class _Walk:
             key = about.st_dev, about.st_ino
             if key in self.hashes:
                 return self.hashes[key]
-            self.bytes += about.st_size
-            if not stat.S_ISREG(about.st_mode) or self.bytes > self.limits.bytes:
+            self.total_bytes += about.st_size
+            if not stat.S_ISREG(about.st_mode) or self.total_bytes > self.limits.bytes:
                 raise BadImage(f"The image is larger than {self.limits.bytes >> 20:,} MiB.")
             content = hashlib.file_digest(file, "sha256").digest()
         if about.st_nlink > 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from knative.local.images import BadImage, Images, UnknownImage, digest
+from knative.local.images import BadImage, digest
 from knative.local.processes_limits import quantity
 from knative.local.sandbox.plan import Mount, arranged
 from knative.local.serving import naming
@@ -167,22 +167,6 @@ def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
     os.mkfifo(one / "pipe")
     with pytest.raises(BadImage, match="pipe is neither"):
         digest(one)
-
-
-def test_the_image_store_knows_what_was_pushed_and_nothing_else(tmp_path: Path) -> None:
-    images, name = Images(tmp_path / "state"), "capsule.local/apps/shop@sha256:"
-    folder = tree(tmp_path / "image")
-    reference = name + digest(folder)
-    with pytest.raises(UnknownImage, match="not in the image store"):
-        images.resolve(reference)
-    with pytest.raises(BadImage, match="digest is"):
-        images.push(tree(tmp_path / "other"), name + "0" * 64)
-    images.push(folder, reference)
-    assert reference in images and images.resolve(reference).command == ("./run",)
-    assert images.resolve("capsule.local/capsule:dev").platform
-    for unknown in ("nginx", "capsule.local/apps/shop:latest", "capsule.local/apps/shop@sha256:../../..", "capsule.local/capsulex:dev"):
-        with pytest.raises(UnknownImage):
-            images.resolve(unknown)
 
 
 def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
