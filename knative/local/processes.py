@@ -1,17 +1,17 @@
 """Starts a container's process and follows it to its end.
 
-Two ways to start one: `Launcher` executes a program afresh (applications, builds, whatever has a file system of its own), the warmed parent (`zygote`) forks
-the platform's own in a few milliseconds. Either way a process inherits no environment and no descriptor but what it was given, and its end is read from
-a pidfd, which also works for processes that a dead parent left behind.
-"""
+Two ways to start one: `Launcher` executes a program afresh (applications, builds, whatever has a file system of its own), the warmed parent
+(`zygote`) forks the platform's own in a few milliseconds. Either way a process inherits no environment and no descriptor but what it was given, and
+its end is read from a pidfd, which also works for processes that a dead parent left behind."""
 
 import asyncio
 import fcntl
 import json
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -56,8 +56,8 @@ class Starter(Protocol):
 class Namespaces:
     """The mount and user namespace of a container, kept after its processes have ended, until `close`."""
 
-    def __init__(self, pid: int) -> None:
-        self._opened = [os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("mnt", "user")]
+    def __init__(self, descriptors: Iterable[int]) -> None:
+        self._opened = list(descriptors)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -83,6 +83,8 @@ class Process:
     def __init__(self, pid: int, reach: Reach = Reach.GROUP) -> None:
         self.pid = pid
         self.reach = reach
+        self.namespaces = Namespaces(())
+        """Its container's. Whoever has the process closes them."""
         self.started = start_time(pid)
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
@@ -257,13 +259,14 @@ class Launcher:
             elif sandbox is not None and sandbox.isolation is Isolation.ROOT:
                 reach = Reach.INIT if sandbox.pid_namespace else Reach.GROUP
                 given |= contained(sandbox)
-            pid = await self._launch(given, command, stdout, stderr, kept)
+            pid, namespaces = await self._launch(given, command, stdout, stderr, kept)
         except OSError as error:
             raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
         finally:
             for descriptor in kept:
                 os.close(descriptor)
         process = Process(pid, reach)
+        process.namespaces = Namespaces(namespaces)
         process.follow()
         return process
 
@@ -293,62 +296,64 @@ class Launcher:
         numbers = [FIRST_KEPT + index for index in range(len(opened))]
         given = {**orders(command), "enter": numbers, "alone": new, "uid": uid, "gid": uid, "seccomp": seccomp}
         try:
-            pid = await self._launch(given, command, stdout, stderr, opened, stays=True)
+            pid, _ = await self._launch(given, command, stdout, stderr, opened, stays=True)
         except OSError as error:
             raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
         entered = Process(pid)
         entered.follow()
         return entered
 
-    async def _launch(self, given: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], stays: bool = False) -> int:
-        """The process that the launcher reports; with `stays` the launcher itself, which waits for it."""
-        report, report_end = os.pipe()
+    async def _launch(
+        self, given: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], stays: bool = False
+    ) -> tuple[int, list[int]]:
+        """(the process that the launcher reports, descriptors of its namespaces); with `stays` the launcher itself, which waits for it."""
         more = [*command.listen, *([] if command.stdin is None else [command.stdin])]
         numbers = [FIRST_KEPT + len(kept) + index for index in range(len(more))]
         given = {**given, "listen": numbers[: len(command.listen)], "stdin": numbers[-1] if command.stdin is not None else None}
-        kept = [*kept, *more]
-        spec = in_memory(json.dumps(given).encode())
-        # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
-        sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec, stdout, stderr, report_end, *kept)]
-        try:
-            launcher = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds
-                sys.executable,
-                [sys.executable, "-I", "-S", LAUNCH],
-                {"PATH": command.env.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-                file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(sources)],
-                setsid=True,
-            )
-            followed.add(launcher)
-        finally:
-            for descriptor in (spec, report_end, *sources):
-                os.close(descriptor)
-        try:
-            told = await _read_report(report)
-        except BaseException:
-            send(os.kill, launcher, signal.SIGKILL)
-            raise
-        started = int(told) if told.isdigit() else 0
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            spec = in_memory(json.dumps(given).encode())
+            # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
+            sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec, stdout, stderr, theirs.fileno(), *kept, *more)]
+            theirs.close()
+            try:
+                launcher = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds
+                    sys.executable,
+                    [sys.executable, "-I", "-S", LAUNCH],
+                    {"PATH": command.env.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+                    file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(sources)],
+                    setsid=True,
+                )
+                followed.add(launcher)
+            finally:
+                for descriptor in (spec, *sources):
+                    os.close(descriptor)
+            try:
+                text, namespaces = await _read_report(ours)
+            except BaseException:
+                send(os.kill, launcher, signal.SIGKILL)
+                Process(launcher).follow()
+                raise
+        started = int(text) if text.isdigit() else 0
         if not stays and started != launcher:  # it exits at once after its report
             Process(launcher).follow()
         if not started:
-            raise Unstartable(told or "the launcher ended before it had started anything")
-        return launcher if stays else started
+            raise Unstartable(text or "the launcher ended before it had started anything")
+        return launcher if stays else started, namespaces
 
 
-async def _read_report(descriptor: int) -> str:
+async def _read_report(channel: socket.socket) -> tuple[str, list[int]]:
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[str] = loop.create_future()
-    os.set_blocking(descriptor, False)
-
-    def readable() -> None:
-        if not done.done():
-            done.set_result(os.read(descriptor, 1000).decode(errors="replace"))
-
-    loop.add_reader(descriptor, readable)
+    readable = asyncio.Event()
+    channel.setblocking(False)
+    loop.add_reader(channel, readable.set)
     try:
-        return await asyncio.wait_for(done, LAUNCH_SECONDS)
+        await asyncio.wait_for(readable.wait(), LAUNCH_SECONDS)
     except TimeoutError:
-        return f"the launcher reported nothing within {LAUNCH_SECONDS:g} s"
+        return f"the launcher reported nothing within {LAUNCH_SECONDS:g} s", []
     finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+        loop.remove_reader(channel)
+    text, descriptors, _, _ = socket.recv_fds(channel, 1000, 2)
+    for each in descriptors:
+        os.set_inheritable(each, False)
+    return text.decode(errors="replace"), descriptors

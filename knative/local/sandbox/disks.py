@@ -1,11 +1,10 @@
 """Disks of containers: files of a fixed size with a file system inside, so that the kernel itself refuses what is over a limit.
 
-As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and nowhere else: bytes and inodes end
-with ENOSPC (ext4(5)), no walk is needed to count or to delete, and privileged code meets no folder that a tenant made. The files are sparse:
-what was not written takes no space. A formatted file of each size is kept and copied, which takes a millisecond where formatting takes twenty.
+As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and nowhere else: bytes and inodes
+end with ENOSPC (ext4(5)), no walk is needed to count or to delete, and privileged code meets no folder that a tenant made. The files are sparse: what
+was not written takes no space. A formatted file of each size is kept and copied, which takes a millisecond where formatting takes twenty.
 
-Project quotas would do the same on one shared file system; many kernels are built without them.
-"""
+Project quotas would do the same on one shared file system; many kernels are built without them."""
 
 import os
 import shutil

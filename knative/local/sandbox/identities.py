@@ -1,8 +1,8 @@
 """Ranges of user ids: every container has 65,536 that nobody else has.
 
-A range is taken by making a file of its number, which holds whose it is, and is free again when that file is removed: after everything that its owner wrote
-is gone from the trash too. Nothing is derived by hashing, which collides. The first range is the platform's: one user for each of its components, recorded too.
-"""
+A range is taken by making a file of its number, which holds whose it is, and is free again when that file is removed: after everything that its owner
+wrote is gone from the trash too. Nothing is derived by hashing, which collides. The first range is the platform's: one user for each of its
+components, recorded too."""
 
 import json
 import os

@@ -1,9 +1,8 @@
 """Which kind of sandbox this machine allows, found out by trying once, and what is said of it to people.
 
-Builds and applications are hostile until proven otherwise. Started by root, every container has a range of user ids, a file system, processes and a network
-of its own (`launch`). Not started by root, bubblewrap gives the same but for the user ids. Where neither works, a process can only be kept from
-inheriting our environment: that is single-tenant mode, and it is said aloud.
-"""
+Builds and applications are hostile until proven otherwise. Started by root, every container has a range of user ids, a file system, processes and a
+network of its own (`launch`). Not started by root, bubblewrap gives the same but for the user ids. Where neither works, a process can only be kept
+from inheriting our environment: that is single-tenant mode, and it is said aloud."""
 
 import ctypes
 import os
@@ -126,7 +125,8 @@ def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
         return Standing(
             False,
             "single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as this user: they can "
-            "read what it reads and reach every port of this machine. Run only repositories that you trust, or: apt-get install bubblewrap slirp4netns tini",
+            "read what it reads and reach every port of this machine. Run only repositories that you trust, or: "
+            "apt-get install bubblewrap slirp4netns tini",
         )
     memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"
     disk = "disk by the kernel" if found.has_disks else "disk by watching, as kubelets do"

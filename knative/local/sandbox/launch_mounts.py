@@ -60,6 +60,7 @@ def assemble(orders: dict, user_namespace: int | None) -> None:  # type: ignore[
         os.chmod(source, 0o755)
         kernel.mount(source, root, "", MS_BIND)
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | SAFE)
+    _devices(root)
     layer = orders["layer"] or disks.get("root", "")
     for mount in orders["mounts"]:
         if mount is not top:
@@ -67,7 +68,6 @@ def assemble(orders: dict, user_namespace: int | None) -> None:  # type: ignore[
     for target, name in orders["links"]:
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         os.symlink(target, root + name)
-    _devices(root)
     os.makedirs(root + "/proc", exist_ok=True)
     if top is not None:
         _claim(root, owner)

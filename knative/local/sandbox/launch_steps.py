@@ -11,10 +11,12 @@ privilege and executes the program under an init that reaps orphans. Two process
 The mount, PID and network namespaces belong to the initial user namespace. The container's processes live in a user namespace of their own and so
 hold no capability over any of the others: no mount, route or host name can be changed from inside.
 
-Descriptors: 0 orders, 1 and 2 output, 3 report (a process id, or a sentence that says what failed), then what the orders name by number.
+Descriptors: 0 orders, 1 and 2 output, 3 a socket for the report (a process id, or a sentence that says what failed), then what the orders name
+by number.
 Standard library only, and little of it: this program is part of every cold start.
 """
 
+import _socket  # `socket` itself takes some milliseconds to import
 import errno
 import json
 import os
@@ -23,7 +25,16 @@ import signal
 import sys
 
 from knative.local.sandbox import launch_mounts as mounts
-from knative.local.sandbox.launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, kernel
+from knative.local.sandbox.launch_kernel import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    kernel,
+)
 
 REPORT = 3
 OOM_SCORE = "500"
@@ -105,7 +116,7 @@ def contain(orders: dict) -> None:  # type: ignore[type-arg]
     gate, gate_end = os.pipe()
     child = os.fork()
     if child:
-        report(child)
+        report(child, os.open("/proc/self/ns/mnt", os.O_RDONLY), *([] if user_namespace is None else [user_namespace]))
         os._exit(0)
     os.close(gate_end)
     try:
@@ -141,8 +152,8 @@ def new_user_namespace(first: int, count: int) -> tuple[int, int]:
 
 
 def enter(orders: dict) -> None:  # type: ignore[type-arg]
-    """Runs a program in a container's namespaces, which are given by descriptors, the user namespace last. `alone`: its processes have ended; the program
-    gets a PID, network and IPC namespace that are new and empty."""
+    """Runs a program in a container's namespaces, which are given by descriptors, the user namespace last. `alone`: its processes have ended; the
+    program gets a PID, network and IPC namespace that are new and empty."""
     *others, user_namespace = orders["enter"]
     for descriptor in others:
         kernel.setns(descriptor)
@@ -173,8 +184,8 @@ def become(orders: dict, user_namespace: int | None) -> None:  # type: ignore[ty
     if orders["uid"] is not None:
         os.setgroups([])
         os.setresgid(orders["gid"], orders["gid"], orders["gid"])
-        os.setresuid(orders["uid"], orders["uid"], orders["uid"])
         kernel.drop_bounding_set()
+        os.setresuid(orders["uid"], orders["uid"], orders["uid"])
     kernel.no_new_privileges()
 
 
@@ -204,19 +215,20 @@ def execute(orders: dict) -> None:  # type: ignore[type-arg]
 
 def unexecutable(program: str, env: dict[str, str]) -> int | None:
     """Why it cannot be executed (an errno); None when a file of that name is there and may be."""
-    if "/" in program:
-        places = [program]
-    else:
-        places = [os.path.join(folder, program) for folder in env.get("PATH", os.defpath).split(":")]
+    folders = [""] if "/" in program else env.get("PATH", os.defpath).split(":")
+    places = [os.path.join(folder, program) for folder in folders]
     found = [place for place in places if os.path.isfile(place)]
     if not found:
         return errno.ENOENT
     return None if any(os.access(place, os.X_OK) for place in found) else errno.EACCES
 
 
-def report(text: object) -> None:
-    os.write(REPORT, str(text).encode()[:1000])
-    os.close(REPORT)
+def report(text: object, *descriptors: int) -> None:
+    """To the controller: a process id, with descriptors of its mount and user namespace, or why there is none."""
+    channel = _socket.socket(fileno=REPORT)
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, b"".join(each.to_bytes(4, sys.byteorder) for each in descriptors))] if descriptors else []
+    channel.sendmsg([str(text).encode()[:1000]], rights)
+    channel.close()
 
 
 def fail(error: Exception) -> None:

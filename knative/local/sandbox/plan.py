@@ -1,8 +1,7 @@
 """What a container sees of the file system: a list of mounts, worked out from what it is given (pure but for looking what this machine has).
 
-The system's programs and the Python it runs on, its image at /app, its own writable folders and volumes: the state folder of the platform is in no plan,
-and of /etc only what programs need to find names, certificates and libraries.
-"""
+The system's programs and the Python it runs on, its image at /app, its own writable folders and volumes: the state folder of the platform is in no
+plan, and of /etc only what programs need to find names, certificates and libraries."""
 
 import os
 import shutil
@@ -16,12 +15,14 @@ from knative.local.sandbox.isolation import Isolation
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 OF_ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-17-openjdk", "java-21-openjdk", "ld.so.cache",
-    "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols", "python3", "rpc", "services",
-    "ssl", "terminfo", "timezone", "xml",
+    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-17-openjdk", "java-21-openjdk",
+    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols",
+    "python3", "rpc", "services", "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
 """What of this machine's /etc a container sees; the rest of it (accounts, hosts, resolver) is the platform's own and the same for all."""
 ROOT_DISK = "root"
+DEVICES = ["--proc", "/proc", "--dev", "/dev"]
+"""After the root, before what is mounted into them."""
 NOLOGIN = "/usr/sbin/nologin"
 
 
@@ -94,8 +95,13 @@ def system_mounts(etc: Path) -> tuple[list[Mount], list[tuple[str, str]]]:
             mounts.append(Mount(folder, folder))
     mounts += [Mount(each, each) for each in interpreters()]
     mounts.append(Mount(str(etc), "/etc"))
-    mounts += [Mount(f"/etc/{name}", f"/etc/{name}") for name in OF_ETC if os.path.lexists(etc / name)]
+    mounts += [Mount(f"/etc/{name}", f"/etc/{name}") for name in OF_ETC if _is_real(etc / name)]
     return mounts, links
+
+
+def _is_real(path: Path) -> bool:
+    """A link leads to the same place from inside; what is no link is mounted."""
+    return os.path.lexists(path) and not path.is_symlink()
 
 
 def arranged(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[tuple[Mount, ...], tuple[tuple[str, str], ...]]:
@@ -171,13 +177,14 @@ def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, filter_descripto
         words += ["--seccomp", str(filter_descriptor)]
     if sandbox.join:  # its user is root in the namespaces that are there already, and must not be in its own
         words += ["--uid", str(os.getuid()), "--gid", str(os.getgid()), "--cap-drop", "ALL"]
-    for mount in sandbox.mounts:
+    for mount in sorted(sandbox.mounts, key=lambda each: each.target != "/"):
+        if mount.target != "/" and "--dev" not in words:
+            words += DEVICES
         source = sandbox.overlay[3] if mount.overlay and sandbox.overlay else mount.source
         writable = mount.writable or (mount.overlay and sandbox.overlay is not None)
         words += ["--bind" if writable else "--ro-bind", source, mount.target]
     for target, name in sandbox.links:
         words += ["--symlink", target, name]
-    words += ["--proc", "/proc", "--dev", "/dev"]
     if not any(mount.target == "/" for mount in sandbox.mounts):
         words += ["--remount-ro", "/"]
     return [*words, "--chdir", cwd, "--", *argv]

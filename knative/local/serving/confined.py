@@ -123,9 +123,10 @@ class ConfinedPrograms:
             if writing >= 0:
                 os.close(writing)
             os.close(null)
-            if process is not None and process.alive:
+            if process is not None:
                 process.signal(signal.SIGKILL)
                 await process.ended
+                process.namespaces.close()
             output.cancel()
             with suppress(asyncio.CancelledError):
                 await output
@@ -148,12 +149,24 @@ async def _drop(group: Group | None) -> None:
 async def read_all(descriptor: int, limit: int) -> bytes:
     """What comes until the end, of it the first `limit` bytes; closes the descriptor."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0))
-    kept = b""
+    ended = asyncio.Event()
+    kept = bytearray()
+    os.set_blocking(descriptor, False)
+
+    def readable() -> None:
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return
+        kept.extend(data[: limit - len(kept)])
+        if not data:
+            loop.remove_reader(descriptor)
+            ended.set()
+
+    loop.add_reader(descriptor, readable)
     try:
-        while data := await reader.read(1 << 16):
-            kept = (kept + data)[:limit]
+        await ended.wait()
     finally:
-        transport.close()
-    return kept
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return bytes(kept)

@@ -1,8 +1,7 @@
 """A pod's container made ready to start: its files laid out, its environment worked out, its sandbox planned.
 
-Nothing of the platform's process is inherited. A container with a file system of its own finds volumes at their paths; one without (single-tenant mode,
-the platform's own) finds them under CAPSULE_ROOT.
-"""
+Nothing of the platform's process is inherited. A container with a file system of its own finds volumes at their paths; one without (single-tenant
+mode, the platform's own) finds them under CAPSULE_ROOT."""
 
 import os
 from collections.abc import Mapping, Sequence

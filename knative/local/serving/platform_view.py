@@ -1,9 +1,8 @@
 """What the platform's own processes see of this machine when root starts them: as whom they run and which folders there are.
 
-A function runs as an unprivileged user, one for each component, in a mount namespace that holds the system's programs, this Python, the project's files,
-the pods' folders of the platform's namespaces and the folders that `up` shares with it (mail, sample repositories): not the secrets of `up`, not the
-servers' data, not a tenant's files, and every folder above the project can stay closed to other users.
-"""
+A function runs as an unprivileged user, one for each component, in a mount namespace that holds the system's programs, this Python, the project's
+files, the pods' folders of the platform's namespaces and the folders that `up` shares with it (mail, sample repositories): not the secrets of `up`,
+not the servers' data, not a tenant's files, and every folder above the project can stay closed to other users."""
 
 import os
 import sys

@@ -43,7 +43,8 @@ def ended(
     breach: Breach | None,
     always_says_why: bool,
 ) -> Exit:
-    """The message is what the container left at its termination path (`last_words`); else, for a Service always and for a Job when it asks, its last lines."""
+    """The message is what the container left at its termination path (`last_words`); else, for a Service always and for a Job when it asks, its last
+    lines."""
     code = code_of(status)
     group = prepared.group
     too_large = (group is not None and code != 0 and group.out_of_memory()) or (breach is not None and breach.reason == OUT_OF_MEMORY)

@@ -1,9 +1,8 @@
 """Keeps a pod within the disk that it was given where the kernel does not (`writable`), and within its memory where no control group does.
 
-As a kubelet does it: by looking, and by ending what is over (`Evicted`). What is written and already unlinked counts too, as long as it is open; one file
-can never be larger than the largest limit (RLIMIT_FSIZE). Looking is bounded in depth and in entries; a container whose use cannot be measured is ended
-as one that is over its limit. A pod that is started again begins with empty folders.
-"""
+As a kubelet does it: by looking, and by ending what is over (`Evicted`). What is written and already unlinked counts too, as long as it is open; one
+file can never be larger than the largest limit (RLIMIT_FSIZE). Looking is bounded in depth and in entries; a container whose use cannot be measured
+is ended as one that is over its limit. A pod that is started again begins with empty folders."""
 
 import asyncio
 import os

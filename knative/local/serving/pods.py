@@ -16,7 +16,7 @@ from typing import Any
 
 from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
-from knative.local.processes import Command, Namespaces, Process, Reach, Unstartable
+from knative.local.processes import Command, Process, Reach, Unstartable
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
 from knative.local.sandbox.identities import Exhausted
@@ -85,8 +85,6 @@ class Pod:
         self._finishing = finishing
         self._image: Image | None = None
         self._process: Process | None = None
-        self._namespaces: Namespaces | None = None
-        """Its container's, while its process runs and until its end has been dealt with."""
         self._prepared: Prepared | None = None
         self._started_at = ""
         self._stopping = asyncio.Event()
@@ -121,7 +119,8 @@ class Pod:
     def identity(self) -> Visit | None:
         """Its container's file system, for the programs that look at what it left; None where there is none to itself."""
         sandbox = self._prepared.command.sandbox if self._prepared else None
-        return Visit(self._namespaces, sandbox) if self._namespaces and sandbox else None
+        kept = self._process.namespaces if self._process else None
+        return Visit(kept, sandbox) if kept is not None and kept.descriptors and sandbox else None
 
     def say(self, line: str) -> None:
         """A line of the platform's in the container's log."""
@@ -216,7 +215,6 @@ class Pod:
             self.failures += 1
             return
         self._process, self._started_at, began = process, now(), loop.time()
-        self._keep_namespaces(process)
         self._node.remember(self._box.folder, process)
         self._become(State.STARTING)
         watching = None
@@ -243,7 +241,7 @@ class Pod:
             if self._finishing is not None:
                 self.exit = await self._finishing(self, self.exit)
         finally:
-            self._drop_namespaces()
+            process.namespaces.close()
         if not self._stopping.is_set() and self.exit.code:
             log.info("pod %s/%s ended: %s", self.namespace, self.name, self.exit.short)
 
@@ -283,22 +281,12 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _keep_namespaces(self, process: Process) -> None:
-        if process.reach is Reach.INIT:
-            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended at once, and left nothing
-                self._namespaces = Namespaces(process.pid)
-
-    def _drop_namespaces(self) -> None:
-        if self._namespaces is not None:
-            self._namespaces.close()
-            self._namespaces = None
-
     async def _last_words(self, status: int | None) -> bytes:
         """What it wrote to its termination path. On a disk, a process of its own user reads it, for whom it matters: a failure, and a Job's end."""
         assert self._prepared is not None
         if self._prepared.termination is not None:
             return read_bounded(self._prepared.termination, MESSAGE_BYTES)
-        if self._namespaces is None or (self._restart and code_of(status) == 0):
+        if self.identity is None or (self._restart and code_of(status) == 0):
             return b""
         reading, writing = os.pipe()
         output = asyncio.create_task(read_all(reading, MESSAGE_BYTES))
