@@ -13,6 +13,7 @@ APPLICATION = "capsule.dev/application"
 """The label that makes a namespace an application's; its value is the application's id."""
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 PREFIX = "app-"
+DESCRIPTION = f"{PREFIX}* with the label {APPLICATION}"
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
 REVIEWS = {**EVERYTHING, "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"]}
@@ -34,7 +35,7 @@ def _objects(account: str, tenant_role: str) -> list[Manifest]:
         f" && object.subjects.all(s, s.kind == 'ServiceAccount' && s.name == '{account}' && has(s.namespace) && s.namespace == '{NAMESPACE}')"
     )
     return [
-        _validation(_is_application("namespaceObject"), f"{account} writes only in namespaces of applications ({PREFIX}* with the label {APPLICATION})"),
+        _validation(_is_application("namespaceObject"), f"{account} writes only in namespaces of applications: {DESCRIPTION}"),
         _validation(
             f"request.resource.group != 'rbac.authorization.k8s.io' || ({own_binding})",
             f"{account} grants only the ClusterRole {tenant_role}, and only to itself",
@@ -43,7 +44,8 @@ def _objects(account: str, tenant_role: str) -> list[Manifest]:
 
 
 def _namespaces(account: str) -> list[Manifest]:
-    application = f"object.metadata.labels['{APPLICATION}']"
+    labels = "object.metadata.labels"
+    new, old = (f"{each}.metadata.labels['{APPLICATION}']" for each in ("object", "oldObject"))
     return [
         _validation(
             "request.resource.group == '' && request.resource.resource == 'namespaces' && (!has(request.subResource) || request.subResource == '')",
@@ -51,18 +53,18 @@ def _namespaces(account: str) -> list[Manifest]:
         ),
         _validation(
             f"request.operation == 'CREATE' || ({_is_application('oldObject')})",
-            f"{account} changes and deletes only Namespaces of applications ({PREFIX}* with the label {APPLICATION})",
+            f"{account} changes and deletes only Namespaces of applications: {DESCRIPTION}",
         ),
         _validation(
-            f"request.operation == 'DELETE' || ({_is_application('object')} && {application}.matches('{UUID}'))",
+            f"request.operation == 'DELETE' || ({_is_application('object')} && {new}.matches('{UUID}'))",
             f"a Namespace of {account} is named {PREFIX}* and has the label {APPLICATION} with an application's id",
         ),
         _validation(
-            f"request.operation != 'UPDATE' || {application} == old{application[0].upper()}{application[1:]}",
+            f"request.operation != 'UPDATE' || {new} == {old}",
             f"the label {APPLICATION} of a Namespace does not change",
         ),
         _validation(
-            f"request.operation == 'DELETE' || ('{POD_SECURITY}' in object.metadata.labels && object.metadata.labels['{POD_SECURITY}'] == 'restricted')",
+            f"request.operation == 'DELETE' || ('{POD_SECURITY}' in {labels} && {labels}['{POD_SECURITY}'] == 'restricted')",
             f"a Namespace of an application has the label {POD_SECURITY}=restricted",
         ),
     ]

@@ -5,8 +5,8 @@ account's permissions, and the source that reports changes of builds and applica
 only look.
 
 The account may create Namespaces and RoleBindings on the whole cluster because a namespace is made for every application, and read a Namespace by
-its name to tell a missing one from one that is not bound. All else is in a second role, to which it binds itself in each application's namespace. What
-it could still do elsewhere (bind itself in the platform's namespace) is denied by the admission policies beside the roles.
+its name to tell a missing one from one that is not bound. All else is in a second role, to which it binds itself in each application's namespace.
+What it could still do elsewhere (bind itself in the platform's namespace) is denied by the admission policies beside the roles.
 """
 
 from functions.describe.admission_policies import APPLICATION, application_policies
@@ -17,7 +17,7 @@ GATEWAY_PORT = "3000"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
 TENANT_ROLE = "deploy-tenant"
-"""What deploy's account may do in the namespaces of applications, the namespace itself included: Kubernetes authorizes `namespaces/<name>` in it."""
+"""What deploy's account may do in a namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -90,9 +90,9 @@ def cluster_manifests(context: str) -> list[Manifest]:
 
 
 def _deployments_source() -> Manifest:
-    """Knative's controller asks a SubjectAccessReview of get, list and watch for each resource in each namespace that the selector finds, and the source
-    is not ready while one is refused (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding per namespace would pass, but not in the
-    moment between a namespace and its binding nor in namespaces made before: so the account reads Jobs and Services, and nothing else, everywhere."""
+    """Knative's controller asks a SubjectAccessReview of get, list and watch for each resource in each namespace that the selector finds. While one
+    is refused the source is not ready (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding in each namespace would pass, but not
+    between the making of a namespace and of its binding, nor in namespaces made before. So the account reads Jobs and Services everywhere."""
     selected = {"matchLabels": {MANAGED: "true"}}
     return {
         "apiVersion": "sources.knative.dev/v1",

@@ -112,8 +112,8 @@ class KubernetesCluster:
                 raise ValueError(f"deploy applies no {other}")
 
     def _apply_namespace(self, manifest: Manifest, said: dict[str, Any]) -> None:
-        """Creates the namespace, or corrects the labels of one that exists. Applying would need the verb `patch` before there is a namespace to grant
-        it in; the account has that verb only where it is bound to the tenant role.
+        """Creates the namespace, or corrects the labels of one that exists. Applying would need the verb `patch` before there is a namespace to
+        grant it in; the account has that verb only where it is bound to the tenant role.
 
         Raises ClusterAway while an earlier namespace of that name is being deleted, ClusterRefused if the namespace is not this application's.
         """
@@ -127,7 +127,7 @@ class KubernetesCluster:
             raise ClusterAway(f"the namespace {name} is still being emptied")
         owner, wanted = found.get("labels", {}).get(APPLICATION), labels[APPLICATION]
         if owner != wanted:
-            raise ClusterRefused(f"the namespace {name} belongs to {f'application {owner}' if owner else 'no application'}, not to application {wanted}")
+            raise ClusterRefused(f"the namespace {name} has the label {APPLICATION}={owner}: it is not application {wanted}'s")
         if not labels.items() <= found["labels"].items():
             self._within(name, self._core().patch_namespace, name, **said)
 
@@ -165,7 +165,9 @@ class KubernetesCluster:
         revision = self._revision(awaited.namespace, latest) if latest else None
         seen = read_rollout(service, revision, awaited.deployment_id, awaited.pinned)
         if awaited.taking_traffic and not isinstance(seen, NotServing):
-            pods = self._within(awaited.namespace, self._core().list_namespaced_pod, awaited.namespace, label_selector=f"serving.knative.dev/revision={latest}")
+            pods = self._within(
+                awaited.namespace, self._core().list_namespaced_pod, awaited.namespace, label_selector=f"serving.knative.dev/revision={latest}"
+            )
             return read_instances(pods["items"]) or seen
         return seen
 
