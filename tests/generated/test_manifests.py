@@ -102,7 +102,6 @@ def assert_closed(manifests: list[Manifest]) -> None:
             assert name is None or BY_THE_OPERATOR.fullmatch(name) or kinds & there, f"{manifest['metadata']['name']} mounts {name}: nobody makes it"
 
 
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_admission_policies_come_before_what_grants_and_what_runs(kubectl: Path, overlay: str) -> None:
     kinds = [manifest["kind"] for manifest in render(kubectl, KNATIVE / "overlays" / overlay)]

@@ -248,7 +248,7 @@ class KubernetesCluster:
             self._client = ApiClient(configuration)
         return self._client
 
-    def _within(self, namespace: str, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def _within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
         """A call that the account may make in that namespace alone. Its permission is a RoleBinding there and goes with the namespace, so a cluster
         answers 403 where the namespace is missing or being deleted. Raises NotThere then, else as `_call`."""
         try:
