@@ -3,29 +3,20 @@ platform's or anybody else's."""
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from functions.deploy.domain.tenancy import tenancy
 from knative.local import definitions
 from knative.local.definitions import VERBS
 from knative.local.rbac import Attempt, Authorizer
 from knative.local.tokens import service_account
+from tests.deploy.account import ACCOUNT, PATHS, objects
 from tests.knative.api.conftest import Server, free_offset, service
 
-BASE = Path(__file__).parents[3] / "knative" / "base" / "deploy.yaml"
-APPLIED = {
-    "ServiceAccount": "/api/v1/namespaces/capsule/serviceaccounts",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
-    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
-}
-ACCOUNT, TENANT, LABEL = "deploy-cluster", "deploy-tenant", "capsule.dev/application"
+TENANT, LABEL = "deploy-tenant", "capsule.dev/application"
 RBAC = "rbac.authorization.k8s.io"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -39,9 +30,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     found.start()
     with found.http() as http:
         assert http.post("/api/v1/namespaces", json={"metadata": {"name": "capsule"}}).status_code == 201
-        for each in yaml.safe_load_all(BASE.read_text()):
-            if each["kind"] in APPLIED:
-                assert (made := http.post(APPLIED[each["kind"]], json=each)).status_code in (201, 409), made.text
+        for path, each in objects():
+            assert (made := http.post(path, json=each)).status_code == 201, made.text
     yield found
     assert found.stop() == 0, found.log
 
@@ -68,9 +58,9 @@ def all_powerful(admin: httpx.Client) -> Iterator[None]:
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": "capsule"}],
     }
-    assert admin.post(APPLIED["ClusterRoleBinding"], json=body).status_code == 201
+    assert admin.post(PATHS["ClusterRoleBinding"], json=body).status_code == 201
     yield
-    assert admin.delete(f"{APPLIED['ClusterRoleBinding']}/everything").status_code == 200
+    assert admin.delete(f"{PATHS['ClusterRoleBinding']}/everything").status_code == 200
 
 
 def application(deploy: httpx.Client) -> tuple[str, str]:
@@ -219,8 +209,8 @@ def test_the_policies_hold_without_the_roles(all_powerful: None, deploy: httpx.C
     assert denied(deploy.post(f"{path}/serviceaccounts/{ACCOUNT}/token", json={"spec": {"audiences": []}}), words)
     assert admin.get(f"{path}/configmaps/c").json()["data"] == {"k": "v"}
     cluster = "writes no cluster-scoped object but Namespaces"
-    assert denied(deploy.post(APPLIED["ClusterRole"], json={"metadata": {"name": "mine"}, "rules": [EVERYTHING]}), cluster)
-    assert denied(deploy.delete(f"{APPLIED['ClusterRole']}/{TENANT}"), cluster)
+    assert denied(deploy.post(PATHS["ClusterRole"], json={"metadata": {"name": "mine"}, "rules": [EVERYTHING]}), cluster)
+    assert denied(deploy.delete(f"{PATHS['ClusterRole']}/{TENANT}"), cluster)
     assert denied(deploy.put("/api/v1/namespaces/capsule/finalize", json={"metadata": {"name": "capsule"}}), cluster)
     assert admin.delete(f"{path}/configmaps/c").status_code == 200
 
