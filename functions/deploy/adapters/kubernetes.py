@@ -122,14 +122,21 @@ class KubernetesCluster:
             self._call(self._core().create_namespace, manifest, field_manager=FIELD_MANAGER)
             return
         except AlreadyThere:
-            found = self._call(self._core().read_namespace, name)["metadata"]
-        if "deletionTimestamp" in found:
+            found = self._find_namespace(name)
+        if found is None or "deletionTimestamp" in found:
             raise ClusterAway(f"the namespace {name} is still being emptied")
         owner, wanted = found.get("labels", {}).get(APPLICATION), labels[APPLICATION]
         if owner != wanted:
             raise ClusterRefused(f"the namespace {name} has the label {APPLICATION}={owner}: it is not application {wanted}'s")
         if not labels.items() <= found["labels"].items():
             self._within(name, self._core().patch_namespace, name, **said)
+
+    def _find_namespace(self, name: str) -> Any:
+        """Its metadata, or None."""
+        try:
+            return self._call(self._core().read_namespace, name)["metadata"]
+        except NotThere:
+            return None
 
     def _bind(self, manifest: Manifest) -> None:
         """Creates the RoleBinding once and returns when the API server grants what it says: authorizers read bindings from a cache."""
