@@ -180,6 +180,16 @@ def test_an_image_that_is_not_what_it_says_is_refused(machine: Machine, namespac
     assert ended.reason == "ImagePushFailed" and reason in ended.message, ended.message
 
 
+def test_a_job_whose_image_is_not_kept_fails_at_once(machine: Machine, namespace: str) -> None:
+    gone = "capsule.local/apps/shop@sha256:" + "0" * 64
+    machine.batch.create_namespaced_job(namespace, job("gone", "pass", spec={"backoffLimit": 0}, image=gone))
+    assert conditions(finished(machine, namespace, "gone"))["Failed"] == "BackoffLimitExceeded"
+    (pod,) = pods(machine, namespace, "gone")
+    ended = pod.status.container_statuses[0].state.terminated
+    assert (ended.exit_code, ended.reason) == (128, "ImagePullBackOff")
+    assert ended.message == f'image "{gone}" is no longer kept on this machine. Its commit can be deployed again.'
+
+
 def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None:
     machine = own_machine
     namespace = machine.namespace()
