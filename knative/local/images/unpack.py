@@ -136,9 +136,10 @@ def number(field: bytes) -> int:
     digits = field.strip(b" \0")
     if not digits:
         return 0
-    if not all(0x30 <= digit <= 0x37 for digit in digits):
-        raise Refused("The image's archive is damaged: a header holds a number that is not octal.")
-    return int(digits, 8)
+    try:
+        return int(digits if digits.isdigit() else b"", 8)
+    except ValueError:
+        raise Refused("The image's archive is damaged: a header holds a number that is not octal.") from None
 
 
 def parse_pax(data: bytes) -> dict[str, bytes]:
