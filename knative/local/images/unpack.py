@@ -14,19 +14,12 @@ import stat
 import sys
 from typing import BinaryIO, NamedTuple
 
-BLOCK = 512
-CHUNK = 1 << 20
-MAX_DEPTH = 100
-MAX_NAME_BYTES = 255
-MAX_PATH_BYTES = 1024
-MAX_TARGET_BYTES = 4096
-MAX_EXTENSION_BYTES = 16 << 10
-"""Of one pax or GNU header that precedes an entry: a path and a link's target fit."""
-MAX_PADDING_BYTES = 1 << 20
-"""Zeros after the archive's end: tar fills its last record."""
+BLOCK, CHUNK, MIB = 512, 1 << 20, 1 << 20
+MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TARGET_BYTES = 100, 255, 1024, 4096
+MAX_EXTENSION_BYTES = 16 << 10  # of one pax or GNU header that precedes an entry: a path and a link's target fit
+MAX_PADDING_BYTES = 1 << 20  # zeros after the archive's end: tar fills its last record
 LATEST_MTIME = 1 << 33
 REFUSED = 3
-MIB = 1 << 20
 
 REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER = (b"0", b"\0", b"7"), b"1", b"2", b"5"
 LONG_NAME, LONG_TARGET, PAX = b"L", b"K", b"x"
@@ -36,11 +29,11 @@ CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 class Limits(NamedTuple):
+    """Bytes of all files and of each, and how many files, folders and links."""
+
     bytes: int = 1 << 30
-    """Of all files together."""
     file_bytes: int = 1 << 30
     entries: int = 200_000
-    """Files, folders and links."""
 
 
 class Refused(Exception):
@@ -95,9 +88,7 @@ class Archive:
         if entry.size > MAX_EXTENSION_BYTES:
             raise Refused(f"The image's archive has an extended header of {entry.size:,} bytes; {MAX_EXTENSION_BYTES:,} are allowed.")
         data = self._exactly(-(-entry.size // BLOCK) * BLOCK)[: entry.size]
-        if entry.type == PAX:
-            return parse_pax(data)
-        return {"path" if entry.type == LONG_NAME else "linkpath": data.removesuffix(b"\0")}
+        return parse_pax(data) if entry.type == PAX else {"path" if entry.type == LONG_NAME else "linkpath": data.removesuffix(b"\0")}
 
     def _exactly(self, count: int) -> bytes:
         data = self._stream.read(count)
@@ -200,13 +191,12 @@ class Unpacker:
 
     def _add(self, entry: Entry, archive: Archive) -> None:
         *parents, name = self._parts(entry.name, entry.type == FOLDER)
-        if entry.type in REGULAR:
-            self._file(parents, name, entry, archive)
-            return
-        if entry.size:
+        if entry.size and entry.type not in REGULAR:
             raise Refused(f"{shown(entry.name)} has content although it is no file.")
         try:
-            if entry.type == FOLDER:
+            if entry.type in REGULAR:
+                self._file(parents, name, entry, archive)
+            elif entry.type == FOLDER:
                 os.mkdir(name, 0o755, dir_fd=self._folder(parents, entry.name))
             elif entry.type == SYMBOLIC_LINK:
                 self._symlink(parents, name, entry)
@@ -224,10 +214,7 @@ class Unpacker:
         self._bytes += entry.size
         if self._bytes > self._limits.bytes:
             raise Refused(f"The image is larger than {self._limits.bytes // MIB:,} MiB.")
-        try:
-            file = os.open(name, CREATE_FILE, 0o755 if entry.mode & 0o111 else 0o644, dir_fd=self._folder(parents, entry.name))
-        except FileExistsError:
-            raise Refused(f"The image's archive holds {shown(entry.name)} twice.") from None
+        file = os.open(name, CREATE_FILE, 0o755 if entry.mode & 0o111 else 0o644, dir_fd=self._folder(parents, entry.name))
         try:
             archive.content(entry.size, file)
             mtime = entry.mtime if 0 <= entry.mtime < LATEST_MTIME else 0
@@ -288,8 +275,8 @@ class Unpacker:
 
 def shown(name: bytes) -> str:
     """A name for a message: printable, and not longer than a line."""
-    printable = name.decode("utf-8", "backslashreplace")
-    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in printable)
+    decoded = name.decode("utf-8", "backslashreplace")
+    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in decoded)
     return printable if len(printable) <= 200 else f"{printable[:100]}…{printable[-90:]}"
 
 
@@ -297,8 +284,8 @@ def main(arguments: list[str]) -> int:
     folder, prefix, *limits = arguments
     os.umask(0)
     try:
-        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         with open(0, "rb", buffering=CHUNK, closefd=False) as stream:
+            root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             Unpacker(root, os.fsencode(prefix), Limits(*map(int, limits))).unpack(Archive(stream))
     except Refused as refused:
         print(refused, file=sys.stderr)
