@@ -18,8 +18,7 @@ BLOCK, CHUNK, MIB = 512, 1 << 20, 1 << 20
 MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TARGET_BYTES = 100, 255, 1024, 4096
 MAX_EXTENSION_BYTES = 16 << 10  # of one pax or GNU header that precedes an entry: a path and a link's target fit
 MAX_PADDING_BYTES = 1 << 20  # zeros after the archive's end: tar fills its last record
-LATEST_MTIME = 1 << 33
-REFUSED = 3
+LATEST_MTIME, REFUSED = 1 << 33, 3
 
 REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER = (b"0", b"\0", b"7"), b"1", b"2", b"5"
 LONG_NAME, LONG_TARGET, PAX = b"L", b"K", b"x"
@@ -121,7 +120,7 @@ def text(field: bytes) -> bytes:
 
 
 def number(field: bytes) -> int:
-    """An octal number, or GNU's base 256 for large and negative ones."""
+    """An octal number, or GNU's base 256 for large and negative ones. Raises Refused."""
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:], "big", signed=False) if field[0] == 0x80 else int.from_bytes(field, "big", signed=True)
     digits = field.strip(b" \0")
@@ -171,8 +170,7 @@ class Unpacker:
 
     def __init__(self, folder: int, prefix: bytes, limits: Limits) -> None:
         self._root, self._prefix, self._limits = folder, prefix, limits
-        self._chain: list[tuple[bytes, int]] = []
-        """The open folders on the way to the last entry's: (name, descriptor)."""
+        self._chain: list[tuple[bytes, int]] = []  # the open folders on the way to the last entry's: (name, descriptor)
         self._entries = self._bytes = 0
 
     def unpack(self, archive: Archive) -> None:
