@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from knative.local.processes_network_routes import allowed_networks
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -14,6 +16,8 @@ class Settings:
     home: Path
     port_offset: int
     amqp_url: str
+    egress_allow: tuple[str, ...] = ()
+    """Private networks that builds and applications reach, in CIDR notation."""
 
     @property
     def api_port(self) -> int:
@@ -44,4 +48,5 @@ class Settings:
             home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
             port_offset=offset,
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
+            egress_allow=allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
         )

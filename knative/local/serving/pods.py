@@ -20,6 +20,7 @@ from knative.local.processes import Command, Process, Unstartable, session_membe
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
 from knative.local.serving import pod_state, pod_status
+from knative.local.serving.build_access import NOTHING, build_access
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
@@ -27,7 +28,7 @@ from knative.local.serving.node import Node
 from knative.local.serving.pod_exit import Exit, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.pod_limits import Breach, Guard
-from knative.local.serving.pod_network import Way, shown_ports
+from knative.local.serving.pod_network import Way
 from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
 from knative.local.store import NotFound
@@ -71,8 +72,8 @@ class Pod:
         self._node, self._changed, self._restart = node, changed, restart
         self._given = dict(given or {})
         self._listen = listen
-        shown = shown_ports(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else set()
-        self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, shown)
+        access = build_access(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else NOTHING
+        self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, access)
         self._box = Box(node, object)
         self._container = self._box.container
         self._condition: Health | None = None
