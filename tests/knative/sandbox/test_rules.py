@@ -24,7 +24,10 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
             {"REPOSITORY_HOSTS": "127.0.0.1:4000 git.example.com 10.0.0.5:3000 [::1]:4001"},
             access(ports={4000, 4001}, hosts={"git.example.com", "10.0.0.5"}),
         ),
-        ({"BUILD_ENVIRONMENT": "HTTPS_PROXY NO_PROXY", "HTTPS_PROXY": "http://u:p@127.0.0.1:3128", "NO_PROXY": "127.0.0.1:5432"}, access(ports={3128})),
+        (
+            {"BUILD_ENVIRONMENT": "HTTPS_PROXY NO_PROXY", "HTTPS_PROXY": "http://u:p@127.0.0.1:3128", "NO_PROXY": "127.0.0.1:5432"},
+            access(ports={3128}),
+        ),
         (
             {"BUILD_ENVIRONMENT": "PIP_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL": "http://localhost/simple https://pypi.org/simple"},
             access(ports={80}, hosts={"pypi.org"}),
