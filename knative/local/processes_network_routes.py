@@ -14,8 +14,6 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "19
 """RFC 1918, RFC 6598 (shared address space of providers), RFC 2544 (benchmarking, used by overlay networks)."""
 NEVER = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
 """This host, link-local (metadata of most clouds), IETF assignments (192.0.0.192: metadata of Oracle's), multicast, reserved and broadcast."""
-LOOPBACK = "127.0.0.0/8"
-"""A pod has its own: nothing of it is routed."""
 REFUSED = (*NEVER, *PRIVATE)
 
 NETWORK, GATEWAY, RESOLVER_ADDRESS = "10.0.2.0/24", "10.0.2.2", "10.0.2.3"
@@ -60,7 +58,7 @@ def allowed_networks(text: str) -> tuple[str, ...]:
             network = ipaddress.IPv4Network(word)
         except ValueError as error:
             raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word!r} is no IPv4 network in CIDR notation, as 10.1.0.0/16: {error}") from error
-        if any(network.overlaps(ipaddress.IPv4Network(each)) for each in (*NEVER, LOOPBACK)):
-            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word} cannot be allowed. Private networks can: {', '.join(PRIVATE)}")
+        if not any(network.subnet_of(ipaddress.IPv4Network(each)) for each in PRIVATE):
+            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word} is no private network. Private are {', '.join(PRIVATE)} and what is inside of them")
         found.append(str(network))
     return tuple(found)
