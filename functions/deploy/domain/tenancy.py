@@ -16,7 +16,8 @@ TENANT_ROLE = "deploy-tenant"
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 """Networks that only an operator opens, by CAPSULE_EGRESS_ALLOW: RFC 1918, RFC 6598, RFC 2544."""
 NEVER = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
-"""No unicast addresses of the internet (RFC 6890); a cloud's metadata is at 169.254.169.254 or 192.0.0.192. The one-machine Knative refuses the same."""
+"""No unicast addresses of the internet (RFC 6890); a cloud's metadata is at 169.254.169.254 or 192.0.0.192. The one-machine Knative refuses the
+same networks."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 HARD = {"pods": "60", "count/jobs.batch": "40", "secrets": "200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
@@ -89,7 +90,7 @@ def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
             "podSelector": {},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": [system]}],
-            "egress": [names, outside, *({"to": [{"ipBlock": {"cidr": each}}]} for each in egress_allow)],
+            "egress": [names, outside],
         },
     }
 

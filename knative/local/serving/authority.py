@@ -6,12 +6,11 @@ dot that ends an absolute name. What is no host name is refused rather than inte
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from knative.local.serving.http_client import Headers
 
 _AUTHORITY = re.compile(r"(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_-])?)\.?(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
-_ABSOLUTE = re.compile(r"https?://", re.ASCII | re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>[^#]*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 ONE_HOST = "A request has one Host header, which names one host"
 
 
@@ -37,9 +36,9 @@ def authority_of(method: str, target: str, version: str, headers: Headers) -> Au
     if len(named) > 1 or (not named and version != "1.0"):
         raise BadAuthority(f"{ONE_HOST}; this one has {len(named)}.")
     text = named[0] if named else ""
-    if _ABSOLUTE.match(target):  # it counts, and Host does not
-        parts = urlsplit(target)
-        text, target = parts.netloc, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if absolute := _ABSOLUTE.match(target):  # it counts, and Host does not
+        text, target = absolute["authority"], absolute["rest"]
+        target = target if target.startswith("/") else f"/{target}"
     elif not target.startswith("/") and not (method == "OPTIONS" and target == "*"):
         raise BadAuthority(f"The request target is a path or an http address, not {target[:80]!r}.")
     return Authority(host_of(text), text, target)

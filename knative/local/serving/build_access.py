@@ -33,7 +33,7 @@ class BuildAccess:
 NOTHING = BuildAccess()
 
 
-def build_access(container: Mapping[str, Any], ingress_port: int) -> BuildAccess:
+def of(container: Mapping[str, Any], ingress_port: int) -> BuildAccess:
     """A word that is no host, address or URL gives access to nothing."""
     told = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or []}
     ports, ingress_hosts, hosts = set(), set(), set()

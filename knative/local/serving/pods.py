@@ -19,8 +19,7 @@ from knative.local.objects import Object, now
 from knative.local.processes import Command, Process, Unstartable, session_members
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
-from knative.local.serving import pod_state, pod_status
-from knative.local.serving.build_access import NOTHING, build_access
+from knative.local.serving import build_access, pod_state, pod_status
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
@@ -72,7 +71,7 @@ class Pod:
         self._node, self._changed, self._restart = node, changed, restart
         self._given = dict(given or {})
         self._listen = listen
-        access = build_access(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else NOTHING
+        access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
         self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, access)
         self._box = Box(node, object)
         self._container = self._box.container

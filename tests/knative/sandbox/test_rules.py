@@ -3,7 +3,7 @@
 import pytest
 
 from knative.local.processes_sandbox import Isolation, standing
-from knative.local.serving.build_access import NOTHING, BuildAccess, build_access
+from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
 def container(**told: str) -> dict[str, object]:
@@ -38,7 +38,7 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
     ],
 )
 def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str, str], expected: BuildAccess) -> None:
-    assert build_access(container(**told), 7080) == expected
+    assert of(container(**told), 7080) == expected
 
 
 def test_what_is_missing_is_called_single_tenant_mode() -> None:
