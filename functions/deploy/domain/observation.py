@@ -21,6 +21,9 @@ APPLICATION_DESTROYED, ENVIRONMENT_DESTROYED, CLUSTER_REFUSED = "application-des
 RELEASE_PHASE_FAILED, CRASHES, FAILING_REQUESTS = "release-phase-failed", "crashes", "failing-requests"
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
 EXITS_AT_START, NEVER_LISTENS, NOT_READY, OUT_OF_MEMORY = "exits-at-start", "never-listens", "not-ready", "out-of-memory"
+HOST_NAME_TAKEN = "host-name-taken"
+DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
+"""Knative's reasons for a host name that belongs to another Route."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LONGEST_DETAIL = 2000
@@ -193,6 +196,8 @@ def _ended(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
 def _not_serving(ready: Mapping[str, Any], revision: Object | None) -> NotServing:
     container, resources = (_condition_of(revision or {}, name) for name in ("ContainerHealthy", "ResourcesAvailable"))
     code = re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", ""))
+    if ready.get("reason") in DOMAIN_CONFLICTS:
+        return NotServing(HOST_NAME_TAKEN, str(ready.get("message") or "Its host name belongs to another Service.")[:LONGEST_DETAIL])
     said = (container.get("message") or resources.get("message") or ready.get("message") or "").strip()[:LONGEST_DETAIL]
     if code and code[1] == "137":
         return NotServing(OUT_OF_MEMORY, f"The application was killed at its start; it may need more memory than it may have. {said}".strip())

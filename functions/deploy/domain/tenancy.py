@@ -79,9 +79,8 @@ def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
     """In: from the ingress and Knative's own. Out: names, and addresses that are not inside, or are opened by the operator."""
     system = {"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*SYSTEM]}]}}
     names = {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}], "ports": DNS}
-    outside = {
-        "to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": [*PRIVATE, *NEVER]}}, {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}}]
-    }
+    everywhere = ({"cidr": "0.0.0.0/0", "except": [*PRIVATE, *NEVER]}, {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]})
+    outside = {"to": [{"ipBlock": block} for block in (*everywhere, *({"cidr": each} for each in egress_allow))]}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

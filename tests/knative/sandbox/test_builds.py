@@ -133,10 +133,12 @@ def attempt_at(machine: Machine, wish: list[Any]) -> bool:
 def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: str, wishes: list[list[Any]]) -> list[str]:
     """What a build got hold of."""
     repository = repositories.make(f"attempts-{uuid.uuid4().hex[:6]}")
-    repository.commit(setup_py(f"import json, sys\nprint('GOT', json.dumps(attempt({wishes!r})), file=sys.stderr)\nsys.exit(3)\n"))
+    encoded = json.dumps(wishes).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
+    got = f"print('GOT', json.dumps(attempt(json.loads(bytes.fromhex('{encoded}')))), file=sys.stderr)"
+    repository.commit(setup_py(f"import json, sys\n{got}\nsys.exit(3)\n"))
     ended = build(machine, machine.namespace(), "attempts", repository.url, hosts)
-    (got,) = {line.partition("GOT ")[2] for line in ended["log"].splitlines() if "GOT [" in line}
-    found: list[str] = json.loads(got)
+    (line,) = {line.partition("GOT ")[2] for line in ended["log"].splitlines() if "GOT [" in line}
+    found: list[str] = json.loads(line)
     return found
 
 
