@@ -40,7 +40,7 @@ def ask(port: int, request: str, secret: str) -> str:
                 answer += piece
         except OSError as error:
             answer += b" " + str(error).encode()
-    return f"asked {request!r}: {answer.decode('latin-1')}" if secret.encode() in answer else ""
+    return f"{secret} by {request!r}" if secret.encode() in answer else ""
 
 
 def datagram(address: str, port: int) -> str:

@@ -134,12 +134,12 @@ def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: st
     """What a build got hold of."""
     repository = repositories.make(f"attempts-{uuid.uuid4().hex[:6]}")
     encoded = json.dumps(wishes).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
-    got = f"print('GOT', json.dumps(attempt(json.loads(bytes.fromhex('{encoded}')))), file=sys.stderr)"
-    repository.commit(setup_py(f"import json, sys\n{got}\nsys.exit(3)\n"))
+    each = f"for got in attempt(json.loads(bytes.fromhex('{encoded}'))): print('GOT', json.dumps(got), file=sys.stderr)"
+    repository.commit(setup_py(f"import json, sys\n{each}\nprint('GOT', json.dumps('ALL'), file=sys.stderr)\nsys.exit(3)\n"))
     ended = build(machine, machine.namespace(), "attempts", repository.url, hosts)
-    (line,) = {line.partition("GOT ")[2] for line in ended["log"].splitlines() if "GOT [" in line}
-    found: list[str] = json.loads(line)
-    return found
+    found = [json.loads(line.partition("GOT ")[2]) for line in ended["log"].splitlines() if 'GOT "' in line]
+    assert found[-1] == "ALL", ended
+    return found[: found.index("ALL")]
 
 
 @pytest.mark.parametrize(
