@@ -117,7 +117,7 @@ def main() -> None:
         sys.exit(int(os.environ["EXIT_WITH"]))
     time.sleep(float(os.environ.get("SLEEP", "0")))
     port = int(os.environ.get("LISTEN_ON", os.environ["PORT"]))
-    if "PLAIN" in os.environ:
+    if "STDLIB" in os.environ:
         ThreadingHTTPServer(("127.0.0.1", port), Plain).serve_forever()
     elif "SHOUT" in os.environ:
         asyncio.run(shout(port))

@@ -47,8 +47,8 @@ def test_a_name_that_is_taken_is_refused_and_given_to_the_next_when_it_is_free(f
     assert answer(flat, "shop") == first
 
     flat.delete(first, "shop")
-    flat.ready(third, "shop")
-    assert until(lambda: answer(flat, "shop") == third)
+    until(lambda: condition(flat.get("services", third, "shop"), "Ready")["status"] == "True")
+    assert answer(flat, "shop") == third
 
 
 def test_the_platform_has_its_names_even_if_it_comes_later(flat: Machine) -> None:
@@ -79,8 +79,8 @@ def test_a_tag_s_host_is_owned_like_any_other(flat: Machine) -> None:
     assert '"beta-shop.localhost" belongs to another Route' in message
     assert answer(flat, "beta-shop") == "named so" and answer(flat, "shop") == "tagged", "its own host stays its own"
     flat.delete(one, "beta-shop")
-    flat.ready(two, "shop")
-    assert until(lambda: answer(flat, "beta-shop") == "tagged")
+    until(lambda: condition(flat.get("services", two, "shop"), "Ready")["status"] == "True")
+    assert answer(flat, "beta-shop") == "tagged"
 
 
 def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat: Machine) -> None:
@@ -105,7 +105,7 @@ def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat:
     said = condition(flat.failed("capsule", "other"), "Ready")
     assert said["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in said["message"]
     flat.delete("capsule", "payments")
-    flat.ready("capsule", "other")
+    until(lambda: condition(flat.get("services", "capsule", "other"), "Ready")["status"] == "True")
     assert httpx.get(url, timeout=30).json()["version"] == "other"
 
 

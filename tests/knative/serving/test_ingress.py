@@ -125,7 +125,7 @@ def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespac
 
 def test_what_follows_a_refused_upgrade_answers_nobody_else(machine: Machine, namespace: str) -> None:
     """A pod that stays with HTTP takes what follows for a request; its answer must not reach the next client of the kept connection."""
-    machine.create(service(namespace, annotations={"autoscaling.knative.dev/max-scale": "1"}, env=[{"name": "PLAIN", "value": "1"}]))
+    machine.create(service(namespace, annotations={"autoscaling.knative.dev/max-scale": "1"}, env=[{"name": "STDLIB", "value": "1"}]))
     with machine.http(machine.ready(namespace, "sample")) as http:
         host = http.headers["host"]
         for _ in range(10):
