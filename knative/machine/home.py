@@ -24,6 +24,8 @@ class Ports:
     management = property(lambda self: 7020 + self.offset)
     api = property(lambda self: 7030 + self.offset)
     ingress = property(lambda self: 7080 + self.offset)
+    stripe = property(lambda self: 7081 + self.offset)
+    """Of the stand-in for Stripe: the annotation in knative/overlays/local/stripe-stand-in.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
 
 

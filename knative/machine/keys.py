@@ -43,7 +43,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("edge-settings", settings),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
-    own = {"deploy": mirrors.for_builds(home), "billing": payment_settings(home)}
+    own = {"deploy": mirrors.for_builds(home) | egress_settings(home), "billing": payment_settings(home)}
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
@@ -60,9 +60,6 @@ def _reader(home: Home, context: str) -> dict[str, str]:
     return {"reader": found} if found else {}
 
 
-STAND_IN = "http://stripe-stand-in.localhost"
-
-
 def payment_settings(home: Home) -> dict[str, str]:
     """An own account at Stripe, if whoever called `up` names its key; else the stand-in, which moves no money."""
     if key := home.environment.get("CAPSULE_STRIPE_API_KEY"):
@@ -70,7 +67,13 @@ def payment_settings(home: Home) -> dict[str, str]:
         return {"CAPSULE_STRIPE_API_KEY": key, **{name: home.environment[name] for name in names if name in home.environment}}
     own = stand_in_settings(home)
     shared = ("CAPSULE_STRIPE_API_KEY", "CAPSULE_STRIPE_WEBHOOK_SECRET")
-    return {"CAPSULE_STRIPE_API_BASE": f"{STAND_IN}:{home.ports.ingress}", **{name: own[name] for name in shared}}
+    return {"CAPSULE_STRIPE_API_BASE": f"http://{LOOPBACK}:{home.ports.stripe}", **{name: own[name] for name in shared}}
+
+
+def egress_settings(home: Home) -> dict[str, str]:
+    """Private networks that whoever called `up` opens to builds and applications."""
+    allowed = home.environment.get("CAPSULE_EGRESS_ALLOW", "")
+    return {"CAPSULE_EGRESS_ALLOW": allowed} if allowed else {}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:

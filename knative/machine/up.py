@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from knative.local.processes_network_routes import allowed_networks
 from knative.machine import grouping, keys, kustomize, packages, processes, repositories
 from knative.machine.home import CONTEXTS, LOOPBACK, PROJECT, Home
 from knative.machine.migrations import migrate
@@ -72,6 +73,10 @@ def check(home: Home) -> None:
     """What can be said before anything is started."""
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} can't be written", "is it another user's? CAPSULE_HOME=… names another folder")
+    try:
+        allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
+    except ValueError as error:
+        raise Problem(str(error), "CAPSULE_EGRESS_ALLOW=10.1.2.0/24 ./taskw up") from error
     free = shutil.disk_usage(home.path).free
     if free < LEAST_DISK:
         raise Problem(
@@ -133,7 +138,7 @@ def start_knative(home: Home) -> bool:
         processes.stop(home, KNATIVE, seconds=30)
     if restart or not running:
         ports = home.ports
-        processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway})
+        processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
         shared = os.pathsep.join(map(str, (home.mail, home.git, home.payments)))
         environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
