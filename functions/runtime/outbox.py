@@ -68,8 +68,10 @@ def write(
     receiver: Callable[[type[Event]], str],
     check_declared: Callable[[type[Event]], None],
 ) -> list[Owing]:
-    """Adds the events to the open transaction, each numbered within its subject; they are written with its commit. `check_declared` raises for an event
-    that the context does not declare: RabbitMQ would refuse it after the commit."""
+    """Adds the events to the open transaction, each numbered within its subject; they are written with its commit.
+
+    `check_declared` raises for an event that the context does not declare: RabbitMQ would refuse it after the commit.
+    """
     owing = []
     for said in events:
         if isinstance(said, Readdressed):
