@@ -61,9 +61,9 @@ def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
 
 
 def knative_user(declared: Sequence[RabbitMQUser]) -> RabbitMQUser:
-    """knative/local is eventing-rabbitmq and the topology operator in one: it makes the exchanges and queues of Brokers and Triggers and what integrators
-    declare as Exchange, Queue and Binding objects, publishes to Brokers and consumes Triggers' queues. From Capsule's own exchanges it may bind, and
-    that is all."""
+    """knative/local is eventing-rabbitmq and the topology operator in one: it makes the exchanges and queues of Brokers and Triggers and what
+    integrators declare as Exchange, Queue and Binding objects, publishes to Brokers, consumes Triggers' queues. Capsule's own exchanges it may bind
+    others to, no more."""
     ours = "|".join(user.configure.removeprefix("^").removesuffix("$") for user in declared if user.configure != NOTHING)
     others = f"^(?!({ours})$)(?!amq\\.).+$"
     return RabbitMQUser(KNATIVE, configure=others, write=others, read=r"^(?!capsule\.replies\.).+$")
