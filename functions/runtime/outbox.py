@@ -215,9 +215,12 @@ class Relay:
         swept = left = after = 0
         old = f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())"  # or the clock was set back
         while rows := await self._owed(f"position > %s AND {old} AND NOT position = ANY(%s)", after, list(self._refused)):
+            known = len(self._refused)
             confirmed = await self._publish(rows)
-            refused = sum(row.position in self._refused for row in rows)
-            swept, left, after = swept + confirmed, left + len(rows) - confirmed - refused, rows[-1].position
+            swept += confirmed
+            if len(self._refused) > known:
+                continue  # the channel was closed under the others too: they are published again without what is refused
+            left, after = left + len(rows) - confirmed, rows[-1].position
             if left and not self._bus.connected:
                 break
         if left:
