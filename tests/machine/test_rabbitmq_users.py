@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from knative.machine.home import AMQP_USERS, Home, Ports
 from knative.machine.problems import Problem
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import Account
+from tests.runtime.harness import until
 
 UID = "0b9f1c52-3a4e-4d0f-8f6b-5a1d2c3e4f50"
 OF_AUTH, OF_BILLING = f"capsule.auth-register.{UID}", f"capsule.billing-on-user-created.{UID}"
@@ -205,14 +206,12 @@ async def test_a_gateway_that_may_not_declare_its_queue_says_so(server: RabbitMQ
 
 
 async def test_a_warm_function_consumes_its_own_queue_and_no_other(server: RabbitMQ, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    taken: list[tuple[str, bytes]] = []
+    taken: list[bytes] = []
 
-    async def take(path: str, _: Mapping[str, str], body: bytes) -> bool:
-        taken.append((path, body))
-        return True
-
-    async def application(*_: Any) -> None:
-        raise AssertionError("a plain message is taken without a request")
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        taken.append((await receive())["body"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
     bus = Bus(server.user_url("auth"), "auth.register")
     bus.open()
@@ -220,16 +219,18 @@ async def test_a_warm_function_consumes_its_own_queue_and_no_other(server: Rabbi
     for queue in (OF_AUTH, OF_BILLING):
         watched = Watched(tmp_path / queue)
         watched.allow(True)
-        consumer = Consumer(application, [Queue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], Activity(tmp_path / queue), take)
+        consumer = Consumer(application, [Queue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], Activity(tmp_path / queue))
         bus.on_connected(consumer.connected)
         consumers.append(consumer)
     await bus.publish(REDELIVERY, "auth.register", message(), b"own", mandatory=True)
     await bus.publish(EVENTS, "user.created", message(), b"for billing")
-    async with asyncio.timeout(20):
-        while not taken or not [line for line in caplog.messages if line.startswith("messages are pushed")]:
-            await asyncio.sleep(0.05)
-    assert taken == [("/auth.register", b"own")]
-    (line,) = [line for line in caplog.messages if line.startswith("messages are pushed")]
+
+    def refusals() -> list[str]:
+        return [line for line in caplog.messages if line.startswith("messages are pushed")]
+
+    await asyncio.to_thread(until, lambda: taken and refusals(), 20, "for its own message, and the refusal of the other's")
+    assert taken == [b"own"]
+    (line,) = refusals()
     assert f'the user "auth" access to the queue "{OF_BILLING}"' in line and "it has no permission to read" in line
     for consumer in consumers:
         await consumer.stop()
