@@ -1,4 +1,4 @@
-"""`up` makes RabbitMQ's users with exactly their permissions, again and again; of a server of somebody else's it uses those that the operator names."""
+"""`up` makes RabbitMQ's users with exactly their permissions, again and again; of a foreign server it uses those that the operator names."""
 
 from dataclasses import replace
 from pathlib import Path
