@@ -156,8 +156,8 @@ def start_knative(home: Home) -> bool:
     if restart or not running:
         ports = home.ports
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
-        shared = os.pathsep.join(map(str, (home.mail, home.git, home.payments)))
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
+        folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)

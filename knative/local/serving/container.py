@@ -153,12 +153,12 @@ class Box:
         )
 
     def fill(self, owner: int | None, on_disks: bool) -> list[Mounted]:
-        """The volumes as they should be now; again after a Secret or ConfigMap changed."""
+        """The volumes as they should be at a start."""
         return volumes.materialise(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self.find(), owner, on_disks)
 
     def refresh(self, image: Image) -> None:
-        boxed = self.boxed(image)
-        self.fill(self._owner(boxed)[0], boxed and self._node.abilities.has_disks)
+        """A Secret or ConfigMap changed. Raises environment.Missing when one is not there any more."""
+        volumes.rewrite(self.folder / "volumes", self._pod["spec"], self._pod, self.find(), self._owner(self.boxed(image))[0])
 
     def find(self) -> Find:
         return lambda kind, name: self._node.store.find(kind, self.namespace, name)

@@ -129,7 +129,9 @@ class Node:
             share(folder, self.identities.platform_group)
         groups = [] if self._own_groups is None else self._own_groups.parents
         writable = [*own, *self.settings.shared_folders, *groups]
-        self.view = PlatformView(self.settings.home, self.settings.state / "view", self.identities, writable, self.filter)
+        self.view = PlatformView(
+            self.settings.home, self.settings.state / "view", self.identities, writable, self.settings.readable_folders, self.filter
+        )
         self.zygote.view = self.view.sandbox(None, None)
 
     def _forget_caches_after_boot(self) -> None:
