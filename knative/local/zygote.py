@@ -11,6 +11,7 @@ import fcntl
 import gc
 import importlib
 import json
+import marshal
 import os
 import resource
 import runpy
@@ -92,7 +93,7 @@ def _take(channel: socket.socket, pidfds: list[int], descriptors: list[int]) -> 
     for each in pidfds:
         os.close(each)
     with os.fdopen(descriptors[0], "rb") as file:
-        orders: dict[str, Any] = json.load(file)
+        orders: dict[str, Any] = marshal.loads(file.read())
     descriptors = descriptors[1:]
     high = [fcntl.fcntl(each, fcntl.F_DUPFD, 256) for each in descriptors]
     for target, source in enumerate(high, start=1):

@@ -290,7 +290,7 @@ class Pod:
         assert self._prepared is not None
         if self._prepared.termination is not None:
             return read_bounded(self._prepared.termination, MESSAGE_BYTES)
-        if self.identity is None or (self._restart and code_of(status) == 0):
+        if self.identity is None or (self._restart and (self._stopping.is_set() or code_of(status) == 0)):
             return b""
         reading, writing = os.pipe()
         output = asyncio.create_task(read_all(reading, MESSAGE_BYTES))
