@@ -156,6 +156,7 @@ def start_knative(home: Home) -> bool:
     if restart or not running:
         ports = home.ports
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
+        home.git.mkdir(mode=0o755, parents=True, exist_ok=True)  # what pods of the platform see is settled when it starts
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
         environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)

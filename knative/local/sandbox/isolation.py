@@ -125,8 +125,8 @@ def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
     if isolation is Isolation.NONE:
         return Standing(
             False,
-            f"single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as {getuser()}: they can "
-            "read and change what this user may and reach every port of this machine. Run only repositories that you trust, or: "
+            f"single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as {getuser()}: they "
+            "can read and change what this user may and reach every port of this machine. Run only repositories that you trust, or: "
             "apt-get install bubblewrap slirp4netns tini",
         )
     memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"
