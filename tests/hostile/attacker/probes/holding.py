@@ -1,0 +1,48 @@
+"""Reaches into what other processes of this machine work in, through /proc: a build's folder, an instance's environment."""
+
+import contextlib
+import os
+import time
+
+NAME = "content.txt"
+held = {}
+
+
+def own_text():
+    with contextlib.suppress(OSError), open(NAME) as file:
+        return file.read()
+    return ""
+
+
+def search(seconds):
+    """Opens for writing every file of that name in the working folder of any process."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            for place in ("cwd", "root/workspace/image/rootfs", "root/app"):
+                with contextlib.suppress(OSError):
+                    path = f"/proc/{pid}/{place}/{NAME}"
+                    about = os.stat(path)
+                    if (about.st_dev, about.st_ino) not in held:
+                        held[about.st_dev, about.st_ino] = os.open(path, os.O_RDWR)
+        time.sleep(0.05)
+
+
+def write(text):
+    """Over the beginning of everything that is held."""
+    for descriptor in held.values():
+        os.pwrite(descriptor, text.encode(), 0)
+    return {"written": len(held)}
+
+
+def environments(word, seconds):
+    """Processes in whose environment, command line or memory map the word is seen, this one left out."""
+    found, end = set(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            for name in ("environ", "cmdline"):
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/{name}", "rb") as file:
+                    if word.encode() in file.read() and int(pid) != os.getpid():
+                        found.add(f"{pid}/{name}")
+        time.sleep(0.1)
+    return sorted(found)
