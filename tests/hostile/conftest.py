@@ -51,6 +51,13 @@ class Findings:
 
     application: dict[str, Any]
     build: dict[str, Any]
+    pushed: list[int]
+    """Exit codes of git: clone, commit, push to a neighbour's repository."""
+    orphans: dict[str, Any]
+    """Of its build."""
+    heads: list[str]
+    """Of the neighbour's repository, before and after."""
+    url: str
     targets: dict[str, Any]
     word: str
     """A neighbour's secret."""
@@ -76,13 +83,19 @@ def _collect(whole: Whole) -> dict[str, Any]:
         for address in (*host.addresses(), "10.0.2.2"):
             targets["doors"].append([address, port])
         targets["abstract"].append(name)
-        found = attacker(whole, Person(whole).become_a_user(), [["facts"]], targets)
+        target, before = other.repository.url, other.repository.head
+        steps = [["facts"], ["push", target, "pushed"], ["probe", "orphans", {"count": 50}]]
+        found = attacker(whole, Person(whole).become_a_user(), steps, targets)
         assert found.deploy()["status"] == "succeeded", found.deployment
-        answer = found.get("/facts")
+        results, answer = found.build_results, found.get("/facts")
         assert answer.status_code == 200, answer.text
         return {
             "application": answer.json(),
-            "build": found.told("FACTS"),
+            "build": results["facts"][0],
+            "pushed": results["push"][0],
+            "orphans": results["orphans"][0],
+            "heads": (before, other.repository.head),
+            "url": found.url,
             "targets": targets,
             "word": word,
             "canary": (name, port),

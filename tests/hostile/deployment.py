@@ -1,9 +1,9 @@
 """Deploys the attacker as any account does, through the HTTP API, and collects what it found: in its answers and in its build's log."""
 
 import json
-import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
 
 SOURCE = Path(__file__).with_name("attacker")
-PIECE = re.compile(r"(?P<word>[A-Z]+) (?P<number>\d+)/(?P<count>\d+) \|(?P<text>.*)\|")
 NEIGHBOUR = """
 import http.server, json, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,24 +77,21 @@ class Application:
     def build_log(self) -> list[str]:
         """All its pages."""
         lines: list[str] = []
-        after = 0
+        after = "0"
         while True:
             query = f"component=build&after={after}&limit=1000&deployment={self.deployment['id']}"
             page = self.person.get(f"/v1/apps/{self.application['id']}/logs?{query}")
             lines += [str(line["line"]) for line in page["lines"]]
-            if len(page["lines"]) < 1000:
+            if not page["lines"]:
                 return lines
-            after = page["next"] if "next" in page else page["lines"][-1]["sequence"]
+            after = page["cursor"]
 
-    def told(self, word: str) -> Any:
-        """What the build printed in numbered pieces after `word`."""
-
-        def look() -> str | None:
-            pieces = {int(found["number"]): found for line in self.build_log if (found := PIECE.search(line)) and found["word"] == word}
-            complete = bool(pieces) and len(pieces) == int(pieces[min(pieces)]["count"])
-            return "".join(pieces[number]["text"] for number in sorted(pieces)) if complete else None
-
-        return json.loads(until(look, 60, f"for {word} in the build's log", every=0.5) or "null")
+    @property
+    def build_results(self) -> dict[str, list[Any]]:
+        """What the build found, by the names of its actions; the application tells it."""
+        answer = self.get("/build")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
 
 def files(targets: Mapping[str, Any], build: Sequence[Sequence[Any]], **more: str) -> dict[str, str]:
@@ -125,10 +121,14 @@ def neighbour_of(whole: Whole, person: Person) -> tuple[Application, str]:
     return application(whole, person, {"app.py": NEIGHBOUR, "Procfile": procfile}), word
 
 
+def is_clear_failure(deployment: Json) -> bool:
+    """It failed, with a reason and a sentence for its owner, and without the platform's own troubles in it."""
+    words = str(deployment["detail"] or "")
+    return deployment["status"] == "failed" and bool(deployment["reason"]) and len(words.split()) > 3 and "Traceback" not in words
+
+
 def remove_tree(folder: Path) -> None:
     """Deletes what may be deeper than a path can say (rm works relative to descriptors)."""
-    import subprocess
-
     subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False)
     if folder.exists():
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,8 +2,10 @@
 
 GET /            "attacker"
 GET /facts       every harmless probe, as JSON
+GET /build       what the build found
 POST /probe/NAME one probe that uses more than it was given; the body is its arguments
 POST /hold       looks for a file of that name in what other processes work in, and keeps it open for writing; POST /write changes what is held
+POST /overwrite  a file of its own image; POST /exit ends this instance; POST /look searches the environments of others for a word
 POST /attack     the resident attacker, for so many seconds, in the background
 """
 
@@ -27,22 +29,28 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/facts":
             self.answer(facts.collect(targets()))
+        elif self.path == "/build":
+            self.answer(json.loads(holding.own_text("build-results.json") or "{}"))
         elif self.path == "/environment":
             self.answer(dict(os.environ))
         else:
-            self.answer({"attacker": identity.AT_START and True, "file": holding.own_text()})
+            self.answer({"attacker": bool(identity.AT_START), "content": holding.own_text(holding.NAME)})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         name = self.path.removeprefix("/probe/")
         if self.path == "/attack":
-            threading.Thread(target=residence.attack, args=(targets(), body["seconds"], say), daemon=True).start()
+            threading.Thread(target=residence.attack, args=(targets(), body["seconds"], say, body.get("only", ())), daemon=True).start()
             self.answer({"started": True})
         elif self.path == "/hold":
             threading.Thread(target=holding.search, args=(body["seconds"],), daemon=True).start()
             self.answer({"searching": True})
         elif self.path == "/write":
             self.answer(holding.write(body["text"]))
+        elif self.path == "/overwrite":
+            self.answer(holding.overwrite(body["name"], body["text"]))
+        elif self.path == "/exit":
+            os._exit(3)
         elif self.path == "/look":
             self.answer(holding.environments(body["word"], body["seconds"]))
         elif name in resources.PROBES:

@@ -3,7 +3,7 @@
 import os
 import traceback
 
-from probes import files, identity, kernel, network, processes, writes
+from . import files, identity, kernel, network, processes, writes
 
 PARTS = (identity, files, writes, processes, kernel, network)
 

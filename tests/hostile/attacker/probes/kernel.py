@@ -9,7 +9,7 @@ import os
 import platform
 import socket
 
-from probes import in_child, privileged_on_host
+from . import in_child, privileged_on_host
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE = {"mnt": 0x00020000, "cgroup": 0x02000000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000, "pid": 0x20000000, "net": 0x40000000}

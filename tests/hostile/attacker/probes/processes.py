@@ -4,8 +4,8 @@ import ctypes
 import os
 import resource
 
-from probes import in_child, outcome
-from probes.kernel import call, check
+from . import in_child, outcome
+from .kernel import call, check
 
 PTRACE_SEIZE = 0x4206
 

@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 
-from probes import network, privileged_on_host, resources
+from . import network, privileged_on_host, resources
 
 
 def rounds(targets):
@@ -46,8 +46,8 @@ def _hold_connections(targets):
             connection.connect((address, port))
 
 
-def attack(targets, seconds, report):
-    """Calls `report(line)` after each probe with its name and how its process ended."""
+def attack(targets, seconds, report, only=()):
+    """`only`: probes by name; all of them without. Calls `report(line)` after each probe with its name and how its process ended."""
     if privileged_on_host():
         report("REFUSED these probes would be allowed here")
         return
@@ -56,6 +56,8 @@ def attack(targets, seconds, report):
         for name, attempt in rounds(targets):
             if time.monotonic() > end:
                 break
+            if only and name not in only:
+                continue
             report("ATTACK " + json.dumps({"name": name, **_alone(attempt, end + 10)}))
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from probes import outcome
+from . import outcome
 
 MIB = 1 << 20
 kept = []

@@ -19,12 +19,14 @@ def exchange(one, other, folder=AT_FDCWD):
 
 
 def builder():
-    """The oldest ancestor of the build's code, below the init of its namespace."""
+    """The ancestor that is the platform's builder, or the oldest that is seen."""
     current = os.getpid()
     while True:
         with open(f"/proc/{current}/stat") as file:
             parent = int(file.read().rpartition(")")[2].split()[1])
-        if parent <= 1 or not os.path.exists(f"/proc/{parent}/stat"):
+        with open(f"/proc/{current}/cmdline") as file:
+            is_builder = "knative.builder" in file.read()
+        if is_builder or parent == 0 or not os.path.exists(f"/proc/{parent}/stat"):
             return current
         current = parent
 
@@ -87,7 +89,7 @@ def write_late(name, text, seconds=20):
 def replace_manifest(kind, mib=36, seconds=60):
     """image.json as soon as the builder has written it: huge, or nested deeply."""
     place = os.path.dirname(os.getcwd())
-    prepared = os.path.join(os.environ.get("TMPDIR", "/tmp"), "image.json")
+    prepared = os.path.join(os.path.dirname(place), "prepared.json")
     with open(prepared, "w") as file:
         if kind == "huge":
             file.write('{"cmd": ["python3", "app.py"], "kind": "python", "env": {')
@@ -99,9 +101,7 @@ def replace_manifest(kind, mib=36, seconds=60):
     target, end = os.path.join(place, "image.json"), time.monotonic() + seconds
     while time.monotonic() < end and not os.path.exists(target):
         time.sleep(0.0002)
-    with open(prepared) as source, open(f"{target}.new", "w") as copy:
-        copy.write(source.read())
-    os.rename(f"{target}.new", target)
+    os.rename(prepared, target)
 
 
 DAEMONS = {each.__name__: each for each in (swap_folder, swap_image, write_late, replace_manifest)}
