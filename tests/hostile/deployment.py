@@ -49,13 +49,13 @@ class Application:
     def get(self, path: str = "/") -> httpx.Response:
         return self.whole.visit(self.url, path)
 
-    def post(self, path: str, seconds: float = 60, **body: Any) -> httpx.Response:
-        return self.send(self.url, path, seconds, **body)
+    def post(self, path: str, *, timeout: float = 60, **body: Any) -> httpx.Response:
+        return self.send(self.url, path, timeout=timeout, **body)
 
-    def send(self, url: str, path: str, seconds: float = 60, **body: Any) -> httpx.Response:
+    def send(self, url: str, path: str, *, timeout: float = 60, **body: Any) -> httpx.Response:
         """To any of its environments: its address is `url`."""
         target = f"http://127.0.0.1:{self.whole.home.ports.ingress}{path}"
-        return httpx.post(target, json=body, headers={"Host": httpx.URL(url).netloc.decode()}, timeout=seconds, trust_env=False)
+        return httpx.post(target, json=body, headers={"Host": httpx.URL(url).netloc.decode()}, timeout=timeout, trust_env=False)
 
     def commit(self, **documents: Any) -> str:
         """A commit that changes `build.json` or other documents; returns its id."""

@@ -49,13 +49,14 @@ def of_namespace(namespace: str) -> list[int]:
 
 
 def functions(whole: Whole) -> dict[int, str]:
-    """Running functions of the platform: pid -> name."""
+    """Running functions of the platform, pid -> command: whoever speaks to RabbitMQ or PostgreSQL and is neither of them nor the controller."""
+    known = {process.pid for process in (controller(whole), *_servers(whole))}
+    ports = {whole.home.ports.amqp, whole.home.ports.postgres}
     found = {}
-    for process in controller(whole).children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            name = process.environ().get("CAPSULE_FUNCTION")
-            if name:
-                found[process.pid] = name
+    for each in psutil.net_connections("tcp"):
+        if each.pid and each.pid not in known and each.raddr and each.raddr.port in ports and each.status == psutil.CONN_ESTABLISHED:
+            with contextlib.suppress(psutil.Error):
+                found[each.pid] = " ".join(psutil.Process(each.pid).cmdline())
     return found
 
 

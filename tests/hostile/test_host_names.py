@@ -55,7 +55,7 @@ def test_a_platform_s_host_answers_as_before(whole: Whole, mallory: Person) -> N
 
 
 def test_a_request_does_not_reach_another_host_by_a_header(whole: Whole, findings: Findings) -> None:
-    """Only Host decides (RFC 9110, section 7.2): neither a header of a proxy nor a malformed name leads to the payment provider, which answers 401."""
+    """Only Host decides (RFC 9110, section 7.2): no header of a proxy and no malformed name leads to the payment provider (401)."""
     own, provider = httpx.URL(findings.url).netloc.decode(), host_of(whole, "stripe-stand-in")
     target = f"http://127.0.0.1:{whole.home.ports.ingress}/"
     for header in ("X-Forwarded-Host", "Forwarded", "X-Original-Host", "X-Host"):

@@ -38,6 +38,13 @@ def probe(targets, name, arguments):
     tell(name, resources.PROBES[name](**arguments))
 
 
+def last_words(targets, mib):
+    """The file for the builder's termination message, filled by its build."""
+    with open("/dev/termination-log", "w") as file:
+        for _ in range(mib):
+            file.write("[" * (1 << 20))
+
+
 def look(targets, word, seconds):
     tell("look", holding.environments(word, seconds))
 
@@ -102,6 +109,15 @@ def push(targets, url, text):
     tell("push", codes)
 
 
-ACTIONS = {"facts": tell_facts, "probe": probe, "sleep": sleep, "look": look, "attack": attack, "daemon": leave_daemon, "talk_on": talk_on, "push": push,
-           
-           "exit": lambda targets, code: sys.exit(code)}  # fmt: skip
+ACTIONS = {
+    "facts": tell_facts,
+    "probe": probe,
+    "sleep": sleep,
+    "look": look,
+    "last_words": last_words,
+    "attack": attack,
+    "daemon": leave_daemon,
+    "talk_on": talk_on,
+    "push": push,
+    "exit": lambda targets, code: sys.exit(code),
+}
