@@ -50,7 +50,7 @@ def of_namespace(namespace: str) -> list[int]:
 
 def functions(whole: Whole) -> dict[int, str]:
     """Running functions of the platform, pid -> command: whoever speaks to RabbitMQ or PostgreSQL and is neither of them nor the controller."""
-    known = {process.pid for process in (controller(whole), *_servers(whole))}
+    known = {process.pid for process in (controller(whole), *servers(whole))}
     ports = {whole.home.ports.amqp, whole.home.ports.postgres}
     found = {}
     for each in psutil.net_connections("tcp"):
@@ -108,7 +108,7 @@ def listening_canaries() -> Iterator[tuple[str, int]]:
 def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
     """Where everything is that an attacker would like to have: it may know every path and number, and must still get nothing."""
     home = whole.home
-    pids = [psutil.Process(process.pid) for process in (controller(whole), *_servers(whole))]
+    pids = [psutil.Process(process.pid) for process in (controller(whole), *servers(whole))]
     pids += [psutil.Process(pid) for pid in with_environment(word)]
     files = [home.kubeconfig, *sorted(home.secrets.iterdir()), home.path / "knative" / "store.db", home.log / "knative.log"]
     files += sorted((home.path / "knative" / "tls").iterdir())
@@ -128,7 +128,7 @@ def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
     }
 
 
-def _servers(whole: Whole) -> list[psutil.Process]:
+def servers(whole: Whole) -> list[psutil.Process]:
     found = [processes.running(whole.home, name) for name in ("postgres", "rabbitmq")]
     return [process for process in found if process is not None]
 
