@@ -1,6 +1,7 @@
 """What the host shows: ports that answer, processes, mounts, control groups, files of the state folder. And what an attacker would look for on it."""
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -133,6 +134,11 @@ def servers(whole: Whole) -> list[psutil.Process]:
     return [process for process in found if process is not None]
 
 
+def control_groups(home: Path) -> list[Path]:
+    """Those that the one-machine Knative of this state folder made, of every hierarchy: they have its digest in their names."""
+    return [path for path in Path("/sys/fs/cgroup").glob(f"**/capsule-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}*") if path.is_dir()]
+
+
 @dataclass(frozen=True)
 class Counts:
     """What sandboxes would leave behind."""
@@ -148,13 +154,13 @@ class Counts:
 
 
 def counts(home: Path, controller_pid: int) -> Counts:
-    """Of the whole machine, but for the inodes and folders, which are those of the state folder, and the last two, the controller's own."""
+    """What belongs to one state folder and its controller."""
     process = psutil.Process(controller_pid)
     return Counts(
         processes=1 + len(process.children(recursive=True)),
         mounts=len(Path(f"/proc/{controller_pid}/mountinfo").read_text().splitlines()),
         loops=sum(1 for path in Path("/sys/block").glob("loop*/loop/backing_file") if str(home) in path.read_text()),
-        control_groups=sum(1 for _ in Path("/sys/fs/cgroup").rglob("cgroup.procs")),
+        control_groups=sum(1 for top in control_groups(home) for _ in top.rglob("cgroup.procs")),
         inodes=sum(len(folders) + len(names) for _, folders, names in os.walk(home)),
         pod_folders=sum(1 for _ in (home / "knative" / "pods").glob("*/*")),
         open_files=process.num_fds(),

@@ -4,8 +4,9 @@ GET /            "attacker"
 GET /facts       every harmless probe, as JSON
 GET /build       what the build found
 POST /probe/NAME one probe that uses more than it was given; the body is its arguments
-POST /hold       looks for a file of that name in what other processes work in, and keeps it open for writing; POST /write changes what is held
+POST /hold       looks for a file of that name in what other processes work in, and keeps it open for writing, to write when that process has ended
 POST /overwrite  a file of its own image; POST /exit ends this instance; POST /look searches the environments of others for a word
+POST /talk       a daemon goes on printing a word when this instance has ended
 POST /attack     the resident attacker, for so many seconds, in the background
 """
 
@@ -15,7 +16,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from probes import facts, holding, identity, residence, resources
+from probes import facts, holding, identity, residence, resources, talking
 
 
 def targets():
@@ -43,10 +44,11 @@ class Handler(BaseHTTPRequestHandler):
             threading.Thread(target=residence.attack, args=(targets(), body["seconds"], say, body.get("only", ())), daemon=True).start()
             self.answer({"started": True})
         elif self.path == "/hold":
-            threading.Thread(target=holding.search, args=(body["seconds"],), daemon=True).start()
+            threading.Thread(target=holding.search, args=(body["text"], body["seconds"]), daemon=True).start()
             self.answer({"searching": True})
-        elif self.path == "/write":
-            self.answer(holding.write(body["text"]))
+        elif self.path == "/talk":
+            talking.talk_on(body["word"], body["seconds"])
+            self.answer({"talking": True})
         elif self.path == "/overwrite":
             self.answer(holding.overwrite(body["name"], body["text"]))
         elif self.path == "/exit":

@@ -76,22 +76,6 @@ def leave_daemon(targets, name, arguments):
         os._exit(0)
 
 
-def talk_on(targets, word, seconds):
-    """A daemon that takes the builder's own output for itself and goes on printing when the build has ended."""
-    output = os.open(f"/proc/{swapping.BUILDER}/fd/1", os.O_WRONLY)
-    if os.fork():
-        return
-    os.setsid()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            os.write(output, (word + "\n").encode() * 50)
-        except OSError:
-            break
-        time.sleep(0.001)
-    os._exit(0)
-
-
 def push(targets, url, text):
     """Clones a repository that is not its own and pushes a commit to it: what git says."""
     place = os.path.join(os.environ.get("TMPDIR", "/tmp"), "stolen")
@@ -117,7 +101,6 @@ ACTIONS = {
     "last_words": last_words,
     "attack": attack,
     "daemon": leave_daemon,
-    "talk_on": talk_on,
     "push": push,
     "exit": lambda targets, code: sys.exit(code),
 }

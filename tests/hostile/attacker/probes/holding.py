@@ -14,8 +14,9 @@ def own_text(name):
     return ""
 
 
-def search(seconds):
-    """Opens for writing every file of that name in the working folder of any process."""
+def search(text, seconds):
+    """Opens every file of that name in the working folder of another process, and writes over its beginning once that process has ended: by then
+    the builder has worked out what the digest is, and nobody looks at the file any more."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -23,16 +24,12 @@ def search(seconds):
                 with contextlib.suppress(OSError):
                     path = f"/proc/{pid}/{place}/{NAME}"
                     about = os.stat(path)
-                    if (about.st_dev, about.st_ino) not in held:
-                        held[about.st_dev, about.st_ino] = os.open(path, os.O_RDWR)
-        time.sleep(0.05)
-
-
-def write(text):
-    """Over the beginning of everything that is held."""
-    for descriptor in held.values():
-        os.pwrite(descriptor, text.encode(), 0)
-    return {"written": len(held)}
+                    if (about.st_dev, about.st_ino) not in held and about.st_uid == os.getuid():
+                        held[about.st_dev, about.st_ino] = os.open(path, os.O_RDWR), about.st_uid
+        for descriptor, owner in held.values():
+            if os.fstat(descriptor).st_uid != owner:  # the platform has taken it
+                os.pwrite(descriptor, text.encode(), 0)
+        time.sleep(0.01)
 
 
 def overwrite(name, text):
