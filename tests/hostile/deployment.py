@@ -4,7 +4,9 @@ import json
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,24 @@ def neighbour_of(whole: Whole, person: Person) -> tuple[Application, str]:
     word = secrets.token_hex(16)
     procfile = f"web: WORD={word} exec python3 app.py\n"
     return application(whole, person, {"app.py": NEIGHBOUR, "Procfile": procfile}), word
+
+
+@contextmanager
+def kept_busy(found: Application) -> Iterator[None]:
+    """Its instance is asked all the time, so that it is not scaled to zero."""
+    ended = threading.Event()
+
+    def visit() -> None:
+        while not ended.wait(0.5):
+            found.get()
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def is_clear_failure(deployment: Json) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import host
-from tests.hostile.deployment import Application, application, attacker, files, is_clear_failure
+from tests.hostile.deployment import Application, application, attacker, files, is_clear_failure, kept_busy
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole
 from tests.proof import proof
@@ -38,7 +38,8 @@ def test_an_instance_cannot_write_into_an_image_that_is_being_built(platform: Wh
     assert found.post("/hold", text=word, seconds=60).json()["searching"]
     contents = files(host.NOTHING, [["sleep", 4]], **{CONTENT: ORIGINAL, "second": "2"})
     found.repository.commit({"build.json": contents["build.json"], "second": "2"}, "Build for a while")
-    deployment = found.deploy()
+    with kept_busy(found):
+        deployment = found.deploy()
     assert deployment["status"] == "succeeded", deployment
     equal = application(platform, alice, contents)
     assert equal.deploy()["status"] == "succeeded", equal.deployment
