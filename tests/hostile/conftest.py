@@ -58,6 +58,8 @@ class Findings:
     heads: list[str]
     """Of the neighbour's repository, before and after."""
     url: str
+    by_root: bool
+    """Whether the platform runs as root, and may give ids."""
     targets: dict[str, Any]
     word: str
     """A neighbour's secret."""
@@ -96,6 +98,7 @@ def _collect(whole: Whole) -> dict[str, Any]:
             "orphans": results["orphans"][0],
             "heads": (before, other.repository.head),
             "url": found.url,
+            "by_root": host.controller(whole).uids().effective == 0,
             "targets": targets,
             "word": word,
             "canary": (name, port),

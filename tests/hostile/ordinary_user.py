@@ -45,6 +45,8 @@ def as_user(home: Path, command: list[str]) -> list[str]:
     for file, line in (("passwd", f"{NAME}:x:{ID}:{ID}::{home}:/bin/sh\n"), ("group", f"{NAME}:x:{ID}:\n")):
         (accounts / file).write_text(Path("/etc", file).read_text() + line)
     steps = [f"mount --bind {shlex.quote(str(accounts / file))} /etc/{file}" for file in ("passwd", "group")]
+    if not os.access("/dev/net/tun", os.F_OK) or not Path("/dev/net/tun").stat().st_mode & 0o006:
+        steps += ["mkdir -p /dev/net", "mount -t tmpfs -o mode=755 none /dev/net", "mknod -m 666 /dev/net/tun c 10 200"]  # as udev has it
     steps += _show_interpreter(Path(os.path.realpath(sys.executable)).parents[1], accounts / "python")
     steps.append(f"exec setpriv --reuid {ID} --regid {ID} --clear-groups --inh-caps=-all -- {shlex.join(command)}")
     return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", "\n".join(steps)]

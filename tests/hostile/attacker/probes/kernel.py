@@ -23,7 +23,7 @@ NUMBERS = {
     "open_by_handle_at": (304, 265), "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "personality": (135, 92), "quotactl": (179, 60),
     "swapon": (167, 224), "swapoff": (168, 225), "reboot": (169, 142), "clock_settime": (227, 112), "sethostname": (170, 161),
     "setdomainname": (171, 162), "acct": (163, 89), "syslog": (103, 116), "lookup_dcookie": (212, 18), "fanotify_init": (300, 262),
-    "vhangup": (153, 58), "process_vm_readv": (310, 270), "move_pages": (279, 239), "kcmp": (312, 272),
+    "vhangup": (153, 58), "process_vm_readv": (310, 270), "kcmp": (312, 272),
 }  # fmt: skip
 ADDR_NO_RANDOMIZE = 0x0040000
 INVALID = -1
@@ -114,7 +114,6 @@ def calls():
         "lookup_dcookie": lambda: call("lookup_dcookie", 0, zeros, 0),
         "fanotify_init": lambda: call("fanotify_init", 0, 0),
         "vhangup": lambda: call("vhangup"),
-        "move_pages of init": lambda: call("move_pages", 1, 0, None, None, None, 0) if os.getpid() != 1 else call("vhangup"),
         "setuid 0": lambda: os.setuid(0),
         "setgid 0": lambda: os.setgid(0),
         "setgroups": lambda: os.setgroups([0]),
