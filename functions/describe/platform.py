@@ -4,11 +4,12 @@
 account's permissions, and the source that reports changes of builds and applications into the Broker, under an account of its own that may
 only look.
 
-Permissions are granted on the whole cluster because a namespace is made for every application. They are what the adapter calls and no more; Secrets
-are not among them: a second role has those, and the account binds itself to it in each application's namespace, so that nobody who gets hold of
-it reads one of the platform's with it.
+The account may create Namespaces and RoleBindings on the whole cluster because a namespace is made for every application, and read a Namespace by
+its name to tell a missing one from one that is not bound. All else is in a second role, to which it binds itself in each application's namespace.
+What it could still do elsewhere (bind itself in the platform's namespace) is denied by the admission policies beside the roles.
 """
 
+from functions.describe.admission_policies import APPLICATION, application_policies
 from functions.describe.grants import Grants
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
 
@@ -16,7 +17,7 @@ GATEWAY_PORT = "3000"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
 TENANT_ROLE = "deploy-tenant"
-"""What deploy's account may do in the namespaces of applications alone."""
+"""What deploy's account may do in a namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -50,23 +51,31 @@ def edge_manifests() -> list[Manifest]:
 def cluster_manifests(context: str) -> list[Manifest]:
     """What the context that talks to the cluster has beside its functions."""
     account = cluster_account(context)
+    rbac = "rbac.authorization.k8s.io"
     return [
+        *application_policies(account, TENANT_ROLE),
         _cluster_role(
             account,
             [
-                _rule([""], ["namespaces"], ["get", "create", "patch", "delete"]),
-                _rule([""], ["pods"], ["get", "list"]),
-                _rule([""], ["resourcequotas"], ["create", "patch"]),
-                _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
-                _rule(["rbac.authorization.k8s.io"], ["rolebindings"], ["create", "patch"]),
-                {**_rule(["rbac.authorization.k8s.io"], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE]},
-                _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
-                _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "update", "delete"]),
-                _rule(["serving.knative.dev"], ["revisions"], ["get", "list"]),
+                _rule([""], ["namespaces"], ["get", "create"]),
+                _rule([rbac], ["rolebindings"], ["create"]),
+                {**_rule([rbac], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE]},
             ],
         ),
         _cluster_role_binding(account, account),
-        _cluster_role(TENANT_ROLE, [_rule([""], ["secrets"], ["create", "patch", "deletecollection"])]),
+        _cluster_role(
+            TENANT_ROLE,
+            [
+                _rule([""], ["namespaces"], ["patch", "delete"]),
+                _rule([""], ["pods"], ["list"]),
+                _rule([""], ["resourcequotas"], ["create", "patch"]),
+                _rule([""], ["secrets"], ["create", "patch", "deletecollection"]),
+                _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
+                _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
+                _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
+                _rule(["serving.knative.dev"], ["revisions"], ["get"]),
+            ],
+        ),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": WATCHER, "namespace": NAMESPACE}},
         _cluster_role(
             WATCHER,
@@ -81,6 +90,9 @@ def cluster_manifests(context: str) -> list[Manifest]:
 
 
 def _deployments_source() -> Manifest:
+    """Knative's controller asks a SubjectAccessReview of get, list and watch for each resource in each namespace that the selector finds. While one
+    is refused the source is not ready (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding in each namespace would pass, but not
+    between the making of a namespace and of its binding, nor in namespaces made before. So the account reads Jobs and Services everywhere."""
     selected = {"matchLabels": {MANAGED: "true"}}
     return {
         "apiVersion": "sources.knative.dev/v1",
@@ -93,7 +105,7 @@ def _deployments_source() -> Manifest:
                 {"apiVersion": "batch/v1", "kind": "Job", "selector": selected},
                 {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "selector": selected},
             ],
-            "namespaceSelector": {"matchExpressions": [{"key": "capsule.dev/application", "operator": "Exists"}]},
+            "namespaceSelector": {"matchExpressions": [{"key": APPLICATION, "operator": "Exists"}]},
             "sink": {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "capsule", "namespace": NAMESPACE}},
         },
     }

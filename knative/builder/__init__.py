@@ -1,4 +1,4 @@
-"""What runs in a build Job on one machine: a repository at a commit becomes an image, a folder that is named by its digest.
+"""What runs in a build Job on one machine: a repository at a commit becomes an image, the folder `image` of the workspace.
 
 It holds no credential and writes nothing but its workspace and its termination message. It is told all it needs by its environment:
 
@@ -15,6 +15,7 @@ It holds no credential and writes nothing but its workspace and its termination 
 It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm, yarn by their lock files), static sites, built or
 not, and any Procfile. What runs is this machine's Python and Node.
 
-On success its termination message is {"image", "commit", "kind"}, on failure {"reason", "detail"} with a stable reason. On a cluster, Cloud Native
-Buildpacks do the same by the same contract (`buildpacks.yaml`).
+On success its termination message is {"commit", "kind"} and, if the Procfile has one, {"release"}: the platform copies the folder, computes its
+digest and adds {"image"}. On failure it is {"reason", "detail"} with a stable reason. On a cluster, Cloud Native Buildpacks do the same
+(`buildpacks.yaml`), and their message holds {"image"}.
 """

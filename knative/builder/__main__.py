@@ -1,4 +1,4 @@
-"""One build: clone, recognize, install, name by digest; the outcome is the termination message, the way there the log."""
+"""One build: clone, recognize, install; the outcome is the termination message, the way there the log."""
 
 import os
 import shutil
@@ -14,7 +14,6 @@ from knative.builder.outcome import tell
 from knative.builder.parameters import Parameters
 from knative.builder.plan import plan, release_command
 from knative.builder.source import Checkout
-from knative.local.images import digest
 
 
 def main() -> int:
@@ -31,7 +30,7 @@ def main() -> int:
 
 
 def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
-    """What is to be told of an image. `said` learns the commit as soon as it is known. Raises Failure."""
+    """What the termination message says of an image. `said` learns the commit as soon as it is known. Raises Failure."""
     began = time.monotonic()
     deadline = began + parameters.seconds
     workspace = parameters.workspace
@@ -55,9 +54,8 @@ def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
     finally:
         for spent in (source, shell.home):
             shutil.rmtree(spent, ignore_errors=True)
-    name = f"{parameters.image}@sha256:{digest(image)}"
-    say(f"==> Built {name} in {time.monotonic() - began:.1f} s")
-    return {"image": name, "kind": found.kind} | ({"release": prepares} if prepares else {})
+    say(f"==> Built {parameters.image} in {time.monotonic() - began:.1f} s")
+    return {"kind": found.kind} | ({"release": prepares} if prepares else {})
 
 
 def inside(source: Path, base: str) -> Path:

@@ -1,6 +1,6 @@
 """From a checkout to an image: a folder with the application, its own virtual environment, and the word how it starts.
 
-The environment is relocatable, since the folder moves into the image store, and does not see the platform's packages. Byte code is compiled here
+The environment is relocatable, since the folder is copied into the image store, and does not see the platform's packages. Byte code is compiled here
 (unchecked, by content): an application cannot write where it runs, and would compile at every start.
 """
 
@@ -19,6 +19,8 @@ from knative.builder.failure import BUILD_FAILED, Failure
 from knative.builder.node import Node
 from knative.builder.plan import Plan
 
+MOUNT = "/app"
+"""Where a sandbox shows the image: tracebacks name files as the application sees them."""
 VENV = ".venv"
 SITE = "site"
 POETRY = ("poetry>=2,<3", "poetry-plugin-export>=1.9")
@@ -86,7 +88,7 @@ class Image:
             self._uv("pip", "install", "--python", str(environment / "bin" / "python"), "--link-mode", "copy", *words)
         if not plan.install and not plan.lock:
             say("==> Nothing to install")
-        self._run([str(environment / "bin" / "python"), "-I", *COMPILED, "-s", str(self._root), "-p", "/", str(self._root)], {}, compiling=True)
+        self._run([str(environment / "bin" / "python"), "-I", *COMPILED, "-s", str(self._root), "-p", MOUNT, str(self._root)], {}, compiling=True)
 
     def _locked(self, lock: str, environment: Path) -> None:
         """As the lock file says, without what is only for development."""

@@ -34,7 +34,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.take_queues(events.dispatchers.queues)
     events.collector.measure(serving.pods)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [*_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
+    return [*serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

@@ -1,24 +1,30 @@
-"""Starts a pod's process and follows it to its end.
+"""Starts a container's process and follows it to its end.
 
-Two ways to start one: `Launcher` executes a program afresh (applications, builds, whatever is sandboxed), the warmed parent (`zygote`) forks
-the platform's own in a few milliseconds. Either way a process has its own session, inherits no environment, and its end is read from a
-pidfd, which also works for processes that a dead zygote left behind.
-"""
+Two ways to start one: `Launcher` executes a program afresh (applications, builds, whatever has a file system of its own), the warmed parent
+(`zygote`) forks the platform's own in a few milliseconds. Either way a process inherits no environment and no descriptor but what it was given, and
+its end is read from a pidfd, which also works for processes that a dead parent left behind."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from knative.local import processes_sandbox
-from knative.local.processes_sandbox import Isolation, Sandbox
+from knative.local.sandbox.identities import IDS, USER
+from knative.local.sandbox.isolation import Isolation
+from knative.local.sandbox.plan import Sandbox, bubblewrap
 
-LAUNCH = str(Path(__file__).with_name("processes_launch.py"))
+LAUNCH = str(Path(__file__).with_name("sandbox") / "launch.py")
+FIRST_KEPT = 4
+"""Descriptors 0 to 3 of the launcher: its orders, output, errors, report."""
+LAUNCH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,11 @@ class Command:
     sandbox: Sandbox | None = None
     listen: tuple[int, ...] = ()
     """Sockets that it inherits as file descriptors 3, 4, … (LISTEN_FDS)."""
+    uid: int | None = None
+    """The user of a process of the platform; its group is `gid`."""
+    gid: int | None = None
+    stdin: int | None = None
+    """A descriptor to read from; None: /dev/null."""
 
 
 class Unstartable(Exception):
@@ -42,33 +53,65 @@ class Starter(Protocol):
     async def start(self, command: Command, stdout: int, stderr: int) -> "Process": ...
 
 
+class Namespaces:
+    """The mount and user namespace of a container, kept after its processes have ended, until `close`."""
+
+    def __init__(self, descriptors: Iterable[int]) -> None:
+        self._opened = list(descriptors)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """(mount, user); empty when closed."""
+        return tuple(self._opened)
+
+    def close(self) -> None:
+        while self._opened:
+            os.close(self._opened.pop())
+
+
+class Reach(Enum):
+    """What a signal to a process reaches."""
+
+    GROUP = "its process group"
+    INIT = "process 1 of a PID namespace, which passes it on; SIGKILL ends the namespace"
+    MONITOR = "bubblewrap, whose death would end the rest unasked: all of its session but itself"
+
+
 class Process:
     """A started process: who it is, how to signal it, when and how it ended (a negative number is the signal, None is unknown)."""
 
-    def __init__(self, pid: int, monitored: bool = False) -> None:
+    def __init__(self, pid: int, reach: Reach = Reach.GROUP) -> None:
         self.pid = pid
+        self.reach = reach
+        self.namespaces = Namespaces(())
+        """Its container's. Whoever has the process closes them."""
         self.started = start_time(pid)
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._monitored = monitored
 
     @property
     def alive(self) -> bool:
         return not self.ended.done()
 
     def finish(self, status: int | None) -> None:
+        followed.discard(self.pid)
         if not self.ended.done():
             self.ended.set_result(status)
 
     def signal(self, number: int) -> None:
-        """To the whole group. Under bubblewrap the first process is a monitor whose death would end the rest unasked: it is spared a SIGTERM."""
         if not self.alive:
             return
-        if self._monitored and number != signal.SIGKILL:
+        if self.reach is Reach.INIT:
+            send(os.kill, self.pid, number)
+        elif self.reach is Reach.MONITOR and number != signal.SIGKILL:
             for pid in session_members(self.pid):
                 if pid != self.pid:
                     send(os.kill, pid, number)
         else:
             send(os.killpg, self.pid, number)
+
+    def members(self) -> list[int]:
+        """It and what it started, as far as that did not leave."""
+        return descendants(self.pid) if self.reach is Reach.INIT else session_members(self.pid)
 
     def follow(self) -> None:
         """Reads its end from a pidfd; for a child (also an adopted one) the status comes with it."""
@@ -77,6 +120,7 @@ class Process:
         except ProcessLookupError:
             self.finish(reap(self.pid))
             return
+        followed.add(self.pid)
         loop = asyncio.get_running_loop()
 
         def readable() -> None:
@@ -85,6 +129,10 @@ class Process:
             self.finish(reap(self.pid))
 
         loop.add_reader(descriptor, readable)
+
+
+followed: set[int] = set()
+"""Children whose end somebody reads; every other child that has ended is an orphan that came to us (`orphans`)."""
 
 
 def send(call: Callable[[int, int], None], pid: int, number: int) -> bool:
@@ -105,30 +153,39 @@ def reap(pid: int) -> int | None:
 
 def start_time(pid: int) -> int:
     """In clock ticks since boot; with the pid it names a process for good. 0: there is none."""
+    fields = stat_fields(pid)
+    return int(fields[19]) if fields else 0
+
+
+def stat_fields(pid: int) -> list[bytes] | None:
+    """Fields of /proc/<pid>/stat from the third (state) on (proc_pid_stat(5)); None when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
+            return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
+        return None
+
+
+def _all_stats() -> dict[int, list[bytes]]:
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return {pid: fields for pid in pids if (fields := stat_fields(pid)) is not None and fields[0] != b"Z"}
 
 
 def session_members(session: int) -> list[int]:
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(fields[3]) == session and fields[0] != b"Z":
-                found.append(int(name))
-    return found
+    return [pid for pid, fields in _all_stats().items() if int(fields[3]) == session]
+
+
+def descendants(ancestor: int) -> list[int]:
+    """A process and all below it; of a PID namespace's first process that is all of the namespace."""
+    parents = {pid: int(fields[1]) for pid, fields in _all_stats().items()}
+    found = {ancestor} & parents.keys()
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
 
 
 def orders(command: Command) -> dict[str, Any]:
-    """A Command as processes_launch.py and the zygote read it."""
-    sandbox = command.sandbox if command.sandbox and command.sandbox.isolation is Isolation.ROOT else None
+    """A Command as the zygote reads it, and what `launch_steps` reads of any."""
     env = {**command.env, **({"LISTEN_FDS": str(len(command.listen))} if command.listen else {})}
     return {
         "argv": list(command.argv),
@@ -136,19 +193,43 @@ def orders(command: Command) -> dict[str, Any]:
         "cwd": command.cwd,
         "limits": dict(command.limits),
         "cgroups": list(command.cgroups),
-        "uid": sandbox.uid if sandbox else None,
-        "root": sandbox.root if sandbox else None,
-        "join": list(command.sandbox.join) if command.sandbox else [],
-        "mounts": [[mount.source, mount.target, mount.writable] for mount in sandbox.mounts] if sandbox else [],
-        "links": [list(link) for link in sandbox.links] if sandbox else [],
+        "uid": command.uid,
+        "gid": command.gid,
+        "umask": 0o022,
+        **{name: [] for name in ("join", "listen", "keep", "enter")},
+        **{name: None for name in ("stdin", "root", "overlay", "init")},
+        "alone": False,
+        "seccomp": "",
     }
 
 
-def in_memory(said: Mapping[str, Any]) -> int:
-    """A file descriptor to read it from; no size limit, and it is in no folder."""
-    descriptor = os.memfd_create("orders", 0)
+def contained(sandbox: Sandbox) -> dict[str, Any]:
+    """What `launch_steps` reads of a sandbox that it assembles itself."""
+    identity = sandbox.identity
+    owner = identity.user if identity else sandbox.uid or 0
+    return {
+        "root": sandbox.root,
+        "uid": sandbox.uid,
+        "gid": sandbox.uid if sandbox.gid is None else sandbox.gid,
+        "first_id": identity.first if identity else 0,
+        "ids": IDS if identity else 0,
+        "mounts": [asdict(mount) for mount in sandbox.mounts],
+        "links": [list(link) for link in sandbox.links],
+        "hostname": sandbox.hostname,
+        "disks": [{**asdict(disk), "owner": USER if disk.mapped else owner} for disk in sandbox.disks],
+        "layer": sandbox.layer,
+        "pid_namespace": sandbox.pid_namespace,
+        "own_network": sandbox.own_network,
+        "seccomp": (sandbox.filter or b"").hex(),
+        "init": sandbox.init if sandbox.pid_namespace else None,
+    }
+
+
+def in_memory(content: bytes) -> int:
+    """A file descriptor to read it from; no size limit, it is in no folder, and no program that is executed inherits it."""
+    descriptor = os.memfd_create("orders", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(json.dumps(said).encode())
+        file.write(content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
@@ -157,33 +238,122 @@ class Launcher:
     """Executes a program afresh."""
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
-        said = orders(command)
-        monitored = command.sandbox is not None and command.sandbox.isolation is Isolation.BUBBLEWRAP
-        if monitored and command.sandbox:
-            said["argv"] = processes_sandbox.bubblewrap(command.sandbox, command.argv, command.cwd)
-            said["cwd"] = "/"
-        spec = in_memory(said)
-        # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
-        sources = [_above(descriptor) for descriptor in (spec, stdout, stderr, *command.listen)]
+        """Returns when the program's process is there. Raises Unstartable with a sentence that says what the kernel refused."""
+        sandbox = command.sandbox
+        given, reach = orders(command), Reach.GROUP
+        kept: list[int] = []
         try:
-            pid = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds
-                sys.executable,
-                [sys.executable, "-I", "-S", LAUNCH],
-                {"PATH": command.env.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-                file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(sources)],
-                setsid=True,
-            )
+            if sandbox is not None:
+                kept += [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in sandbox.join]
+                given["join"] = [FIRST_KEPT + index for index in range(len(kept))]
+            if sandbox is not None and sandbox.isolation is Isolation.BUBBLEWRAP:
+                reach = Reach.MONITOR
+                number = None
+                if sandbox.filter is not None:
+                    number = FIRST_KEPT + len(kept)
+                    kept.append(in_memory(sandbox.filter))
+                    given["keep"] = [number]
+                given |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, number), "cwd": "/"}
+                if sandbox.overlay and sandbox.join:
+                    given["overlay"] = dict(zip(("lower", "upper", "work", "merged"), sandbox.overlay, strict=True))
+            elif sandbox is not None and sandbox.isolation is Isolation.ROOT:
+                reach = Reach.INIT if sandbox.pid_namespace else Reach.GROUP
+                given |= contained(sandbox)
+            pid, namespaces = await self._launch(given, command, stdout, stderr, kept)
         except OSError as error:
-            raise Unstartable(f"a process cannot be started: {error.strerror}") from error
+            raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
         finally:
-            for descriptor in (spec, *sources):
+            for descriptor in kept:
                 os.close(descriptor)
-        process = Process(pid, monitored)
+        process = Process(pid, reach)
+        process.namespaces = Namespaces(namespaces)
         process.follow()
         return process
 
+    async def enter(self, process: Process, command: Command, stdout: int, stderr: int) -> Process:
+        """Runs another program inside of a container that runs (as `kubectl exec` does); it ends with the program's code. Raises Unstartable."""
+        if command.sandbox is None or process.reach is not Reach.INIT:
+            return await self.start(command, stdout, stderr)
+        names = ("net", "ipc", "uts", "cgroup", "pid", "mnt", "user")
+        try:
+            opened = [os.open(f"/proc/{process.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names]
+        except OSError as error:
+            raise Unstartable("the container has ended") from error
+        try:
+            return await self._inside(opened, command, stdout, stderr, new=False)
+        finally:
+            for each in opened:
+                os.close(each)
 
-def _above(descriptor: int) -> int:
-    import fcntl
+    async def revisit(self, namespaces: Namespaces, command: Command, stdout: int, stderr: int) -> Process:
+        """Runs a program in the file system of a container that has ended, as its user, without network and alone. Raises Unstartable."""
+        return await self._inside(list(namespaces.descriptors), command, stdout, stderr, new=True)
 
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64)
+    async def _inside(self, opened: list[int], command: Command, stdout: int, stderr: int, new: bool) -> Process:
+        """`opened`: the user namespace last."""
+        assert command.sandbox is not None
+        uid, seccomp = command.sandbox.uid, (command.sandbox.filter or b"").hex()
+        numbers = [FIRST_KEPT + index for index in range(len(opened))]
+        given = {**orders(command), "enter": numbers, "alone": new, "uid": uid, "gid": uid, "seccomp": seccomp}
+        try:
+            pid, _ = await self._launch(given, command, stdout, stderr, opened, stays=True)
+        except OSError as error:
+            raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
+        entered = Process(pid)
+        entered.follow()
+        return entered
+
+    async def _launch(
+        self, given: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], stays: bool = False
+    ) -> tuple[int, list[int]]:
+        """(the process that the launcher reports, descriptors of its namespaces); with `stays` the launcher itself, which waits for it."""
+        more = [*command.listen, *([] if command.stdin is None else [command.stdin])]
+        numbers = [FIRST_KEPT + len(kept) + index for index in range(len(more))]
+        given = {**given, "listen": numbers[: len(command.listen)], "stdin": numbers[-1] if command.stdin is not None else None}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            spec = in_memory(json.dumps(given).encode())
+            # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
+            sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec, stdout, stderr, theirs.fileno(), *kept, *more)]
+            theirs.close()
+            try:
+                launcher = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds
+                    sys.executable,
+                    [sys.executable, "-I", "-S", LAUNCH],
+                    {"PATH": command.env.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+                    file_actions=[(os.POSIX_SPAWN_DUP2, source, target) for target, source in enumerate(sources)],
+                    setsid=True,
+                )
+                followed.add(launcher)
+            finally:
+                for descriptor in (spec, *sources):
+                    os.close(descriptor)
+            try:
+                text, namespaces = await _read_report(ours)
+            except BaseException:
+                send(os.kill, launcher, signal.SIGKILL)
+                Process(launcher).follow()
+                raise
+        started = int(text) if text.isdigit() else 0
+        if not stays and started != launcher:  # it exits at once after its report
+            Process(launcher).follow()
+        if not started:
+            raise Unstartable(text or "the launcher ended before it had started anything")
+        return launcher if stays else started, namespaces
+
+
+async def _read_report(channel: socket.socket) -> tuple[str, list[int]]:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    channel.setblocking(False)
+    loop.add_reader(channel, readable.set)
+    try:
+        await asyncio.wait_for(readable.wait(), LAUNCH_SECONDS)
+    except TimeoutError:
+        return f"the launcher reported nothing within {LAUNCH_SECONDS:g} s", []
+    finally:
+        loop.remove_reader(channel)
+    text, descriptors, _, _ = socket.recv_fds(channel, 1000, 2)
+    for each in descriptors:
+        os.set_inheritable(each, False)
+    return text.decode(errors="replace"), descriptors

@@ -51,7 +51,7 @@ class Limits:
         return cls(memory, PROCESSES if sandboxed else None, cpu, file if sandboxed else None)
 
     def rlimits(self, sandboxed: bool, grouped: bool) -> dict[str, int]:
-        found = {"RLIMIT_CORE": 0}
+        found = {"RLIMIT_CORE": 1 if sandboxed else 0}  # 1: not even a handler of core dumps is started (core(5), piping)
         if sandboxed:
             found |= {"RLIMIT_NOFILE": 4096}
         if self.memory and not grouped:
@@ -90,6 +90,11 @@ class Groups:
             self._parents = parents
         except OSError:
             self.remove()
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        """The folders that hold all groups."""
+        return tuple(self._parents)
 
     @property
     def available(self) -> bool:

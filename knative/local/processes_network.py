@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Protocol
 
 from knative.local.processes_network_holder import CLONE_NEWNET, prepare
-from knative.local.processes_sandbox import Isolation
+from knative.local.sandbox.isolation import Isolation
 
 RESOLVER = "nameserver 10.0.2.3\n"
 PATIENCE = 10.0

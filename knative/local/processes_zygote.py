@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from knative.local.images import PROJECT
-from knative.local.processes import Command, Process, Unstartable, in_memory, orders
-from knative.local.processes_sandbox import subreaper
+from knative.local.processes import Command, Launcher, Process, Unstartable, in_memory, orders
+from knative.local.sandbox.plan import Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,11 @@ def can_fork(command: Command) -> bool:
 
 
 class Zygote:
-    def __init__(self, log_file: Path, modules: tuple[str, ...] | None = None) -> None:
+    def __init__(self, log_file: Path, launcher: Launcher, modules: tuple[str, ...] | None = None) -> None:
         self._log_file = log_file
+        self._launcher = launcher
+        self.view: Sandbox | None = None
+        """What it and its children see of the file system; None: everything that its user sees."""
         self._modules = modules
         self._channel: socket.socket | None = None
         self._process: Process | None = None
@@ -39,7 +42,7 @@ class Zygote:
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
         await self.ready()
-        number, spec = next(self._numbers), in_memory(orders(command))
+        number, spec = next(self._numbers), in_memory(json.dumps(orders(command)).encode())
         answer = self._orders[number] = asyncio.get_running_loop().create_future()
         try:
             if self._channel is None:
@@ -56,7 +59,7 @@ class Zygote:
     async def ready(self) -> None:
         async with self._starting:
             if self._channel is None:
-                self._launch()
+                await self._launch()
             try:
                 await asyncio.wait_for(self._ready.wait(), 60)
             except TimeoutError as error:
@@ -64,21 +67,23 @@ class Zygote:
             if self._channel is None:
                 raise Unstartable(f"the warmed parent ended while starting; see {self._log_file}")
 
-    def _launch(self) -> None:
-        subreaper()
+    async def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        output = os.open(self._log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        output = os.open(self._log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
         if self._modules is not None:
             env["CAPSULE_WARM_MODULES"] = ",".join(self._modules)
-        actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0), (os.POSIX_SPAWN_DUP2, output, 1), (os.POSIX_SPAWN_DUP2, output, 2)]
-        pid = os.posix_spawn(sys.executable, [sys.executable, "-m", __package__ + ".zygote"], env, file_actions=actions, setsid=True)
-        theirs.close()
-        os.close(output)
-        self._process = Process(pid)
-        self._process.follow()
+        command = Command((sys.executable, "-m", __package__ + ".zygote"), env, str(PROJECT), sandbox=self.view, listen=(theirs.fileno(),))
+        try:
+            self._process = await self._launcher.start(command, output, output)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(output)
         self._channel = ours
         self._ready.clear()
         asyncio.get_running_loop().add_reader(ours, self._readable)

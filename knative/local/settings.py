@@ -14,6 +14,8 @@ class Settings:
     home: Path
     port_offset: int
     amqp_url: str
+    shared_folders: tuple[Path, ...] = ()
+    """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated as PATH is)."""
 
     @property
     def api_port(self) -> int:
@@ -43,5 +45,6 @@ class Settings:
         return cls(
             home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
             port_offset=offset,
+            shared_folders=tuple(Path(each) for each in environment.get("CAPSULE_SHARED_FOLDERS", "").split(os.pathsep) if each),
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
         )

@@ -1,4 +1,4 @@
-"""The warmed parent of the platform's pods: `python -m knative.local.zygote`, its socket on standard input.
+"""The warmed parent of the platform's pods: `python -m knative.local.zygote`, its socket on descriptor 3.
 
 A fresh interpreter needs half a second to import what a function runs on; a fork of one that has done so needs milliseconds, and shares the
 memory. So this process imports, freezes the garbage collector (its generations would otherwise be written to, and so copied, in every
@@ -29,6 +29,7 @@ MODULES = (
 )  # fmt: skip
 """What is missing is skipped; CAPSULE_WARM_MODULES (comma-separated) names others."""
 
+CHANNEL = 3
 LARGEST_ORDER_FDS = 8
 
 
@@ -110,6 +111,10 @@ def become(orders: dict[str, Any]) -> None:
         which = getattr(resource, name)
         hard = resource.getrlimit(which)[1]
         resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard),) * 2)
+    if orders["uid"] is not None:  # root's zygote: the child takes its component's user and has no way back
+        os.setgroups([])
+        os.setresgid(orders["gid"], orders["gid"], orders["gid"])
+        os.setresuid(orders["uid"], orders["uid"], orders["uid"])
     os.environ.clear()
     os.environ.update(orders["env"])
     if "LISTEN_FDS" in orders["env"]:
@@ -132,8 +137,8 @@ def main() -> None:
     os.umask(0o077)
     for each in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the whole; the parent tells us by closing the socket
         signal.signal(each, signal.SIG_IGN)
-    channel = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    channel = socket.socket(fileno=CHANNEL)
+    os.set_inheritable(CHANNEL, False)
     named = os.environ.get("CAPSULE_WARM_MODULES")
     warm(tuple(named.split(",")) if named else MODULES)
     channel.send(b'{"ready": true}')

@@ -62,6 +62,11 @@ class Home:
         return self.path / "git"
 
     @property
+    def payments(self) -> Path:
+        """Where the stand-in for a payment provider keeps its state."""
+        return self.path / "payments"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.path / "kubeconfig"
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,22 @@ def on_path(name: str) -> Callable[[], Path | None]:
     return find
 
 
+def library(name: str) -> Callable[[], Path | None]:
+    def find() -> Path | None:
+        found = find_library(name)
+        return Path(found) if found else None
+
+    return find
+
+
 POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
 SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # the way out of a tenant's own network
+TINI = Tool("tini", "tini", "", on_path("tini"))  # reaps orphans inside of a container
+SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles the system call filter of containers
+SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP)
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:

@@ -80,7 +80,7 @@ def check(home: Home) -> None:
 
 
 def prepare(home: Home, progress: Progress, step: Step) -> None:
-    tools = [packages.GIT, packages.BUBBLEWRAP, packages.SLIRP4NETNS]
+    tools = [packages.GIT, *packages.SANDBOX]
     if not home.foreign_amqp:
         tools.append(packages.RABBITMQ)
     if home.own_contexts:
@@ -134,7 +134,8 @@ def start_knative(home: Home) -> bool:
     if restart or not running:
         ports = home.ports
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway})
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home)}
+        shared = os.pathsep.join(map(str, (home.mail, home.git, home.payments)))
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)

@@ -14,6 +14,7 @@ from functions.runtime.settings import Settings
 from tests.adapters.deploy_applications import App, ended
 from tests.builder.conftest import PASSED_ON
 from tests.builder.repositories import Repositories, serving
+from tests.deploy.account import give_account
 from tests.knative.machine import Machine, free_offset
 
 
@@ -26,13 +27,21 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert "Traceback" not in found.log, found.log
 
 
-def through(machine: Machine) -> KubernetesCluster:
-    return KubernetesCluster(Settings({"KUBECONFIG": str(machine.home / "kubeconfig")}))
+def through(kubeconfig: Path) -> KubernetesCluster:
+    return KubernetesCluster(Settings({"KUBECONFIG": str(kubeconfig)}))
+
+
+@pytest.fixture(scope="module")
+def account(machine: Machine) -> Path:
+    """The kubeconfig of the account that deploys, with the permissions and the policies that it has in production."""
+    found = machine.home / "deploy-kubeconfig"
+    give_account(machine.api, machine.home / "kubeconfig", found)
+    return found
 
 
 @pytest.fixture
-def knative(machine: Machine) -> KubernetesCluster:
-    return through(machine)
+def knative(account: Path) -> KubernetesCluster:
+    return through(account)
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ async def built(knative: KubernetesCluster, repositories: Repositories) -> Async
         repository, deployment = repositories.make(f"r{uuid4().hex[:6]}"), uuid4()
         commit = repository.commit(files)
         job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
-        await knative.apply(app.namespace, job)
+        await knative.apply(*app.tenancy, job)
         return await ended(knative, app.awaited("Job", deployment)), commit
 
     yield build

@@ -11,7 +11,7 @@ from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import job_of, namespace_of, service_of
 from functions.deploy.domain.observation import Built, Observation
 from functions.deploy.domain.status import Awaited
-from functions.deploy.domain.tenancy import namespace
+from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import Cluster
 from tests.deploy.world import IMAGE, TEMPLATE
 from tests.knative.machine import Machine
@@ -30,7 +30,7 @@ class App:
 
     def __init__(self) -> None:
         self.name, self.id = f"a{uuid4().hex[:10]}", uuid4()
-        self.namespace = namespace(self.name, self.id)
+        self.tenancy = tenancy(self.name, self.id)
 
     def labels(self, deployment: UUID) -> dict[str, str]:
         return {manifests.APPLICATION: str(self.id), manifests.ENVIRONMENT: "staging", manifests.DEPLOYMENT: str(deployment)}

@@ -47,7 +47,7 @@ async def test_what_is_not_there_is_gone(cluster: Cluster) -> None:
 async def test_applying_twice_is_applying_once(cluster: Cluster) -> None:
     app, deployment = App(), uuid4()
     for _ in range(2):
-        await cluster.apply(app.namespace, app.job(deployment, REPOSITORY="http://127.0.0.1:9/x"), app.service(deployment))
+        await cluster.apply(*app.tenancy, app.job(deployment, REPOSITORY="http://127.0.0.1:9/x"), app.service(deployment))
     assert not isinstance(await cluster.observe(app.awaited("Job", deployment)), Gone)
     assert not isinstance(await cluster.observe(app.awaited("Service", deployment)), Gone)
 
@@ -60,7 +60,7 @@ async def test_an_object_without_its_namespace_is_refused(cluster: Cluster) -> N
 
 async def test_a_service_is_replaced_only_while_it_is_this_deployment_s(cluster: Cluster) -> None:
     app, good, bad = App(), uuid4(), uuid4()
-    await cluster.apply(app.namespace, app.service(bad))
+    await cluster.apply(*app.tenancy, app.service(bad))
     await cluster.replace_service(app.awaited("Service", uuid4()), None)
     assert not isinstance(await cluster.observe(app.awaited("Service", bad)), Gone), "another deployment's was removed"
     await cluster.replace_service(app.awaited("Service", bad), app.service(good))
@@ -72,7 +72,7 @@ async def test_a_service_is_replaced_only_while_it_is_this_deployment_s(cluster:
 
 async def test_a_job_is_removed(cluster: Cluster) -> None:
     app, deployment = App(), uuid4()
-    await cluster.apply(app.namespace, app.job(deployment, REPOSITORY="http://127.0.0.1:9/x"))
+    await cluster.apply(*app.tenancy, app.job(deployment, REPOSITORY="http://127.0.0.1:9/x"))
     await cluster.remove_job(namespace_of(app.name), job_of(deployment, 1))
     for _ in range(200):
         if await cluster.observe(app.awaited("Job", deployment)) == Gone():
@@ -83,7 +83,7 @@ async def test_a_job_is_removed(cluster: Cluster) -> None:
 
 async def test_a_namespace_goes_with_all_in_it_and_only_its_own_application_s(cluster: Cluster) -> None:
     app, deployment = App(), uuid4()
-    await cluster.apply(app.namespace, app.service(deployment))
+    await cluster.apply(*app.tenancy, app.service(deployment))
     await cluster.remove_namespace(namespace_of(app.name), uuid4())
     assert not isinstance(await cluster.observe(app.awaited("Service", deployment)), Gone), "it was another application's"
     async with asyncio.timeout(30):
@@ -101,12 +101,12 @@ async def test_a_namespace_goes_with_all_in_it_and_only_its_own_application_s(cl
 async def test_what_bounds_a_namespace_is_applied_twice_as_once(cluster: Cluster) -> None:
     app = App()
     for _ in range(2):
-        await cluster.apply(*tenancy(app.name, app.id))
+        await cluster.apply(*app.tenancy)
 
 
-async def test_an_environment_goes_with_its_secrets_and_no_other_s(cluster: Cluster) -> None:
+async def test_an_environment_goes_with_its_secrets_and_no_other_s(cluster: Cluster, machine: Machine) -> None:
     app, deployment = App(), uuid4()
-    await cluster.apply(app.namespace, app.service(deployment))
+    await cluster.apply(*app.tenancy, app.service(deployment))
     for environment in ("staging", "production"):
         labels = {**app.labels(deployment), manifests.ENVIRONMENT: environment}
         name = secret_of(app.name, environment, 1)
@@ -115,14 +115,15 @@ async def test_an_environment_goes_with_its_secrets_and_no_other_s(cluster: Clus
     await cluster.remove_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")
     assert await cluster.observe(app.awaited("Service", deployment)) == Gone()
     await cluster.remove_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")
-    assert await secrets_of(cluster, app) == [secret_of(app.name, "production", 1)]
+    assert await secrets_of(cluster, machine.home / "kubeconfig", app) == [secret_of(app.name, "production", 1)]
 
 
-async def secrets_of(cluster: Cluster, app: App) -> list[str]:
+async def secrets_of(cluster: Cluster, administrators: Path, app: App) -> list[str]:
     if isinstance(cluster, MemoryCluster):
         return [name for kind, namespace, name in cluster.objects if (kind, namespace) == ("Secret", namespace_of(app.name))]
     assert isinstance(cluster, KubernetesCluster)
-    found = cluster._call(cluster._core().list_namespaced_secret, namespace_of(app.name))
+    administrator = KubernetesCluster(Settings({"KUBECONFIG": str(administrators)}))
+    found = administrator._call(administrator._core().list_namespaced_secret, namespace_of(app.name))
     return [each["metadata"]["name"] for each in found["items"]]
 
 
@@ -158,4 +159,40 @@ async def test_a_field_that_kubernetes_does_not_know_is_refused(knative: Kuberne
     service = deepcopy(app.service(uuid4()))
     service["spec"]["template"]["spec"]["containers"][0]["privileges"] = "all"
     with pytest.raises(ClusterRefused, match="privileges"):
-        await knative.apply(app.namespace, service)
+        await knative.apply(*app.tenancy, service)
+
+
+async def test_a_namespace_of_another_application_is_not_taken_over(knative: KubernetesCluster) -> None:
+    app, other = App(), uuid4()
+    await knative.apply(*app.tenancy)
+    with pytest.raises(ClusterRefused, match=f"{app.id}.*not application {other}'s"):
+        await knative.apply(*tenancy(app.name, other))
+
+
+async def test_the_labels_of_a_namespace_follow_those_applied(knative: KubernetesCluster, machine: Machine) -> None:
+    app = App()
+    await knative.apply(*app.tenancy)
+    name = namespace_of(app.name)
+    machine.core.patch_namespace(name, {"metadata": {"labels": {manifests.MANAGED: None}}})
+    await knative.apply(*app.tenancy)
+    assert machine.core.read_namespace(name).metadata.labels[manifests.MANAGED] == "true"
+
+
+async def test_what_an_operator_named_like_an_application_is_left_alone(knative: KubernetesCluster, machine: Machine) -> None:
+    app = App()
+    machine.core.create_namespace({"metadata": {"name": namespace_of(app.name)}})
+    with pytest.raises(ClusterRefused, match=namespace_of(app.name)):
+        await knative.apply(*app.tenancy)
+    await knative.remove_namespace(namespace_of(app.name), app.id)
+    assert machine.core.read_namespace(namespace_of(app.name)).metadata.deletion_timestamp is None
+
+
+async def test_the_platform_s_namespace_is_out_of_reach(knative: KubernetesCluster) -> None:
+    app = App()
+    job = deepcopy(app.job(uuid4(), REPOSITORY="http://127.0.0.1:9/x"))
+    job["metadata"]["namespace"] = "capsule"
+    binding = deepcopy(app.tenancy[1])
+    binding["metadata"]["namespace"] = "capsule"
+    for each in (job, binding):
+        with pytest.raises(ClusterRefused, match="forbidden"):
+            await knative.apply(each)

@@ -1,5 +1,6 @@
 """An image that was built, started as the one-machine Knative does."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -11,16 +12,26 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from knative.local.images import Images
+from knative.local.images import Image
 from tests.builder.conftest import Outcome
+from tests.knative.images.builds import NAMESPACE, Shop
+
+
+def stored(outcome: Outcome, folder: Path) -> Image:
+    """The image that a build left, handed over to a store."""
+
+    async def store() -> Image:
+        shop = Shop(folder)
+        record = await shop.store(outcome.image.parent)
+        return (await shop.images.resolve(record.reference, NAMESPACE)).placed()
+
+    return asyncio.run(store())
 
 
 @contextlib.contextmanager
 def running(outcome: Outcome, store: Path) -> Iterator[str]:
     """The image, taken into a store and started from there as the one-machine Knative does, with an environment of its own."""
-    images = Images(store)
-    images.push(outcome.image, outcome.said["image"])
-    image = images.resolve(outcome.said["image"])
+    image = stored(outcome, store)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

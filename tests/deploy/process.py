@@ -24,11 +24,11 @@ from functions.runtime.registry import Registry
 from functions.runtime.settings import Settings
 from tests.builder.conftest import PASSED_ON, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
+from tests.deploy import account
 from tests.deploy.world import TEMPLATE
 from tests.knative.machine import Machine, free_offset
 from tests.runtime.harness import Worker, World, asked, message, until
 
-ACCOUNT = "deploy-cluster"
 APP = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -83,18 +83,7 @@ class DeployWorld(World):
         return sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("deploy", secret)
 
     def give_account(self) -> None:
-        """What knative/base says of the account that the functions run under, and its token."""
-        core = self.machine.core
-        for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()):
-            match each["kind"]:
-                case "ServiceAccount":
-                    core.create_namespaced_service_account("capsule", each)
-                case "ClusterRole" | "ClusterRoleBinding" as kind:
-                    self._create(f"/apis/rbac.authorization.k8s.io/v1/{kind.lower()}s", each)
-        token = core.create_namespaced_service_account_token(ACCOUNT, "capsule", {"spec": {}}).status.token
-        config = yaml.safe_load((self.machine.home / "kubeconfig").read_text())
-        config["users"][0]["user"] = {"token": token}
-        (self.folder / "kubeconfig").write_text(yaml.safe_dump(config))
+        account.give_account(self.machine.api, self.machine.home / "kubeconfig", self.folder / "kubeconfig")
 
     def hear(self, worker: Worker) -> None:
         """The base's own ApiServerSource, with the function instead of the Broker as its sink."""

@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 PROJECT = Path(__file__).parents[2]
 CRDS = PROJECT.parent / "shared" / "knative" / "crds"
 KUBERNETES = "1.33"
-CORE = ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1")
+CORE = ("v1", "admissionregistration.k8s.io/v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1")
 MODELS = {
     "serving.knative.dev/v1": "cloudcoil.models.knative_serving.serving.v1",
     "serving.knative.dev/v1beta1": "cloudcoil.models.knative_serving.serving.v1beta1",

@@ -102,6 +102,14 @@ def assert_closed(manifests: list[Manifest]) -> None:
             assert name is None or BY_THE_OPERATOR.fullmatch(name) or kinds & there, f"{manifest['metadata']['name']} mounts {name}: nobody makes it"
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_admission_policies_come_before_what_grants_and_what_runs(kubectl: Path, overlay: str) -> None:
+    kinds = [manifest["kind"] for manifest in render(kubectl, KNATIVE / "overlays" / overlay)]
+    last = max(index for index, kind in enumerate(kinds) if kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"))
+    first = min(index for index, kind in enumerate(kinds) if kind in ("RoleBinding", "ClusterRoleBinding", "Service", "Job"))
+    assert last < first
+
+
 pytestmark = pytest.mark.filterwarnings("ignore:Field name .* shadows an attribute:UserWarning")  # of a model in a package
 
 

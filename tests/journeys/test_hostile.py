@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.sandbox.isolation import Isolation, detect
 from tests.journeys.loot import loot
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until

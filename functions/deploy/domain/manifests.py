@@ -21,7 +21,7 @@ RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.
 UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
+    "readOnlyRootFilesystem": False,
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
@@ -44,7 +44,7 @@ def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], app
 
 
 def pod_of(image: str, health_path: str | None = None) -> Manifest:
-    """`spec.template.spec` of an application's Service, without what differs between environments. /tmp is the one place it can write to."""
+    """`spec.template.spec` of an application's Service, without what differs between environments. Its root file system is writable and ephemeral."""
     probe: Manifest = (
         {"httpGet": {"path": health_path, "port": 0}} if health_path else {"tcpSocket": {"port": 0}}
     )  # 0: the port that Knative gives it

@@ -1,6 +1,6 @@
 """The namespace of one application, and what bounds it: no privileged pods, so many objects, no way in but through the ingress, none to the cluster's
-API or to neighbours. And the one place where this context may keep Secrets: the permission is given namespace by namespace, so that the account
-never reads one of the platform's."""
+API or to neighbours. And the one place where this context may act at all: its account is granted its permissions namespace by namespace, so it
+reads and writes nothing in the platform's."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from functions.deploy.domain.names import namespace_of
 PLATFORM = "capsule"
 ACCOUNT = "deploy-cluster"
 TENANT_ROLE = "deploy-tenant"
-"""The ClusterRole that lets the account keep Secrets where a RoleBinding says so; described beside the functions' manifests."""
+"""The ClusterRole that lets the account act where a RoleBinding says so; described beside the functions' manifests."""
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10")
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
@@ -18,7 +18,7 @@ HARD = {"pods": "60", "count/jobs.batch": "40", "secrets": "200", "configmaps": 
 
 
 def tenancy(application: str, application_id: UUID) -> tuple[Manifest, ...]:
-    """In the order in which it is applied."""
+    """In the order in which it is applied: the account may create the first two anywhere, all else only where the second is in force."""
     return (
         namespace(application, application_id),
         _binding(application),

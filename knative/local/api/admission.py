@@ -4,6 +4,7 @@ import base64
 import random
 
 from knative.local.api import rules
+from knative.local.api.policies import Policies, Write
 from knative.local.api.schema import faults, immutable, unknown, whole, with_defaults, without_nulls
 from knative.local.api.status import Cause, bad_request, forbidden, invalid, not_found, unknown_fields
 from knative.local.api.target import Target
@@ -24,6 +25,7 @@ class Admission:
         self._definitions = definitions
         self._authorizer = authorizer
         self._quotas = Quotas(store, definitions)
+        self._policies = Policies(store)
 
     def named(self, sent: object, target: Target) -> Object:
         """The object with the kind, name and namespace of the path; refused when it says otherwise."""
@@ -78,6 +80,10 @@ class Admission:
             self._quotas.admit(made)
         except Exceeded as exceeded:
             raise forbidden(definition, name, str(exceeded)) from exceeded
+
+    def must_comply(self, write: Write) -> None:
+        """Raises the Refusal of an admission policy that denies the request. Last, as in Kubernetes: policies see the object that would be stored."""
+        self._policies.admit(write)
 
     def may_grant(self, made: Object, definition: Definition, identity: Identity) -> None:
         """Roles and bindings give only what their writer has."""

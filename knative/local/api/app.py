@@ -19,6 +19,7 @@ from knative.local.api.discovery import Discovery
 from knative.local.api.logs import Logs
 from knative.local.api.openapi import OpenAPI
 from knative.local.api.patches import APPLY
+from knative.local.api.policies import Write
 from knative.local.api.reading import Reading
 from knative.local.api.status import Refusal, about, bad_request, broken, forbidden, not_allowed, success, unauthorized, unknown_path, unsupported
 from knative.local.api.target import DeleteOptions, Target, WriteOptions, parse
@@ -47,7 +48,8 @@ class API:
         self._store, self._definitions, self._tokens = store, definitions, tokens
         self._authorizer = Authorizer(store)
         self._reading = Reading(store, self.closing)
-        self._writing = Writing(store, Admission(store, definitions, self._authorizer))
+        self._admission = Admission(store, definitions, self._authorizer)
+        self._writing = Writing(store, self._admission)
         self._logs = Logs(store, settings.state / "pods", self.closing)
         self._discovery, self._openapi = Discovery(definitions, settings), OpenAPI(definitions)
 
@@ -127,7 +129,7 @@ class API:
         if target.subresource == "log":
             return StreamingResponse(self._logs.read(target, request), media_type="text/plain")
         if target.subresource == "token":
-            return await self._token(target, request)
+            return await self._token(target, request, identity)
         if target.verb == "get":
             return answer(self._reading.get(target, request))
         if target.verb == "list":
@@ -135,7 +137,7 @@ class API:
         if target.verb == "watch":
             return StreamingResponse(self._reading.watch(target, request), media_type="application/json")
         if target.verb in ("delete", "deletecollection"):
-            return await self._delete(target, request)
+            return await self._delete(target, request, identity)
         options = WriteOptions.of(request)
         if target.verb == "create":
             return answer(await self._writing.create(target, await _body(request), options, identity), 201)
@@ -161,28 +163,29 @@ class API:
         made = await self._writing.patch(target, await _body(request, True), sort, options, identity)
         return answer(made, 200 if existed else 201)
 
-    async def _delete(self, target: Target, request: Request) -> Response:
+    async def _delete(self, target: Target, request: Request, identity: Identity) -> Response:
         content = await _read(request)
         options = DeleteOptions.of(request, _parsed(request, content) if content else {})
         if target.verb == "deletecollection":
             for entry in list(self._reading.selected(target, request)):
                 namespace, name = entry.key[1] or None, entry.key[2]
-                await self._writing.delete(Target(target.definition, namespace, name, "", "delete"), options)
+                await self._writing.delete(Target(target.definition, namespace, name, "", "delete"), options, identity)
             return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": about(target.definition)})
         found = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
-        left = await self._writing.delete(target, options)
+        left = await self._writing.delete(target, options, identity)
         if left is None and target.definition.key not in RETURNED:
             return answer(success(target.definition, target.name, _uid(found)))
         return answer(left or found)
 
-    async def _token(self, target: Target, request: Request) -> Response:
+    async def _token(self, target: Target, request: Request, identity: Identity) -> Response:
         """A TokenRequest."""
         asked = (await _body(request)).get("spec") or {}
         account = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
+        asking = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"name": target.name}, "spec": asked}
+        self._admission.must_comply(Write("CREATE", target.definition, identity, asking, None, "token", about=account))
         token, expires = self._tokens.issue(account, int(asked.get("expirationSeconds") or DEFAULT_SECONDS))
         status = {"token": token, "expirationTimestamp": datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-        made = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"name": target.name}, "spec": asked, "status": status}
-        return answer(made, 201)
+        return answer({**asking, "status": status}, 201)
 
 
 def _rest(attempt: Attempt) -> tuple[str, str, str | None, str]:

@@ -66,7 +66,17 @@ def duration(passed: timedelta) -> str:
     return f"{hours}h" if hours < 48 else f"{days}d"
 
 
+def policy_validations(policy: Object) -> int:
+    return len(policy["spec"].get("validations") or ())
+
+
+def policy_param_kind(policy: Object) -> str:
+    """What kubectl shows for a policy without parameters; others are not accepted."""
+    return "<unset>"
+
+
 COMPUTED: Mapping[str, Callable[[Object], Any]] = {
     "=pod ready": pod_ready, "=pod status": pod_status, "=pod restarts": pod_restarts,
+    "=policy validations": policy_validations, "=policy param kind": policy_param_kind,
     "=job status": job_status, "=job completions": job_completions, "=job duration": job_duration,
 }  # fmt: skip

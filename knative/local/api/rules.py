@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from knative.local.api import policy_validation
 from knative.local.api.status import Cause
 from knative.local.objects import Object, kind_of
 
@@ -192,6 +193,8 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Trigger.eventing.knative.dev": [subscriber, delivery, parallelism],
     "PingSource.sources.knative.dev": [ping],
     "ApiServerSource.sources.knative.dev": [sink],
+    "ValidatingAdmissionPolicy.admissionregistration.k8s.io": [policy_validation.policy],
+    "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": [policy_validation.binding],
 }
 DNS_LABEL_NAMES = {"Service", "Service.serving.knative.dev", "Configuration.serving.knative.dev", "Route.serving.knative.dev"}
 

@@ -82,6 +82,10 @@ class WriteOptions:
     manager: str
     force: bool
 
+    def as_admitted(self) -> dict[str, object]:
+        """The fields of CreateOptions and UpdateOptions (meta.k8s.io/v1) that were set."""
+        return {"fieldManager": self.manager, **({"dryRun": ["All"]} if self.dry else {})}
+
     @classmethod
     def of(cls, request: Request) -> "WriteOptions":
         query = request.query_params
@@ -98,6 +102,15 @@ class DeleteOptions:
     propagation: Propagation
     uid: str | None
     version: str | None
+
+    def as_admitted(self) -> dict[str, object]:
+        """The fields of DeleteOptions (meta.k8s.io/v1) that were set."""
+        preconditions = {name: value for name, value in (("uid", self.uid), ("resourceVersion", self.version)) if value}
+        return {
+            "propagationPolicy": self.propagation,
+            **({"preconditions": preconditions} if preconditions else {}),
+            **({"dryRun": ["All"]} if self.dry else {}),
+        }
 
     @classmethod
     def of(cls, request: Request, body: Mapping[str, object]) -> "DeleteOptions":

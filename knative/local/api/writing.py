@@ -5,6 +5,7 @@ from typing import Any
 from knative.local import managed
 from knative.local.api.admission import Admission
 from knative.local.api.patches import APPLY, patched
+from knative.local.api.policies import Write
 from knative.local.api.schema import settled
 from knative.local.api.status import Cause, already_exists, bad_request, conflict, contested, invalid, not_found
 from knative.local.api.target import DeleteOptions, Target, WriteOptions
@@ -26,14 +27,14 @@ class Writing:
         if made["metadata"].pop("resourceVersion", None):
             raise bad_request("resourceVersion should not be set on objects to be created")
         made["metadata"].pop("managedFields", None)
-        return await self._create(target.definition, made, None, options, identity)
+        return await self._create(target, made, None, options, identity)
 
     async def update(self, target: Target, sent: object, options: WriteOptions, identity: Identity) -> Object:
         made = self._admission.named(sent, target)
         live = self._live(target)
         if target.subresource == "status":
-            return await self._status(target.definition, made, live, options)
-        return await self._update(target.definition, live, made, None, options, identity)
+            return await self._status(target, made, live, options, identity)
+        return await self._update(target, live, made, None, options, identity)
 
     async def patch(self, target: Target, sent: Any, sort: str, options: WriteOptions, identity: Identity) -> Object:
         definition = target.definition
@@ -42,10 +43,10 @@ class Writing:
         live = self._live(target)
         made = self._admission.named(patched(live, sent, sort, definition), target)
         if target.subresource == "status":
-            return await self._status(definition, made, live, options)
-        return await self._update(definition, live, made, None, options, identity)
+            return await self._status(target, made, live, options, identity)
+        return await self._update(target, live, made, None, options, identity)
 
-    async def delete(self, target: Target, options: DeleteOptions) -> Object | None:
+    async def delete(self, target: Target, options: DeleteOptions, identity: Identity) -> Object | None:
         """None when it is gone; the object when finalizers still hold it."""
         live = self._live(target)
         metadata, kind = live["metadata"], target.definition.key
@@ -53,6 +54,8 @@ class Writing:
             if asked and asked != metadata[field]:
                 why = f"Precondition failed: {field} in precondition: {asked}, in object meta: {metadata[field]}"
                 raise conflict(target.definition, target.name, why)
+        write = Write("DELETE", target.definition, identity, None, live, target.subresource, options.dry, options.as_admitted())
+        self._admission.must_comply(write)
         if options.dry:
             return None
         if options.propagation != "Background" and "deletionTimestamp" not in metadata:
@@ -79,7 +82,8 @@ class Writing:
         if target.subresource == "status":
             if live is None:
                 raise not_found(definition, target.name)
-            return await self._status(definition, {**live, "status": {**(live.get("status") or {}), **(applied.get("status") or {})}}, live, options)
+            merged = {**live, "status": {**(live.get("status") or {}), **(applied.get("status") or {})}}
+            return await self._status(target, merged, live, options, identity)
         version, uid = (applied["metadata"].get(field) for field in ("resourceVersion", "uid"))
         if version and (live is None or version != live["metadata"]["resourceVersion"]):
             raise conflict(definition, target.name, "the object has been modified; please apply your changes to the latest version and try again")
@@ -92,15 +96,17 @@ class Writing:
             raise contested([(str(clash), readable(clash.path)) for clash in conflicts.clashes], str(conflicts)) from conflicts
         owners = made["metadata"]["managedFields"]
         if live is None:
-            return await self._create(definition, made, owners, options, identity)
-        return await self._update(definition, live, made, owners, options, identity)
+            return await self._create(target, made, owners, options, identity)
+        return await self._update(target, live, made, owners, options, identity)
 
-    async def _create(self, definition: Definition, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity) -> Object:
+    async def _create(self, target: Target, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity) -> Object:
+        definition = target.definition
         if definition.has_status:
             made.pop("status", None)
         made = self._admission.complete(made, None, definition)
         self._admission.may_create(made, definition)
         self._admission.may_grant(made, definition, identity)
+        self._admission.must_comply(Write("CREATE", definition, identity, made, None, "", options.dry, options.as_admitted()))
         made["metadata"]["managedFields"] = owners or managed.update(None, made, options.manager, definition.schema)
         try:
             made = self._store.create(made, dry=options.dry)
@@ -110,9 +116,9 @@ class Writing:
         return made
 
     async def _update(
-        self, definition: Definition, live: Object, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity
+        self, target: Target, live: Object, made: Object, owners: list[Object] | None, options: WriteOptions, identity: Identity
     ) -> Object:
-        name = live["metadata"]["name"]
+        definition, name = target.definition, live["metadata"]["name"]
         for field in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
             made["metadata"].pop(field, None)
             if field in live["metadata"]:
@@ -124,6 +130,7 @@ class Writing:
         if added and "deletionTimestamp" in live["metadata"]:
             why = "Forbidden: no new finalizers can be added if the object is being deleted"
             raise invalid(definition, name, [Cause("metadata.finalizers", why)])
+        self._judge_update(target, live, made, options, identity)
         before = {**live, "status": None} if definition.has_status else live
         after = {**made, "status": None} if definition.has_status else made
         if owners is None:
@@ -141,14 +148,25 @@ class Writing:
         await self._store.durable()
         return made
 
-    async def _status(self, definition: Definition, made: Object, live: Object, options: WriteOptions) -> Object:
+    async def _status(self, target: Target, made: Object, live: Object, options: WriteOptions, identity: Identity) -> Object:
+        definition = target.definition
         self._compare(definition, made, live)
+        self._judge_update(target, live, {**live, "status": made.get("status") or {}}, options, identity)
         if options.dry:
             return {**live, "status": made.get("status") or {}}
         metadata = live["metadata"]
         made = self._store.set_status(definition.key, metadata.get("namespace"), metadata["name"], made.get("status") or {})
         await self._store.durable()
         return made
+
+    def _judge_update(self, target: Target, live: Object, made: Object, options: WriteOptions, identity: Identity) -> None:
+        """Before it is known whether anything changes, as in Kubernetes."""
+        server = {field: live["metadata"][field] for field in ("uid", "resourceVersion") if field not in made["metadata"]}
+        complete = {**made, "metadata": {**made["metadata"], **server}}
+        if "status" in live and "status" not in made:
+            complete["status"] = live["status"]
+        write = Write("UPDATE", target.definition, identity, complete, live, target.subresource, options.dry, options.as_admitted())
+        self._admission.must_comply(write)
 
     @staticmethod
     def _compare(definition: Definition, made: Object, live: Object) -> None:

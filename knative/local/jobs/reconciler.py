@@ -91,7 +91,7 @@ class Jobs:
         return object
 
     async def _finishing(self, pod: Pod, exit: Exit) -> Exit:
-        return await push(pod, exit, self._pods.node.images)
+        return await push(pod, exit, self._pods.node.hand_over)
 
     def _changed(self, pod: Pod) -> None:
         if pod.state is State.ENDED:

@@ -32,9 +32,11 @@ class Serving:
         revisions = Revisions(store, settings, self.pods)
         table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
+        self.storage: tuple[Part, ...] = (self._node.trash, self._node.keeper)
+        """Before the API: what a former run left is out of the way then."""
         self.services: Services = Direct(routing, upstreams)
         self.consuming = routing.consuming
-        self.parts: tuple[Part, ...] = (self.pods, revisions, Ingress(routing, upstreams, settings.ingress_port))
+        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, Ingress(routing, upstreams, settings.ingress_port))
         self.reconcilers: tuple[Reconciler, ...] = (
             ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions),
         )  # fmt: skip

@@ -1,47 +1,49 @@
-"""A pod's container made ready to start: its files laid out, its environment worked out, its world bounded.
+"""A pod's container made ready to start: its files laid out, its environment worked out, its sandbox planned.
 
-Nothing of ours is inherited. A process with a file system of its own finds volumes at their paths; one that shares ours finds them under
-CAPSULE_ROOT.
-"""
+Nothing of the platform's process is inherited. A container with a file system of its own finds volumes at their paths; one without (single-tenant
+mode, the platform's own) finds them under CAPSULE_ROOT."""
 
 import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from knative.local.images import PROJECT, Image
+from knative.local.images import MOUNT, Image
 from knative.local.objects import Object
 from knative.local.processes import Command
 from knative.local.processes_limits import Group, Limits
-from knative.local.processes_network import RESOLVER, Network
-from knative.local.processes_sandbox import Isolation, plan, uid_of
+from knative.local.processes_network import Network
+from knative.local.sandbox.identities import USER, Identity
+from knative.local.sandbox.isolation import Isolation, init_program
+from knative.local.sandbox.plan import Mount, Sandbox, arranged
 from knative.local.serving import volumes
 from knative.local.serving.environment import Find, expand_all, resolve
 from knative.local.serving.node import Node
-from knative.local.serving.pod_limits import Allowance, allowances, largest
+from knative.local.serving.pod_limits import Allowance, largest
 from knative.local.serving.volumes import Mounted
+from knative.local.serving.writable import HOME, TERMINATION_LOG, Places, Writable
 
-TERMINATION_LOG = "/dev/termination-log"
 KUBECONFIG = "/run/secrets/capsule/kubeconfig"
-HOME = "/home/app"
 CACHE = "local.capsule.dev/cache"
 """Annotation of a build's template: the emptyDir that is kept for the next build."""
+OWN_FOLDERS = ("root", "volumes", "sandbox", "tmp", "home", "disks", "writable")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     command: Command
     group: Group | None
-    termination: Path
+    termination: Path | None
+    """A file of this machine with the container's last words; None: `last_words` is its path inside."""
+    last_words: str
     limits: Limits
-    allowed: list[Allowance]
-    """Of the disk; empty for the platform's own."""
+    allowed: Sequence[Allowance]
+    """What is watched of its disk; empty for the platform's own, and where the kernel refuses."""
 
 
 class Box:
-    """A pod's folder: volumes/ root/ tmp/ home/ and the file for its last words."""
+    """A pod's folder, and what its container is given."""
 
     def __init__(self, node: Node, pod: Object) -> None:
         self._node = node
@@ -49,6 +51,9 @@ class Box:
         self.namespace, self.name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         self.folder = node.pods / self.namespace / self.name
         self.container: Mapping[str, Any] = pod["spec"]["containers"][0]
+        self.identity: Identity | None = None
+        cache = (pod["metadata"].get("annotations") or {}).get(CACHE) if node.is_build(pod) else None
+        self.places = Places(self.folder, pod["spec"], self.container, node.trash, cache and Path(cache).name)
 
     def boxed(self, image: Image) -> bool:
         return not self._node.trusts(self._pod, image.platform) and self._node.isolation is not Isolation.NONE
@@ -57,68 +62,103 @@ class Box:
         """Raises environment.Missing when something it needs is not there."""
         node, pod = self._node, self._pod
         boxed = self.boxed(image)
-        uid = uid_of(node.settings.home, self.namespace) if boxed and node.isolation is Isolation.ROOT else None
-        self._folders(uid)
-        mounted = self.fill(uid)
-        termination = self.folder / "termination-log"
-        termination.write_bytes(b"")
-        if uid is not None:
-            os.chown(termination, uid, uid)
-        mounted.append(Mounted(termination, self.container.get("terminationMessagePath", TERMINATION_LOG), True))
+        root = MOUNT if boxed and not image.platform else str(image.folder)
+        image = image.placed(root)
+        owner, uid = self._owner(boxed)
+        on_disks = boxed and node.abilities.has_disks
+        self._folders(owner if not boxed else None)
+        mounted = self.fill(owner, on_disks)
         account = pod["spec"].get("serviceAccountName")
         access = account is not None and pod["spec"].get("automountServiceAccountToken", True)
         if access:
             kubeconfig = self.folder / "kubeconfig"
             node.give_access(kubeconfig, pod, account)
-            if uid is not None:
-                os.chown(kubeconfig, uid, uid)
+            if owner is not None:
+                os.chown(kubeconfig, owner, owner)
             mounted.append(Mounted(kubeconfig, KUBECONFIG, False))
-        limits = Limits.of(self.container, boxed, largest(pod["spec"], self.container))
+        limits = Limits.of(self.container, boxed, None if on_disks else largest(pod["spec"], self.container))
         group = node.group(pod["metadata"]["uid"], limits, trusted=not boxed)
         env = self._environment(image, given, boxed, access)
         words = self.container.get("command") or image.command
         argv = expand_all([*words, *(self.container.get("args") or [])], env)
-        sandbox = None
-        if boxed:
-            own = [(self.folder / "tmp", "/tmp"), (self.folder / "home", HOME)]
-            own += [(each.source, each.target) for each in mounted if each.writable]
-            seen = [(each.source, each.target) for each in mounted if not each.writable]
-            if network is not None:
-                resolver = self.folder / "resolv.conf"
-                resolver.write_text(RESOLVER)
-                resolver.chmod(0o644)
-                seen.append((resolver, os.path.realpath("/etc/resolv.conf")))
-            readable = (
-                [(each, str(each)) for each in (*_platform_files(node), *_interpreter())] if image.platform else [(image.folder, str(image.folder))]
-            )
-            sandbox = plan(node.isolation, uid, self.folder / "sandbox", [*readable, *seen], own, network.join if network is not None else ())
-        else:
-            volumes.link(self.folder / "root", mounted)
-        cwd = self.container.get("workingDir") or str(image.folder)
+        cwd = self.container.get("workingDir") or root
+        rlimits = limits.rlimits(boxed, group is not None)
         paths = group.paths if group else ()
-        command = Command(argv, env, cwd, limits.rlimits(boxed, group is not None), paths, sandbox)
-        allowed = allowances(self.folder, pod["spec"], self.container) if boxed else []
-        return Prepared(command, group, termination, limits, allowed)
+        last_words = str(self.container.get("terminationMessagePath", TERMINATION_LOG))
+        if not boxed:
+            return self._trusted(Command(argv, env, cwd, rlimits, paths, uid=uid, gid=node.platform_group), group, limits, mounted, last_words, owner)
+        writable = self._writable(mounted, on_disks)
+        sandbox = self._sandbox(image, mounted, writable, network)
+        command = Command(argv, env, cwd, rlimits, paths, sandbox)
+        return Prepared(command, group, writable.termination, last_words, limits, writable.allowed)
 
-    def fill(self, uid: int | None) -> list[Mounted]:
+    def _owner(self, boxed: bool) -> tuple[int | None, int | None]:
+        """(whose its files are on this machine, as whom a process of the platform runs); None: whoever runs us."""
+        node = self._node
+        if node.isolation is not Isolation.ROOT:
+            return None, None
+        if not boxed:
+            user = node.platform_user(self._pod)
+            return user, user
+        if self.identity is None:
+            self.identity = node.identities.allocate(f"{self.namespace}/{self.name}")
+        return self.identity.user, None
+
+    def _trusted(self, command: Command, group: Group | None, limits: Limits, mounted: list[Mounted], last_words: str, owner: int | None) -> Prepared:
+        """The platform's own, which finds its volumes under CAPSULE_ROOT."""
+        termination = self.folder / "termination-log"
+        termination.write_bytes(b"")
+        if owner is not None:
+            os.chown(termination, owner, owner)
+        volumes.link(self.folder / "root", [*mounted, Mounted(termination, last_words, True)])
+        return Prepared(self._node.viewed(command), group, termination, last_words, limits, ())
+
+    def _writable(self, mounted: list[Mounted], on_disks: bool) -> Writable:
+        node = self._node
+        if self.places.cache and self.places.kept is None:
+            self.places.kept = node.cache_for(self.namespace, self._pod["metadata"]["uid"])
+        if on_disks:
+            return self.places.on_disks(node.disks, mounted)
+        return self.places.in_folders(mounted, self.identity.user if self.identity else None, node.abilities.has_mapped_mounts)
+
+    def _sandbox(self, image: Image, mounted: list[Mounted], writable: Writable, network: Network | None) -> Sandbox:
+        node = self._node
+        mounts, links = node.system_mounts()
+        resolver = node.resolver if network is not None else Path(os.path.realpath("/etc/resolv.conf"))
+        mounts.append(Mount(str(resolver), "/etc/resolv.conf"))
+        if image.platform:
+            mounts += node.platform_mounts()
+        else:
+            can_write = self.places.is_root_writable and node.abilities.has_overlay
+            mounts.append(Mount(str(image.folder), MOUNT, mapped=node.abilities.has_mapped_mounts, overlay=can_write))
+        mounts += [Mount(str(each.source), each.target) for each in mounted if each.volume is None]
+        placed, links_placed = arranged([*mounts, *writable.mounts], links)
+        overlay = None
+        if writable.overlay is not None and not image.platform and self.places.is_root_writable and node.abilities.has_overlay:
+            overlay = (str(image.folder), *writable.overlay[1:])
+        return Sandbox(
+            node.isolation,
+            USER if self.identity else None,
+            str(self.folder / "sandbox"),
+            placed,
+            links_placed,
+            join=network.join if network is not None else (),
+            identity=self.identity,
+            disks=writable.disks,
+            hostname=self.name,
+            layer=writable.layer,
+            overlay=overlay,
+            filter=node.filter,
+            init=init_program(),
+        )
+
+    def fill(self, owner: int | None, on_disks: bool) -> list[Mounted]:
         """The volumes as they should be now; again after a Secret or ConfigMap changed."""
-        self._keep_cache()
-        return volumes.materialise(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self.find(), uid)
-
-    def _keep_cache(self) -> None:
-        """A build's volume that is its application's and outlives it: what installers fetched. Nobody else's builds see it."""
-        name = (self._pod["metadata"].get("annotations") or {}).get(CACHE)
-        if name is None or not self._node.is_build(self._pod):
-            return
-        kept = self._node.caches / self.namespace
-        kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place = self.folder / "volumes" / Path(name).name
-        if not place.is_symlink():
-            place.symlink_to(kept)
+        return volumes.materialise(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self.find(), owner, on_disks)
 
     def refresh(self, image: Image) -> None:
-        boxed = not self._node.trusts(self._pod, image.platform) and self._node.isolation is Isolation.ROOT
-        self.fill(uid_of(self._node.settings.home, self.namespace) if boxed else None)
+        boxed = self.boxed(image)
+        self.fill(self._owner(boxed)[0], boxed and self._node.abilities.has_disks)
 
     def find(self) -> Find:
         return lambda kind, name: self._node.store.find(kind, self.namespace, name)
@@ -126,23 +166,37 @@ class Box:
     def references(self) -> set[tuple[str, str]]:
         return volumes.references(self._pod["spec"].get("volumes") or [])
 
-    def at(self, path: str) -> Path | None:
-        """Where a path inside of one of its volumes is really; None when it is in none. Links that a tenant made are not followed."""
+    def volume_at(self, path: str) -> tuple[Path, str] | None:
+        """The volume that holds a path: its folder on this machine and where the container sees it. None when the path is in none."""
         for mount in self.container.get("volumeMounts") or []:
             target = mount["mountPath"].rstrip("/")
-            if path == target or path.startswith(target + "/"):
-                base: Path = (self.folder / "volumes" / mount["name"]).resolve()
-                place = (base / path[len(target) :].lstrip("/")).resolve()
-                return place if place.is_relative_to(base) else None
+            if path.startswith(target + "/"):
+                return self.folder / "volumes" / mount["name"], target
         return None
 
-    def _folders(self, uid: int | None) -> None:
+    def release(self) -> None:
+        """Its container will not be started again: its identity is retired, the cache of its application is free."""
+        if self.identity is not None:
+            self._node.identities.retire(self.identity)
+            self.identity = None
+        self._node.release_cache(self.namespace, self._pod["metadata"]["uid"])
+
+    def tidy(self, keep_log: bool) -> None:
+        """Into the trash: all of it, or all but its log."""
+        if not keep_log:
+            self._node.trash.throw(self.folder)
+            return
+        for name in (*OWN_FOLDERS, "kubeconfig", "process.json", "termination-log"):
+            self._node.trash.throw(self.folder / name)
+
+    def _folders(self, owner: int | None) -> None:
+        """`owner`: of a process of the platform, which is to reach what is its own."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("root", "volumes", "sandbox", "tmp", "home"):
             (self.folder / name).mkdir(exist_ok=True, mode=0o700)
-        if uid is not None:
-            for name in ("tmp", "home"):
-                os.chown(self.folder / name, uid, uid)
+        if owner is not None:
+            for place in (self.folder, *(self.folder / name for name in ("root", "volumes", "tmp", "home"))):
+                os.chown(place, owner, owner)
 
     def _environment(self, image: Image, given: Mapping[str, str], boxed: bool, access: bool) -> dict[str, str]:
         root = self.folder / "root"
@@ -155,13 +209,3 @@ class Box:
         if access:
             env["KUBECONFIG"] = KUBECONFIG if boxed else str(root) + KUBECONFIG
         return env
-
-
-def _platform_files(node: Node) -> list[Path]:
-    """The project as an image would hold it: no history, no state."""
-    return [each for each in PROJECT.iterdir() if (not each.name.startswith(".") or each.name == ".venv") and each != node.settings.home]
-
-
-def _interpreter() -> list[Path]:
-    prefix = Path(sys.prefix)
-    return [] if prefix.is_relative_to(PROJECT) else [prefix]

@@ -28,28 +28,34 @@ class Exit:
         return self.reason if self.reason in (OUT_OF_MEMORY, EVICTED) else f"ExitCode{self.code}"
 
 
+def code_of(status: int | None) -> int:
+    """As a shell says it: 128 and the signal for one that was ended by it."""
+    return KILLED if status is None else status if status >= 0 else 128 - status
+
+
 def ended(
     prepared: Prepared,
     container: Mapping[str, Any],
     log: Log,
+    last_words: bytes,
     status: int | None,
     started: str,
     breach: Breach | None,
     always_says_why: bool,
 ) -> Exit:
-    """The message is the file that the container left; else, for a Service always and for a Job when it asks, its last lines."""
-    code = KILLED if status is None else status if status >= 0 else 128 - status
+    """The message is what the container left at its termination path (`last_words`); else, for a Service always and for a Job when it asks, its last
+    lines."""
+    code = code_of(status)
     group = prepared.group
     too_large = (group is not None and code != 0 and group.out_of_memory()) or (breach is not None and breach.reason == OUT_OF_MEMORY)
-    with prepared.termination.open("rb") as file:
-        message = file.read(MESSAGE_BYTES).decode("utf-8", "replace")
+    message = last_words[:MESSAGE_BYTES].decode("utf-8", "replace")
     if not message and code != 0 and (always_says_why or container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
         message = log.tail
     if too_large:
         message = f"it needed more memory than its limit of {container['resources']['limits']['memory']}\n{message}".strip()
     elif breach is not None:
         return Exit(code or KILLED, breach.reason, breach.message, started, now())
-    elif status == -signal.SIGXFSZ:
+    elif code == 128 + signal.SIGXFSZ:
         message = f"it wrote a file larger than {(prepared.limits.file or 0) >> 20} MiB, which is all that it may write\n{message}".strip()
     reason = OUT_OF_MEMORY if too_large else "Completed" if code == 0 else "Error"
     return Exit(code, reason, message, started, now())

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from knative.local.processes import Command, Launcher, Process, Unstartable
@@ -105,11 +106,11 @@ def _link(pid: int, name: str) -> str:
         return ""
 
 
-async def execute(launcher: Launcher, base: Command, argv: tuple[str, ...], timeout: float) -> str:
+async def execute(launcher: Launcher, container: Process, base: Command, argv: tuple[str, ...], timeout: float) -> str:
     """An exec probe: "" when it ended well, else why not."""
     nothing = os.open("/dev/null", os.O_WRONLY)
     try:
-        process = await launcher.start(Command(argv, base.env, base.cwd, base.limits, base.cgroups, base.sandbox), nothing, nothing)
+        process = await launcher.enter(container, replace(base, argv=argv, listen=()), nothing, nothing)
     except Unstartable as error:
         return str(error)
     finally:

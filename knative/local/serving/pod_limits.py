@@ -1,29 +1,31 @@
-"""Keeps a pod within the disk that it was given, and within its memory where no control group does.
+"""Keeps a pod within the disk that it was given where the kernel does not (`writable`), and within its memory where no control group does.
 
-As a kubelet does it: by looking, and by ending what is over (`Evicted`), since a file system has no quota that every machine offers. What is written
-and already unlinked counts too, as long as it is open; one file can never be larger than the largest limit (RLIMIT_FSIZE). A pod that is started
-again begins with empty folders.
-"""
+As a kubelet does it: by looking, and by ending what is over (`Evicted`). What is written and already unlinked counts too, as long as it is open; one
+file can never be larger than the largest limit (RLIMIT_FSIZE). Looking is bounded in depth and in entries; a container whose use cannot be measured
+is ended as one that is over its limit. A pod that is started again begins with empty folders."""
 
 import asyncio
 import os
-import shutil
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from knative.local.processes import Process, session_members
+from knative.local.processes import Process
 from knative.local.processes_limits import EPHEMERAL, Group, Limits, quantity
 from knative.local.serving.usage import proportional, usage
+from knative.local.trash import Trash
 
 SHORTEST, SHARE = 0.5, 10
 """Seconds between two looks, and how many times longer than a look itself."""
 ENTRY = 512
 """What an empty file or folder counts as."""
+DEEPEST = 200
+"""Levels of folders that are counted; as many descriptors are open meanwhile."""
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 EVICTED, OUT_OF_MEMORY = "Evicted", "OOMKilled"
 
 
@@ -42,20 +44,21 @@ class Allowance:
     message: str
 
 
-def allowances(folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[Allowance]:
+def allowances(root: Iterable[Path], volumes: Path, spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[Allowance]:
+    """`root`: the folders that hold what a container writes outside of volumes."""
     limit = str(container.get("resources", {}).get("limits", {}).get("ephemeral-storage") or EPHEMERAL)
     words = f"Pod ephemeral local storage usage exceeds the total limit of containers {limit}."
-    found = [Allowance((folder / "tmp", folder / "home"), int(quantity(limit)), words)]
+    found = [Allowance(tuple(root), int(quantity(limit)), words)]
     for volume in spec.get("volumes") or []:
         if "emptyDir" in volume:
             limit = str((volume["emptyDir"] or {}).get("sizeLimit") or EPHEMERAL)
             words = f'Usage of EmptyDir volume "{volume["name"]}" exceeds the limit "{limit}".'
-            found.append(Allowance((folder / "volumes" / volume["name"],), int(quantity(limit)), words))
+            found.append(Allowance((volumes / volume["name"],), int(quantity(limit)), words))
     return found
 
 
 def largest(spec: Mapping[str, Any], container: Mapping[str, Any]) -> int:
-    return max(each.bytes for each in allowances(Path(), spec, container))
+    return max(each.bytes for each in allowances((), Path(), spec, container))
 
 
 class Bounded(Protocol):
@@ -66,14 +69,14 @@ class Bounded(Protocol):
     @property
     def limits(self) -> Limits: ...
     @property
-    def allowed(self) -> list[Allowance]: ...
+    def allowed(self) -> Sequence[Allowance]: ...
 
 
 class Guard:
     """Watches one process of a container; `waits` ends when it has broken a limit."""
 
-    def __init__(self, process: Process, bounds: Bounded) -> None:
-        self._process, self._bounds = process, bounds
+    def __init__(self, process: Process, bounds: Bounded, trash: Trash) -> None:
+        self._process, self._bounds, self._trash = process, bounds, trash
         self.waits: list[asyncio.Task[Breach]] = []
         if bounds.allowed:
             self.waits = [asyncio.create_task(watch(process, bounds.group, bounds.limits, bounds.allowed), name=f"limits of {process.pid}")]
@@ -92,39 +95,48 @@ class Guard:
             self._bounds.group.kill()
         await self._process.ended
         if breach.reason == EVICTED:
-            await asyncio.to_thread(empty, self._bounds.allowed)
+            await asyncio.to_thread(empty, self._bounds.allowed, self._trash)
         return breach
 
 
-async def watch(process: Process, group: Group | None, limits: Limits, allowed: list[Allowance]) -> Breach:
-    """Returns only if a limit is broken."""
+async def watch(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance]) -> Breach:
+    """Returns only if a limit is broken, or cannot be checked."""
     while True:
         began = time.monotonic()
-        found = await asyncio.to_thread(_look, process.pid, group, limits, allowed)
+        try:
+            found = await asyncio.to_thread(_look, process, group, limits, allowed)
+        except Unmeasurable as error:
+            found = Breach(EVICTED, str(error))
+        except OSError as error:
+            found = Breach(EVICTED, f"The use of its disk cannot be measured: {error.strerror}.")
         if found is not None:
             return found
         await asyncio.sleep(max(SHORTEST, SHARE * (time.monotonic() - began)))
 
 
-def empty(allowed: Iterable[Allowance]) -> None:
-    """For the next start."""
-    for folder in (folder for each in allowed for folder in each.folders):
-        for entry in folder.iterdir() if folder.is_dir() else ():
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
+def empty(allowed: Iterable[Allowance], trash: Trash) -> None:
+    """For the next start: the volumes are made anew. (Everything else is new at each start.)"""
+    for each in list(allowed)[1:]:
+        for folder in each.folders:
+            mode = folder.lstat()
+            trash.throw(folder)
+            folder.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                os.chown(folder, mode.st_uid, mode.st_gid)
 
 
-def _look(pid: int, group: Group | None, limits: Limits, allowed: list[Allowance]) -> Breach | None:
+def _look(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance]) -> Breach | None:
     if group is None and limits.memory:
-        (used,) = usage([(pid, None)])
+        (used,) = usage([(process.pid, None)])
         if used is not None and used.memory > limits.memory:
-            found = proportional(pid)  # forks share pages, which the quick count takes for each of them
+            found = proportional(process.pid)  # forks share pages, which the quick count takes for each of them
             if (used.memory if found is None else found) > limits.memory:
                 return Breach(OUT_OF_MEMORY, f"it used more than {limits.memory >> 20} MiB of memory")
     sizes = [sum(size_of(folder, each.bytes) for folder in each.folders) for each in allowed]
     for size, each in zip(sizes, allowed, strict=True):
         if size > each.bytes:
             return Breach(EVICTED, each.message)
-    hidden = _unlinked(group.processes() if group is not None else session_members(pid), allowed[0].folders[0])
+    hidden = _unlinked(group.processes() if group is not None else process.members(), allowed[0].folders[0])
     most = max(allowed, key=lambda each: each.bytes)
     return (
         Breach(EVICTED, f"Files that are deleted and still open: {most.message}")
@@ -133,18 +145,59 @@ def _look(pid: int, group: Group | None, limits: Limits, allowed: list[Allowance
     )
 
 
-def size_of(folder: Path, stop_at: int) -> int:
-    """On the disk; counting ends where more would not matter."""
+class Unmeasurable(Exception):
+    """A tree that cannot be counted within bounds."""
+
+
+def size_of(place: Path, stop_at: int) -> int:
+    """On the disk; counting ends where more would not matter. Relative to descriptors, through no link. Raises Unmeasurable, OSError."""
+    about = os.stat(place, follow_symlinks=False)
+    if not stat.S_ISDIR(about.st_mode):
+        return about.st_blocks * 512
     total = 0
-    for where, folders, files in os.walk(folder):
-        for name in (*folders, *files):
+    opened = [os.open(place, FOLDER)]
+    pending: list[list[str]] = []
+    try:
+        while opened:
+            if len(pending) < len(opened):
+                size, folders = _entries(opened[-1], stop_at - total)
+                total += size
+                if total > stop_at:
+                    break
+                pending.append(folders)
+            if not pending[-1]:
+                pending.pop()
+                os.close(opened.pop())
+                continue
+            if len(opened) >= DEEPEST:
+                raise Unmeasurable(f"Folders are nested deeper than {DEEPEST} levels.")
             try:
-                total += os.lstat(os.path.join(where, name)).st_blocks * 512 + ENTRY
+                opened.append(os.open(pending[-1].pop(), FOLDER, dir_fd=opened[-1]))
+            except PermissionError:
+                raise Unmeasurable("A folder denies reading to its owner, so its size cannot be measured.") from None
+            except OSError:  # gone since it was listed, or no folder any more
+                continue
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return total
+
+
+def _entries(folder: int, stop_at: int) -> tuple[int, list[str]]:
+    """(bytes of what lies in a folder, its folders); stops where more would not matter."""
+    total, folders = 0, []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                about = entry.stat(follow_symlinks=False)
             except OSError:  # gone since it was listed
                 continue
-        if total > stop_at:
-            break
-    return total
+            total += about.st_blocks * 512 + ENTRY
+            if total > stop_at:
+                break
+            if stat.S_ISDIR(about.st_mode):
+                folders.append(entry.name)
+    return total, folders
 
 
 def _unlinked(pids: Iterable[int], place: Path) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from knative.local.processes_network import Network, connect
-from knative.local.processes_sandbox import Isolation
+from knative.local.sandbox.isolation import Isolation
 from knative.local.settings import LOOPBACK
 
 CHUNK = 1 << 16

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -28,6 +27,7 @@ class Pods:
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        node.keeper.has_pods = lambda namespace: any(pod.namespace == namespace for pod in self._pods.values())
         self._pods: dict[str, Pod] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -89,7 +89,7 @@ class Pods:
             metadata = change.object["metadata"]
             if kind == "Namespace":
                 if change.type == "DELETED":
-                    shutil.rmtree(self.node.caches / metadata["name"], ignore_errors=True)
+                    self.node.forget_cache(metadata["name"])
             elif kind != "Pod":
                 for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
                     pod.refresh(kind, metadata["name"])
@@ -101,7 +101,7 @@ class Pods:
 
     def _clear(self, object: Object) -> None:
         """The log of a Job's pod goes with its object."""
-        shutil.rmtree(self.node.pods / object["metadata"]["namespace"] / object["metadata"]["name"], ignore_errors=True)
+        self.node.trash.throw(self.node.pods / object["metadata"]["namespace"] / object["metadata"]["name"])
 
     def _forget_former_run(self) -> None:
         """Nothing of it runs any more. A revision's pods are made anew when they are needed; a Job sees that its pod was taken from it."""
@@ -118,7 +118,7 @@ class Pods:
                     store.set_status("Pod", metadata["namespace"], metadata["name"], lost)
         for folder in self.node.pods.glob("*/*"):
             if store.find("Pod", folder.parent.name, folder.name) is None:
-                shutil.rmtree(folder, ignore_errors=True)
+                self.node.trash.throw(folder)
 
 
 def pod_spec(spec: Mapping[str, Any], port: int) -> dict[str, Any]:

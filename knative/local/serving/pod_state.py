@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from knative.local.images import UnknownImage
 from knative.local.processes_network import Unconnected
+from knative.local.sandbox.identities import Exhausted
 from knative.local.serving.environment import Missing
 
 
@@ -17,12 +18,12 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-def trouble(error: UnknownImage | Unconnected | Missing) -> tuple[str, str]:
+def trouble(error: UnknownImage | Unconnected | Missing | Exhausted) -> tuple[str, str]:
     """(reason, message)"""
     match error:
         case UnknownImage():
             reason = "ImagePullBackOff"
-        case Unconnected():
+        case Unconnected() | Exhausted():
             reason = "FailedCreatePodSandBox"
         case Missing():
             reason = "ContainerCreating" if str(error).startswith("MountVolume") else "CreateContainerConfigError"

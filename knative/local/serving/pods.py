@@ -7,29 +7,32 @@ change by a call.
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
-from knative.local.processes import Command, Process, Unstartable, session_members
+from knative.local.processes import Command, Process, Reach, Unstartable
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
+from knative.local.sandbox.identities import Exhausted
 from knative.local.serving import pod_state, pod_status
+from knative.local.serving.confined import Visit, read_all
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
-from knative.local.serving.pod_exit import Exit, ended
+from knative.local.serving.pod_exit import MESSAGE_BYTES, Exit, code_of, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.pod_limits import Breach, Guard
 from knative.local.serving.pod_network import Way, shown_ports
 from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
+from knative.local.serving.writable import read_bounded
 from knative.local.store import NotFound
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,9 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 STABLE = 30.0
 """A container that ran so long before it ended is started again as if for the first time."""
 MISSING_PAUSE = 0.5
+DETACH_SECONDS = 10.0
+LOOK_MEMORY = 64 << 20
+"""Bytes for the program that reads last words."""
 
 
 class Pod:
@@ -110,12 +116,24 @@ class Pod:
         return self._box
 
     @property
+    def identity(self) -> Visit | None:
+        """Its container's file system, for the programs that look at what it left; None where there is none to itself."""
+        sandbox = self._prepared.command.sandbox if self._prepared else None
+        kept = self._process.namespaces if self._process else None
+        return Visit(kept, sandbox) if kept is not None and kept.descriptors and sandbox else None
+
+    def say(self, line: str) -> None:
+        """A line of the platform's in the container's log."""
+        if self._log is not None:
+            self._log.say(line)
+
+    @property
     def container_process(self) -> tuple[int, Group | None] | None:
         """By which its use is measured."""
         return (self._process.pid, self._prepared.group) if self._process and self._process.alive and self._prepared else None
 
     def listens_on(self) -> list[int]:
-        return listening(session_members(self._process.pid)) if self._process and self._process.alive else []
+        return listening(self._process.members()) if self._process and self._process.alive else []
 
     def refresh(self, kind: str, name: str) -> None:
         """A Secret or ConfigMap changed: rewrites what is mounted of it, and tries again if it was missed."""
@@ -154,16 +172,18 @@ class Pod:
             self.exit = self.exit or Exit(1, "Error", "the pod's keeper failed; see the log of knative/local", self._started_at, now())
         finally:
             await self._way.close()
+            self._box.release()
             self._become(State.ENDED)
             if self._log is not None:
                 self._log.close()
 
     async def _prepare(self) -> bool:
         try:
-            self._image = self._node.images.resolve(self._container["image"])
+            self._image = await self._node.images.resolve(self._container["image"], self.namespace)
             await self._way.open(self._box.boxed(self._image))
+            await self._await_detached()
             self._prepared = self._box.prepare(self._image, self._given, self._way.network)
-        except (UnknownImage, Unconnected, Missing) as error:
+        except (UnknownImage, Unconnected, Missing, Exhausted) as error:
             self.trouble = pod_state.trouble(error)
         else:
             self.trouble = None
@@ -173,6 +193,14 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._retry.wait(), 5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
         return False
+
+    async def _await_detached(self) -> None:
+        """A volume's disk is attached once at a time; the one of the container before this one goes a moment after its last process."""
+        until = asyncio.get_running_loop().time() + DETACH_SECONDS
+        while self._box.places.is_attached():
+            if asyncio.get_running_loop().time() > until:
+                raise Missing("MountVolume.SetUp failed: a disk of this pod is still attached to a container that has ended")
+            await asyncio.sleep(0.01)
 
     async def _run_once(self) -> None:
         assert self._prepared is not None
@@ -195,7 +223,7 @@ class Pod:
             self._condition = Health(self._container, self.port, self._way.dial, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
-        guard = Guard(process, self._prepared)
+        guard = Guard(process, self._prepared, self._node.trash)
         waits: set[asyncio.Future[Any]] = {process.ended, stopping, *guard.waits}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -207,16 +235,20 @@ class Pod:
             await self._end(process)
         await self._clean(process)
         self.failures = 1 if loop.time() - began > STABLE else self.failures + 1
-        self.exit = self._exit(process.ended.result(), breach)
-        if self._finishing is not None:
-            self.exit = await self._finishing(self, self.exit)
+        try:
+            status = process.ended.result()
+            self.exit = self._exit(status, await self._last_words(status), breach)
+            if self._finishing is not None:
+                self.exit = await self._finishing(self, self.exit)
+        finally:
+            process.namespaces.close()
         if not self._stopping.is_set() and self.exit.code:
             log.info("pod %s/%s ended: %s", self.namespace, self.name, self.exit.short)
 
     async def _start(self, command: Command) -> Process:
         assert self._log is not None
         if self._listen is not None:
-            command = Command(command.argv, command.env, command.cwd, command.limits, command.cgroups, command.sandbox, (self._listen.fileno(),))
+            command = replace(command, listen=(self._listen.fileno(),))
         stdout, stderr = self._log.pipe("stdout"), self._log.pipe("stderr")
         try:
             return await self._node.start(command, stdout, stderr)
@@ -234,9 +266,10 @@ class Pod:
             await process.ended
 
     async def _clean(self, process: Process) -> None:
-        """What the first process left behind it: children in its group, daemons in its control group."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        """What the first process left behind it: children in its group. A PID namespace ends with its first process."""
+        if process.reach is not Reach.INIT:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
         assert self._log is not None
         await self._log.drained()
 
@@ -248,9 +281,28 @@ class Pod:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
 
-    def _exit(self, status: int | None, breach: Breach | None) -> Exit:
+    async def _last_words(self, status: int | None) -> bytes:
+        """What it wrote to its termination path. On a disk, a process of its own user reads it, for whom it matters: a failure, and a Job's end."""
+        assert self._prepared is not None
+        if self._prepared.termination is not None:
+            return read_bounded(self._prepared.termination, MESSAGE_BYTES)
+        if self.identity is None or (self._restart and code_of(status) == 0):
+            return b""
+        reading, writing = os.pipe()
+        output = asyncio.create_task(read_all(reading, MESSAGE_BYTES))
+        words = ["head", "-c", str(MESSAGE_BYTES), self._prepared.last_words]
+        run = self._node.programs.run
+        try:
+            await run(
+                words, identity=self.identity, readable=(), writable=(), stdin=None, stdout=writing, memory_bytes=LOOK_MEMORY, timeout_seconds=10.0
+            )
+        finally:
+            os.close(writing)
+        return await output
+
+    def _exit(self, status: int | None, last_words: bytes, breach: Breach | None) -> Exit:
         assert self._prepared is not None and self._log is not None
-        return ended(self._prepared, self._container, self._log, status, self._started_at, breach, always_says_why=self._restart)
+        return ended(self._prepared, self._container, self._log, last_words, status, self._started_at, breach, always_says_why=self._restart)
 
     def _drop_group(self) -> None:
         group = self._prepared.group if self._prepared else None
@@ -264,7 +316,8 @@ class Pod:
 
     async def _execute(self, argv: tuple[str, ...], timeout: float) -> str:
         assert self._prepared is not None
-        return await execute(self._node.launcher, self._prepared.command, argv, timeout)
+        assert self._process is not None
+        return await execute(self._node.launcher, self._process, self._prepared.command, argv, timeout)
 
     # --- telling
 
@@ -286,15 +339,12 @@ class Pod:
     def tidy(self) -> None:
         """It has ended and is only looked at: its log stays, its files go."""
         self._drop_group()
-        for name in ("root", "volumes", "sandbox", "tmp", "home"):
-            shutil.rmtree(self._box.folder / name, ignore_errors=True)
-        for name in ("kubeconfig", "process.json", "termination-log"):
-            (self._box.folder / name).unlink(missing_ok=True)
+        self._box.tidy(keep_log=True)
 
     def discard(self) -> None:
         """Its folder, its object: there is nothing left of it."""
         self._drop_group()
-        shutil.rmtree(self._box.folder, ignore_errors=True)
+        self._box.tidy(keep_log=False)
         with suppress(NotFound):
             if self._node.store.get("Pod", self.namespace, self.name)["metadata"]["uid"] == self.uid:
                 self._node.store.delete("Pod", self.namespace, self.name)

@@ -29,6 +29,9 @@ class Mounted:
     source: Path
     target: str
     writable: bool
+    volume: str | None = None
+    """The name of an empty volume, which its container fills."""
+    sub_path: str = ""
 
 
 def contents(volume: Mapping[str, Any], pod: Object, find: Find) -> dict[str, File] | None:
@@ -83,12 +86,15 @@ def references(volumes: list[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 def write(folder: Path, files: Mapping[str, File] | None, uid: int | None) -> None:
     """Makes the folder hold these files, in one step; nothing is touched when it does already."""
+    if files is None:
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            if uid is not None:
+                os.chown(folder, uid, uid)
+        return
     folder.mkdir(parents=True, exist_ok=True)
     if uid is not None:
         os.chown(folder, uid, uid)
-    if files is None:
-        folder.chmod(0o700)
-        return
     folder.chmod(0o500 if uid is not None else 0o700)
     data = folder / "..data"
     if data.is_symlink() and _read(data) == {path: file.content for path, file in files.items()}:
@@ -129,21 +135,45 @@ def _link_names(folder: Path, names: set[str]) -> None:
             each.unlink()
 
 
-def materialise(folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: Find, uid: int | None) -> list[Mounted]:
-    """Every volume under `folder`; what of it the container sees and where."""
+def materialise(
+    folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: Find, uid: int | None, on_disks: bool = False
+) -> list[Mounted]:
+    """Every volume under `folder`; what of it the container sees and where. `on_disks`: empty volumes lie elsewhere (`writable`)."""
     volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
     for name, volume in volumes.items():
-        write(folder / name, contents(volume, pod, find), uid)
+        if not (on_disks and "emptyDir" in volume):
+            write(folder / name, contents(volume, pod, find), uid)
     mounted = []
     for mount in container.get("volumeMounts") or []:
         if mount["name"] not in volumes:
             raise Missing(f'volumeMounts: there is no volume "{mount["name"]}"')
-        source = folder / mount["name"]
-        if sub := mount.get("subPath"):
-            source = source / sub
-        writable = "emptyDir" in volumes[mount["name"]] and not mount.get("readOnly", False)
-        mounted.append(Mounted(source, mount["mountPath"].rstrip("/"), writable))
+        source, sub, empty = folder / mount["name"], _sub_path(mount), "emptyDir" in volumes[mount["name"]]
+        if sub and not (empty and on_disks):
+            source = _within(source, sub, make=empty, uid=uid)
+        writable = empty and not mount.get("readOnly", False)
+        mounted.append(Mounted(source, mount["mountPath"].rstrip("/"), writable, mount["name"] if empty else None, sub))
     return mounted
+
+
+def _sub_path(mount: Mapping[str, Any]) -> str:
+    sub = str(mount.get("subPath") or "")
+    if sub.startswith("/") or ".." in sub.split("/"):
+        raise Missing(f'volumeMounts: subPath "{sub}" leads out of its volume')
+    return "/".join(part for part in sub.split("/") if part not in ("", "."))
+
+
+def _within(volume: Path, sub: str, make: bool, uid: int | None) -> Path:
+    """A place in a volume, not through a link that its container has made. Raises Missing."""
+    place = volume
+    for part in sub.split("/"):
+        place = place / part
+        if make and not os.path.lexists(place):
+            place.mkdir(mode=0o700)
+            if uid is not None:
+                os.chown(place, uid, uid, follow_symlinks=False)
+        if make and not (place.is_dir() and not place.is_symlink()):
+            raise Missing(f'volumeMounts: subPath "{sub}" is no folder of its volume')
+    return place
 
 
 def link(root: Path, mounted: list[Mounted]) -> None:

@@ -274,7 +274,7 @@ def real(environment: Mapping[str, str]) -> Iterator[Cluster]:
 class Local:
     """The one-machine Knative in a process of its own."""
 
-    def __init__(self, home: Path, offset: int, amqp_url: str) -> None:
+    def __init__(self, home: Path, offset: int, amqp_url: str, shared: Path | None) -> None:
         self.home = home
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
         self.environment = inherited | {
@@ -282,6 +282,7 @@ class Local:
             "CAPSULE_PORT_OFFSET": str(offset),
             "CAPSULE_AMQP_URL": amqp_url,
             "CAPSULE_DISPATCHER_STOP": "dead-letter",
+            "CAPSULE_SHARED_FOLDERS": str(shared or ""),
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -315,8 +316,9 @@ class Local:
 
 
 @contextmanager
-def local(home: Path, offset: int, amqp_url: str) -> Iterator[Cluster]:
-    machine = Local(home, offset, amqp_url)
+def local(home: Path, offset: int, amqp_url: str, shared: Path | None = None) -> Iterator[Cluster]:
+    """`shared`: a folder that pods of the platform's namespace may write to."""
+    machine = Local(home, offset, amqp_url, shared)
     machine.start()
 
     def kill(_: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from knative.local.images import digest
+from knative.local.images.tree import measure
+from knative.local.images.unpack import Limits
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
 
 
@@ -120,7 +121,6 @@ APPLICATION = "import http.server, os; http.server.test(http.server.SimpleHTTPRe
 BUILD = """
 import json, os, sys
 from pathlib import Path
-from knative.local.images import digest
 root = os.environ.get('CAPSULE_ROOT', '')
 image = Path(root + '/workspace/image')
 (image / 'rootfs').mkdir(parents=True)
@@ -128,8 +128,7 @@ image = Path(root + '/workspace/image')
 (image / 'rootfs' / 'index.html').write_text(sys.argv[1])
 (image / 'rootfs' / 'run').symlink_to('app.py')
 (image / 'image.json').write_text(json.dumps({'cmd': ['python3', 'app.py'], 'env': {'COLOUR': 'red', 'HERE': '{root}'}, 'kind': 'python'}))
-claimed = sys.argv[2] if len(sys.argv) > 2 else digest(image)
-said = {'image': 'capsule.local/apps/shop@sha256:' + claimed, 'commit': 'abc', 'kind': 'python'}
+said = {'image': 'capsule.local/apps/other@sha256:' + '0' * 64, 'commit': 'abc', 'kind': 'python', 'release': 'true', 'more': [1]}
 Path(root + '/dev/termination-log').write_text(json.dumps(said))
 """.replace("APPLICATION", repr(APPLICATION))
 VOLUME = {"volumes": [{"name": "workspace", "emptyDir": {}}]}
@@ -138,16 +137,21 @@ PUSH = {"local.capsule.dev/push": "/workspace/image"}
 
 
 def build(name: str, *arguments: str, script: str = BUILD) -> Any:
-    return job(name, script, spec={"backoffLimit": 0}, pod=VOLUME, annotations=PUSH, args=list(arguments), **MOUNT)
+    env = [{"name": "IMAGE", "value": "capsule.local/apps/shop"}]
+    return job(name, script, spec={"backoffLimit": 0}, pod=VOLUME, annotations=PUSH, args=list(arguments), env=env, **MOUNT)
 
 
 def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namespace: str) -> None:
     machine.batch.create_namespaced_job(namespace, build("build", "<h1>shop</h1>"))
     assert conditions(finished(machine, namespace, "build")).get("Complete"), pods(machine, namespace, "build")
     (pod,) = pods(machine, namespace, "build")
-    image = json.loads(pod.status.container_statuses[0].state.terminated.message)["image"]
-    folder = machine.home / "knative" / "images" / "sha256" / image.partition("@sha256:")[2]
-    assert digest(folder) == folder.name
+    message = json.loads(pod.status.container_statuses[0].state.terminated.message)
+    image = message.pop("image")
+    assert message == {"commit": "abc", "kind": "python", "release": "true"}
+    folder = machine.home / "knative" / "images" / "apps" / namespace / image.partition("@sha256:")[2]
+    assert image.startswith("capsule.local/apps/shop@sha256:"), "the name is the platform's, whatever the build says"
+    assert f"==> Stored {image}, 0.0 MiB, 4 files" in machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)
+    assert measure(folder, Limits(), ignore={"record.json"}).digest == folder.name
     application = service(namespace, "shop", image=image)
     del application["spec"]["template"]["spec"]["containers"][0]["command"]
     machine.create(application)
@@ -158,11 +162,14 @@ def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namesp
 @pytest.mark.parametrize(
     ("script", "arguments", "reason"),
     [
-        (BUILD, ("x", "0" * 64), "the image's digest is sha256:"),
-        ("pass", (), "did not say which image"),
-        (BUILD.replace("/workspace/image')\n", "/workspace/other')\n"), ("x",), "left no image folder"),
+        (BUILD.replace("'commit'", "'comment'"), ("x",), "names no commit"),
+        (BUILD.replace("json.dumps(said)", "'[' * 4096"), ("x",), "is no JSON object"),
+        (BUILD.replace("'abc'", "[[[]]]"), ("x",), "names no commit"),
+        ("pass", (), "is no JSON object"),
+        (BUILD.replace("/workspace/image')\n", "/workspace/other')\n"), ("x",), "left no folder image"),
         (BUILD.replace("image.json').write_text", "image.json').symlink_to('/etc/passwd') or print"), ("x",), "image.json"),
-        (BUILD + "\nos.rename(image, str(image) + '2'); image.symlink_to('/etc')", ("x",), "in no volume"),
+        (BUILD + "\nos.rename(image, str(image) + '2'); image.symlink_to('/etc')", ("x",), "left no folder image"),
+        (BUILD + "\nfor n in range(120):\n    image = image / 'd'; image.mkdir()", ("x",), "folders deep"),
     ],
 )
 def test_an_image_that_is_not_what_it_says_is_refused(machine: Machine, namespace: str, script: str, arguments: tuple[str, ...], reason: str) -> None:

@@ -20,7 +20,7 @@ def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory)
     worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
     world = next(worlds_of_one)
     try:
-        with local(home.path, home.ports.offset, world.amqp) as cluster:
+        with local(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
             found = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
             found.set_up(WINDOW)
             yield found

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from knative.local.processes_network import own_addresses, way_out
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.sandbox.isolation import Isolation, detect
 from tests.knative.machine import Machine, free_offset, service
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -39,29 +40,64 @@ def memory() -> Any:
         kept.append(b"x" * MIB)
 
 
-def disk(files: int = 1_000_000, size: int = MIB, unlinked: bool = False) -> Any:
-    for number in range(files):
-        path = os.path.join(tempfile.gettempdir(), f"f{number}")
-        file = open(path, "wb")  # noqa: SIM115 - it is the point
-        file.write(b"x" * size)
-        file.flush()
-        if unlinked:
-            os.unlink(path)
-            kept.append(file)
-        else:
-            file.close()
-        time.sleep(0.002)
-
-
-def one_file() -> Any:
+def writes(one: Callable[[str, int], int], pause: float = 0.002, most: int = 100_000) -> Any:
+    """Calls it with fresh names until the kernel refuses; what was written until then."""
+    total = 0
     try:
-        with open(os.path.join(tempfile.gettempdir(), "large"), "wb") as file:
-            for _ in range(100):
-                file.write(b"x" * MIB)
-                file.flush()
+        for number in range(most):
+            total += one(os.path.join(tempfile.gettempdir(), f"f{number}"), number)
+            if pause:
+                time.sleep(pause)
     except OSError as error:
-        return {"error": error.strerror, "bytes": os.stat(file.name).st_size}
-    return {}
+        return {"error": error.strerror, "bytes": total}
+    return {"bytes": total}
+
+
+def disk(path: str, number: int) -> int:
+    with open(path, "wb") as file:
+        return file.write(b"x" * MIB)
+
+
+def unlinked(path: str, number: int) -> int:
+    file = open(path, "wb", buffering=0)  # noqa: SIM115 - it stays open, that is the point
+    os.unlink(path)
+    kept.append(file)
+    return file.write(b"x" * MIB)
+
+
+def inodes(path: str, number: int) -> int:
+    open(path, "wb").close()
+    return 1
+
+
+def deep(path: str, number: int) -> int:
+    """One folder in the other, and never a path that is long."""
+    os.mkdir("d")
+    os.chdir("d")
+    return 1
+
+
+def unreadable(path: str, number: int) -> int:
+    os.mkdir(path, 0o000)
+    return 1
+
+
+def one_file(path: str, number: int) -> int:
+    with open(os.path.join(tempfile.gettempdir(), "large"), "ab") as file:
+        return file.write(b"x" * MIB)
+
+
+def use(kind: str) -> Any:
+    os.chdir(tempfile.gettempdir())
+    match kind:
+        case "fork":
+            return fork()
+        case "memory":
+            return memory()
+        case "inodes" | "deep":
+            return writes({"inodes": inodes, "deep": deep}[kind], pause=0.0)
+        case _:
+            return writes({"disk": disk, "unlinked": unlinked, "unreadable": unreadable, "file": one_file}[kind])
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -76,8 +112,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(attempt(said))
             case "/use":
                 kind = parse_qs(parts.query)["what"][0]
-                does = {"fork": fork, "memory": memory, "disk": disk, "unlinked": lambda: disk(unlinked=True), "file": one_file}
-                self._answer(does[kind]())
+                self._answer(use(kind))
 
     def _answer(self, body: Any) -> None:
         data = json.dumps(body).encode()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.sandbox import disks
+from knative.local.sandbox.isolation import Isolation, detect
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox.attempts import attempt
@@ -66,12 +67,18 @@ def use(http: httpx.Client, what: str) -> None:
     assert answer.status_code in (502, 503), answer.text
 
 
+ON_DISKS = os.geteuid() == 0 and disks.is_available()
+watched = pytest.mark.skipif(ON_DISKS, reason="the kernel refuses what is over a disk's limit; nothing is watched")
+
+
 @pytest.mark.parametrize(
     ("what", "reason", "words"),
     [
         ("memory", "OOMKilled", "needed more memory than its limit of 128Mi"),
-        ("disk", "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "16Mi"'),
-        ("unlinked", "Evicted", "deleted and still open"),
+        pytest.param("disk", "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "16Mi"', marks=watched),
+        pytest.param("unlinked", "Evicted", "deleted and still open", marks=watched),
+        pytest.param("deep", "Evicted", "nested deeper than", marks=watched),
+        pytest.param("unreadable", "Evicted", "denies reading to its owner", marks=watched),
     ],
 )
 def test_more_than_it_was_given_ends_it_with_the_reason_and_it_is_started_again(machine: Machine, what: str, reason: str, words: str) -> None:
@@ -84,6 +91,18 @@ def test_more_than_it_was_given_ends_it_with_the_reason_and_it_is_started_again(
         assert set(again["tmp"]) <= mounted or what == "memory", "it begins with an empty folder"
 
 
+@pytest.mark.skipif(not ON_DISKS, reason="there are no disk images here: what a container writes is watched")
+@pytest.mark.parametrize("what", ["disk", "unlinked", "file", "inodes", "deep"])
+def test_the_kernel_refuses_more_disk_than_it_was_given_and_it_lives_on(machine: Machine, what: str) -> None:
+    namespace = machine.namespace()
+    with hostile(machine, namespace) as http:
+        found = http.post("/use", params={"what": what}).json()
+        assert found["error"] == "No space left on device" and found["bytes"] <= 16 << 20, found
+        assert http.get("/").status_code == 200
+        assert [pod.status.container_statuses[0].restart_count for pod in machine.pods(namespace, "hostile")] == [0]
+
+
+@watched
 def test_one_file_is_never_larger_than_all_that_it_may_write(machine: Machine) -> None:
     """Between two looks at its folders it could otherwise fill the disk."""
     with hostile(machine, machine.namespace(), {"ephemeral-storage": "16Mi"}) as http:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.sandbox.isolation import Isolation, detect
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, until

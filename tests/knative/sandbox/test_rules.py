@@ -2,7 +2,7 @@
 
 import pytest
 
-from knative.local.processes_sandbox import Isolation, standing
+from knative.local.sandbox.isolation import Abilities, Isolation, standing
 from knative.local.serving.pod_network import shown_ports
 
 
@@ -25,8 +25,24 @@ def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str,
     assert shown_ports(container(**told), 7080) == ports
 
 
+def able(isolation: Isolation, **lacking: bool) -> Abilities:
+    return Abilities(isolation, **{"has_disks": True, "has_filter": True, "has_mapped_mounts": True, "has_overlay": True, **lacking})
+
+
 def test_what_is_missing_is_called_single_tenant_mode() -> None:
-    assert standing(Isolation.ROOT, "", True).whole and standing(Isolation.BUBBLEWRAP, "", False).whole
+    for isolation in (Isolation.ROOT, Isolation.BUBBLEWRAP):
+        assert standing(able(isolation), "", True).whole
     for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, "no slirp4netns"), (Isolation.BUBBLEWRAP, "no slirp4netns")):
-        said = standing(isolation, lacking, False)
-        assert not said.whole and said.words.startswith("single-tenant mode") and "apt-get install" in said.words
+        found = standing(able(isolation), lacking, False)
+        assert not found.whole and found.words.startswith("single-tenant mode") and "apt-get install" in found.words
+
+
+@pytest.mark.parametrize(
+    ("ability", "words"),
+    [("has_disks", "loop devices"), ("has_filter", "libseccomp2"), ("has_mapped_mounts", "ID-mapped"), ("has_overlay", "overlay")],
+)
+def test_what_the_kernel_lacks_is_said_in_a_sentence(ability: str, words: str) -> None:
+    whole = standing(able(Isolation.ROOT), "", True).words
+    assert "Weaker here" not in whole
+    weaker = standing(able(Isolation.ROOT, **{ability: False}), "", True)
+    assert weaker.whole and weaker.words.count("Weaker here") == 1 and words in weaker.words

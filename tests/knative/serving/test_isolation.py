@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from knative.local.processes_sandbox import Isolation, detect
+from knative.local.sandbox.isolation import Isolation, detect
 from tests.knative.machine import Machine, service
 
 pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")

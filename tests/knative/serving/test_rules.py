@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from knative.local.images import BadImage, Images, UnknownImage, digest
+from knative.local.images import BadImage, digest
 from knative.local.processes_limits import quantity
-from knative.local.processes_sandbox import Isolation, Mount, plan
+from knative.local.sandbox.plan import Mount, arranged
 from knative.local.serving import naming
 from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
 from knative.local.serving.conditions import TRUE, Condition, ready, written
@@ -169,28 +169,12 @@ def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
         digest(one)
 
 
-def test_the_image_store_knows_what_was_pushed_and_nothing_else(tmp_path: Path) -> None:
-    images, name = Images(tmp_path / "state"), "capsule.local/apps/shop@sha256:"
-    folder = tree(tmp_path / "image")
-    reference = name + digest(folder)
-    with pytest.raises(UnknownImage, match="not in the image store"):
-        images.resolve(reference)
-    with pytest.raises(BadImage, match="digest is"):
-        images.push(tree(tmp_path / "other"), name + "0" * 64)
-    images.push(folder, reference)
-    assert reference in images and images.resolve(reference).command == ("./run",)
-    assert images.resolve("capsule.local/capsule:dev").platform
-    for unknown in ("nginx", "capsule.local/apps/shop:latest", "capsule.local/apps/shop@sha256:../../..", "capsule.local/capsulex:dev"):
-        with pytest.raises(UnknownImage):
-            images.resolve(unknown)
-
-
 def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
     around, inner = tmp_path / "around", tmp_path / "inner"
     (around / "kept").mkdir(parents=True)
     (around / "link").symlink_to("kept")
     inner.mkdir()
-    found = plan(Isolation.ROOT, 1, tmp_path, [(around, "/data"), (inner, "/data/new/place"), (inner, "/data/kept")], [])
-    assert Mount(str(around), "/data") not in found.mounts
-    assert Mount(str(inner), "/data/new/place") in found.mounts and Mount(str(inner), "/data/kept") in found.mounts
-    assert ("kept", "/data/link") in found.links
+    mounts, links = arranged([Mount(str(around), "/data"), Mount(str(inner), "/data/new/place"), Mount(str(inner), "/data/kept")], [])
+    assert Mount(str(around), "/data") not in mounts
+    assert Mount(str(inner), "/data/new/place") in mounts and Mount(str(inner), "/data/kept") in mounts
+    assert ("kept", "/data/link") in links

@@ -180,8 +180,8 @@ def test_too_much_memory_is_named(machine: Machine, namespace: str) -> None:
         assert http.get("/eat", params={"megabytes": "300"}).status_code == 502
 
     def ended() -> str | None:
-        last = machine.pods(namespace, "sample")[0].status.container_statuses[0].last_state.terminated
-        return last.reason if last else None
+        last = machine.pods(namespace, "sample")[0].status.container_statuses[0].last_state
+        return last.terminated.reason if last and last.terminated else None
 
     assert until(ended) == "OOMKilled"
     with machine.http(ready) as http:

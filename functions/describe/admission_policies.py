@@ -1,0 +1,103 @@
+"""What RBAC cannot say about the account that deploys: everywhere but in the platform's namespace.
+
+A namespace is made for every application, so the account may create Namespaces and RoleBindings on the whole cluster. Two ValidatingAdmissionPolicies
+(admissionregistration.k8s.io/v1, Kubernetes 1.30 and newer) deny whatever it writes outside of the namespaces of applications. They match every
+resource, not only those that the account's roles name: a role that grows does not widen them.
+
+Their CEL is the part that all of Kubernetes' CEL environments and the one-machine API share: no optional types, no extension libraries.
+"""
+
+from functions.describe.services import NAMESPACE, Manifest
+
+APPLICATION = "capsule.dev/application"
+"""The label that makes a namespace an application's; its value is the application's id."""
+POD_SECURITY = "pod-security.kubernetes.io/enforce"
+PREFIX = "app-"
+DESCRIPTION = f"{PREFIX}* with the label {APPLICATION}"
+UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+REVIEWS = {**EVERYTHING, "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"]}
+"""Questions about one's own rights: creating one stores nothing."""
+
+
+def application_policies(account: str, tenant_role: str) -> list[Manifest]:
+    """Both policies with their bindings, for the account of that name in the platform's namespace."""
+    return [
+        *_policy(account, f"{account}-objects", "Namespaced", _objects(account, tenant_role)),
+        *_policy(account, f"{account}-namespaces", "Cluster", _namespaces(account)),
+    ]
+
+
+def _objects(account: str, tenant_role: str) -> list[Manifest]:
+    own_binding = (
+        "request.resource.resource == 'rolebindings' && request.operation != 'DELETE'"
+        f" && object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '{tenant_role}' && has(object.subjects)"
+        f" && object.subjects.all(s, s.kind == 'ServiceAccount' && s.name == '{account}' && has(s.namespace) && s.namespace == '{NAMESPACE}')"
+    )
+    return [
+        _validation(_is_application("namespaceObject"), f"{account} writes only in namespaces of applications: {DESCRIPTION}"),
+        _validation(
+            f"request.resource.group != 'rbac.authorization.k8s.io' || ({own_binding})",
+            f"{account} grants only the ClusterRole {tenant_role}, and only to itself",
+        ),
+    ]
+
+
+def _namespaces(account: str) -> list[Manifest]:
+    labels = "object.metadata.labels"
+    new, old = (f"{each}.metadata.labels['{APPLICATION}']" for each in ("object", "oldObject"))
+    return [
+        _validation(
+            "request.resource.group == '' && request.resource.resource == 'namespaces' && (!has(request.subResource) || request.subResource == '')",
+            f"{account} writes no cluster-scoped object but Namespaces of applications",
+        ),
+        _validation(
+            f"request.operation == 'CREATE' || ({_is_application('oldObject')})",
+            f"{account} changes and deletes only Namespaces of applications: {DESCRIPTION}",
+        ),
+        _validation(
+            f"request.operation == 'DELETE' || ({_is_application('object')} && {new}.matches('{UUID}'))",
+            f"a Namespace of {account} is named {PREFIX}* and has the label {APPLICATION} with an application's id",
+        ),
+        _validation(
+            f"request.operation != 'UPDATE' || {new} == {old}",
+            f"the label {APPLICATION} of a Namespace does not change",
+        ),
+        _validation(
+            f"request.operation == 'DELETE' || ('{POD_SECURITY}' in {labels} && {labels}['{POD_SECURITY}'] == 'restricted')",
+            f"a Namespace of an application has the label {POD_SECURITY}=restricted",
+        ),
+    ]
+
+
+def _is_application(namespace: str) -> str:
+    labels = f"{namespace}.metadata.labels"
+    return f"{namespace}.metadata.name.startsWith('{PREFIX}') && has({labels}) && '{APPLICATION}' in {labels}"
+
+
+def _validation(expression: str, message: str) -> Manifest:
+    return {"expression": expression, "message": message, "reason": "Forbidden"}
+
+
+def _policy(account: str, name: str, scope: str, validations: list[Manifest]) -> list[Manifest]:
+    user = f"system:serviceaccount:{NAMESPACE}:{account}"
+    excluded = {"excludeResourceRules": [REVIEWS]} if scope == "Cluster" else {}
+    return [
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": {"name": name},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [{**EVERYTHING, "scope": scope}], **excluded},
+                "matchConditions": [{"name": "by-the-account", "expression": f"request.userInfo.username == '{user}'"}],
+                "validations": validations,
+            },
+        },
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicyBinding",
+            "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
+    ]

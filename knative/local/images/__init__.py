@@ -1,0 +1,17 @@
+"""The image store of one machine, the hand-over of a build's image, and retention.
+
+A cluster pulls `registry/name@sha256:…`; here a build leaves a folder, `handover` copies and hashes it, `store` keeps it under its application and
+its digest, and `keeper` deletes what is no longer needed (`retention` is the pure decision). A deployment names exactly the bytes that were hashed,
+and "push" needs neither a registry nor a credential. `unpack` is a program of its own that runs in a sandbox.
+"""
+
+from knative.local.images.errors import BadImage, UnknownImage
+from knative.local.images.image import DEFAULT_COMMAND, MOUNT, SYSTEM_PATH, Image
+from knative.local.images.reference import APPLICATIONS, PLATFORM, PROJECT
+from knative.local.images.store import Images, Usage
+from knative.local.images.tree import digest
+
+__all__ = [
+    "APPLICATIONS", "DEFAULT_COMMAND", "MOUNT", "PLATFORM", "PROJECT", "SYSTEM_PATH",
+    "BadImage", "Image", "Images", "UnknownImage", "Usage", "digest",
+]  # fmt: skip

@@ -1,0 +1,150 @@
+"""Take a build's image into the store: pack, convert, hash, rename.
+
+1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it sees read-only.
+2. The converter (`unpack`), an unprivileged process of a fresh identity, writes fresh files from that stream, within limits.
+3. The platform measures the fresh tree and names it by its digest.
+4. One rename makes it an image.
+
+The platform itself opens no path in the build's workspace, and no byte of the image is shared with a process of the build.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from knative.local.images.errors import BadImage
+from knative.local.images.keeper import Keeper
+from knative.local.images.ports import ConfinedRunner, Finished
+from knative.local.images.record import Record
+from knative.local.images.store import Images, Staging
+from knative.local.images.tree import Tree, measure
+from knative.local.images.unpack import REFUSED, Limits
+
+UNPACK = Path(__file__).with_name("unpack.py")
+UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
+PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
+TIMEOUT_SECONDS = 600.0
+INTERPRETER = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+TAR = ("tar", "--create", "--file=-", "--format=gnu", "--no-acls", "--no-selinux", "--no-xattrs", "--directory")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a build left its image."""
+
+    volume: Path
+    """The volume on this machine."""
+    mounted_at: str
+    """Where the build saw the volume."""
+    path: str
+    """The image as the build saw it, in the volume."""
+
+
+class HandOver:
+    def __init__(self, images: Images, keeper: Keeper, runner: ConfinedRunner) -> None:
+        self.runner = runner
+        self._images, self._keeper = images, keeper
+
+    async def store(self, source: Source, name: str, namespace: str, *, identity: object | None = None, limits: Limits = Limits()) -> Record:
+        """Call it when every process of the build has ended. Raises BadImage with a sentence for the user; OSError when the disk fails."""
+        staging = await asyncio.to_thread(self._images.stage, namespace)
+        try:
+            await self._copy(source, staging, identity, limits)
+            tree: Tree = await asyncio.to_thread(measure, staging.content, limits, take_ownership=True)
+            self._keeper.make_room(tree.bytes)
+            record = await self._images.add(staging, name, tree)
+        finally:
+            self._images.discard(staging)
+            self._keeper.schedule()
+        return record
+
+    async def _copy(self, source: Source, staging: Staging, identity: object | None, limits: Limits) -> None:
+        path = PurePosixPath(source.path)
+        with _pipe() as pipe:
+            packer = asyncio.create_task(self._pack(source, path, identity, pipe), name=f"pack {source.path}")
+            converter = asyncio.create_task(self._convert(path.name, staging, limits, pipe), name=f"convert {source.path}")
+            try:
+                await asyncio.wait({packer, converter}, return_when=asyncio.FIRST_COMPLETED)
+                if not (packer.done() and packer.result().code < 0 and packer.result().code != -signal.SIGPIPE):
+                    _check_converter(await converter)  # it ends after the packer: at the end of the stream, or by refusing it
+                _check_packer(await packer, source.path)
+            finally:
+                for task in (packer, converter):
+                    task.cancel()
+                await asyncio.gather(packer, converter, return_exceptions=True)
+
+    async def _pack(self, source: Source, path: PurePosixPath, identity: object | None, pipe: "_Pipe") -> Finished:
+        try:
+            return await self.runner.run(
+                [*TAR, str(path.parent), "--", path.name],
+                identity=identity,
+                readable=[(source.volume, source.mounted_at)],
+                writable=[],
+                stdin=None,
+                stdout=pipe.write,
+                memory_bytes=PACKER_MEMORY_BYTES,
+                timeout_seconds=TIMEOUT_SECONDS,
+            )
+        finally:
+            pipe.close_write()
+
+    async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> Finished:
+        try:
+            return await self.runner.run(
+                [INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
+                identity=None,
+                readable=[(UNPACK, UNPACK_TARGET)],
+                writable=[(staging.content, IMAGE_TARGET)],
+                stdin=pipe.read,
+                stdout=None,
+                memory_bytes=CONVERTER_MEMORY_BYTES,
+                timeout_seconds=TIMEOUT_SECONDS,
+            )
+        finally:
+            pipe.close_read()
+
+
+def _check_converter(finished: Finished) -> None:
+    if finished.code == REFUSED:
+        raise BadImage(finished.stderr or "The image was refused.")
+    if finished.code:
+        raise BadImage(f"The image could not be converted (code {finished.code}): {finished.stderr or 'nothing was said'}")
+
+
+def _check_packer(finished: Finished, path: str) -> None:
+    """tar's exit codes: 1 if files changed while it read them, 2 if it could not read some (tar(1))."""
+    if finished.code:
+        raise BadImage(f"{path} cannot be read: {finished.stderr or f'tar ended with code {finished.code}'}")
+
+
+class _Pipe:
+    def __init__(self) -> None:
+        read, write = os.pipe()
+        self._open = {read, write}
+        self.read, self.write = read, write
+
+    def close_read(self) -> None:
+        self._close(self.read)
+
+    def close_write(self) -> None:
+        self._close(self.write)
+
+    def _close(self, descriptor: int) -> None:
+        if descriptor in self._open:
+            self._open.remove(descriptor)
+            os.close(descriptor)
+
+
+@contextmanager
+def _pipe() -> Iterator[_Pipe]:
+    pipe = _Pipe()
+    try:
+        yield pipe
+    finally:
+        pipe.close_read()
+        pipe.close_write()

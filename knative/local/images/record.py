@@ -1,0 +1,59 @@
+"""What the store knows about an image: `record.json` beside its files, written by the platform alone."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+RECORD = "record.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    namespace: str
+    name: str
+    """`capsule.local/apps/<application>`"""
+    digest: str
+    bytes: int
+    files: int
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    created_at: float
+    """Seconds since the epoch at which a build last stored it."""
+    boot: str
+    """The kernel's boot id under which its digest was last computed."""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@sha256:{self.digest}"
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Raises OSError, ValueError, KeyError and TypeError when there is none or it is damaged."""
+        found = orjson.loads((folder / RECORD).read_bytes())
+        record = cls(**{**found, "command": tuple(found["command"])})
+        if (record.namespace, record.digest) != (folder.parent.name, folder.name):
+            raise ValueError(f"{folder / RECORD} is of another image")
+        return record
+
+    def write(self, folder: Path) -> None:
+        """Replaces the record in one step, and returns when it is on disk."""
+        fresh = folder / f".{RECORD}"
+        with fresh.open("wb") as file:
+            file.write(orjson.dumps(asdict(self)))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(folder / RECORD)
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was created or renamed in it is on disk."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,228 @@
+"""The image store of one machine: an image belongs to one application and is named by what it holds.
+
+    <state>/images/apps/<namespace>/<digest>/    record.json (the platform's) beside image.json and rootfs/ (the build's)
+    <state>/images/apps/<namespace>/.staging-*   a hand-over under way
+    <state>/images/removed/                      images of deleted namespaces whose pods are still ending
+
+Every folder above an image's own is the platform's alone (0700). Equal bytes of two applications are two images. An image is deleted by renaming it
+into the trash, so it is there whole or not at all.
+"""
+
+import asyncio
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from knative.local.images.errors import BadImage, UnknownImage
+from knative.local.images.image import DEFAULT_COMMAND, SYSTEM_PATH, Image, search_path
+from knative.local.images.record import RECORD, Record, sync_folder
+from knative.local.images.reference import APPLICATIONS, DIGEST, NAME, NAMESPACE, PLATFORM, PROJECT, digest_of, is_platform
+from knative.local.images.tree import ROOT_FOLDER, Tree, measure
+from knative.local.images.unpack import Limits
+from knative.local.trash import Trash
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""namespace, digest"""
+UNBOUNDED = Limits(1 << 62, 1 << 62, 1 << 62)
+"""For what the store holds: it was bounded when it came."""
+NOT_KEPT = "is no longer kept on this machine. Its commit can be deployed again."
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    images: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    folder: Path
+    content: Path
+    """Where the image's files are to be written."""
+
+
+def boot_id() -> str:
+    """Of the running kernel (random(4))."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+class Images:
+    def __init__(self, state: Path, trash: Trash | None = None, *, boot: Callable[[], str] = boot_id, clock: Callable[[], float] = time.time) -> None:
+        self.trash = trash or Trash(state / "trash")
+        self._store = state / "images"
+        self._boot, self._clock = boot, clock
+        self._records: dict[Key, Record] = {}
+        self._verifying: dict[Key, asyncio.Lock] = {}
+        self.migrated = asyncio.Event()
+        """Images of an earlier layout are in their places; resolve waits for it."""
+        self.migrated.set()
+        self._load()
+
+    # --- reading
+
+    async def resolve(self, reference: str, namespace: str) -> Image:
+        """The image that a pod of this namespace may start. Computes its digest again at the first use after a boot. Raises UnknownImage."""
+        if is_platform(reference):
+            path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
+            return Image(DEFAULT_COMMAND, {"PATH": path}, PROJECT, platform=True)
+        digest = digest_of(reference)
+        if digest is None:
+            raise UnknownImage(
+                f'image "{reference}" cannot be pulled: one machine runs {PLATFORM} and {APPLICATIONS}<name>@sha256:<digest>, built here'
+            )
+        await self.migrated.wait()
+        key = namespace, digest
+        record = self._records.get(key)
+        if record is not None and record.boot != self._boot():
+            if not await self._verify(key):
+                raise UnknownImage(f'image "{reference}" was damaged on disk and {NOT_KEPT}')
+            record = self._records.get(key)
+        if record is None:
+            raise UnknownImage(f'image "{reference}" {NOT_KEPT}')
+        return Image(record.command, {**record.env, "PATH": search_path(record.env)}, self._place(key) / ROOT_FOLDER)
+
+    def records(self) -> list[Record]:
+        """What is stored, oldest first."""
+        return sorted(self._records.values(), key=lambda record: record.created_at)
+
+    def usage(self) -> Mapping[str, Usage]:
+        """Images and their bytes by namespace."""
+        found: dict[str, Usage] = {}
+        for record in self._records.values():
+            before = found.get(record.namespace, Usage(0, 0))
+            found[record.namespace] = Usage(before.images + 1, before.bytes + record.bytes)
+        return found
+
+    @property
+    def bytes(self) -> int:
+        return sum(record.bytes for record in self._records.values())
+
+    # --- writing
+
+    def stage(self, namespace: str) -> Staging:
+        """An empty folder for a hand-over, its own."""
+        if NAMESPACE.fullmatch(namespace) is None:
+            raise BadImage(f"{namespace!r} is no name of a namespace.")
+        folder = self._apps / namespace / f".staging-{secrets.token_hex(8)}"
+        (folder / "content").mkdir(parents=True, mode=0o755)
+        for each in (self._store, self._apps, folder.parent, folder):
+            each.chmod(0o700)
+        return Staging(folder, folder / "content")
+
+    async def add(self, staging: Staging, name: str, tree: Tree) -> Record:
+        """Makes what is staged the image of its namespace, in one step. An image with this digest that is there already stays; it counts as new."""
+        if NAME.fullmatch(name) is None or DIGEST.fullmatch(tree.digest) is None:
+            raise BadImage(f"{name}@sha256:{tree.digest} is no reference of the form {APPLICATIONS}<name>@sha256:<digest>.")
+        namespace, manifest = staging.folder.parent.name, tree.manifest
+        key = namespace, tree.digest
+        record = Record(namespace, name, tree.digest, tree.bytes, tree.files, manifest.command, manifest.env, self._clock(), self._boot())
+        if key in self._records and self._records[key].boot != record.boot:
+            await self._verify(key)
+        await asyncio.to_thread(_complete, staging, record)
+        if key in self._records:
+            record = replace(self._records[key], created_at=record.created_at)
+            record.write(self._place(key))
+            self.trash.throw(staging.folder)
+        else:
+            staging.folder.rename(self._place(key))
+            sync_folder(self._place(key).parent)
+        self._records[key] = record
+        return record
+
+    def discard(self, staging: Staging) -> None:
+        """Gives up a hand-over; nothing happens if it ended well."""
+        self.trash.throw(staging.folder)
+
+    def remove(self, key: Key) -> None:
+        if self._records.pop(key, None) is not None:
+            self.trash.throw(self._place(key))
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Takes all images of a namespace out of the store at once, so that another namespace of this name never sees them. Their files stay where
+        its last pods find them until `sweep`."""
+        for key in [each for each in self._records if each[0] == namespace]:
+            del self._records[key]
+        self._removed.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            (self._apps / namespace).rename(self._removed / f"{namespace}.{secrets.token_hex(8)}")
+        except FileNotFoundError:
+            return
+
+    def sweep(self, has_pods: Callable[[str], bool]) -> bool:
+        """Deletes the files of removed namespaces that have no running pod; whether none is left."""
+        left = False
+        for folder in list(self._removed.iterdir()) if self._removed.is_dir() else []:
+            if has_pods(folder.name.partition(".")[0]):
+                left = True
+            else:
+                self.trash.throw(folder)
+        return not left
+
+    def clean(self) -> None:
+        """What a run that was killed left: hand-overs, and folders without a record."""
+        for namespace in self._folders(self._apps):
+            for folder in namespace.iterdir():
+                if (namespace.name, folder.name) not in self._records:
+                    self.trash.throw(folder)
+
+    # --- within
+
+    @property
+    def _apps(self) -> Path:
+        return self._store / "apps"
+
+    @property
+    def _removed(self) -> Path:
+        return self._store / "removed"
+
+    def _place(self, key: Key) -> Path:
+        return self._apps / key[0] / key[1]
+
+    def _folders(self, folder: Path) -> list[Path]:
+        return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+
+    def _load(self) -> None:
+        for namespace in self._folders(self._apps):
+            for folder in self._folders(namespace):
+                if DIGEST.fullmatch(folder.name):
+                    try:
+                        self._records[namespace.name, folder.name] = Record.read(folder)
+                    except (OSError, ValueError, KeyError, TypeError) as error:
+                        log.warning("the image %s has no readable record and is removed: %r", folder, error)
+
+    async def _verify(self, key: Key) -> bool:
+        """Whether the image is what its name says; one that is not goes to the trash."""
+        async with self._verifying.setdefault(key, asyncio.Lock()):
+            record = self._records.get(key)
+            if record is None or record.boot == self._boot():
+                return record is not None
+            folder = self._place(key)
+            try:
+                found = (await asyncio.to_thread(measure, folder, UNBOUNDED, ignore={RECORD, f".{RECORD}"})).digest
+            except BadImage as error:
+                found = str(error)
+            if self._records.get(key) is not record:
+                return key in self._records
+            if found != record.digest:
+                log.error("the image %s of %s is damaged: %s", record.reference, record.namespace, found)
+                self.remove(key)
+                return False
+            self._records[key] = replace(record, boot=self._boot())
+            with suppress(FileNotFoundError):  # removed since
+                await asyncio.to_thread(self._records[key].write, folder)
+            return True
+
+
+def _complete(staging: Staging, record: Record) -> None:
+    """content/image.json and content/rootfs move up, beside the record."""
+    for name in ("image.json", ROOT_FOLDER):
+        (staging.content / name).rename(staging.folder / name)
+    staging.content.rmdir()
+    record.write(staging.folder)

@@ -1,0 +1,313 @@
+"""Unpack a tar stream into fresh files, within limits: `python -I unpack.py FOLDER PREFIX BYTES FILE_BYTES ENTRIES < archive`.
+
+The stream is made from a build's workspace and is not trusted. This program runs alone in a sandbox (no network, no other files), so it uses the
+standard library only. It reads the GNU and pax formats (tar(5), POSIX.1-2017 pax), keeps nothing in memory but one header and one chunk, and
+creates every folder and file itself relative to a directory descriptor, with O_NOFOLLOW and O_EXCL: no write passes through a symbolic link.
+
+PREFIX is the name of the folder in the archive; what lies below it is written below FOLDER. Modes become 0755 or 0644, owners are dropped, times of
+files stay (Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 any other failure; the reason is one sentence on stderr.
+"""
+
+import errno
+import os
+import stat
+import sys
+from typing import BinaryIO, NamedTuple
+
+BLOCK = 512
+CHUNK = 1 << 20
+MAX_DEPTH = 100
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 1024
+MAX_TARGET_BYTES = 4096
+MAX_EXTENSION_BYTES = 16 << 10
+"""Of one pax or GNU header that precedes an entry: a path and a link's target fit."""
+MAX_PADDING_BYTES = 1 << 20
+"""Zeros after the archive's end: tar fills its last record."""
+LATEST_MTIME = 1 << 33
+REFUSED = 3
+MIB = 1 << 20
+
+REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER = (b"0", b"\0", b"7"), b"1", b"2", b"5"
+LONG_NAME, LONG_TARGET, PAX = b"L", b"K", b"x"
+REFUSED_TYPES = {b"3": "a character device", b"4": "a block device", b"6": "a named pipe", b"S": "a sparse archive member"}
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Limits(NamedTuple):
+    bytes: int = 1 << 30
+    """Of all files together."""
+    file_bytes: int = 1 << 30
+    entries: int = 200_000
+    """Files, folders and links."""
+
+
+class Refused(Exception):
+    """The archive breaks a rule; the message is a sentence for the person whose build it is."""
+
+
+class Entry(NamedTuple):
+    name: bytes
+    target: bytes
+    type: bytes
+    mode: int
+    size: int
+    mtime: int
+
+
+class Archive:
+    """Reads entries from a tar stream."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def next(self) -> Entry | None:
+        """The next entry without its content; None at the end of the archive. Raises Refused."""
+        extensions: dict[bytes, dict[str, bytes]] = {}
+        while True:
+            header = self._exactly(BLOCK)
+            if not any(header):
+                self._end()
+                return None
+            entry = parse_header(header)
+            if entry.type not in (LONG_NAME, LONG_TARGET, PAX):
+                return _extended(entry, {key: value for found in extensions.values() for key, value in found.items()})
+            if entry.type in extensions:
+                raise Refused("The image's archive repeats an extended header.")
+            extensions[entry.type] = self._extension(entry)
+
+    def content(self, size: int, write: int) -> None:
+        """Copies the content of the current entry, `size` bytes, to a file descriptor."""
+        left = size
+        while left:
+            data = self._stream.read(min(left, CHUNK))
+            if not data:
+                raise Refused("The image's archive ended too early.")
+            left -= len(data)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(write, view) :]
+        if size % BLOCK:
+            self._exactly(BLOCK - size % BLOCK)
+
+    def _extension(self, entry: Entry) -> dict[str, bytes]:
+        if entry.size > MAX_EXTENSION_BYTES:
+            raise Refused(f"The image's archive has an extended header of {entry.size:,} bytes; {MAX_EXTENSION_BYTES:,} are allowed.")
+        data = self._exactly(-(-entry.size // BLOCK) * BLOCK)[: entry.size]
+        if entry.type == PAX:
+            return parse_pax(data)
+        return {"path" if entry.type == LONG_NAME else "linkpath": data.removesuffix(b"\0")}
+
+    def _exactly(self, count: int) -> bytes:
+        data = self._stream.read(count)
+        if len(data) != count:
+            raise Refused("The image's archive ended too early.")
+        return data
+
+    def _end(self) -> None:
+        """Only zeros follow, and not many."""
+        left = MAX_PADDING_BYTES
+        while data := self._stream.read(min(left, 1 << 16)):
+            left -= len(data)
+            if any(data) or left <= 0:
+                raise Refused("The image's archive goes on after its end.")
+
+
+def parse_header(block: bytes) -> Entry:
+    """A header block (512 bytes) as an Entry. Raises Refused."""
+    checksum = sum(block[:148]) + 8 * 0x20 + sum(block[156:])
+    if checksum != number(block[148:156]):
+        raise Refused("The image's archive is damaged: a header's checksum is wrong.")
+    name = text(block[:100])
+    if block[257:263] == b"ustar\0" and (prefix := text(block[345:500])):
+        name = prefix + b"/" + name
+    return Entry(name, text(block[157:257]), block[156:157], number(block[100:108]), number(block[124:136]), number(block[136:148]))
+
+
+def text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
+
+
+def number(field: bytes) -> int:
+    """An octal number, or GNU's base 256 for large and negative ones."""
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big", signed=False) if field[0] == 0x80 else int.from_bytes(field, "big", signed=True)
+    digits = field.strip(b" \0")
+    if not digits:
+        return 0
+    if not all(0x30 <= digit <= 0x37 for digit in digits):
+        raise Refused("The image's archive is damaged: a header holds a number that is not octal.")
+    return int(digits, 8)
+
+
+def parse_pax(data: bytes) -> dict[str, bytes]:
+    """The records of a pax extended header that matter here: `length key=value\\n`. Raises Refused."""
+    found: dict[str, bytes] = {}
+    while data:
+        length, space, _ = data[:12].partition(b" ")
+        if not (space and length.isdigit() and 0 < int(length) <= len(data)):
+            raise Refused("The image's archive is damaged: a pax header is malformed.")
+        record, data = data[: int(length)], data[int(length) :]
+        key, equals, value = record[len(length) + 1 :].partition(b"=")
+        if not equals or not value.endswith(b"\n"):
+            raise Refused("The image's archive is damaged: a pax header is malformed.")
+        if key.startswith(b"GNU.sparse"):
+            raise Refused("The image's archive holds a sparse member, which is not supported.")
+        if key in (b"path", b"linkpath", b"size", b"mtime"):
+            found[key.decode()] = value[:-1]
+    return found
+
+
+def _extended(entry: Entry, said: dict[str, bytes]) -> Entry:
+    return entry._replace(
+        name=said.get("path", entry.name),
+        target=said.get("linkpath", entry.target),
+        size=_decimal(said["size"]) if "size" in said else entry.size,
+        mtime=_decimal(said["mtime"].partition(b".")[0]) if "mtime" in said else entry.mtime,
+    )
+
+
+def _decimal(digits: bytes) -> int:
+    if len(digits) > 20 or not digits.removeprefix(b"-").isdigit():
+        raise Refused("The image's archive is damaged: a pax header holds a malformed number.")
+    return int(digits)
+
+
+class Unpacker:
+    """Writes entries below one folder, which is empty at the start."""
+
+    def __init__(self, folder: int, prefix: bytes, limits: Limits) -> None:
+        self._root, self._prefix, self._limits = folder, prefix, limits
+        self._chain: list[tuple[bytes, int]] = []
+        """The open folders on the way to the last entry's: (name, descriptor)."""
+        self._entries = self._bytes = 0
+
+    def unpack(self, archive: Archive) -> None:
+        """Raises Refused; OSError when a file cannot be written."""
+        first = archive.next()
+        if first is None or first.name.rstrip(b"/") != self._prefix or first.type != FOLDER:
+            raise Refused(f"The build left no folder {shown(self._prefix)}.")
+        try:
+            while (entry := archive.next()) is not None:
+                self._entries += 1
+                if self._entries > self._limits.entries:
+                    raise Refused(f"The image has more than {self._limits.entries:,} files and folders.")
+                self._add(entry, archive)
+        finally:
+            self._leave(0)
+
+    def _add(self, entry: Entry, archive: Archive) -> None:
+        *parents, name = self._parts(entry.name, entry.type == FOLDER)
+        if entry.type in REGULAR:
+            self._file(parents, name, entry, archive)
+            return
+        if entry.size:
+            raise Refused(f"{shown(entry.name)} has content although it is no file.")
+        try:
+            if entry.type == FOLDER:
+                os.mkdir(name, 0o755, dir_fd=self._folder(parents, entry.name))
+            elif entry.type == SYMBOLIC_LINK:
+                self._symlink(parents, name, entry)
+            elif entry.type == HARD_LINK:
+                self._hard_link(parents, name, entry)
+            else:
+                kind = REFUSED_TYPES.get(entry.type, f"of the unknown type {entry.type!r}")
+                raise Refused(f"{shown(entry.name)} is {kind}; an image holds files, folders and links only.")
+        except FileExistsError:
+            raise Refused(f"The image's archive holds {shown(entry.name)} twice.") from None
+
+    def _file(self, parents: list[bytes], name: bytes, entry: Entry, archive: Archive) -> None:
+        if not 0 <= entry.size <= self._limits.file_bytes:
+            raise Refused(f"The file {shown(entry.name)} has {entry.size:,} bytes; a file of an image has at most {self._limits.file_bytes:,}.")
+        self._bytes += entry.size
+        if self._bytes > self._limits.bytes:
+            raise Refused(f"The image is larger than {self._limits.bytes // MIB:,} MiB.")
+        try:
+            file = os.open(name, CREATE_FILE, 0o755 if entry.mode & 0o111 else 0o644, dir_fd=self._folder(parents, entry.name))
+        except FileExistsError:
+            raise Refused(f"The image's archive holds {shown(entry.name)} twice.") from None
+        try:
+            archive.content(entry.size, file)
+            mtime = entry.mtime if 0 <= entry.mtime < LATEST_MTIME else 0
+            os.utime(file, (mtime, mtime))
+        finally:
+            os.close(file)
+
+    def _symlink(self, parents: list[bytes], name: bytes, entry: Entry) -> None:
+        if not 0 < len(entry.target) < MAX_TARGET_BYTES or b"\0" in entry.target:
+            raise Refused(f"The link {shown(entry.name)} has a target of {len(entry.target):,} bytes or with a NUL in it.")
+        os.symlink(entry.target, name, dir_fd=self._folder(parents, entry.name))
+
+    def _hard_link(self, parents: list[bytes], name: bytes, entry: Entry) -> None:
+        *source_parents, source = self._parts(entry.target, False)
+        folder = os.dup(self._folder(source_parents, entry.target))
+        try:
+            if not stat.S_ISREG(os.stat(source, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise Refused(f"{shown(entry.name)} links to {shown(entry.target)}, which is no file.")
+            os.link(source, name, src_dir_fd=folder, dst_dir_fd=self._folder(parents, entry.name), follow_symlinks=False)
+        except FileNotFoundError:
+            raise Refused(f"{shown(entry.name)} links to {shown(entry.target)}, which the image does not hold.") from None
+        finally:
+            os.close(folder)
+
+    def _parts(self, path: bytes, is_folder: bool) -> list[bytes]:
+        """The components of a path below the prefix. Raises Refused for one that leads anywhere else."""
+        parts = path.removesuffix(b"/").split(b"/") if is_folder else path.split(b"/")
+        if len(path) > MAX_PATH_BYTES + len(self._prefix) + 1:
+            raise Refused(f"The path {shown(path)} has {len(path):,} bytes; {MAX_PATH_BYTES:,} are allowed.")
+        if len(parts) < 2 or parts[0] != self._prefix or any(part in (b"", b".", b"..") or b"\0" in part for part in parts):
+            raise Refused(f"The image's archive holds the name {shown(path)}, which is not allowed.")
+        if len(parts) - 1 > MAX_DEPTH:
+            raise Refused(f"The path {shown(path)} is {len(parts) - 1:,} folders deep; {MAX_DEPTH} are allowed.")
+        if too_long := next((part for part in parts if len(part) > MAX_NAME_BYTES), None):
+            raise Refused(f"The name {shown(too_long)} has {len(too_long):,} bytes; {MAX_NAME_BYTES} are allowed.")
+        return parts[1:]
+
+    def _folder(self, names: list[bytes], path: bytes) -> int:
+        """The descriptor of a folder that this program made; good until the next call. Raises Refused."""
+        same = 0
+        while same < min(len(names), len(self._chain)) and self._chain[same][0] == names[same]:
+            same += 1
+        self._leave(same)
+        for name in names[same:]:
+            try:
+                opened = os.open(name, OPEN_FOLDER, dir_fd=self._chain[-1][1] if self._chain else self._root)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                    raise Refused(f"The image's archive holds {shown(path)} in something that is not a folder of the image.") from None
+                raise
+            self._chain.append((name, opened))
+        return self._chain[-1][1] if self._chain else self._root
+
+    def _leave(self, depth: int) -> None:
+        while len(self._chain) > depth:
+            os.close(self._chain.pop()[1])
+
+
+def shown(name: bytes) -> str:
+    """A name for a message: printable, and not longer than a line."""
+    printable = name.decode("utf-8", "backslashreplace")
+    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in printable)
+    return printable if len(printable) <= 200 else f"{printable[:100]}…{printable[-90:]}"
+
+
+def main(arguments: list[str]) -> int:
+    folder, prefix, *limits = arguments
+    os.umask(0)
+    try:
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with open(0, "rb", buffering=CHUNK, closefd=False) as stream:
+            Unpacker(root, os.fsencode(prefix), Limits(*map(int, limits))).unpack(Archive(stream))
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return REFUSED
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        print("There is no disk space left for the image." if full else f"The image cannot be written: {error.strerror}.", file=sys.stderr)
+        return REFUSED if full else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

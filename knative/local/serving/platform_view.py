@@ -1,0 +1,68 @@
+"""What the platform's own processes see of this machine when root starts them: as whom they run and which folders there are.
+
+A function runs as an unprivileged user, one for each component, in a mount namespace that holds the system's programs, this Python, the project's
+files, the pods' folders of the platform's namespaces and the folders that `up` shares with it (mail, sample repositories): not the secrets of `up`,
+not the servers' data, not a tenant's files, and every folder above the project can stay closed to other users."""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from knative.local.images import PROJECT
+from knative.local.objects import Object
+from knative.local.processes import Command
+from knative.local.sandbox.identities import Identities
+from knative.local.sandbox.isolation import Isolation
+from knative.local.sandbox.plan import SYSTEM, Mount, Sandbox, arranged, interpreters
+
+COMPONENT = "app.kubernetes.io/component"
+NAME = "app.kubernetes.io/name"
+
+
+class PlatformView:
+    """`writable`: folders that processes of the platform share with this machine."""
+
+    def __init__(self, home: Path, scratch: Path, identities: Identities, writable: Iterable[Path], filter: bytes | None) -> None:
+        self._home, self._scratch = home, scratch
+        self._identities = identities
+        self._writable = tuple(writable)
+        self._filter = filter
+
+    @property
+    def group(self) -> int:
+        return self._identities.platform_group
+
+    def user(self, pod: Object) -> int:
+        """One for each component, so that contexts cannot signal one another's processes."""
+        labels = pod["metadata"].get("labels") or {}
+        return self._identities.platform_user(str(labels.get(COMPONENT) or labels.get(NAME) or "other"))
+
+    def contained(self, command: Command) -> Command:
+        """The command with this view of the file system, started by the launcher."""
+        return replace(command, sandbox=self.sandbox(command.uid, command.gid))
+
+    def sandbox(self, uid: int | None, gid: int | None) -> Sandbox:
+        self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mounts, links = [], []
+        for folder in (*SYSTEM, "/etc"):
+            if os.path.islink(folder):
+                links.append((os.readlink(folder), folder))
+            elif os.path.isdir(folder):
+                mounts.append(Mount(folder, folder))
+        resolver = os.path.realpath("/etc/resolv.conf")
+        if not resolver.startswith("/etc/") and os.path.isfile(resolver):
+            mounts.append(Mount(resolver, resolver))
+        mounts += platform_mounts(self._home)
+        mounts += [Mount(str(each), str(each), writable=True) for each in self._writable if each.is_dir()]
+        placed, placed_links = arranged(mounts, links)
+        return Sandbox(Isolation.ROOT, uid, str(self._scratch), placed, placed_links, gid=gid, pid_namespace=False, filter=self._filter)
+
+
+def platform_mounts(home: Path) -> list[Mount]:
+    """The project as an image would hold it, without history or state, and the Python that runs it."""
+    files = [each for each in PROJECT.iterdir() if (not each.name.startswith(".") or each.name == ".venv") and each != home]
+    prefix = Path(sys.prefix)
+    places = [*files, *map(Path, interpreters()), *([] if prefix.is_relative_to(PROJECT) else [prefix])]
+    return [Mount(str(each), str(each)) for each in places]

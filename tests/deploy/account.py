@@ -1,0 +1,39 @@
+"""The account that deploys, as knative/base describes it: its roles, its admission policies, a token."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import client
+
+BASE = Path(__file__).parents[2] / "knative" / "base" / "deploy.yaml"
+NAMESPACE, ACCOUNT = "capsule", "deploy-cluster"
+PATHS = {
+    "ServiceAccount": "/api/v1/namespaces/capsule/serviceaccounts",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+}
+
+
+def objects() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(path to create it at, object), of what bounds the account; the namespace itself is not among them."""
+    for each in yaml.safe_load_all(BASE.read_text()):
+        if each["kind"] in PATHS:
+            yield PATHS[each["kind"]], each
+
+
+def give_account(api: client.ApiClient, kubeconfig: Path, target: Path) -> None:
+    """Creates all of it and its namespace, and writes `target`: the kubeconfig with the account's token instead of its user's."""
+    core = client.CoreV1Api(api)
+    if not core.list_namespace(field_selector=f"metadata.name={NAMESPACE}").items:
+        core.create_namespace({"metadata": {"name": NAMESPACE}})
+    config = yaml.safe_load(kubeconfig.read_text())
+    header = {"Content-Type": "application/json", "Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+    for path, body in objects():
+        api.call_api("POST", api.configuration.host + path, header, body).read()
+    token = core.create_namespaced_service_account_token(ACCOUNT, NAMESPACE, {"spec": {}}).status.token
+    config["users"][0]["user"] = {"token": token}
+    target.write_text(yaml.safe_dump(config))

@@ -1,0 +1,285 @@
+"""ValidatingAdmissionPolicies as a real API server enforces them: what matches, what is denied and in which words, what is no policy."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from kubernetes import client
+
+from tests.knative.api.conftest import Server, config_map, service
+from tests.knative.api.test_access import account, grant
+
+ROOT = "/apis/admissionregistration.k8s.io/v1"
+POLICIES, BINDINGS = f"{ROOT}/validatingadmissionpolicies", f"{ROOT}/validatingadmissionpolicybindings"
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
+MERGE = {"Content-Type": "application/merge-patch+json"}
+EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+Object = dict[str, Any]
+
+
+def policy(name: str, *validations: Object | str, **spec: Any) -> Object:
+    made = [{"expression": each} if isinstance(each, str) else each for each in validations]
+    constraints = spec.pop("matchConstraints", {"resourceRules": [spec.pop("rule", {**EVERYTHING, "resources": ["configmaps"]})]})
+    return {"metadata": {"name": name}, "spec": {"matchConstraints": constraints, "validations": made, **spec}}
+
+
+def binding(name: str, **spec: Any) -> Object:
+    return {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"], **spec}}
+
+
+Bind = Callable[..., str]
+
+
+@pytest.fixture
+def bind(http: httpx.Client, namespace: str) -> Iterator[Bind]:
+    """Puts policies in force in the test's namespace alone; answers their name."""
+    names: list[str] = []
+
+    def bound(*validations: Object | str, matchResources: Object | None = None, **spec: Any) -> str:
+        name = f"p-{uuid.uuid4().hex[:8]}"
+        names.append(name)
+        assert (made := http.post(POLICIES, json=policy(name, *validations, **spec))).status_code == 201, made.text
+        here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+        assert (made := http.post(BINDINGS, json=binding(name, matchResources=here if matchResources is None else matchResources))).status_code == 201
+        return name
+
+    yield bound
+    for name in names:
+        assert http.delete(f"{BINDINGS}/{name}").status_code == 200
+        assert http.delete(f"{POLICIES}/{name}").status_code == 200
+
+
+def maps(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/configmaps"
+
+
+# -- in which words ---------------------------------------------------------------------------------------------------
+
+
+def test_a_denial_reads_as_kubernetes_writes_it(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    name = bind({"expression": "object.data.level != 'high'", "message": "too high"})
+    refused = http.post(maps(namespace), json=config_map("a", level="high"))
+    message = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: too high"
+    assert refused.json() == {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 422, "reason": "Invalid",
+        "message": f'configmaps "a" is forbidden: {message}',
+        "details": {"group": "", "kind": "configmaps", "name": "a", "causes": [{"message": message}]},
+    }  # fmt: skip
+    assert refused.status_code == 422
+    assert http.get(f"{maps(namespace)}/a").status_code == 404
+    assert http.post(maps(namespace), json=config_map("a", level="low")).status_code == 201
+
+
+@pytest.mark.parametrize(("reason", "code"), [("Forbidden", 403), ("Unauthorized", 401), ("Invalid", 422), ("RequestEntityTooLarge", 413)])
+def test_the_reason_decides_the_code(http: httpx.Client, bind: Bind, namespace: str, reason: str, code: int) -> None:
+    bind({"expression": "1 > 2", "reason": reason})
+    refused = http.post(maps(namespace), json=config_map("a"))
+    assert (refused.status_code, refused.json()["code"], refused.json()["reason"]) == (code, code, reason)
+    assert refused.json()["message"].endswith("denied request: failed expression: 1 > 2")
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"messageExpression": "'not ' + object.metadata.name"}, "not a"),
+        ({"messageExpression": "'not ' + object.metadata.nothing", "message": "the other"}, "the other"),
+        ({"messageExpression": r"'two\nlines'", "message": "one line"}, "one line"),
+        ({"messageExpression": "'  '"}, "failed expression: 1 > 2"),
+    ],
+)
+def test_a_message_may_be_computed(http: httpx.Client, bind: Bind, namespace: str, extra: Object, words: str) -> None:
+    bind({"expression": " 1 > 2 ", **extra})
+    assert http.post(maps(namespace), json=config_map("a")).json()["message"].endswith(f"denied request: {words}")
+
+
+def test_what_cannot_be_evaluated_is_denied_unless_it_may_be_ignored(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    wrong = "object.data.missing == 'x'"
+    bind(wrong, failurePolicy="Ignore")
+    assert http.post(maps(namespace), json=config_map("a", k="v")).status_code == 201
+    bind(wrong)
+    refused = http.post(maps(namespace), json=config_map("b", k="v"))
+    assert (refused.status_code, refused.json()["reason"]) == (422, "Invalid")
+    assert f"denied request: expression '{wrong}' resulted in error: " in refused.json()["message"]
+
+
+def test_a_denial_is_not_softened_by_ignore(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    bind("object.data.missing == 'x'", "1 > 2", failurePolicy="Ignore")
+    assert http.post(maps(namespace), json=config_map("a", k="v")).json()["message"].endswith("failed expression: 1 > 2")
+
+
+# -- what is judged ---------------------------------------------------------------------------------------------------
+
+
+def test_every_way_to_write_is_judged(server: Server, http: httpx.Client, bind: Bind, namespace: str) -> None:
+    path = maps(namespace)
+    assert http.post(path, json=config_map("there", k="v")).status_code == 201
+    bind("1 > 2")
+    applied = {"apiVersion": "v1", **config_map("new")}
+    writes = {
+        "create": http.post(path, json=config_map("new")),
+        "generate": http.post(path, json={"metadata": {"generateName": "new-"}}),
+        "dry run": http.post(path, params={"dryRun": "All"}, json=config_map("new")),
+        "apply anew": http.patch(f"{path}/new", params={"fieldManager": "t"}, headers=APPLY, json=applied),
+        "apply over": http.patch(f"{path}/there", params={"fieldManager": "t"}, headers=APPLY, json={**applied, **config_map("there", k="v")}),
+        "update": http.put(f"{path}/there", json=config_map("there", k="w")),
+        "update of nothing": http.put(f"{path}/there", json=config_map("there", k="v")),
+        "merge": http.patch(f"{path}/there", headers=MERGE, json={"data": {"k": "w"}}),
+        "strategic": http.patch(f"{path}/there", headers={"Content-Type": "application/strategic-merge-patch+json"}, json={"data": {"k": "w"}}),
+        "json patch": http.patch(
+            f"{path}/there", headers={"Content-Type": "application/json-patch+json"}, json=[{"op": "remove", "path": "/data/k"}]
+        ),
+        "delete": http.delete(f"{path}/there"),
+        "dry delete": http.delete(f"{path}/there", params={"dryRun": "All"}),
+        "delete all": http.delete(path),
+    }
+    assert {name: answer.status_code for name, answer in writes.items()} == dict.fromkeys(writes, 422)
+    assert http.get(f"{path}/there").json()["data"] == {"k": "v"}
+    assert [each["metadata"]["name"] for each in http.get(path).json()["items"]] == ["there"]
+
+
+def test_subresources_are_judged_when_a_rule_names_them(http: httpx.Client, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": "robot"}})
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/robot/token"
+    bind("1 > 2", rule={**EVERYTHING, "resources": ["serviceaccounts"]})
+    assert http.post(path, json={"spec": {"audiences": []}}).status_code == 201
+    bind("request.subResource == 'token' && object.kind == 'Nothing'", rule={**EVERYTHING, "resources": ["*/token"]})
+    assert http.post(path, json={"spec": {"audiences": []}}).status_code == 422
+
+
+def test_a_status_is_judged_as_a_subresource(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    root = f"/apis/serving.knative.dev/v1/namespaces/{namespace}/services"
+    assert http.post(root, json=service("s", namespace)).status_code == 201
+    bind("object.status.url == oldObject.metadata.name", rule={**EVERYTHING, "resources": ["services/status"]})
+    patch = {"status": {"url": "http://elsewhere"}}
+    assert http.patch(f"{root}/s/status", headers=MERGE, json=patch).status_code == 422
+    assert http.patch(f"{root}/s", headers=MERGE, json={"metadata": {"labels": {"a": "b"}}}).status_code == 200
+
+
+def test_an_expression_sees_the_request_both_objects_and_the_namespace(
+    server: Server, api: client.ApiClient, core: client.CoreV1Api, bind: Bind, namespace: str
+) -> None:
+    seen = {
+        "CREATE": f"oldObject == null && object.data.k == 'v' && request.name == 'a' && request.namespace == '{namespace}'",
+        "UPDATE": "object.data.k == 'w' && oldObject.data.k == 'v' && oldObject.metadata.uid == object.metadata.uid",
+        "DELETE": "object == null && oldObject.data.k == 'w' && request.options.propagationPolicy == 'Background'",
+    }
+    cases = " || ".join(f"(request.operation == '{operation}' && {what})" for operation, what in seen.items())
+    bind(
+        f"request.resource.resource == 'configmaps' && request.kind.kind == 'ConfigMap' && !has(request.subResource) && ({cases})",
+        f"request.userInfo.username == 'system:serviceaccount:{namespace}:robot' && 'system:serviceaccounts' in request.userInfo.groups",
+        f"namespaceObject.metadata.name == '{namespace}' && namespaceObject.metadata.labels['kubernetes.io/metadata.name'] == '{namespace}'",
+    )
+    with server.http(token=account(core, namespace)) as robot:
+        grant(api, namespace, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "update", "delete"]})
+        path = maps(namespace)
+        assert (made := robot.post(path, json=config_map("a", k="v"))).status_code == 201, made.text
+        assert (made := robot.put(f"{path}/a", json=config_map("a", k="w"))).status_code == 200, made.text
+        assert (gone := robot.delete(f"{path}/a")).status_code == 200, gone.text
+
+
+def test_a_role_comes_before_a_policy(server: Server, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
+    bind("1 > 2")
+    with server.http(token=account(core, namespace)) as robot:
+        refused = robot.post(maps(namespace), json=config_map("a"))
+        assert refused.status_code == 403 and "cannot create resource" in refused.json()["message"]
+
+
+# -- what matches -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "matches"),
+    [
+        ({"resources": ["configmaps"]}, True),
+        ({"resources": ["*"]}, True),
+        ({"resources": ["secrets"]}, False),
+        ({"resources": ["configmaps/*"]}, True),
+        ({"resources": ["configmaps/status"]}, False),
+        ({"resources": ["*/status"]}, False),
+        ({"apiGroups": [""]}, True),
+        ({"apiGroups": ["apps"]}, False),
+        ({"apiVersions": ["v1beta1"]}, False),
+        ({"operations": ["CREATE"]}, True),
+        ({"operations": ["UPDATE", "DELETE", "CONNECT"]}, False),
+        ({"scope": "Namespaced"}, True),
+        ({"scope": "Cluster"}, False),
+        ({"resourceNames": ["a"]}, True),
+        ({"resourceNames": ["b"]}, False),
+    ],
+)
+def test_a_rule_matches_by_all_of_its_parts(http: httpx.Client, bind: Bind, namespace: str, rule: Object, matches: bool) -> None:
+    bind("1 > 2", rule={**EVERYTHING, **rule})
+    assert http.post(maps(namespace), json=config_map("a")).status_code == (422 if matches else 201)
+
+
+def test_what_is_excluded_matches_no_more(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    excluded = {**EVERYTHING, "resources": ["configmaps"], "resourceNames": ["free"]}
+    bind("1 > 2", matchConstraints={"resourceRules": [EVERYTHING], "excludeResourceRules": [excluded]})
+    assert http.post(maps(namespace), json=config_map("free")).status_code == 201
+    assert http.post(maps(namespace), json=config_map("a")).status_code == 422
+
+
+def test_an_object_selector_looks_at_the_old_and_the_new(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    path, labelled = maps(namespace), {"metadata": {"name": "b", "labels": {"guarded": "yes"}}}
+    assert http.post(path, json=config_map("a")).status_code == 201 and http.post(path, json=labelled).status_code == 201
+    constraints = {"resourceRules": [EVERYTHING], "objectSelector": {"matchExpressions": [{"key": "guarded", "operator": "In", "values": ["yes"]}]}}
+    bind("1 > 2", matchConstraints=constraints)
+    assert http.patch(f"{path}/a", headers=MERGE, json={"data": {"k": "v"}}).status_code == 200
+    assert http.patch(f"{path}/a", headers=MERGE, json={"metadata": {"labels": {"guarded": "yes"}}}).status_code == 422
+    assert http.patch(f"{path}/b", headers=MERGE, json={"metadata": {"labels": {"guarded": None}}}).status_code == 422
+    assert http.delete(f"{path}/b").status_code == 422
+
+
+def test_a_namespace_is_selected_by_its_new_labels_and_deleted_by_its_old(http: httpx.Client, bind: Bind) -> None:
+    name = f"n-{uuid.uuid4().hex[:8]}"
+    assert http.post("/api/v1/namespaces", json={"metadata": {"name": name, "labels": {"t": name}}}).status_code == 201
+    bind("1 > 2", rule=EVERYTHING, matchResources={"namespaceSelector": {"matchLabels": {"t": name}}})
+    assert http.post("/api/v1/namespaces", json={"metadata": {"name": f"{name}-b", "labels": {"t": name}}}).status_code == 422
+    assert http.patch(f"/api/v1/namespaces/{name}", headers=MERGE, json={"metadata": {"annotations": {"a": "b"}}}).status_code == 422
+    assert http.delete(f"/api/v1/namespaces/{name}").status_code == 422
+    assert http.patch(f"/api/v1/namespaces/{name}", headers=MERGE, json={"metadata": {"labels": {"t": None}}}).status_code == 200
+    assert http.delete(f"/api/v1/namespaces/{name}").status_code == 200
+
+
+def test_conditions_narrow_and_a_false_one_hides_the_errors_of_others(http: httpx.Client, bind: Bind, namespace: str) -> None:
+    wrong, no, yes = (
+        {"name": "wrong", "expression": "object.data.missing == 'x'"},
+        {"name": "no", "expression": "object.metadata.name == 'b'"},
+        {"name": "yes", "expression": "object.metadata.name == 'c'"},
+    )
+    bind("1 > 2", matchConditions=[wrong, no])
+    assert http.post(maps(namespace), json=config_map("a", k="v")).status_code == 201
+    assert "resulted in error" in http.post(maps(namespace), json=config_map("b", k="v")).json()["message"]
+    bind("1 > 2", matchConditions=[yes])
+    assert http.post(maps(namespace), json=config_map("c", k="v")).json()["message"].endswith("failed expression: 1 > 2")
+
+
+def test_a_policy_without_a_binding_does_nothing_and_ends_with_it(http: httpx.Client, namespace: str) -> None:
+    name = f"p-{uuid.uuid4().hex[:8]}"
+    own = policy(name, "1 > 2", matchConditions=[{"name": "here", "expression": f"request.namespace == '{namespace}'"}])
+    assert http.post(POLICIES, json=own).status_code == 201
+    assert http.post(maps(namespace), json=config_map("a")).status_code == 201
+    assert http.post(BINDINGS, json=binding(name)).status_code == 201
+    assert http.post(maps(namespace), json=config_map("b")).status_code == 422
+    changed = {"spec": {"validations": [{"expression": "2 > 1"}]}}
+    assert http.patch(f"{POLICIES}/{name}", headers=MERGE, json=changed).status_code == 200
+    assert http.post(maps(namespace), json=config_map("b")).status_code == 201
+    assert http.patch(f"{POLICIES}/{name}", headers=MERGE, json={"spec": own["spec"]}).status_code == 200
+    assert http.post(maps(namespace), json=config_map("c")).status_code == 422
+    assert http.delete(f"{BINDINGS}/{name}").status_code == 200
+    assert http.post(maps(namespace), json=config_map("c")).status_code == 201
+    assert http.delete(f"{POLICIES}/{name}").status_code == 200
+
+
+def test_no_policy_locks_its_own_mending_out(own_server: Server) -> None:
+    with own_server.http() as http:
+        assert http.post(POLICIES, json=policy("all", "1 > 2", rule=EVERYTHING)).status_code == 201
+        assert http.post(BINDINGS, json=binding("all")).status_code == 201
+        assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 422
+        own_server.stop()
+        own_server.start()
+        assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 422, "forgotten at a restart"
+        assert http.delete(f"{BINDINGS}/all").status_code == 200
+        assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 201

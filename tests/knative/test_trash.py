@@ -1,0 +1,121 @@
+"""Deleting what a tenant left, however it looks."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from knative.local.trash import Trash
+
+
+async def emptied(trash: Trash) -> None:
+    await trash.start()
+    await holds(trash, 0)
+    await trash.stop()
+
+
+async def holds(trash: Trash, count: int) -> None:
+    async with asyncio.timeout(60):
+        while len(os.listdir(trash.folder)) != count:  # noqa: ASYNC110 - the file system sends no event
+            await asyncio.sleep(0.01)
+
+
+def deep(folder: Path, levels: int) -> None:
+    """A chain of folders whose paths are longer than the kernel takes as one."""
+    folder.mkdir()
+    current = os.open(folder, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d" * 200, dir_fd=current)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=current)
+        os.close(current)
+        current = inner
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=current))
+    os.close(current)
+
+
+@pytest.mark.parametrize("levels", [1_500, 20_000])
+async def test_a_deep_tree(tmp_path: Path, levels: int) -> None:
+    trash = Trash(tmp_path / "trash")
+    deep(tmp_path / "tree", levels)
+    assert trash.throw(tmp_path / "tree") and not (tmp_path / "tree").exists()
+    await emptied(trash)
+
+
+async def test_names_modes_and_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    tree = tmp_path / "tree"
+    (tree / "sub" / "inner").mkdir(parents=True)
+    for name in (b"\xff\xfe", b"a\nb", b"-rf", b"x" * 255):
+        os.close(os.open(os.fsencode(tree / "sub") + b"/" + name, os.O_CREAT | os.O_WRONLY))
+        os.mkdir(os.fsencode(tree) + b"/" + name)
+    (tree / "link").symlink_to(outside)
+    (tree / "sub" / "file-link").symlink_to(outside / "kept")
+    os.link(outside / "kept", tree / "hard")
+    os.mkfifo(tree / "pipe")
+    for folder in (tree / "sub/inner", tree / "sub", tree):
+        folder.chmod(0o000)
+    trash = Trash(tmp_path / "trash")
+    trash.throw(tree)
+    await emptied(trash)
+    assert (outside / "kept").read_text() == "kept" and outside.stat().st_mode & 0o777 == 0o755 and (outside / "kept").stat().st_nlink == 1
+
+
+async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "first").write_text("x")
+    for number in range(12_000):
+        os.link(tree / "first", tree / f"same-{number}")
+    for number in range(3_000):
+        (tree / f"folder-{number}").mkdir()
+    trash = Trash(tmp_path / "trash")
+    trash.throw(tree)
+    await emptied(trash)
+
+
+async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trash = Trash(tmp_path / "trash")
+    for name in ("one", "two"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "file").write_text("x")
+        (tmp_path / name / "file").write_text("x")
+    busy = tmp_path / "one" / "sub" / "file"
+    if not immutable(busy, True):
+        pytest.skip("no immutable files here")
+    try:
+        for name in ("one", "two"):
+            trash.throw(tmp_path / name)
+        await trash.start()
+        await holds(trash, 1)
+        assert trash.throw(tmp_path / "absent") is False
+        (tmp_path / "three").write_text("x")
+        trash.throw(tmp_path / "three")
+        await holds(trash, 1)
+        await trash.stop()
+        (left,) = trash.folder.iterdir()
+        assert os.listdir(left) == ["file"]
+        assert caplog.text.count("cannot be deleted and stays: Operation not permitted") == 1
+    finally:
+        for path in trash.folder.rglob("file"):
+            immutable(path, False)
+    await emptied(Trash(trash.folder))
+
+
+def immutable(path: Path, on: bool) -> bool:
+    program = shutil.which("chattr")
+    return program is not None and subprocess.run([program, "+i" if on else "-i", str(path)], capture_output=True).returncode == 0
+
+
+async def test_a_start_without_a_folder_and_a_throw_before_it(tmp_path: Path) -> None:
+    trash = Trash(tmp_path / "state" / "trash")
+    await trash.start()
+    await trash.stop()
+    (tmp_path / "file").write_text("x")
+    trash.throw(tmp_path / "file")
+    assert trash.folder.stat().st_mode & 0o777 == 0o700
+    await emptied(trash)
