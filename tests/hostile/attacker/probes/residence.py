@@ -20,7 +20,8 @@ def rounds(targets):
         yield f"disk in {name}", lambda folder=folder: resources.disk(folder, 512)
         yield f"deleted files in {name}", lambda folder=folder: resources.disk(folder, 320, unlinked=True)
         yield f"inodes in {name}", lambda folder=folder: resources.inodes(folder, 50_000)
-        yield f"deep tree in {name}", lambda folder=folder: resources.deep_tree(folder, 1500)
+        yield f"deep tree in {name}", lambda folder=folder: resources.deep_tree(folder)
+        yield f"long names in {name}", lambda folder=folder: resources.deep_tree(folder, name="q" * 200)
     yield "log flood", lambda: resources.log_flood(5_000)
     yield "descriptors", resources.descriptors
     yield "orphans", lambda: resources.orphans(100)

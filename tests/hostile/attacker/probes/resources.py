@@ -121,8 +121,8 @@ def inodes(folder, most=400_000):
     return {"made": made, "error": error}
 
 
-def deep_tree(folder, levels=1500, name="d" * 200):
-    """Folders in folders, deeper than any path can say: each is made from within the last."""
+def deep_tree(folder, levels=1500, name="q"):
+    """Folders in folders, each made from within the last. A short name: deeper than a recursion goes; a long one: deeper than a path can say."""
     made, error, home = 0, "", os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.chdir(folder)
