@@ -88,7 +88,16 @@ class Image:
             self._uv("pip", "install", "--python", str(environment / "bin" / "python"), "--link-mode", "copy", *words)
         if not plan.install and not plan.lock:
             say("==> Nothing to install")
+        self._relocate(environment)
         self._run([str(environment / "bin" / "python"), "-I", *COMPILED, "-s", str(self._root), "-p", MOUNT, str(self._root)], {}, compiling=True)
+
+    def _relocate(self, environment: Path) -> None:
+        """Editable installations (`-e .`) name the folder they were made from; the application finds it at MOUNT."""
+        for pattern in ("*.pth", "__editable__*.py"):
+            for path in environment.glob(f"lib*/python*/site-packages/{pattern}"):
+                before = path.read_text(errors="surrogateescape")
+                if (after := before.replace(str(self._root), MOUNT)) != before:
+                    path.write_text(after, errors="surrogateescape")
 
     def _locked(self, lock: str, environment: Path) -> None:
         """As the lock file says, without what is only for development."""

@@ -61,9 +61,16 @@ class Trash:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            os.rename(path, self.folder / _fresh_name())
+            parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        try:
+            _make_writable(path.name, parent)
+            os.rename(path.name, self.folder / _fresh_name(), src_dir_fd=parent)
+        except FileNotFoundError:
+            return False
+        finally:
+            os.close(parent)
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._changed.set)
         return True
@@ -169,7 +176,7 @@ def _removed(trash: int, name: str, last: bool) -> bool:
 def _make_writable(name: str, parent: int) -> None:
     """A folder of mode 000 can be neither read nor moved by its owner. Through a descriptor, since fchmodat(2) follows links."""
     about = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if about.st_mode & 0o700 == 0o700 or os.geteuid() not in (0, about.st_uid):
+    if not stat.S_ISDIR(about.st_mode) or about.st_mode & 0o700 == 0o700 or os.geteuid() not in (0, about.st_uid):
         return
     folder = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:

@@ -87,6 +87,7 @@ def serve(channel: socket.socket) -> None:
 def _take(channel: socket.socket, pidfds: list[int], descriptors: list[int]) -> dict[str, Any]:
     """In the child: let go of what is the zygote's, and lay out what is the pod's (0 nothing, 1, 2, then the sockets from 3 on)."""
     os.setsid()
+    os.umask(0o077)  # the zygote's own is 022: what Python compiles is for every user
     channel.close()
     for each in pidfds:
         os.close(each)
@@ -134,7 +135,6 @@ def run(orders: dict[str, Any]) -> NoReturn:
 
 
 def main() -> None:
-    os.umask(0o077)
     for each in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the whole; the parent tells us by closing the socket
         signal.signal(each, signal.SIG_IGN)
     channel = socket.socket(fileno=CHANNEL)

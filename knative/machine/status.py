@@ -22,6 +22,8 @@ from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.up import KNATIVE, gateway_url
 
 SERVICES = ("serving.knative.dev/v1", "Service")
+IMAGES_STATUS = "images.json"
+"""Written by knative/local/images/keeper.py."""
 TRIGGERS = ("eventing.knative.dev/v1", "Trigger")
 GOOD, BAD, IDLE = "[green]●[/]", "[red]●[/]", "[dim]○[/]"
 
@@ -38,6 +40,7 @@ def status(home: Home, console: Console) -> bool:
         well.append(_functions(table, cluster))
         well.append(_applications(table, cluster))
         well.append(_triggers(table, cluster))
+        well.append(_images(table, home))
     if not home.foreign_amqp and processes.running(home, "rabbitmq"):
         well.append(_unroutable(table, home))
     if home.own_contexts and processes.running(home, "postgres"):
@@ -154,6 +157,23 @@ def _triggers(table: Table, cluster: Cluster) -> bool:
     state = f"{len(triggers) - len(late)} of {len(triggers)} ready"
     table.add_row(BAD if late else GOOD, "triggers", state, ", ".join(late[:4]), "")
     return not late
+
+
+def _images(table: Table, home: Home) -> bool:
+    """The image store, as its retention last found it; a full one refuses builds."""
+    try:
+        found = json.loads((home.path / "knative" / IMAGES_STATUS).read_text())
+        images, used, limit = int(found["images"]), int(found["bytes"]), int(found["limit_bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        table.add_row(IDLE, "images", "not known yet", "", "")
+        return True
+    table.add_row(GOOD if used < limit else BAD, "images", f"{images} image{'' if images == 1 else 's'}, {_size(used)} of {_size(limit)}", "", "")
+    return used < limit
+
+
+def _size(count: int) -> str:
+    """Decimal units, as disks are sold."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _health(table: Table, home: Home) -> bool:

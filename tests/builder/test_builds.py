@@ -81,6 +81,19 @@ def test_pyproject_that_is_a_package_with_a_script(repositories: Repositories, b
         assert get(url) == "plain"
 
 
+@pytest.mark.parametrize("layout", ["src/made", "made"])
+def test_an_editable_installation_is_found_where_the_image_is_seen(repositories: Repositories, build: Build, layout: str) -> None:
+    repository = repositories.make("editable")
+    project = '[project]\nname = "made"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    files = {"requirements.txt": "-e .\n", "pyproject.toml": project, f"{layout}/__init__.py": "x = 1\n", "main.py": "import made\n" + PLAIN}
+    repository.commit(files)
+    outcome = build(repository.url)
+    assert outcome.code == 0, outcome.log
+    packages = next(outcome.image.glob("rootfs/.venv/lib*/python*/site-packages"))
+    texts = [path.read_text() for path in packages.iterdir() if path.suffix in (".pth", ".py")]
+    assert any("/app" in text for text in texts) and not any(str(outcome.image) in text for text in texts), texts
+
+
 def test_static_site(repositories: Repositories, build: Build, tmp_path: Path) -> None:
     repository = repositories.make("static")
     repository.commit({"index.html": "<h1>home</h1>", "about/index.html": "about", ".env": "SECRET=1", "404.html": "nothing here", "a/b.txt": "b"})

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from functions.deploy.domain.observation import BuildBroken, Built, NotServing, Serving, read_build, read_rollout
+from functions.deploy.domain.observation import BuildBroken, Built, NotServing, Serving, Unprepared, read_build, read_rollout, read_task
 
 DEPLOYMENT = uuid4()
 IMAGE = "registry.example.com:5000/apps/hello@sha256:" + "b" * 64
@@ -51,6 +51,10 @@ def test_a_complete_job_has_built() -> None:
         told(image=IMAGE, commit="main", kind="x"),
         told(image=IMAGE + "\n--privileged", commit=COMMIT, kind="x"),
         told(image=IMAGE, commit=COMMIT),
+        "[" * 4096,
+        '{"image":' * 450 + "1" + "}" * 450,
+        '{"image":' + "[" * 1000 + "]" * 1000 + "}",
+        '{"kind":"x","commit":"' + COMMIT + '","image":' + '{"a":' * 600 + "1" + "}" * 601,
     ],
 )
 def test_a_complete_job_that_says_no_image_has_failed(message: str | None) -> None:
@@ -98,6 +102,12 @@ def test_the_last_container_s_word_counts_and_an_earlier_one_s_if_it_said_nothin
     assert read_build(job(FAILED), [cloning, pod(None, "2026-11-22T12:01:00Z")]) == BuildBroken("repository-private", "c")
 
 
+def test_a_release_phase_without_its_image_says_so() -> None:
+    ended = {"exitCode": 128, "reason": "ImagePullBackOff", "message": "image is no longer kept", "finishedAt": "2026-11-22T12:00:00Z"}
+    seen = read_task(job(FAILED), [{"status": {"containerStatuses": [{"state": {"terminated": ended}}]}}])
+    assert seen == Unprepared("The image of this release is no longer kept. Deploy its commit again to build it anew.", "image-not-kept")
+
+
 def service(status: str, *, deployment: str = str(DEPLOYMENT), generation: int = 3, observed: int = 3, **condition: str) -> dict[str, Any]:
     return {
         "metadata": {"generation": generation},
@@ -135,6 +145,10 @@ def test_readiness_of_something_else_is_not_ours() -> None:
         (revision("ContainerHealthy", "ExitCode137"), "out-of-memory", "memory"),
         (revision("ResourcesAvailable", "ProgressDeadlineExceeded", "Initial scale was never achieved"), "never-listens", "$PORT"),
         (revision("ContainerHealthy", "ContainerMissing", "no such image"), "not-ready", "no such image"),
+        (revision("ResourcesAvailable", "ImagePullBackOff", 'image "x@sha256:0" is no longer kept on this machine.'), "image-not-kept", "again"),
+        (revision("ResourcesAvailable", "ImagePullBackOff", "manifest unknown: manifest unknown"), "image-not-kept", "Deploy its commit again"),
+        (revision("ResourcesAvailable", "ImagePullBackOff", "unauthorized: authentication required"), "not-ready", "unauthorized"),
+        (revision("ContainerHealthy", "ExitCode1", "file not found"), "exits-at-start", "file not found"),
         (None, "not-ready", "Configuration"),
     ],
 )

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,26 @@ async def test_a_start_without_a_folder_and_a_throw_before_it(tmp_path: Path) ->
     trash.throw(tmp_path / "file")
     assert trash.folder.stat().st_mode & 0o777 == 0o700
     await emptied(trash)
+
+
+def test_its_owner_needs_no_privilege(tmp_path: Path) -> None:
+    """As a user: a folder of mode 000 can be moved and read only once its mode is changed."""
+    script = f"""
+import os, sys
+os.chdir({str(tmp_path)!r})
+if os.geteuid() == 0:
+    os.chown(".", 65534, 65534)
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+from pathlib import Path
+from knative.local.trash import Trash
+os.makedirs("tree/a/b")
+open("tree/a/b/f", "w").close()
+for folder in ("tree/a/b", "tree/a", "tree"):
+    os.chmod(folder, 0)
+trash = Trash(Path("trash"))
+assert trash.throw(Path("tree"))
+list(trash.delete())
+sys.exit(str(os.listdir("trash")) if os.listdir("trash") else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", f"import knative.local.trash\n{script}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -175,3 +175,10 @@ def test_a_search_is_read_as_it_is_meant() -> None:
             conditions(bad)
     with pytest.raises(BadSearch):
         Terms.read("x " * 21)
+
+
+def test_a_line_that_is_nested_deeply_is_searched_without_harm() -> None:
+    for depth in (200, 300, 1000, 8000):
+        line = '{"level":"error","a":' + "[" * depth + "]" * depth + "}"
+        assert Condition(("level",), "error").match(line) is (depth < 1024)
+        assert not Condition(("a",), "x").match(line)

@@ -22,7 +22,6 @@ from functions.deploy.domain.observation import (
     BUILD_FAILED,
     CANCELLED,
     FAILING_REQUESTS,
-    RELEASE_PHASE_FAILED,
     REMOVED,
     TIMED_OUT,
     BuildBroken,
@@ -185,7 +184,7 @@ class Deployment(Saga):
             case Prepared() if self.status is Status.PREPARING:
                 return self._next(Status.RELEASING, at)
             case Unprepared() if self.status is Status.PREPARING:
-                return self.fail(RELEASE_PHASE_FAILED, seen.detail, at)
+                return self.fail(seen.reason, seen.detail, at)
             case Serving() if self.status is Status.RELEASING and self.release_id is not None:
                 return self._serving(seen, at)
             case NotServing() if self.status is Status.RELEASING:

@@ -3,12 +3,13 @@
 A reading is None while there is nothing to decide. Reasons are stable words that clients may switch on; details are sentences for people.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 Object = Mapping[str, Any]
 
@@ -21,6 +22,11 @@ APPLICATION_DESTROYED, ENVIRONMENT_DESTROYED, CLUSTER_REFUSED = "application-des
 RELEASE_PHASE_FAILED, CRASHES, FAILING_REQUESTS = "release-phase-failed", "crashes", "failing-requests"
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
 EXITS_AT_START, NEVER_LISTENS, NOT_READY, OUT_OF_MEMORY = "exits-at-start", "never-listens", "not-ready", "out-of-memory"
+IMAGE_NOT_KEPT = "image-not-kept"
+NO_IMAGE = "The image of this release is no longer kept. Deploy its commit again to build it anew."
+PULL_FAILURES = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull"})
+ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNORECASE)
+"""What one machine and registries (OCI distribution specification, error codes) say of an image that is not there."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LONGEST_DETAIL = 2000
@@ -70,6 +76,7 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Unprepared:
     detail: str
+    reason: str = RELEASE_PHASE_FAILED
 
 
 Observation = Built | BuildBroken | Prepared | Unprepared | Serving | NotServing | Gone
@@ -95,6 +102,8 @@ def read_task(job: Object, pods: Iterable[Object]) -> Prepared | Unprepared | No
         if condition.get("reason") == "DeadlineExceeded":
             return Unprepared("The release phase took too long and was stopped.")
         ended = next(iter(_ended(pods)), {})
+        if ended.get("reason") in PULL_FAILURES:
+            return Unprepared(NO_IMAGE, IMAGE_NOT_KEPT)
         said = str(ended.get("message") or "").strip()[-LONGEST_DETAIL:]
         code = ended.get("exitCode")
         return Unprepared(
@@ -138,10 +147,10 @@ def _has_traffic(service: Object, revision: str) -> bool:
 
 def _built(said: Mapping[str, Any], wanted: str) -> Built | BuildBroken:
     """Only an image under the name that this build was given: a tenant's code could say the name of another's."""
-    image, commit, kind = (str(said.get(word, "")) for word in ("image", "commit", "kind"))
+    image, commit, kind = (_text(said, word) for word in ("image", "commit", "kind"))
     if IMAGE.fullmatch(image) and image.partition("@")[0] == wanted and COMMIT.fullmatch(commit) and kind:
-        command = said.get("release")
-        told = isinstance(command, str) and 0 < len(command) <= LONGEST_COMMAND and command.isprintable()
+        command = _text(said, "release")
+        told = 0 < len(command) <= LONGEST_COMMAND and command.isprintable()
         return Built(image, commit, kind[:40], command if told else None)
     return BuildBroken(BUILD_FAILED, "The build ended well but did not say which image of its own it made.")
 
@@ -156,26 +165,35 @@ def _image_of(job: Object) -> str:
 
 
 def _broken(said: Mapping[str, Any], condition: Mapping[str, Any]) -> BuildBroken:
-    reason, commit = str(said.get("reason", "")), str(said.get("commit", ""))
+    reason, commit = _text(said, "reason"), _text(said, "commit")
     if reason not in BUILD_REASONS:
-        if told := str(said.get("text", "")).strip()[:LONGEST_DETAIL]:
+        if told := _text(said, "text").strip()[:LONGEST_DETAIL]:
             return BuildBroken(BUILD_FAILED, told)
         told = condition.get("message") or "its log may tell why"
         return BuildBroken(BUILD_FAILED, f"The build was ended before it could say how it went: {told}.", interrupted=not said)
-    return BuildBroken(reason, str(said.get("detail", ""))[:LONGEST_DETAIL], commit if COMMIT.fullmatch(commit) else None)
+    return BuildBroken(reason, _text(said, "detail")[:LONGEST_DETAIL], commit if COMMIT.fullmatch(commit) else None)
 
 
 def _termination(pods: Iterable[Object]) -> Mapping[str, Any]:
-    """The message of the container that ended last: our builder's JSON, or what another has written there as `text`; empty if there is none."""
+    """The message of the container that ended last: our builder's JSON, or what another has written there as `text`; empty if there is none.
+
+    A tenant wrote it: Kubernetes bounds its length, orjson its depth.
+    """
     for terminated in _ended(pods):
         if not (text := terminated.get("message")):
             continue  # an earlier container may have said what kept this one from its work
         try:
-            said = json.loads(text)
+            said = orjson.loads(text)
         except ValueError:
             return {"text": text}
         return said if isinstance(said, dict) else {"text": text}
     return {}
+
+
+def _text(said: Mapping[str, Any], field: str) -> str:
+    """A field that is text; anything else, which may be nested deeply, counts as absent."""
+    value = said.get(field)
+    return value if isinstance(value, str) else ""
 
 
 def _ended(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
@@ -194,6 +212,8 @@ def _not_serving(ready: Mapping[str, Any], revision: Object | None) -> NotServin
     container, resources = (_condition_of(revision or {}, name) for name in ("ContainerHealthy", "ResourcesAvailable"))
     code = re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", ""))
     said = (container.get("message") or resources.get("message") or ready.get("message") or "").strip()[:LONGEST_DETAIL]
+    if {container.get("reason"), resources.get("reason"), ready.get("reason")} & PULL_FAILURES and ABSENT.search(said):
+        return NotServing(IMAGE_NOT_KEPT, NO_IMAGE)
     if code and code[1] == "137":
         return NotServing(OUT_OF_MEMORY, f"The application was killed at its start; it may need more memory than it may have. {said}".strip())
     if code:

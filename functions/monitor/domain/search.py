@@ -87,4 +87,7 @@ def _text(value: Any, path: tuple[str, ...]) -> str | None:
             return None
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # nested more deeply than orjson writes (254 levels), though not than it reads
+        return None

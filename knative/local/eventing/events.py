@@ -166,7 +166,10 @@ def _structured_data(document: Mapping[str, Any], event: Event) -> bytes:
     if isinstance(document["data"], str) and kind and kind != "text/json" and not kind.endswith(("/json", "+json")):
         return document["data"].encode()
     event.attributes.setdefault("datacontenttype", "application/json")
-    return orjson.dumps(document["data"])
+    try:
+        return orjson.dumps(document["data"])
+    except TypeError as error:
+        raise Malformed(f"data cannot be kept: {error}") from error
 
 
 def from_http(headers: Mapping[str, str], body: bytes) -> Event | None:

@@ -9,11 +9,12 @@ The platform itself opens no path in the build's workspace, and no byte of the i
 """
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -28,8 +29,10 @@ from knative.local.images.unpack import REFUSED, Limits
 UNPACK = Path(__file__).with_name("unpack.py")
 UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
 PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
-TIMEOUT_SECONDS = 600.0
+TIMEOUT_SECONDS = 180.0
+"""For an image of the largest size on a slow disk."""
 INTERPRETER = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+PIPE_BYTES = 1 << 20
 TAR = ("tar", "--create", "--file=-", "--format=gnu", "--no-acls", "--no-selinux", "--no-xattrs", "--directory")
 
 
@@ -56,7 +59,8 @@ class HandOver:
         try:
             await self._copy(source, staging, identity, limits)
             tree: Tree = await asyncio.to_thread(measure, staging.content, limits, take_ownership=True)
-            self._keeper.make_room(tree.bytes)
+            if not self._images.has((namespace, tree.digest)):
+                self._keeper.make_room(tree.bytes)
             record = await self._images.add(staging, name, tree)
         finally:
             self._images.discard(staging)
@@ -125,6 +129,8 @@ def _check_packer(finished: Finished, path: str) -> None:
 class _Pipe:
     def __init__(self) -> None:
         read, write = os.pipe()
+        with suppress(PermissionError):  # the user's pipes are large enough together (pipe(7))
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._open = {read, write}
         self.read, self.write = read, write
 

@@ -92,6 +92,9 @@ class Images:
         """What is stored, oldest first."""
         return sorted(self._records.values(), key=lambda record: record.created_at)
 
+    def has(self, key: Key) -> bool:
+        return key in self._records
+
     def usage(self) -> Mapping[str, Usage]:
         """Images and their bytes by namespace."""
         found: dict[str, Usage] = {}

@@ -14,19 +14,11 @@ import stat
 import sys
 from typing import BinaryIO, NamedTuple
 
-BLOCK = 512
-CHUNK = 1 << 20
-MAX_DEPTH = 100
-MAX_NAME_BYTES = 255
-MAX_PATH_BYTES = 1024
-MAX_TARGET_BYTES = 4096
-MAX_EXTENSION_BYTES = 16 << 10
-"""Of one pax or GNU header that precedes an entry: a path and a link's target fit."""
-MAX_PADDING_BYTES = 1 << 20
-"""Zeros after the archive's end: tar fills its last record."""
-LATEST_MTIME = 1 << 33
-REFUSED = 3
-MIB = 1 << 20
+BLOCK, CHUNK, MIB = 512, 1 << 20, 1 << 20
+MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TARGET_BYTES = 100, 255, 1024, 4096
+MAX_EXTENSION_BYTES = 16 << 10  # of one pax or GNU header that precedes an entry: a path and a link's target fit
+MAX_PADDING_BYTES = 1 << 20  # zeros after the archive's end: tar fills its last record
+LATEST_MTIME, REFUSED = 1 << 33, 3
 
 REGULAR, HARD_LINK, SYMBOLIC_LINK, FOLDER = (b"0", b"\0", b"7"), b"1", b"2", b"5"
 LONG_NAME, LONG_TARGET, PAX = b"L", b"K", b"x"
@@ -36,11 +28,11 @@ CREATE_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 
 class Limits(NamedTuple):
+    """Bytes of all files and of each, and how many files, folders and links."""
+
     bytes: int = 1 << 30
-    """Of all files together."""
     file_bytes: int = 1 << 30
     entries: int = 200_000
-    """Files, folders and links."""
 
 
 class Refused(Exception):
@@ -95,9 +87,7 @@ class Archive:
         if entry.size > MAX_EXTENSION_BYTES:
             raise Refused(f"The image's archive has an extended header of {entry.size:,} bytes; {MAX_EXTENSION_BYTES:,} are allowed.")
         data = self._exactly(-(-entry.size // BLOCK) * BLOCK)[: entry.size]
-        if entry.type == PAX:
-            return parse_pax(data)
-        return {"path" if entry.type == LONG_NAME else "linkpath": data.removesuffix(b"\0")}
+        return parse_pax(data) if entry.type == PAX else {"path" if entry.type == LONG_NAME else "linkpath": data.removesuffix(b"\0")}
 
     def _exactly(self, count: int) -> bytes:
         data = self._stream.read(count)
@@ -130,15 +120,16 @@ def text(field: bytes) -> bytes:
 
 
 def number(field: bytes) -> int:
-    """An octal number, or GNU's base 256 for large and negative ones."""
+    """An octal number, or GNU's base 256 for large and negative ones. Raises Refused."""
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:], "big", signed=False) if field[0] == 0x80 else int.from_bytes(field, "big", signed=True)
     digits = field.strip(b" \0")
     if not digits:
         return 0
-    if not all(0x30 <= digit <= 0x37 for digit in digits):
-        raise Refused("The image's archive is damaged: a header holds a number that is not octal.")
-    return int(digits, 8)
+    try:
+        return int(digits if digits.isdigit() else b"", 8)
+    except ValueError:
+        raise Refused("The image's archive is damaged: a header holds a number that is not octal.") from None
 
 
 def parse_pax(data: bytes) -> dict[str, bytes]:
@@ -179,8 +170,7 @@ class Unpacker:
 
     def __init__(self, folder: int, prefix: bytes, limits: Limits) -> None:
         self._root, self._prefix, self._limits = folder, prefix, limits
-        self._chain: list[tuple[bytes, int]] = []
-        """The open folders on the way to the last entry's: (name, descriptor)."""
+        self._chain: list[tuple[bytes, int]] = []  # the open folders on the way to the last entry's: (name, descriptor)
         self._entries = self._bytes = 0
 
     def unpack(self, archive: Archive) -> None:
@@ -199,13 +189,12 @@ class Unpacker:
 
     def _add(self, entry: Entry, archive: Archive) -> None:
         *parents, name = self._parts(entry.name, entry.type == FOLDER)
-        if entry.type in REGULAR:
-            self._file(parents, name, entry, archive)
-            return
-        if entry.size:
+        if entry.size and entry.type not in REGULAR:
             raise Refused(f"{shown(entry.name)} has content although it is no file.")
         try:
-            if entry.type == FOLDER:
+            if entry.type in REGULAR:
+                self._file(parents, name, entry, archive)
+            elif entry.type == FOLDER:
                 os.mkdir(name, 0o755, dir_fd=self._folder(parents, entry.name))
             elif entry.type == SYMBOLIC_LINK:
                 self._symlink(parents, name, entry)
@@ -223,10 +212,7 @@ class Unpacker:
         self._bytes += entry.size
         if self._bytes > self._limits.bytes:
             raise Refused(f"The image is larger than {self._limits.bytes // MIB:,} MiB.")
-        try:
-            file = os.open(name, CREATE_FILE, 0o755 if entry.mode & 0o111 else 0o644, dir_fd=self._folder(parents, entry.name))
-        except FileExistsError:
-            raise Refused(f"The image's archive holds {shown(entry.name)} twice.") from None
+        file = os.open(name, CREATE_FILE, 0o755 if entry.mode & 0o111 else 0o644, dir_fd=self._folder(parents, entry.name))
         try:
             archive.content(entry.size, file)
             mtime = entry.mtime if 0 <= entry.mtime < LATEST_MTIME else 0
@@ -287,8 +273,8 @@ class Unpacker:
 
 def shown(name: bytes) -> str:
     """A name for a message: printable, and not longer than a line."""
-    printable = name.decode("utf-8", "backslashreplace")
-    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in printable)
+    decoded = name.decode("utf-8", "backslashreplace")
+    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in decoded)
     return printable if len(printable) <= 200 else f"{printable[:100]}…{printable[-90:]}"
 
 
@@ -296,8 +282,8 @@ def main(arguments: list[str]) -> int:
     folder, prefix, *limits = arguments
     os.umask(0)
     try:
-        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         with open(0, "rb", buffering=CHUNK, closefd=False) as stream:
+            root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             Unpacker(root, os.fsencode(prefix), Limits(*map(int, limits))).unpack(Archive(stream))
     except Refused as refused:
         print(refused, file=sys.stderr)

@@ -6,6 +6,7 @@ that is too old means that the pod hangs, whatever else it said last.
 """
 
 import mmap
+import os
 import struct
 import time
 from collections.abc import Callable
@@ -68,11 +69,13 @@ class Activity:
 
 
 class Watched:
-    """This Knative's end, for one pod. The file is made before the pod is started."""
+    """This Knative's end, for one pod. The file is made before the pod is started; `owner` is the pod's user, if it is another one."""
 
-    def __init__(self, path: Path, now: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, path: Path, owner: int | None = None, now: Callable[[], int] = time.monotonic_ns) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_bytes(bytes(SHAPE.size + MAY.size))
+        if owner is not None:
+            os.chown(path, owner, -1)
         self.path = path
         self._map = _mapped(path)
         self._now = now

@@ -35,7 +35,7 @@ class Consumption:
         if not queues or 0 < most < len(queues):
             return {}
         metadata = pod["metadata"]
-        watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity")
+        watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
         watched.allow(may)
         told = [each.told() for each in queues]
         for each in told:

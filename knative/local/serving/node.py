@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from knative.local.images import PLATFORM, Images
+from knative.local.images import PLATFORM, PROJECT, Images
 from knative.local.images.handover import HandOver
 from knative.local.images.keeper import Keeper
 from knative.local.images.migration import Migration
@@ -27,7 +27,7 @@ from knative.local.sandbox.isolation import Abilities, Isolation, abilities, bec
 from knative.local.sandbox.plan import Mount, make_etc, system_mounts
 from knative.local.serving.confined import ConfinedPrograms
 from knative.local.serving.environment import Missing
-from knative.local.serving.platform_view import PlatformView, platform_mounts
+from knative.local.serving.platform_view import PlatformView, platform_mounts, unreadable
 from knative.local.serving.pod_network import Ways
 from knative.local.settings import Settings
 from knative.local.store import Store
@@ -118,7 +118,9 @@ class Node:
             self._open_view()
 
     def _open_view(self) -> None:
-        """For processes of the platform: where they write, and that the group of all of them may."""
+        """For processes of the platform: where they write, and that the group of all of them may. Raises OSError when they could not read the code."""
+        if (closed := unreadable()) is not None:
+            raise PermissionError(f"{closed} is not readable by other users, and functions do not run as root: chmod -R a+rX {PROJECT}")
         own = [self.pods / namespace for namespace in PLATFORM_NAMESPACES]
         for folder in own:
             folder.mkdir(exist_ok=True, mode=0o711)

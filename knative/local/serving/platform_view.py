@@ -5,6 +5,7 @@ files, the pods' folders of the platform's namespaces and the folders that `up` 
 not the servers' data, not a tenant's files, and every folder above the project can stay closed to other users."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -58,6 +59,21 @@ class PlatformView:
         mounts += [Mount(str(each), str(each), writable=True) for each in self._writable if each.is_dir()]
         placed, placed_links = arranged(mounts, links)
         return Sandbox(Isolation.ROOT, uid, str(self._scratch), placed, placed_links, gid=gid, pid_namespace=False, filter=self._filter)
+
+
+def unreadable() -> Path | None:
+    """A file of the project that other users cannot read, so that no function could run; None when there is none. What Python compiled under a
+    closed umask is opened to all: it says no more than its source."""
+    for folder in ("functions", "events", "knative", "sql", "schemas"):
+        for place in (PROJECT / folder, *(PROJECT / folder).rglob("*")):
+            mode = place.lstat().st_mode
+            needed = 0o005 if stat.S_ISDIR(mode) else 0o004
+            if stat.S_ISLNK(mode) or mode & needed == needed:
+                continue
+            if place.suffix != ".pyc" and place.name != "__pycache__":
+                return place
+            place.chmod(stat.S_IMODE(mode) | needed)
+    return None
 
 
 def platform_mounts(home: Path) -> list[Mount]:

@@ -185,6 +185,10 @@ class Pod:
             self._prepared = self._box.prepare(self._image, self._given, self._way.network)
         except (UnknownImage, Unconnected, Missing, Exhausted) as error:
             self.trouble = pod_state.trouble(error)
+            if isinstance(error, UnknownImage) and not self._restart:  # no other try finds it: images are built here, not pulled
+                self.exit, self.trouble = Exit(128, *self.trouble, now(), now()), None
+                self._stopping.set()
+                return False
         else:
             self.trouble = None
             return True

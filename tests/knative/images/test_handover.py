@@ -206,3 +206,5 @@ async def test_a_full_store_refuses_with_a_sentence(tmp_path: Path, workspace: P
     with pytest.raises(BadImage, match=r"The image store is full: it holds .* MiB of at most .* CAPSULE_IMAGE_STORE_GIB"):
         await shop.store(workspace)
     assert len(shop.images.records()) == 1
+    (workspace / "image/rootfs/big").write_bytes(b"1" * 2000)
+    await shop.store(workspace)  # it is there already and needs no room

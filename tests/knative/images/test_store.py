@@ -128,6 +128,27 @@ async def test_images_that_nothing_references_go(shop: Shop, tmp_path: Path) -> 
     await shop.images.resolve(records[0].reference, NAMESPACE)
 
 
+async def test_retention_runs_when_a_job_that_names_an_image_goes(shop: Shop, tmp_path: Path) -> None:
+    shop.namespace(NAMESPACE)
+    records = [await build(shop, tmp_path, str(number)) for number in range(11)]
+    for age, each in enumerate(reversed(records), 2):
+        shop.images._records[each.namespace, each.digest] = replace(each, created_at=time.time() - 3600 * age)
+    oldest = records[0]
+    spec = {"template": {"spec": {"containers": [{"name": "release", "image": oldest.reference}]}}}
+    shop.objects.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "release", "namespace": NAMESPACE}, "spec": spec})
+    await shop.keeper.start()
+    try:
+        assert shop.images.has((NAMESPACE, oldest.digest))
+        await asyncio.sleep(0)
+        shop.objects.delete("Job.batch", NAMESPACE, "release")
+        async with asyncio.timeout(20):
+            while shop.images.has((NAMESPACE, oldest.digest)):  # noqa: ASYNC110 - the keeper sends no event
+                await asyncio.sleep(0.01)
+        assert not shop.place(oldest).exists() and len(shop.images.records()) == 10
+    finally:
+        await shop.keeper.stop()
+
+
 async def test_a_new_build_of_an_old_image_makes_it_young(shop: Shop, tmp_path: Path) -> None:
     found = await build(shop, tmp_path, "x")
     shop.images._records[found.namespace, found.digest] = replace(found, created_at=0.0)

@@ -1,6 +1,7 @@
 """Jobs through the API, as the deploy context runs its builds."""
 
 import json
+import os
 import signal
 import time
 from typing import Any
@@ -178,6 +179,35 @@ def test_an_image_that_is_not_what_it_says_is_refused(machine: Machine, namespac
     (pod,) = pods(machine, namespace, "bad")
     ended = pod.status.container_statuses[0].state.terminated
     assert ended.reason == "ImagePushFailed" and reason in ended.message, ended.message
+
+
+def test_images_go_with_their_namespace(machine: Machine) -> None:
+    namespace, other = machine.namespace(), machine.namespace()
+    for where in (namespace, other):
+        machine.batch.create_namespaced_job(where, build("build", "equal source"))
+    for where in (namespace, other):
+        assert conditions(finished(machine, where, "build")).get("Complete"), pods(machine, where, "build")
+    images = machine.home / "knative" / "images" / "apps"
+    (mine,), (theirs,) = (list((images / where).iterdir()) for where in (namespace, other))
+    assert mine.name == theirs.name, "equal bytes"
+    assert not os.path.samefile(mine / "rootfs/app.py", theirs / "rootfs/app.py"), "and yet two images"
+    machine.core.delete_namespace(namespace)
+    until(lambda: not (images / namespace).exists())
+    until(lambda: not any((machine.home / "knative" / "trash").iterdir()))
+    until(lambda: not list((images.parent / "removed").iterdir()))
+    assert (theirs / "rootfs/app.py").exists()
+    before = json.loads((machine.home / "knative" / "images.json").read_text())
+    assert before["images"] == len(list(images.glob("*/*"))) and before["limit_bytes"] > before["bytes"] > 0
+
+
+def test_a_job_whose_image_is_not_kept_fails_at_once(machine: Machine, namespace: str) -> None:
+    gone = "capsule.local/apps/shop@sha256:" + "0" * 64
+    machine.batch.create_namespaced_job(namespace, job("gone", "pass", spec={"backoffLimit": 0}, image=gone))
+    assert conditions(finished(machine, namespace, "gone"))["Failed"] == "BackoffLimitExceeded"
+    (pod,) = pods(machine, namespace, "gone")
+    ended = pod.status.container_statuses[0].state.terminated
+    assert (ended.exit_code, ended.reason) == (128, "ImagePullBackOff")
+    assert ended.message == f'image "{gone}" is no longer kept on this machine. Its commit can be deployed again.'
 
 
 def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None:

@@ -11,7 +11,7 @@ import pytest
 from knative.local.sandbox.isolation import Isolation, detect
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.test_jobs import finished, job, pods
-from tests.knative.machine import Machine, until
+from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox import attempts
 from tests.knative.sandbox.conftest import CONNECTED, SECRET, Neighbour, wishes_of
 
@@ -91,6 +91,30 @@ def test_it_uses_no_more_than_it_was_given(
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "greedy", repository.url, repositories.host, **limits)
     assert ended["code"] != 0 and words.lower() in ended["message"].lower() and (not reason or ended["reason"] == reason), ended
+
+
+def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, repositories: Repositories) -> None:
+    """Its interpreter, its packages, its scripts and its own modules; tracebacks name the files as the application sees them."""
+    namespace = machine.namespace()
+    code = (
+        "import sys, flask, itsdangerous\napp = flask.Flask(__name__)\n"
+        "@app.get('/')\ndef where(): return '\\n'.join([__file__, sys.prefix, itsdangerous.__file__, where.__code__.co_filename])\n"
+    )
+    repository = repositories.make("placed")
+    repository.commit({"requirements.txt": "flask\n", "made/__init__.py": code, "Procfile": "web: flask --app made run --port $PORT\n"})
+    ended = build(machine, namespace, "placed", repository.url, repositories.host)
+    assert ended["code"] == 0, ended
+    said = json.loads(ended["message"])
+    *_, built, stored = ended["log"].splitlines()
+    assert built.startswith("==> Built capsule.local/apps/x in ") and stored.startswith(f"==> Stored {said['image']}, "), ended["log"]
+    application = service(namespace, "placed", image=said["image"])
+    del application["spec"]["template"]["spec"]["containers"][0]["command"]
+    machine.create(application)
+    with machine.http(machine.ready(namespace, "placed")) as http:
+        lines = http.get("/").text.splitlines()
+    version = lines[2].split("/lib/")[1].split("/")[0]
+    packages = f"/app/.venv/lib/{version}/site-packages"
+    assert lines == ["/app/made/__init__.py", "/app/.venv", f"{packages}/itsdangerous/__init__.py", "/app/made/__init__.py"]
 
 
 def test_the_cache_is_its_application_s_and_goes_with_it(machine: Machine, repositories: Repositories) -> None:
