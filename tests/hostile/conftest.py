@@ -58,6 +58,7 @@ class Findings:
     heads: list[str]
     """Of the neighbour's repository, before and after."""
     url: str
+    neighbour_url: str
     by_root: bool
     """Whether the platform runs as root, and may give ids."""
     targets: dict[str, Any]
@@ -98,6 +99,7 @@ def _collect(whole: Whole) -> dict[str, Any]:
             "orphans": results["orphans"][0],
             "heads": (before, other.repository.head),
             "url": found.url,
+            "neighbour_url": other.url,
             "by_root": host.controller(whole).uids().effective == 0,
             "targets": targets,
             "word": word,

@@ -16,7 +16,7 @@ DEVICES = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
 
 
 def test_no_secret_of_the_host_or_the_platform_is_readable(facts: Facts) -> None:
-    assert facts["files"]["secrets"] == {}
+    assert sorted(facts["files"]["secrets"].items()) == []
 
 
 def test_no_folder_of_the_platform_is_listed(facts: Facts, findings: Findings) -> None:
@@ -34,7 +34,8 @@ def test_folders_of_the_host_are_not_shown(facts: Facts) -> None:
 
 def test_settings_of_the_host_in_etc_are_not_shown(facts: Facts) -> None:
     """An application needs accounts, names and certificates of /etc, not how this machine is set up."""
-    assert sorted(facts["files"]["host_settings"]) == []
+    own = {"/etc/hostname": facts["identity"]["hostname"] + "\n"}
+    assert [path for path, text in facts["files"]["host_settings"].items() if own.get(path) != text] == []
 
 
 def test_no_socket_of_a_daemon_is_there(facts: Facts) -> None:
@@ -50,7 +51,7 @@ def test_nothing_that_controls_the_kernel_opens_for_writing(facts: Facts) -> Non
 def test_only_harmless_devices_open_and_none_can_be_made(facts: Facts) -> None:
     devices = facts["files"]["devices"]
     assert set(devices["opened"]) <= DEVICES
-    assert set(devices["made"].values()) <= {"EPERM", "EACCES", "EROFS"}, devices["made"]
+    assert set(devices["made"].values()) <= {"EPERM", "EACCES", "EROFS", "ENOSYS"}, devices["made"]
 
 
 def test_processes_of_others_give_nothing_away(facts: Facts) -> None:

@@ -1,13 +1,14 @@
 """Nothing of a deleted application stays on the machine: images, folders, processes, control groups. And the operator is shown what disk is used."""
 
 import re
+import secrets
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.hostile import host
-from tests.hostile.deployment import Application, attacker
+from tests.hostile.deployment import Application, application
 from tests.hostile.test_image_store import image_of
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
@@ -15,8 +16,8 @@ from tests.journeys.whole import Whole, until
 
 @pytest.fixture(scope="module")
 def deleted(whole: Whole) -> tuple[Application, str, list[str]]:
-    """An application that ran and was built twice; the digest of its image and the uids of its pods."""
-    found = attacker(whole, Person(whole).become_a_user())
+    """An application that ran; the digest of its image and the uids of its pods."""
+    found = application(whole, Person(whole).become_a_user(), {"index.html": secrets.token_hex(8)})
     assert found.deploy()["status"] == "succeeded", found.deployment
     assert found.get().status_code == 200
     digest = image_of(found).rpartition(":")[2]

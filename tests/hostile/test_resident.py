@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.hostile import host, load
+from tests.hostile.conftest import Findings
 from tests.hostile.deployment import Application, attacker, neighbour_of, remove_tree
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
@@ -23,26 +24,23 @@ machine each waits for about one slice of 3 ms (Linux' base_slice_ns on two core
 BRIEF = ("forks", "memory", "log flood", "descriptors", "orphans", "signals", "connections", "network scan")
 
 
-def names_of_the_platform(whole: Whole) -> dict[int, float]:
+def start_times(whole: Whole) -> dict[int, float]:
     """Processes that must not be started again, with the time of their start."""
     found = [host.controller(whole), *host.servers(whole)]
     return {process.pid: process.create_time() for process in found}
 
 
-def test_a_few_seconds_of_it_leave_a_neighbour_alone(whole: Whole, mallory: Person, alice: Person) -> None:
-    neighbour, word = neighbour_of(whole, alice)
-    assert neighbour.deploy()["status"] == "succeeded", neighbour.deployment
-    found = attacker(whole, mallory, [], host.targets(whole, f"app-{neighbour.application['name']}", word))
-    assert found.deploy()["status"] == "succeeded", found.deployment
-    neighbour.get()
-    platform, instances = names_of_the_platform(whole), host.with_environment(word)
-    found.post("/attack", seconds=5, only=BRIEF)
-    (window,) = load.measure(f"http://127.0.0.1:{whole.home.ports.ingress}", httpx.URL(neighbour.url).netloc.decode(), 1, 6)
+def test_a_few_seconds_of_it_leave_a_neighbour_alone(platform: Whole, findings: Findings) -> None:
+    ingress = f"http://127.0.0.1:{platform.home.ports.ingress}"
+    platform.visit(findings.neighbour_url)
+    servers, instances = start_times(platform), host.with_environment(findings.word)
+    headers = {"Host": httpx.URL(findings.url).netloc.decode()}
+    started = httpx.post(f"{ingress}/attack", json={"seconds": 4, "only": BRIEF}, headers=headers, timeout=60, trust_env=False)
+    assert started.status_code == 200, started.text
+    (window,) = load.measure(ingress, httpx.URL(findings.neighbour_url).netloc.decode(), 1, 5)
     assert window.faults == []
-    assert names_of_the_platform(whole) == platform
-    assert host.with_environment(word) == instances, "the neighbour was started again"
-    found.delete()
-    neighbour.delete()
+    assert start_times(platform) == servers
+    assert instances and host.with_environment(findings.word) == instances, "the neighbour was started again"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def test_a_minute_of_it(platform: Whole, neighbour: tuple[Application, str]) -> 
     builder = attacker(whole, Person(whole).become_a_user(), [["attack", SECONDS], ["exit", 3]], targets)
     assert found.deploy()["status"] == "succeeded", found.deployment
     own.get()
-    instances, started = host.with_environment(word), names_of_the_platform(whole)
+    instances, started = host.with_environment(word), start_times(whole)
     counted = settled(whole)
 
     quiet = load.measure(ingress, name, WINDOWS, WINDOW_SECONDS)
@@ -73,7 +71,7 @@ def test_a_minute_of_it(platform: Whole, neighbour: tuple[Application, str]) -> 
 
     report(found, builder, quiet, attacked)
     assert [fault for window in attacked for fault in window.faults] == []
-    assert names_of_the_platform(whole) == started, "a server of the platform was started again"
+    assert start_times(whole) == started, "a server of the platform was started again"
     assert host.with_environment(word) == instances, "the neighbour was started again"
     before, under = load.median_p95_ms(quiet), load.median_p95_ms(attacked)
     assert under < 2 * before + ALLOWANCE_MS, f"p95 of the neighbour: {before:.1f} ms before, {under:.1f} ms under attack"

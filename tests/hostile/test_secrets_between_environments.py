@@ -9,6 +9,7 @@ import pytest
 from tests.hostile.deployment import Application, attacker
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole
+from tests.proof import proof
 
 LIVE = "live"
 """As production, but for the time that a release is observed there."""
@@ -58,6 +59,7 @@ def test_staging_does_not_see_what_production_has(shop: Application, busy: None,
     assert answer.json() == []
 
 
+@proof("tenant-isolation")
 def test_a_build_does_not_see_what_production_has(shop: Application, busy: None, word: str) -> None:
     """The word in its own argument does not count: it stands in no environment or command line."""
     shop.commit(build=[["look", word, 3]])

@@ -7,7 +7,7 @@ from . import outcome
 
 SECRETS = (
     "/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ed25519_key", "/root/.ssh/id_rsa",
-    "/root/.bash_history", "/proc/kcore", "/proc/kmsg", "/dev/mem", "/dev/kmsg", "/dev/port", "/proc/1/environ", "/proc/1/root/etc/shadow",
+    "/root/.bash_history", "/proc/kcore", "/proc/kmsg", "/dev/mem", "/dev/kmsg", "/dev/port", "/proc/1/root/etc/shadow",
     "/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/capsule/kubeconfig", "/sys/kernel/debug/sched/debug",
 )  # fmt: skip
 HOST_SETTINGS = (
@@ -91,6 +91,14 @@ def other_processes():
     return found
 
 
+def init_of_another():
+    """The environment of process 1, unless that is this sandbox's own init."""
+    with open("/proc/self/environ", "rb") as file:
+        name = next((each for each in file.read().split(b"\0") if each.startswith(b"HOSTNAME=")), b"-")
+    found = readable(["/proc/1/environ"])
+    return {} if name.decode() in found.get("/proc/1/environ", "") else found
+
+
 def _read_one(path):
     with open(path, "rb") as file:
         file.read(1)
@@ -132,7 +140,7 @@ def setuid_programs():
 
 def collect(targets):
     return {
-        "secrets": readable((*SECRETS, *targets["files"])),
+        "secrets": readable((*SECRETS, *targets["files"])) | init_of_another(),
         "host_settings": readable(HOST_SETTINGS),
         "folders": readable((*FOLDERS, *targets["folders"])),
         "sockets": [path for path in SOCKETS if os.path.exists(path)],
