@@ -3,6 +3,7 @@
 import re
 import secrets
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,21 @@ def traces(folder: Path, word: str) -> list[str]:
     return found.stdout.split()
 
 
+def left(folder: Path, word: str, seconds: float) -> list[str]:
+    """What is still there after at most so long."""
+    end = time.monotonic() + seconds
+    while (found := traces(folder, word)) and time.monotonic() < end:
+        time.sleep(1)
+    return found
+
+
 def test_its_images_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
-    until(lambda: not traces(whole.home.path, deleted[1]), 60, f"for the image sha256:{deleted[1]} to be removed", every=1)
+    assert left(whole.home.path, deleted[1], 60) == []
 
 
 def test_its_folders_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
-    """But for the repository, which is the user's and lies on this machine only because tests have no other git server."""
-    name = f"app-{deleted[0].application['name']}"
-    until(lambda: not traces(whole.home.path / "knative", name), 30, f"for the folders of {name} to be removed", every=1)
+    """Of instances, builds, caches and images."""
+    assert left(whole.home.path / "knative", f"app-{deleted[0].application['name']}", 30) == []
 
 
 def test_its_processes_and_control_groups_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:

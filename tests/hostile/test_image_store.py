@@ -20,7 +20,12 @@ ORIGINAL = "the original content, long enough to be written over: " + "." * 80
 def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> None:
     """It keeps a file of the result open and writes into it when the digest is known."""
     word = secrets.token_hex(20)
-    found = attacker(platform, Person(platform).become_a_user(), [["daemon", "write_late", {"name": CONTENT, "text": word}]], **{CONTENT: ORIGINAL})
+    found = attacker(
+        platform,
+        Person(platform).become_a_user(),
+        [["daemon", "write_late", {"name": CONTENT, "parts": [word[:20], word[20:]]}]],
+        **{CONTENT: ORIGINAL},
+    )
     if found.deploy()["status"] == "succeeded":
         time.sleep(2)  # it writes every 50 ms, if it is still there
         assert found.get().json()["content"] == ORIGINAL

@@ -76,8 +76,9 @@ def swap_image(canary, seconds=20):
         time.sleep(0)
 
 
-def write_late(name, text, seconds=20):
-    """Keeps a file of the image open and goes on writing into it after the builder has worked out its digest."""
+def write_late(name, parts, seconds=20):
+    """Keeps a file of the image open and goes on writing into it when the builder is done. The text comes in parts: no file of the repository has it."""
+    text = "".join(parts)
     descriptor = os.open(name, os.O_RDWR)
     await_result()
     end = time.monotonic() + seconds
