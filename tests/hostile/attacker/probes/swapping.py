@@ -77,7 +77,7 @@ def swap_image(canary, seconds=20):
 
 
 def write_late(name, parts, seconds=20):
-    """Keeps a file of the image open and goes on writing into it when the builder is done. The text comes in parts: no file of the repository has it."""
+    """Keeps a file of the image open and goes on writing into it when the builder is done. In parts: the repository has the text nowhere."""
     text = "".join(parts)
     descriptor = os.open(name, os.O_RDWR)
     await_result()
