@@ -208,6 +208,8 @@ class BuildSettings:
     template: Mapping[str, Any]
     images: str
     environment: Mapping[str, str]
+    egress_allow: Sequence[str] = ()
+    """Private networks that builds and applications reach, in CIDR notation."""
 
 
 class Builds(Protocol):

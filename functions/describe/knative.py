@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from functions.describe.catalog import SUBSCRIBED, Catalog
 from functions.describe.grants import Grants, grants_of
-from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
+from functions.describe.services import BROKER, NAMESPACE, Manifest, Workload, cluster_account, service
 from functions.kernel import Declaration, Kind
 from functions.runtime import grouping
 from functions.runtime.wiring import Wiring
@@ -139,7 +139,7 @@ def _trigger(name: str, type_: str, annotations: dict[str, str], function: str, 
             "annotations": {**annotations, **DISPATCHER},
         },
         "spec": {
-            "broker": "capsule",
+            "broker": BROKER,
             "filter": {"attributes": {"type": type_}},
             "subscriber": _address(name, function),
         },

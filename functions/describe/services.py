@@ -14,6 +14,7 @@ from functions.describe.grants import Grants
 Manifest = dict[str, Any]
 
 NAMESPACE = "capsule"
+BROKER = "capsule"
 IMAGE = "capsule.local/capsule:dev"
 
 SECURITY: Manifest = {
@@ -110,10 +111,15 @@ def cluster_account(context: str) -> str:
     return f"{context}-cluster"
 
 
+def amqp_secret(user: str) -> str:
+    """The Secret with the RabbitMQ user of a context, the gateway, the dead-letter router or the topology Job."""
+    return f"{user}-amqp"
+
+
 def _environment(workload: Workload) -> list[Manifest]:
     environment: list[Manifest] = [
         {"name": "CAPSULE_FUNCTION", "value": ",".join(workload.functions)},
-        _from_secret("CAPSULE_AMQP_URL", "capsule-amqp"),
+        _from_secret("CAPSULE_AMQP_URL", amqp_secret(workload.component)),
     ]
     if workload.database:
         environment.append(_from_secret(f"CAPSULE_{workload.database.upper()}_DATABASE_URL", f"{workload.database}-database"))

@@ -16,27 +16,25 @@ from typing import Any
 import pika
 
 from functions.kernel import new_id
-from functions.runtime import amqp
+from functions.runtime import amqp, refusals
+from functions.runtime.confirms import AccessRefused, BusAway, Confirmed, NoReply, Publication, Unconfirmed, Unroutable
+from functions.runtime.refusals import Refusal, login_refusal, refusal_in
+
+__all__ = [
+    "COMMANDS", "DEAD_LETTERS", "EVENTS", "JSON", "REDELIVERY", "REPLIES",
+    "AccessRefused", "Bus", "BusAway", "Confirmed", "NoReply", "Reply", "Unroutable",
+]  # fmt: skip
 
 COMMANDS = "capsule.commands"
 EVENTS = "capsule.events"
 REPLIES = "capsule.replies"
 DEAD_LETTERS = "dlx"
+REDELIVERY = "capsule.redelivery"
+"""In front of `capsule.commands`, for a context that sends a message to one of its own functions again. A topic exchange: only there does RabbitMQ
+authorize the routing key, so a context may name its own functions and no others. It may not write to `capsule.commands`."""
 JSON = "application/json"
 
 _log = logging.getLogger("capsule.bus")
-
-
-class BusAway(Exception):
-    """RabbitMQ does not answer, refuses, or has not confirmed."""
-
-
-class Unroutable(Exception):
-    """No queue is bound for that routing key."""
-
-
-class NoReply(Exception):
-    """The time is over. The outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +45,6 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class Confirmed(asyncio.Future[None]):
-    """Waits for a confirm, not for an answer."""
 
 
 class Bus:
@@ -70,9 +64,8 @@ class Bus:
         self._attempts = 0
         self._reconnecting: asyncio.TimerHandle | None = None
         self._last_error = "not connected yet"
-        self._tag = 0
-        self._unconfirmed: dict[int, tuple[asyncio.Future[Any], str]] = {}
-        self._returned: set[str] = set()
+        self._unconfirmed = Unconfirmed()
+        self._needs = refusals.PUBLISH
         self._waiting: dict[str, asyncio.Future[Reply]] = {}
         self._reply_queue = ""
         self._connected: list[Callable[[Any], None]] = []
@@ -133,9 +126,9 @@ class Bus:
         channel.add_on_close_callback(self._on_answers_closed)
 
     def _on_answers_closed(self, channel: Any, error: Exception) -> None:
-        """The exchange of the replies is missing (404). That of the commands may well be there."""
+        """The exchange of the replies is missing (404) or refused (403). That of the commands may well be there."""
         if not self._closing and channel is self._answers and self._connection.is_open:
-            _log.warning("RabbitMQ: %s", error)
+            _log_closed(refusal_in(error, refusals.PUBLISH), error)
             asyncio.get_running_loop().call_later(1.0, self._open_answers)
 
     def _open_channel(self) -> None:
@@ -143,35 +136,38 @@ class Bus:
 
     def _on_channel(self, channel: Any) -> None:
         self._channel = channel
-        self._returned.clear()
-        self._tag = 0
+        self._unconfirmed.restart()
         channel.add_on_close_callback(self._on_channel_closed)
-        channel.add_on_return_callback(lambda _, method, properties, body: self._returned.add(properties.message_id))
-        channel.confirm_delivery(self._on_confirm, callback=lambda _: self._on_confirming())
+        channel.add_on_return_callback(lambda _, method, properties, body: self._unconfirmed.on_return(properties.message_id))
+        channel.confirm_delivery(self._unconfirmed.on_confirm, callback=lambda _: self._on_confirming())
 
     def _on_confirming(self) -> None:
         if not self._replies:
             self._become_ready()
             return
-        queue = f"capsule.replies.{new_id()}"
+        queue = f"{REPLIES}.{new_id()}"
+        self._needs = refusals.DECLARE
         self._channel.queue_declare(queue, exclusive=True, auto_delete=True, callback=lambda _: self._bind_replies(queue))
 
     def _bind_replies(self, queue: str) -> None:
+        self._needs = refusals.BIND_QUEUE
         self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_replies(queue))
 
     def _consume_replies(self, queue: str) -> None:
         self._reply_queue = queue
+        self._needs = refusals.CONSUME
         self._channel.basic_consume(queue, self._on_reply, auto_ack=True, exclusive=True, callback=lambda _: self._become_ready())
 
     def _become_ready(self) -> None:
         self._attempts = 0
+        self._needs = refusals.PUBLISH
         self._ready.set()
 
     def _on_channel_closed(self, channel: Any, error: Exception) -> None:
-        """A missing exchange (404), a precondition (406) …: the channel is gone, the connection lives."""
+        """A missing exchange (404), a missing permission (403) …: the channel is gone, the connection lives."""
         if self._closing or channel is not self._channel or not self._connection.is_open:
             return
-        self._fail_all(error)
+        self._fail_all(error, refusal_in(error, self._needs))
         self._again(self._open_channel)
 
     def _on_lost(self, _: Any, error: Exception | str) -> None:
@@ -184,40 +180,23 @@ class Bus:
         delay = min(0.1 * 2**self._attempts, 5.0)
         self._reconnecting = asyncio.get_running_loop().call_later(delay, what)
 
-    def _fail_all(self, error: Exception | str) -> None:
+    def _fail_all(self, error: Exception | str, refusal: Refusal | None = None) -> None:
         self._ready.clear()
         if self._connection is None or not self._connection.is_open:
             self._answerable.clear()
-        self._last_error = str(error) or type(error).__name__
+        login = login_refusal(error, self._parameters.credentials.username, self._parameters.virtual_host)
+        self._last_error = str(refusal or login or error) or type(error).__name__
         if not self._closing:
-            _log.warning("RabbitMQ: %s", self._last_error)
-        unconfirmed, self._unconfirmed = self._unconfirmed, {}
+            _log_closed(refusal or login, self._last_error)
+        if refusal is not None:
+            self._unconfirmed.fail_refused(refusal)
         waiting, self._waiting = self._waiting, {}
         for asked in waiting.values():  # before the unconfirmed ones, which they may be too: whether it got in, nobody knows
             if not asked.done():
                 asked.set_exception(NoReply(f"RabbitMQ went away before the answer came: {self._last_error}"))
-        for future, _ in unconfirmed.values():
-            if not future.done():
-                future.set_exception(BusAway(self._last_error))
+        self._unconfirmed.fail_all(self._last_error)
 
     # -- publishing ---------------------------------------------------------------------------------------------------
-
-    def _on_confirm(self, frame: Any) -> None:
-        method = frame.method
-        acknowledged = isinstance(method, pika.spec.Basic.Ack)
-        tags = [tag for tag in self._unconfirmed if tag <= method.delivery_tag] if method.multiple else [method.delivery_tag]
-        for tag in tags:
-            future, message_id = self._unconfirmed.pop(tag, (None, ""))
-            returned = message_id in self._returned
-            self._returned.discard(message_id)
-            if future is None or future.done():
-                continue
-            if returned:
-                future.set_exception(Unroutable(message_id))
-            elif not acknowledged:
-                future.set_exception(BusAway("RabbitMQ did not take the message (its queue is full)"))
-            elif isinstance(future, Confirmed):
-                future.set_result(None)
 
     def _send(
         self,
@@ -231,13 +210,12 @@ class Bus:
         keep: bool = True,
     ) -> None:
         """`told` gets an exception if RabbitMQ returns or refuses the message, or goes away; if it is Confirmed, also a result when that is so."""
-        message_id = str(self._tag + 1) if mandatory else None  # names this publication, so that a return finds it
+        message_id = self._unconfirmed.next_message_id() if mandatory else None
         try:
             self._channel.basic_publish(exchange, routing_key, body, _properties(headers, keep, message_id), mandatory=mandatory)
         except pika.exceptions.AMQPError as error:
             raise BusAway(str(error) or type(error).__name__) from error
-        self._tag += 1
-        self._unconfirmed[self._tag] = (told, message_id or "")
+        self._unconfirmed.add(Publication(told, message_id or "", exchange, routing_key))
 
     async def _until(self, state: asyncio.Event) -> None:
         if state.is_set():
@@ -297,6 +275,14 @@ class Bus:
         answer = self._waiting.get(properties.correlation_id or headers.get("correlationid", ""))
         if answer is not None and not answer.done():
             answer.set_result(Reply(headers.get("outcome", "failed"), int(headers.get("status", "500")), headers, body))
+
+
+def _log_closed(refusal: Refusal | str | None, error: object) -> None:
+    """A missing permission is an error: it does not pass by itself."""
+    if refusal is None:
+        _log.warning("RabbitMQ: %s", error)
+    else:
+        _log.error("%s", refusal)
 
 
 def _properties(headers: Mapping[str, str], keep: bool, message_id: str | None = None) -> pika.BasicProperties:

@@ -1,8 +1,11 @@
 """The delay exchange, the platform's only clock: retries, rate-limit waits and saga timeouts.
 
-For each level there is one fanout exchange with one quorum queue behind it, whose messages expire after that time and are dead-lettered, at least
+For each level there is one exchange with one quorum queue behind it, whose messages expire after that time and are dead-lettered, at least
 once, to `capsule.commands` under their routing key: the name of the one function they are for. A wait between two levels is served in several
 legs: the message says when it is `due`, and a function that gets it earlier sends it round again.
+
+It is a topic exchange, bound to its queue with `#`. Only for a topic exchange does RabbitMQ authorize the routing key, so a context may name its own
+functions and no others.
 """
 
 import random
@@ -21,6 +24,9 @@ SLACK = timedelta(milliseconds=500)
 
 def exchange_of(level: int) -> str:
     return f"capsule.delay.{level}s"
+
+
+EXCHANGES = tuple(exchange_of(level) for level in LEVELS)
 
 
 def queue_arguments(level: int) -> Mapping[str, Any]:

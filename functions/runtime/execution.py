@@ -75,6 +75,7 @@ class Function:
         self.declaration = declaration
         self.name = declaration.name
         self._around = around
+        around.declared.update(declaration.emits)
         self._reader = Reader(declaration, around.opener) if declaration.input is not None else None
         self._speaker = answers.Speaker(declaration)
         self._fixed: dict[str, Any] = {}
@@ -198,7 +199,7 @@ class Function:
                 answer, events = await self._decide(connection, message, caller, inputs)
                 actor = str(caller.user_id) if caller else message.get("actor")
                 events = (*events, *await ordering.next_parked(connection, self.declaration, message))
-                owing = outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver)
+                owing = outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver, around.check_declared)
                 if self.declaration.kind is Kind.COMMAND:
                     kept = None if self.declaration.secret_answer and answer.outcome == "done" else answer.body
                     inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)

@@ -43,7 +43,7 @@ class Housekeeping:
             if not causes:
                 return
             tick = new_message("housekeeping", f"/capsule/{self._context}", b"", now)
-            owing = outbox.write(connection, [counted(self._context, causes, now)], tick, None, self._context, now, _nobody)
+            owing = outbox.write(connection, [counted(self._context, causes, now)], tick, None, self._context, now, _nobody, _declared)
         await self._relay.flush([each.owed() for each in owing])
 
     async def _bury_overdue(self) -> int:
@@ -65,3 +65,7 @@ class Housekeeping:
 
 def _nobody(event: type[Event]) -> str:
     raise LookupError(f"{event.type} is sent to everybody and not to one function")
+
+
+def _declared(event: type[Event]) -> None:
+    """`settle_dead_letters`, which every context has, declares the one event that is sent from here."""

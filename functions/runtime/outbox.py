@@ -15,7 +15,7 @@ from datetime import datetime
 
 from functions.kernel import Delayed, Event, Readdressed, Said, new_id
 from functions.runtime import delays
-from functions.runtime.bus import COMMANDS, EVENTS, Bus, BusAway, Unroutable
+from functions.runtime.bus import COMMANDS, EVENTS, REDELIVERY, AccessRefused, Bus, BusAway, Unroutable
 from functions.runtime.database import Connection, Database, DatabaseAway
 from functions.runtime.envelope import Message, new_message
 from functions.runtime.session import Later
@@ -66,12 +66,16 @@ def write(
     context: str,
     now: datetime,
     receiver: Callable[[type[Event]], str],
+    check_declared: Callable[[type[Event]], None],
 ) -> list[Owing]:
-    """Adds the events to the open transaction, each numbered within its subject; they are written with its commit."""
+    """Adds the events to the open transaction, each numbered within its subject; they are written with its commit.
+
+    `check_declared` raises for an event that the context does not declare: RabbitMQ would refuse it after the commit.
+    """
     owing = []
     for said in events:
         if isinstance(said, Readdressed):
-            owing.append(_add(connection, COMMANDS, said.function, {**said.headers, "causation": cause.id}, said.body))
+            owing.append(_add(connection, REDELIVERY, said.function, {**said.headers, "causation": cause.id}, said.body))
             continue
         event = said.event if isinstance(said, Delayed) else said
         message = _message(event, cause, actor, context, now)
@@ -80,6 +84,8 @@ def write(
             until = now + said.delay
             routing_key = receiver(type(event))
             exchange, message = delays.route(message, until, said.delay.total_seconds())
+        else:
+            check_declared(type(event))
         subject = None if event.subject_id is None else f"{event.type}/{event.subject_id}"
         owing.append(_add(connection, exchange, routing_key, message.headers(), message.body, subject))
     return owing
@@ -136,6 +142,8 @@ class Relay:
         self._queue: list[Owed] = []
         self._running: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
+        self._refused: set[int] = set()
+        """Rows that RabbitMQ refuses to take from this user. They stay for the next process: each try would close the channel under all others."""
 
     async def flush(self, owed: Sequence[Owed]) -> None:
         """Publishes these, together with what other messages of this process hand over meanwhile."""
@@ -174,8 +182,11 @@ class Relay:
         """Publishes, deletes what was confirmed and answers how many. The rest stays in the outbox for the sweep."""
         results = await asyncio.gather(*(self._one(row) for row in batch), return_exceptions=True)
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
-        for result in results:
-            if isinstance(result, BusAway | Unroutable):
+        for row, result in zip(batch, results, strict=True):
+            if isinstance(result, AccessRefused):
+                self._refused.add(row.position)
+                _log.error("message %s stays in the outbox until the next start: %s", row.id, result)
+            elif isinstance(result, BusAway | Unroutable):
                 _log.warning("an event stays in the outbox: %s", result)
             elif isinstance(result, BaseException):
                 raise result
@@ -203,9 +214,13 @@ class Relay:
         DatabaseAway, and BusAway if not all was taken."""
         swept = left = after = 0
         old = f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())"  # or the clock was set back
-        while rows := await self._owed(f"position > %s AND {old}", after):
+        while rows := await self._owed(f"position > %s AND {old} AND NOT position = ANY(%s)", after, list(self._refused)):
+            known = len(self._refused)
             confirmed = await self._publish(rows)
-            swept, left, after = swept + confirmed, left + len(rows) - confirmed, rows[-1].position
+            swept += confirmed
+            if len(self._refused) > known:
+                continue  # the channel was closed under the others too: they are published again without what is refused
+            left, after = left + len(rows) - confirmed, rows[-1].position
             if left and not self._bus.connected:
                 break
         if left:
@@ -216,10 +231,15 @@ class Relay:
         """Publishes what the first handling of this message still owes: it died between its commit and its publishing."""
         await self.flush(await self._owed("headers->>'causation' = %s", message.id))
 
-    async def _owed(self, which: str, *parameters: str | int) -> list[Owed]:
+    async def _owed(self, which: str, *parameters: str | int | list[int]) -> list[Owed]:
         async with self._database.transaction(read_only=True) as connection:
             cursor = await connection.execute(
                 f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {which} ORDER BY position LIMIT {BATCH}", parameters
             )
             rows = await cursor.fetchall()
-        return [Owed(row[0], str(row[1]), row[2], row[3], row[4], bytes(row[5])) for row in rows]
+        return [Owed(row[0], str(row[1]), _current(row[2]), row[3], row[4], bytes(row[5])) for row in rows]
+
+
+def _current(exchange: str) -> str:
+    """0.1.0 wrote `capsule.commands` for what a context sends to its own functions."""
+    return REDELIVERY if exchange == COMMANDS else exchange

@@ -14,6 +14,10 @@ from functions.runtime.vouching import Voucher
 from functions.runtime.wiring import Container
 
 
+class UndeclaredEvent(TypeError):
+    """A function states an event that no function of its context declares. The text names it and what to add."""
+
+
 @dataclass
 class Surroundings:
     context: str
@@ -27,6 +31,9 @@ class Surroundings:
     clock: Clock
     journal: Journal
 
+    declared: set[type[Event]] = field(default_factory=set)
+    """Events that functions of this context declare. Those of the functions of this process; the others are added when one is missing."""
+
     _receivers: dict[str, str] = field(default_factory=dict)
 
     def receiver(self, event: type[Event]) -> str:
@@ -37,3 +44,12 @@ class Surroundings:
                 raise LookupError(f"{event.type} is sent to the context {self.context} itself, but none of its functions handles it")
             self._receivers[event.type] = takers[0]
         return self._receivers[event.type]
+
+    def check_declared(self, event: type[Event]) -> None:
+        """Raises UndeclaredEvent: RabbitMQ lets a context publish what it declares and nothing else."""
+        if event in self.declared:
+            return
+        for declaration in Registry.load([self.context]).declarations:
+            self.declared.update(declaration.emits)
+        if event not in self.declared:
+            raise UndeclaredEvent(f"no function of {self.context} declares {event.type}: add {event.__name__} to `emits` of the one that states it")

@@ -9,7 +9,9 @@ the job runs again whenever the Broker or a Trigger was made anew. Everything it
     the Broker's exchange ──types that a group takes────▶ its queue                    (a Trigger filters on one alone)
     capsule.events    ──#───────────────────────────────▶ the Broker's exchange         (topic)
     dlx               ─────────────────────────────────▶ the Broker's DLX exchange     (fanout; never its main exchange: it would loop)
-    capsule.delay.<n>s ─▶ queue, expires ─▶ capsule.commands
+    capsule.redelivery ─#───────────────────────────────▶ capsule.commands              (topic: its routing keys are authorized)
+    capsule.delay.<n>s ─#─▶ queue, expires ─▶ capsule.commands                          (topic, likewise)
+    capsule.unroutable ─────────────────────────────────▶ its queue                     (fanout)
 
 A command and a query have one handler, and so has a retry: their way is from our exchange straight into the queue that the Broker has made for that
 handler's Trigger. Over the Broker's own exchange they would get there too, but that is a headers exchange, which compares a message with the
@@ -27,10 +29,10 @@ from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, ProbableAuthenticationError
 
-from functions.runtime import delays
-from functions.runtime.bus import COMMANDS, DEAD_LETTERS, EVENTS, REPLIES
+from functions.runtime import delays, refusals
+from functions.runtime.bus import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.undelivered import UNROUTABLE
 
 BROKER_LABEL = "eventing.knative.dev/broker"
@@ -124,12 +126,30 @@ def declare_exchanges(channel: BlockingChannel) -> None:
     channel.exchange_declare(EVENTS, "topic", durable=True)
     channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True)
     channel.exchange_declare(REPLIES, "direct", durable=True)
+    channel.exchange_declare(REDELIVERY, "topic", durable=True)
+    channel.exchange_bind(COMMANDS, REDELIVERY, "#")
+    channel.exchange_declare(UNROUTABLE, "fanout", durable=True)
     channel.queue_declare(UNROUTABLE, durable=True, arguments={"x-queue-type": "quorum"})
+    channel.queue_bind(UNROUTABLE, UNROUTABLE)
     for level in delays.LEVELS:
         name = delays.exchange_of(level)
-        channel.exchange_declare(name, "fanout", durable=True)
+        _declare_delay_exchange(channel.connection, name)
         channel.queue_declare(name, durable=True, arguments=dict(delays.queue_arguments(level)))
-        channel.queue_bind(name, name)
+        channel.queue_bind(name, name, "#")
+
+
+def _declare_delay_exchange(connection: pika.BlockingConnection, name: str) -> None:
+    """0.1.0 declared it as a fanout exchange. The type of an exchange cannot change, so that one is replaced; what waits in its queue stays there."""
+    probe = connection.channel()
+    try:
+        probe.exchange_declare(name, "topic", durable=True)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != PRECONDITION_FAILED:
+            raise
+        probe = connection.channel()
+        probe.exchange_delete(name)
+        probe.exchange_declare(name, "topic", durable=True)
+    probe.close()
 
 
 def bind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
@@ -180,28 +200,47 @@ def wait_for_plan(cluster: Cluster, patience: float = PATIENCE) -> list[Binding]
 
 
 def main() -> int:
-    connection = pika.BlockingConnection(pika.URLParameters(os.environ["CAPSULE_AMQP_URL"]))
+    parameters = pika.URLParameters(os.environ["CAPSULE_AMQP_URL"])
+    try:
+        connection = pika.BlockingConnection(parameters)
+    except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
+        return _fail(refusals.login_refusal(error, parameters.credentials.username, parameters.virtual_host) or str(error))
+    try:
+        return _declare(connection)
+    except ChannelClosedByBroker as error:
+        refusal = refusals.refusal_in(error, NEEDS)
+        if refusal is None:
+            raise
+        return _fail(str(refusal))
+    finally:
+        connection.close()
+
+
+NEEDS = {"exchange": "configure, write or read (the destination of a binding is written, its source read)", "queue": "configure or write"}
+"""Of all operations of this job, for a RabbitMQ that does not name the permission itself."""
+
+
+def _declare(connection: pika.BlockingConnection) -> int:
     channel = connection.channel()
     try:
         declare_exchanges(channel)
     except ChannelClosedByBroker as error:
         if error.reply_code != PRECONDITION_FAILED:
             raise
-        print(
-            f"{error.reply_text}\nIt is there in another form than this release's. Let it run empty, delete it, and run this job again.",
-            file=sys.stderr,
-        )
-        return 1
+        return _fail(f"{error.reply_text}\nIt is there in another form than this release's. Let it run empty, delete it, and run this job again.")
     cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
     try:
         bindings = wait_for_plan(cluster)
     except NotReady as error:
-        print(f"{error}, after {PATIENCE:.0f} s", file=sys.stderr)
-        return 1
+        return _fail(f"{error}, after {PATIENCE:.0f} s")
     bind(channel, bindings)
-    connection.close()
     print(f"{len(bindings)} bindings declared")
     return 0
+
+
+def _fail(reason: str) -> int:
+    print(reason, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

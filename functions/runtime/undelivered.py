@@ -14,12 +14,12 @@ from urllib.parse import unquote, urlparse
 
 from functions.kernel import Clock
 from functions.runtime import delays
-from functions.runtime.bus import COMMANDS, Bus, Unroutable
+from functions.runtime.bus import REDELIVERY, Bus, Unroutable
 from functions.runtime.envelope import Message
 
 FUNCTION = "runtime.dead_letters"
 UNROUTABLE = "capsule.unroutable"
-"""A durable queue for what belongs to no function."""
+"""A fanout exchange and the durable queue behind it, for what belongs to no function."""
 
 MOST_REDELIVERIES = 10
 NOBODY_THERE = timedelta(minutes=5)
@@ -75,8 +75,8 @@ class Undelivered:
             now = self._clock.now()
             await delays.delay(self._bus, function, marked, now + NOBODY_THERE, now)
         else:
-            await self._bus.publish(COMMANDS, function, marked.headers(), marked.body, mandatory=True)
+            await self._bus.publish(REDELIVERY, function, marked.headers(), marked.body, mandatory=True)
 
     async def _rest(self, message: Message) -> None:
         _log.warning("message %s of type %s belongs to no function; it rests in %s", message.id, message.type, UNROUTABLE)
-        await self._bus.publish("", UNROUTABLE, message.headers(), message.body, mandatory=True)
+        await self._bus.publish(UNROUTABLE, "", message.headers(), message.body, mandatory=True)

@@ -65,5 +65,6 @@ class UnitOfWork:
                 self._surroundings.context,
                 self._surroundings.clock.now(),
                 self._surroundings.receiver,
+                self._surroundings.check_declared,
             )
         self.owed.extend(each.owed() for each in owing)

@@ -3,8 +3,8 @@
 On a cluster a pod has an address of its own; here it has a network namespace, so whatever listens on this machine's loopback (our database,
 our broker, our API, other applications, debuggers, abstract sockets of a desktop) is not there. The ingress comes in through sockets that are
 made inside of the namespace: no relay, no copy. The way out is slirp4netns, a user-space network that needs no root, no forwarding and no
-firewall rule of the host; 10.0.2.3 answers for the machine's resolver. This machine's own addresses and the link-local ones (a cloud's metadata)
-are unreachable. Only IPv4 leads out.
+firewall rule of the host; 10.0.2.3 answers for the machine's resolver. Routes refuse private networks, this machine's own addresses (also those
+that it gets while the pod lives) and what is no unicast address of the internet (`processes_network_routes`). Only IPv4 leads out.
 
 As root the namespaces are ours to enter. Otherwise a small process (`processes_network_holder`) has made one with a user namespace around it,
 and hands out sockets. Without slirp4netns nothing of this is done, and `up` says so: a namespace without a way out would build nothing.
@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import re
 import shutil
 import signal
 import socket
@@ -22,16 +21,21 @@ import subprocess
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from knative.local.processes_network_holder import CLONE_NEWNET, prepare
+from knative.local.processes_network_addresses import own_addresses
+from knative.local.processes_network_holder import CLONE_NEWNET, prepare, refuse, send_on_link, send_through
+from knative.local.processes_network_routes import GATEWAY, HALVES, RESOLVER_ADDRESS, RoutePlan
 from knative.local.sandbox.isolation import Isolation
 
-RESOLVER = "nameserver 10.0.2.3\n"
+RESOLVER = f"nameserver {RESOLVER_ADDRESS}\n"
+DEVICE = "tap0"
 PATIENCE = 10.0
 HOLDER = str(Path(__file__).with_name("processes_network_holder.py"))
 _HOME = "/proc/self/ns/net"
+__all__ = ["RESOLVER", "Network", "Unconnected", "connect", "own_addresses", "way_out"]
 
 
 class Unconnected(Exception):
@@ -48,31 +52,36 @@ class Network(Protocol):
         """A TCP socket inside, not blocking. Raises OSError."""
         ...
 
+    def refuse(self, addresses: Iterable[str]) -> None:
+        """From now on these are unreachable. Raises OSError."""
+        ...
+
     async def close(self) -> None: ...
-
-
-def own_addresses() -> list[str]:
-    """This machine's, without its loopback."""
-    table = Path("/proc/net/fib_trie").read_text()
-    found = set(re.findall(r"\|-- ([0-9.]+)\n\s+/32 host LOCAL", table))
-    return sorted(address for address in found if not address.startswith("127."))
 
 
 def way_out() -> str | None:
     return shutil.which("slirp4netns", path=os.environ.get("PATH", os.defpath) + ":/usr/bin:/usr/sbin")
 
 
-async def connect(isolation: Isolation) -> Network:
-    """Raises Unconnected."""
+async def connect(isolation: Isolation, allowed: Iterable[str] = (), given: Iterable[str] = ()) -> Network:
+    """A network whose way out is open. `allowed`: private networks that every pod reaches; `given`: private addresses that this one reaches.
+
+    Raises Unconnected.
+    """
+    plan = RoutePlan.of(own_addresses(), allowed, given)
     try:
-        network = await (_Entered.make() if isolation is Isolation.ROOT else _Held.make())
+        network = await (_Entered.make(plan.refused) if isolation is Isolation.ROOT else _Held.make(plan.refused))
     except (OSError, TimeoutError, subprocess.SubprocessError) as error:
         raise Unconnected(f"the pod's network cannot be made: {error}") from error
     try:
         await network.lead_out()
+        network.open_routes(plan.through_gateway)
     except (OSError, TimeoutError) as error:
         await network.close()
         raise Unconnected(f"slirp4netns does not start: {error!r}") from error
+    except BaseException:
+        await network.close()
+        raise
     return network
 
 
@@ -82,6 +91,24 @@ class _Outside(ABC):
     def __init__(self) -> None:
         self._out: subprocess.Popen[bytes] | None = None
         self._hold: int | None = None
+
+    @abstractmethod
+    def socket(self) -> socket.socket: ...
+
+    def open_routes(self, through_gateway: Iterable[str]) -> None:
+        """Of slirp4netns's own network only the gateway and the resolver are reached; through the gateway also what was given. Raises OSError."""
+        with self.socket() as control:
+            for address in (GATEWAY, RESOLVER_ADDRESS):
+                send_on_link(control, f"{address}/32", DEVICE)
+            for network in HALVES:
+                refuse(control, network)
+            for network in through_gateway:
+                send_through(control, network, GATEWAY)
+
+    def refuse(self, addresses: Iterable[str]) -> None:
+        with self.socket() as control:
+            for address in addresses:
+                refuse(control, f"{address}/32")
 
     @abstractmethod
     def _names(self) -> list[str]:
@@ -96,7 +123,7 @@ class _Outside(ABC):
         words = [program, "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={says}", f"--exit-fd={ends}"]
         try:
             self._out = subprocess.Popen(  # noqa: ASYNC220 - it does not wait for the program
-                [*words, *self._names(), "tap0"],
+                [*words, *self._names(), DEVICE],
                 pass_fds=(says, ends),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -131,14 +158,14 @@ class _Entered(_Outside):
         self._namespace = namespace
 
     @classmethod
-    async def make(cls) -> "_Entered":
+    async def make(cls, refused: Iterable[str]) -> "_Entered":
         made: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        loop, unreachable = asyncio.get_running_loop(), own_addresses()
+        loop = asyncio.get_running_loop()
 
         def work() -> None:
             try:
                 _call(_libc().unshare(CLONE_NEWNET), "unshare")
-                prepare(unreachable)
+                prepare(list(refused))
                 found = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 loop.call_soon_threadsafe(made.set_exception, error)
@@ -183,9 +210,9 @@ class _Held(_Outside):
         self._holder, self._channel = holder, channel
 
     @classmethod
-    async def make(cls) -> "_Held":
+    async def make(cls, refused: Iterable[str]) -> "_Held":
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        words = [sys.executable, "-I", "-S", HOLDER, *own_addresses()]
+        words = [sys.executable, "-I", "-S", HOLDER, *refused]
         with theirs:
             holder = subprocess.Popen(words, stdin=theirs.fileno(), env={"PATH": os.defpath}, start_new_session=True)  # noqa: ASYNC220 - it does not wait
         found = cls(holder, ours)

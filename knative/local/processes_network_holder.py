@@ -1,11 +1,12 @@
 """Lives in a user and a network namespace of its own and hands out sockets made there; its channel is its standard input, its
-words are the addresses that must not be reached.
+words are the networks that must not be reached, in CIDR notation.
 
 A user who is not root may make such namespaces but not enter them with a process that has threads; so the one who makes them stays. It ends with
 the channel, and with it the namespaces. Standard library only.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -14,21 +15,46 @@ import sys
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 SIOCADDRT, SIOCSIFFLAGS = 0x890B, 0x8914
-RTF_UP, RTF_REJECT, IFF_UP, IFF_RUNNING = 0x1, 0x200, 0x1, 0x40
-LINK_LOCAL = ("169.254.0.0", "255.255.0.0")
+RTF_UP, RTF_GATEWAY, RTF_REJECT, IFF_UP, IFF_RUNNING = 0x1, 0x2, 0x200, 0x1, 0x40
 
 
-def prepare(unreachable: list[str]) -> None:
+def prepare(refused: list[str]) -> None:
     """The loopback goes up; what a tenant has no business with is refused by routes that it has no right to change."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
-        for address, mask in (LINK_LOCAL, *((each, "255.255.255.255") for each in unreachable)):
-            # struct rtentry: destination, gateway, mask, flags
-            fcntl.ioctl(
-                control,
-                SIOCADDRT,
-                struct.pack("@L16s16s16sHhLPhPLLH", 0, _internet(address), bytes(16), _internet(mask), RTF_UP | RTF_REJECT, 0, 0, 0, 0, 0, 0, 0, 0),
-            )
+        for network in refused:
+            refuse(control, network)
+
+
+def refuse(control: socket.socket, network: str) -> None:
+    """An unreachable route in the namespace in which the socket was made. Idempotent."""
+    _add_route(control, network, RTF_UP | RTF_REJECT)
+
+
+def send_through(control: socket.socket, network: str, gateway: str) -> None:
+    _add_route(control, network, RTF_UP | RTF_GATEWAY, gateway=gateway)
+
+
+def send_on_link(control: socket.socket, network: str, device: str) -> None:
+    _add_route(control, network, RTF_UP, device=device)
+
+
+def _add_route(control: socket.socket, network: str, flags: int, gateway: str = "", device: str = "") -> None:
+    """rtnetlink's older sister, route(8): struct rtentry of <linux/route.h>. Raises OSError."""
+    address, _, length = network.partition("/")
+    bits = int(length or "32")
+    mask = socket.inet_ntoa(struct.pack("!I", (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF))
+    name = ctypes.create_string_buffer(device.encode()) if device else None
+    entry = struct.pack(
+        "@L16s16s16sHhLPhPLLH",
+        *(0, _internet(address), _internet(gateway) if gateway else bytes(16), _internet(mask), flags),
+        *(0, 0, 0, 0, ctypes.addressof(name) if name is not None else 0, 0, 0, 0),
+    )
+    try:
+        fcntl.ioctl(control, SIOCADDRT, entry)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise OSError(error.errno, f"no route to {network}: {os.strerror(error.errno or 0)}") from error
 
 
 def _internet(address: str) -> bytes:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from knative.local.processes_network_routes import allowed_networks
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -16,6 +18,8 @@ class Settings:
     amqp_url: str
     shared_folders: tuple[Path, ...] = ()
     """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated as PATH is)."""
+    egress_allow: tuple[str, ...] = ()
+    """Private networks that builds and applications reach, in CIDR notation."""
 
     @property
     def api_port(self) -> int:
@@ -47,4 +51,5 @@ class Settings:
             port_offset=offset,
             shared_folders=tuple(Path(each) for each in environment.get("CAPSULE_SHARED_FOLDERS", "").split(os.pathsep) if each),
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
+            egress_allow=allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
         )

@@ -9,6 +9,12 @@ from typing import Self
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
+AMQP_USERS = (*CONTEXTS, "edge", "runtime", "topology")
+"""RabbitMQ's users: a context's functions, the gateway, the dead-letter router, the topology Job."""
+
+
+def amqp_variable(user: str) -> str:
+    return f"CAPSULE_{user.upper()}_AMQP_URL"
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Ports:
     management = property(lambda self: 7020 + self.offset)
     api = property(lambda self: 7030 + self.offset)
     ingress = property(lambda self: 7080 + self.offset)
+    stripe = property(lambda self: 7081 + self.offset)
+    """Of the stand-in for Stripe: the annotation in knative/overlays/local/stripe-stand-in.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
 
 
@@ -79,6 +87,15 @@ class Home:
     def foreign_amqp(self) -> str | None:
         """The RabbitMQ that is already there; ours isn't started then."""
         return self.environment.get("CAPSULE_AMQP_URL") or None
+
+    def foreign_user_amqp(self, user: str) -> str | None:
+        """The same RabbitMQ as that user, if the operator has made one there."""
+        return self.environment.get(amqp_variable(user)) or None
+
+    @property
+    def shares_amqp_user(self) -> tuple[str, ...]:
+        """Those who use the one user of CAPSULE_AMQP_URL, since the operator names no user of their own."""
+        return tuple(user for user in AMQP_USERS if self.foreign_amqp and not self.foreign_user_amqp(user))
 
     def foreign_database(self, context: str) -> str | None:
         """The database that is already there, as the functions' role."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from knative.machine import accounts, packages, processes, secrets
+from knative.machine import accounts, packages, processes, rabbitmq_users, secrets
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -33,10 +33,15 @@ class RabbitMQ:
 
     @property
     def url(self) -> str:
+        """As the administrator: for `up` and for whoever operates this machine, for no function."""
         return self.vhost_url("/")
 
     def vhost_url(self, vhost: str) -> str:
         return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
+
+    def user_url(self, user: str) -> str:
+        """As one of the users that rabbitmq_users makes, on the default virtual host."""
+        return f"amqp://{user}:{rabbitmq_users.password(self.home, user)}@{LOOPBACK}:{self.home.ports.amqp}/%2F"
 
     def running(self) -> bool:
         return processes.running(self.home, self.name) is not None

@@ -1,4 +1,6 @@
-"""Real git repositories on this machine, served by the Service `samples`: the bundled sample for `demo`, and whatever a test commits.
+"""Real git repositories on this machine, served read-only by the Service `samples`: the bundled sample for `demo`, and whatever a test commits.
+
+They are changed here, through the file system, and readable by everybody, since another user serves them.
 
 repository = repositories.create(home, "hello", files=repositories.sample("hello"))
 broken = repository.commit({"requirements.txt": "no-such-package==1\n"}, "Break the build")
@@ -7,6 +9,7 @@ repository.url                      # http://samples.localhost:7080/hello.git
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ from knative.machine.problems import Problem
 SAMPLES = Path(__file__).with_name("samples")
 BRANCH = "main"
 HOST = "samples.localhost"
+READABLE = "0644"
 AUTHOR = {
     "GIT_AUTHOR_NAME": "Capsule",
     "GIT_AUTHOR_EMAIL": "capsule@localhost",
@@ -26,9 +30,6 @@ AUTHOR = {
     "GIT_COMMITTER_EMAIL": "capsule@localhost",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.directory",
-    "GIT_CONFIG_VALUE_0": "*",
 }
 
 
@@ -44,14 +45,14 @@ class Repository:
         return self.at(BRANCH)
 
     def at(self, branch: str) -> str:
-        return _git(self.path, "rev-parse", branch).strip()
+        return self._git(self.path, "rev-parse", branch).strip()
 
     def commit(self, changes: Mapping[str, str | None], message: str, branch: str = BRANCH) -> str:
         """Writes (or with None deletes) files on top of the main branch; returns the commit. Another branch is made anew from there."""
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder) / "work"
-            _git(Path(folder), "clone", "-q", str(self.path), str(work))
-            _git(work, "checkout", "-q", "-B", branch)
+            self._git(Path(folder), "clone", "-q", str(self.path), str(work))
+            self._git(work, "checkout", "-q", "-B", branch)
             for name, content in changes.items():
                 file = work / name
                 if content is None:
@@ -59,10 +60,25 @@ class Repository:
                 else:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_text(content)
-            _git(work, "add", "--all")
-            _git(work, "commit", "-q", "--allow-empty", "-m", message)
-            _git(work, "push", "-q", "--force", "origin", branch)
+            self._git(work, "add", "--all")
+            self._git(work, "commit", "-q", "--allow-empty", "-m", message)
+            self._git(work, "push", "-q", "--force", "origin", branch)
         return self.at(branch)
+
+    def make_readable(self) -> None:
+        """For everybody, whatever the umask: git keeps to `core.sharedRepository` (git-config(1)) for all that it writes from now on."""
+        if self._git(self.path, "config", "--default", "", "--get", "core.sharedRepository").strip() == READABLE:
+            return
+        for folder, _, files in os.walk(self.path):
+            os.chmod(folder, 0o755)
+            for name in files:
+                file = Path(folder, name)
+                file.chmod(0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644)
+        self._git(self.path, "config", "core.sharedRepository", READABLE)
+
+    def _git(self, folder: Path, *words: str) -> str:
+        """Of all repositories git trusts this one, whoever owns it."""
+        return _git(folder, "-c", f"safe.directory={self.path}", *words)
 
 
 def sample(name: str) -> dict[str, str]:
@@ -79,15 +95,19 @@ def at(home: Home, name: str) -> Repository:
 
 
 def create(home: Home, name: str, files: Mapping[str, str]) -> Repository:
-    """A new repository with one commit; one that is there is left as it is."""
+    """A new repository with one commit; one that is there keeps its commits."""
     repository = at(home, name)
-    if repository.path.exists():
-        return repository
     home.git.mkdir(parents=True, exist_ok=True)
+    home.git.chmod(0o755)
+    if repository.path.exists():
+        repository.make_readable()
+        return repository
     making = repository.path.with_suffix(".new")
     shutil.rmtree(making, ignore_errors=True)
     _git(home.git, "init", "-q", "--bare", "-b", BRANCH, str(making))
-    Repository(making, "").commit(files, "First version")
+    first = Repository(making, "")
+    first.make_readable()
+    first.commit(files, "First version")
     making.rename(repository.path)
     return repository
 
@@ -96,5 +116,6 @@ def _git(folder: Path, *words: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, env={**inherited, **AUTHOR})
     if done.returncode != 0:
-        raise Problem(f"git {words[0]} failed in {folder}: {done.stderr.strip()}")
+        command = next(word for word in words if word[0] != "-" and not word.startswith("safe.directory"))
+        raise Problem(f"git {command} failed in {folder}: {done.stderr.strip()}")
     return done.stdout

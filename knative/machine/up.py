@@ -8,13 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.machine import grouping, keys, kustomize, packages, processes, repositories
-from knative.machine.home import CONTEXTS, LOOPBACK, PROJECT, Home
+from knative.local.processes_network_routes import allowed_networks
+from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
+from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
@@ -24,6 +25,8 @@ from knative.machine.rabbitmq import RabbitMQ
 KNATIVE = "knative"
 LEAST_DISK = 512 * 1024 * 1024
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
+FORMER_SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "capsule-amqp", "namespace": keys.NAMESPACE}}
+"""0.1.0 kept RabbitMQ's administrator there, for all functions."""
 
 
 @contextmanager
@@ -60,6 +63,14 @@ def up(home: Home, progress: Progress, asked: grouping.Grouping | None = None) -
     progress.say(f"  {'./taskw demo':<44} from registration to a bill")
     progress.say(f"  {'./taskw status · logs · down':<44} what runs, what it says, stop")
     progress.say(f"  {sandbox(home)}")
+    if sharing := home.shares_amqp_user:
+        progress.say(f"  {shared_user(sharing)}")
+
+
+def shared_user(sharing: Sequence[str]) -> str:
+    """What is weaker with a RabbitMQ of somebody else's."""
+    names = ", ".join(map(amqp_variable, sharing))
+    return f"[bold red]one RabbitMQ user, that of CAPSULE_AMQP_URL, is shared by {', '.join(sharing)}: {names} give each its own[/]"
 
 
 def sandbox(home: Home) -> str:
@@ -72,6 +83,15 @@ def check(home: Home) -> None:
     """What can be said before anything is started."""
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} can't be written", "is it another user's? CAPSULE_HOME=… names another folder")
+    try:
+        allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
+    except ValueError as error:
+        raise Problem(str(error), "CAPSULE_EGRESS_ALLOW=10.1.2.0/24 ./taskw up") from error
+    if named := [amqp_variable(user) for user in AMQP_USERS if home.foreign_user_amqp(user) and not home.foreign_amqp]:
+        raise Problem(
+            f"{', '.join(named)} without CAPSULE_AMQP_URL: these users would connect to another RabbitMQ than the Broker",
+            "set CAPSULE_AMQP_URL to the same server, as a user that may declare what Brokers and Triggers need, or unset the others",
+        )
     free = shutil.disk_usage(home.path).free
     if free < LEAST_DISK:
         raise Problem(
@@ -103,7 +123,9 @@ def servers(home: Home, progress: Progress) -> None:
 
 def _rabbitmq(home: Home, progress: Progress) -> None:
     with progress.step("RabbitMQ") as step:
-        RabbitMQ(home).start()
+        server = RabbitMQ(home)
+        server.start()
+        rabbitmq_users.apply(server, rabbitmq_users.accounts(home))
         step.detail = f"{LOOPBACK}:{home.ports.amqp}, management {home.ports.management}"
 
 
@@ -133,9 +155,9 @@ def start_knative(home: Home) -> bool:
         processes.stop(home, KNATIVE, seconds=30)
     if restart or not running:
         ports = home.ports
-        processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway})
+        processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
         shared = os.pathsep.join(map(str, (home.mail, home.git, home.payments)))
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)
@@ -173,6 +195,7 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
             step.detail = f"{ready} of {all_} Brokers, Triggers, Services, sources and jobs"
 
         cluster.await_ready(objects, 90, report)
+    cluster.delete(FORMER_SECRET)
     if others := grouping.others(cluster, shape):
         with progress.step("Grouping") as step:
             step.detail = grouping.leave(cluster, home, others)

@@ -199,7 +199,7 @@ def _function(number: int) -> list[dict[str, Any]]:
     name = f"bench-{number}"
     environment = [
         {"name": "CAPSULE_FUNCTION", "value": "auth.health"},
-        {"name": "CAPSULE_AMQP_URL", "valueFrom": {"secretKeyRef": {"name": "capsule-amqp", "key": "url"}}},
+        {"name": "CAPSULE_AMQP_URL", "valueFrom": {"secretKeyRef": {"name": "auth-amqp", "key": "url"}}},
         {"name": "CAPSULE_AUTH_DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "auth-database", "key": "url"}}},
     ]
     container = {"name": "function", "image": "capsule.local/capsule:dev", "env": environment, "readinessProbe": {"httpGet": {"path": "/healthz"}}}

@@ -31,6 +31,18 @@ MODELS = {
     "networking.internal.knative.dev/v1alpha1": "cloudcoil.models.knative_serving.internal.networking.v1alpha1",
 }
 ONLY_OURS = {("eventing.knative.dev/v1alpha1", "RabbitmqBrokerConfig"): "RabbitmqBrokerConfig.eventing.knative.dev"}
+REFERENCE = {"type": "object", "additionalProperties": False, "required": ["name"], "properties": {"name": {"type": "string"}}}
+OF_TOPOLOGY_OPERATOR: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("rabbitmq.com/v1beta1", "User"): {"importCredentialsSecret": REFERENCE, "tags": {"type": "array"}},
+    ("rabbitmq.com/v1beta1", "Permission"): {
+        "userReference": REFERENCE, "vhost": {"type": "string"}, "permissions": {name: {"type": "string"} for name in ("configure", "write", "read")},
+    },
+    ("rabbitmq.com/v1beta1", "TopicPermission"): {
+        "userReference": REFERENCE, "vhost": {"type": "string"}, "permissions": {name: {"type": "string"} for name in ("exchange", "write", "read")},
+    },
+}  # fmt: skip
+"""Kinds of RabbitMQ's messaging topology operator that no package has a model of: the fields of their spec that we use; all but tags
+are required. Its documentation: https://www.rabbitmq.com/kubernetes/operator/using-topology-operator#users-permissions"""
 NEWER = {("Broker", ".spec.delivery.timeout")}
 """Fields that are younger than the models (1.17); the upstream CRDs have them, and a Broker without it waits for ever."""
 
@@ -45,6 +57,8 @@ def faults(manifest: Manifest) -> list[str]:
     if (version, kind) in ONLY_OURS:
         definition = definitions.load().of(ONLY_OURS[version, kind])
         return _schema_faults(manifest, definition.schema)
+    if (version, kind) in OF_TOPOLOGY_OPERATOR:
+        return _schema_faults(manifest, _topology_schema(OF_TOPOLOGY_OPERATOR[version, kind]))
     return [f"{version} {kind} is no kind that we know"]
 
 
@@ -104,6 +118,15 @@ def _not_understood(given: Any, understood: Any, where: str) -> Iterator[str]:
     elif isinstance(given, list) and isinstance(understood, list):
         for index, value in enumerate(given):
             yield from _not_understood(value, understood[index], f"{where}[{index}]")
+
+
+def _topology_schema(fields: Mapping[str, Any]) -> Any:
+    cluster = {"type": "object", "properties": {"name": {"type": "string"}, "namespace": {"type": "string"}}}
+    properties: dict[str, Any] = {**fields, "rabbitmqClusterReference": cluster}
+    if "permissions" in fields:
+        properties["permissions"] = {"type": "object", "properties": fields["permissions"], "required": sorted(fields["permissions"])}
+    required = sorted(properties.keys() - {"tags"})
+    return {"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object", "required": required, "properties": properties}}}
 
 
 def _schema_faults(manifest: Manifest, schema: Any) -> list[str]:

@@ -79,8 +79,19 @@ def test_the_grouped_component_leaves_one_service_and_trigger_a_context(kubectl:
     assert names == {"Service": sorted([*contexts, "dead-letters", "edge-gateway"]), "Trigger": contexts}
 
 
-BY_THE_OPERATOR = re.compile(r"capsule-amqp|capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)")
+BY_THE_OPERATOR = re.compile(
+    r"capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)"
+    r"|(auth|billing|deploy|monitor|edge|runtime|topology)-amqp|(samples|stripe-stand-in)-settings"
+)
 """Secrets and ConfigMaps that are there before anything is applied (base/kustomization.yaml lists them)."""
+
+
+def secrets(manifest: Manifest) -> set[str]:
+    """Secrets without which it does not start: of its environment, of RabbitMQ's user."""
+    spec = manifest.get("spec", {})
+    containers = spec.get("template", {}).get("spec", {}).get("containers", ())
+    sources = [each["valueFrom"].get("secretKeyRef") for container in containers for each in container.get("env", ()) if "valueFrom" in each]
+    return {source["name"] for source in (*sources, spec.get("importCredentialsSecret")) if source}
 
 
 def assert_closed(manifests: list[Manifest]) -> None:
@@ -94,6 +105,10 @@ def assert_closed(manifests: list[Manifest]) -> None:
         if "roleRef" in manifest:
             assert (manifest["roleRef"]["kind"], manifest["roleRef"]["name"]) in there
             assert all((subject["kind"], subject["name"]) in there for subject in manifest["subjects"])
+        for name in secrets(manifest):
+            assert BY_THE_OPERATOR.fullmatch(name), f"{manifest['metadata']['name']} reads the Secret {name}: nobody brings it"
+        if reference := spec.get("userReference"):
+            assert ("User", reference["name"]) in there
         account = spec.get("template", {}).get("spec", {}).get("serviceAccountName") or spec.get("serviceAccountName")
         assert account is None or ("ServiceAccount", account) in there
         for volume in spec.get("template", {}).get("spec", {}).get("volumes", ()):
@@ -132,6 +147,11 @@ def broken(manifest: Manifest, path: str, value: Any) -> Manifest:
     return manifest
 
 
+def permission() -> Manifest:
+    file = KNATIVE / "base" / "rabbitmq.yaml"
+    return copy.deepcopy(next(document for document in documents(file.read_text()) if document["kind"] == "TopicPermission"))
+
+
 BROKEN: dict[str, Callable[[], Manifest]] = {
     "a field that no Trigger has": lambda: broken(trigger(), "spec.filtre", {}),
     "a field that no reference has": lambda: broken(trigger(), "spec.subscriber.ref.nom", "x"),
@@ -142,6 +162,9 @@ BROKEN: dict[str, Callable[[], Manifest]] = {
     "a version that does not exist": lambda: broken(service(), "apiVersion", "serving.knative.dev/v7"),
     "a core field that does not exist": lambda: {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "datas": {}},
     "a core kind that does not exist": lambda: {"apiVersion": "v1", "kind": "ConfigMop", "metadata": {"name": "x"}},
+    "a field that no permission has": lambda: broken(permission(), "spec.permissions.execute", ".*"),
+    "a field that no user has": lambda: broken(broken(permission(), "kind", "User"), "spec.pasword", "x"),
+    "a pattern that is no text": lambda: broken(permission(), "spec.permissions.write", 7),
     "a broker setting that does not exist": lambda: {
         "apiVersion": "eventing.knative.dev/v1alpha1",
         "kind": "RabbitmqBrokerConfig",
@@ -149,6 +172,20 @@ BROKEN: dict[str, Callable[[], Manifest]] = {
         "spec": {"queueTipe": "quorum"},
     },
 }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_each_function_has_the_rabbitmq_user_of_its_context_and_none_has_another(kubectl: Path, overlay: str) -> None:
+    manifests = render(kubectl, KNATIVE / "overlays" / overlay)
+    has = {m["metadata"]["name"]: {name for name in secrets(m) if name.endswith("-amqp")} for m in manifests if m["kind"] in ("Service", "Job")}
+    for manifest in manifests:
+        component = manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+        if manifest["kind"] == "Service" and component in ("auth", "billing", "deploy", "monitor", "edge", "runtime"):
+            assert has[manifest["metadata"]["name"]] == {f"{component}-amqp"}
+    assert has["capsule-topology"] == {"topology-amqp"}
+    users = {m["metadata"]["name"] for m in manifests if m["kind"] == "User"}
+    on_one_machine = overlay.startswith("local")
+    assert users == (set() if on_one_machine else {"auth", "billing", "deploy", "monitor", "edge", "runtime", "topology"})
 
 
 @pytest.mark.parametrize("what", BROKEN)

@@ -189,5 +189,5 @@ def test_down_leaves_no_process(own_whole: Whole) -> None:
     assert "Capsule is down" in own_whole.task("down")
     assert processes.leftovers(own_whole.home) == []
     ports = own_whole.home.ports
-    for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.postgres):
+    for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):
         assert processes.holder(port) is None

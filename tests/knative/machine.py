@@ -155,13 +155,15 @@ def service(
     annotations: Object | None = None,
     labels: Object | None = None,
     spec: Object | None = None,
+    loopback_port: str | None = None,
     **container: Any,
 ) -> Object:
     """The sample application as a Service; `container` over its container, `spec` over its template's spec."""
+    own = {"local.capsule.dev/loopback-port": loopback_port} if loopback_port is not None else {}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}, "annotations": own},
         "spec": {
             "template": {
                 "metadata": {"annotations": annotations or {}},
@@ -186,7 +188,7 @@ def free_offset() -> int:
             probe.bind(("127.0.0.1", 0))
             offset = int(probe.getsockname()[1]) - 7080
         try:
-            for port in (7030, 7080, 3000):
+            for port in (7030, 7080, 7081, 3000):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port + offset))
         except OSError:

@@ -1,10 +1,14 @@
-"""Plain git clones and pushes over HTTP, through `git http-backend` behind the bridge that runs as the Service `samples`."""
+"""Plain git clones over HTTP, through `git http-backend` behind the bridge that runs as the Service `samples`; nobody writes through it."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,18 +18,38 @@ from knative.machine import processes, repositories
 from knative.machine.home import Home, Ports
 from tests.servers import free_offset
 
+NOBODY = 65534
+RECEIVE = "service=git-receive-pack"
+AS_NOBODY = f"""
+import os
+import knative.machine.git_http as served, uvicorn.lifespan.on, uvicorn.loops.auto, uvicorn.protocols.http.auto, uvicorn.protocols.websockets.auto
+os.setgroups([]), os.setresgid(*[{NOBODY}] * 3), os.setresuid(*[{NOBODY}] * 3)
+served.main()
+"""
+"""What it imports may lie where nobody reads, so it is loaded before."""
+
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("home"), Ports(free_offset()), dict(os.environ))
+def home() -> Iterator[Home]:
+    """As `up` makes it: others pass through, and read what is open by itself."""
+    folder = Path(tempfile.mkdtemp(prefix="capsule-git-"))
+    found = Home(folder / "state", Ports(free_offset()), dict(os.environ))
+    folder.chmod(0o711)
+    before = os.umask(0o077)  # what is to be read by others does not hang on it
+    found.make()
+    yield found
+    os.umask(before)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def server(home: Home) -> Iterator[str]:
-    """The bridge itself, without the ingress in front."""
+    """The bridge itself, without the ingress in front; started by root it runs as nobody, who owns none of the repositories."""
     home.git.mkdir()
-    environment = {**os.environ, "CAPSULE_GIT_ROOT": str(home.git), "PORT": str(home.ports.gateway)}
-    process = subprocess.Popen([sys.executable, "-m", "knative.machine.git_http"], env=environment)
+    home.git.chmod(0o755)
+    environment = {**os.environ, "CAPSULE_GIT_ROOT": str(home.git), "PORT": str(home.ports.gateway), "HOME": "/nonexistent"}
+    program = ["-c", AS_NOBODY] if os.geteuid() == 0 else ["-m", "knative.machine.git_http"]
+    process = subprocess.Popen([sys.executable, *program], env=environment)
     until = time.monotonic() + 20
     while not processes.answers(home.ports.gateway) and time.monotonic() < until:
         time.sleep(0.05)
@@ -39,20 +63,121 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout
 
 
-def test_the_sample_is_cloned_and_pushed_to_by_plain_git(home: Home, server: str, tmp_path: Path) -> None:
+def test_the_sample_is_cloned_by_plain_git(home: Home, server: str, tmp_path: Path) -> None:
     repository = repositories.create(home, "hello", repositories.sample("hello"))
     git(tmp_path, "clone", "-q", f"{server}/hello.git", "work")
     work = tmp_path / "work"
     assert {path.name for path in work.iterdir()} == {".git", "app.py", "Procfile", "requirements.txt", "README.md"}
     assert git(work, "rev-parse", "HEAD").strip() == repository.head
 
-    (work / "big.bin").write_bytes(os.urandom(3_000_000))  # over http.postBuffer: git sends it in chunks, without a length
-    git(work, "add", "-A")
-    git(work, "commit", "-q", "-m", "A large file")
-    git(work, "push", "-q", "origin", "main")
-    assert repository.head == git(work, "rev-parse", "HEAD").strip()
+    commit = repository.commit({"big.txt": os.urandom(1_500_000).hex()}, "A large file")
+    git(work, "pull", "-q")
+    assert git(work, "rev-parse", "HEAD").strip() == commit
     git(tmp_path, "clone", "-q", "--depth", "1", f"{server}/hello.git", "again")
-    assert (tmp_path / "again/big.bin").stat().st_size == 3_000_000
+    assert (tmp_path / "again/big.txt").stat().st_size == 3_000_000
+
+
+def test_a_push_is_refused_with_the_way_that_there_is(home: Home, server: str, tmp_path: Path) -> None:
+    repository = repositories.create(home, "pushed", {"a": "1"})
+    before = repository.head
+    git(tmp_path, "clone", "-q", f"{server}/pushed.git", "work")
+    work = tmp_path / "work"
+    (work / "a").write_text("2")
+    git(work, "commit", "-q", "-a", "-m", "Two")
+    for version in ("0", "1", "2"):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            git(work, "-c", f"protocol.version={version}", "push", "-q", "origin", "main")
+        assert "403" in refused.value.stderr
+    assert "read-only" in httpx.get(f"{server}/pushed.git/info/refs?{RECEIVE}", trust_env=False).text
+    assert repository.head == before
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/target.git/info/refs?service=git-receive-pack"),
+        ("GET", "/target.git/info/refs?service=git%2Dreceive%2Dpack"),
+        ("GET", "/target.git/info/refs?service=git-upload-pack&service=git-receive-pack"),
+        ("POST", "/target.git/git-receive-pack"),
+        ("POST", "/target.git/git%2dreceive-pack"),
+        ("POST", "/target.git//git-receive-pack"),
+        ("POST", "/x/../target.git/git-receive-pack"),
+        ("POST", "/%2e%2e/state/git/target.git/git-receive-pack"),
+        ("POST", "/target.git/git-upload-pack/../git-receive-pack"),
+        *((method, "/target.git/refs/heads/main") for method in ("PUT", "DELETE", "PROPFIND", "MKCOL", "MOVE", "LOCK")),
+    ],
+)
+def test_nothing_that_writes_reaches_git(home: Home, server: str, method: str, target: str) -> None:
+    before = repositories.create(home, "target", {"a": "1"}).head
+    assert raw(server, f"{method} {target} HTTP/1.1", b"0000") in (403, 404)
+    assert repositories.at(home, "target").head == before
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/../secret",
+            "/..%2fsecret",
+            "/%2e%2e/secret",
+            "/%2e%2e%2fsecret",
+            "/target.git/../../secret",
+            "//etc/passwd",
+            "/target.git/%2e%2e/%2e%2e/secret",
+        ),
+        *("/target.git/HEAD", "/target.git/config", "/target.git/objects/info/packs", "/target.git/info/refs", "/target.git", "/"),
+        *("/linked.git/info/refs?service=git-upload-pack", "/linked.git/HEAD", "/file.git/info/refs?service=git-upload-pack"),
+        *("/.git/info/refs?service=git-upload-pack", "/a/target.git/info/refs?service=git-upload-pack"),
+        *("/target.git/info/refs?service=git-upload-archive", "/target.git/git-upload-archive", "/missing.git/info/refs?service=git-upload-pack"),
+    ],
+)
+def test_only_repositories_in_the_root_are_served_and_only_to_a_fetch(home: Home, server: str, target: str) -> None:
+    (home.path / "secret").write_text("s")
+    (home.path / "secret").chmod(0o644)
+    repositories.create(home, "target", {"a": "1"})
+    outside = home.path / "outside.git"
+    if not outside.exists():
+        shutil.copytree(home.git / "target.git", outside)
+        (home.git / "linked.git").symlink_to(outside)
+        (home.git / "file.git").write_text("gitdir: ../outside.git\n")
+    assert raw(server, f"GET {target} HTTP/1.1") == 404
+
+
+def raw(server: str, line: str, body: bytes = b"") -> int:
+    """The status of a request whose target no client has tidied up."""
+    url = httpx.URL(server)
+    with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
+        connection.sendall(f"{line}\r\nHost: samples\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert b"root:" not in answer and not answer.endswith(b"\r\n\r\ns")
+    return int(answer.split()[1])
+
+
+def test_a_request_is_bounded_and_so_are_the_processes(home: Home, server: str, tmp_path: Path) -> None:
+    repositories.create(home, "busy", {"a": "1"})
+    large = httpx.post(f"{server}/busy.git/git-upload-pack", content=b"0" * (2 << 20), trust_env=False)
+    assert large.status_code == 413 and "1048576 bytes" in large.text
+    chunked = httpx.post(f"{server}/busy.git/git-upload-pack", content=iter([b"0" * 65536] * 32), trust_env=False)
+    assert chunked.status_code == 413
+    with ThreadPoolExecutor(24) as pool:
+        clones = [pool.submit(git, tmp_path, "clone", "-q", f"{server}/busy.git", f"work-{n}") for n in range(24)]
+        for each in clones:
+            each.result()
+
+
+def test_a_repository_from_before_becomes_readable(home: Home, server: str, tmp_path: Path) -> None:
+    old = home.git / "old.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(repositories.create(home, "origin", {"a": "1"}).path), str(old)], check=True)
+    for folder, _, files in os.walk(old):
+        os.chmod(folder, 0o700)
+        for name in files:
+            os.chmod(Path(folder, name), 0o600)
+    repository = repositories.create(home, "old", {})
+    repository.commit({"a": "2"}, "Two")
+    git(tmp_path, "clone", "-q", f"{server}/old.git", "work")
+    assert (tmp_path / "work/a").read_text() == "2"
 
 
 def test_a_commit_of_the_demo_is_seen_by_the_next_clone(home: Home, server: str, tmp_path: Path) -> None:
@@ -70,10 +195,3 @@ def test_creating_again_keeps_what_was_pushed(home: Home) -> None:
     repository = repositories.create(home, "kept", {"a": "1"})
     commit = repository.commit({"a": "2"}, "Two")
     assert repositories.create(home, "kept", {"a": "1"}).head == commit
-
-
-def test_what_is_not_there_is_404_and_nothing_outside_is_served(home: Home, server: str) -> None:
-    (home.path / "secret").write_text("s")
-    assert httpx.get(f"{server}/missing.git/info/refs?service=git-upload-pack", trust_env=False).status_code == 404
-    assert httpx.get(f"{server}/..%2fsecret", trust_env=False).status_code in (400, 403, 404, 500)
-    assert httpx.get(f"{server}/%2e%2e/secret", trust_env=False).content != b"s"

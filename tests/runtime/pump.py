@@ -11,7 +11,7 @@ import httpx
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from functions.runtime.bus import COMMANDS
+from functions.runtime.bus import COMMANDS, REDELIVERY
 
 BREATH = 0.05
 """Seconds before a message that was not taken goes back to its queue."""
@@ -66,7 +66,7 @@ class Pump:
         pool.submit(self._deliver, connection, *message)
 
     def _deliver(self, connection: Any, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
-        function = method.routing_key if method.exchange == COMMANDS else ""
+        function = method.routing_key if method.exchange in (COMMANDS, REDELIVERY) else ""
         taken = self._post(properties.headers, body, function)
         if not taken:
             time.sleep(BREATH)

@@ -113,7 +113,7 @@ class RecordingBus:
         self.bound, self.sent = bound, list[tuple[str, str, dict[str, str]]]()
 
     async def publish(self, exchange: str, key: str, headers: dict[str, str], body: bytes, *, mandatory: bool = False) -> None:
-        if exchange != "" and key not in self.bound:
+        if exchange != UNROUTABLE and key not in self.bound:
             raise Unroutable(key)
         self.sent.append((exchange, key, headers))
 
@@ -133,7 +133,7 @@ async def test_what_never_reached_its_function_goes_back_to_it_alone() -> None:
 async def test_what_came_back_too_often_is_marked_to_be_stored_by_its_function() -> None:
     destination = "http://auth-register.capsule.svc/auth.register"
     [(exchange, key, headers)] = await _undelivered(knativeerrordest=destination, redelivery=str(MOST_REDELIVERIES))
-    assert (exchange, key, headers["deadletter"]) == ("capsule.commands", "auth.register", "undelivered")
+    assert (exchange, key, headers["deadletter"]) == ("capsule.redelivery", "auth.register", "undelivered")
 
 
 async def test_what_nobody_was_there_to_store_comes_again_later_and_not_at_once() -> None:
@@ -153,8 +153,8 @@ async def test_what_was_for_a_group_goes_back_to_that_group_alone() -> None:
 
 
 async def test_what_belongs_to_nobody_rests_in_a_durable_queue() -> None:
-    assert [(exchange, key) for exchange, key, _ in await _undelivered()] == [("", UNROUTABLE)]
-    assert [(exchange, key) for exchange, key, _ in await _undelivered(knativeerrordest="http://x/gone.away")] == [("", UNROUTABLE)]
+    assert [(exchange, key) for exchange, key, _ in await _undelivered()] == [(UNROUTABLE, "")]
+    assert [(exchange, key) for exchange, key, _ in await _undelivered(knativeerrordest="http://x/gone.away")] == [(UNROUTABLE, "")]
 
 
 def test_a_missing_setting_and_a_missing_port_are_named(tmp_path: Any) -> None:

@@ -4,6 +4,7 @@ import yaml
 
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
 from functions.runtime.settings import Settings
 
@@ -39,7 +40,8 @@ class MountedBuilds:
         passed_on = self._environment()
         hosts = " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
         environment = {**passed_on, "BUILD_ENVIRONMENT": " ".join(sorted(passed_on)), "REPOSITORY_HOSTS": hosts}
-        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment)
+        egress_allow = egress_networks(self._settings.text("CAPSULE_EGRESS_ALLOW", ""))
+        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, egress_allow)
 
     def _environment(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names, as the operator has set them for builds (CAPSULE_BUILD_<NAME>) or for this function."""

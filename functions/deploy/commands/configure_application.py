@@ -7,7 +7,7 @@ from functions.deploy.domain.configuring import Configured, Configuring, release
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, InvalidConfiguration
+from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, HostNameReserved, InvalidConfiguration
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases, Vault
 from functions.kernel import Caller, Clock, Delayed, Done, Event, Origin, command
@@ -24,7 +24,7 @@ class ConfiguredApplication(Configured):
 @command(
     http="PATCH /v1/apps/{application_id}/config",
     answers=202,
-    rejects=[ApplicationNotFound, InvalidConfiguration, DeploymentInProgress],
+    rejects=[ApplicationNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
     emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
 )
 async def configure_application(

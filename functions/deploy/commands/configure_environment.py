@@ -6,7 +6,7 @@ from functions.deploy.domain.configuring import Configured, Configuring, release
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidConfiguration
+from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, HostNameReserved, InvalidConfiguration
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases, Vault
 from functions.kernel import Caller, Clock, Done, Origin, command
@@ -23,7 +23,7 @@ class ConfiguredEnvironment(Configured):
 @command(
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
     answers=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
     emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
 )
 async def configure_environment(

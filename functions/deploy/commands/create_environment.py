@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.environment import Environment
-from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken
+from functions.deploy.domain.names import EnvironmentName, demand_own_host
+from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved
 from functions.deploy.ports import Applications, Environments
 from functions.kernel import Caller, Clock, Done, Model, command
 
@@ -20,12 +20,13 @@ class CreatedEnvironment(Model):
     created_at: datetime
 
 
-@command(http="POST /v1/apps/{application_id}/environments", answers=201, rejects=[ApplicationNotFound, EnvironmentNameTaken])
+@command(http="POST /v1/apps/{application_id}/environments", answers=201, rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken])
 async def create_environment(
     asked: CreateEnvironment, applications: Applications, environments: Environments, caller: Caller, clock: Clock
 ) -> Done[CreatedEnvironment]:
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
 
+    demand_own_host(application.name, asked.name, "/name")
     environment = Environment(application.id, asked.name, clock.now())
     await environments.add(environment)
 

@@ -7,8 +7,15 @@ from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName, Ref
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidRef, MemoryQuotaExceeded
+from functions.deploy.domain.names import EnvironmentName, Ref, demand_own_host
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    DeploymentInProgress,
+    EnvironmentNotFound,
+    HostNameReserved,
+    InvalidRef,
+    MemoryQuotaExceeded,
+)
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas
@@ -25,7 +32,7 @@ class Deploy(Model):
 @command(
     http="POST /v1/apps/{application_id}/deployments",
     answers=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(
@@ -42,6 +49,7 @@ async def deploy(
     ref = Ref(asked.ref) if asked.ref is not None else None
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
     environment = await environments.get(application, asked.environment)
+    demand_own_host(application.name, asked.environment)
     now = clock.now()
 
     await quotas.take_memory(application, environment.name, environment.size.most_memory_mib, otherwise=Quota.default(caller.user_id, now))

@@ -11,11 +11,12 @@ from functions.deploy.domain.configuration import merged
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.names import EnvironmentName, demand_own_host
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
     EnvironmentNotFound,
+    HostNameReserved,
     MemoryQuotaExceeded,
     NothingReleased,
     ReleaseNotFound,
@@ -38,7 +39,7 @@ class Promote(Model):
 @command(
     http="POST /v1/apps/{application_id}/promotions",
     answers=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
 )
 async def promote(
@@ -57,6 +58,7 @@ async def promote(
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
     source = await environments.get(application, asked.from_)
     target = await environments.get(application, asked.to)
+    demand_own_host(application.name, asked.to, "/to")
     now = clock.now()
 
     number = asked.release

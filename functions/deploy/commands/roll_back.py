@@ -7,11 +7,12 @@ from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.names import EnvironmentName, demand_own_host
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
     EnvironmentNotFound,
+    HostNameReserved,
     MemoryQuotaExceeded,
     NoEarlierRelease,
     NothingReleased,
@@ -35,7 +36,7 @@ class RollBack(Model):
     http="POST /v1/apps/{application_id}/environments/{environment}/rollbacks",
     answers=202,
     rejects=[
-        *(ApplicationNotFound, EnvironmentNotFound, ReleaseNotFound),
+        *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
         *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),
     ],
     emits=[DeploymentRequested, DeploymentReleasing, DeploymentTimedOut],
@@ -54,6 +55,7 @@ async def roll_back(
 ) -> Done[RequestedDeployment]:
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
     environment = await environments.get(application, asked.environment)
+    demand_own_host(application.name, asked.environment)
     now = clock.now()
 
     serving = await deployments.last_good(environment)

@@ -11,8 +11,15 @@ from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import LONGEST_OBSERVATION, Patience
 from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, InvalidScale, MemoryQuotaExceeded
+from functions.deploy.domain.names import EnvironmentName, demand_own_host
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    DeploymentInProgress,
+    EnvironmentNotFound,
+    HostNameReserved,
+    InvalidScale,
+    MemoryQuotaExceeded,
+)
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.status import Cause
 from functions.deploy.domain.timeouts import DeploymentTimedOut
@@ -46,7 +53,7 @@ class ScaledEnvironment(Model):
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
     answers=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidScale, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentReleasing, DeploymentTimedOut],
 )
 async def scale_environment(
@@ -63,6 +70,7 @@ async def scale_environment(
 ) -> Done[ScaledEnvironment]:
     application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
     environment = await environments.get(application, asked.environment)
+    demand_own_host(application.name, asked.environment)
     before, now = environment.size, clock.now()
 
     size = replace(before, **asked.model_dump(include={"min_scale", "max_scale", "memory_mib", "cpu_millis"}, exclude_none=True))

@@ -11,6 +11,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Environment, Patience
+from functions.deploy.domain.names import demand_own_host
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.status import Cause
@@ -52,6 +53,7 @@ def released_again(
     correlation_id: str,
     at: datetime,
 ) -> Deployment:
-    """Of a release with the newest configuration, in the place of what serves."""
+    """Of a release with the newest configuration, in the place of what serves. Raises HostNameReserved."""
+    demand_own_host(application.name, environment.name)
     terms = environment.terms(patience, application)
     return Deployment.again(application, environment.name, Cause.CONFIGURATION, release, terms, serving, correlation_id=correlation_id, at=at)

@@ -10,16 +10,22 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.deploy.domain.rejections import InvalidApplicationName, InvalidRef
+from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName, InvalidRef
 from functions.kernel import FieldError
 
 LONGEST_NAME = 40
+STAGING, PRODUCTION = "staging", "production"
 
+RESERVED_NAMES = frozenset({"capsule", "default", "kube", "kubernetes", "knative", "localhost"})
+"""Of applications, and as the first word of one (`knative-…`): Capsule's own name, and what Kubernetes, Knative and RFC 6761 keep for themselves.
+In a URL or a list of namespaces they would pass for the system. `www` or `api` would not: an application's host always carries its environment."""
+PLATFORM_WORDS = frozenset({"auth", "billing", "dead", "deploy", "edge", "monitor", "runtime", "samples", "stripe"})
+"""The first words of the platform's Services (`auth-register`, `edge-gateway`, `stripe-stand-in`), which share a flat space of host names with
+applications where config-network says `{{.Name}}.{{.Domain}}`, as on one machine. None of them ends in an environment that is there from the
+beginning, so `billing-staging` is an application's. A test compares this with every manifest of knative/."""
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$", examples=["staging"])]
 """Where an application runs. No dash in any name: `<application>-<environment>` must have one reading."""
-
-STAGING, PRODUCTION = "staging", "production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,9 @@ class ApplicationName:
     text: str
 
     def __post_init__(self) -> None:
+        if self.text.partition("-")[0] in RESERVED_NAMES:
+            detail = f"choose a name that does not begin with {', '.join(sorted(RESERVED_NAMES))}"
+            raise InvalidApplicationName(f"{self.text!r} is reserved: {detail}", errors=[FieldError("/name", detail)])
         if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", self.text) or len(self.text) > LONGEST_NAME:
             detail = f"use lower-case letters, digits and dashes, a letter first and no dash last, at most {LONGEST_NAME}"
             raise InvalidApplicationName(f"{self.text!r} cannot be a host name: {detail}", errors=[FieldError("/name", detail)])
@@ -64,6 +73,22 @@ def application_of(namespace: str) -> str | None:
 
 def service_of(application: str, environment: str) -> str:
     return f"{application}-{environment}"
+
+
+def demand_own_host(application: str, environment: str, pointer: str = "/environment") -> None:
+    """Refuse an application whose host in this environment would be the platform's. `pointer`: to the environment in the request.
+
+    Raises HostNameReserved.
+    """
+    first = application.partition("-")[0]
+    if first in RESERVED_NAMES:
+        remedy = "Create the application under another name"
+    elif first in PLATFORM_WORDS and environment not in (STAGING, PRODUCTION):
+        remedy = f"An application whose name begins with {first!r} has the environments {STAGING} and {PRODUCTION} only"
+    else:
+        return
+    detail = f"{service_of(application, environment)!r} is reserved for the platform. {remedy}."
+    raise HostNameReserved(detail, errors=[FieldError(pointer, detail)])
 
 
 def job_of(deployment_id: UUID, attempt: int) -> str:

@@ -27,6 +27,9 @@ NO_IMAGE = "The image of this release is no longer kept. Deploy its commit again
 PULL_FAILURES = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull"})
 ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNORECASE)
 """What one machine and registries (OCI distribution specification, error codes) say of an image that is not there."""
+HOST_NAME_TAKEN = "host-name-taken"
+DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
+"""Knative's reasons for a host name that belongs to another Route."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 LONGEST_DETAIL = 2000
@@ -211,6 +214,8 @@ def _ended(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
 def _not_serving(ready: Mapping[str, Any], revision: Object | None) -> NotServing:
     container, resources = (_condition_of(revision or {}, name) for name in ("ContainerHealthy", "ResourcesAvailable"))
     code = re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", ""))
+    if ready.get("reason") in DOMAIN_CONFLICTS:
+        return NotServing(HOST_NAME_TAKEN, str(ready.get("message") or "Its host name belongs to another Service.")[:LONGEST_DETAIL])
     said = (container.get("message") or resources.get("message") or ready.get("message") or "").strip()[:LONGEST_DETAIL]
     if {container.get("reason"), resources.get("reason"), ready.get("reason")} & PULL_FAILURES and ABSENT.search(said):
         return NotServing(IMAGE_NOT_KEPT, NO_IMAGE)

@@ -7,6 +7,10 @@ class InvalidApplicationName(Invalid):
     """The name cannot be a host name."""
 
 
+class HostNameReserved(Conflict):
+    """The application's host name in this environment is reserved for the platform."""
+
+
 class InvalidRepository(Invalid):
     """The repository is not an address that git can clone over HTTP."""
 

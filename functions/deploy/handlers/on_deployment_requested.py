@@ -28,11 +28,12 @@ async def on_deployment_requested(
         return
     attempt = deployment.attempt
 
+    settings = builds.settings()
     refused: ClusterRefused | None = None
     try:
         await cluster.apply(
-            *tenancy(application.name, application.id),
-            build_of(deployment, application.repository, builds.settings()),
+            *tenancy(application.name, application.id, settings.egress_allow),
+            build_of(deployment, application.repository, settings),
         )
     except ClusterRefused as error:
         refused = error

@@ -24,6 +24,7 @@ from typing import Any
 
 from pika.exceptions import AMQPError
 
+from functions.runtime.refusals import CONSUME, refusal_in
 from knative.local.eventing import dispatch
 from knative.local.eventing.acknowledging import Acks
 from knative.local.eventing.dispatch import Request
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 PAUSE = 5.0
 """Seconds for which the dispatcher has a queue to itself after a message that was not simply handled."""
 AGAIN = 1.0
+REFUSED_AGAIN = 60.0
+"""A missing permission does not pass by itself; until it is granted the dispatcher pushes."""
 
 Scope = MutableMapping[str, Any]
 Take = Callable[[str, Mapping[str, str], bytes], Awaitable[bool]]
@@ -100,9 +103,13 @@ class Consumer:
             self._channel = self._acks = None
             self._consuming = {}
             self._tell()
-            if not self._stopped and self._connection.is_open:
+            if self._stopped or not self._connection.is_open:
+                return
+            if refusal := refusal_in(reason, CONSUME):
+                log.error("messages are pushed, not consumed here: %s", refusal)
+            else:
                 log.warning("a channel was closed: %s", reason)
-                self._loop.call_later(AGAIN, self._open)
+            self._loop.call_later(REFUSED_AGAIN if refusal else AGAIN, self._open)
 
     def _consume(self) -> None:
         if self._stopped or self._consuming or self._channel is None or not self._channel.is_open or not self._activity.may_consume:

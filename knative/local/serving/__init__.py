@@ -1,7 +1,8 @@
 """Knative Serving on one machine: Services whose revisions are local processes, from zero to max-scale and back, behind one ingress.
 
 A Service becomes a Configuration and a Route (`services`), a Configuration an immutable Revision a change (`configurations`), a Route the
-table by which the ingress finds revisions (`routes`, `routing`). A Revision is run by a `Scaler`: pods (`pods`) as many as its requests
+table by which the ingress finds revisions (`routes`, `routing`, `host_claims`).
+A Revision is run by a `Scaler`: pods (`pods`) as many as its requests
 need (`autoscaler`, pure), requests waiting while there is none (`scaler`). What a pod is given (environment, files) is worked out in
 `container`, `environment` and `volumes`; `ingress`, over `http_server`, `http_exchange` and `http_client`, carries requests to it.
 """
@@ -12,6 +13,7 @@ from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
+from knative.local.serving.loopback_ports import LoopbackPorts
 from knative.local.serving.node import Collector, Node, Queues
 from knative.local.serving.pod_registry import Pods
 from knative.local.serving.revisions import Revisions
@@ -36,9 +38,12 @@ class Serving:
         """Before the API: what a former run left is out of the way then."""
         self.services: Services = Direct(routing, upstreams)
         self.consuming = routing.consuming
-        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, Ingress(routing, upstreams, settings.ingress_port))
+        ingress = Ingress(routing, upstreams, settings.ingress_port)
+        ports = LoopbackPorts(ingress, table, settings.port_offset)
+        self._node.ways.ingress, self._node.ways.allowed = ingress, settings.egress_allow
+        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports)
         self.reconcilers: tuple[Reconciler, ...] = (
-            ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions),
+            ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions, ports),
         )  # fmt: skip
 
     def take_collector(self, collector: Collector) -> None:

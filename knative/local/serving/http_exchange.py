@@ -59,7 +59,9 @@ class Exchange:
 
     @property
     def sent_whole(self) -> bool:
-        return self._ended
+        """False for a request to change the protocol: what its client sends next goes to the pod as it is, and a pod that stayed with HTTP would take
+        it for a request. Its answer must not reach whoever has the connection next."""
+        return self._ended and not self.upgrade
 
     def feed(self, data: bytes) -> None:
         if self._upstream is not None:

@@ -33,6 +33,11 @@ class Client(asyncio.Protocol):
         self._next: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Exchange | None = None
+        self.closed = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._transport is not None and not self.closed.is_set()
 
     @property
     def busy(self) -> bool:
@@ -67,6 +72,7 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._clients.discard(self)
+        self.closed.set()
         for exchange in (self._current, *self._next):
             if exchange is not None:
                 exchange.abandon()

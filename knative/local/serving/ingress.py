@@ -1,16 +1,22 @@
 """The door: a request's Host names a Route, the Route a revision, the revision's scaler a pod.
 
-It says nothing about what else is there: an unknown host is told that it is unknown and no more.
+It says nothing about what else is there: an unknown host is told that it is unknown and no more. Besides the public port it serves listeners that
+lead to less (`listen`): a build's, to the hosts that it was given, and a loopback port of one Service of the platform (`destinations`). Each request
+of a connection is looked up by itself.
 """
 
 import asyncio
 import socket
-from urllib.parse import urlsplit
+from collections.abc import Collection
+from functools import partial
 
+from knative.local.serving.authority import BadAuthority, authority_of
+from knative.local.serving.destinations import Lookup, Refused, only, public
 from knative.local.serving.http_client import Broken
 from knative.local.serving.http_exchange import HOP, Exchange
 from knative.local.serving.http_server import Client
 from knative.local.serving.http_upstreams import Upstreams
+from knative.local.serving.listeners import Listener
 from knative.local.serving.pods import Pod
 from knative.local.serving.routing import PATIENCE, Routing, Unavailable
 from knative.local.serving.scaler import Scaler
@@ -18,6 +24,8 @@ from knative.local.settings import LOOPBACK
 
 TRIES = 4
 KEEP_ALIVE = 75.0
+CONNECTIONS = 128
+"""At a time, of a listener that is not the public one."""
 SWEEP = 15.0
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 INTERNAL = (b"k-", b"k_", b"knative-")
@@ -29,14 +37,14 @@ class Ingress:
     """A Part: the listener on the ingress port."""
 
     def __init__(self, routing: Routing, upstreams: Upstreams, port: int) -> None:
-        self._routing, self._upstreams, self._port = routing, upstreams, port
+        self._routing, self._upstreams, self.port = routing, upstreams, port
         self._clients: set[Client] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        listener = socket.create_server((LOOPBACK, self._port), backlog=2048)
+        listener = socket.create_server((LOOPBACK, self.port), backlog=2048)
         self._server = await loop.create_server(lambda: Client(self.serve, self._clients), sock=listener)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
@@ -57,19 +65,38 @@ class Ingress:
             for client in [each for each in self._clients if not each.busy and each.active < before]:
                 client.close()
 
+    def listen(self, listening: socket.socket, lookup: Lookup, name: str, limit: int = CONNECTIONS) -> Listener:
+        """Serve another socket, for the destinations that `lookup` knows. The listener owns the socket; whoever made it closes it."""
+
+        async def handle(connection: socket.socket) -> None:
+            client = Client(partial(self._serve, lookup), self._clients)
+            try:
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: client, connection)
+                await client.closed.wait()
+            finally:
+                if client.connected:
+                    client.abort()
+                    await client.closed.wait()
+
+        return Listener(listening, handle, limit, name)
+
+    def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:
+        return self.listen(listening, only(self._routing.table, hosts), "a build's ingress")
+
     async def serve(self, exchange: Exchange) -> None:
+        await self._serve(partial(public, self._routing.table), exchange)
+
+    async def _serve(self, lookup: Lookup, exchange: Exchange) -> None:
         began = asyncio.get_running_loop().time()
-        hosts = [value for name, value in exchange.headers if name == b"host"]
-        if exchange.method == "CONNECT" or len(hosts) > 1:
-            exchange.problem(400, "this is no proxy, and a request has one Host")
+        try:
+            authority = authority_of(exchange.method, exchange.target, exchange.version, exchange.headers)
+        except BadAuthority as bad:
+            exchange.problem(400, str(bad))
             return
-        host = hosts[0].decode("latin-1") if hosts else ""
-        if not exchange.target.startswith("/") and "://" in exchange.target:
-            parts = urlsplit(exchange.target)
-            host, exchange.target = parts.netloc, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        found = self._routing.table.by_host(host)
-        if found is None:
-            exchange.problem(404, "no application answers under this host name")
+        exchange.target = authority.target
+        found = lookup(authority.host)
+        if isinstance(found, Refused):
+            exchange.problem(found.status, found.detail)
             return
         if exchange.upgrade and (exchange.sized or exchange.chunked):
             exchange.problem(400, "a request that changes the protocol has no body")
@@ -80,7 +107,7 @@ class Ingress:
         except Unavailable as unavailable:
             exchange.problem(503, str(unavailable), retry_after=1)
             return
-        head = self._head(exchange, host)
+        head = self._head(exchange, authority.text)
         try:
             await self._through(exchange, scaler, head)
         finally:

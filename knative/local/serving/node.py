@@ -118,7 +118,8 @@ class Node:
             self._open_view()
 
     def _open_view(self) -> None:
-        """For processes of the platform: where they write, and that the group of all of them may. Raises OSError when they could not read the code."""
+        """For processes of the platform: where they write, and that the group of all of them may. Raises OSError when they could not read the
+        code."""
         if (closed := unreadable()) is not None:
             raise PermissionError(f"{closed} is not readable by other users, and functions do not run as root: chmod -R a+rX {PROJECT}")
         own = [self.pods / namespace for namespace in PLATFORM_NAMESPACES]

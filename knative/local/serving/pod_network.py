@@ -1,33 +1,47 @@
 """The way to a pod: over the machine's loopback to the platform's own, into a network of its own to a tenant's.
 
-A tenant's pod reaches nothing of this machine, but a build may be meant to: the operator has listed a private host to clone from, or a proxy or
-mirror on this machine. For those ports, and for builds only, its network gets a listener whose connections are carried over.
+A tenant's pod reaches nothing of this machine, but a build may be meant to (`build_access`): the operator has listed a private host to clone from,
+or a proxy or mirror on this machine. For builds only, its network gets listeners. That of the ingress port is the ingress itself, for the hosts that
+were given; what connects to another port is carried over to that port.
 """
 
 import asyncio
-import contextlib
 import errno
-import ipaddress
+import logging
 import os
-import re
 import socket
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Collection
+from typing import Protocol
 
-from knative.local.processes_network import Network, connect
+from knative.local.processes_network import Network, Unconnected, connect, own_addresses
+from knative.local.processes_network_addresses import AddressWatch
 from knative.local.sandbox.isolation import Isolation
+from knative.local.serving.build_access import BuildAccess, resolve
+from knative.local.serving.listeners import Listener
+from knative.local.serving.relays import relay
 from knative.local.settings import LOOPBACK
 
-CHUNK = 1 << 16
-DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+log = logging.getLogger(__name__)
+
+
+class BuildIngress(Protocol):
+    """The ingress, as a build has it."""
+
+    port: int
+
+    def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener: ...
 
 
 class Ways:
     """By the port that a pod was given, which is unique over all pods of this machine."""
 
     def __init__(self) -> None:
+        self.ingress: BuildIngress | None = None
+        self.allowed: tuple[str, ...] = ()
+        """Private networks that every pod reaches, in CIDR notation."""
         self._networks: dict[int, Network | None] = {}
+        self._live: set[Network] = set()
+        self._watch: AddressWatch | None = None
 
     def __contains__(self, port: object) -> bool:
         return port in self._networks
@@ -38,6 +52,30 @@ class Ways:
 
     def leave(self, port: int) -> None:
         self._networks.pop(port, None)
+
+    async def open(self, isolation: Isolation, access: BuildAccess) -> Network:
+        """A new network; as long as there is one, this machine's new addresses are refused in it. Raises Unconnected."""
+        if self._watch is None:
+            self._watch = AddressWatch(self._refuse_own)
+        network = await connect(isolation, self.allowed, await resolve(access.hosts) if access.hosts else ())
+        self._live.add(network)
+        self._refuse_own()
+        return network
+
+    async def close(self, network: Network) -> None:
+        self._live.discard(network)
+        if not self._live and self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        await network.close()
+
+    def _refuse_own(self) -> None:
+        own = own_addresses()
+        for network in list(self._live):
+            try:
+                network.refuse(own)
+            except OSError as error:
+                log.error("a pod's network does not refuse this machine's addresses (%s): %s", ", ".join(own), error)
 
     async def connect(self, port: int) -> socket.socket:
         """A connection. Raises OSError when nothing listens there."""
@@ -75,35 +113,13 @@ async def _connected(made: socket.socket) -> int:
     return made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-class Relays:
-    """Ports of this machine's loopback, shown in a pod's."""
-
-    def __init__(self) -> None:
-        self._servers: list[asyncio.Server] = []
-
-    async def show(self, network: Network, port: int) -> None:
-        listening = network.socket()
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((LOOPBACK, port))
-            self._servers.append(await asyncio.start_server(lambda reader, writer: _carry(reader, writer, port), sock=listening))
-        except BaseException:
-            listening.close()
-            raise
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-
-
 class Way:
     """One pod's: opened before its first process, kept for those after it. `port`: what requests to it are sent to, unless it was handed a socket."""
 
-    def __init__(self, ways: Ways, isolation: Isolation | None, port: int | None, shown: set[int]) -> None:
+    def __init__(self, ways: Ways, isolation: Isolation | None, port: int | None, access: BuildAccess) -> None:
         self.network: Network | None = None
-        self._ways, self._isolation, self._port, self._shown = ways, isolation, port, shown
-        self._relays = Relays()
+        self._ways, self._isolation, self._port, self._access = ways, isolation, port, access
+        self._listeners: list[Listener] = []
         if port is not None and isolation is not None:
             ways.take(port, None)
 
@@ -112,74 +128,46 @@ class Way:
         if self._port is not None and not boxed:
             self._ways.leave(self._port)
         elif self.network is None and boxed and self._isolation is not None:
-            self.network = await connect(self._isolation)
+            network = await self._ways.open(self._isolation, self._access)
+            try:
+                self._show(network)
+            except OSError as error:
+                await self._close_listeners()
+                await self._ways.close(network)
+                raise Unconnected(f"what the build was given cannot be shown to it: {error}") from error
+            self.network = network
             if self._port is not None:
-                self._ways.take(self._port, self.network)
-            for port in self._shown:
-                await self._relays.show(self.network, port)
+                self._ways.take(self._port, network)
+
+    def _show(self, network: Network) -> None:
+        for port in sorted(self._access.ports):
+            self._listeners.append(relay(_bound(network, port), port))
+        if self._access.ingress_hosts and (ingress := self._ways.ingress) is not None:
+            self._listeners.append(ingress.listen_for_build(_bound(network, ingress.port), self._access.ingress_hosts))
 
     async def dial(self, port: int) -> socket.socket:
         return await dial(self.network, port)
 
     async def close(self) -> None:
-        self._relays.close()
+        await self._close_listeners()
         if self._port is not None:
             self._ways.leave(self._port)
         if self.network is not None:
             network, self.network = self.network, None
-            await network.close()
+            await self._ways.close(network)
+
+    async def _close_listeners(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        await asyncio.gather(*(listener.close() for listener in listeners))
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+def _bound(network: Network, port: int) -> socket.socket:
+    """A socket on the network's loopback. Raises OSError."""
+    made = network.socket()
     try:
-        there, back = await asyncio.open_connection(LOOPBACK, port)
-    except OSError:
-        writer.close()
-        return
-    await asyncio.gather(_pump(reader, back), _pump(there, writer))
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):  # either end breaks off: so does the other
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-
-
-def shown_ports(container: Mapping[str, Any], ingress_port: int) -> set[int]:
-    """What of this machine's loopback a build is meant to reach, by the operator's own words (never by the repository's address): the private hosts
-    that are listed, the ingress where one has no port, and proxies and mirrors among the variables that are passed on."""
-    told = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or []}
-    found = set()
-    for word in told.get("REPOSITORY_HOSTS", "").split():
-        parts = urlsplit(f"//{word}")
-        if _is_here(parts.hostname):
-            found.add(parts.port or ingress_port)
-    for name in told.get("BUILD_ENVIRONMENT", "").split():
-        if name.lower() == "no_proxy":
-            continue
-        for word in re.split(r"[\s,]+", told.get(name, "")):
-            parts = urlsplit(word if "://" in word else f"http://{word}")
-            port = _port(parts.netloc) or DEFAULT_PORTS.get(parts.scheme)
-            if port and _is_here(parts.hostname):
-                found.add(port)
-    return found
-
-
-def _port(netloc: str) -> int | None:
-    tail = netloc.rpartition(":")[2]
-    return int(tail) if tail.isdigit() and 0 < int(tail) < 65536 else None
-
-
-def _is_here(host: str | None) -> bool:
-    if not host:
-        return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((LOOPBACK, port))
+    except BaseException:
+        made.close()
+        raise
+    return made

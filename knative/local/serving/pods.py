@@ -20,7 +20,7 @@ from knative.local.processes import Command, Process, Reach, Unstartable
 from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
 from knative.local.sandbox.identities import Exhausted
-from knative.local.serving import pod_state, pod_status
+from knative.local.serving import build_access, pod_state, pod_status
 from knative.local.serving.confined import Visit, read_all
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
@@ -29,7 +29,7 @@ from knative.local.serving.node import Node
 from knative.local.serving.pod_exit import MESSAGE_BYTES, Exit, code_of, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.pod_limits import Breach, Guard
-from knative.local.serving.pod_network import Way, shown_ports
+from knative.local.serving.pod_network import Way
 from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
 from knative.local.serving.writable import read_bounded
@@ -77,8 +77,8 @@ class Pod:
         self._node, self._changed, self._restart = node, changed, restart
         self._given = dict(given or {})
         self._listen = listen
-        shown = shown_ports(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else set()
-        self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, shown)
+        access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
+        self._way = Way(node.ways, node.isolation if node.networks else None, None if listen is not None else port, access)
         self._box = Box(node, object)
         self._container = self._box.container
         self._condition: Health | None = None

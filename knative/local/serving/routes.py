@@ -1,19 +1,34 @@
-"""A Route says which revisions a host's requests go to; the ingress follows its status, which moves only to revisions that were ready."""
+"""A Route says which revisions a host's requests go to; the ingress follows its status, which moves only to revisions that were ready.
 
+A host belongs to one Route (`host_claims`). One that claims another's is not Ready: IngressReady is False with the reason DomainConflict, as
+net-kourier has it. When an owner changes, the Routes that gained or lost the host are reconciled at once.
+"""
+
+import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from knative.local.controller import Again
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, read, ready, written
 from knative.local.serving.configurations import CONFIGURATION
+from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
 from knative.local.serving.naming import domain_for, internal_host, is_private, public_host, tagged, url
 from knative.local.serving.revisions import NAMESPACE, REVISION, Revisions
-from knative.local.serving.routing import Entry, Table, Target
+from knative.local.serving.routing import Entry, Key, Table, Target
 from knative.local.serving.scaler import PROVEN
 from knative.local.settings import Settings
 from knative.local.store import Store
 
+log = logging.getLogger(__name__)
+
 ROUTE = "Route.serving.knative.dev"
+CLAIMS = "local.capsule.dev/host-claims"
+"""Annotation of a Route's status, JSON: each host that it claims → since when."""
+PORT_UNAVAILABLE = "LoopbackPortUnavailable"
+PORT_PAUSE_SECONDS = 2.0
 
 
 class Unassigned(Exception):
@@ -25,8 +40,9 @@ class Unassigned(Exception):
 class Routes:
     kind = ROUTE
 
-    def __init__(self, store: Store, settings: Settings, table: Table, revisions: Revisions) -> None:
-        self._store, self._settings, self._table, self._revisions = store, settings, table, revisions
+    def __init__(self, store: Store, settings: Settings, table: Table, revisions: Revisions, ports: LoopbackPorts) -> None:
+        self._store, self._settings, self._table, self._revisions, self._ports = store, settings, table, revisions, ports
+        self._loaded = False
 
     def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         def of_configuration(object: Object) -> Iterable[tuple[str | None, str]]:
@@ -46,11 +62,35 @@ class Routes:
 
     async def gone(self, object: Object) -> None:
         metadata = object["metadata"]
-        self._table.remove(metadata["namespace"], metadata["name"], metadata["uid"])
+        affected = self._table.remove(metadata["namespace"], metadata["name"], metadata["uid"])
+        self._reconcile_affected(affected)
+        self._ports.release((metadata["namespace"], metadata["name"]))
         if self._store.find(ROUTE, metadata["namespace"], metadata["name"]) is None:
             self._revisions.reach(metadata["namespace"], set(), metadata["name"])
 
     async def reconcile(self, object: Object) -> None:
+        if not self._loaded:
+            self._load()
+        self._reconcile_affected(self._reconcile(object))
+        metadata = object["metadata"]
+        found = read(self._store.find(ROUTE, metadata["namespace"], metadata["name"]), "IngressReady")
+        if found is not None and found.reason == PORT_UNAVAILABLE:
+            raise Again(PORT_PAUSE_SECONDS, found.message)
+
+    def _load(self) -> None:
+        """After a restart: all claims are known before the first Route is reconciled, so no host is another's in between."""
+        self._loaded = True
+        for each in self._store.entries(ROUTE):
+            if (found := self._store.find(ROUTE, each.key[1], each.key[2])) is not None:
+                self._table.put(self._entry(found, (found.get("status") or {}).get("traffic") or []))
+
+    def _reconcile_affected(self, keys: Iterable[Key]) -> None:
+        for key in sorted(keys):
+            if (found := self._store.find(ROUTE, *key)) is not None:
+                self._reconcile(found)
+
+    def _reconcile(self, object: Object) -> set[Key]:
+        """Returns the other Routes that gained or lost a host."""
         metadata = object["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         before = object.get("status") or {}
@@ -75,14 +115,34 @@ class Routes:
                 each["url"] = url(self._host({**metadata, "name": tagged(tag, name, network)})[1], self._settings.ingress_port)
         if traffic:
             status["traffic"] = traffic
+        entry = self._entry(object, traffic)
+        affected = self._table.put(entry)
+        status["annotations"] = {CLAIMS: json.dumps(entry.since, sort_keys=True)}
+        if conflicts := self._table.conflicts(namespace, name):
+            conditions["IngressReady"] = _conflict(conflicts)
+            if conditions["IngressReady"] != read(object, "IngressReady"):
+                log.warning("Route %s/%s: %s", namespace, name, "; ".join(f"{each} belongs to {self._table.owner(each)}" for each in conflicts))
+        try:
+            self._ports.assign(entry.key, metadata.get("annotations") or {})
+        except PortUnavailable as unavailable:
+            conditions["IngressReady"] = Condition("False", PORT_UNAVAILABLE, str(unavailable))
         conditions["Ready"] = ready(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
         status["conditions"] = written(conditions, before.get("conditions") or [], now())
-        targets = [Target(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
-        self._table.put(
-            Entry.of(object, None if private else host, targets, lambda tag: self._host({**metadata, "name": tagged(tag, name, network)})[1])
-        )
-        self._revisions.reach(namespace, {target.revision for target in targets}, name)
+        self._revisions.reach(namespace, {target.revision for target in entry.targets}, name)
         self._store.set_status(ROUTE, namespace, name, status)
+        return affected
+
+    def _entry(self, object: Object, traffic: Iterable[Mapping[str, Any]]) -> Entry:
+        metadata = object["metadata"]
+        network, host = self._host(metadata)
+        targets = [Target(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
+        entry = Entry.of(
+            object,
+            None if is_private(metadata.get("labels")) else host,
+            targets,
+            lambda tag: self._host({**metadata, "name": tagged(tag, metadata["name"], network)})[1],
+        )
+        return replace(entry, since=_since(object.get("status") or {}, entry))
 
     def _assign(self, namespace: str, target: Mapping[str, Any]) -> dict[str, Any]:
         said = {field: target[field] for field in ("percent", "tag") if target.get(field) is not None}
@@ -117,3 +177,17 @@ class Routes:
 def _proven(revision: Object) -> bool:
     found = read(revision, PROVEN)
     return found is not None and found.status == "True"
+
+
+def _since(status: Mapping[str, Any], entry: Entry) -> dict[str, str]:
+    """When each host was claimed. A Route that has no status yet claims its hosts from its creation on."""
+    written = (status.get("annotations") or {}).get(CLAIMS)
+    kept: Mapping[str, str] = json.loads(written or "{}")
+    moment = entry.created if written is None else now()
+    return {host: kept.get(host, moment) for host in entry.claims()}
+
+
+def _conflict(hosts: Iterable[str]) -> Condition:
+    names = ", ".join(f'"{host}"' for host in hosts)
+    message = f"Ingress rejected: the domain name {names} belongs to another Route. Choose another name for this Service, or delete the other one."
+    return Condition("False", "DomainConflict", message)

@@ -1,7 +1,8 @@
 """Which revision a request is for, and the way from it to a pod.
 
-`Table` is what the ingress and the dispatchers look up, kept by the Routes; `Services` is how the dispatchers of eventing call a Service
-inside of this process: no host name, no ingress, the same buffering and the same limits.
+`Table` is what the ingress and the dispatchers look up, kept by the Routes: by name each Route, by host name the one Route that owns it
+(`host_claims`). `Services` is how the dispatchers of eventing call a Service inside of this process: no host name, no ingress, the same buffering
+and the same limits.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from knative.local.objects import Object
+from knative.local.serving.host_claims import HostClaims, Precedence
 from knative.local.serving.http_upstreams import Answer, Upstreams
-from knative.local.serving.node import Node
+from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods import Pod
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.scaler import Scaler
@@ -43,15 +45,35 @@ class Entry:
     """host -> the one revision"""
     service: Object = field(default_factory=dict)
     """What the collector is told of: its metadata."""
+    created: str = ""
+    since: Mapping[str, str] = field(default_factory=dict)
+    """host -> when it was claimed, for those that were not claimed when the Route was created."""
 
     @classmethod
-    def of(cls, route: Object, host: str | None, targets: Iterable[Target], tag_host: Callable[[str], str]) -> "Entry":
+    def of(
+        cls, route: Object, host: str | None, targets: Iterable[Target], tag_host: Callable[[str], str], since: Mapping[str, str] | None = None
+    ) -> "Entry":
         metadata = route["metadata"]
         known = {key: metadata[key] for key in ("name", "namespace", "uid", "labels", "annotations") if key in metadata}
         service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": known}
         targets = tuple(targets)
-        tags = {tag_host(target.tag): target for target in targets if target.tag and host is not None}
-        return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tags, service)
+        tags = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}
+        host = host.lower() if host is not None else None
+        created = metadata.get("creationTimestamp", "")
+        return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tags, service, created, since or {})
+
+    @property
+    def key(self) -> "Key":
+        return self.namespace, self.name
+
+    def claims(self) -> dict[str, tuple[Precedence, "Destination"]]:
+        """Every host at which it wants to answer. A tag that makes the Route's own host is not heard."""
+        destinations: dict[str, Target | None] = {**self.tags, self.host: None} if self.host is not None else {}
+        is_tenant = self.namespace not in PLATFORM_NAMESPACES
+        return {
+            host: (Precedence(is_tenant, self.since.get(host, self.created), self.created, self.uid), (self, target))
+            for host, target in destinations.items()
+        }
 
     def pick(self, dice: float) -> Target | None:
         """`dice` in [0, 1)."""
@@ -64,33 +86,47 @@ class Entry:
         return None
 
 
+Key = tuple[str, str]
+"""namespace, name"""
+Destination = tuple[Entry, Target | None]
+"""None: a target is picked by the entry's percentages."""
+
+
 class Table:
+    """The Routes of this machine. A host that several claim is one's, see `host_claims`; the others are found by their names only."""
+
     def __init__(self) -> None:
-        self._routes: dict[tuple[str, str], Entry] = {}
-        self._hosts: dict[str, tuple[Entry, Target | None]] = {}
+        self._routes: dict[Key, Entry] = {}
+        self._claims: HostClaims[Key, Destination] = HostClaims()
 
-    def put(self, entry: Entry) -> None:
-        self._drop(entry.namespace, entry.name)
-        self._routes[entry.namespace, entry.name] = entry
-        if entry.host is not None:
-            self._hosts[entry.host] = (entry, None)
-            self._hosts.update({host: (entry, target) for host, target in entry.tags.items()})
+    def put(self, entry: Entry) -> set[Key]:
+        """Returns the other Routes that gained or lost a host by it."""
+        self._routes[entry.key] = entry
+        return self._claims.replace(entry.key, entry.claims())
 
-    def remove(self, namespace: str, name: str, uid: str) -> None:
+    def remove(self, namespace: str, name: str, uid: str) -> set[Key]:
+        """Returns the Routes that own one of its hosts now. Nothing happens when another object of that name is there already."""
         found = self._routes.get((namespace, name))
-        if found is not None and found.uid == uid:
-            self._drop(namespace, name)
+        if found is None or found.uid != uid:
+            return set()
+        del self._routes[namespace, name]
+        return self._claims.remove((namespace, name))
 
-    def by_host(self, host: str) -> tuple[Entry, Target | None] | None:
-        return self._hosts.get(host.partition(":")[0].lower())
+    def conflicts(self, namespace: str, name: str) -> list[str]:
+        """The hosts that this Route claims and another owns, sorted."""
+        return self._claims.lost((namespace, name))
+
+    def owner(self, host: str) -> Key | None:
+        claim = self._claims.owner(host)
+        return claim.claimant if claim is not None else None
+
+    def by_host(self, host: str) -> Destination | None:
+        """`host`: in lower case, without a port."""
+        claim = self._claims.owner(host)
+        return claim.value if claim is not None else None
 
     def by_name(self, namespace: str, name: str) -> Entry | None:
         return self._routes.get((namespace, name))
-
-    def _drop(self, namespace: str, name: str) -> None:
-        found = self._routes.pop((namespace, name), None)
-        if found is not None:
-            self._hosts = {host: (entry, target) for host, (entry, target) in self._hosts.items() if entry is not found}
 
 
 class Routing:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_SHARE, Load, Meter, Scale, desired, seconds
 from knative.local.serving.consumption import Consumption
+from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.pod_registry import Pods, pod_spec
 from knative.local.serving.pod_state import State
 from knative.local.serving.pods import Pod
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
 HOST_PORT = "local.capsule.dev/host-port"
+"""Of the platform's namespaces only: a port of this machine is nothing that a tenant may take."""
 TIMEOUT = 300.0
 CRASHES = 3
 """Exits in a row after which a container is taken to be broken."""
@@ -65,7 +67,7 @@ class Scaler:
         self._waiting = Waiting(self._free)
         self._began = self._loop.time()
         self._meter = Meter(self.scale.window, self._began)
-        self._host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations else None
+        self._host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations and self.namespace in PLATFORM_NAMESPACES else None
         self._open_port = open_port
         self._stopped = False
         self._initial = not self.proven

@@ -154,7 +154,7 @@ async def test_a_pod_that_may_not_consume_leaves_its_queue(tmp_path: Path, vhost
 
 async def test_activity_is_seen_on_the_other_side_and_grows_stale(tmp_path: Path) -> None:
     clock = [time.monotonic_ns()]
-    watched = Watched(tmp_path / "pod" / "activity", lambda: clock[0])
+    watched = Watched(tmp_path / "pod" / "activity", now=lambda: clock[0])
     activity = Activity(watched.path)
     assert not watched.look().consuming
     assert not activity.may_consume

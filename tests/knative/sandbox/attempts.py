@@ -28,6 +28,33 @@ def connect_abstract(name: str) -> str:
         return f"connected to @{name}"
 
 
+def ask(port: int, request: str, secret: str) -> str:
+    """Of a server on the loopback, in the bytes of the request (latin-1); got, if the answer holds the secret."""
+    answer = b""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.settimeout(10)
+        try:
+            connection.connect(("127.0.0.1", port))
+            connection.sendall(request.encode("latin-1"))
+            while piece := connection.recv(65536):
+                answer += piece
+        except OSError as error:
+            answer += b" " + str(error).encode()
+    return f"{secret} by {request!r}" if secret.encode() in answer else ""
+
+
+def datagram(address: str, port: int) -> str:
+    """An answer to what any DNS server would answer, or the word of the kernel that nothing leads there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(3)
+        try:
+            one.connect((address, port))
+            one.send(b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x01")
+        except OSError:
+            return ""
+        return f"sent to {address}:{port}"
+
+
 def read(path: str) -> str:
     try:
         with open(path, "rb") as file:
@@ -90,7 +117,7 @@ def own_secrets() -> str:
     return f"has {found}" if found else ""
 
 
-KINDS = {each.__name__: each for each in (connect, connect_abstract, read, write, look, processes, signal_to, root, own_secrets)}
+KINDS = {each.__name__: each for each in (connect, connect_abstract, ask, datagram, read, write, look, processes, signal_to, root, own_secrets)}
 
 
 def attempt(wishes: list) -> list:  # type: ignore[type-arg]

@@ -26,7 +26,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     found.core.create_namespaced_secret("capsule", {"metadata": {"name": "database"}, "stringData": {"url": SECRET}})
     value = {"secretKeyRef": {"name": "database", "key": "url"}}
     found.create(
-        service("capsule", "platform", env=[{"name": "DATABASE_URL", "valueFrom": value}], annotations={"autoscaling.knative.dev/min-scale": "1"})
+        service(
+            "capsule",
+            "platform",
+            env=[{"name": "DATABASE_URL", "valueFrom": value}],
+            annotations={"autoscaling.knative.dev/min-scale": "1"},
+            loopback_port="7081",
+        )
     )
     found.ready("capsule", "platform")
     yield found
@@ -81,7 +87,7 @@ def wishes_of(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
     """Everything that lies about on this machine and is not for tenants."""
     home = machine.home
     assert machine.process is not None
-    ports = [7030 + machine.offset, 7080 + machine.offset, neighbour.port]
+    ports = [7030 + machine.offset, 7080 + machine.offset, 7081 + machine.offset, neighbour.port]
     files = [home / "kubeconfig", home / "log.txt", home / "knative/store.db", home / "knative/tls/token.key", home / "knative/tls/admin.token"]
     files += [neighbour.pod / "process.json", Path("/etc/shadow"), Path(f"/proc/{machine.process.pid}/environ")]
     for file in files:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from knative.local.sandbox.isolation import Isolation, detect
@@ -69,6 +71,75 @@ def test_it_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, doors: 
     (got,) = {line.partition("GOT ")[2] for line in ended["log"].splitlines() if "GOT [" in line}
     assert json.loads(got) == [f"connected to 127.0.0.1:{listed}"], "only the private host that is listed"
     assert SECRET not in ended["log"] and "REPOSITORY_HOSTS" not in ended["log"].partition("HAS ")[2].partition("\n")[0]
+
+
+def ask_for(host: str, port: int, closing: bool = True) -> str:
+    return f"GET / HTTP/1.1\r\nHost: {host}\r\n{'Connection: close' if closing else 'X: y'}\r\n\r\n"
+
+
+def requests(given: str, other: str, port: int) -> list[str]:
+    """Ways to ask a listener that leads to `given` for `other`."""
+    get, close = f"GET / HTTP/1.1\r\nHost: {given}\r\n", "Connection: close\r\n\r\n"
+    return [
+        *(ask_for(each, port) for each in (other, f"{other}:{port}", other.upper(), f"{other}.", f"{other}.:{port}", f"\t{other}\t", f" {other} ")),
+        *(ask_for(each, port) for each in (f"{given},{other}", f"{given} {other}", f"{given}@{other}", f"{given}\\{other}", f"{given}\0{other}")),
+        f"{get}Host: {other}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {given}\r\n{close}",
+        f"{get}Host : {other}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {given}\r\n {other}\r\n{close}",
+        f"GET http://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {given}:{port}\r\n{close}",
+        f"GET HTTP://{given}@{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET https://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET {other} HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET //{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET http://{other}/ HTTP/1.0\r\n\r\n",
+        f"GET / HTTP/1.0\r\nHost: {other}\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        ask_for(given, port, closing=False) + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        f"{get}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + ask_for(other, port),
+        f"GET / HTTP/1.1\r\nHost: {other}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {given}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
+        f"{get}X-Forwarded-Host: {other}\r\nForwarded: host={other}\r\nX-Host: {other}\r\nX-Original-Host: {other}\r\n{close}",
+        f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{ask_for(other, port)}",
+    ]
+
+
+def test_of_the_ingress_it_reaches_the_hosts_that_were_given_and_no_other(machine: Machine, repositories: Repositories) -> None:
+    given, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
+    machine.create(service("capsule", "given"))
+    machine.ready("capsule", "given")
+    port = 7080 + machine.offset
+    body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
+    assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
+    wishes: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(given, other, port)]
+    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (given, f"{given}:{port}", given.upper(), f"{given}.")]
+    reached.append(["ask", port, f"GET http://{given}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
+    refusal = ["ask", port, ask_for(other, port), f"a build reaches {given} here, and no other host"]
+    assert [wish for wish in wishes if "platform" in wish[2] and attempt_at(machine, wish)], "the requests are right"
+    got = attempted_in_a_build(machine, repositories, f"{given} {repositories.host}", [*wishes, *reached, refusal])
+    assert len(got) == len(reached) + 1 and all("given-00001" in each or "no other host" in each for each in got), got
+
+
+def attempt_at(machine: Machine, wish: list[Any]) -> bool:
+    """From outside of the sandbox, where the public ingress is."""
+    return bool(attempts.attempt([wish]))
+
+
+def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: str, wishes: list[list[Any]]) -> list[str]:
+    """What a build got hold of."""
+    repository = repositories.make(f"attempts-{uuid.uuid4().hex[:6]}")
+    encoded = json.dumps(wishes).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
+    each = f"for got in attempt(json.loads(bytes.fromhex('{encoded}'))): print('GOT', json.dumps(got), file=sys.stderr)"
+    repository.commit(setup_py(f"import json, sys\n{each}\nprint('GOT', json.dumps('ALL'), file=sys.stderr)\nsys.exit(3)\n"))
+    ended = build(machine, machine.namespace(), "attempts", repository.url, hosts)
+    found = [json.loads(line.partition("GOT ")[2]) for line in ended["log"].splitlines() if 'GOT "' in line]
+    assert found[-1] == "ALL", ended
+    return found[: found.index("ALL")]
 
 
 @pytest.mark.parametrize(

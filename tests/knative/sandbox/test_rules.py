@@ -3,26 +3,42 @@
 import pytest
 
 from knative.local.sandbox.isolation import Abilities, Isolation, standing
-from knative.local.serving.pod_network import shown_ports
+from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
 def container(**told: str) -> dict[str, object]:
     return {"env": [{"name": name, "value": value} for name, value in told.items()]}
 
 
+def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, hosts: set[str] | None = None) -> BuildAccess:
+    return BuildAccess(frozenset(ports or ()), frozenset(ingress or ()), frozenset(hosts or ()))
+
+
 @pytest.mark.parametrize(
-    ("told", "ports"),
+    ("told", "expected"),
     [
-        ({}, set()),
-        ({"REPOSITORY": "http://samples.localhost:7030/x.git", "REPOSITORY_HOSTS": "samples.localhost"}, {7080}),
-        ({"REPOSITORY_HOSTS": "127.0.0.1:4000 git.example.com 10.0.0.5:3000 [::1]:4001"}, {4000, 4001}),
-        ({"BUILD_ENVIRONMENT": "HTTPS_PROXY NO_PROXY", "HTTPS_PROXY": "http://u:p@127.0.0.1:3128", "NO_PROXY": "127.0.0.1:5432"}, {3128}),
-        ({"BUILD_ENVIRONMENT": "PIP_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL": "http://localhost/simple https://pypi.org/simple"}, {80}),
-        ({"BUILD_ENVIRONMENT": "", "HTTPS_PROXY": "http://127.0.0.1:3128"}, set()),
+        ({}, NOTHING),
+        ({"REPOSITORY": "http://samples.localhost:7030/x.git", "REPOSITORY_HOSTS": "samples.localhost"}, access(ingress={"samples.localhost"})),
+        ({"REPOSITORY_HOSTS": "Samples.localhost.:7080 git.localhost:3000"}, access(ports={3000}, ingress={"samples.localhost"})),
+        (
+            {"REPOSITORY_HOSTS": "127.0.0.1:4000 git.example.com 10.0.0.5:3000 [::1]:4001"},
+            access(ports={4000, 4001}, hosts={"git.example.com", "10.0.0.5"}),
+        ),
+        (
+            {"BUILD_ENVIRONMENT": "HTTPS_PROXY NO_PROXY", "HTTPS_PROXY": "http://u:p@127.0.0.1:3128", "NO_PROXY": "127.0.0.1:5432"},
+            access(ports={3128}),
+        ),
+        (
+            {"BUILD_ENVIRONMENT": "PIP_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL": "http://localhost/simple https://pypi.org/simple"},
+            access(ports={80}, hosts={"pypi.org"}),
+        ),
+        ({"BUILD_ENVIRONMENT": "UV_INDEX", "UV_INDEX": "http://mirror.localhost:7080/simple"}, access(ingress={"mirror.localhost"})),
+        ({"BUILD_ENVIRONMENT": "", "HTTPS_PROXY": "http://127.0.0.1:3128"}, NOTHING),
+        ({"REPOSITORY_HOSTS": "127.0.0.1:99999 [::1 :3000 127.0.0.1:http", "BUILD_ENVIRONMENT": "PIP_CERT", "PIP_CERT": "/etc/ssl/x"}, NOTHING),
     ],
 )
-def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str, str], ports: set[int]) -> None:
-    assert shown_ports(container(**told), 7080) == ports
+def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str, str], expected: BuildAccess) -> None:
+    assert of(container(**told), 7080) == expected
 
 
 def able(isolation: Isolation, **lacking: bool) -> Abilities:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -81,6 +82,20 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             await answer({"path": scope["path"], "query": scope["query_string"].decode()}, 404)
 
 
+class Plain(BaseHTTPRequestHandler):
+    """HTTP/1.1 from the standard library, which takes no notice of Upgrade and reads on. /slow: after a moment."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        time.sleep(0.1 if self.path == "/slow" else 0)
+        body = json.dumps({"path": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A protocol of its own after an upgrade: it says everything back in capitals."""
     await reader.readuntil(b"\r\n\r\n")
@@ -102,7 +117,9 @@ def main() -> None:
         sys.exit(int(os.environ["EXIT_WITH"]))
     time.sleep(float(os.environ.get("SLEEP", "0")))
     port = int(os.environ.get("LISTEN_ON", os.environ["PORT"]))
-    if "SHOUT" in os.environ:
+    if "STDLIB" in os.environ:
+        ThreadingHTTPServer(("127.0.0.1", port), Plain).serve_forever()
+    elif "SHOUT" in os.environ:
         asyncio.run(shout(port))
     elif os.environ.get("LISTEN_FDS") == "1":
         uvicorn.run(app, fd=3, log_level="warning", lifespan="off")

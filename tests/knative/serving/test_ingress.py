@@ -123,6 +123,30 @@ def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespac
             assert read_until(connection, word.upper())
 
 
+def test_what_follows_a_refused_upgrade_answers_nobody_else(machine: Machine, namespace: str) -> None:
+    """A pod that stays with HTTP takes what follows for a request; its answer must not reach the next client of the kept connection."""
+    machine.create(service(namespace, annotations={"autoscaling.knative.dev/max-scale": "1"}, env=[{"name": "STDLIB", "value": "1"}]))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        host = http.headers["host"]
+        for _ in range(10):
+            with raw(machine) as connection:
+                smuggled = f"GET /slow HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                connection.sendall(f"GET /first HTTP/1.1\r\nHost: {host}\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n{smuggled}".encode())
+                read_until(connection, b"}")
+            assert http.get("/next").json()["path"] == "/next"
+
+
+def test_a_host_is_read_in_one_way(machine: Machine, host: str) -> None:
+    for named in (host.upper(), f"{host}.", f"{host}.:{7080 + machine.offset}", f"\t{host} "):
+        with raw(machine) as connection:
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {named}\r\nConnection: close\r\n\r\n".encode())
+            assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200"), named
+    for head in (f"GET / HTTP/1.1\r\nHost: {host}@{host}", f"GET {host} HTTP/1.1\r\nHost: {host}", "GET / HTTP/1.1\r\nX: no host"):
+        with raw(machine) as connection:
+            connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode())
+            assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 400"), head
+
+
 def test_no_answer_in_time_is_a_504(http: httpx.Client) -> None:
     begun = time.monotonic()
     answer = http.get("/sleep", params={"seconds": "9"})

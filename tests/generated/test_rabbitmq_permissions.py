@@ -1,0 +1,185 @@
+"""What each RabbitMQ user may do, asked as RabbitMQ asks: a name of a resource, a permission, a regular expression that is searched in it.
+
+The expectations come from other places than the permissions do: from the manifests (which Triggers a context has), from AsyncAPI (which events it
+sends), from knative/local (how a Broker's exchanges and a Trigger's queue are named).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from functions.describe import asyncapi, rabbitmq
+from functions.describe.catalog import Catalog
+from functions.describe.knative import context_manifests, group_manifests
+from functions.describe.rabbitmq_permissions import EXCHANGES, QUEUES, TO_FUNCTIONS, TOPIC_EXCHANGES, exactly, users
+from functions.describe.rabbitmq_user import RabbitMQUser
+from functions.runtime.registry import Registry, contexts, wiring_of
+from knative.local.eventing import naming
+from knative.machine.home import AMQP_USERS
+from knative.machine.rabbitmq_users import declared, knative_user
+
+CATALOG = Catalog.of(Registry.load().declarations)
+USERS: Mapping[str, RabbitMQUser] = {user.name: user for user in users(CATALOG)}
+UID = "0b9f1c52-3a4e-4d0f-8f6b-5a1d2c3e4f50"
+BROKER = {"metadata": {"namespace": "capsule", "name": "capsule", "uid": UID}}
+REPLY_QUEUE = f"capsule.replies.{UID}"
+DEFAULT = "amq.default"
+"""How RabbitMQ names the exchange without a name when it checks a permission."""
+
+
+def queue_of(trigger: str) -> str:
+    return naming.trigger_queue({"metadata": {"namespace": "capsule", "name": trigger, "uid": UID}}, BROKER)
+
+
+def trigger_queues(context: str) -> set[str]:
+    """Of a context's Triggers, one a function and grouped."""
+    manifests = [*context_manifests(CATALOG, context, wiring_of), *group_manifests(CATALOG, context, wiring_of)]
+    return {queue_of(each["metadata"]["name"]) for each in manifests if each["kind"] == "Trigger"}
+
+
+def events_of(context: str) -> set[str]:
+    operations = asyncapi.document(CATALOG)["operations"].values()
+    sent = [each for each in operations if each["action"] == "send" and each["tags"] == [{"name": context}]]
+    return {message["$ref"].rpartition("/")[2] for each in sent for message in each["messages"]}
+
+
+BROKER_EXCHANGES = (naming.broker_exchange(BROKER), naming.broker_dead_letter_exchange(BROKER))
+QUEUES_OF = {context: trigger_queues(context) for context in contexts()}
+NAMES = {
+    *EXCHANGES,
+    *QUEUES,
+    *BROKER_EXCHANGES,
+    REPLY_QUEUE,
+    DEFAULT,
+    "",
+    "amq.topic",
+    "orders",
+    *(name for names in QUEUES_OF.values() for name in names),
+}
+"""Every exchange and queue of an installation, and some that are somebody else's."""
+
+
+def allowed(pattern: str, names: set[str] | Sequence[str]) -> set[str]:
+    return {name for name in names if re.search(pattern, name)} - {""}  # no resource is named so: see DEFAULT
+
+
+def keys_of(user: RabbitMQUser, exchange: str) -> str:
+    (found,) = [topic.write for topic in user.topics if topic.exchange == exchange]
+    return found
+
+
+def test_there_is_a_user_for_each_context_the_gateway_the_router_and_the_topology_job() -> None:
+    assert tuple(USERS) == AMQP_USERS
+
+
+@pytest.mark.parametrize("context", contexts())
+def test_a_context_publishes_its_events_replies_and_to_its_own_functions_and_reads_its_own_queues(context: str) -> None:
+    user = USERS[context]
+    assert allowed(user.configure, NAMES) == set()
+    assert allowed(user.write, NAMES) == {"capsule.events", "capsule.replies", *TO_FUNCTIONS}
+    assert allowed(user.read, NAMES) == QUEUES_OF[context]
+
+
+@pytest.mark.parametrize("context", contexts())
+def test_a_context_names_its_own_events_and_functions_only(context: str) -> None:
+    user, types = USERS[context], {event.type for event in CATALOG.events}
+    assert events_of(context)
+    assert allowed(keys_of(user, "capsule.events"), types) == events_of(context)
+    names = {declaration.name for declaration in CATALOG.declarations} | {f"{each}.*" for each in contexts()}
+    for exchange in TO_FUNCTIONS:
+        assert allowed(keys_of(user, exchange), names) == {declaration.name for declaration in CATALOG.of_context(context)}
+    assert all(not allowed(topic.read, ["#", "*", *types, *names]) for topic in user.topics)
+
+
+def test_the_gateway_asks_and_has_queues_for_the_replies() -> None:
+    edge = USERS["edge"]
+    assert allowed(edge.configure, NAMES) == {REPLY_QUEUE}
+    assert allowed(edge.write, NAMES) == {"capsule.commands", REPLY_QUEUE}
+    assert allowed(edge.read, NAMES) == {"capsule.replies", REPLY_QUEUE}
+
+
+def test_the_dead_letter_router_sends_back_to_any_function_and_reads_nothing() -> None:
+    runtime = USERS["runtime"]
+    assert allowed(runtime.configure, NAMES) == allowed(runtime.read, NAMES) == set()
+    assert allowed(runtime.write, NAMES) == {*TO_FUNCTIONS, "capsule.unroutable"}
+    keys = ["auth.register", "billing.*", "com.example.somebody-elses"]
+    assert all(allowed(keys_of(runtime, exchange), keys) == set(keys) for exchange in TO_FUNCTIONS)
+
+
+def test_the_topology_job_declares_what_is_ours_and_binds_it() -> None:
+    topology, queues = USERS["topology"], {name for names in QUEUES_OF.values() for name in names}
+    assert allowed(topology.configure, NAMES) == {*EXCHANGES, *QUEUES}
+    assert allowed(topology.write, NAMES) == {"capsule.commands", *QUEUES, *BROKER_EXCHANGES, *queues}, "destinations; dead letters of the delays"
+    assert allowed(topology.read, NAMES) == {*EXCHANGES, *QUEUES, BROKER_EXCHANGES[0]} - {"capsule.replies"}, "sources"
+    assert {topic.exchange for topic in topology.topics} == set(TOPIC_EXCHANGES)
+    assert all(allowed(topic.read, ["#", "auth.register"]) == {"#"} and not allowed(topic.write, ["auth.register"]) for topic in topology.topics)
+
+
+def test_only_the_gateway_writes_to_the_commands_and_the_job_that_binds_them() -> None:
+    assert {name for name, user in USERS.items() if allowed(user.write, ["capsule.commands"])} == {"edge", "topology"}
+
+
+def test_nobody_writes_to_the_default_exchange() -> None:
+    knative = knative_user(list(USERS.values()))
+    assert not [user.name for user in (*USERS.values(), knative) for pattern in (user.configure, user.write) if allowed(pattern, [DEFAULT])]
+
+
+def test_no_two_contexts_read_one_anothers_queues() -> None:
+    for context in contexts():
+        others = set[str]().union(*(names for other, names in QUEUES_OF.items() if other != context))
+        assert not allowed(USERS[context].read, others)
+
+
+def test_who_writes_to_a_topic_exchange_is_told_which_keys() -> None:
+    """Where a user has no topic permission for an exchange, RabbitMQ allows every routing key."""
+    for user in USERS.values():
+        told = {topic.exchange for topic in user.topics}
+        assert allowed(user.write, TOPIC_EXCHANGES) | allowed(user.read, TOPIC_EXCHANGES) <= told, user.name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "capsule.eventsx", "xcapsule.events", "capsuleXevents", "capsule.delay.1", "capsule.delay.1sx", "capsule.delay.2s", "capsule.redelivery.auth",
+        "capsule.auth-register", f"capsule.auth-register.{UID}.more", f"more.capsule.auth-register.{UID}", "capsule.auth-register.any-text",
+        f"capsule.auth-register-too.{UID}", f"capsule.authXregister.{UID}", f"capsule-too.auth-register.{UID}", "capsule.replies.guessed",
+        f"capsule.replies.{UID}.more", f"b.capsule.other.{UID}", f"b.capsule.capsule.{UID}.more",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_nearly_one_of_ours_is_none(name: str) -> None:
+    found = [user.name for user in USERS.values() for pattern in (user.configure, user.write, user.read) if re.search(pattern, name)]
+    assert found == []
+
+
+def test_a_pattern_of_names_matches_them_literally_and_whole() -> None:
+    pattern = exactly(["a.b", "auth.*", "c|d"])
+    assert allowed(pattern, ["a.b", "auth.*", "c|d", "aXb", "auth.", "auth..", "c", "d", "a.bc", "xa.b"]) == {"a.b", "auth.*", "c|d"}
+    assert allowed(exactly([]), ["a", "."]) == set()
+
+
+def test_knative_local_makes_what_brokers_triggers_and_integrators_need_and_none_of_ours() -> None:
+    knative = knative_user(list(USERS.values()))
+    trigger = {"metadata": {"namespace": "somewhere-else", "name": "a-trigger-with-a-long-name-that-is-shortened", "uid": UID}}
+    eventing = {
+        *BROKER_EXCHANGES, naming.broker_dead_letter_queue(BROKER), naming.trigger_dead_letter_exchange(trigger),
+        naming.trigger_dead_letter_queue(trigger), naming.trigger_queue(trigger, BROKER), "orders",
+    }  # fmt: skip
+    ours = {*EXCHANGES, *QUEUES, REPLY_QUEUE}
+    for pattern in (knative.configure, knative.write):
+        assert allowed(pattern, eventing | ours) == eventing
+    assert allowed(knative.read, eventing | ours) == (eventing | ours) - {REPLY_QUEUE}
+
+
+def test_one_machine_makes_the_users_that_a_cluster_gets() -> None:
+    """It reads them from the generated manifests (`test_drift` keeps those as the declarations say)."""
+    assert declared() == list(USERS.values())
+
+
+def test_the_manifests_name_users_secrets_and_permissions() -> None:
+    manifests = rabbitmq.manifests(list(USERS.values()))
+    of_auth = [each for each in manifests if each["metadata"]["name"].split(".")[0] == "auth"]
+    assert [each["kind"] for each in of_auth] == ["User", *["TopicPermission"] * len(USERS["auth"].topics), "Permission"]
+    assert of_auth[0]["spec"]["importCredentialsSecret"] == {"name": "auth-amqp"}
+    assert "tags" not in of_auth[0]["spec"], "it may not use the management API"
+    assert len({(each["kind"], each["metadata"]["name"]) for each in manifests}) == len(manifests)

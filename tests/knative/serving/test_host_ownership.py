@@ -1,0 +1,118 @@
+"""Host names through the API and the ingress: owned, refused with a reason, restored; and the platform's own way past them."""
+
+import time
+
+import httpx
+import pytest
+
+from tests.knative.machine import Machine, condition, service, until
+
+
+@pytest.fixture
+def flat(own_machine: Machine) -> Machine:
+    """One flat space of names, as knative/overlays/local has it."""
+    if "knative-serving" not in [each.metadata.name for each in own_machine.core.list_namespace().items]:
+        own_machine.namespace("knative-serving")
+    data = {"domain-template": "{{.Name}}.{{.Domain}}"}
+    own_machine.core.create_namespaced_config_map("knative-serving", {"metadata": {"name": "config-network"}, "data": data})
+    return own_machine
+
+
+def named(machine: Machine, namespace: str, name: str, says: str, **more: object) -> None:
+    machine.create(service(namespace, name, env=[{"name": "VERSION", "value": says}], **more))  # type: ignore[arg-type]
+
+
+def answer(machine: Machine, name: str) -> object:
+    found = httpx.get(machine.ingress, headers={"Host": f"{name}.localhost"}, timeout=30)
+    return found.json()["version"] if found.status_code == 200 else found.status_code
+
+
+def test_a_name_that_is_taken_is_refused_and_given_to_the_next_when_it_is_free(flat: Machine) -> None:
+    first, second, third = (flat.namespace() for _ in range(3))
+    for namespace in (first, second, third):
+        named(flat, namespace, "shop", namespace)
+        (flat.ready if namespace == first else flat.failed)(namespace, "shop")
+        time.sleep(1.1)  # metadata.creationTimestamp has seconds
+    refused = flat.get("services", second, "shop")
+    for said in (condition(refused, "Ready"), condition(refused, "RoutesReady"), condition(flat.get("routes", second, "shop"), "IngressReady")):
+        assert said["reason"] == "DomainConflict" and '"shop.localhost" belongs to another Route' in said["message"] and first not in said["message"]
+    assert answer(flat, "shop") == first
+
+    flat.delete(second, "shop")  # one who waited goes: nothing of the owner's changes
+    until(lambda: answer(flat, "shop") == first)
+    assert flat.stop() == 0
+    flat.start()
+    flat.ready(first, "shop")
+    assert condition(flat.failed(third, "shop"), "Ready")["reason"] == "DomainConflict"
+    assert answer(flat, "shop") == first
+
+    flat.delete(first, "shop")
+    until(lambda: condition(flat.get("services", third, "shop"), "Ready")["status"] == "True")
+    assert answer(flat, "shop") == third
+
+
+def test_the_platform_has_its_names_even_if_it_comes_later(flat: Machine) -> None:
+    tenant = flat.namespace()
+    named(flat, tenant, "edge-gateway", "tenant")
+    flat.ready(tenant, "edge-gateway")
+    assert answer(flat, "edge-gateway") == "tenant"
+    time.sleep(1.1)
+    named(flat, "capsule", "edge-gateway", "platform")
+    flat.ready("capsule", "edge-gateway")
+    assert answer(flat, "edge-gateway") == "platform"
+    assert condition(flat.failed(tenant, "edge-gateway"), "Ready")["reason"] == "DomainConflict"
+    flat.delete(tenant, "edge-gateway")
+    until(lambda: not [each for each in flat.custom.list_namespaced_custom_object("serving.knative.dev", "v1", tenant, "routes")["items"]])
+    assert answer(flat, "edge-gateway") == "platform"
+
+
+def test_a_tag_s_host_is_owned_like_any_other(flat: Machine) -> None:
+    one, two = flat.namespace(), flat.namespace()
+    named(flat, one, "beta-shop", "named so")
+    flat.ready(one, "beta-shop")
+    time.sleep(1.1)
+    named(flat, two, "shop", "tagged")
+    flat.ready(two, "shop")
+    tagged = [{"latestRevision": True, "percent": 100, "tag": "beta"}]
+    flat.patch(two, "shop", {"spec": {"traffic": tagged}})
+    message = condition(flat.failed(two, "shop"), "Ready")["message"]
+    assert '"beta-shop.localhost" belongs to another Route' in message
+    assert answer(flat, "beta-shop") == "named so" and answer(flat, "shop") == "tagged", "its own host stays its own"
+    flat.delete(one, "beta-shop")
+    until(lambda: condition(flat.get("services", two, "shop"), "Ready")["status"] == "True")
+    assert answer(flat, "beta-shop") == "tagged"
+
+
+def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat: Machine) -> None:
+    url = f"http://127.0.0.1:{7081 + flat.offset}/"
+    tenant = flat.namespace()
+    named(flat, tenant, "payments", "tenant", loopback_port="7081")
+    flat.ready(tenant, "payments")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+    private = {"networking.knative.dev/visibility": "cluster-local"}
+    zero = {"autoscaling.knative.dev/window": "6s", "autoscaling.knative.dev/initial-scale": "1"}
+    named(flat, "capsule", "payments", "platform", loopback_port="7081", labels=private, annotations=zero)
+    flat.ready("capsule", "payments")
+    for host in ("127.0.0.1", "payments.localhost", "edge-gateway.localhost"):
+        assert httpx.get(url, headers={"Host": host}).json()["version"] == "platform"
+    assert answer(flat, "payments") == "tenant", "it has no public host"
+    until(lambda: not flat.pods("capsule", "payments"), 30)
+    assert httpx.get(url, timeout=30).json()["version"] == "platform"
+
+    named(flat, "capsule", "other", "other", loopback_port="7081")
+    said = condition(flat.failed("capsule", "other"), "Ready")
+    assert said["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in said["message"]
+    flat.delete("capsule", "payments")
+    until(lambda: condition(flat.get("services", "capsule", "other"), "Ready")["status"] == "True")
+    assert httpx.get(url, timeout=30).json()["version"] == "other"
+
+
+def test_a_tenant_takes_no_port_of_this_machine(flat: Machine) -> None:
+    tenant = flat.namespace()
+    flat.create(service(tenant, "front", annotations={"local.capsule.dev/host-port": "3000"}))
+    with flat.http(flat.ready(tenant, "front")) as http:
+        assert http.get("/").status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{3000 + flat.offset}/")
