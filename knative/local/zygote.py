@@ -21,6 +21,8 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from knative.local.sandbox.launch_kernel import kernel
+
 MODULES = (
     "asyncio", "contextlib", "dataclasses", "email.message", "http.client", "logging.handlers", "ssl", "uuid", "zoneinfo",
     "httptools", "orjson", "pydantic", "starlette.applications", "starlette.routing", "uvicorn", "uvicorn.protocols.http.httptools_impl",
@@ -115,6 +117,7 @@ def become(orders: dict[str, Any]) -> None:
         resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard),) * 2)
     if orders["uid"] is not None:  # root's zygote: the child takes its component's user and has no way back
         os.setgroups([])
+        kernel.drop_bounding_set()
         os.setresgid(orders["gid"], orders["gid"], orders["gid"])
         os.setresuid(orders["uid"], orders["uid"], orders["uid"])
     os.environ.clear()

@@ -20,6 +20,8 @@ ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' for names that a machine makes: no vowels, no words."""
 FINISHED = ("Succeeded", "Failed")
 SHUTDOWN_GRACE = 10.0
+FOLDER_TRIES = 120
+"""Seconds: longer than any grace."""
 
 
 class Pods:
@@ -90,6 +92,7 @@ class Pods:
             if kind == "Namespace":
                 if change.type == "DELETED":
                     self.node.forget_cache(metadata["name"])
+                    self._tasks.append(asyncio.create_task(self._remove_folder(metadata["name"]), name=f"remove the folder of {metadata['name']}"))
             elif kind != "Pod":
                 for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
                     pod.refresh(kind, metadata["name"])
@@ -98,6 +101,15 @@ class Pods:
                 self._tasks = [task for task in self._tasks if not task.done()]
             elif change.type == "DELETED":
                 self._clear(change.object)
+
+    async def _remove_folder(self, namespace: str) -> None:
+        """The empty one of a namespace that was deleted, once its last pod has ended."""
+        for _ in range(FOLDER_TRIES):
+            if not any(pod.namespace == namespace for pod in self._pods.values()):
+                with suppress(OSError):  # there was none; or a namespace of this name has pods again
+                    (self.node.pods / namespace).rmdir()
+                return
+            await asyncio.sleep(1.0)
 
     def _clear(self, object: Object) -> None:
         """The log of a Job's pod goes with its object."""
