@@ -11,11 +11,13 @@ from pathlib import Path
 
 from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
+from knative.local.serving.eviction import DiskPressure
 from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.loopback_ports import LoopbackPorts
 from knative.local.serving.node import Collector, Node, Queues
 from knative.local.serving.pod_registry import Pods
+from knative.local.serving.reclaimable import Reclaimable
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.routes import Routes
 from knative.local.serving.routing import Direct, Routing, Services, Table
@@ -41,7 +43,9 @@ class Serving:
         ingress = Ingress(routing, upstreams, settings.ingress_port)
         ports = LoopbackPorts(ingress, table, settings.port_offset)
         self._node.ways.ingress, self._node.ways.allowed = ingress, settings.egress_allow
-        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports)
+        pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
+        self._node.refusal = pressure.refusal
+        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports, pressure)
         self.reconcilers: tuple[Reconciler, ...] = (
             ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions, ports),
         )  # fmt: skip
