@@ -146,7 +146,8 @@ class DiskPressure:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(await self._step())
+            seconds = await self._step()
+            await asyncio.sleep(seconds)
 
     async def _step(self) -> float:
         """Returns the seconds until the next look."""
