@@ -11,6 +11,7 @@ from pathlib import Path
 
 from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
+from knative.local.serving.disk_usage import DiskUsage
 from knative.local.serving.eviction import DiskPressure
 from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
@@ -28,11 +29,13 @@ from knative.local.tokens import Tokens
 
 
 class Serving:
-    """All of it, put together. `services` is for eventing's dispatchers, `pods` for jobs; `take_collector` once eventing is there."""
+    """All of it, put together. `services` is for eventing's dispatchers, `pods` for jobs, `disks` for the collector;
+    `take_collector` once eventing is there."""
 
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
+        self.disks = DiskUsage(self._node, self.pods)
         revisions = Revisions(store, settings, self.pods)
         table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
