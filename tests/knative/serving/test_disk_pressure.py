@@ -28,9 +28,10 @@ RESERVE = Reserve(100, 125)
 SMALL, LARGE, LARGEST = Candidate("a", MIN_EVICTION_BYTES - 1), Candidate("b", MIN_EVICTION_BYTES), Candidate("c", MIN_EVICTION_BYTES + 1)
 
 
-@pytest.mark.parametrize(
-    "was, free, reclaimable, candidates", product((False, True), (0, 99, 100, 124, 125), (False, True), ((), (SMALL,), (LARGE,)))
-)
+CASES = list(product((False, True), (0, 99, 100, 124, 125), (False, True), ((), (SMALL,), (LARGE,))))
+
+
+@pytest.mark.parametrize(("was", "free", "reclaimable", "candidates"), CASES)
 def test_every_case_of_the_decision(was: bool, free: int, reclaimable: bool, candidates: tuple[Candidate, ...]) -> None:
     found = decide(was, Observation(free, reclaimable, candidates), RESERVE)
     assert found.is_under_pressure is (free < 100 or (was and free < 125)), "it begins below the reserve and ends at 125 % of it"
