@@ -40,6 +40,7 @@ class Prepared:
     limits: Limits
     allowed: Sequence[Allowance]
     """What is watched of its disk; empty for the platform's own, and where the kernel refuses."""
+    is_on_disks: bool = False
 
 
 class Box:
@@ -90,7 +91,7 @@ class Box:
         writable = self._writable(mounted, on_disks)
         sandbox = self._sandbox(image, mounted, writable, network)
         command = Command(argv, env, cwd, rlimits, paths, sandbox)
-        return Prepared(command, group, writable.termination, last_words, limits, writable.allowed)
+        return Prepared(command, group, writable.termination, last_words, limits, writable.allowed, on_disks)
 
     def _owner(self, boxed: bool) -> tuple[int | None, int | None]:
         """(whose its files are on this machine, as whom a process of the platform runs); None: whoever runs us."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from knative.local.objects import Object, now, owner_reference
 from knative.local.serving.conditions import Condition, written
-from knative.local.serving.node import Node
+from knative.local.serving.node import PLATFORM_NAMESPACES, Node
+from knative.local.serving.pod_limits import EVICTED
+from knative.local.serving.pod_state import State
 from knative.local.serving.pods import Pod
 from knative.local.serving.usage import Usage, usage
 from knative.local.store import AlreadyExists, NotFound
@@ -80,6 +82,25 @@ class Pods:
         running = [(pod.object, process) for pod in self._pods.values() if (process := pod.container_process) is not None]
         used = usage([process for _, process in running])
         return [(object, each) for (object, _), each in zip(running, used, strict=True) if each is not None]
+
+    def tenants(self) -> list[Pod]:
+        """Tenants' pods that run or wait to run again; not one whose image is being stored."""
+        found = (pod for pod in self._pods.values() if pod.namespace not in PLATFORM_NAMESPACES)
+        return [pod for pod in found if pod.running or pod.state is State.WAITING]
+
+    async def evict(self, uid: str, message: str) -> None:
+        """As a kubelet: the pod fails, its object stays to tell why. Of one owner the newest such object stays."""
+        if (pod := self._pods.get(uid)) is None:
+            return
+        await pod.evict(message)
+        self.keep_object(pod)
+        owners = [each["uid"] for each in pod.object["metadata"].get("ownerReferences") or []]
+        for object in self.node.store.list("Pod", pod.namespace):
+            metadata, reason = object["metadata"], (object.get("status") or {}).get("reason")
+            same = owners == [each["uid"] for each in metadata.get("ownerReferences") or []]
+            if reason == EVICTED and same and metadata["uid"] != pod.uid:
+                with suppress(NotFound):
+                    self.node.store.delete("Pod", pod.namespace, metadata["name"])
 
     def keep_object(self, pod: Pod) -> None:
         """It ended by itself: its object and its log stay until its owner goes (a Job's pod)."""
