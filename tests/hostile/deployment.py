@@ -75,13 +75,12 @@ class Application:
         self.person.send("DELETE", f"/v1/apps/{self.application['id']}").raise_for_status()
         until(lambda: self.person.send("GET", f"/v1/apps/{self.application['id']}").status_code == 404, 60, "for the application to be deleted")
 
-    @property
-    def build_log(self) -> list[str]:
-        """All its pages."""
+    def log(self, component: str, search: str = "") -> list[str]:
+        """All pages of it. `component`: build or run; `search`: a word that the lines hold."""
         lines: list[str] = []
         after = "0"
         while True:
-            query = f"component=build&after={after}&limit=1000&deployment={self.deployment['id']}"
+            query = f"component={component}&after={after}&limit=1000" + (f"&search={search}" if search else "")
             page = self.person.get(f"/v1/apps/{self.application['id']}/logs?{query}")
             lines += [str(line["line"]) for line in page["lines"]]
             if not page["lines"]:

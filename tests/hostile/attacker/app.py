@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/environment":
             self.answer(dict(os.environ))
         else:
-            self.answer({"attacker": bool(identity.AT_START), "content": holding.own_text(holding.NAME)})
+            self.answer({"attacker": bool(identity.AT_START), "attacking": residence.is_attacking(), "content": holding.own_text(holding.NAME)})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")

@@ -54,8 +54,8 @@ def sleep(targets, seconds):
     time.sleep(seconds)
 
 
-def attack(targets, seconds):
-    residence.attack(targets, seconds, say)
+def attack(targets, seconds, without=()):
+    residence.attack(targets, seconds, say, without=without)
 
 
 def leave_daemon(targets, name, arguments):

@@ -10,12 +10,17 @@ import time
 
 from . import network, privileged_on_host, resources
 
+state = {"until": 0.0}
+
+
+def is_attacking():
+    return time.monotonic() < state["until"]
+
 
 def rounds(targets):
     """(name, attempt): what one round does. Bounds are small, since a round is repeated."""
     places = {"temporary": tempfile.gettempdir(), "home": os.path.expanduser("~"), "application": os.getcwd()}
     yield "forks", lambda: resources.forks(600)
-    yield "memory", lambda: resources.memory(2048)
     for name, folder in places.items():
         yield f"disk in {name}", lambda folder=folder: resources.disk(folder, 512)
         yield f"deleted files in {name}", lambda folder=folder: resources.disk(folder, 320, unlinked=True)
@@ -28,6 +33,7 @@ def rounds(targets):
     yield "signals", lambda: [os.kill(pid, signal.SIGKILL) for pid in targets["pids"] if _is_foreign(pid, targets)]
     yield "network scan", lambda: network.answering([("127.0.0.1", port) for port in range(20, 12_000, 7)])
     yield "connections", lambda: _hold_connections(targets)
+    yield "memory", lambda: resources.memory(2048)  # last: where the kernel ends all of a group, the round is over
 
 
 def _is_foreign(pid, targets):
@@ -47,17 +53,17 @@ def _hold_connections(targets):
             connection.connect((address, port))
 
 
-def attack(targets, seconds, report, only=()):
-    """`only`: probes by name; all of them without. Calls `report(line)` after each probe with its name and how its process ended."""
+def attack(targets, seconds, report, only=(), without=()):
+    """`only` and `without`: probes by name. Calls `report(line)` after each probe with its name and how its process ended."""
     if privileged_on_host():
         report("REFUSED these probes would be allowed here")
         return
-    end = time.monotonic() + seconds
+    state["until"] = end = time.monotonic() + seconds
     while time.monotonic() < end:
         for name, attempt in rounds(targets):
             if time.monotonic() > end:
                 break
-            if only and name not in only:
+            if name in without or (only and name not in only):
                 continue
             report("ATTACK " + json.dumps({"name": name, **_alone(attempt, end + 10)}))
 
