@@ -11,6 +11,7 @@ import pytest
 
 from knative.local.processes_network import own_addresses, way_out
 from knative.local.sandbox.isolation import Isolation, detect
+from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, free_offset, service
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
@@ -96,7 +97,7 @@ def wishes_of(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
         (home, "kubeconfig"),
         (home / "knative" / "pods", neighbour.namespace),
         (neighbour.pod, "home"),
-        (Path.home(), next(Path.home().iterdir()).name),
+        (Path.home(), next(each.name for each in Path.home().iterdir() if not PROJECT.is_relative_to(each))),
     ]
     return [
         *(["connect", "127.0.0.1", port] for port in ports),
