@@ -11,6 +11,7 @@ import pytest
 
 from knative.local.processes_network import own_addresses, way_out
 from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.trash import Trash
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, free_offset, service
 
@@ -39,6 +40,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     yield found
     assert found.stop() == 0, found.log
     assert "Traceback" not in found.log, found.log
+    empty(found.home)
+
+
+def empty(home: Path) -> None:
+    """pytest's own deletion of temporary folders ends at deep trees."""
+    trash = Trash(home / "knative" / "trash")
+    trash.throw(home / "knative" / "pods")
+    assert all(each is None for each in trash.delete()) and not list(trash.folder.iterdir())
 
 
 @dataclass
