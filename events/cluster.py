@@ -83,5 +83,23 @@ class ResourceWindow(Part):
     memory_bytes_mean: int = Field(ge=0, le=10**15)
 
 
+Bytes = Annotated[int, Field(ge=0, le=10**18)]
+
+
+class DiskUsage(Part):
+    """What one application takes of a machine's disk: its namespace's images, build cache and running instances. Null: not measured."""
+
+    at: datetime
+    namespace: str
+    labels: dict[str, str] = Field(default_factory=dict, description="Of the namespace.")
+    images: Count
+    image_bytes: Bytes
+    cache_bytes: Bytes | None = None
+    instance_bytes: dict[str, Bytes] | None = Field(default=None, description="By environment.")
+
+
 class ResourcesMeasured(Event, type="resources.measured"):
+    """`disks` has the applications whose usage changed. It is empty where nothing measures disks, as on a cluster."""
+
     windows: list[ResourceWindow]
+    disks: list[DiskUsage] = Field(default_factory=list)

@@ -11,14 +11,24 @@ from knative.machine import packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
+from tests import proof
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
 
 _THROWN_AWAY = pytest.StashKey[Path]()
 _servers: Servers | None = None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    proof.add_options(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    proof.select(config, items)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The folder of the servers is named before the workers are started, so that they inherit it."""
+    config.addinivalue_line("markers", "proof(name): belongs to a proof, run by ./taskw proof NAME alone")
     if HOME not in os.environ:
         path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))
         path.chmod(0o711)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.client import segment
+from cli.client import Json, segment
 from cli.declaring import command
-from cli.failures import NoSuch, WrongUse
+from cli.failures import Exit, NoSuch, Refused, WrongUse
 from cli.options import App, Env, Named
 from cli.render import apps as render
 from cli.render import deployments as render_deployments
@@ -64,7 +64,9 @@ def status(
         session.output.show(one, render_deployments.deployment(one))
         return
     shown, latest = session.api.get(base), session.api.get(f"{base}/deployments", limit=5)["items"]
-    session.output.show({"application": shown, "deployments": latest}, render.application(shown), "", render_deployments.listed(latest))
+    disk = _disk(session, base)
+    document = {"application": shown, "deployments": latest, "disk": disk}
+    session.output.show(document, render.application(shown), render.disk(disk), "", render_deployments.listed(latest))
 
 
 def open_(
@@ -95,6 +97,19 @@ def destroy(
         raise WrongUse("That is not its name; nothing was done")
     answer = session.api.delete(f"/v1/apps/{found['id']}")
     session.output.show(answer, f"{found['name']} is being destroyed.")
+
+
+def _disk(session: Session, base: str) -> Json | None:
+    """None: not measured, or not known. What runs is shown although the figures are away, and before they have heard of the application."""
+    try:
+        found: Json | None = session.api.get(f"{base}/metrics", step=3600).get("disk")
+    except Refused as refused:
+        if refused.exit not in (Exit.NOT_FOUND, Exit.UNAVAILABLE):
+            raise
+        if refused.exit is Exit.UNAVAILABLE:
+            session.output.note(f"disk: {refused.title}")
+        return None
+    return found
 
 
 def _save(path: Path, name: str) -> None:

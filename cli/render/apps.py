@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli.render.words import facts, grid, moment, number, short, state
+from cli.render.words import facts, grid, moment, number, short, size, state
 
 
 def applications(items: list[dict[str, Any]]) -> RenderableType:
@@ -28,6 +28,14 @@ def application(found: dict[str, Any]) -> RenderableType:
     if not found["environments"]:
         return Group(head, Text(""), Text("Nothing is deployed yet: capsule deploy"))
     return Group(head, Text(""), environments(found["environments"]))
+
+
+def disk(found: dict[str, Any] | None) -> Text:
+    """What an application takes of the machine's disk."""
+    if found is None:
+        return Text("disk   not measured")
+    images = f"images {found['images']}, {size(found['imagesBytes'])}"
+    return Text(f"disk   {images} · cache {size(found['cacheBytes'])} · instances {size(found['instancesBytes'])}")
 
 
 def environments(items: list[dict[str, Any]]) -> Table:

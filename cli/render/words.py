@@ -54,6 +54,13 @@ def number(value: object) -> str:
     return "–" if value is None else str(value)
 
 
+def size(bytes: int | None) -> str:
+    """In binary units."""
+    if bytes is None:
+        return "not measured"
+    return f"{bytes / 2**30:.1f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.0f} MiB" if bytes >= 2**20 else f"{bytes / 2**10:.0f} KiB"
+
+
 def grid(*columns: str, right: tuple[str, ...] = ()) -> Table:
     """A table without lines: it can be read, and cut with cut(1)."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))

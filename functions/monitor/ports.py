@@ -8,6 +8,7 @@ from uuid import UUID
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
+from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
@@ -89,6 +90,18 @@ class Resources(Protocol):
 
     async def by_service(self, application_id: UUID, over: Range) -> Mapping[str, ResourceTally]:
         """Service → what it used over the whole range."""
+        ...
+
+
+class DiskUsages(Protocol):
+    """What applications take of a machine's disk."""
+
+    async def keep(self, usages: Sequence[DiskUsage]) -> None:
+        """The newest of each application stays, in whatever order they come."""
+        ...
+
+    async def of(self, application_id: UUID) -> DiskUsage | None:
+        """None: never measured."""
         ...
 
 

@@ -3,6 +3,7 @@
 from functions.monitor import ports
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
 from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
+from functions.monitor.adapters.disk import PostgresDiskUsages
 from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.letters import LetterMailer
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
@@ -34,6 +35,7 @@ wiring = Wiring(
         ports.Channels: PostgresChannels,
         ports.DeadLetters: PostgresDeadLetters,
         ports.Deliveries: PostgresDeliveries,
+        ports.DiskUsages: PostgresDiskUsages,
         ports.Executions: PostgresExecutions,
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,

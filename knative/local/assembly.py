@@ -33,7 +33,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     events = eventing(store, settings.amqp_url, serving.services, consuming=serving.consuming)
     serving.take_collector(events.collector)
     serving.take_queues(events.dispatchers.queues)
-    events.collector.measure(serving.pods)
+    events.collector.measure(serving.pods, serving.disks)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     return [Orphans(), *serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
 

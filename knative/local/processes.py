@@ -6,7 +6,7 @@ its end is read from a pidfd, which also works for processes that a dead parent 
 
 import asyncio
 import fcntl
-import json
+import marshal
 import os
 import signal
 import socket
@@ -224,7 +224,7 @@ def orders(command: Command) -> dict[str, Any]:
         **{name: None for name in ("stdin", "root", "overlay", "init")},
         "alone": False,
         "own_user_namespace": False,
-        "seccomp": "",
+        "seccomp": b"",
     }
 
 
@@ -245,7 +245,7 @@ def contained(sandbox: Sandbox) -> dict[str, Any]:
         "layer": sandbox.layer,
         "pid_namespace": sandbox.pid_namespace,
         "own_network": sandbox.own_network,
-        "seccomp": (sandbox.filter or b"").hex(),
+        "seccomp": sandbox.filter or b"",
         "init": sandbox.init if sandbox.pid_namespace else None,
     }
 
@@ -334,7 +334,7 @@ class Launcher:
     async def _inside(self, opened: list[int], command: Command, stdout: int, stderr: int, new: bool) -> Process:
         """`opened`: the user namespace last."""
         assert command.sandbox is not None
-        uid, seccomp = command.sandbox.uid, (command.sandbox.filter or b"").hex()
+        uid, seccomp = command.sandbox.uid, command.sandbox.filter or b""
         numbers = [FIRST_KEPT + index for index in range(len(opened))]
         given = {**orders(command), "enter": numbers, "alone": new, "uid": uid, "gid": uid, "seccomp": seccomp}
         try:
@@ -354,7 +354,7 @@ class Launcher:
         given = {**given, "listen": numbers[: len(command.listen)], "stdin": numbers[-1] if command.stdin is not None else None}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
-            spec = in_memory(json.dumps(given).encode())
+            spec = in_memory(marshal.dumps(given))
             # Through descriptors above those that they become: dup2 onto itself would leave it close-on-exec.
             sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec, stdout, stderr, theirs.fileno(), *kept, *more)]
             theirs.close()

@@ -170,8 +170,11 @@ class Group:
         return sorted(found)
 
     def kill(self) -> bool:
-        """Ends all that is in it, daemons too; True when nothing is left."""
+        """Ends all that is in it, daemons too; True when nothing is left. The kernel does it at once where it can (cgroup.kill, Linux 5.14)."""
         members = self.processes()
+        if members and self.v2 and (self.folders[0] / "cgroup.kill").exists():
+            (self.folders[0] / "cgroup.kill").write_text("1")
+            return False
         for pid in members:
             send(os.kill, pid, signal.SIGKILL)
         return not members

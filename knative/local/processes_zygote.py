@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import logging
+import marshal
 import os
 import socket
 import sys
@@ -42,7 +43,7 @@ class Zygote:
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
         await self.ready()
-        number, spec = next(self._numbers), in_memory(json.dumps(orders(command)).encode())
+        number, spec = next(self._numbers), in_memory(marshal.dumps(orders(command)))
         answer = self._orders[number] = asyncio.get_running_loop().create_future()
         try:
             if self._channel is None:

@@ -18,6 +18,8 @@ class Settings:
     amqp_url: str
     shared_folders: tuple[Path, ...] = ()
     """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated as PATH is)."""
+    readable_folders: tuple[Path, ...] = ()
+    """Folders of this machine that they may read (CAPSULE_READABLE_FOLDERS)."""
     egress_allow: tuple[str, ...] = ()
     """Private networks that builds and applications reach, in CIDR notation."""
 
@@ -49,7 +51,12 @@ class Settings:
         return cls(
             home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
             port_offset=offset,
-            shared_folders=tuple(Path(each) for each in environment.get("CAPSULE_SHARED_FOLDERS", "").split(os.pathsep) if each),
+            shared_folders=_folders(environment.get("CAPSULE_SHARED_FOLDERS", "")),
+            readable_folders=_folders(environment.get("CAPSULE_READABLE_FOLDERS", "")),
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
             egress_allow=allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
         )
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(Path(each) for each in text.split(os.pathsep) if each)

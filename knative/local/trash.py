@@ -42,6 +42,15 @@ class Trash:
         self.on_empty: Callable[[], None] = lambda: None
         """Called when nothing is left of what was thrown."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was thrown is deleted, but for what cannot be deleted."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return all(entry.name in self._stuck for entry in entries)
+        except FileNotFoundError:
+            return True
+
     async def start(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), False
         self._changed.set()

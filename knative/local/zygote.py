@@ -11,6 +11,7 @@ import fcntl
 import gc
 import importlib
 import json
+import marshal
 import os
 import resource
 import runpy
@@ -19,6 +20,8 @@ import signal
 import socket
 import sys
 from typing import Any, NoReturn
+
+from knative.local.sandbox.launch_kernel import kernel
 
 MODULES = (
     "asyncio", "contextlib", "dataclasses", "email.message", "http.client", "logging.handlers", "ssl", "uuid", "zoneinfo",
@@ -92,7 +95,7 @@ def _take(channel: socket.socket, pidfds: list[int], descriptors: list[int]) -> 
     for each in pidfds:
         os.close(each)
     with os.fdopen(descriptors[0], "rb") as file:
-        orders: dict[str, Any] = json.load(file)
+        orders: dict[str, Any] = marshal.loads(file.read())
     descriptors = descriptors[1:]
     high = [fcntl.fcntl(each, fcntl.F_DUPFD, 256) for each in descriptors]
     for target, source in enumerate(high, start=1):
@@ -114,6 +117,7 @@ def become(orders: dict[str, Any]) -> None:
         resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard),) * 2)
     if orders["uid"] is not None:  # root's zygote: the child takes its component's user and has no way back
         os.setgroups([])
+        kernel.drop_bounding_set()
         os.setresgid(orders["gid"], orders["gid"], orders["gid"])
         os.setresuid(orders["uid"], orders["uid"], orders["uid"])
     os.environ.clear()

@@ -16,6 +16,8 @@ from knative.machine.secrets import kept, password
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
+PAYMENTS_FILE = "stripe-stand-in.pickle"
+"""The state of the stand-in for a payment provider."""
 
 
 def amqp_url(home: Home) -> str:
@@ -99,7 +101,7 @@ def stand_in_settings(home: Home) -> dict[str, str]:
         "CAPSULE_STRIPE_API_KEY": f"sk_test_{password(home, 'stripe-stand-in')}",
         "CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_{password(home, 'stripe-stand-in-webhook')}",
         "CAPSULE_STRIPE_WEBHOOK_URL": f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
-        "CAPSULE_STRIPE_STATE": str(home.payments / "stripe-stand-in.pickle"),
+        "CAPSULE_STRIPE_STATE": str(home.payments / PAYMENTS_FILE),
     }
 
 

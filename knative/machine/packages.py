@@ -69,9 +69,11 @@ def rabbitmq_version(folder: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else (0,)
 
 
-def on_path(name: str) -> Callable[[], Path | None]:
+def on_path(name: str, also: str = "") -> Callable[[], Path | None]:
+    """`also`: folders beside those of PATH."""
+
     def find() -> Path | None:
-        found = shutil.which(name)
+        found = shutil.which(name) or (shutil.which(name, path=also) if also else None)
         return Path(found) if found else None
 
     return find
@@ -92,7 +94,8 @@ BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
 SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # the way out of a tenant's own network
 TINI = Tool("tini", "tini", "", on_path("tini"))  # reaps orphans inside of a container
 SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles the system call filter of containers
-SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP)
+MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin"))  # formats the disks of containers
+SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS)
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:

@@ -1,8 +1,10 @@
 """`status`: what runs, in one table: servers, API, functions with their replicas, triggers, health."""
 
 import json
+import os
 import urllib.error
 import urllib.request
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from functions.runtime.undelivered import UNROUTABLE
+from knative.local.sandbox.disks import used_bytes
+from knative.local.serving.disk_pressure import reserve_from
 from knative.machine import processes
 from knative.machine.cluster import Cluster, not_ready, reachable
 from knative.machine.home import LOOPBACK, Home
@@ -22,8 +26,9 @@ from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.up import KNATIVE, gateway_url
 
 SERVICES = ("serving.knative.dev/v1", "Service")
-IMAGES_STATUS = "images.json"
-"""Written by knative/local/images/keeper.py."""
+IMAGES_STATUS, PRESSURE_STATUS = "images.json", "disk-pressure.json"
+"""Written by knative/local: images/keeper.py, serving/eviction.py."""
+MAX_DISKS = 10_000
 TRIGGERS = ("eventing.knative.dev/v1", "Trigger")
 GOOD, BAD, IDLE = "[green]●[/]", "[red]●[/]", "[dim]○[/]"
 
@@ -41,6 +46,8 @@ def status(home: Home, console: Console) -> bool:
         well.append(_applications(table, cluster))
         well.append(_triggers(table, cluster))
         well.append(_images(table, home))
+        _disks(table, home)
+    well.append(_free_space(table, home))
     if not home.foreign_amqp and processes.running(home, "rabbitmq"):
         well.append(_unroutable(table, home))
     if home.own_contexts and processes.running(home, "postgres"):
@@ -169,6 +176,31 @@ def _images(table: Table, home: Home) -> bool:
         return True
     table.add_row(GOOD if used < limit else BAD, "images", f"{images} image{'' if images == 1 else 's'}, {_size(used)} of {_size(limit)}", "", "")
     return used < limit
+
+
+def _disks(table: Table, home: Home) -> None:
+    """What disk images of containers take on this machine: one stat(2) each, nothing inside them is read."""
+    found = list(islice((home.path / "knative" / "pods").glob("*/*/disks/*.img"), MAX_DISKS))
+    state = f"{len(found)}{' or more' if len(found) == MAX_DISKS else ''}, {_size(sum(used_bytes(each) for each in found))}"
+    table.add_row(GOOD if found else IDLE, "containers' disks", state if found else "none", "", "")
+
+
+def _free_space(table: Table, home: Home) -> bool:
+    """Of the file system with the state folder, against the reserve that knative/local/serving/eviction.py keeps."""
+    if not home.path.exists():
+        return True
+    about = os.statvfs(home.path)
+    free, total = about.f_bavail * about.f_frsize, about.f_blocks * about.f_frsize
+    try:
+        status = json.loads((home.path / "knative" / PRESSURE_STATUS).read_text())
+        reserve = int(status["reserve_bytes"])
+        is_under_pressure = bool(status["is_under_pressure"]) and free < int(status["ends_at_bytes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        reserve, is_under_pressure = reserve_from(os.environ, total).begins_below_bytes, False
+    is_low = free < reserve or is_under_pressure
+    why = "DiskPressure: builds wait, the largest pods are evicted" if is_low else ""
+    table.add_row(BAD if is_low else GOOD, "free disk", f"{_size(free)} of {_size(total)}, reserve {_size(reserve)}", why, "")
+    return not is_low
 
 
 def _size(count: int) -> str:

@@ -156,8 +156,12 @@ def start_knative(home: Home) -> bool:
     if restart or not running:
         ports = home.ports
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
-        shared = os.pathsep.join(map(str, (home.mail, home.git, home.payments)))
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), "CAPSULE_SHARED_FOLDERS": shared}
+        home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (former := home.path / keys.PAYMENTS_FILE).exists():  # of 0.1.0, beside the folder
+            former.replace(home.payments / keys.PAYMENTS_FILE)
+        home.git.mkdir(mode=0o755, parents=True, exist_ok=True)  # what pods of the platform see is settled when it starts
+        folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, dead_letters, figures, memory, memory_alerts, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, disk, figures, memory, memory_alerts, notifications, postgres, series
 from functions.runtime.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
@@ -57,6 +57,7 @@ class Store:
         self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
         self.requests: ports.Requests = figures.PostgresRequests(database) if database else memory.MemoryRequests()
         self.resources: ports.Resources = figures.PostgresResources(database) if database else memory.MemoryResources()
+        self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory.MemoryDiskUsages()
         self.rules: ports.Rules = alerts.PostgresRules(database) if database else memory_alerts.MemoryRules()
         self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
         self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()

@@ -12,6 +12,7 @@ import pytest
 
 from functions.kernel import new_id
 from functions.monitor.adapters.figures import PostgresRequests, PostgresRollups
+from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.durations import quantile
 from functions.monitor.domain.figures import HOUR, MINUTE, Level, Range
 from functions.monitor.domain.labels import PLATFORM_ID
@@ -258,3 +259,21 @@ def test_quantiles_of_merged_buckets_are_within_their_promise() -> None:
         exact = times[int(q * (len(times) - 1))]
         assert quantile(buckets, q) == pytest.approx(exact, rel=0.0225)
     assert quantile({}, 0.5) is None
+
+
+async def test_the_newest_disk_usage_of_each_application_stays(store: Store) -> None:
+    first, second = new_id(), new_id()
+    async with store.transaction():
+        await store.disks.keep([])
+        assert await store.disks.of(first) is None
+    old, new = DiskUsage(first, NOW - MINUTE, 1, 10, None, None), DiskUsage(first, NOW, 2, 20, 5, {"staging": 3, "production": 2**40})
+    other = DiskUsage(second, NOW, 0, 0, 0, {})
+    for usages in ([new, other, old], [old]):
+        async with store.transaction():
+            await store.disks.keep(usages)
+        async with store.transaction():
+            assert (await store.disks.of(first), await store.disks.of(second)) == (new, other)
+    async with store.transaction():
+        newest = DiskUsage(first, NOW + MINUTE, 0, 0, None, None)
+        await store.disks.keep([newest])
+        assert await store.disks.of(first) == newest

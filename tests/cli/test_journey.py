@@ -103,7 +103,21 @@ def test_the_url_answers(whole: Whole, home: Home, deployed: Json) -> None:
     assert "releasing" in home.run("status", deployed["id"]).out
     both = home.run("status", "--json").document
     must_be("ShownApplication", both["application"])
+    until_measured(home)
     assert [each["id"] for each in both["deployments"]] == [deployed["id"]]
+
+
+def until_measured(home: Home) -> None:
+    """Of the disk: what the deployment made is reported a few seconds later."""
+
+    def look() -> Json | None:
+        disk: Json | None = home.run("status", "--json").document["disk"]
+        return disk if disk and disk["images"] else None
+
+    disk = until(look, every=1.0)
+    must_be("DiskView", disk)
+    assert disk["images"] == 1 and disk["imagesBytes"] > 0
+    assert "disk   images 1, " in home.run("status").out
 
 
 def test_logs_are_followed_until_ctrl_c(whole: Whole, home: Home, deployed: Json) -> None:

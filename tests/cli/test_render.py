@@ -96,3 +96,10 @@ def test_a_timeline_shows_causes_as_depth_and_outcomes_that_are_not_well() -> No
     found = {"correlationId": "c-1", "begin": "2026-01-01T00:00:00Z", "entries": [entry, {**entry, "outcome": "rejected", "emitted": []}]}
     said = read(observe.timeline(found))
     assert "  command deploy.deploy (cold) → x.y" in said and "rejected" in said
+
+
+def test_an_applications_disk() -> None:
+    found = {"images": 3, "imagesBytes": 102 * 2**20, "cacheBytes": 3 * 2**29, "instancesBytes": 12 * 2**10, "measuredAt": "2026-01-01T00:00:00Z"}
+    assert read(apps.disk(found)) == "disk   images 3, 102 MiB · cache 1.5 GiB · instances 12 KiB\n"
+    assert "cache not measured · instances not measured" in read(apps.disk({**found, "cacheBytes": None, "instancesBytes": None}))
+    assert read(apps.disk(None)) == "disk   not measured\n"

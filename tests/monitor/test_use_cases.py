@@ -1,11 +1,13 @@
 """Monitor's functions over memory: what they decide, not how it is stored."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from events.cluster import DiskUsage
 from events.deploy import ApplicationDestroyed
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, BadSearch, TimelineNotFound
 from functions.monitor.handlers.on_application_destroyed import on_application_destroyed
@@ -238,3 +240,31 @@ async def test_an_application_cannot_write_a_timeline(monitor: Monitor) -> None:
     )
     assert monitor.executions.executions == []
     assert len((await monitor.read()).lines) == 2
+
+
+def disk(at: datetime = NOW, **figures: Any) -> DiskUsage:
+    known = {"images": 3, "image_bytes": 300, "cache_bytes": 40, "instance_bytes": {"staging": 7, "production": 5}}
+    return DiskUsage(at=at, namespace="app-shop", labels={"capsule.dev/application": str(APP)}, **{**known, **figures})
+
+
+async def test_the_newest_disk_usage_is_kept_and_shown_beside_the_metrics(monitor: Monitor) -> None:
+    await monitor.created()
+    assert (await monitor.metrics()).disk is None, "not measured is not 0"
+    await monitor.disk_measured(disk(), disk(NOW - MINUTE, images=1))
+    await monitor.disk_measured(disk(NOW - 2 * MINUTE, images=2))
+    found = (await monitor.metrics()).disk
+    assert found is not None
+    assert (found.images, found.images_bytes, found.cache_bytes, found.instances_bytes, found.measured_at) == (3, 300, 40, 12, NOW)
+    of_staging, of_none = (await monitor.metrics(environment="staging")).disk, (await monitor.metrics(environment="dev")).disk
+    assert of_staging is not None and of_none is not None
+    assert (of_staging.instances_bytes, of_none.instances_bytes) == (7, 0)
+
+
+async def test_what_is_not_measured_of_a_disk_stays_unknown_and_nobodys_disk_is_left_out(monitor: Monitor) -> None:
+    await monitor.created()
+    foreign = DiskUsage(at=NOW, namespace="capsule", images=1, image_bytes=1)
+    await monitor.disk_measured(disk(NOW + MINUTE, cache_bytes=None, instance_bytes=None), foreign)
+    found = (await monitor.metrics()).disk
+    assert found is not None and (found.cache_bytes, found.instances_bytes) == (None, None)
+    assert found.measured_at == NOW, "a clock that runs ahead would outlive all later measurements"
+    assert list(monitor.disks.usages) == [APP]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from events.cluster import LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
+from events.cluster import DiskUsage, LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
 from events.deploy import ApplicationCreated, DeploymentFailed, DeploymentRolledBack, DeploymentSucceeded
 from events.monitor import AlertNotificationRequested, UsageMeasured
 from events.platform import DeadLetterCount, DeadLettersCounted
@@ -62,6 +62,7 @@ class Monitor:
         self.applications, self.unowned = memory.MemoryApplications(), memory.MemoryUnownedUsage()
         self.logs, self.executions = memory.MemoryLogs(), memory.MemoryExecutions()
         self.requests, self.resources, self.markers = memory.MemoryRequests(), memory.MemoryResources(), memory.MemoryMarkers()
+        self.disks = memory.MemoryDiskUsages()
         self.rules, self.alerts, self.addresses = memory_alerts.MemoryRules(), memory_alerts.MemoryAlerts(), memory_alerts.MemoryAddresses()
         self.channels, self.deliveries = memory_alerts.MemoryChannels(), memory_alerts.MemoryDeliveries()
         self.letters, self.operators, self.vault = memory_alerts.MemoryDeadLetters(), memory_alerts.MemoryOperators(), memory_alerts.MemoryVault()
@@ -93,7 +94,11 @@ class Monitor:
 
     async def used(self, *windows: ResourceWindow) -> list[UsageMeasured]:
         event = ResourcesMeasured(windows=list(windows))
-        return usage(await self._took(await on_resources_measured(event, self.resources, self.applications, self.unowned, self)))
+        return usage(await self._took(await on_resources_measured(event, self.resources, self.disks, self.applications, self.unowned, self)))
+
+    async def disk_measured(self, *disks: DiskUsage) -> None:
+        event = ResourcesMeasured(windows=[], disks=list(disks))
+        await on_resources_measured(event, self.resources, self.disks, self.applications, self.unowned, self)
 
     async def counted(self, *causes: tuple[str, str, int, datetime], context: str = "billing", open: int | None = None) -> None:
         """(function, error, how many, since when)"""
@@ -173,7 +178,7 @@ class Monitor:
 
     async def metrics(self, caller: Caller = ADA, **asked: Any) -> MetricsView:
         wanted = ReadMetrics.model_validate({"applicationId": APP, **asked})
-        return await metrics(wanted, caller, self.applications, self.requests, self.resources, self.markers, self)
+        return await metrics(wanted, caller, self.applications, self.requests, self.resources, self.markers, self.disks, self)
 
     async def timeline(self, caller: Caller, correlation: str = "c1") -> TimelineView:
         return await timeline(ShowTimeline(correlation_id=correlation), caller, self.executions)

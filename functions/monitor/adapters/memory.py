@@ -9,6 +9,7 @@ from statistics import quantiles
 from uuid import UUID
 
 from functions.monitor.domain.applications import PLATFORM, Application
+from functions.monitor.domain.disk import DiskUsage, newest
 from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
@@ -175,6 +176,18 @@ def _tally(at: datetime, environment: str, windows: Sequence[ResourceWindow]) ->
         sum(window.memory_mean * window.seconds for window in windows),
         sum(window.seconds for window in windows),
     )
+
+
+class MemoryDiskUsages:
+    def __init__(self) -> None:
+        self.usages: dict[UUID, DiskUsage] = {}
+
+    async def keep(self, usages: Sequence[DiskUsage]) -> None:
+        for usage in newest([*self.usages.values(), *usages]):
+            self.usages[usage.application_id] = usage
+
+    async def of(self, application_id: UUID) -> DiskUsage | None:
+        return self.usages.get(application_id)
 
 
 class MemoryMarkers:

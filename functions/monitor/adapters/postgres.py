@@ -67,7 +67,8 @@ class PostgresApplications:
             """
             WITH gone AS (DELETE FROM applications WHERE destroyed_at < %s RETURNING id),
             rules AS (DELETE FROM alert_rules USING gone WHERE application_id = gone.id),
-            channels AS (DELETE FROM alert_channels USING gone WHERE application_id = gone.id)
+            channels AS (DELETE FROM alert_channels USING gone WHERE application_id = gone.id),
+            disks AS (DELETE FROM disk_usage USING gone WHERE application_id = gone.id)
             SELECT count(*) FROM gone
             """,
             (before,),

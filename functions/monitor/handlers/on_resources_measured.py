@@ -1,19 +1,22 @@
-"""CPU and memory of pods are kept as figures; the CPU of applications is told to billing as use, as soon as it is known who pays."""
+"""CPU, memory and disk are kept as figures; the CPU of applications is told to billing as use, as soon as it is known who pays."""
 
+from events import cluster
 from events.cluster import ResourcesMeasured, ResourceWindow
 from events.monitor import UsageMeasured
 from functions.kernel import Clock, Done, Order, Scale, on
 from functions.monitor.domain import resources as measured
+from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, service_of, workload_of
 from functions.monitor.domain.usage import computed
-from functions.monitor.ports import Applications, Resources, UnownedUsage
+from functions.monitor.ports import Applications, DiskUsages, Resources, UnownedUsage
 
 
 @on(emits=[UsageMeasured], order=Order.ANY, scale=Scale(max=2, pool=2))
 async def on_resources_measured(
-    event: ResourcesMeasured, resources: Resources, applications: Applications, unowned: UnownedUsage, clock: Clock
+    event: ResourcesMeasured, resources: Resources, disks: DiskUsages, applications: Applications, unowned: UnownedUsage, clock: Clock
 ) -> Done[None]:
+    await disks.keep([usage for measured in event.disks if (usage := _disk_usage(measured, clock)) is not None])
     windows = [window for told in event.windows if (window := _window(told, clock)) is not None]
     await resources.add(windows)
 
@@ -21,6 +24,16 @@ async def on_resources_measured(
     owners = await applications.settled_owners({use.application_id for use in uses})
     await unowned.hold([use for use in uses if use.application_id not in owners])
     return Done(None, *(use.told(owners[use.application_id]) for use in uses if use.application_id in owners))
+
+
+def _disk_usage(measured: cluster.DiskUsage, clock: Clock) -> DiskUsage | None:
+    """None if it is no application's."""
+    workload = workload_of(measured.labels)
+    if workload is None:
+        return None
+    instances = None if measured.instance_bytes is None else {bounded(name): size for name, size in measured.instance_bytes.items()}
+    at = plausible(measured.at, clock.now())
+    return DiskUsage(workload.application_id, at, measured.images, measured.image_bytes, measured.cache_bytes, instances)
 
 
 def _window(told: ResourceWindow, clock: Clock) -> measured.ResourceWindow | None:

@@ -1,4 +1,5 @@
-"""How many requests an application answered, how, and how fast, what CPU and memory it used: over a range, in equal steps, with its deployments."""
+"""How many requests an application answered, how, and how fast, what CPU and memory it used: over a range, in equal steps, with its deployments;
+and what it takes of the disk now."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,12 +8,13 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from functions.kernel import Caller, Clock, Model, query
+from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.figures import HOUR, Point, Range, points, summed
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
-from functions.monitor.ports import Applications, Markers, Requests, Resources
+from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
 
 
 class ReadMetrics(Model):
@@ -59,8 +61,18 @@ class DeploymentMarker(Model):
     reason: str
 
 
+class DiskView(Model):
+    """Bytes on the machine's disk, as measured last. `instances_bytes`: of the environment that was asked for, else of all. Null: not measured."""
+
+    images: int
+    images_bytes: int
+    cache_bytes: int | None
+    instances_bytes: int | None
+    measured_at: datetime
+
+
 class MetricsView(Model):
-    """`environments` has what `total` and `points` sum up."""
+    """`environments` has what `total` and `points` sum up. `disk` is null where nothing measures it, as on a cluster."""
 
     from_: datetime = Field(alias="from")
     to: datetime
@@ -69,11 +81,19 @@ class MetricsView(Model):
     points: list[MetricsPoint]
     environments: list[EnvironmentMetrics]
     markers: list[DeploymentMarker]
+    disk: DiskView | None
 
 
 @query(http="GET /v1/apps/{application_id}/metrics", rejects=[ApplicationNotFound, BadRange])
 async def metrics(
-    asked: ReadMetrics, caller: Caller, applications: Applications, requests: Requests, resources: Resources, markers: Markers, clock: Clock
+    asked: ReadMetrics,
+    caller: Caller,
+    applications: Applications,
+    requests: Requests,
+    resources: Resources,
+    markers: Markers,
+    disks: DiskUsages,
+    clock: Clock,
 ) -> MetricsView:
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):
@@ -92,6 +112,19 @@ async def metrics(
         points=[_shown(point) for point in points(over, tallies, used)],
         environments=_by_environment(over, tallies, used),
         markers=[_marked(marker) for marker in marked],
+        disk=_disk(await disks.of(application.id), asked.environment),
+    )
+
+
+def _disk(usage: DiskUsage | None, environment: str | None) -> DiskView | None:
+    if usage is None:
+        return None
+    return DiskView(
+        images=usage.images,
+        images_bytes=usage.image_bytes,
+        cache_bytes=usage.cache_bytes,
+        instances_bytes=usage.instances(environment),
+        measured_at=usage.measured_at,
     )
 
 

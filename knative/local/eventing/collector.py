@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from knative.local.controller import Key
+from knative.local.eventing.disks import DiskReports, DiskSource, Usage
 from knative.local.eventing.durations import SCALE, bucket_of
 from knative.local.eventing.ingress import Brokers, Unpublished
 from knative.local.eventing.outgoing import Data, Outgoing, now
@@ -114,6 +115,8 @@ class Collector:
         self._resources: list[Mapping[str, Any]] = []
         self._sampler = Sampler()
         self._running: Running | None = None
+        self._disk_reports: DiskReports | None = None
+        self._disks: dict[str, Usage] = {}
         self._something = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._outgoing = (
@@ -126,14 +129,17 @@ class Collector:
         """To which Broker; None: to none, and nothing is kept."""
         self._target = (namespace, broker) if broker else None
         if self._target is None:
-            self._lines, self._requests, self._resources = Lines(), {}, []
+            self._lines, self._requests, self._resources, self._disks = Lines(), {}, [], {}
             self._sampler.forget()
+            if self._disk_reports is not None:
+                self._disk_reports.forget()
             for outgoing in self._outgoing:
                 outgoing.forget()
 
-    def measure(self, running: Running) -> None:
-        """The pods whose use is sampled."""
+    def measure(self, running: Running, disks: DiskSource | None = None) -> None:
+        """The pods whose use is sampled, and what measures the disk."""
         self._running = running
+        self._disk_reports = DiskReports(disks) if disks is not None else None
 
     @property
     def is_pointed(self) -> bool:
@@ -197,7 +203,7 @@ class Collector:
         while True:
             await self._something.wait()
             self._something.clear()
-            if not await self._publish() or self._lines.waiting or self._requests or self._resources:
+            if not await self._publish() or self._lines.waiting or self._requests or self._resources or self._disks:
                 self._something.set()
             await asyncio.sleep(INTERVAL)
 
@@ -214,6 +220,11 @@ class Collector:
         if told and self._target is not None:
             self._resources = (self._resources + told)[-MOST_WINDOWS:]
             self._something.set()
+        if self._disk_reports is not None and self._target is not None:
+            due = self._disk_reports.due(clock, has_windows=bool(told))
+            if due:
+                self._disks |= {usage["namespace"]: usage for usage in due}
+                self._something.set()
 
     async def _publish(self) -> bool:
         """A batch of each; what the Broker does not take stays for the next time."""
@@ -236,8 +247,11 @@ class Collector:
         return {"windows": _measured(taken, self._since)} if taken else None
 
     def _take_resources(self) -> Data | None:
-        taken, self._resources = self._resources, []
-        return {"windows": taken} if taken else None
+        windows, self._resources = self._resources, []
+        disks, self._disks = list(self._disks.values()), {}
+        if not windows and not disks:
+            return None
+        return {"windows": windows, **({"disks": disks} if disks else {})}
 
 
 def _measured(windows: Mapping[WindowKey, Window], since: str) -> list[dict[str, Any]]:

@@ -96,8 +96,20 @@ class Keeper:
     def schedule(self) -> None:
         self._due.set()
 
+    def reclaimable(self) -> list[Key]:
+        """What the policy lets go when the disk is low."""
+        return self._to_remove(0)
+
+    def reclaim(self) -> None:
+        """Removes what is `reclaimable`."""
+        self._remove(0)
+        self._tell()
+
+    def _to_remove(self, limit_bytes: int) -> list[Key]:
+        return to_remove(self.images.records(), self.referenced(), now=time.time(), limit_bytes=limit_bytes, policy=self._policy)
+
     def _remove(self, limit_bytes: int) -> None:
-        for key in to_remove(self.images.records(), self.referenced(), now=time.time(), limit_bytes=limit_bytes, policy=self._policy):
+        for key in self._to_remove(limit_bytes):
             log.info("the image %s of %s is not kept any longer", key[1][:12], key[0])
             self.images.remove(key)
 

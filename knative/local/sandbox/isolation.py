@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from getpass import getuser
 from pathlib import Path
 
 from knative.local.sandbox import disks, seccomp
@@ -124,8 +125,8 @@ def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
     if isolation is Isolation.NONE:
         return Standing(
             False,
-            "single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as this user: they can "
-            "read what it reads and reach every port of this machine. Run only repositories that you trust, or: "
+            f"single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as {getuser()}: they "
+            "can read and change what this user may and reach every port of this machine. Run only repositories that you trust, or: "
             "apt-get install bubblewrap slirp4netns tini",
         )
     memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"

@@ -5,6 +5,7 @@ without the project's packages.
 """
 
 import ctypes
+import fcntl
 import os
 import struct
 
@@ -83,8 +84,6 @@ class Kernel:
 
     def loop_device(self, image: str, read_only: bool = False) -> tuple[str, int]:
         """(the block device of this file, a descriptor to hold until it is mounted); it frees itself with the last mount (loop(4))."""
-        import fcntl
-
         file = os.open(image, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC | os.O_NOFOLLOW)
         control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
         # struct loop_config: fd, block_size, loop_info64 (lo_flags at byte 52 of its 232), 64 reserved bytes

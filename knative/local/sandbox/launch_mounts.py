@@ -11,6 +11,7 @@ import os
 import stat
 
 from knative.local.sandbox.launch_kernel import (
+    CLONE_NEWNS,
     MNT_DETACH,
     MS_BIND,
     MS_NOATIME,
@@ -159,8 +160,6 @@ def _overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_
 
 def overlay_as_user(overlay: dict) -> None:  # type: ignore[type-arg]
     """The same without root, inside of a user namespace that was joined (overlayfs, `userxattr`)."""
-    from knative.local.sandbox.launch_kernel import CLONE_NEWNS
-
     kernel.unshare(CLONE_NEWNS)
     kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
     options = f"lowerdir={overlay['lower']},upperdir={overlay['upper']},workdir={overlay['work']},userxattr"

@@ -11,11 +11,14 @@ from pathlib import Path
 
 from knative.local.controller import Part, Reconciler
 from knative.local.serving.configurations import Configurations
+from knative.local.serving.disk_usage import DiskUsage
+from knative.local.serving.eviction import DiskPressure
 from knative.local.serving.http_upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.loopback_ports import LoopbackPorts
 from knative.local.serving.node import Collector, Node, Queues
 from knative.local.serving.pod_registry import Pods
+from knative.local.serving.reclaimable import Reclaimable
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.routes import Routes
 from knative.local.serving.routing import Direct, Routing, Services, Table
@@ -26,11 +29,13 @@ from knative.local.tokens import Tokens
 
 
 class Serving:
-    """All of it, put together. `services` is for eventing's dispatchers, `pods` for jobs; `take_collector` once eventing is there."""
+    """All of it, put together. `services` is for eventing's dispatchers, `pods` for jobs, `disks` for the collector;
+    `take_collector` once eventing is there."""
 
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
+        self.disks = DiskUsage(self._node, self.pods)
         revisions = Revisions(store, settings, self.pods)
         table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
@@ -41,7 +46,9 @@ class Serving:
         ingress = Ingress(routing, upstreams, settings.ingress_port)
         ports = LoopbackPorts(ingress, table, settings.port_offset)
         self._node.ways.ingress, self._node.ways.allowed = ingress, settings.egress_allow
-        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports)
+        pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
+        self._node.refusal = pressure.refusal
+        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports, pressure)
         self.reconcilers: tuple[Reconciler, ...] = (
             ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions, ports),
         )  # fmt: skip

@@ -40,6 +40,7 @@ class Prepared:
     limits: Limits
     allowed: Sequence[Allowance]
     """What is watched of its disk; empty for the platform's own, and where the kernel refuses."""
+    is_on_disks: bool = False
 
 
 class Box:
@@ -90,7 +91,7 @@ class Box:
         writable = self._writable(mounted, on_disks)
         sandbox = self._sandbox(image, mounted, writable, network)
         command = Command(argv, env, cwd, rlimits, paths, sandbox)
-        return Prepared(command, group, writable.termination, last_words, limits, writable.allowed)
+        return Prepared(command, group, writable.termination, last_words, limits, writable.allowed, on_disks)
 
     def _owner(self, boxed: bool) -> tuple[int | None, int | None]:
         """(whose its files are on this machine, as whom a process of the platform runs); None: whoever runs us."""
@@ -153,12 +154,12 @@ class Box:
         )
 
     def fill(self, owner: int | None, on_disks: bool) -> list[Mounted]:
-        """The volumes as they should be now; again after a Secret or ConfigMap changed."""
+        """The volumes as they should be at a start."""
         return volumes.materialise(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self.find(), owner, on_disks)
 
     def refresh(self, image: Image) -> None:
-        boxed = self.boxed(image)
-        self.fill(self._owner(boxed)[0], boxed and self._node.abilities.has_disks)
+        """A Secret or ConfigMap changed. Raises environment.Missing when one is not there any more."""
+        volumes.rewrite(self.folder / "volumes", self._pod["spec"], self._pod, self.find(), self._owner(self.boxed(image))[0])
 
     def find(self) -> Find:
         return lambda kind, name: self._node.store.find(kind, self.namespace, name)

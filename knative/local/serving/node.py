@@ -68,6 +68,8 @@ class Node:
         self.caches = settings.state / "caches"
         self.collector: Collector | None = None
         self.queues: Queues = lambda namespace, service: ()
+        self.refusal: Callable[[Object], str | None] = lambda pod: None
+        """Why a tenant's pod may not start now (`eviction`)."""
         self._tokens = tokens
         self._authority = authority
         self.abilities = Abilities(Isolation.NONE, has_disks=False, has_filter=False, has_mapped_mounts=False, has_overlay=False)
@@ -131,7 +133,9 @@ class Node:
             share(folder, self.identities.platform_group)
         groups = [] if self._own_groups is None else self._own_groups.parents
         writable = [*own, *self.settings.shared_folders, *groups]
-        self.view = PlatformView(self.settings.home, self.settings.state / "view", self.identities, writable, self.filter)
+        self.view = PlatformView(
+            self.settings.home, self.settings.state / "view", self.identities, writable, self.settings.readable_folders, self.filter
+        )
         self.zygote.view = self.view.sandbox(None, None)
 
     def _forget_caches_after_boot(self) -> None:
@@ -205,6 +209,10 @@ class Node:
     def release_cache(self, namespace: str, pod_uid: str) -> None:
         if self._caching.get(namespace) == pod_uid:
             del self._caching[namespace]
+
+    def unused_caches(self) -> list[Path]:
+        """Of applications none of whose builds runs now."""
+        return [each for each in self.caches.glob("*") if each.name != "boot" and each.name.removesuffix(".img") not in self._caching]
 
     def forget_cache(self, namespace: str) -> None:
         """Its application was deleted."""

@@ -23,12 +23,14 @@ NAME = "app.kubernetes.io/name"
 
 
 class PlatformView:
-    """`writable`: folders that processes of the platform share with this machine."""
+    """`writable`, `readable`: folders that processes of the platform share with this machine."""
 
-    def __init__(self, home: Path, scratch: Path, identities: Identities, writable: Iterable[Path], filter: bytes | None) -> None:
+    def __init__(
+        self, home: Path, scratch: Path, identities: Identities, writable: Iterable[Path], readable: Iterable[Path], filter: bytes | None
+    ) -> None:
         self._home, self._scratch = home, scratch
         self._identities = identities
-        self._writable = tuple(writable)
+        self._writable, self._readable = tuple(writable), tuple(readable)
         self._filter = filter
 
     @property
@@ -56,6 +58,7 @@ class PlatformView:
         if not resolver.startswith("/etc/") and os.path.isfile(resolver):
             mounts.append(Mount(resolver, resolver))
         mounts += platform_mounts(self._home)
+        mounts += [Mount(str(each), str(each)) for each in self._readable if each.is_dir()]
         mounts += [Mount(str(each), str(each), writable=True) for each in self._writable if each.is_dir()]
         placed, placed_links = arranged(mounts, links)
         return Sandbox(Isolation.ROOT, uid, str(self._scratch), placed, placed_links, gid=gid, pid_namespace=False, filter=self._filter)

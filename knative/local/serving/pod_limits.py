@@ -79,8 +79,13 @@ class Guard:
     def __init__(self, process: Process, bounds: Bounded, trash: Trash) -> None:
         self._process, self._bounds, self._trash = process, bounds, trash
         self.waits: list[asyncio.Task[Breach]] = []
+        self.used_bytes: int | None = None
+        """Of the disk, as last counted; None: not counted."""
         if bounds.allowed:
-            self.waits = [asyncio.create_task(watch(process, bounds.group, bounds.limits, bounds.allowed), name=f"limits of {process.pid}")]
+            self.waits = [asyncio.create_task(watch(process, bounds, self._count), name=f"limits of {process.pid}")]
+
+    def _count(self, used_bytes: int) -> None:
+        self.used_bytes = used_bytes
 
     async def end(self, say: Callable[[str], None]) -> Breach | None:
         """What was broken, if something was; then the container has been ended for it."""
@@ -100,12 +105,12 @@ class Guard:
         return breach
 
 
-async def watch(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance]) -> Breach:
-    """Returns only if a limit is broken, or cannot be checked."""
+async def watch(process: Process, bounds: Bounded, count: Callable[[int], None]) -> Breach:
+    """Returns only if a limit is broken, or cannot be checked. Calls `count` with the bytes that each look finds."""
     while True:
         began = time.monotonic()
         try:
-            found = await asyncio.to_thread(_look, process, group, limits, allowed)
+            found = await asyncio.to_thread(_look, process, bounds.group, bounds.limits, bounds.allowed, count)
         except Unmeasurable as error:
             found = Breach(EVICTED, str(error))
         except OSError as error:
@@ -126,7 +131,7 @@ def empty(allowed: Iterable[Allowance], trash: Trash) -> None:
                 os.chown(folder, mode.st_uid, mode.st_gid)
 
 
-def _look(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance]) -> Breach | None:
+def _look(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance], count: Callable[[int], None]) -> Breach | None:
     nameless = unlinked(group.processes() if group is not None else process.members(), allowed[0].folders[0])
     if group is None and limits.memory:
         (used,) = usage([(process.pid, None)])
@@ -138,6 +143,7 @@ def _look(process: Process, group: Group | None, limits: Limits, allowed: Sequen
     for size, each in zip(sizes, allowed, strict=True):
         if size > each.bytes:
             return Breach(EVICTED, each.message)
+    count(sum(sizes) + nameless.disk)
     most = max(allowed, key=lambda each: each.bytes)
     return (
         Breach(EVICTED, f"Files that are deleted and still open: {most.message}")

@@ -9,7 +9,9 @@ from typing import Any
 
 from knative.local.objects import Object, now, owner_reference
 from knative.local.serving.conditions import Condition, written
-from knative.local.serving.node import Node
+from knative.local.serving.node import PLATFORM_NAMESPACES, Node
+from knative.local.serving.pod_limits import EVICTED
+from knative.local.serving.pod_state import State
 from knative.local.serving.pods import Pod
 from knative.local.serving.usage import Usage, usage
 from knative.local.store import AlreadyExists, NotFound
@@ -20,6 +22,8 @@ ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' for names that a machine makes: no vowels, no words."""
 FINISHED = ("Succeeded", "Failed")
 SHUTDOWN_GRACE = 10.0
+FOLDER_TRIES = 120
+"""Seconds: longer than any grace."""
 
 
 class Pods:
@@ -79,6 +83,25 @@ class Pods:
         used = usage([process for _, process in running])
         return [(object, each) for (object, _), each in zip(running, used, strict=True) if each is not None]
 
+    def tenants(self) -> list[Pod]:
+        """Tenants' pods that run or wait to run again; not one whose image is being stored."""
+        found = (pod for pod in self._pods.values() if pod.namespace not in PLATFORM_NAMESPACES)
+        return [pod for pod in found if pod.running or pod.state is State.WAITING]
+
+    async def evict(self, uid: str, message: str) -> None:
+        """As a kubelet: the pod fails, its object stays to tell why. Of one owner the newest such object stays."""
+        if (pod := self._pods.get(uid)) is None:
+            return
+        await pod.evict(message)
+        self.keep_object(pod)
+        owners = [each["uid"] for each in pod.object["metadata"].get("ownerReferences") or []]
+        for object in self.node.store.list("Pod", pod.namespace):
+            metadata, reason = object["metadata"], (object.get("status") or {}).get("reason")
+            same = owners == [each["uid"] for each in metadata.get("ownerReferences") or []]
+            if reason == EVICTED and same and metadata["uid"] != pod.uid:
+                with suppress(NotFound):
+                    self.node.store.delete("Pod", pod.namespace, metadata["name"])
+
     def keep_object(self, pod: Pod) -> None:
         """It ended by itself: its object and its log stay until its owner goes (a Job's pod)."""
         self._pods.pop(pod.uid, None)
@@ -90,6 +113,7 @@ class Pods:
             if kind == "Namespace":
                 if change.type == "DELETED":
                     self.node.forget_cache(metadata["name"])
+                    self._tasks.append(asyncio.create_task(self._remove_folder(metadata["name"]), name=f"remove the folder of {metadata['name']}"))
             elif kind != "Pod":
                 for pod in [each for each in self._pods.values() if each.namespace == metadata.get("namespace")]:
                     pod.refresh(kind, metadata["name"])
@@ -98,6 +122,15 @@ class Pods:
                 self._tasks = [task for task in self._tasks if not task.done()]
             elif change.type == "DELETED":
                 self._clear(change.object)
+
+    async def _remove_folder(self, namespace: str) -> None:
+        """The empty one of a namespace that was deleted, once its last pod has ended."""
+        for _ in range(FOLDER_TRIES):
+            if not any(pod.namespace == namespace for pod in self._pods.values()):
+                with suppress(OSError):  # there was none; or a namespace of this name has pods again
+                    (self.node.pods / namespace).rmdir()
+                return
+            await asyncio.sleep(1.0)
 
     def _clear(self, object: Object) -> None:
         """The log of a Job's pod goes with its object."""

@@ -7,6 +7,8 @@ from knative.local.processes_network import Unconnected
 from knative.local.sandbox.identities import Exhausted
 from knative.local.serving.environment import Missing
 
+DISK_PRESSURE = "NodeHasDiskPressure"
+
 
 class State(StrEnum):
     STARTING = "starting"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, written
+from knative.local.serving.pod_limits import EVICTED
 
 if TYPE_CHECKING:
     from knative.local.serving.pod_exit import Exit
@@ -44,7 +45,9 @@ def of(pod: "Pod", object: Object) -> dict[str, Any]:
     reason = "" if pod.ready else "PodCompleted" if phase == "Succeeded" else "ContainersNotReady"
     up = Condition("True" if pod.ready else "False", reason, "" if pod.ready or not pod.unready else pod.unready)
     conditions = {"PodScheduled": Condition("True"), "Initialized": Condition("True"), "ContainersReady": up, "Ready": up}
-    return {
+    evicted = pod.exit if ended and pod.exit is not None and pod.exit.reason == EVICTED else None
+    said = {} if evicted is None else {"reason": evicted.reason, "message": evicted.message}
+    return said | {
         "phase": phase, "hostIP": "127.0.0.1", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "qosClass": "BestEffort",
         "startTime": before.get("startTime") or now(), "containerStatuses": [entry],
         "conditions": written(conditions, before.get("conditions") or [], now()),

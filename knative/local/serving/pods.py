@@ -26,9 +26,9 @@ from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
-from knative.local.serving.pod_exit import MESSAGE_BYTES, Exit, code_of, ended
+from knative.local.serving.pod_exit import KILLED, MESSAGE_BYTES, Exit, code_of, ended
 from knative.local.serving.pod_health import Health, execute
-from knative.local.serving.pod_limits import Breach, Guard
+from knative.local.serving.pod_limits import EVICTED, Breach, Guard
 from knative.local.serving.pod_network import Way
 from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
@@ -90,6 +90,8 @@ class Pod:
         self._stopping = asyncio.Event()
         self._retry = asyncio.Event()
         self._log: Log | None = None
+        self._guard: Guard | None = None
+        self._eviction: Breach | None = None
         self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
 
     # --- what others see
@@ -132,6 +134,13 @@ class Pod:
         """By which its use is measured."""
         return (self._process.pid, self._prepared.group) if self._process and self._process.alive and self._prepared else None
 
+    @property
+    def disk_bytes(self) -> int | None:
+        """What its disks take on this machine; of a build, with its cache. None: not measured."""
+        if self._prepared is not None and self._prepared.is_on_disks:
+            return self._box.places.used_bytes()
+        return self._guard.used_bytes if self._guard is not None else None
+
     def listens_on(self) -> list[int]:
         return listening(self._process.members()) if self._process and self._process.alive else []
 
@@ -153,6 +162,12 @@ class Pod:
         self._retry.set()
         await asyncio.shield(self._task)
 
+    async def evict(self, message: str) -> None:
+        """Ends it at once with reason Evicted; returns when it has ended."""
+        self._eviction = Breach(EVICTED, message)
+        self.say(message)
+        await self.stop(0.0)
+
     async def ended(self) -> None:
         await asyncio.shield(self._task)
 
@@ -173,11 +188,16 @@ class Pod:
         finally:
             await self._way.close()
             self._box.release()
+            if self._eviction is not None and (self.exit is None or self.exit.reason != EVICTED):
+                self.exit = Exit(KILLED, EVICTED, self._eviction.message, self._started_at or now(), now())
             self._become(State.ENDED)
             if self._log is not None:
                 self._log.close()
 
     async def _prepare(self) -> bool:
+        if self._is_refused():
+            await self._await_retry(MISSING_PAUSE)
+            return False
         try:
             self._image = await self._node.images.resolve(self._container["image"], self.namespace)
             await self._way.open(self._box.boxed(self._image))
@@ -192,11 +212,30 @@ class Pod:
         else:
             self.trouble = None
             return True
+        await self._await_retry(5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
+        return False
+
+    def _is_refused(self) -> bool:
+        """Whether the machine takes no such pod now; its trouble and its log say why."""
+        refusal = self._node.refusal(self.object)
+        if refusal is None:
+            return False
+        if self.trouble is None or self.trouble[0] != pod_state.DISK_PRESSURE:
+            self._open_log().say(refusal)
+        self.trouble = (pod_state.DISK_PRESSURE, refusal)
+        return True
+
+    async def _await_retry(self, seconds: float) -> None:
         self._become(State.WAITING)
         self._retry.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._retry.wait(), 5 if self.trouble[0] == "ImagePullBackOff" else MISSING_PAUSE)
-        return False
+            await asyncio.wait_for(self._retry.wait(), seconds)
+
+    def _open_log(self) -> Log:
+        if self._log is None:
+            self._box.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._log = Log(self._box.folder / f"{self._container['name']}.log", self._collect)
+        return self._log
 
     async def _await_detached(self) -> None:
         """A volume's disk is attached once at a time; the one of the container before this one goes a moment after its last process."""
@@ -209,7 +248,7 @@ class Pod:
     async def _run_once(self) -> None:
         assert self._prepared is not None
         loop = asyncio.get_running_loop()
-        self._log = self._log or Log(self._box.folder / f"{self._container['name']}.log", self._collect)
+        self._log = self._open_log()
         self._log.forget()
         try:
             process = await self._start(self._prepared.command)
@@ -227,11 +266,11 @@ class Pod:
             self._condition = Health(self._container, self.port, self._way.dial, self._health, self._log.say, activated)
             watching = asyncio.create_task(self._condition.watch(process, self._execute))
         stopping = asyncio.ensure_future(self._stopping.wait())
-        guard = Guard(process, self._prepared, self._node.trash)
+        self._guard = guard = Guard(process, self._prepared, self._node.trash)
         waits: set[asyncio.Future[Any]] = {process.ended, stopping, *guard.waits}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        breach = await guard.end(self._log.say)
+        breach = await guard.end(self._log.say) or self._eviction
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -290,7 +329,7 @@ class Pod:
         assert self._prepared is not None
         if self._prepared.termination is not None:
             return read_bounded(self._prepared.termination, MESSAGE_BYTES)
-        if self.identity is None or (self._restart and code_of(status) == 0):
+        if self.identity is None or (self._restart and (self._stopping.is_set() or code_of(status) == 0)):
             return b""
         reading, writing = os.pipe()
         output = asyncio.create_task(read_all(reading, MESSAGE_BYTES))

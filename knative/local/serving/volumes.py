@@ -135,14 +135,21 @@ def _link_names(folder: Path, names: set[str]) -> None:
             each.unlink()
 
 
+def rewrite(folder: Path, spec: Mapping[str, Any], pod: Object, find: Find, uid: int | None) -> None:
+    """The volumes that the platform fills, as they should be now; also while the container runs, which sees them read-only."""
+    for volume in spec.get("volumes") or []:
+        if "emptyDir" not in volume:
+            write(folder / volume["name"], contents(volume, pod, find), uid)
+
+
 def materialise(
     folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: Find, uid: int | None, on_disks: bool = False
 ) -> list[Mounted]:
     """Every volume under `folder`; what of it the container sees and where. `on_disks`: empty volumes lie elsewhere (`writable`)."""
     volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
-    for name, volume in volumes.items():
-        if not (on_disks and "emptyDir" in volume):
-            write(folder / name, contents(volume, pod, find), uid)
+    for name in [name for name, volume in volumes.items() if "emptyDir" in volume and not on_disks]:
+        write(folder / name, None, uid)
+    rewrite(folder, spec, pod, find, uid)
     mounted = []
     for mount in container.get("volumeMounts") or []:
         if mount["name"] not in volumes:

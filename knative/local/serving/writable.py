@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from knative.local.processes_limits import EPHEMERAL, quantity
-from knative.local.sandbox.disks import Disks, attached
+from knative.local.sandbox.disks import Disks, attached, used_bytes
 from knative.local.sandbox.plan import ROOT_DISK, Disk, Mount
 from knative.local.serving.pod_limits import Allowance, allowances
 from knative.local.serving.volumes import Mounted
@@ -118,6 +118,10 @@ class Places:
             if each["name"] == volume:
                 return int(quantity(str((each.get("emptyDir") or {}).get("sizeLimit") or EPHEMERAL)))
         return int(quantity(EPHEMERAL))
+
+    def used_bytes(self) -> int:
+        """What its disk images take on this machine, with the cache that it has."""
+        return sum(used_bytes(image) for image in [*(self.folder / "disks").glob("*.img"), *([self.kept] if self.kept else [])])
 
     def is_attached(self) -> bool:
         """Whether a disk that outlives a container's start still belongs to an earlier one: the kernel detaches a moment after the last process."""

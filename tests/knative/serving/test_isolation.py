@@ -40,7 +40,9 @@ def test_a_tenant_reads_no_secret_of_the_platform_and_none_of_another(machine: M
             hidden = {"kubeconfig", "log.txt", ".ssh", ".bashrc", "capsule"} - set(PROJECT.parts)  # the code is seen at its place
             assert "error" in answer or not hidden & set(answer["names"]), (folder, answer)
         assert "error" in hostile.get("/read", params={"path": "/etc/shadow"}).json()
-        mine = hostile.get("/who").json()
+        assert 0 not in (hostile.get("/who").json()["uid"], theirs["uid"])
         if os.geteuid() == 0:
-            assert mine["uid"] != theirs["uid"] and mine["uid"] > 1_000_000_000 and 0 not in (mine["uid"], theirs["uid"])
+            maps = [each.get("/read", params={"path": "/proc/self/uid_map"}).json()["content"].split() for each in (hostile, neighbour)]
+            assert all(inside == "0" and int(outside) > 1_000_000_000 and count == "65536" for inside, outside, count in maps)
+            assert maps[0] != maps[1], "every container has a range of its own"
     machine.delete("capsule", name)

@@ -109,7 +109,7 @@ def test_a_revision_that_exits_says_so_and_the_old_one_goes_on_serving(machine: 
     assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00003"
 
 
-DEADLINE = {"serving.knative.dev/progress-deadline": "2s"}
+DEADLINE = {"serving.knative.dev/progress-deadline": "6s"}
 
 
 def test_a_revision_that_listens_elsewhere_is_told_where(machine: Machine, namespace: str) -> None:

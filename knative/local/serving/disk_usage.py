@@ -1,0 +1,54 @@
+"""What each application takes of the machine's disk: its images, its build cache, the disks of its running instances.
+
+Sizes are what the file system has allocated (stat(2), st_blocks) or what the platform counted anyway: nothing walks a tree of a tenant's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from knative.local.sandbox.disks import used_bytes
+from knative.local.serving.node import Node
+from knative.local.serving.pod_registry import Pods
+from knative.local.serving.pods import Pod
+
+APPLICATION, ENVIRONMENT = "capsule.dev/application", "capsule.dev/environment"
+
+
+class DiskUsage:
+    def __init__(self, node: Node, pods: Pods) -> None:
+        self._node, self._pods = node, pods
+
+    def images(self) -> Mapping[str, tuple[int, int]]:
+        """Namespace → (images, bytes)."""
+        return {namespace: (usage.images, usage.bytes) for namespace, usage in self._node.images.usage().items()}
+
+    def disk_usage(self) -> Mapping[str, Mapping[str, Any]]:
+        """Application namespace → a DiskUsage of `events/cluster.py` without its time. Of a cache or of instances that are not measured: None."""
+        images, found = self.images(), {}
+        for namespace in self._node.store.list("Namespace"):
+            name, labels = namespace["metadata"]["name"], namespace["metadata"].get("labels") or {}
+            if APPLICATION in labels:
+                count, size = images.get(name, (0, 0))
+                found[name] = {
+                    "namespace": name, "labels": {APPLICATION: labels[APPLICATION]}, "images": count, "imageBytes": size,
+                    "cacheBytes": self._cache_bytes(name), "instanceBytes": self._instance_bytes(name),
+                }  # fmt: skip
+        return found
+
+    def _cache_bytes(self, namespace: str) -> int | None:
+        return used_bytes(self._node.caches / f"{namespace}.img") if self._node.abilities.has_disks else None
+
+    def _instance_bytes(self, namespace: str) -> Mapping[str, int] | None:
+        """By environment. None when the disk of one of the instances is not measured: a part of the sum would be mistaken for the whole."""
+        found: dict[str, int] = {}
+        for pod in self._pods.tenants():
+            if pod.namespace == namespace and not self._node.is_build(pod.object):
+                if (size := pod.disk_bytes) is None:
+                    return None
+                environment = _environment(pod)
+                found[environment] = found.get(environment, 0) + size
+        return found
+
+
+def _environment(pod: Pod) -> str:
+    return str((pod.object["metadata"].get("labels") or {}).get(ENVIRONMENT, ""))

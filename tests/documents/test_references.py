@@ -1,0 +1,67 @@
+"""Documents name files, tests and headings that exist, and every test of hostile tenants is named by the promise that it shows."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from knative.machine.home import PROJECT
+
+DOCS = PROJECT / "docs"
+SECURITY, DECISIONS = DOCS / "security.md", DOCS / "decisions"
+DOCUMENTS = [PROJECT / "README.md", *sorted(DOCS.rglob("*.md"))]
+FOLDERS = ("cli", "docs", "events", "functions", "knative", "schemas", "sql", "tests")
+CODE = [path.name for folder in ("functions", "knative") for path in (PROJECT / folder).rglob("*.py")]
+RECORD = re.compile(r"\d{4}-[a-z0-9-]+\.md")
+HEADINGS = ["## Context", "## Decision", "## Consequences"]
+
+
+def links(document: Path) -> Iterator[tuple[str, str]]:
+    """(path, anchor) of every link that leads to a file or heading of the project."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if not target.startswith(("http://", "https://")):
+            path, _, anchor = target.partition("#")
+            yield path, anchor
+
+
+def anchors(document: Path) -> set[str]:
+    """As GitHub makes them of headings: lower case, dashes for spaces, no punctuation."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def named_files(document: Path) -> Iterator[str]:
+    for word in re.findall(r"`([^`\n]+)`", document.read_text()):
+        if re.fullmatch(rf"({'|'.join(FOLDERS)})/[\w./-]*", word) or re.fullmatch(r"\w+\.py", word):
+            yield word
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for path, anchor in links(document):
+        target = document.parent / path if path else document
+        assert target.exists(), f"{document.name}: there is no {path}"
+        assert not anchor or anchor in anchors(target), f"{document.name}: {target.name} has no heading #{anchor}"
+
+
+@pytest.mark.parametrize("document", [SECURITY, *sorted(DECISIONS.glob("*.md"))], ids=lambda path: path.name)
+def test_files_that_are_named_exist(document: Path) -> None:
+    found = list(named_files(document))
+    missing = [name for name in found if not ((PROJECT / name).exists() if "/" in name else name in CODE)]
+    assert missing == []
+
+
+def test_every_hostile_test_shows_a_promise() -> None:
+    tests = {str(path.relative_to(PROJECT)) for path in (PROJECT / "tests" / "hostile").glob("test_*.py")}
+    assert tests, "tests/hostile holds no test"
+    assert tests - set(named_files(SECURITY)) == set()
+
+
+def test_decisions_are_numbered_listed_and_complete() -> None:
+    records = sorted(path.name for path in DECISIONS.glob("*.md") if path.name != "README.md")
+    assert all(RECORD.fullmatch(name) for name in records), records
+    assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
+    assert sorted(path for path, _ in links(DECISIONS / "README.md")) == records
+    for name in records:
+        assert [line for line in (DECISIONS / name).read_text().splitlines() if line.startswith("## ")] == HEADINGS, name

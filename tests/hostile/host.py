@@ -1,0 +1,172 @@
+"""What the host shows: ports that answer, processes, mounts, control groups, files of the state folder. And what an attacker would look for on it."""
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from knative.local.processes_network import own_addresses
+from knative.machine import processes
+from tests.journeys.whole import Whole
+
+NOTHING: dict[str, Any] = {"files": [], "folders": [], "doors": [], "hosts": [], "abstract": [], "pids": [], "names": []}
+KNATIVE = "knative"
+
+
+def controller(whole: Whole) -> psutil.Process:
+    """The process of the one-machine Knative."""
+    found = processes.running(whole.home, KNATIVE)
+    assert found is not None, "the one-machine Knative is not running"
+    return found
+
+
+def status(pid: int) -> dict[str, str]:
+    """/proc/<pid>/status, see proc_pid_status(5)."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def with_environment(word: str) -> list[int]:
+    """Processes of this machine that have the word in their environment. Root sees all of them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if word.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return sorted(found)
+
+
+def of_namespace(namespace: str) -> list[int]:
+    """First processes of a tenant's pods: they have the name of their revision in the environment."""
+    application = namespace.removeprefix("app-")
+    return with_environment(f"K_SERVICE={application}-")
+
+
+def functions(whole: Whole) -> dict[int, str]:
+    """Running functions of the platform, pid -> command: whoever speaks to RabbitMQ or PostgreSQL and is neither of them nor the controller."""
+    known = {process.pid for process in (controller(whole), *servers(whole))}
+    ports = {whole.home.ports.amqp, whole.home.ports.postgres}
+    found = {}
+    for each in psutil.net_connections("tcp"):
+        if each.pid and each.pid not in known and each.raddr and each.raddr.port in ports and each.status == psutil.CONN_ESTABLISHED:
+            with contextlib.suppress(psutil.Error):
+                found[each.pid] = " ".join(psutil.Process(each.pid).cmdline())
+    return found
+
+
+def zombies(whole: Whole) -> int:
+    """Ended processes that nobody waited for, among the children of the platform."""
+    count = 0
+    for process in [controller(whole), *controller(whole).children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):
+            count += process.status() == psutil.STATUS_ZOMBIE
+    return count
+
+
+def addresses() -> list[str]:
+    return ["127.0.0.1", "127.0.0.2", "::1", *own_addresses()]
+
+
+def answers(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as connection:
+        connection.settimeout(0.5)
+        return connection.connect_ex((address, port)) == 0
+
+
+def doors() -> list[list[Any]]:
+    """(address, port) of every server on this machine that answers from outside of a sandbox, and the same ports by the address that slirp gives
+    to the machine itself."""
+    listening = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    found = [[address, port] for port in sorted(listening) for address in addresses() if answers(address, port)]
+    return found + [["10.0.2.2", port] for port in sorted(listening)]
+
+
+def abstract_sockets() -> list[str]:
+    """Names of listening abstract sockets of this machine, unix(7)."""
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return sorted({row[7][1:] for row in rows if len(row) > 7 and row[7].startswith("@") and row[5] == "01"})
+
+
+@contextmanager
+def listening_canaries() -> Iterator[tuple[str, int]]:
+    """An abstract socket and a port on every address that anybody outside of a sandbox reaches."""
+    name = f"capsule-canary-{os.getpid()}-{id(object())}"
+    with socket.socket(socket.AF_UNIX) as local, socket.socket() as door:
+        local.bind("\0" + name)
+        local.listen(64)
+        door.bind(("0.0.0.0", 0))
+        door.listen(256)
+        yield name, int(door.getsockname()[1])
+
+
+def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
+    """Where everything is that an attacker would like to have: it may know every path and number, and must still get nothing."""
+    home = whole.home
+    pids = [psutil.Process(process.pid) for process in (controller(whole), *servers(whole))]
+    pids += [psutil.Process(pid) for pid in with_environment(word)]
+    files = [home.kubeconfig, *sorted(home.secrets.iterdir()), home.path / "knative" / "store.db", home.log / "knative.log"]
+    files += sorted((home.path / "knative" / "tls").iterdir())
+    folders = [home.path, home.secrets, home.mail, home.git, home.run, home.path / "knative", home.path / "knative" / "pods"]
+    folders += [home.path / "knative" / "pods" / neighbour, home.path / "images", home.path / "knative" / "images"]
+    port = home.ports.ingress
+    internal = [f"{name}.capsule.svc.cluster.local" for name in ("edge-gateway", "auth-register", "samples")]
+    hosts = [f"{name}.localhost:{port}" for name in ("stripe-stand-in", "samples", "edge-gateway", neighbour.removeprefix("app-") + "-staging")]
+    return {
+        "files": [str(path) for path in files if path.exists()],
+        "folders": [str(path) for path in folders if path.exists()],
+        "doors": doors(),
+        "hosts": [*hosts, *internal],
+        "abstract": abstract_sockets(),
+        "pids": [process.pid for process in pids],
+        "names": sorted({process.name() for process in pids} - {"python3", "python"}),
+    }
+
+
+def servers(whole: Whole) -> list[psutil.Process]:
+    found = [processes.running(whole.home, name) for name in ("postgres", "rabbitmq")]
+    return [process for process in found if process is not None]
+
+
+def control_groups(home: Path) -> list[Path]:
+    """Those that the one-machine Knative of this state folder made, of every hierarchy: they have its digest in their names."""
+    return [path for path in Path("/sys/fs/cgroup").glob(f"**/capsule-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}*") if path.is_dir()]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What sandboxes would leave behind."""
+
+    processes: int
+    mounts: int
+    loops: int
+    control_groups: int
+    inodes: int
+    pod_folders: int
+    open_files: int
+    memory_mib: int
+
+
+def counts(home: Path, controller_pid: int) -> Counts:
+    """What belongs to one state folder and its controller."""
+    process = psutil.Process(controller_pid)
+    return Counts(
+        processes=1 + len(process.children(recursive=True)),
+        mounts=len(Path(f"/proc/{controller_pid}/mountinfo").read_text().splitlines()),
+        loops=sum(1 for path in Path("/sys/block").glob("loop*/loop/backing_file") if str(home) in path.read_text()),
+        control_groups=sum(1 for top in control_groups(home) for _ in top.rglob("cgroup.procs")),
+        inodes=sum(len(folders) + len(names) for _, folders, names in os.walk(home)),
+        pod_folders=sum(1 for _ in (home / "knative" / "pods").glob("*/*")),
+        open_files=process.num_fds(),
+        memory_mib=process.memory_info().rss >> 20,
+    )
+
+
+def printed(found: Counts) -> str:
+    return json.dumps(asdict(found))

@@ -1,0 +1,66 @@
+"""No application gets a host name of the platform: the name is refused, or the application is served under another."""
+
+import httpx
+import pytest
+
+from tests.hostile.conftest import Findings
+from tests.journeys.people import Person
+from tests.journeys.whole import Whole
+
+PLATFORM = ["stripe-stand-in", "edge-gateway", "dead-letters", "auth-register", "billing-subscribe", "deploy-deploy", "monitor-logs"]
+"""Services of the platform with a dash in their name, which `<application>-<environment>` could make."""
+
+
+def host_of(whole: Whole, name: str) -> str:
+    return f"{name}.localhost:{whole.home.ports.ingress}"
+
+
+def answer_at(whole: Whole, name: str) -> tuple[int, str, str]:
+    found = whole.visit(f"http://{host_of(whole, name)}", "/")
+    return found.status_code, found.headers.get("content-type", ""), found.headers.get("server", "")
+
+
+@pytest.mark.parametrize("host", PLATFORM)
+def test_an_application_and_an_environment_cannot_make_a_platform_s_name(whole: Whole, mallory: Person, host: str) -> None:
+    """Refused when the application or the environment is created, and said why; or served under a host that is not the platform's.
+
+    Nothing is deployed here where neither is refused: on a platform that lets it pass, that would take the host away from it.
+    """
+    application, _, environment = host.rpartition("-")
+    created = mallory.send("POST", "/v1/apps", {"name": application, "repository": "https://example.com/x.git"})
+    if created.status_code != 201:
+        assert is_refusal(created), created.text
+        return
+    path = f"/v1/apps/{created.json()['id']}"
+    try:
+        added = mallory.send("POST", f"{path}/environments", {"name": environment})
+        assert is_refusal(added), f"{host} can be taken: {added.text}"
+    finally:
+        mallory.send("DELETE", path)
+
+
+def is_refusal(answer: httpx.Response) -> bool:
+    """A problem document of RFC 9457, about the name."""
+    return answer.status_code in (400, 409, 422) and "name" in answer.text and answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_a_platform_s_host_answers_as_before(whole: Whole, mallory: Person) -> None:
+    """After all that was tried, and after what could be created was deleted again."""
+    before = answer_at(whole, "stripe-stand-in")
+    assert before[0] in (401, 404), "the stand-in for the payment provider asks for a key, or has no public host at all"
+    created = mallory.send("POST", "/v1/apps", {"name": "stripe-stand", "repository": "https://example.com/x.git"})
+    if created.status_code == 201:
+        assert mallory.send("DELETE", f"/v1/apps/{created.json()['id']}").status_code == 202
+    assert answer_at(whole, "stripe-stand-in") == before
+
+
+def test_a_request_does_not_reach_another_host_by_a_header(whole: Whole, findings: Findings) -> None:
+    """Only Host decides (RFC 9110, section 7.2): no header of a proxy and no malformed name leads to the payment provider (401)."""
+    own, provider = httpx.URL(findings.url).netloc.decode(), host_of(whole, "stripe-stand-in")
+    target = f"http://127.0.0.1:{whole.home.ports.ingress}/"
+    for header in ("X-Forwarded-Host", "Forwarded", "X-Original-Host", "X-Host"):
+        value = f"host={provider}" if header == "Forwarded" else provider
+        assert httpx.get(target, headers={"Host": own, header: value}, trust_env=False).json()["attacker"] is True, header
+    for host in (f"{own}@{provider}", f"{own}, {provider}", f"{own}#{provider}", f"x.{own}", ""):
+        answer = httpx.get(target, headers={"Host": host}, trust_env=False)
+        assert answer.status_code in (400, 404, 421) or answer.json()["attacker"] is True, (host, answer.text)

@@ -1,0 +1,35 @@
+"""Whoever loses its parent is reaped by the init of its own sandbox: nothing is left under the platform, and one can still fork."""
+
+import httpx
+
+from tests.hostile import host
+from tests.hostile.conftest import Findings
+from tests.hostile.deployment import attacker
+from tests.journeys.people import Person
+from tests.journeys.whole import Whole, until
+from tests.proof import proof
+
+
+def test_a_build_s_orphans_are_reaped(findings: Findings) -> None:
+    assert findings.orphans["fork_afterwards"] == "ok" and findings.orphans["zombies_seen"] == 0, findings.orphans
+
+
+def test_an_application_s_orphans_are_reaped(platform: Whole, findings: Findings) -> None:
+    before = host.zombies(platform)
+    url = httpx.URL(findings.url)
+    target = f"http://127.0.0.1:{platform.home.ports.ingress}/probe/orphans"
+    found = httpx.post(target, json={"count": 50}, headers={"Host": url.netloc.decode()}, timeout=60, trust_env=False).json()
+    assert found["fork_afterwards"] == "ok" and found["zombies_seen"] == 0, found
+    until(lambda: host.zombies(platform) <= before, 10, "for the platform to be as before")
+
+
+@proof("tenant-isolation")
+def test_more_orphans_than_it_may_have_processes(platform: Whole) -> None:
+    found = attacker(platform, Person(platform).become_a_user(), [["probe", "orphans", {"count": 253}]])
+    before = host.zombies(platform)
+    assert found.deploy()["status"] == "succeeded", found.deployment
+    for _ in range(4):
+        assert found.post("/probe/orphans", count=253).json()["fork_afterwards"] == "ok"
+    assert found.build_results["orphans"][0]["fork_afterwards"] == "ok"
+    until(lambda: host.zombies(platform) <= before, 10, "for the platform to be as before")
+    found.delete()

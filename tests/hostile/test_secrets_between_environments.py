@@ -1,0 +1,67 @@
+"""Staging and builds of an application do not read its production's secrets: environments are as apart as tenants are."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hostile.deployment import Application, attacker
+from tests.journeys.people import Person
+from tests.journeys.whole import Whole
+from tests.proof import proof
+
+LIVE = "live"
+"""As production, but for the time that a release is observed there."""
+
+
+@pytest.fixture(scope="module")
+def word() -> str:
+    return secrets.token_hex(20)
+
+
+@pytest.fixture(scope="module")
+def shop(whole: Whole, word: str) -> Application:
+    """In staging and, with a secret, in the other environment."""
+    person = Person(whole).become_a_user()
+    found = attacker(whole, person)
+    assert found.deploy()["status"] == "succeeded", found.deployment
+    path = f"/v1/apps/{found.application['id']}"
+    person.post(f"{path}/environments", {"name": LIVE}, 201)
+    changed = person.send("PATCH", f"{path}/environments/{LIVE}/config", {"secrets": {"PAYMENT_KEY": word}, "deploy": False})
+    assert changed.status_code == 202, changed.text
+    promoted = person.ended(person.post(f"{path}/promotions", {"from": "staging", "to": LIVE}, 202))
+    assert promoted["status"] == "succeeded", promoted
+    found.application["live"] = promoted["url"]
+    return found
+
+
+@pytest.fixture
+def busy(whole: Whole, shop: Application, word: str) -> Iterator[None]:
+    """The other environment has an instance all the time."""
+    ended = threading.Event()
+    assert whole.visit(shop.application["live"], "/environment").json()["PAYMENT_KEY"] == word
+
+    def visit() -> None:
+        while not ended.wait(0.5):
+            whole.visit(shop.application["live"])
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def test_staging_does_not_see_what_production_has(shop: Application, busy: None, word: str) -> None:
+    answer = shop.post("/look", word=word, seconds=2)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == []
+
+
+@proof("tenant-isolation")
+def test_a_build_does_not_see_what_production_has(shop: Application, busy: None, word: str) -> None:
+    """The word in its own argument does not count: it stands in no environment or command line."""
+    shop.commit(build=[["look", word, 3]])
+    assert shop.deploy()["status"] == "succeeded", shop.deployment
+    assert shop.build_results["look"] == [[]]

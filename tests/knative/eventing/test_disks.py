@@ -1,0 +1,98 @@
+"""Disk usage goes to the Broker beside the resources of pods; alone only when an application's images change."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from events.cluster import ResourcesMeasured
+from knative.local.eventing.collector import Collector
+from tests.knative.eventing.test_collector import Broker, Pods, Used, pod
+
+
+class Disks:
+    """What serving measures."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, dict[str, Any]] = {"app-x": usage("app-x"), "app-y": usage("app-y")}
+
+    def images(self) -> Mapping[str, tuple[int, int]]:
+        return {name: (each["images"], each["imageBytes"]) for name, each in self.usage.items() if each["images"]}
+
+    def disk_usage(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: dict(each) for name, each in self.usage.items()}
+
+
+def usage(namespace: str, images: int = 0) -> dict[str, Any]:
+    figures = {"images": images, "imageBytes": 100 * images, "cacheBytes": None, "instanceBytes": {"staging": 5}}
+    return {"namespace": namespace, "labels": {"capsule.dev/application": f"id-{namespace}"}, **figures}
+
+
+@pytest.fixture
+def sink() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def collector(sink: Broker) -> Collector:
+    collector = Collector(sink)  # type: ignore[arg-type]
+    collector.point("test", "main")
+    return collector
+
+
+async def reported(collector: Collector, sink: Broker) -> dict[str, Any]:
+    """Namespace → images, of what was published since the last call."""
+    sink.taken.clear()
+    await collector._publish()
+    found: dict[str, Any] = {}
+    for event in sink.taken:
+        measured = ResourcesMeasured.model_validate(json.loads(event.data))
+        found |= {each.namespace: each.images for each in measured.disks}
+    return found
+
+
+async def test_a_cache_that_grew_waits_for_a_pod_that_works(collector: Collector, sink: Broker) -> None:
+    pods, disks = Pods((pod(), Used(cpu_ms=1))), Disks()
+    collector.measure(pods, disks)
+    collector.sample(5.0)
+    assert await reported(collector, sink) == {}, "nobody has an image, and nothing works"
+    pods.running = [(pod(), Used(cpu_ms=900))]
+    collector.sample(10.0)
+    assert await reported(collector, sink) == {"app-x": 0, "app-y": 0}
+    disks.usage["app-x"]["cacheBytes"] = 7
+    collector.sample(15.0)
+    assert await reported(collector, sink) == {}
+    pods.running = [(pod(), Used(cpu_ms=1800))]
+    collector.sample(20.0)
+    assert await reported(collector, sink) == {"app-x": 0}, "the other one did not change"
+
+
+async def test_images_that_change_are_reported_within_seconds_although_nothing_runs(collector: Collector, sink: Broker) -> None:
+    disks = Disks()
+    collector.measure(Pods(), disks)
+    disks.usage["app-x"] = usage("app-x", images=1)
+    collector.sample(5.0)
+    assert await reported(collector, sink) == {"app-x": 1, "app-y": 0}
+    collector.sample(10.0)
+    assert await reported(collector, sink) == {}
+    disks.usage["app-x"] = usage("app-x", images=2)
+    collector.sample(12.0)
+    assert await reported(collector, sink) == {}, "it is compared every five seconds"
+    collector.sample(15.0)
+    assert await reported(collector, sink) == {"app-x": 2}
+    del disks.usage["app-x"]
+    collector.sample(20.0)
+    assert await reported(collector, sink) == {}, "its application was deleted"
+
+
+async def test_a_new_reader_is_told_everything(collector: Collector, sink: Broker) -> None:
+    disks = Disks()
+    disks.usage["app-x"] = usage("app-x", images=1)
+    collector.measure(Pods(), disks)
+    collector.sample(5.0)
+    assert set(await reported(collector, sink)) == {"app-x", "app-y"}
+    collector.point("", None)
+    collector.point("test", "main")
+    collector.sample(10.0)
+    assert set(await reported(collector, sink)) == {"app-x", "app-y"}
