@@ -10,6 +10,7 @@ from knative.local.controller import Controller, Part, Reconciler
 from knative.local.definitions import Definitions
 from knative.local.garbage import Collector
 from knative.local.namespaces import Namespaces, bootstrap
+from knative.local.orphans import Orphans
 from knative.local.quotas import Quotas, QuotaStatus
 from knative.local.settings import Settings
 from knative.local.store import Store
@@ -34,7 +35,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.take_queues(events.dispatchers.queues)
     events.collector.measure(serving.pods, serving.disks)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [*serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
+    return [Orphans(), *serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

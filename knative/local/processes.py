@@ -17,9 +17,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
+from knative.local.sandbox.bubblewrap import Info, Inner, bubblewrap
 from knative.local.sandbox.identities import IDS, USER
 from knative.local.sandbox.isolation import Isolation
-from knative.local.sandbox.plan import Sandbox, bubblewrap
+from knative.local.sandbox.plan import Sandbox
 
 LAUNCH = str(Path(__file__).with_name("sandbox") / "launch.py")
 FIRST_KEPT = 4
@@ -74,15 +75,17 @@ class Reach(Enum):
 
     GROUP = "its process group"
     INIT = "process 1 of a PID namespace, which passes it on; SIGKILL ends the namespace"
-    MONITOR = "bubblewrap, whose death would end the rest unasked: all of its session but itself"
+    MONITOR = "bubblewrap, which stays outside of its container: every process inside; SIGKILL ends the container's PID namespace"
 
 
 class Process:
     """A started process: who it is, how to signal it, when and how it ended (a negative number is the signal, None is unknown)."""
 
-    def __init__(self, pid: int, reach: Reach = Reach.GROUP) -> None:
+    def __init__(self, pid: int, reach: Reach = Reach.GROUP, inner: Inner | None = None) -> None:
         self.pid = pid
         self.reach = reach
+        self.inner = inner
+        """Process 1 of a container that bubblewrap made; it has ended when nothing in there runs any more."""
         self.namespaces = Namespaces(())
         """Its container's. Whoever has the process closes them."""
         self.started = start_time(pid)
@@ -103,32 +106,53 @@ class Process:
         if self.reach is Reach.INIT:
             send(os.kill, self.pid, number)
         elif self.reach is Reach.MONITOR and number != signal.SIGKILL:
-            for pid in session_members(self.pid):
+            for pid in descendants(self.pid):
                 if pid != self.pid:
                     send(os.kill, pid, number)
         else:
+            if self.inner is not None:
+                self.inner.kill()
             send(os.killpg, self.pid, number)
 
     def members(self) -> list[int]:
         """It and what it started, as far as that did not leave."""
-        return descendants(self.pid) if self.reach is Reach.INIT else session_members(self.pid)
+        return session_members(self.pid) if self.reach is Reach.GROUP else descendants(self.pid)
 
     def follow(self) -> None:
-        """Reads its end from a pidfd; for a child (also an adopted one) the status comes with it."""
+        """Reads its end from a pidfd; for a child (also an adopted one) the status comes with it. A container of bubblewrap's has ended when both
+        bubblewrap and all that is inside have."""
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:
-            self.finish(reap(self.pid))
+            self._exited(reap(self.pid))
             return
         followed.add(self.pid)
-        loop = asyncio.get_running_loop()
+        _when_ended(descriptor, lambda: self._exited(reap(self.pid)))
 
-        def readable() -> None:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-            self.finish(reap(self.pid))
+    def _exited(self, status: int | None) -> None:
+        inner = self.inner
+        if inner is None:
+            self.finish(status)
+            return
 
-        loop.add_reader(descriptor, readable)
+        def emptied() -> None:
+            reap(inner.pid)
+            self.finish(status)
+
+        inner.kill()
+        _when_ended(inner.descriptor, emptied)
+
+
+def _when_ended(descriptor: int, call: Callable[[], None]) -> None:
+    """Calls when the process of a pidfd has ended, and closes it."""
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        call()
+
+    loop.add_reader(descriptor, readable)
 
 
 followed: set[int] = set()
@@ -199,6 +223,7 @@ def orders(command: Command) -> dict[str, Any]:
         **{name: [] for name in ("join", "listen", "keep", "enter")},
         **{name: None for name in ("stdin", "root", "overlay", "init")},
         "alone": False,
+        "own_user_namespace": False,
         "seccomp": b"",
     }
 
@@ -242,48 +267,65 @@ class Launcher:
         sandbox = command.sandbox
         given, reach = orders(command), Reach.GROUP
         kept: list[int] = []
+        info = Info() if sandbox is not None and sandbox.isolation is Isolation.BUBBLEWRAP else None
         try:
             if sandbox is not None:
                 kept += [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in sandbox.join]
                 given["join"] = [FIRST_KEPT + index for index in range(len(kept))]
-            if sandbox is not None and sandbox.isolation is Isolation.BUBBLEWRAP:
+            if sandbox is not None and info is not None:
                 reach = Reach.MONITOR
-                number = None
+                kept.append(os.dup(info.writing))
                 if sandbox.filter is not None:
-                    number = FIRST_KEPT + len(kept)
                     kept.append(in_memory(sandbox.filter))
-                    given["keep"] = [number]
-                given |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, number), "cwd": "/"}
-                if sandbox.overlay and sandbox.join:
+                given["keep"] = [FIRST_KEPT + index for index in range(len(sandbox.join), len(kept))]
+                given |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, *given["keep"]), "cwd": "/"}
+                if sandbox.overlay:
                     given["overlay"] = dict(zip(("lower", "upper", "work", "merged"), sandbox.overlay, strict=True))
+                given["own_user_namespace"] = not sandbox.join
             elif sandbox is not None and sandbox.isolation is Isolation.ROOT:
                 reach = Reach.INIT if sandbox.pid_namespace else Reach.GROUP
                 given |= contained(sandbox)
             pid, namespaces = await self._launch(given, command, stdout, stderr, kept)
+            _close(kept)
+            inner = await self._inside_of(pid, info) if info is not None else None
         except OSError as error:
             raise Unstartable(f"a process cannot be started: {error.strerror or error}") from error
         finally:
-            for descriptor in kept:
-                os.close(descriptor)
-        process = Process(pid, reach)
+            _close(kept)
+            if info is not None:
+                info.close()
+        process = Process(pid, reach, inner)
         process.namespaces = Namespaces(namespaces)
         process.follow()
         return process
 
+    async def _inside_of(self, pid: int, info: Info) -> Inner | None:
+        try:
+            return await info.read(pid, LAUNCH_SECONDS)
+        except BaseException:
+            send(os.killpg, pid, signal.SIGKILL)
+            Process(pid).follow()
+            raise
+
     async def enter(self, process: Process, command: Command, stdout: int, stderr: int) -> Process:
         """Runs another program inside of a container that runs (as `kubectl exec` does); it ends with the program's code. Raises Unstartable."""
-        if command.sandbox is None or process.reach is not Reach.INIT:
+        if command.sandbox is None or process.reach is Reach.GROUP:
             return await self.start(command, stdout, stderr)
-        names = ("net", "ipc", "uts", "cgroup", "pid", "mnt", "user")
+        inside = process.pid if process.reach is Reach.INIT else process.inner.pid if process.inner is not None else 0
+        names = [f"{inside}/ns/{name}" for name in ("net", "ipc", "uts", "cgroup", "pid", "mnt", "user")]
+        if process.reach is Reach.MONITOR:  # the user namespace around the container's, in which we are root
+            names.insert(0, f"{process.pid}/ns/user")
+        opened: list[int] = []
         try:
-            opened = [os.open(f"/proc/{process.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names]
+            for name in names:
+                opened.append(os.open(f"/proc/{name}", os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
+            _close(opened)
             raise Unstartable("the container has ended") from error
         try:
             return await self._inside(opened, command, stdout, stderr, new=False)
         finally:
-            for each in opened:
-                os.close(each)
+            _close(opened)
 
     async def revisit(self, namespaces: Namespaces, command: Command, stdout: int, stderr: int) -> Process:
         """Runs a program in the file system of a container that has ended, as its user, without network and alone. Raises Unstartable."""
@@ -340,6 +382,11 @@ class Launcher:
         if not started:
             raise Unstartable(text or "the launcher ended before it had started anything")
         return launcher if stays else started, namespaces
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())
 
 
 async def _read_report(channel: socket.socket) -> tuple[str, list[int]]:

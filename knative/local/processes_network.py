@@ -32,6 +32,7 @@ from knative.local.sandbox.isolation import Isolation
 
 RESOLVER = f"nameserver {RESOLVER_ADDRESS}\n"
 DEVICE = "tap0"
+TUNNEL = "/dev/net/tun"
 PATIENCE = 10.0
 HOLDER = str(Path(__file__).with_name("processes_network_holder.py"))
 _HOME = "/proc/self/ns/net"
@@ -78,7 +79,7 @@ async def connect(isolation: Isolation, allowed: Iterable[str] = (), given: Iter
         network.open_routes(plan.through_gateway)
     except (OSError, TimeoutError) as error:
         await network.close()
-        raise Unconnected(f"slirp4netns does not start: {error!r}") from error
+        raise Unconnected(f"slirp4netns does not start: {str(error) or type(error).__name__}") from error
     except BaseException:
         await network.close()
         raise
@@ -117,7 +118,9 @@ class _Outside(ABC):
     async def lead_out(self) -> None:
         program = way_out()
         if program is None:
-            raise OSError("it is not installed")
+            raise OSError("it is not installed: apt-get install slirp4netns")
+        if not os.access(TUNNEL, os.R_OK | os.W_OK):
+            raise OSError(f"{TUNNEL} is not there or not open to this user: as root, modprobe tun && chmod 666 {TUNNEL}, which is its usual mode")
         ready, says = os.pipe()
         ends, self._hold = os.pipe()  # it ends when our end is closed, so also when we die
         words = [program, "--configure", "--mtu=65520", "--disable-host-loopback", f"--ready-fd={says}", f"--exit-fd={ends}"]

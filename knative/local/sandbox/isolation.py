@@ -16,6 +16,7 @@ from getpass import getuser
 from pathlib import Path
 
 from knative.local.sandbox import disks, seccomp
+from knative.local.sandbox.bubblewrap import TRIAL, program
 from knative.local.sandbox.launch_kernel import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -41,9 +42,8 @@ def detect() -> Isolation:
     """By trying, once: the kernel, a container around us or a policy may each forbid it."""
     if os.geteuid() == 0 and init_program() is not None and _succeeds([sys.executable, "-I", "-S", "-c", _TRY_NAMESPACES]):
         return Isolation.ROOT
-    bubblewrap = shutil.which("bwrap")
-    trial = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
-    if bubblewrap and os.geteuid() != 0 and _succeeds([bubblewrap, *trial]):
+    bubblewrap = program()
+    if bubblewrap and os.geteuid() != 0 and _succeeds([sys.executable, "-I", "-S", _trial("trial_bubblewrap.py"), bubblewrap, *TRIAL]):
         return Isolation.BUBBLEWRAP
     return Isolation.NONE
 
@@ -131,13 +131,13 @@ def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
         )
     memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"
     disk = "disk by the kernel" if found.has_disks else "disk by watching, as kubelets do"
+    weaker = "".join(f" {each}" for each in _weaker(found))
     if no_network:
         return Standing(
             False,
             f"single-tenant mode: {isolation.value}, but the network is shared ({no_network}). Builds and applications reach this machine's ports, "
-            f"the database's and the broker's too. Run only repositories that you trust, or: apt-get install slirp4netns. Limits: {memory}; {disk}",
+            f"the database's and the broker's too. Run only repositories that you trust. Limits: {memory}; {disk}.{weaker}",
         )
-    weaker = "".join(f" {each}" for each in _weaker(found))
     return Standing(True, f"sandbox: {isolation.value}, a network for each with no way to this machine's ports. Limits: {memory}; {disk}.{weaker}")
 
 

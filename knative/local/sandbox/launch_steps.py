@@ -52,6 +52,8 @@ def main() -> None:
     kept = [*orders["listen"], *orders["join"], *orders["keep"], *orders["enter"]]
     close_all_but(REPORT, *kept)
     join_groups(orders["cgroups"])
+    if orders["own_user_namespace"]:
+        become_root_of_own_namespace()
     apply_limits(orders["limits"])
     if orders["enter"]:
         enter(orders)
@@ -64,6 +66,15 @@ def main() -> None:
         report(os.getpid())
         become(orders, None)
         execute(orders)
+
+
+def become_root_of_own_namespace() -> None:
+    """A user namespace whose root is the user who starts it, before the limits: its own count of processes is limited then (getrlimit(2))."""
+    user, group = os.getuid(), os.getgid()
+    kernel.unshare(CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
 
 
 def import_no_more() -> None:
@@ -189,6 +200,8 @@ def become(orders: dict, user_namespace: int | None) -> None:  # type: ignore[ty
     if user_namespace is not None:
         kernel.setns(user_namespace)
         os.close(user_namespace)
+        if orders["uid"] is None:  # bubblewrap's: its only user is no root, so that executing a program gives every capability up
+            kernel.drop_bounding_set()
     if orders["uid"] is not None:
         os.setgroups([])
         os.setresgid(orders["gid"], orders["gid"], orders["gid"])

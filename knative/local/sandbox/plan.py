@@ -4,9 +4,8 @@ The system's programs and the Python it runs on, its image at /app, its own writ
 plan, and of /etc only what programs need to find names, certificates and libraries."""
 
 import os
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +20,6 @@ OF_ETC = (
 )  # fmt: skip
 """What of this machine's /etc a container sees; the rest of it (accounts, hosts, resolver) is the platform's own and the same for all."""
 ROOT_DISK = "root"
-DEVICES = ["--proc", "/proc", "--dev", "/dev"]
-"""After the root, before what is mounted into them."""
 NOLOGIN = "/usr/sbin/nologin"
 
 
@@ -165,26 +162,3 @@ def _make_room(target: str, mounts: dict[str, Mount], links: list[tuple[str, str
             _make_room(target, mounts, links)
             return
         parent = os.path.dirname(parent)
-
-
-def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, filter_descriptor: int | None) -> list[str]:
-    """The same plan as an argument list of bwrap's (bwrap(1)). `filter_descriptor`: where it reads the system call filter."""
-    words = [shutil.which("bwrap") or "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    words += ["--hostname", sandbox.hostname, "--die-with-parent", "--new-session"]
-    if sandbox.own_network:
-        words.append("--unshare-net")
-    if filter_descriptor is not None:
-        words += ["--seccomp", str(filter_descriptor)]
-    if sandbox.join:  # its user is root in the namespaces that are there already, and must not be in its own
-        words += ["--uid", str(os.getuid()), "--gid", str(os.getgid()), "--cap-drop", "ALL"]
-    for mount in sorted(sandbox.mounts, key=lambda each: each.target != "/"):
-        if mount.target != "/" and "--dev" not in words:
-            words += DEVICES
-        source = sandbox.overlay[3] if mount.overlay and sandbox.overlay else mount.source
-        writable = mount.writable or (mount.overlay and sandbox.overlay is not None)
-        words += ["--bind" if writable else "--ro-bind", source, mount.target]
-    for target, name in sandbox.links:
-        words += ["--symlink", target, name]
-    if not any(mount.target == "/" for mount in sandbox.mounts):
-        words += ["--remount-ro", "/"]
-    return [*words, "--chdir", cwd, "--", *argv]

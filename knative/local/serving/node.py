@@ -115,6 +115,8 @@ class Node:
         self._end_leftovers()
         self.identities.open(lambda owner: (self.pods / owner).is_dir())
         self.trash.on_empty = self.identities.free_retired
+        for folder in self.settings.shared_folders:
+            folder.mkdir(parents=True, exist_ok=True)
         self._forget_caches_after_boot()
         if self.isolation is Isolation.ROOT:
             self._open_view()
@@ -257,9 +259,10 @@ class Node:
 
     def remember(self, folder: Path, process: Process) -> None:
         """So that another run finds it, if this one is killed."""
-        (folder / "process.json").write_text(
-            json.dumps({"pid": process.pid, "started": process.started, "boot": boot(), "reach": process.reach.name})
-        )
+        pid, started, reach = process.pid, process.started, process.reach
+        if process.inner is not None:
+            pid, started, reach = process.inner.pid, process.inner.started, Reach.INIT
+        (folder / "process.json").write_text(json.dumps({"pid": pid, "started": started, "boot": boot(), "reach": reach.name}))
 
     def _end_leftovers(self) -> None:
         """kill -9 of this program leaves pods running; they are ended by pid and start time, never by pid alone."""

@@ -9,7 +9,8 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -131,22 +132,22 @@ def empty(allowed: Iterable[Allowance], trash: Trash) -> None:
 
 
 def _look(process: Process, group: Group | None, limits: Limits, allowed: Sequence[Allowance], count: Callable[[int], None]) -> Breach | None:
+    nameless = unlinked(group.processes() if group is not None else process.members(), allowed[0].folders[0])
     if group is None and limits.memory:
         (used,) = usage([(process.pid, None)])
-        if used is not None and used.memory > limits.memory:
+        if used is not None and used.memory + nameless.memory > limits.memory:
             found = proportional(process.pid)  # forks share pages, which the quick count takes for each of them
-            if (used.memory if found is None else found) > limits.memory:
+            if (used.memory if found is None else found) + nameless.memory > limits.memory:
                 return Breach(OUT_OF_MEMORY, f"it used more than {limits.memory >> 20} MiB of memory")
     sizes = [sum(size_of(folder, each.bytes) for folder in each.folders) for each in allowed]
     for size, each in zip(sizes, allowed, strict=True):
         if size > each.bytes:
             return Breach(EVICTED, each.message)
-    hidden = _unlinked(group.processes() if group is not None else process.members(), allowed[0].folders[0])
-    count(sum(sizes) + hidden)
+    count(sum(sizes) + nameless.disk)
     most = max(allowed, key=lambda each: each.bytes)
     return (
         Breach(EVICTED, f"Files that are deleted and still open: {most.message}")
-        if sum(sizes) + hidden > sum(each.bytes for each in allowed)
+        if sum(sizes) + nameless.disk > sum(each.bytes for each in allowed)
         else None
     )
 
@@ -206,15 +207,47 @@ def _entries(folder: int, stop_at: int) -> tuple[int, list[str]]:
     return total, folders
 
 
-def _unlinked(pids: Iterable[int], place: Path) -> int:
-    """What these processes hold open on this disk that has no name any more."""
-    device, found = place.stat().st_dev, {}
+@dataclass(frozen=True, slots=True)
+class Nameless:
+    """Bytes of files that are open and have no name any more."""
+
+    disk: int
+    memory: int
+    """Of memfd_create(2) and of files of a tmpfs."""
+
+
+def unlinked(pids: Iterable[int], place: Path) -> Nameless:
+    """What these processes hold open that has no name. `place` is on the disk that counts; an overlay above it has a device number of its own.
+    Raises Unmeasurable."""
+    devices = {place.stat().st_dev}
+    on_disk: dict[tuple[int, int], int] = {}
+    in_memory: dict[tuple[int, int], int] = {}
     for pid in pids:
-        try:
-            for entry in os.scandir(f"/proc/{pid}/fd"):
-                about = os.stat(entry.path)
-                if about.st_nlink == 0 and stat.S_ISREG(about.st_mode) and about.st_dev == device:
-                    found[about.st_ino] = about.st_blocks * 512
-        except OSError:  # it is going
-            continue
-    return sum(found.values())
+        found = [about for about in _opened_by(pid) if about.st_nlink == 0 and stat.S_ISREG(about.st_mode)]
+        if any(about.st_dev not in devices for about in found):
+            devices |= _overlays(pid)
+        for about in found:
+            (on_disk if about.st_dev in devices else in_memory)[about.st_dev, about.st_ino] = about.st_blocks * 512
+    return Nameless(sum(on_disk.values()), sum(in_memory.values()))
+
+
+def _opened_by(pid: int) -> Iterator[os.stat_result]:
+    try:
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                with suppress(OSError):  # closed since it was listed
+                    yield os.stat(entry.path)
+    except PermissionError:
+        raise Unmeasurable("Its open files cannot be read, so their size cannot be measured.") from None
+    except OSError:  # it has ended
+        return
+
+
+def _overlays(pid: int) -> set[int]:
+    """Devices of the overlays that a process sees (proc_pid_mountinfo(5))."""
+    try:
+        lines = Path(f"/proc/{pid}/mountinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return set()
+    numbers = [line.split()[2].split(":") for line in lines if " - overlay " in line]
+    return {os.makedev(int(major), int(minor)) for major, minor in numbers}

@@ -11,6 +11,8 @@ import pytest
 
 from knative.local.processes_network import own_addresses, way_out
 from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.trash import Trash
+from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, free_offset, service
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
@@ -38,6 +40,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     yield found
     assert found.stop() == 0, found.log
     assert "Traceback" not in found.log, found.log
+    empty(found.home)
+
+
+def empty(home: Path) -> None:
+    """pytest's own deletion of temporary folders ends at deep trees."""
+    trash = Trash(home / "knative" / "trash")
+    trash.throw(home / "knative" / "pods")
+    assert all(each is None for each in trash.delete()) and not list(trash.folder.iterdir())
 
 
 @dataclass
@@ -96,7 +106,7 @@ def wishes_of(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
         (home, "kubeconfig"),
         (home / "knative" / "pods", neighbour.namespace),
         (neighbour.pod, "home"),
-        (Path.home(), next(Path.home().iterdir()).name),
+        (Path.home(), next(each.name for each in Path.home().iterdir() if not PROJECT.is_relative_to(each))),
     ]
     return [
         *(["connect", "127.0.0.1", port] for port in ports),

@@ -65,6 +65,26 @@ def unlinked(path: str, number: int) -> int:
     return file.write(b"x" * MIB)
 
 
+def in_app(path: str, number: int) -> int:
+    """Deleted files of the image's folder, whose device is the overlay's."""
+    return unlinked(os.path.join("/app", os.path.basename(path)), number)
+
+
+def anonymous(path: str, number: int) -> int:
+    """Files in memory, which belong to no process's size while they are not mapped."""
+    file = open(os.memfd_create("m"), "wb", buffering=0)  # noqa: SIM115 - it stays open
+    kept.append(file)
+    return file.write(b"x" * MIB)
+
+
+def shared(path: str, number: int) -> int:
+    return disk(os.path.join("/dev/shm", os.path.basename(path)), number)
+
+
+def devices(path: str, number: int) -> int:
+    return disk(os.path.join("/dev", os.path.basename(path)), number)
+
+
 def inodes(path: str, number: int) -> int:
     open(path, "wb").close()
     return 1
@@ -97,7 +117,13 @@ def use(kind: str) -> Any:
         case "inodes" | "deep":
             return writes({"inodes": inodes, "deep": deep}[kind], pause=0.0)
         case _:
-            return writes({"disk": disk, "unlinked": unlinked, "unreadable": unreadable, "file": one_file}[kind])
+            return writes(WAYS[kind])
+
+
+WAYS = {
+    "disk": disk, "unlinked": unlinked, "unreadable": unreadable, "file": one_file, "in_app": in_app, "anonymous": anonymous, "shared": shared,
+    "devices": devices,
+}  # fmt: skip
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -75,6 +75,7 @@ watched = pytest.mark.skipif(ON_DISKS, reason="the kernel refuses what is over a
     ("what", "reason", "words"),
     [
         ("memory", "OOMKilled", "needed more memory than its limit of 128Mi"),
+        ("anonymous", "OOMKilled", "needed more memory than its limit of 128Mi"),
         pytest.param("disk", "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "16Mi"', marks=watched),
         pytest.param("unlinked", "Evicted", "deleted and still open", marks=watched),
         pytest.param("deep", "Evicted", "nested deeper than", marks=watched),
@@ -108,6 +109,13 @@ def test_one_file_is_never_larger_than_all_that_it_may_write(machine: Machine) -
     with hostile(machine, machine.namespace(), {"ephemeral-storage": "16Mi"}) as http:
         answer = http.post("/use", params={"what": "file"})
         assert answer.status_code != 200 or (answer.json()["error"] == "File too large" and answer.json()["bytes"] <= 16 << 20), answer.text
+
+
+@pytest.mark.parametrize(("what", "error", "most"), [("shared", "No space left on device", 64 << 20), ("devices", "Read-only file system", 0)])
+def test_of_dev_it_fills_no_more_than_the_shared_memory_that_is_there(machine: Machine, what: str, error: str, most: int) -> None:
+    with hostile(machine, machine.namespace(), {"memory": "512Mi"}) as http:
+        found = http.post("/use", params={"what": what}).json()
+        assert found == {"error": error, "bytes": most}
 
 
 def test_it_cannot_fork_without_end(machine: Machine, neighbour: Neighbour) -> None:

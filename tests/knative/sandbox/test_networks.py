@@ -145,5 +145,5 @@ async def refused_by_the_kernel(network: Network, address: str, kind: int) -> bo
 
 def route_to(network: Network, address: str) -> str:
     namespaces = [f"--{'user' if place.endswith('/user') else 'net'}={place}" for place in network.join]
-    done = subprocess.run(["nsenter", *namespaces, "ip", "route", "get", address], capture_output=True, text=True)
+    done = subprocess.run(["nsenter", "--preserve-credentials", *namespaces, "ip", "route", "get", address], capture_output=True, text=True)
     return "unreachable" if "No route to host" in done.stderr or "unreachable" in done.stderr else done.stdout + done.stderr

@@ -41,6 +41,9 @@ def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str,
     assert of(container(**told), 7080) == expected
 
 
+MISSING = "slirp4netns is not installed: apt-get install slirp4netns"
+
+
 def able(isolation: Isolation, **lacking: bool) -> Abilities:
     return Abilities(isolation, **{"has_disks": True, "has_filter": True, "has_mapped_mounts": True, "has_overlay": True, **lacking})
 
@@ -48,7 +51,7 @@ def able(isolation: Isolation, **lacking: bool) -> Abilities:
 def test_what_is_missing_is_called_single_tenant_mode() -> None:
     for isolation in (Isolation.ROOT, Isolation.BUBBLEWRAP):
         assert standing(able(isolation), "", True).whole
-    for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, "no slirp4netns"), (Isolation.BUBBLEWRAP, "no slirp4netns")):
+    for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, MISSING), (Isolation.BUBBLEWRAP, MISSING)):
         found = standing(able(isolation), lacking, False)
         assert not found.whole and found.words.startswith("single-tenant mode") and "apt-get install" in found.words
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from knative.local.sandbox.isolation import Isolation, detect
+from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service
 
 pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")
@@ -36,7 +37,8 @@ def test_a_tenant_reads_no_secret_of_the_platform_and_none_of_another(machine: M
             assert "error" in hostile.get("/read", params={"path": str(machine.home / path)}).json()
         for folder in (machine.home, machine.home / "knative" / "pods", "/root", Path.home()):
             answer = hostile.get("/list", params={"path": str(folder)}).json()
-            assert "error" in answer or not {"kubeconfig", "log.txt", ".ssh", ".bashrc", "capsule"} & set(answer["names"]), (folder, answer)
+            hidden = {"kubeconfig", "log.txt", ".ssh", ".bashrc", "capsule"} - set(PROJECT.parts)  # the code is seen at its place
+            assert "error" in answer or not hidden & set(answer["names"]), (folder, answer)
         assert "error" in hostile.get("/read", params={"path": "/etc/shadow"}).json()
         assert 0 not in (hostile.get("/who").json()["uid"], theirs["uid"])
         if os.geteuid() == 0:
