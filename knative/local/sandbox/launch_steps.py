@@ -222,26 +222,25 @@ def execute(orders: dict) -> None:  # type: ignore[type-arg]
             os.set_inheritable(source, source < 3 + len(orders["listen"]))
     os.umask(orders["umask"])
     os.chdir(orders["cwd"])
-    missing = unexecutable(argv[0], env)
-    if missing is not None:
-        sys.stderr.write(f"cannot run {argv[0]!r}: {os.strerror(missing)}\n")
+    program = find_program(argv[0], env)
+    if isinstance(program, int):
+        sys.stderr.write(f"cannot run {argv[0]!r}: {os.strerror(program)}\n")
         sys.stderr.flush()
-        os._exit(127 if missing == errno.ENOENT else 126)
+        os._exit(127 if program == errno.ENOENT else 126)
     if orders["seccomp"]:
         kernel.filter_system_calls(orders["seccomp"])
     if orders["init"]:
         os.execve(orders["init"], [orders["init"], "-g", "--", *argv], env)
-    os.execvpe(argv[0], argv, env)
+    os.execve(program, argv, env)
 
 
-def unexecutable(program: str, env: dict[str, str]) -> int | None:
-    """Why it cannot be executed (an errno); None when a file of that name is there and may be."""
-    folders = [""] if "/" in program else env.get("PATH", os.defpath).split(":")
-    places = [os.path.join(folder, program) for folder in folders]
-    found = [place for place in places if os.path.isfile(place)]
+def find_program(name: str, env: dict[str, str]) -> str | int:
+    """Its file, found as a shell finds it; an errno when there is none that may be executed. (`os.execvpe` would import a module to do this.)"""
+    folders = [""] if "/" in name else env.get("PATH", os.defpath).split(":")
+    found = [place for folder in folders if os.path.isfile(place := os.path.join(folder, name))]
     if not found:
         return errno.ENOENT
-    return None if any(os.access(place, os.X_OK) for place in found) else errno.EACCES
+    return next((place for place in found if os.access(place, os.X_OK)), errno.EACCES)
 
 
 def report(text: object, *descriptors: int) -> None:

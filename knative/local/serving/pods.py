@@ -336,11 +336,13 @@ class Pod:
         words = ["head", "-c", str(MESSAGE_BYTES), self._prepared.last_words]
         run = self._node.programs.run
         try:
-            await run(
+            finished = await run(
                 words, identity=self.identity, readable=(), writable=(), stdin=None, stdout=writing, memory_bytes=LOOK_MEMORY, timeout_seconds=10.0
             )
         finally:
             os.close(writing)
+        if finished.code:
+            log.warning("the last words of pod %s/%s cannot be read (code %d): %s", self.namespace, self.name, finished.code, finished.stderr)
         return await output
 
     def _exit(self, status: int | None, last_words: bytes, breach: Breach | None) -> Exit:
