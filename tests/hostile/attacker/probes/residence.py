@@ -21,18 +21,18 @@ def rounds(targets):
     """(name, attempt): what one round does. Bounds are small, since a round is repeated."""
     places = {"temporary": tempfile.gettempdir(), "home": os.path.expanduser("~"), "application": os.getcwd()}
     yield "forks", lambda: resources.forks(600)
+    yield "descriptors", resources.descriptors
+    yield "signals", lambda: [os.kill(pid, signal.SIGKILL) for pid in targets["pids"] if _is_foreign(pid, targets)]
+    yield "network scan", lambda: network.answering([("127.0.0.1", port) for port in range(20, 12_000, 7)])
+    yield "connections", lambda: _hold_connections(targets)
+    yield "orphans", lambda: resources.orphans(100)
+    yield "log flood", lambda: resources.log_flood(2_000)
     for name, folder in places.items():
         yield f"disk in {name}", lambda folder=folder: resources.disk(folder, 512)
         yield f"deleted files in {name}", lambda folder=folder: resources.disk(folder, 320, unlinked=True)
         yield f"inodes in {name}", lambda folder=folder: resources.inodes(folder, 50_000)
         yield f"deep tree in {name}", lambda folder=folder: resources.deep_tree(folder)
         yield f"long names in {name}", lambda folder=folder: resources.deep_tree(folder, name="q" * 200)
-    yield "log flood", lambda: resources.log_flood(5_000)
-    yield "descriptors", resources.descriptors
-    yield "orphans", lambda: resources.orphans(100)
-    yield "signals", lambda: [os.kill(pid, signal.SIGKILL) for pid in targets["pids"] if _is_foreign(pid, targets)]
-    yield "network scan", lambda: network.answering([("127.0.0.1", port) for port in range(20, 12_000, 7)])
-    yield "connections", lambda: _hold_connections(targets)
     yield "memory", lambda: resources.memory(2048)  # last: where the kernel ends all of a group, the round is over
 
 
