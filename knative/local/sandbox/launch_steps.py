@@ -52,6 +52,8 @@ def main() -> None:
     kept = [*orders["listen"], *orders["join"], *orders["keep"], *orders["enter"]]
     close_all_but(REPORT, *kept)
     join_groups(orders["cgroups"])
+    if orders["join"] or orders["root"] or orders["own_user_namespace"]:
+        be_ended_first()
     if orders["own_user_namespace"]:
         become_root_of_own_namespace()
     apply_limits(orders["limits"])
@@ -66,6 +68,11 @@ def main() -> None:
         report(os.getpid())
         become(orders, None)
         execute(orders)
+
+
+def be_ended_first() -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(OOM_SCORE)
 
 
 def become_root_of_own_namespace() -> None:
@@ -115,8 +122,6 @@ def join_namespaces(descriptors: list[int]) -> None:
 
 
 def contain(orders: dict) -> None:  # type: ignore[type-arg]
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(OOM_SCORE)
     join_namespaces(orders["join"])
     if not orders["pid_namespace"]:  # the platform's own: a view of the file system, and nothing else
         kernel.unshare(CLONE_NEWNS)
