@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # cloudevents 2 writes a JSON array in binary mode as Python's repr.
 #
-# Guess:   an event whose data is a JSON array can be received in one content mode and sent on in the other; what is labelled application/json is JSON.
-# True:    the reader accepts the array (it becomes a list), the structured writer writes it back as JSON, but the binary writers of all bindings
-#          serialize only a dict as JSON. Everything else goes through str(): the body becomes [{'sku': 'a', 'gift': True}] under
-#          "application/json". Read back by the same library it is no error either, but a str. (The annotations of
-#          the reader and the writers name dict, str, bytes and None; nothing checks them.) The same release still ships the 1.x API as
-#          cloudevents.v1, and that writes JSON.
+# Guess:   an event whose data is a JSON array can be received in one content mode and sent on in the other; what is labelled application/json is
+#          JSON.
+# True:    the reader accepts the array (it becomes a list) and the structured writer writes it back as JSON, but the binary writers make JSON of
+#          a dict only. A list, a number or a bool goes through str(): the body becomes [{'sku': 'a', 'gift': True}] under application/json.
+#          Read back by the same library it is no error either, but a str. (The annotations name dict, str, bytes and None; nothing checks
+#          them.) The same release still ships the 1.x API as cloudevents.v1, and that writes JSON.
 # Version: cloudevents 2.2.0
 # Source:  observed; cloudevents/core/formats/json.py, JSONFormat.write_data. CloudEvents HTTP binding 1.0.2, section 2.2: with a JSON
 #          datacontenttype the data is expected as encoded JSON text

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # In pika, the way out decides whether a refused publish is noticed: closing the connection hides it, closing the channel raises it.
 #
-# Guess:   basic.publish has no answer, so a refusal may come late; but the close at the end is synchronous and reports it. connection.close() closes the
-#          channels first, so it is at least as strict as channel.close().
+# Guess:   basic.publish has no answer, so a refusal may come late; but the close at the end is synchronous and reports it. connection.close()
+#          closes the channels first, so it is at least as strict as channel.close().
 # True:    RabbitMQ answers a publish that it refuses by closing the channel with 403. channel.close() then raises ChannelClosedByBroker.
 #          connection.close() calls the same channel.close(), catches the exception and logs a warning, to a logger that is silent by default:
 #          publish, close the connection, exit with 0, and the message is nowhere. `with connection:` alone is as silent as close();

@@ -3,8 +3,8 @@
 #
 # Guess:   a header 0.75 that another AMQP client sent arrives as 0.75; a client that did not know the type would raise.
 # True:    pika knows both AMQP types, float (f) and double (d), unpacks them rightly and then makes an integer of the value: 0.75 arrives as 0, 99.5
-#          as 99 (shown as 0L and 99L, pika's own kind of int). There is no error. No pair of pika programs shows it, as pika refuses to send a float in a header; it takes a second client
-#          (here pamqp, the codec under aiormq and aio-pika) and pika as the receiver.
+#          as 99 (shown as 0L and 99L, pika's own kind of int). There is no error. No pair of pika programs shows it, as pika refuses to send a
+#          float in a header; it takes a second client (here pamqp, the codec under aiormq and aio-pika) and pika as the receiver.
 # Version: pika 1.4.4, pamqp 4.0.1
 # Source:  observed; issue 599 of pika/pika reported it in 2015 and is closed. RabbitMQ's errata of AMQP 0-9-1, section 3, lists d and f
 set -euo pipefail
