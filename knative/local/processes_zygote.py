@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from knative.local.images import PROJECT
-from knative.local.processes import Command, Launcher, Process, Unstartable, in_memory, orders
+from knative.local.launcher import Launcher, in_memory, orders
+from knative.local.processes import Command, Process, Unstartable
 from knative.local.sandbox.plan import Sandbox
 
 log = logging.getLogger(__name__)

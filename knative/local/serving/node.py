@@ -15,8 +15,9 @@ from knative.local.images import PLATFORM, PROJECT, Images
 from knative.local.images.handover import HandOver
 from knative.local.images.keeper import Keeper
 from knative.local.images.migration import Migration
+from knative.local.launcher import Launcher
 from knative.local.objects import Object
-from knative.local.processes import Command, Launcher, Process, Reach, Unstartable, send, start_time
+from knative.local.processes import Command, Process, Reach, Unstartable, send, start_time
 from knative.local.processes_limits import Group, Groups, Limits
 from knative.local.processes_network import RESOLVER, Unconnected, connect
 from knative.local.processes_zygote import Zygote, can_fork

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from knative.local.processes import Command, Launcher, Process, Unstartable
+from knative.local.launcher import Launcher
+from knative.local.processes import Command, Process, Unstartable
 from knative.local.serving.probes import FIRST_PAUSE, LONGEST_PAUSE, Connect, Probe, ask
 
 READY_PERIOD = 10.0

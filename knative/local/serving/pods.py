@@ -21,18 +21,18 @@ from knative.local.processes_limits import Group
 from knative.local.processes_network import Unconnected
 from knative.local.sandbox.identities import Exhausted
 from knative.local.serving import build_access, pod_state, pod_status
-from knative.local.serving.confined import Visit, read_all
+from knative.local.serving.confined import Visit
 from knative.local.serving.container import Box, Prepared
 from knative.local.serving.environment import Missing
 from knative.local.serving.logs import Log
 from knative.local.serving.node import Node
-from knative.local.serving.pod_exit import KILLED, MESSAGE_BYTES, Exit, code_of, ended
+from knative.local.serving.pod_exit import KILLED, Exit, code_of, ended
 from knative.local.serving.pod_health import Health, execute
 from knative.local.serving.pod_limits import EVICTED, Breach, Guard
 from knative.local.serving.pod_network import Way
+from knative.local.serving.pod_preparation import last_words, prepare
 from knative.local.serving.pod_state import State
 from knative.local.serving.probes import listening
-from knative.local.serving.writable import read_bounded
 from knative.local.store import NotFound
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,6 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 60.0
 STABLE = 30.0
 """A container that ran so long before it ended is started again as if for the first time."""
 MISSING_PAUSE = 0.5
-DETACH_SECONDS = 10.0
-LOOK_MEMORY = 64 << 20
-"""Bytes for the program that reads last words."""
 
 
 class Pod:
@@ -187,6 +184,8 @@ class Pod:
             self.exit = self.exit or Exit(1, "Error", "the pod's keeper failed; see the log of knative/local", self._started_at, now())
         finally:
             await self._way.close()
+            if self._process is not None:
+                self._process.namespaces.close()
             self._box.release()
             if self._eviction is not None and (self.exit is None or self.exit.reason != EVICTED):
                 self.exit = Exit(KILLED, EVICTED, self._eviction.message, self._started_at or now(), now())
@@ -199,10 +198,7 @@ class Pod:
             await self._await_retry(MISSING_PAUSE)
             return False
         try:
-            self._image = await self._node.images.resolve(self._container["image"], self.namespace)
-            await self._way.open(self._box.boxed(self._image))
-            await self._await_detached()
-            self._prepared = self._box.prepare(self._image, self._given, self._way.network)
+            self._image, self._prepared = await prepare(self._node, self._box, self._way, self._given)
         except (UnknownImage, Unconnected, Missing, Exhausted) as error:
             self.trouble = pod_state.trouble(error)
             if isinstance(error, UnknownImage) and not self._restart:  # no other try finds it: images are built here, not pulled
@@ -236,14 +232,6 @@ class Pod:
             self._box.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._log = Log(self._box.folder / f"{self._container['name']}.log", self._collect)
         return self._log
-
-    async def _await_detached(self) -> None:
-        """A volume's disk is attached once at a time; the one of the container before this one goes a moment after its last process."""
-        until = asyncio.get_running_loop().time() + DETACH_SECONDS
-        while self._box.places.is_attached():
-            if asyncio.get_running_loop().time() > until:
-                raise Missing("MountVolume.SetUp failed: a disk of this pod is still attached to a container that has ended")
-            await asyncio.sleep(0.01)
 
     async def _run_once(self) -> None:
         assert self._prepared is not None
@@ -325,25 +313,15 @@ class Pod:
             await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _last_words(self, status: int | None) -> bytes:
-        """What it wrote to its termination path. On a disk, a process of its own user reads it, for whom it matters: a failure, and a Job's end."""
+        """For whom they matter: of a failure, and of a Job's end."""
         assert self._prepared is not None
-        if self._prepared.termination is not None:
-            return read_bounded(self._prepared.termination, MESSAGE_BYTES)
-        if self.identity is None or (self._restart and (self._stopping.is_set() or code_of(status) == 0)):
+        if self._restart and (self._stopping.is_set() or code_of(status) == 0):
             return b""
-        reading, writing = os.pipe()
-        output = asyncio.create_task(read_all(reading, MESSAGE_BYTES))
-        words = ["head", "-c", str(MESSAGE_BYTES), self._prepared.last_words]
-        run = self._node.programs.run
         try:
-            finished = await run(
-                words, identity=self.identity, readable=(), writable=(), stdin=None, stdout=writing, memory_bytes=LOOK_MEMORY, timeout_seconds=10.0
-            )
-        finally:
-            os.close(writing)
-        if finished.code:
-            log.warning("the last words of pod %s/%s cannot be read (code %d): %s", self.namespace, self.name, finished.code, finished.stderr)
-        return await output
+            return await last_words(self._prepared, self._node.programs, self.identity)
+        except OSError as error:
+            log.warning("the last words of pod %s/%s cannot be read: %s", self.namespace, self.name, error)
+            return b""
 
     def _exit(self, status: int | None, last_words: bytes, breach: Breach | None) -> Exit:
         assert self._prepared is not None and self._log is not None
