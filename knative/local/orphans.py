@@ -15,7 +15,8 @@ ROUND_SECONDS = 10.0
 class Orphans:
     """A Part."""
 
-    def __init__(self) -> None:
+    def __init__(self, round_seconds: float = ROUND_SECONDS) -> None:
+        self._round_seconds = round_seconds
         self._task: asyncio.Task[None] | None = None
         self._ended_before: set[int] = set()
 
@@ -29,7 +30,7 @@ class Orphans:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(self._round_seconds)
             self.reap()
 
     def reap(self) -> int:

@@ -40,15 +40,18 @@ class Machine:
     home: Path
     offset: int
     environment: dict[str, str] = field(default_factory=dict)
+    module: str = "knative.local"
+    """What is run."""
+    wrapped: Callable[[Path, list[str]], list[str]] = lambda home, command: command
+    """The command that runs a command as somebody else."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
         seen = self.log.count("knative.local: ready")
         with (self.home / "log.txt").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "knative.local", "serve"], env=environment, stderr=log, stdout=log, start_new_session=True
-            )
+            command = self.wrapped(self.home, [sys.executable, "-m", self.module, "serve"])
+            self.process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
 
         def ready() -> bool:
             assert self.process is not None and self.process.poll() is None, self.log
@@ -65,6 +68,15 @@ class Machine:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(30)
+
+    @property
+    def by_root(self) -> bool:
+        assert self.process is not None
+        return os.stat(f"/proc/{self.process.pid}").st_uid == 0
+
+    @property
+    def has_disks(self) -> bool:
+        return "disk by the kernel" in (self.home / "knative" / "isolation").read_text()
 
     @property
     def ingress(self) -> str:

@@ -67,7 +67,7 @@ def _masked() -> list[str]:
         if os.path.isdir(place):
             words += ["--size", "4096", "--tmpfs", place, "--remount-ro", place]
         elif os.path.lexists(place):
-            words += ["--ro-bind", "/dev/null", place]
+            words += ["--dev-bind", "/dev/null", place]
     return words
 
 

@@ -52,6 +52,8 @@ def main() -> None:
     kept = [*orders["listen"], *orders["join"], *orders["keep"], *orders["enter"]]
     close_all_but(REPORT, *kept)
     join_groups(orders["cgroups"])
+    if orders["join"] or orders["root"] or orders["own_user_namespace"]:
+        be_ended_first()
     if orders["own_user_namespace"]:
         become_root_of_own_namespace()
     apply_limits(orders["limits"])
@@ -66,6 +68,11 @@ def main() -> None:
         report(os.getpid())
         become(orders, None)
         execute(orders)
+
+
+def be_ended_first() -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(OOM_SCORE)
 
 
 def become_root_of_own_namespace() -> None:
@@ -115,8 +122,6 @@ def join_namespaces(descriptors: list[int]) -> None:
 
 
 def contain(orders: dict) -> None:  # type: ignore[type-arg]
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(OOM_SCORE)
     join_namespaces(orders["join"])
     if not orders["pid_namespace"]:  # the platform's own: a view of the file system, and nothing else
         kernel.unshare(CLONE_NEWNS)
@@ -222,8 +227,8 @@ def execute(orders: dict) -> None:  # type: ignore[type-arg]
             os.set_inheritable(source, source < 3 + len(orders["listen"]))
     os.umask(orders["umask"])
     os.chdir(orders["cwd"])
-    missing = unexecutable(argv[0], env)
-    if missing is not None:
+    program, missing = find_program(argv[0], env)
+    if missing:
         sys.stderr.write(f"cannot run {argv[0]!r}: {os.strerror(missing)}\n")
         sys.stderr.flush()
         os._exit(127 if missing == errno.ENOENT else 126)
@@ -231,17 +236,16 @@ def execute(orders: dict) -> None:  # type: ignore[type-arg]
         kernel.filter_system_calls(orders["seccomp"])
     if orders["init"]:
         os.execve(orders["init"], [orders["init"], "-g", "--", *argv], env)
-    os.execvpe(argv[0], argv, env)
+    os.execve(program, argv, env)  # os.execvpe would import a module
 
 
-def unexecutable(program: str, env: dict[str, str]) -> int | None:
-    """Why it cannot be executed (an errno); None when a file of that name is there and may be."""
+def find_program(program: str, env: dict[str, str]) -> tuple[str, int]:
+    """(its place, 0), or ("", why it cannot be executed: an errno)."""
     folders = [""] if "/" in program else env.get("PATH", os.defpath).split(":")
     places = [os.path.join(folder, program) for folder in folders]
     found = [place for place in places if os.path.isfile(place)]
-    if not found:
-        return errno.ENOENT
-    return None if any(os.access(place, os.X_OK) for place in found) else errno.EACCES
+    executable = next((place for place in found if os.access(place, os.X_OK)), "")
+    return executable, 0 if executable else errno.EACCES if found else errno.ENOENT
 
 
 def report(text: object, *descriptors: int) -> None:

@@ -11,19 +11,24 @@ import pytest
 
 from knative.local.processes_network import own_addresses, way_out
 from knative.local.sandbox.isolation import Isolation, detect
-from knative.local.trash import Trash
 from knative.machine.home import PROJECT
-from tests.knative.machine import Machine, free_offset, service
+from tests.knative.machine import Machine, service
+from tests.knative.sandbox.modes import MODES, running
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
 SECRET = "postgres://platform:hunter2@127.0.0.1/auth"
 CONNECTED = detect() is not Isolation.NONE and way_out() is not None
 
 
-@pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    found = Machine(tmp_path_factory.mktemp("machine"), free_offset(), {"SECRET_OF_THE_PARENT": SECRET})
-    found.start()
+@pytest.fixture(scope="session", params=MODES)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    with running(request.param, SECRET_OF_THE_PARENT=SECRET) as found:
+        settle(found)
+        yield found
+
+
+def settle(found: Machine) -> None:
+    """Something of the platform's runs there, with a secret."""
     found.namespace("capsule")
     found.core.create_namespaced_secret("capsule", {"metadata": {"name": "database"}, "stringData": {"url": SECRET}})
     value = {"secretKeyRef": {"name": "database", "key": "url"}}
@@ -37,17 +42,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         )
     )
     found.ready("capsule", "platform")
-    yield found
-    assert found.stop() == 0, found.log
-    assert "Traceback" not in found.log, found.log
-    empty(found.home)
-
-
-def empty(home: Path) -> None:
-    """pytest's own deletion of temporary folders ends at deep trees."""
-    trash = Trash(home / "knative" / "trash")
-    trash.throw(home / "knative" / "pods")
-    assert all(each is None for each in trash.delete()) and not list(trash.folder.iterdir())
 
 
 @dataclass
@@ -62,6 +56,10 @@ class Neighbour:
 
 @pytest.fixture(scope="session")
 def neighbour(machine: Machine) -> Neighbour:
+    return live_beside(machine)
+
+
+def live_beside(machine: Machine) -> Neighbour:
     namespace = machine.namespace()
     annotations = {"autoscaling.knative.dev/min-scale": "1"}
     machine.create(service(namespace, "neighbour", command=HOSTILE, env=[{"name": "KEY", "value": SECRET}], annotations=annotations))

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.sandbox import disks
 from knative.local.sandbox.isolation import Isolation, detect
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service, until
@@ -67,8 +66,19 @@ def use(http: httpx.Client, what: str) -> None:
     assert answer.status_code in (502, 503), answer.text
 
 
-ON_DISKS = os.geteuid() == 0 and disks.is_available()
-watched = pytest.mark.skipif(ON_DISKS, reason="the kernel refuses what is over a disk's limit; nothing is watched")
+@pytest.fixture
+def watched(machine: Machine) -> None:
+    if machine.has_disks:
+        pytest.skip("the kernel refuses what is over a disk's limit; nothing is watched")
+
+
+@pytest.fixture
+def refused(machine: Machine) -> None:
+    if not machine.has_disks:
+        pytest.skip("there are no disk images here: what a container writes is watched")
+
+
+WATCHED = pytest.mark.usefixtures("watched")
 
 
 @pytest.mark.parametrize(
@@ -76,10 +86,10 @@ watched = pytest.mark.skipif(ON_DISKS, reason="the kernel refuses what is over a
     [
         ("memory", "OOMKilled", "needed more memory than its limit of 128Mi"),
         ("anonymous", "OOMKilled", "needed more memory than its limit of 128Mi"),
-        pytest.param("disk", "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "16Mi"', marks=watched),
-        pytest.param("unlinked", "Evicted", "deleted and still open", marks=watched),
-        pytest.param("deep", "Evicted", "nested deeper than", marks=watched),
-        pytest.param("unreadable", "Evicted", "denies reading to its owner", marks=watched),
+        pytest.param("disk", "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "16Mi"', marks=WATCHED),
+        pytest.param("unlinked", "Evicted", "deleted and still open", marks=WATCHED),
+        pytest.param("deep", "Evicted", "nested deeper than", marks=WATCHED),
+        pytest.param("unreadable", "Evicted", "denies reading to its owner", marks=WATCHED),
     ],
 )
 def test_more_than_it_was_given_ends_it_with_the_reason_and_it_is_started_again(machine: Machine, what: str, reason: str, words: str) -> None:
@@ -92,7 +102,7 @@ def test_more_than_it_was_given_ends_it_with_the_reason_and_it_is_started_again(
         assert set(again["tmp"]) <= mounted or what == "memory", "it begins with an empty folder"
 
 
-@pytest.mark.skipif(not ON_DISKS, reason="there are no disk images here: what a container writes is watched")
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("what", ["disk", "unlinked", "file", "inodes", "deep"])
 def test_the_kernel_refuses_more_disk_than_it_was_given_and_it_lives_on(machine: Machine, what: str) -> None:
     namespace = machine.namespace()
@@ -103,7 +113,7 @@ def test_the_kernel_refuses_more_disk_than_it_was_given_and_it_lives_on(machine:
         assert [pod.status.container_statuses[0].restart_count for pod in machine.pods(namespace, "hostile")] == [0]
 
 
-@watched
+@WATCHED
 def test_one_file_is_never_larger_than_all_that_it_may_write(machine: Machine) -> None:
     """Between two looks at its folders it could otherwise fill the disk."""
     with hostile(machine, machine.namespace(), {"ephemeral-storage": "16Mi"}) as http:
@@ -125,8 +135,9 @@ def test_it_cannot_fork_without_end(machine: Machine, neighbour: Neighbour) -> N
     assert Path(f"/proc/{neighbour.pid}").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="control groups are root's")
 def test_it_gets_its_share_of_the_processor_and_no_more(machine: Machine) -> None:
+    if not machine.by_root:
+        pytest.skip("control groups are root's")
     namespace = machine.namespace()
     with hostile(machine, namespace):
         (pid,) = machine.pids(namespace)

@@ -1,0 +1,146 @@
+"""What bubblewrap gives when an ordinary user starts the platform. The rest of this folder's tests run in that mode in the proof."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knative.local.sandbox.bubblewrap import program
+from tests.knative.jobs.test_jobs import build, conditions, finished, pods
+from tests.knative.machine import PLATFORM, Machine, alive, service, until
+from tests.knative.sandbox.conftest import HOSTILE, live_beside, settle, wishes_of
+from tests.knative.sandbox.modes import running
+
+pytestmark = pytest.mark.skipif(program() is None, reason="bubblewrap is not installed")
+APPLICATION = """
+import http.server, json, os, signal, sys, threading, time
+
+def facts():
+    status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
+    def writes(path):
+        try:
+            open(path, "x").close()
+            return ""
+        except OSError as error:
+            return error.strerror
+    return {
+        "descriptors": START, "writes": {path: writes(path) for path in ("/app/own", "/new", "/usr/own", "/dev/own", "/etc/own")},
+        "uid": os.getuid(), "capabilities": status["CapBnd"], "privileges": status["NoNewPrivs"], "filter": status["Seccomp"],
+        "namespaces": {name: os.readlink("/proc/self/ns/" + name) for name in ("user", "pid", "ipc", "uts", "mnt", "net", "cgroup")},
+        "oom": open("/proc/self/oom_score_adj").read().strip(), "keys": open("/proc/keys").read() if os.path.exists("/proc/keys") else "",
+    }
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        data = json.dumps(facts()).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
+        if self.path == "/end":
+            self.wfile.flush(); os.kill(1, signal.SIGKILL); os._exit(3)
+
+def stop(*_):
+    open("/dev/termination-log", "w").write("ended as it was asked")
+    os._exit(0)
+
+START = sorted(os.listdir("/proc/self/fd"), key=int)[:-1]
+signal.signal(signal.SIGTERM, stop)
+open("/tmp/alive", "w").close()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+MAKE = f"""
+import json, os
+os.makedirs("/workspace/image/rootfs")
+open("/workspace/image/rootfs/app.py", "w").write({APPLICATION!r})
+os.system("sleep 60 & sleep 60 & true")
+record = {{"cmd": ["python3", "app.py"], "env": {{}}, "kind": "python"}}
+open("/workspace/image/image.json", "w").write(json.dumps(record))
+told = {{"image": "capsule.local/apps/other@sha256:" + "0" * 64, "commit": "abc", "kind": "python", "release": "true"}}
+open("/dev/termination-log", "w").write(json.dumps(told))
+"""
+HELD = ("user", "pid", "ipc", "uts", "mnt")
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[Machine]:
+    with running("ordinary user" if os.geteuid() == 0 else "own account") as found:
+        if "bubblewrap" not in (found.home / "knative" / "isolation").read_text():
+            pytest.skip(f"no bubblewrap for an ordinary user here: {(found.home / 'knative' / 'isolation').read_text()}")
+        settle(found)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def image(user: Machine) -> tuple[str, str]:
+    """(namespace, image): handed over by a build whose processes go on when it ends."""
+    namespace = user.namespace()
+    user.batch.create_namespaced_job(namespace, build("build", script=MAKE))
+    assert conditions(finished(user, namespace, "build")).get("Complete"), user.log
+    (pod,) = pods(user, namespace, "build")
+    return namespace, json.loads(pod.status.container_statuses[0].state.terminated.message)["image"]
+
+
+def deployed(user: Machine, image: tuple[str, str], name: str, **container: Any) -> Any:
+    namespace, digest = image
+    made = service(namespace, name, image=digest, annotations={"autoscaling.knative.dev/min-scale": "1"}, **container)
+    del made["spec"]["template"]["spec"]["containers"][0]["command"]
+    user.create(made)
+    return user.http(user.ready(namespace, name))
+
+
+def test_an_application_has_namespaces_a_filter_and_a_layer_of_its_own(user: Machine, image: tuple[str, str]) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "test -e /tmp/alive && test $(cat /proc/1/comm) = bwrap"]}}
+    with deployed(user, image, "writable", readinessProbe=probe) as http:
+        found = http.get("/").json()
+        assert found["descriptors"] == ["0", "1", "2"], found
+        assert found["writes"] == {"/app/own": "", "/new": "", **{f"/{each}/own": "Read-only file system" for each in ("usr", "dev", "etc")}}
+        assert (found["uid"], found["capabilities"], found["privileges"], found["filter"]) == (1000, "0" * 16, "1", "2")
+        assert (found["oom"], found["keys"]) == ("500", "")
+        assert all(os.readlink(f"/proc/self/ns/{name}") != found["namespaces"][name] for name in HELD)
+        http.get("/end")
+        again = until(lambda: (answer := http.get("/")).status_code == 200 and answer.json())
+        assert again["writes"]["/app/own"] == again["writes"]["/new"] == "", "both are new at each start"
+    assert not list((user.home / "knative" / "images").rglob("own")), "the image is as it was"
+
+
+def test_a_root_that_is_to_be_read_only_is(user: Machine, image: tuple[str, str]) -> None:
+    with deployed(user, image, "closed", securityContext={"readOnlyRootFilesystem": True}) as http:
+        assert set(http.get("/").json()["writes"].values()) == {"Read-only file system"}
+
+
+def test_a_container_is_asked_to_end_and_nothing_of_it_is_left(user: Machine, image: tuple[str, str]) -> None:
+    namespace, _ = image
+    with deployed(user, image, "ending"):
+        (pid,) = user.pids(namespace, "ending")
+        user.delete(namespace, "ending")
+        until(lambda: not alive(pid), 10)  # well within the grace of a Service, after which it would be killed
+        until(lambda: not list((user.home / "knative" / "pods" / namespace).glob("ending*")))
+
+
+def test_a_hostile_application_gets_hold_of_nothing(user: Machine) -> None:
+    if "single-tenant" in (user.home / "knative" / "isolation").read_text():
+        pytest.skip("no network for each tenant here, and `up` says so")
+    namespace = user.namespace()
+    user.create(service(namespace, "hostile", image=PLATFORM, command=HOSTILE))
+    with user.http(user.ready(namespace, "hostile")) as http:
+        assert http.post("/attempt", json=wishes_of(user, live_beside(user))).json() == []
+
+
+def test_what_a_killed_run_left_is_ended_and_services_answer(user: Machine, image: tuple[str, str]) -> None:
+    namespace, _ = image
+    with deployed(user, image, "survivor") as http:
+        (pid,) = user.pids(namespace, "survivor")
+        members = Path(f"/proc/{pid}/ns/pid").readlink()
+        user.stop(signal.SIGKILL)
+        user.start()
+        assert not [each for each in Path("/proc").glob("[0-9]*/ns/pid") if link(each) == members], "its PID namespace has ended"
+        assert until(lambda: (answer := http.get("/")).status_code == 200 and answer.json()["uid"]) == 1000
+
+
+def link(path: Path) -> Path | None:
+    try:
+        return path.readlink()
+    except OSError:
+        return None

@@ -1,0 +1,22 @@
+"""`python -m tests.knative.sandbox.weaker serve`: a one-machine Knative whose machine lacks what WEAKER names (abilities, or "sandbox" for all)."""
+
+import os
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+from knative.local.__main__ import main
+from knative.local.sandbox.isolation import Abilities, Isolation, abilities
+from knative.local.serving import node
+
+
+def weaker(state: Path) -> Abilities:
+    lacking = os.environ["WEAKER"].split()
+    if lacking == ["sandbox"]:
+        return Abilities(Isolation.NONE, **{field.name: False for field in fields(Abilities) if field.name != "isolation"})
+    return replace(abilities(state), **{name: False for name in lacking})
+
+
+if __name__ == "__main__":
+    node.abilities = weaker  # type: ignore[attr-defined]
+    sys.exit(main())
