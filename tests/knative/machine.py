@@ -76,7 +76,16 @@ class Machine:
 
     @property
     def has_disks(self) -> bool:
-        return "disk by the kernel" in (self.home / "knative" / "isolation").read_text()
+        return "disk by the kernel" in self.standing
+
+    @property
+    def has_caches(self) -> bool:
+        return "no ID-mapped mounts" not in self.standing
+
+    @property
+    def standing(self) -> str:
+        """What `up` says of its sandbox."""
+        return (self.home / "knative" / "isolation").read_text()
 
     @property
     def ingress(self) -> str:

@@ -153,8 +153,9 @@ def _overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_
     else:
         kernel.mount(source, lower, "", MS_BIND)
     for name in ("upper", "work"):
-        os.mkdir(f"{layer}/{name}", 0o755)
-        os.chown(f"{layer}/{name}", owner, owner)
+        if not os.path.lexists(f"{layer}/{name}"):  # without disks they are there, and new
+            os.mkdir(f"{layer}/{name}", 0o755)
+            os.chown(f"{layer}/{name}", owner, owner)
     kernel.mount("overlay", place, "overlay", SAFE, f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work")
 
 

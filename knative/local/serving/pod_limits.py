@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from knative.local.processes import Process
+from knative.local.processes import Process, stat_fields
 from knative.local.processes_limits import EPHEMERAL, Group, Limits, quantity
 from knative.local.serving.usage import proportional, usage
 from knative.local.trash import Trash
@@ -238,9 +238,16 @@ def _opened_by(pid: int) -> Iterator[os.stat_result]:
                 with suppress(OSError):  # closed since it was listed
                     yield os.stat(entry.path)
     except PermissionError:
-        raise Unmeasurable("Its open files cannot be read, so their size cannot be measured.") from None
+        if _has_memory(pid):
+            raise Unmeasurable("Its open files cannot be read, so their size cannot be measured.") from None
     except OSError:  # it has ended
         return
+
+
+def _has_memory(pid: int) -> bool:
+    """A process that is ending has none any more, and its /proc belongs to root (proc_pid_stat(5), vsize)."""
+    fields = stat_fields(pid)
+    return fields is not None and int(fields[20]) > 0
 
 
 def _overlays(pid: int) -> set[int]:

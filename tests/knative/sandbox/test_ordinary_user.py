@@ -66,8 +66,8 @@ HELD = ("user", "pid", "ipc", "uts", "mnt")
 @pytest.fixture(scope="module")
 def user() -> Iterator[Machine]:
     with running("ordinary user" if os.geteuid() == 0 else "own account") as found:
-        if "bubblewrap" not in (found.home / "knative" / "isolation").read_text():
-            pytest.skip(f"no bubblewrap for an ordinary user here: {(found.home / 'knative' / 'isolation').read_text()}")
+        if "bubblewrap" not in found.standing:
+            pytest.skip(f"no bubblewrap for an ordinary user here: {found.standing}")
         settle(found)
         yield found
 
@@ -120,7 +120,7 @@ def test_a_container_is_asked_to_end_and_nothing_of_it_is_left(user: Machine, im
 
 
 def test_a_hostile_application_gets_hold_of_nothing(user: Machine) -> None:
-    if "single-tenant" in (user.home / "knative" / "isolation").read_text():
+    if "single-tenant" in user.standing:
         pytest.skip("no network for each tenant here, and `up` says so")
     namespace = user.namespace()
     user.create(service(namespace, "hostile", image=PLATFORM, command=HOSTILE))
