@@ -17,7 +17,8 @@ ORPHAN = "(sleep 0.1 & sleep 0.1 & sleep 0.1 &)"
 PROGRAM = """
 import asyncio, os, subprocess, sys
 from knative.local.orphans import Orphans
-from knative.local.processes import Command, Launcher
+from knative.local.launcher import Launcher
+from knative.local.processes import Command
 from knative.local.sandbox.isolation import become_subreaper
 
 def zombies():
