@@ -74,7 +74,7 @@ def zombies(whole: Whole) -> list[str]:
 
 
 def left_over(whole: Whole, before: list[str], seconds: float = 45) -> list[str]:
-    """Zombies that are more than there were, after at most so long: the platform looks for them every ten seconds, and takes them at its second look."""
+    """Zombies that are more than there were, after at most so long: the platform reaps in rounds of ten seconds, at its second look."""
     end = time.monotonic() + seconds
     while len(found := zombies(whole)) > len(before) and time.monotonic() < end:
         time.sleep(0.2)
