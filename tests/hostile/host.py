@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -61,13 +62,23 @@ def functions(whole: Whole) -> dict[int, str]:
     return found
 
 
-def zombies(whole: Whole) -> int:
-    """Ended processes that nobody waited for, among the children of the platform."""
-    count = 0
-    for process in [controller(whole), *controller(whole).children(recursive=True)]:
+def zombies(whole: Whole) -> list[str]:
+    """Ended processes that nobody waited for, among the children of the platform: "name of whoever should wait, its pid"."""
+    found = []
+    for process in controller(whole).children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            count += process.status() == psutil.STATUS_ZOMBIE
-    return count
+            if process.status() == psutil.STATUS_ZOMBIE:
+                parent = process.parent()
+                found.append(f"{process.name()} {process.pid} of {parent.name() if parent else '?'} {process.ppid()}")
+    return found
+
+
+def left_over(whole: Whole, before: list[str], seconds: float = 45) -> list[str]:
+    """Zombies that are more than there were, after at most so long: the platform reaps in rounds of ten seconds, at its second look."""
+    end = time.monotonic() + seconds
+    while len(found := zombies(whole)) > len(before) and time.monotonic() < end:
+        time.sleep(0.2)
+    return found if len(found) > len(before) else []
 
 
 def addresses() -> list[str]:

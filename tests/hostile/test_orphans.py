@@ -6,7 +6,7 @@ from tests.hostile import host
 from tests.hostile.conftest import Findings
 from tests.hostile.deployment import attacker
 from tests.journeys.people import Person
-from tests.journeys.whole import Whole, until
+from tests.journeys.whole import Whole
 from tests.proof import proof
 
 
@@ -20,7 +20,7 @@ def test_an_application_s_orphans_are_reaped(platform: Whole, findings: Findings
     target = f"http://127.0.0.1:{platform.home.ports.ingress}/probe/orphans"
     found = httpx.post(target, json={"count": 50}, headers={"Host": url.netloc.decode()}, timeout=60, trust_env=False).json()
     assert found["fork_afterwards"] == "ok" and found["zombies_seen"] == 0, found
-    until(lambda: host.zombies(platform) <= before, 10, "for the platform to be as before")
+    assert host.left_over(platform, before) == []
 
 
 @proof("tenant-isolation")
@@ -31,5 +31,5 @@ def test_more_orphans_than_it_may_have_processes(platform: Whole) -> None:
     for _ in range(4):
         assert found.post("/probe/orphans", count=253).json()["fork_afterwards"] == "ok"
     assert found.build_results["orphans"][0]["fork_afterwards"] == "ok"
-    until(lambda: host.zombies(platform) <= before, 10, "for the platform to be as before")
+    assert host.left_over(platform, before) == []
     found.delete()
