@@ -8,12 +8,14 @@ import traceback
 from pathlib import Path
 
 from knative.builder.execution import Limits, Shell, check_size, say, size_of
-from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, Failure
+from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, Failure
 from knative.builder.install import Image
 from knative.builder.outcome import tell
 from knative.builder.parameters import Parameters
 from knative.builder.plan import plan, release_command
 from knative.builder.source import Checkout
+
+TOO_DEEP = "Folders are nested too deeply in the repository or in what its build made: use fewer than 100 levels."
 
 
 def main() -> int:
@@ -23,6 +25,8 @@ def main() -> int:
         said |= build(parameters, said)
     except Failure as failure:
         said |= {"reason": failure.reason, "detail": failure.detail}
+    except RecursionError:
+        said |= {"reason": TOO_LARGE, "detail": TOO_DEEP}
     except Exception as error:  # noqa: BLE001  whatever goes wrong, the deployment must hear of it
         traceback.print_exc()
         said |= {"reason": BUILD_FAILED, "detail": f"The builder itself failed: {type(error).__name__}: {error}"}

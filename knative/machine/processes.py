@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -213,6 +214,15 @@ def _bindable(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def end_pods(home: Home) -> None:
+    """Ends the pods of a one-machine Knative that was killed: some hold its ports. Call it while none runs."""
+    left = pods(home)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    await_ended(left, 5)
 
 
 def demand_free(ports: Mapping[str, int]) -> None:

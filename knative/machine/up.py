@@ -155,6 +155,7 @@ def start_knative(home: Home) -> bool:
         processes.stop(home, KNATIVE, seconds=30)
     if restart or not running:
         ports = home.ports
+        processes.end_pods(home)
         processes.demand_free({"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe})
         home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (former := home.path / keys.PAYMENTS_FILE).exists():  # of 0.1.0, beside the folder
