@@ -18,7 +18,11 @@ MODES = [
     pytest.param("ordinary user", marks=proof("tenant-isolation")),
     pytest.param("without disks and mapped mounts", marks=proof("tenant-isolation")),
 ]
-LACKING = {"without disks and mapped mounts": "has_disks has_mapped_mounts", "without a sandbox": "sandbox"}
+LACKING = {
+    "without disks and mapped mounts": "has_disks has_mapped_mounts",
+    "without a sandbox": "sandbox",
+    "ordinary user without overlay and filter": "has_overlay has_filter",
+}
 
 
 @contextmanager
@@ -28,12 +32,12 @@ def running(mode: str, **environment: str) -> Iterator[Machine]:
         pytest.skip("only root starts a machine in another way")
     home = Path(tempfile.mkdtemp(prefix="capsule-machine-", dir="/tmp"))
     found = Machine(home, free_offset(), environment)
-    if mode == "ordinary user":
+    if mode.startswith("ordinary user"):
         os.chown(home, ID, ID)
         home.chmod(0o711)
         found.wrapped = as_user
         found.environment |= {"HOME": str(home), "USER": NAME}
-    elif mode in LACKING:
+    if mode in LACKING:
         found.module, found.environment["WEAKER"] = "tests.knative.sandbox.weaker", LACKING[mode]
     try:
         found.start()

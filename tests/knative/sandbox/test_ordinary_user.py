@@ -4,16 +4,17 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from knative.local.processes import descendants, start_time
 from knative.local.sandbox.bubblewrap import program
 from tests.knative.jobs.test_jobs import build, conditions, finished, pods
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
 from tests.knative.sandbox.conftest import HOSTILE, live_beside, settle, wishes_of
 from tests.knative.sandbox.modes import running
+from tests.proof import proof
 
 pytestmark = pytest.mark.skipif(program() is None, reason="bubblewrap is not installed")
 APPLICATION = """
@@ -74,12 +75,28 @@ def user() -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def image(user: Machine) -> tuple[str, str]:
+    return built(user)
+
+
+def built(user: Machine) -> tuple[str, str]:
     """(namespace, image): handed over by a build whose processes go on when it ends."""
     namespace = user.namespace()
     user.batch.create_namespaced_job(namespace, build("build", script=MAKE))
     assert conditions(finished(user, namespace, "build")).get("Complete"), user.log
     (pod,) = pods(user, namespace, "build")
     return namespace, json.loads(pod.status.container_statuses[0].state.terminated.message)["image"]
+
+
+@proof("tenant-isolation")
+def test_where_the_kernel_lacks_overlays_and_filters_the_folder_is_read_only_and_up_says_so() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root starts a machine in another way")
+    with running("ordinary user without overlay and filter") as machine:
+        assert "folder is read-only" in machine.standing and "no system call filter" in machine.standing
+        settle(machine)
+        with deployed(machine, built(machine), "weaker") as http:
+            found = http.get("/").json()
+            assert found["filter"] == "0" and found["writes"]["/app/own"] == "Read-only file system" and found["writes"]["/new"] == ""
 
 
 def deployed(user: Machine, image: tuple[str, str], name: str, **container: Any) -> Any:
@@ -132,15 +149,9 @@ def test_what_a_killed_run_left_is_ended_and_services_answer(user: Machine, imag
     namespace, _ = image
     with deployed(user, image, "survivor") as http:
         (pid,) = user.pids(namespace, "survivor")
-        members = Path(f"/proc/{pid}/ns/pid").readlink()
+        members = {(each, start_time(each)) for each in descendants(pid)}
+        assert len(members) > 1, members
         user.stop(signal.SIGKILL)
         user.start()
-        assert not [each for each in Path("/proc").glob("[0-9]*/ns/pid") if link(each) == members], "its PID namespace has ended"
+        until(lambda: not [each for each, started in members if alive(each) and start_time(each) == started])
         assert until(lambda: (answer := http.get("/")).status_code == 200 and answer.json()["uid"]) == 1000
-
-
-def link(path: Path) -> Path | None:
-    try:
-        return path.readlink()
-    except OSError:
-        return None
