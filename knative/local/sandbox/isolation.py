@@ -129,7 +129,7 @@ def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
             "can read and change what this user may and reach every port of this machine. Run only repositories that you trust, or: "
             "apt-get install bubblewrap slirp4netns tini",
         )
-    memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by user"
+    memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by sandbox"
     disk = "disk by the kernel" if found.has_disks else "disk by watching, as kubelets do"
     weaker = "".join(f" {each}" for each in _weaker(found))
     if no_network:
