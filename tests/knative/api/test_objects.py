@@ -195,4 +195,4 @@ def test_it_stays_small(server: Server) -> None:
     assert server.process is not None
     with open(f"/proc/{server.process.pid}/status") as status:
         resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    assert resident < 60 * 1024
+    assert resident < 64 * 1024  # 9 MB of it are the runtime that evaluates admission policies
