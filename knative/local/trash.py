@@ -2,8 +2,8 @@
 
 `throw` renames into the trash folder, which takes no time and cannot fail half-way. A task deletes from there: relative to directory descriptors with
 O_NOFOLLOW, and without recursion: a folder in a folder is renamed up into the trash folder under a fresh name, so neither the depth of a tree nor
-the length of a path matters. The trash folder must belong to no quota project (xfs_quota(8), "project inheritance"): renames into it then work
-from any project of the same file system.
+the length of a path matters. The trash folder is on the same
+file system as what is thrown (rename(2), EXDEV).
 """
 
 import asyncio
