@@ -59,6 +59,8 @@ class Findings:
     """Of the neighbour's repository, before and after."""
     url: str
     neighbour_url: str
+    neighbour_namespaces: dict[str, str]
+    """Of an instance that ran while the application did."""
     by_root: bool
     """Whether the platform runs as root, and may give ids."""
     targets: dict[str, Any]
@@ -92,8 +94,11 @@ def _collect(whole: Whole) -> dict[str, Any]:
         assert found.deploy()["status"] == "succeeded", found.deployment
         results, answer = found.build_results, found.get("/facts")
         assert answer.status_code == 200, answer.text
+        assert other.get("/").status_code == 200
+        neighbour = host.of_namespace(f"app-{other.application['name']}")[-1]
         return {
             "application": answer.json(),
+            "neighbour_namespaces": host.namespaces(neighbour),
             "build": results["facts"][0],
             "pushed": results["push"][0],
             "orphans": results["orphans"][0],

@@ -50,6 +50,11 @@ def of_namespace(namespace: str) -> list[int]:
     return with_environment(f"K_SERVICE={application}-")
 
 
+def namespaces(pid: int) -> dict[str, str]:
+    """Kind to type and number, as in namespaces(7): `{"pid": "pid:[4026532351]", ...}`."""
+    return {path.name: os.readlink(path) for path in Path(f"/proc/{pid}/ns").iterdir()}
+
+
 def functions(whole: Whole) -> dict[int, str]:
     """Running functions of the platform, pid -> command: whoever speaks to RabbitMQ or PostgreSQL and is neither of them nor the controller."""
     known = {process.pid for process in (controller(whole), *servers(whole))}

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from tests.knative.machine import Machine, service, until
 @pytest.fixture(scope="module")
 def host(machine: Machine) -> str:
     namespace = machine.namespace()
-    machine.create(service(namespace, spec={"timeoutSeconds": 4}))
+    machine.create(service(namespace))
     return str(httpx.URL(machine.ready(namespace, "sample")["status"]["url"]).host)
 
 
@@ -108,7 +109,8 @@ def test_an_answer_before_the_end_of_its_request_leaves_nothing_for_the_next(mac
 def test_events_come_one_by_one(http: httpx.Client) -> None:
     with http.stream("GET", "/ticks", params={"count": "4"}) as answer:
         arrived = [(time.time(), float(line.split()[2])) for line in answer.iter_lines() if line]
-    assert len(arrived) == 4 and all(seen - sent < 0.15 for seen, sent in arrived)
+    assert len(arrived) == 4
+    assert all(seen < next_sent for (seen, _), (_, next_sent) in pairwise(arrived)), "each arrives before the next is sent"
 
 
 def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespace: str) -> None:
@@ -147,11 +149,12 @@ def test_a_host_is_read_in_one_way(machine: Machine, host: str) -> None:
             assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 400"), head
 
 
-def test_no_answer_in_time_is_a_504(http: httpx.Client) -> None:
-    begun = time.monotonic()
-    answer = http.get("/sleep", params={"seconds": "9"})
-    assert answer.status_code == 504 and "4 s" in answer.json()["detail"] and time.monotonic() - begun < 8
-    assert http.get("/").status_code == 200
+def test_no_answer_in_time_is_a_504(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, spec={"timeoutSeconds": 4}))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        answer = http.get("/sleep", params={"seconds": "60"})
+        assert answer.status_code == 504 and "4 s" in answer.json()["detail"]
+        assert until(lambda: http.get("/").status_code == 200)
 
 
 def test_no_pod_in_time_is_a_503(machine: Machine, namespace: str) -> None:
