@@ -8,9 +8,9 @@ from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
-from functions.runtime.housekeeping import Housekeeping
-from functions.runtime.mail import Mail, mail
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.reliability.housekeeping import Housekeeping
 
 
 def housekeeping(own: Housekeeping) -> ports.Housekeeping:

@@ -22,10 +22,10 @@ from functions.billing.ports import (
     Subscriptions,
     Usage,
 )
-from functions.runtime.housekeeping import Housekeeping as Sweeper
-from functions.runtime.mail import Mail, mail
-from functions.runtime.settings import Settings
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
 
 
 def housekeeping(sweeper: Sweeper) -> Housekeeping:

@@ -20,8 +20,8 @@ from functions.deploy.ports import (
     Releases,
     Vault,
 )
-from functions.runtime.housekeeping import Housekeeping as RuntimeHousekeeping
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
 
 def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:

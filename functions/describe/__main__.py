@@ -13,7 +13,7 @@ from functions.describe.outputs import documents, drifted, stale
 from functions.describe.pools import PoolsTooLarge
 from functions.describe.releases import KINDS, NotARelease, broken_promises, release
 from functions.describe.text import COMMAND
-from functions.runtime.registry import Registry, wiring_of
+from functions.runtime.config.registry import Registry, wiring_of
 
 ROOT = Path(functions.__file__).parent.parent
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.kernel import Declaration
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.wiring import Wiring
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Trigger filters on one exact `type`, so a group's Trigger filters on a type that
 bindings alone: the topology job binds the Trigger's queue to `capsule.commands` under each name in the annotation `capsule.dev/functions` (and
 under the group's own, `auth.*`) and to the Broker's exchange for each type in `capsule.dev/events`. A function of its own needs the first binding
 only, to be addressable alone. What a group's Service is given is the union of what its functions need (`grants`), and its scale is
-`functions.runtime.grouping`'s; its pods' log goes to monitor unless one of its functions takes that log in, which would feed itself.
+`functions.runtime.serving.grouping`'s; its pods' log goes to monitor unless one of its functions takes that log in, which would feed itself.
 
 `./taskw up --grouped` runs it on one machine (overlays/local-grouped); on a cluster it is a line in the overlay: `components:
 [../../components/grouped]`.
@@ -22,8 +22,8 @@ from functions.describe.catalog import SUBSCRIBED, Catalog
 from functions.describe.grants import Grants, grants_of
 from functions.describe.services import BROKER, NAMESPACE, Manifest, Workload, cluster_account, service
 from functions.kernel import Declaration, Kind
-from functions.runtime import grouping
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.serving import grouping
 
 MOST_IN_FLIGHT = 100  # the dispatcher's prefetch: parallelism above it has no effect
 DISPATCHER = {

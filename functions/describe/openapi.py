@@ -15,7 +15,7 @@ from functions.edge.gateway import problems
 from functions.edge.gateway.problems import ProblemType
 from functions.edge.gateway.routing import Route, route_of
 from functions.kernel import Caller, Kind
-from functions.runtime.execution import AnswerNotKept, KeyReused
+from functions.runtime.execution.function import AnswerNotKept, KeyReused
 
 PROBLEM: Schema = {
     "type": "object",

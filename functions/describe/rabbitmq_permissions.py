@@ -29,9 +29,9 @@ from functions.describe.catalog import CALLED, Catalog
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
 from functions.describe.services import BROKER, NAMESPACE
 from functions.kernel import Declaration, Kind
-from functions.runtime import delays
-from functions.runtime.bus import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.messaging import delays
+from functions.runtime.messaging.bus import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 
 ANY_KEY = "^.*$"
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

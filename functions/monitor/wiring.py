@@ -10,10 +10,10 @@ from functions.monitor.adapters.notifications import PostgresChannels, PostgresD
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
-from functions.runtime.housekeeping import Housekeeping as Sweeper
-from functions.runtime.mail import Mail, mail
-from functions.runtime.settings import Settings
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
 
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:

@@ -27,8 +27,8 @@ MODULES = (
     "asyncio", "contextlib", "dataclasses", "email.message", "http.client", "logging.handlers", "ssl", "uuid", "zoneinfo",
     "httptools", "orjson", "pydantic", "starlette.applications", "starlette.routing", "uvicorn", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.lifespan.on", "uvloop", "cloudevents.http", "pika.adapters.asyncio_connection", "psycopg", "psycopg_pool", "jwt", "uuid_utils",
-    "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.main",
-    "functions.runtime.serve", "functions.runtime.warm",
+    "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.serving.main",
+    "functions.runtime.serving.serve", "functions.runtime.serving.preload",
 )  # fmt: skip
 """What is missing is skipped; CAPSULE_WARM_MODULES (comma-separated) names others."""
 

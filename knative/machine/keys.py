@@ -5,8 +5,8 @@ import json
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from functions.runtime.sealing import new_private_keys, public_key
-from functions.runtime.tokens import new_signing_jwks, public_jwks
+from functions.runtime.security.encryption import new_private_keys, public_key
+from functions.runtime.security.tokens import new_signing_jwks, public_jwks
 from knative.machine import mirrors
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from functions.runtime.database import LOCK_TIMEOUT
+from functions.runtime.storage.database import LOCK_TIMEOUT
 from knative.machine import accounts, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.problems import Problem

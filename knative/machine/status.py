@@ -14,7 +14,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from knative.local.sandbox.disks import used_bytes
 from knative.local.serving.disk_pressure import reserve_from
 from knative.machine import processes

@@ -17,7 +17,7 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import LoginFailures, Registrations, SentMails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA"

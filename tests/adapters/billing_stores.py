@@ -16,7 +16,7 @@ from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.ports import Credits, Customers, Invoices, Ledger, Notices, Payments, Plans, Subscriptions
 from functions.kernel import new_id
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 FREE_PLAN, PRO, BUSINESS = SEEDED

@@ -10,7 +10,7 @@ import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 from tests.adapters.deploy_applications import App, ended
 from tests.builder.conftest import PASSED_ON
 from tests.builder.repositories import Repositories, serving

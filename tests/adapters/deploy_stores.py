@@ -20,7 +20,7 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import Built
 from functions.deploy.domain.repository import Repository
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from functions.monitor import ports
 from functions.monitor.adapters import alerts, dead_letters, disk, figures, memory, memory_alerts, notifications, postgres, series
-from functions.runtime.database import Database as Pool
+from functions.runtime.storage.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
 from tests.servers import Databases

@@ -17,8 +17,8 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.user import Role, User
 from functions.auth.queries.jwks import ShowKeys, jwks
 from functions.kernel import Unauthenticated, Unavailable, new_id
-from functions.runtime.settings import MissingSetting, Settings
-from functions.runtime.tokens import (
+from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.security.tokens import (
     ALGORITHM,
     LOOK,
     PUBLIC_KEYS,

@@ -11,8 +11,8 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.user import User
 from functions.kernel import new_id
-from functions.runtime.mail import mail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import mail
 from tests.auth.world import StandingClock
 
 NOW = StandingClock().now()

@@ -22,10 +22,10 @@ from cryptography.x509.oid import NameOID
 from functions.auth.adapters.mail import LetterMailer
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Permanent, Transient, new_id
-from functions.runtime.database import Database
-from functions.runtime.foreign import CalledInsideTransaction
-from functions.runtime.mail import mail
-from functions.runtime.settings import MissingSetting, Settings
+from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.mail.delivery import mail
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.external_call import CalledInsideTransaction
 from tests.auth.world import StandingClock
 from tests.servers import Databases
 
@@ -252,7 +252,7 @@ async def test_a_maildir_that_cannot_be_written_may_be_mended(tmp_path: Path) ->
 
 
 def test_a_sender_of_one_s_own(tmp_path: Path) -> None:
-    from functions.runtime.mail import Letter, message_of
+    from functions.runtime.mail.delivery import Letter, message_of
 
     message = message_of(Letter(new_id(), TO, "Subject", "text", "<p>html"), "Us <us@platform.example>", StandingClock())
     assert message["From"] == "Us <us@platform.example>"

@@ -11,7 +11,7 @@ from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.ledger import Fact, booked
 from functions.billing.domain.money import Money
 from functions.kernel import new_id
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.billing_stores import NOW, PRO, Store, a_number
 from tests.servers import Databases
 

@@ -21,8 +21,8 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
-from functions.runtime.mail import MaildirMail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import MaildirMail
 
 _, PRO, BUSINESS = SEEDED
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
 from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, a_number
 from tests.servers import Databases
 

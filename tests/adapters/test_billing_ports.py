@@ -20,7 +20,7 @@ from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import UsageRecord, Use
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.servers import Databases
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)

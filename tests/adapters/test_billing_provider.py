@@ -20,7 +20,7 @@ from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.rejections import BadSignature
 from functions.billing.ports import PaymentProvider, ProviderAway, ProviderRefused
 from functions.kernel import new_id
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 from tests.billing.stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
 from tests.runtime.harness import free_port, until
 

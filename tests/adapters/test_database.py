@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.runtime.database import Database, NothingCommitted
+from functions.runtime.storage.database import Database, NothingCommitted
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress
 from functions.deploy.domain.release import Release
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.deploy_stores import BUILT, NOW, Stores, added, application, on_postgres, requested
 from tests.servers import Databases
 

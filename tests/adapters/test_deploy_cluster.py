@@ -16,9 +16,9 @@ from functions.deploy.domain.names import job_of, namespace_of, secret_of, servi
 from functions.deploy.domain.observation import Gone
 from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import Cluster, ClusterAway, ClusterRefused
-from functions.runtime.database import Database
-from functions.runtime.foreign import CalledInsideTransaction
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.external_call import CalledInsideTransaction
 from tests.adapters.deploy_applications import App
 from tests.knative.machine import Machine
 

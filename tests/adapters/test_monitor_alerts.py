@@ -17,7 +17,7 @@ from functions.monitor.domain.alerts import Alert, Notice, State, incident_of, i
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Channel, Delivery, Outcome, notification
 from functions.monitor.domain.rules import Rule, RuleKind, presets
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.monitor_databases import Store, stored
 from tests.servers import Databases
 

@@ -8,7 +8,7 @@ import pytest
 from functions.monitor.adapters.dead_letters import SettingsOperators
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 from tests.adapters.monitor_databases import Store, stored
 from tests.servers import Databases
 

@@ -19,7 +19,7 @@ from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow, floor
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.monitor_databases import KINDS, Store, stored
 from tests.servers import Databases
 

@@ -20,8 +20,8 @@ from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Notification, notification, signature
 from functions.monitor.domain.rules import Rule, RuleKind
-from functions.runtime.mail import mail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import mail
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

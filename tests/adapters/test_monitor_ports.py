@@ -16,7 +16,7 @@ from functions.monitor.domain.logs import LogFilter, LogLine
 from functions.monitor.domain.search import Condition, Terms, conditions
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from tests.adapters.monitor_databases import KINDS, Store, monitor_database, stored
 from tests.servers import Databases
 

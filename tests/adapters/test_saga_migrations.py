@@ -11,7 +11,7 @@ from events.auth import CustomerWanted
 from functions.auth.domain.registration import Stage
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments
 from functions.deploy.domain.status import Status
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 from knative.machine.migrations import FOLDER, migrate, migrations, version_of
 from tests.adapters.auth_stores import HASH, in_postgres
 from tests.servers import Databases

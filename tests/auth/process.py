@@ -12,9 +12,10 @@ from typing import Any
 import pika
 
 from events.auth import EmailVerificationRequested, RegistrationRepeated, UserCreated
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import EVENTS, REPLIES
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.messaging.bus import EVENTS, REPLIES
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.runtime.harness import Worker, World, asked, until
 
 HANDLED = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
@@ -23,12 +24,12 @@ PASSWORD = "correct horse battery staple"
 
 class AuthWorld(World):
     def prepare(self) -> None:
-        private, signing = sealing.new_private_keys(), tokens.new_signing_jwks()
+        private, signing = encryption.new_private_keys(), tokens.new_signing_jwks()
         self._mount("etc/capsule/sealing/keys.json", private)
-        self._mount("etc/capsule/sealing-public/auth.json", sealing.public_key(private))
+        self._mount("etc/capsule/sealing-public/auth.json", encryption.public_key(private))
         self._mount("etc/capsule/signing/jwks.json", signing)
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(signing))
-        self.sealer = sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)}))
+        self.sealer = encryption.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)}))
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)

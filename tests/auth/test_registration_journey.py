@@ -12,8 +12,8 @@ import pika
 import pytest
 
 from functions.kernel import Kind
-from functions.runtime.bus import COMMANDS, EVENTS
-from functions.runtime.registry import find
+from functions.runtime.config.registry import find
+from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from tests.auth.process import AuthWorld, Visitor
 from tests.billing.stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, asked, free_port, message, until

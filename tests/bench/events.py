@@ -15,8 +15,8 @@ import pika
 import psycopg
 
 from events.deploy import ApplicationCreated
-from functions.runtime.bus import EVENTS
-from functions.runtime.envelope import new_message
+from functions.runtime.messaging.bus import EVENTS
+from functions.wire.cloudevents import new_message
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.bench.systems import Capsule, Peer, until

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from functions.kernel import new_id
-from functions.runtime.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, TYPE, current_signing_key
+from functions.runtime.security.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, TYPE, current_signing_key
 from knative.machine import keys, processes
 from knative.machine.cluster import Cluster
 from knative.machine.home import LOOPBACK, PROJECT, Home

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from functions.billing.adapters.stripe import StripeProvider
-from functions.runtime import serve
+from functions.runtime.serving import serve
 
 charge = StripeProvider.charge
 

@@ -21,9 +21,10 @@ import psycopg
 import pytest
 
 from functions.kernel import new_id
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import COMMANDS, EVENTS
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
+from functions.runtime.messaging.bus import COMMANDS, EVENTS
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.billing.stand_in import StandIn, stand_in
 from tests.runtime.harness import ROOT, Worker, World, free_port, message, until
 
@@ -40,7 +41,7 @@ class Live(World):
     def prepare(self) -> None:
         self.signing = tokens.new_signing_jwks()
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
-        self._mount("etc/capsule/sealing-public/billing.json", sealing.public_key(sealing.new_private_keys()))
+        self._mount("etc/capsule/sealing-public/billing.json", encryption.public_key(encryption.new_private_keys()))
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)
@@ -66,7 +67,7 @@ class Live(World):
     def open_gateway(self) -> subprocess.Popen[bytes]:
         environment = {**self.environment(), "CAPSULE_FUNCTION": "edge.gateway", "PORT": str(self.gateway)}
         with (self.folder / "gateway.log").open("wb") as log:
-            process = subprocess.Popen([sys.executable, "-m", "functions.runtime.serve"], env=environment, cwd=ROOT, stdout=log, stderr=log)
+            process = subprocess.Popen([sys.executable, "-m", "functions.runtime.serving.serve"], env=environment, cwd=ROOT, stdout=log, stderr=log)
         until(partial(self._gateway_ready, process), 30, "for the gateway")
         return process
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 from tests.runtime.harness import ROOT, free_port, until
 
 KEY, SECRET = "sk_test_of_a_test", "whsec_of_a_test"

@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from events.auth import QuotaWanted
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
-from functions.runtime.registry import Registry
-from functions.runtime.settings import Settings
+from functions.runtime.config.registry import Registry
+from functions.runtime.config.settings import Settings
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.builder.conftest import PASSED_ON, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
@@ -52,9 +53,9 @@ class DeployWorld(World):
         self.signing = tokens.new_signing_jwks()
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
         self._mount("etc/capsule/build/job.yaml", TEMPLATE)
-        private = sealing.new_private_keys()
+        private = encryption.new_private_keys()
         self._mount("etc/capsule/sealing/keys.json", private)
-        self._mount("etc/capsule/sealing-public/deploy.json", sealing.public_key(private))
+        self._mount("etc/capsule/sealing-public/deploy.json", encryption.public_key(private))
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)
@@ -80,7 +81,7 @@ class DeployWorld(World):
         }
 
     def sealed(self, secret: str) -> str:
-        return sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("deploy", secret)
+        return encryption.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("deploy", secret)
 
     def give_account(self) -> None:
         account.give_account(self.machine.api, self.machine.home / "kubeconfig", self.folder / "kubeconfig")

@@ -8,7 +8,7 @@ import pytest
 from functions.edge.gateway.intake import take
 from functions.edge.gateway.problems import Problem
 from functions.edge.gateway.routing import Route, route_of
-from functions.runtime.registry import find
+from functions.runtime.config.registry import find
 
 
 def route() -> Route:

@@ -12,9 +12,10 @@ import httpx
 import pika
 import psycopg
 
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import COMMANDS
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
+from functions.runtime.messaging.bus import COMMANDS
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.runtime.harness import ROOT, Pump, free_port, until
 
 CONTEXT = "auth"
@@ -39,11 +40,11 @@ class Live:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.gateway}", timeout=30)
 
     def _mount_keys(self) -> None:
-        signing, private = tokens.new_signing_jwks(), sealing.new_private_keys()
+        signing, private = tokens.new_signing_jwks(), encryption.new_private_keys()
         self._mount("signing/jwks.json", signing)
         self._mount("jwks/jwks.json", tokens.public_jwks(signing))
         self._mount("sealing/keys.json", private)
-        self._mount(f"sealing-public/{CONTEXT}.json", sealing.public_key(private))
+        self._mount(f"sealing-public/{CONTEXT}.json", encryption.public_key(private))
 
     def _mount(self, name: str, content: Any) -> None:
         file = self.folder / "etc" / "capsule" / name
@@ -74,7 +75,9 @@ class Live:
         }
         log = self.folder / f"{function.replace('*', 'all')}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-m", "functions.runtime.serve"], env=environment, cwd=ROOT, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "functions.runtime.serving.serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
+            )
         self.processes.append(process)
         until(lambda: self._answers(process, port, probe, log), 30, f"for {function}:\n{log.read_text()}")
         return port

@@ -29,8 +29,8 @@ from functions.kernel import (
     query,
 )
 from functions.kernel.declaration import declaration_of
-from functions.runtime.bus import Reply
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
+from functions.runtime.messaging.bus import Reply
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 USER = UUID("0190f0a0-0000-7000-8000-000000000001")

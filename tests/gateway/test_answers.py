@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from functions.edge.gateway.options import Options
-from functions.runtime.bus import BusAway, NoReply, Reply, Unroutable
+from functions.runtime.messaging.bus import BusAway, NoReply, Reply, Unroutable
 from tests.gateway.shop import NOW, USER, Asked, done, open_shop, signed_in
 
 ORDER = {"orderId": str(uuid4()), "item": "tea"}

@@ -8,7 +8,7 @@ import pytest
 
 from functions.edge.gateway.envelope import client_of
 from functions.edge.gateway.options import Options
-from functions.runtime.bus import Reply
+from functions.runtime.messaging.bus import Reply
 from tests.gateway.shop import Asked, done, open_shop, signed_in
 
 LOGIN = {"name": "ada", "password": "secret"}

@@ -11,7 +11,7 @@ import jwt
 import psycopg
 import pytest
 
-from functions.runtime import tokens
+from functions.runtime.security import tokens
 from tests.gateway.live import Live
 from tests.runtime.harness import until
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import functions
-from functions.runtime.bus import NoReply, Reply
+from functions.runtime.messaging.bus import NoReply, Reply
 from tests.gateway.shop import Asked, Shop, done, open_shop, signed_in
 
 HTML = {"Accept": "text/html"}

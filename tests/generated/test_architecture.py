@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.runtime.registry import contexts
+from functions.runtime.config.registry import contexts
 from tests.generated.kinds import PROJECT
 
 
@@ -43,11 +43,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 VIOLATIONS = {
     "a use case reaches for the database": ("functions/auth/queries/profile.py", "import psycopg"),
-    "a use case knows the runtime": ("functions/auth/queries/profile.py", "import functions.runtime.bus"),
+    "a use case knows the runtime": ("functions/auth/queries/profile.py", "import functions.runtime.messaging.bus"),
     "a use case imports another": ("functions/auth/queries/profile.py", "import functions.auth.queries.jwks"),
     "one context knows another": ("functions/billing/wiring.py", "import functions.auth.ports"),
     "the domain looks outward": ("functions/auth/domain/user.py", "import functions.auth.ports"),
-    "the runtime names a context": ("functions/runtime/clock.py", "import functions.auth.ports"),
+    "the runtime names a context": ("functions/runtime/config/clock.py", "import functions.auth.ports"),
     "a stray helper": ("functions/auth/helpers.py", "X = 1"),
     "the kernel knows events": ("functions/kernel/time.py", "import events.auth"),
 }

@@ -15,7 +15,7 @@ from functions.describe.catalog import Catalog
 from functions.describe.compatibility import refusals
 from functions.describe.releases import NotARelease, breaking, broken_promises, newest, release
 from functions.kernel import Event, Model, Part, versions
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
 from tests.generated.kinds import PROJECT
 
 

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from functions.describe.catalog import Catalog
 from functions.edge.gateway.routing import route_of
 from functions.kernel import Declaration, Kind
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
 from tests.generated.kinds import PROJECT
 
 SCHEMAS = PROJECT / "schemas"

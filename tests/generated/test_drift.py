@@ -8,7 +8,7 @@ import pytest
 from functions.describe import __main__ as describe
 from functions.describe import outputs, pools
 from functions.describe.catalog import Catalog
-from functions.runtime.registry import Registry, wiring_of
+from functions.runtime.config.registry import Registry, wiring_of
 from tests.generated.kinds import PROJECT
 
 

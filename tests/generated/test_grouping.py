@@ -9,8 +9,8 @@ from functions.describe.catalog import Catalog
 from functions.describe.knative import FROM_PODS, context_manifests, group_manifests
 from functions.describe.services import Manifest
 from functions.kernel import Declaration, Kind, Scale
-from functions.runtime import grouping, topology
-from functions.runtime.registry import Registry, contexts, wiring_of
+from functions.runtime.config.registry import Registry, contexts, wiring_of
+from functions.runtime.serving import grouping, topology
 
 CATALOG = Catalog.of(Registry.load().declarations)
 

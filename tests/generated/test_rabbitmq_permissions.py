@@ -14,7 +14,7 @@ from functions.describe.catalog import Catalog
 from functions.describe.knative import context_manifests, group_manifests
 from functions.describe.rabbitmq_permissions import EXCHANGES, QUEUES, TO_FUNCTIONS, TOPIC_EXCHANGES, exactly, users
 from functions.describe.rabbitmq_user import RabbitMQUser
-from functions.runtime.registry import Registry, contexts, wiring_of
+from functions.runtime.config.registry import Registry, contexts, wiring_of
 from knative.local.eventing import naming
 from knative.machine.home import AMQP_USERS
 from knative.machine.rabbitmq_users import declared, knative_user

@@ -10,8 +10,8 @@ import pika
 import psycopg
 import pytest
 
-from functions.runtime.bus import EVENTS
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
+from functions.runtime.messaging.bus import EVENTS
 from knative.machine import keys, repositories
 from knative.machine.postgres import PostgreSQL
 from tests.journeys.people import Person

@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from functions.runtime.tokens import new_signing_key
+from functions.runtime.security.tokens import new_signing_key
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
 

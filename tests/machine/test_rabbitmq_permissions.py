@@ -12,10 +12,11 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from functions.runtime import delays, topology
-from functions.runtime.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, Bus, BusAway, Unroutable
-from functions.runtime.topology import Binding
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.messaging import delays
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, Bus, BusAway, Unroutable
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
+from functions.runtime.serving import topology
+from functions.runtime.serving.topology import Binding
 from knative.local.eventing.consumer import Consumer, Queue
 from knative.local.serving.activity import Activity, Watched
 from knative.machine import rabbitmq_users

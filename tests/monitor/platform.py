@@ -11,8 +11,9 @@ import jwt
 import pika
 
 from functions.kernel import new_id
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.runtime.harness import Worker, World, asked, message
 
 NOW = datetime.now(UTC)
@@ -30,9 +31,9 @@ class Platform(World):
     def prepare(self) -> None:
         self.signing = tokens.new_signing_jwks()
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
-        private = sealing.new_private_keys()
+        private = encryption.new_private_keys()
         self._mount("etc/capsule/sealing/keys.json", private)
-        self._mount("etc/capsule/sealing-public/monitor.json", sealing.public_key(private))
+        self._mount("etc/capsule/sealing-public/monitor.json", encryption.public_key(private))
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)

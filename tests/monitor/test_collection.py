@@ -2,7 +2,7 @@
 
 from functions.describe.catalog import Catalog
 from functions.describe.knative import context_manifests
-from functions.runtime.registry import Registry, wiring_of
+from functions.runtime.config.registry import Registry, wiring_of
 
 TAKE_IN = {"monitor-on-logs-collected", "monitor-on-requests-measured", "monitor-on-resources-measured"}
 

@@ -14,9 +14,9 @@ from functions.monitor.domain.rejections import AlertNotFound, InvalidRule
 from functions.monitor.queries.alerts import ListAlerts, alerts
 from functions.monitor.queries.application_alerts import ListApplicationAlerts, application_alerts
 from functions.monitor.queries.function_metrics import ReadFunctionMetrics, function_metrics
-from functions.runtime import ordering
-from functions.runtime.mail import Letter
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Letter
+from functions.runtime.reliability import ordering
 from tests.monitor.world import ADA, ADMIN, APP, MINUTE, NOW, Monitor
 
 HOUR = timedelta(hours=1)

@@ -17,8 +17,8 @@ from typing import Any
 
 import pika
 
-from functions.runtime import delays
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.messaging import delays
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from tests.runtime.harness import Worker, World, asked, deposit, until
 
 MESSAGES = 50

@@ -23,9 +23,10 @@ import pika
 import psycopg
 from pika.adapters.blocking_connection import BlockingChannel
 
-from functions.runtime import sealing, tokens, topology
-from functions.runtime.bus import COMMANDS, EVENTS, REPLIES
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving import topology
 from tests.runtime.forks import Forked, Forks
 from tests.runtime.pump import Pump, event_headers
 
@@ -116,9 +117,9 @@ class World:
     def prepare(self) -> None:
         with psycopg.connect(self.owner, autocommit=True) as connection:
             connection.execute(TABLES)
-        private = sealing.new_private_keys()
+        private = encryption.new_private_keys()
         self._mount("etc/capsule/sealing/keys.json", private)
-        self._mount("etc/capsule/sealing-public/probe.json", sealing.public_key(private))
+        self._mount("etc/capsule/sealing-public/probe.json", encryption.public_key(private))
         self.signing = tokens.new_signing_jwks()
         self._mount("etc/capsule/jwks/jwks.json", tokens.public_jwks(self.signing))
         self.declare()
@@ -143,7 +144,7 @@ class World:
             channel.queue_bind("replies", REPLIES, "replies")
 
     def seal(self, secret: str) -> str:
-        return sealing.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("probe", secret)
+        return encryption.Sealer(Settings({"CAPSULE_ROOT": str(self.folder)})).seal("probe", secret)
 
     def environment(self) -> dict[str, str]:
         return {

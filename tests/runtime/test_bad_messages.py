@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pika
 import pytest
 
-from functions.runtime import delays
-from functions.runtime.envelope import stamp
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.messaging import delays
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
+from functions.wire.cloudevents import stamp
 from tests.runtime.accidents import Line, nothing_is_left, send
 from tests.runtime.harness import HTTP_PATIENCE, Worker, World, asked, deposit, deposited, message, until
 

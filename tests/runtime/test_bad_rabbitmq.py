@@ -13,11 +13,12 @@ import pika
 import pytest
 from rich.table import Table
 
-from functions.runtime import delays, topology
-from functions.runtime.bus import Bus, BusAway
-from functions.runtime.envelope import stamp
-from functions.runtime.topology import declare_exchanges
-from functions.runtime.undelivered import UNROUTABLE
+from functions.runtime.messaging import delays
+from functions.runtime.messaging.bus import Bus, BusAway
+from functions.runtime.reliability.dead_letter_router import UNROUTABLE
+from functions.runtime.serving import topology
+from functions.runtime.serving.topology import declare_exchanges
+from functions.wire.cloudevents import stamp
 from knative.machine import status
 from tests.runtime.harness import HTTP_PATIENCE, World, asked, deposit, deposited, message, until, worlds
 from tests.runtime.servers import control

@@ -5,8 +5,8 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from functions.runtime import topology
-from functions.runtime.topology import Binding
+from functions.runtime.serving import topology
+from functions.runtime.serving.topology import Binding
 from tests.runtime.harness import World, message, until
 from tests.runtime.test_pure import _cluster, _object
 

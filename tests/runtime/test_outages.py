@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.runtime import topology
+from functions.runtime.serving import topology
 from knative.machine import migrations
 from tests.knative.conformance.cluster import Cluster, local
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send

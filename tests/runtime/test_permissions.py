@@ -13,7 +13,7 @@ import pytest
 from events.auth import UserCreated
 from events.billing import InvoiceIssued
 from functions.describe.rabbitmq_permissions import TO_FUNCTIONS, exactly
-from functions.runtime.surroundings import Surroundings, UndeclaredEvent
+from functions.runtime.execution.context import Surroundings, UndeclaredEvent
 from tests.runtime.harness import Worker, World, deposited, message, until, worlds
 
 EVENTS_OF_PROBE = ("probe.deposited", "probe.noted", "probe.renamed", "probe.check-later")

@@ -7,13 +7,15 @@ import pytest
 
 from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
 from functions.kernel.declaration import declaration_of
-from functions.runtime import answers, delays, topology
-from functions.runtime.bus import Unroutable
-from functions.runtime.envelope import Message, NotAMessage, stamp
-from functions.runtime.settings import MissingSetting, Settings
-from functions.runtime.topology import Binding, NotReady
-from functions.runtime.undelivered import MOST_REDELIVERIES, UNROUTABLE, Undelivered
-from functions.runtime.wiring import Container, NothingProvides, Wiring
+from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.wiring import Container, NothingProvides, Wiring
+from functions.runtime.execution import answers
+from functions.runtime.messaging import delays
+from functions.runtime.messaging.bus import Unroutable
+from functions.runtime.reliability.dead_letter_router import MOST_REDELIVERIES, UNROUTABLE, Undelivered
+from functions.runtime.serving import topology
+from functions.runtime.serving.topology import Binding, NotReady
+from functions.wire.cloudevents import Message, NotAMessage, stamp
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

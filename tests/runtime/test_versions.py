@@ -11,12 +11,12 @@ import pytest
 from functions.describe.catalog import Catalog
 from functions.describe.releases import released
 from functions.kernel import Declaration, NoWay, Payload, missing_steps, upcast, upcasts, versions
-from functions.runtime import sealing
-from functions.runtime.envelope import Message
-from functions.runtime.failures import ROLL_OUT_TRIES
-from functions.runtime.inputs import Reader
-from functions.runtime.registry import Registry
-from functions.runtime.settings import Settings
+from functions.runtime.config.registry import Registry
+from functions.runtime.config.settings import Settings
+from functions.runtime.execution.failures import ROLL_OUT_TRIES
+from functions.runtime.execution.inputs import Reader
+from functions.runtime.security import encryption
+from functions.wire.cloudevents import Message
 from tests.generated.examples import example
 from tests.runtime.harness import ROOT, Worker, World, asked, deposit, message, until
 from tests.runtime.test_operations import ask
@@ -74,18 +74,18 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Settings, sealing.Sealer]]:
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Settings, encryption.Sealer]]:
     """The keys of a context, as its functions find them."""
 
-    def keys(context: str) -> tuple[Settings, sealing.Sealer]:
+    def keys(context: str) -> tuple[Settings, encryption.Sealer]:
         root = tmp_path_factory.mktemp(context)
-        private = sealing.new_private_keys()
-        for path, content in ((sealing.PRIVATE, private), (sealing.PUBLIC.format(context=context), sealing.public_key(private))):
+        private = encryption.new_private_keys()
+        for path, content in ((encryption.PRIVATE, private), (encryption.PUBLIC.format(context=context), encryption.public_key(private))):
             file = root / path.lstrip("/")
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(content))
         settings = Settings({"CAPSULE_ROOT": str(root)})
-        return settings, sealing.Sealer(settings)
+        return settings, encryption.Sealer(settings)
 
     return keys
 
@@ -113,7 +113,7 @@ def test_whatever_a_release_has_sent_is_read_today(release: str, path: str, cata
     kind, type = path.removesuffix(".json").split("/")
     for declaration in _readers(catalog, kind, type):
         settings, sealer = sealed(declaration.context)
-        reader = Reader(declaration, sealing.Opener(settings, declaration.context))
+        reader = Reader(declaration, encryption.Opener(settings, declaration.context))
         for whole in (True, False):
             body = _as_it_was_sent(schema, whole, partial(sealer.seal, declaration.context))
             sent = Message("1", "/capsule/test", type, "", body, {"dataversion": str(schema.get("x-version", 1))})

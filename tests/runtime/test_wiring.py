@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from functions.kernel import Declaration
-from functions.runtime import sealing, tokens
-from functions.runtime.bus import Bus
-from functions.runtime.clock import SystemClock
-from functions.runtime.execution import Function
-from functions.runtime.process import Process
-from functions.runtime.registry import Registry, contexts
-from functions.runtime.settings import Settings
+from functions.runtime.config.clock import SystemClock
+from functions.runtime.config.registry import Registry, contexts
+from functions.runtime.config.settings import Settings
+from functions.runtime.execution.function import Function
+from functions.runtime.messaging.bus import Bus
+from functions.runtime.security import encryption, tokens
+from functions.runtime.serving.process import Process
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
     mounted: dict[str, Any] = {
         "signing/jwks.json": signing,
         "jwks/jwks.json": tokens.public_jwks(signing),
-        "sealing/keys.json": sealing.new_private_keys(),
+        "sealing/keys.json": encryption.new_private_keys(),
     }
     for name, content in mounted.items():
         file = tmp_path / "etc/capsule" / name

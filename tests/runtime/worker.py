@@ -20,8 +20,12 @@ from typing import Any
 from functions.probe.adapters.bell import FileBell
 from functions.probe.adapters.postgres import PostgresAccounts
 
-from functions.runtime import bus, database, delays, execution, failures, inbox, outbox, serve, work
-from functions.runtime.clock import SystemClock
+from functions.runtime.config.clock import SystemClock
+from functions.runtime.execution import failures, function, unit_of_work
+from functions.runtime.messaging import bus, delays
+from functions.runtime.reliability import inbox, outbox
+from functions.runtime.serving import serve
+from functions.runtime.storage import database
 
 STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}
 """What each function that may have an accident states."""
@@ -70,7 +74,7 @@ def _wrapped(owner: Any, name: str, before: Callable[..., None] | None = None, a
 
 def _names_its_function() -> None:
     """Every other accident asks in which function it is."""
-    _wrapped(execution.Function, "handle", before=lambda self, *_: _current.set(self.name))
+    _wrapped(function.Function, "handle", before=lambda self, *_: _current.set(self.name))
 
 
 def _when(true: Callable[..., bool], accident: Accident) -> Callable[..., None]:
@@ -85,7 +89,7 @@ def _at_commit(accident: Accident, **when: Any) -> None:
 
 
 def _after_reply(accident: Accident) -> None:
-    original = execution.Function.reply
+    original = function.Function.reply
 
     async def replying(self: Any, *args: Any) -> bool:
         said = await original(self, *args)
@@ -94,7 +98,7 @@ def _after_reply(accident: Accident) -> None:
             accident.reached()
         return said
 
-    execution.Function.reply = replying  # type: ignore[method-assign]
+    function.Function.reply = replying  # type: ignore[method-assign]
 
 
 POINTS: dict[str, Callable[[Accident], None]] = {
@@ -107,7 +111,7 @@ POINTS: dict[str, Callable[[Accident], None]] = {
     "before-publish": lambda a: _wrapped(outbox.Relay, "_one", before=_when(lambda _, row: a.states(row), a)),
     "before-marking": lambda a: _wrapped(outbox.Relay, "_one", after=_when(lambda _, row: a.states(row), a)),
     "after-reply": _after_reply,
-    "before-ack": lambda a: _wrapped(execution.Function, "handle", after=_when(lambda *_: a.here(), a)),
+    "before-ack": lambda a: _wrapped(function.Function, "handle", after=_when(lambda *_: a.here(), a)),
 }
 
 
@@ -132,7 +136,7 @@ def _without_outbox() -> None:
         return owing
 
     outbox.write = write
-    work.write = write
+    unit_of_work.write = write
 
 
 def _without_confirms() -> None:

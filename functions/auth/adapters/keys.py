@@ -17,8 +17,8 @@ from functions.auth.domain.tokens import VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
 from functions.kernel import new_id
-from functions.runtime.settings import Settings
-from functions.runtime.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, ISSUER_VARIABLE, PUBLIC_KEYS, TYPE, current_signing_key
+from functions.runtime.config.settings import Settings
+from functions.runtime.security.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, ISSUER_VARIABLE, PUBLIC_KEYS, TYPE, current_signing_key
 
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
 LIFETIME = timedelta(minutes=15)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
-from functions.runtime.mail import Letter, Mail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Letter, Mail
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from functions.auth.domain.registration import Registration, Stage
-from functions.runtime.database import Database
-from functions.runtime.sagas import SagaRows
+from functions.runtime.reliability.sagas import SagaRows
+from functions.runtime.storage.database import Database
 
 SELECT = "SELECT r.*, u.email FROM registrations r JOIN users u ON u.id = r.id"
 INSERTED = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "look_at", "version")

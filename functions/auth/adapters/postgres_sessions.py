@@ -7,7 +7,7 @@ from uuid import UUID
 
 from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
 from functions.auth.domain.tokens import REMEMBERED, OpaqueToken
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 AT_ONCE = 5_000
 COLUMNS = "s.id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, s.generation, grace_uses, ended_at, end_reason"

@@ -10,7 +10,7 @@ from functions.auth.domain.lockout import FORGOTTEN_AFTER, FailedLogins
 from functions.auth.domain.mails import MailKind, SentMail
 from functions.auth.domain.rejections import AccountLocked
 from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 AT_ONCE = 5_000
 

@@ -10,7 +10,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"

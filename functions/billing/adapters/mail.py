@@ -6,8 +6,8 @@ from functions.billing.adapters.printed import shown
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceStatus
 from functions.billing.domain.payments import Payment
-from functions.runtime.mail import Attachment, Letter, Mail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Attachment, Letter, Mail
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 PAGE = """<!doctype html>

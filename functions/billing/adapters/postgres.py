@@ -12,7 +12,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
 from functions.billing.domain.usage import UsageRecord, Use
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 AT_A_TIME = 10_000
 PLAN: LiteralString = """code, version, name, fee, currency, applications, memory_mib

@@ -14,7 +14,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
 from functions.kernel import Transient
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total,
     period_begin, period_end, created_at, issued_at, settled_at, version"""

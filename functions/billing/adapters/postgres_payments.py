@@ -13,7 +13,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Payment, PaymentStatus
 from functions.billing.domain.rejections import ChangeUnderWay
 from functions.kernel import Transient
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 PAYMENT: LiteralString = """id, customer_id, invoice_id, attempt, amount, currency, payment_method, created_at, status, provider_id,
     failure_code, failure_message, retry_at, settled_at, version"""

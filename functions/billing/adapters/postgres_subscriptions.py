@@ -11,7 +11,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.subscriptions import RatedPeriod, Status, Subscription
 from functions.kernel import Transient
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 COLUMNS: LiteralString = (
     "id, customer_id, plan_code, plan_version, status, anchored_at, started_at, billed_until, next_plan_code, next_plan_version, version"

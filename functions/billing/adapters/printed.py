@@ -8,7 +8,7 @@ from typing import Any
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceLine
 from functions.billing.domain.money import Money
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 
 LEFT, RIGHT, TOP, BOTTOM = 57, 538, 785, 70  # points of an A4 page
 PERIOD, QUANTITY = 375, 360

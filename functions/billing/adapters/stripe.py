@@ -21,8 +21,8 @@ from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.rejections import BadSignature
 from functions.billing.ports import Notice, ProviderAway, ProviderRefused
 from functions.kernel import RateLimited
-from functions.runtime.foreign import foreign
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.external_call import foreign
 
 VERSION = "2024-06-20"
 """Of Stripe's API, which our parameters are written for; theirs may move on."""

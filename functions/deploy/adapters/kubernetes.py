@@ -18,8 +18,8 @@ from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
 from functions.deploy.domain.status import Awaited
 from functions.deploy.ports import ClusterAway, ClusterRefused
-from functions.runtime.foreign import foreign
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.external_call import foreign
 
 FIELD_MANAGER = "capsule"
 APPLY = "application/apply-patch+yaml"

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from functions.deploy.domain.application import Application, Quota
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, MemoryQuotaExceeded
 from functions.kernel import Transient
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version, config_version, health_path, release_command, directory"
 

@@ -16,8 +16,8 @@ from functions.deploy.domain.names import application_of
 from functions.deploy.domain.rejections import DeploymentInProgress, DeploymentNotFound, ReleaseNotFound
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import Cause, Status
-from functions.runtime.database import Database
-from functions.runtime.sagas import SagaRows
+from functions.runtime.reliability.sagas import SagaRows
+from functions.runtime.storage.database import Database
 
 RUNNING = "d.finished_at IS NULL"
 SELECT = """

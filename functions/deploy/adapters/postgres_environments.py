@@ -11,7 +11,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment, Size
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, destroyed_at"
 VALUES = """%(application_id)s, %(name)s, %(created_at)s, %(min_scale)s, %(max_scale)s, %(memory_mib)s, %(cpu_millis)s, %(observation_seconds)s,

@@ -1,7 +1,7 @@
 """Secrets at rest: sealed with this context's public key, opened with its private one, both mounted."""
 
-from functions.runtime.sealing import Opener, Sealer
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.security.encryption import Opener, Sealer
 
 CONTEXT = "deploy"
 

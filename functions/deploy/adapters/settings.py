@@ -6,7 +6,7 @@ from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 
 TEMPLATE = "/etc/capsule/build/job.yaml"
 PASSED_ON = (

@@ -17,7 +17,7 @@ from functions.edge.gateway.options import Network
 from functions.edge.gateway.problems import BAD_KEY, Problem
 from functions.edge.gateway.routing import Route
 from functions.kernel import Caller, Client, new_id
-from functions.runtime.envelope import JSON, SPECVERSION, stamp
+from functions.wire.cloudevents import JSON, SPECVERSION, stamp
 
 SOURCE = "/capsule/gateway"
 MESSAGES = UUID("7a0f4f0e-6c52-5a3f-9d53-3c1f0f5f1c9e")  # the namespace of message ids that come from an Idempotency-Key
@@ -86,7 +86,7 @@ def headers_of(
     traced: tuple[str, str],
     fingerprint: str | None,
 ) -> dict[str, str]:
-    """The AMQP headers: a CloudEvent in binary mode, as `functions.runtime.envelope` reads it."""
+    """The AMQP headers: a CloudEvent in binary mode, as `functions.wire.cloudevents` reads it."""
     headers = {
         "specversion": SPECVERSION,
         "id": id,

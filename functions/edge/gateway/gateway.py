@@ -24,13 +24,13 @@ from functions.edge.gateway.responses import Answer, Replies
 from functions.edge.gateway.routing import Route, Table
 from functions.edge.gateway.throttle import Throttle, tell
 from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable, new_id
-from functions.runtime.bus import Bus, BusAway, NoReply, Reply, Unroutable
-from functions.runtime.clock import SystemClock
-from functions.runtime.envelope import new_message, stamp
-from functions.runtime.registry import Registry
-from functions.runtime.sealing import Sealer
-from functions.runtime.settings import Settings
-from functions.runtime.tokens import AccessTokens
+from functions.runtime.config.clock import SystemClock
+from functions.runtime.config.registry import Registry
+from functions.runtime.config.settings import Settings
+from functions.runtime.messaging.bus import Bus, BusAway, NoReply, Reply, Unroutable
+from functions.runtime.security.encryption import Sealer
+from functions.runtime.security.tokens import AccessTokens
+from functions.wire.cloudevents import new_message, stamp
 
 HEALTH_DEADLINE = 10.0
 READS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 import psutil
 
-from functions.runtime.bus import BusAway, NoReply, Reply, Unroutable
-from functions.runtime.envelope import stamp
+from functions.runtime.messaging.bus import BusAway, NoReply, Reply, Unroutable
+from functions.wire.cloudevents import stamp
 
 Ask = Callable[[str], Awaitable[Reply]]  # a context's name → the reply of its health function
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
 
 Network = IPv4Network | IPv6Network
 

@@ -21,9 +21,9 @@ from functions.edge.gateway.problems import NO_ROUTE, OWN, Documented, Problem, 
 from functions.edge.gateway.responses import JSON, NOTHING_LOADS, REVALIDATED, Answer, etag_of, json_answer, page, unchanged
 from functions.edge.gateway.routing import Route, Table
 from functions.kernel import Conflict, Forbidden, Gone, NotFound, PaymentRequired, Rejection
-from functions.runtime.execution import AnswerNotKept, KeyReused
-from functions.runtime.failures import InternalError
-from functions.runtime.registry import Registry
+from functions.runtime.config.registry import Registry
+from functions.runtime.execution.failures import InternalError
+from functions.runtime.execution.function import AnswerNotKept, KeyReused
 
 PROBES = ("/livez", "/readyz", "/health", "/healthz")
 VERIFY_PATH = "/v1/users/verify"

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
 from functions.kernel import Kind
-from functions.runtime.bus import Reply
+from functions.runtime.messaging.bus import Reply
 
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"private, no-store")

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier, Placeholder
 
 from functions.monitor.domain.alerts import Alert, Notice, State
 from functions.monitor.domain.rules import Rule, RuleKind
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 INCIDENT = 4
 """First key of the advisory locks on incidents."""

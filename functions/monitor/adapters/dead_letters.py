@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
-from functions.runtime.database import Database
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.database import Database
 
 AT_A_TIME = 10_000
 OPERATORS = "CAPSULE_OPERATORS"

@@ -7,7 +7,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from functions.monitor.domain.disk import DiskUsage, newest
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 
 class PostgresDiskUsages:

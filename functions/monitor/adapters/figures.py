@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from functions.monitor.domain.figures import Level, Range
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import EPOCH, MINUTE, ResourceTally, ResourceWindow, floor
-from functions.runtime.database import Connection, Database
+from functions.runtime.storage.database import Connection, Database
 
 ROLLUP = 3
 """First key of the advisory lock under which sums are made."""

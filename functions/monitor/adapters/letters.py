@@ -6,8 +6,8 @@ from uuid import UUID
 
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.notifications import Notification, NotifiedAlert
-from functions.runtime.mail import Letter, Mail
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Letter, Mail
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 TITLES = {

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from functions.monitor.domain.alerts import Notice
 from functions.monitor.domain.notifications import SECRET, Channel, Delivery, Notification, Outcome
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 CHANNEL = "id, application_id, url, secret, created_at"
 DELIVERY = "id, application_id, channel_id, target, notice, content, created_at, state, attempts, answer, finished_at"

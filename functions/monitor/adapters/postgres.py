@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.usage import MeasuredUse
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 OWNERSHIP = 2
 """First key of the advisory locks on an application's owner; 1 is the intake of logs."""

@@ -2,8 +2,8 @@
 
 from functions.kernel import Permanent
 from functions.monitor.domain.notifications import SECRET
-from functions.runtime.sealing import CannotUnseal, Opener, Sealer
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.security.encryption import CannotUnseal, Opener, Sealer
 
 CONTEXT = "monitor"
 

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Placeholder
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.timeline import Execution
-from functions.runtime.database import Database
+from functions.runtime.storage.database import Database
 
 LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
 

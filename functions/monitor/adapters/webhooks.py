@@ -15,8 +15,8 @@ import httpx
 
 from functions.kernel import Permanent, Transient
 from functions.monitor.domain.notifications import signature
-from functions.runtime.foreign import foreign
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.external_call import foreign
 
 PATIENCE = 10.0
 PORTS = {"http": 80, "https": 443}

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.kernel import ADMIN, Model, Scale, query
-from functions.runtime.dead_letters import DeadLetters, Letter, Which
+from functions.runtime.reliability.dead_letters import DeadLetters, Letter, Which
 
 
 class DeadLettersAsked(Model):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from functions.kernel import ANYONE, Clock, Model, Scale, query
-from functions.runtime.vitals import Vitals
+from functions.runtime.storage.health_info import Vitals
 
 
 class HealthAsked(Model):

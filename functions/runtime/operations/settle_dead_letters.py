@@ -8,8 +8,8 @@ from pydantic import Field
 
 from events.platform import DeadLettersCounted
 from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, command
-from functions.runtime.dead_letters import DeadLetters, Which, again, counted
-from functions.runtime.vouching import Voucher
+from functions.runtime.reliability.dead_letters import DeadLetters, Which, again, counted
+from functions.runtime.security.replay_signing import Voucher
 
 MOST_AT_ONCE = 500
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from pika.exceptions import AMQPError
 
-from functions.runtime.refusals import CONSUME, refusal_in
+from functions.wire.access_refusals import CONSUME, refusal_in
 from knative.local.eventing import dispatch
 from knative.local.eventing.acknowledging import Acks
 from knative.local.eventing.dispatch import Request

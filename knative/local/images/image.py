@@ -10,7 +10,7 @@ import orjson
 from knative.local.images.errors import BadImage
 from knative.local.images.reference import PROJECT
 
-DEFAULT_COMMAND = ("python", "-m", "functions.runtime.serve")
+DEFAULT_COMMAND = ("python", "-m", "functions.runtime.serving.serve")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MOUNT = "/app"
 """Where a sandbox shows an application's image."""

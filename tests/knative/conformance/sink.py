@@ -107,7 +107,7 @@ class Server(ThreadingHTTPServer):
 
 
 async def consume() -> None:
-    from functions.runtime.bus import Bus
+    from functions.runtime.messaging.bus import Bus
     from knative.local.eventing.consumer import Consumer
 
     pool = ThreadPoolExecutor(256)

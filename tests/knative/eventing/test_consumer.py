@@ -11,8 +11,8 @@ from uuid import uuid4
 import pika.data
 import pytest
 
-from functions.runtime import amqp
-from functions.runtime.bus import Bus
+from functions.runtime.messaging.bus import Bus
+from functions.wire import amqp
 from knative.local.controller import Controller
 from knative.local.definitions import load
 from knative.local.eventing import eventing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.kernel import new_id
-from functions.runtime.envelope import Message, moment_of, new_message
+from functions.wire.cloudevents import Message, moment_of, new_message
 from knative.local.eventing import dispatch
 from knative.local.eventing.dispatch import Request
 

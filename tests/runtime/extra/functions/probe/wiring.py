@@ -2,8 +2,8 @@ from functions.probe.adapters.bell import FileBell
 from functions.probe.adapters.postgres import PostgresAccounts
 from functions.probe.ports import Accounts, Bell, Housekeeping
 
-from functions.runtime import housekeeping
-from functions.runtime.wiring import Wiring
+from functions.runtime.config.wiring import Wiring
+from functions.runtime.reliability import housekeeping
 
 
 def tidying(own: housekeeping.Housekeeping) -> Housekeeping:

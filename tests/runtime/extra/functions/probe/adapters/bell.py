@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from functions.kernel import Permanent, RateLimited, Transient
-from functions.runtime.foreign import foreign
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.external_call import foreign
 
 
 class FileBell:

@@ -2,8 +2,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
-from functions.runtime.database import Database
-from functions.runtime.settings import Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.database import Database
 
 
 class PostgresAccounts:

@@ -1,0 +1,89 @@
+"""Secrets in messages are sealed with their context's key: HPKE (RFC 9180), base mode, DHKEM(X25519), HKDF-SHA256, AES-128-GCM.
+
+Whoever sends (the gateway) holds public keys only; the context alone can open. The context's name is the `info` of the seal, so that a
+sealed text cannot be carried over into another context. A sealed text reads `sealed:<key id>:<base64url>`. Private sets hold several keys,
+the first one current, so that keys rotate while old messages still lie in queues.
+"""
+
+import base64
+import json
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from functions.runtime.config.settings import Settings
+
+PREFIX = "sealed"
+PRIVATE = "/etc/capsule/sealing/keys.json"
+PUBLIC = "/etc/capsule/sealing-public/{context}.json"
+
+_suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
+
+
+class CannotUnseal(Exception):
+    """The text was sealed for another context, with a key that is gone, or it was tampered with."""
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def new_private_keys() -> dict[str, Any]:
+    """A private set with one key: `{"keys": [{"kid", "d"}]}`, the content of a Secret `<context>-sealing`."""
+    key = X25519PrivateKey.generate()
+    kid = sha256(key.public_key().public_bytes_raw()).hexdigest()[:12]
+    return {"keys": [{"kid": kid, "d": _encode(key.private_bytes_raw())}]}
+
+
+def public_key(private: dict[str, Any]) -> dict[str, Any]:
+    """The current public key of a private set: `{"kid", "x"}`, one file of the ConfigMap `capsule-sealing`."""
+    current = private["keys"][0]
+    key = X25519PrivateKey.from_private_bytes(_decode(current["d"]))
+    return {"kid": current["kid"], "x": _encode(key.public_key().public_bytes_raw())}
+
+
+class Sealer:
+    """Seals for any context whose public key is mounted."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def seal(self, context: str, secret: str) -> str:
+        public = json.loads(self._settings.file(PUBLIC.format(context=context)))
+        key = X25519PublicKey.from_public_bytes(_decode(public["x"]))
+        sealed = _suite.encrypt(secret.encode(), key, context.encode())
+        return f"{PREFIX}:{public['kid']}:{_encode(sealed)}"
+
+
+class Opener:
+    """Opens what was sealed for this context."""
+
+    def __init__(self, settings: Settings, context: str) -> None:
+        self._settings = settings
+        self._context = context
+
+    def private_keys(self) -> list[bytes]:
+        """What other keys of this context may be derived from, the current one first."""
+        return [_decode(key["d"]) for key in json.loads(self._settings.file(PRIVATE))["keys"]]
+
+    def open(self, text: str) -> str:
+        """Raises CannotUnseal. A text that is not sealed is refused: a secret must never have travelled in the clear."""
+        prefix, _, rest = text.partition(":")
+        kid, _, sealed = rest.partition(":")
+        if prefix != PREFIX or not sealed:
+            raise CannotUnseal("a secret field must be sealed with the context's public key")
+        for key in json.loads(self._settings.file(PRIVATE))["keys"]:
+            if key["kid"] == kid:
+                private = X25519PrivateKey.from_private_bytes(_decode(key["d"]))
+                try:
+                    return _suite.decrypt(_decode(sealed), private, self._context.encode()).decode()
+                except (InvalidTag, ValueError) as error:
+                    raise CannotUnseal(f"the text does not open with key {kid} for the context {self._context}") from error
+        raise CannotUnseal(f"it was sealed with key {kid}, which this context no longer holds")
