@@ -7,7 +7,7 @@ Whatever is to be merged later is stored so that it can be: counts, sums, most-s
 
     requests.measured, resources.measured ─▶ figures ─▶ usage.measured ─▶ billing
     deployment.failed · rolled-back, requests over a threshold, dead-letters.counted ─▶ alert (pending → firing → resolved)
-        ─ 5 s ─▶ on_notification_due: all that broke together, one delivery a place ─▶ on_alert_notification_requested: mail, signed webhook
+        ─ 5 s ─▶ on_alert_delivery_requested: all that broke together, one delivery a place ─▶ on_alert_notification_requested: mail, signed webhook
 
 No schedule looks at alerts: they move when data arrives, or when a timer that they set themselves does. One incident is one alert and one mail,
 however often it comes back within five minutes. What takes in what is collected is not collected itself, so nothing feeds itself, and at rest

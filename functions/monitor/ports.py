@@ -30,19 +30,19 @@ class Applications(Protocol):
 
     async def of_user(self, user_id: UUID) -> Sequence[Application]: ...
 
-    async def hold_still(self, application_ids: Collection[UUID]) -> None:
+    async def lock(self, application_ids: Collection[UUID]) -> None:
         """Until this transaction ends, nobody else who holds them still learns or misses their owner."""
         ...
 
-    async def settled_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         """As `owners`; what is not known stays unknown until this transaction ends."""
         ...
 
     async def keep(self, application: Application) -> None:
-        """Adds or completes what is known. Facts come in any order: what has been destroyed stays destroyed."""
+        """Adds or completes what is known. Facts come in any order: what has been deleted stays deleted."""
         ...
 
-    async def forget_destroyed(self, before: datetime) -> int: ...
+    async def forget_deleted(self, before: datetime) -> int: ...
 
 
 class UnownedUsage(Protocol):

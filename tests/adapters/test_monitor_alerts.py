@@ -294,6 +294,6 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
             await rules.keep_presets(presets(application.id, NOW))
             await channels.add(Channel.open(application.id, "https://a.example/", "sealed:1:x", NOW))
     async with database.transaction():
-        assert await applications.forget_destroyed(long_ago + MINUTE) == 1
+        assert await applications.forget_deleted(long_ago + MINUTE) == 1
         assert len(await rules.of([gone.id])) == 0 and len(await channels.of(gone.id)) == 0
         assert len(await rules.of([alive.id])) == 3 and len(await channels.of(alive.id)) == 1

@@ -62,7 +62,7 @@ def webhooks(*listed: str) -> HttpWebhooks:
 
 
 async def test_a_webhook_gets_what_it_can_verify(receiver: Receiver) -> None:
-    delivery, body = new_id(), b'{"type":"alert.firing"}'
+    delivery, body = new_id(), b'{"type":"alert.fired"}'
     url = f"http://localhost:{receiver.port}/hook?token=a%20b"
     assert await webhooks(f"localhost:{receiver.port}").post(url, SECRET, delivery, body, NOW) == "204 No Content"
     ((request, received),) = receiver.seen

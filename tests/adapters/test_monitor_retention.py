@@ -14,7 +14,7 @@ from functions.monitor.adapters.series import PostgresRetention
 from functions.monitor.domain.figures import HOUR, MINUTE, Range
 from functions.monitor.domain.requests import Window
 from functions.monitor.domain.resources import ResourceWindow
-from functions.monitor.handlers.every_ten_minutes_housekeeping import KEPT
+from functions.monitor.handlers.housekeeping import KEPT
 from functions.runtime.storage.database import Database as Pool
 from knative.machine.postgres import Database
 from tests.adapters.monitor_databases import KINDS, monitor_database

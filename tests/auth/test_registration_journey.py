@@ -20,10 +20,17 @@ from tests.runtime.harness import Worker, asked, free_port, message, until
 
 AUTH = (
     *("register", "verify_email", "login", "registration", "registrations", "resume_registration", "on_user_created", "on_customer_created"),
-    *("on_quota_granted", "on_payment_account_changed", "on_registration_timed_out", "on_registration_failed", "every_ten_minutes_housekeeping"),
+    *("on_quota_granted", "on_payment_account_changed", "on_registration_timed_out", "on_registration_failed", "housekeeping"),
 )
-BILLING = ("on_user_created", "on_customer_wanted", "on_payment_account_wanted", "on_payment_account_unwanted", "subscribe", "customer")
-FUNCTIONS = (*(f"auth.{name}" for name in AUTH), *(f"billing.{name}" for name in BILLING), "deploy.on_quota_wanted", "deploy.quota")
+BILLING = (
+    "on_user_created",
+    "on_customer_requested",
+    "on_payment_account_requested",
+    "on_payment_account_closure_requested",
+    "subscribe",
+    "customer",
+)
+FUNCTIONS = (*(f"auth.{name}" for name in AUTH), *(f"billing.{name}" for name in BILLING), "deploy.on_quota_requested", "deploy.quota")
 
 
 @dataclass
@@ -64,8 +71,8 @@ class ThreeContexts(AuthWorld):
         return self.opened.enter_context(stand_in(self.folder / "stripe", port=self.port))
 
     def tick(self) -> None:
-        headers = message("dev.knative.sources.ping", function="auth.every_ten_minutes_housekeeping")
-        assert self.current.post(headers, b"{}", "/auth.every_ten_minutes_housekeeping") == 204
+        headers = message("dev.knative.sources.ping", function="auth.housekeeping")
+        assert self.current.post(headers, b"{}", "/auth.housekeeping") == 204
 
     def time_passes(self, visitor: Visitor, *columns: str) -> None:
         """As if its reminder had been due and had not come; with `deadline_at`, as if the step's time were over too."""
@@ -137,8 +144,8 @@ def test_user_customer_quota_and_account(three: ThreeContexts) -> None:
 
     contexts_met_in = [fact["type"] for fact in three.facts() if not fact["type"].startswith(("user.logged", "email"))]
     assert contexts_met_in == [
-        *("user.created", "customer.created", "quota.wanted", "quota.granted"),
-        *("payment-account.wanted", "payment-account.changed", "registration.completed"),
+        *("user.created", "customer.created", "quota.requested", "quota.granted"),
+        *("payment-account.requested", "payment-account.changed", "registration.completed"),
     ]
 
 
@@ -161,7 +168,7 @@ def test_a_provider_that_is_down_is_asked_again_until_it_is_there(three: ThreeCo
 
 def test_killed_between_the_provider_and_its_record_with_all_messages_lost_it_is_resumed_by_the_schedule(three: ThreeContexts) -> None:
     stripe = three.open_provider()
-    three.start(ACCIDENT="billing.on_payment_account_wanted/before-claim")
+    three.start(ACCIDENT="billing.on_payment_account_requested/before-claim")
     ada = Ada(three, three.current)
     assert ada.register()[0] == 202
     until(lambda: three.current.process.poll() is not None, 30, "for the process to be killed")

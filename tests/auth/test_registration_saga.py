@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from events.auth import (
-    CustomerWanted,
-    PaymentAccountUnwanted,
-    PaymentAccountWanted,
-    QuotaWanted,
+    CustomerRequested,
+    PaymentAccountClosureRequested,
+    PaymentAccountRequested,
+    QuotaRequested,
     RegistrationCompleted,
     RegistrationFailed,
 )
@@ -40,7 +40,7 @@ async def test_user_customer_quota_account(story: Story) -> None:
     await story.quota()
     story.world.clock.forward(seconds=3)
     await story.account("opened")
-    assert [type(event) for event in story.asked] == [QuotaWanted, PaymentAccountWanted, RegistrationCompleted]
+    assert [type(event) for event in story.asked] == [QuotaRequested, PaymentAccountRequested, RegistrationCompleted]
 
     shown = await registration(ShowRegistration(), story.world.registrations, Caller(story.user_id))
     assert (shown.status, shown.summary, shown.correlation_id) == ("completed", "All is set up.", "correlation-1")
@@ -68,14 +68,14 @@ async def test_what_comes_before_its_turn_moves_nothing_and_is_asked_for_in_its_
     await story.quota()
     assert (await story.found()).status is Stage.CUSTOMER and not story.asked
     await story.customer()
-    assert isinstance(story.asked[-1], QuotaWanted)
+    assert isinstance(story.asked[-1], QuotaRequested)
 
 
 async def test_what_is_not_answered_is_asked_for_again_and_each_reminder_counts_once(story: Story) -> None:
     _, stale = story.reminders[-1]
     await story.reminded()
     (wanted,) = story.asked
-    assert isinstance(wanted, CustomerWanted)
+    assert isinstance(wanted, CustomerRequested)
     assert (wanted.email, wanted.at) == ("ada@example.org", (await story.found()).started_at)
     await story.hear(stale)
     assert len(story.asked) == 1
@@ -96,7 +96,7 @@ async def test_a_provider_that_is_away_is_asked_again_until_it_is_back(story: St
     assert shown.next_look_at == story.world.clock.now() + timedelta(minutes=1)
 
     await story.reminded()
-    assert isinstance(story.asked[-1], PaymentAccountWanted)
+    assert isinstance(story.asked[-1], PaymentAccountRequested)
     await story.account("opened")
     found = await story.found()
     assert (found.status, found.steps[-1].attempts, found.steps[-1].error) == (Stage.COMPLETED, 2, "connection refused")
@@ -110,7 +110,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_three_days_and_compe
     await story.until_given_up()
     assert story.world.clock.now() - began == PLAN[Stage.ACCOUNT].patience
     unwanted = story.asked[-1]
-    assert isinstance(unwanted, PaymentAccountUnwanted) and "not done in the time it had" in unwanted.reason
+    assert isinstance(unwanted, PaymentAccountClosureRequested) and "not done in the time it had" in unwanted.reason
 
     await story.account("given-up")
     failed = story.asked[-1]
@@ -179,7 +179,7 @@ async def test_a_stuck_one_is_found_by_the_housekeeping_and_goes_on(story: Story
     story.world.clock.forward(minutes=3)
     (reminder,) = await story.housekeeping()
     await story.hear(reminder)
-    assert isinstance(story.asked[-1], QuotaWanted) and len(story.asked) == 2
+    assert isinstance(story.asked[-1], QuotaRequested) and len(story.asked) == 2
     assert not await story.housekeeping()
     await story.hear(reminder)
     assert len(story.asked) == 2
@@ -200,7 +200,7 @@ async def test_who_has_mended_the_cause_resumes(story: Story) -> None:
     await story.account("given-up")
     await story.resume()
     found = await story.found()
-    assert isinstance(story.asked[-1], PaymentAccountWanted)
+    assert isinstance(story.asked[-1], PaymentAccountRequested)
     assert (found.status, found.given_up, found.deadline_at) == (Stage.ACCOUNT, None, story.world.clock.now() + PLAN[Stage.ACCOUNT].patience)
     await story.account("opened")
     with pytest.raises(RegistrationOver):

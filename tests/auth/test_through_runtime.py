@@ -267,8 +267,8 @@ def test_housekeeping_forgets_what_has_had_its_time(visitor: Visitor, world: Aut
     tables = ("sessions", "verification_tokens", "sent_mails")
     assert all(world.count(f"{table} WHERE user_id = {mine}", visitor.email) for table in tables)
 
-    tick = message("dev.knative.sources.ping", function="auth.every_ten_minutes_housekeeping")
-    assert worker.post(tick, b"{}", "/auth.every_ten_minutes_housekeeping") == 204
+    tick = message("dev.knative.sources.ping", function="auth.housekeeping")
+    assert worker.post(tick, b"{}", "/auth.housekeeping") == 204
     assert not any(world.count(f"{table} WHERE user_id = {mine}", visitor.email) for table in tables)
     assert world.count("login_failures") == 0
     assert world.count("users WHERE email = %s", visitor.email) == 1

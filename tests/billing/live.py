@@ -81,7 +81,7 @@ class Live(World):
     def dying_after_its_charge(self) -> Worker:
         port = free_port()
         log = self.folder / f"dying-{port}.log"
-        environment = {**self.environment(), "CAPSULE_FUNCTION": "billing.on_payment_pending", "PORT": str(port)}
+        environment = {**self.environment(), "CAPSULE_FUNCTION": "billing.on_payment_requested", "PORT": str(port)}
         with log.open("wb") as output:
             process = subprocess.Popen([sys.executable, "-m", "tests.billing.dying"], env=environment, cwd=ROOT, stdout=output, stderr=output)
         worker = Worker(process, port, log)  # type: ignore[arg-type]

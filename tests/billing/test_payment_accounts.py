@@ -2,13 +2,13 @@
 
 import pytest
 
-from events.auth import CustomerWanted, PaymentAccountUnwanted, PaymentAccountWanted
+from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested
 from events.billing import CustomerCreated, PaymentAccountChanged
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.rejections import CustomerNotFound, PaymentAccountMissing
-from functions.billing.handlers.on_customer_wanted import on_customer_wanted
-from functions.billing.handlers.on_payment_account_unwanted import on_payment_account_unwanted
-from functions.billing.handlers.on_payment_account_wanted import on_payment_account_wanted
+from functions.billing.handlers.on_customer_requested import on_customer_requested
+from functions.billing.handlers.on_payment_account_closure_requested import on_payment_account_closure_requested
+from functions.billing.handlers.on_payment_account_requested import on_payment_account_requested
 from functions.billing.queries.customer import ShowCustomer
 from functions.billing.queries.customer import customer as show_customer
 from functions.kernel import Caller, Transient
@@ -24,16 +24,16 @@ async def world() -> World:
 
 async def wanted(world: World) -> PaymentAccountChanged:
     work = world.provider.work = PlainWork()
-    event = PaymentAccountWanted(user_id=USER, at=world.clock.now())
-    await on_payment_account_wanted(event, world.customers, world.provider, world.clock, work)
+    event = PaymentAccountRequested(user_id=USER, at=world.clock.now())
+    await on_payment_account_requested(event, world.customers, world.provider, world.clock, work)
     (changed,) = work.said
     assert isinstance(changed, PaymentAccountChanged)
     return changed
 
 
 async def unwanted(world: World, reason: str = "it refuses") -> PaymentAccountChanged:
-    event = PaymentAccountUnwanted(user_id=USER, reason=reason, at=world.clock.now())
-    (changed,) = (await on_payment_account_unwanted(event, world.customers, world.clock)).events
+    event = PaymentAccountClosureRequested(user_id=USER, reason=reason, at=world.clock.now())
+    (changed,) = (await on_payment_account_closure_requested(event, world.customers, world.clock)).events
     assert isinstance(changed, PaymentAccountChanged)
     return changed
 
@@ -108,16 +108,16 @@ async def test_a_customer_that_is_wanted_again_is_told_as_it_is(world: World) ->
     await world.subscribe("pro")
     await world.settle()
     before = await customer(world)
-    event = CustomerWanted(user_id=USER, email="1@example.org", at=world.clock.now())
-    (told,) = (await on_customer_wanted(event, world.customers, world.plans, world.subscriptions)).events
+    event = CustomerRequested(user_id=USER, email="1@example.org", at=world.clock.now())
+    (told,) = (await on_customer_requested(event, world.customers, world.plans, world.subscriptions)).events
     assert isinstance(told, CustomerCreated)
     assert (told.customer_id, told.plan, await customer(world)) == (before.id, "pro", before)
 
 
 async def test_a_customer_whose_user_was_never_heard_of_is_made_when_it_is_wanted() -> None:
     world = World()
-    event = CustomerWanted(user_id=USER, email="1@example.org", at=world.clock.now())
-    (told,) = (await on_customer_wanted(event, world.customers, world.plans, world.subscriptions)).events
+    event = CustomerRequested(user_id=USER, email="1@example.org", at=world.clock.now())
+    (told,) = (await on_customer_requested(event, world.customers, world.plans, world.subscriptions)).events
     assert isinstance(told, CustomerCreated) and told.plan == "free"
     await world.register()  # user.created comes after all
     assert (await customer(world)).id == told.customer_id

@@ -6,7 +6,7 @@ import pytest
 
 from events.billing import PaymentFailed, PaymentProcessed, SubscriptionChanged
 from functions.billing.adapters.memory_provider import DECLINED_WHEN_CHARGED, SLOW
-from functions.billing.domain.payments import PaymentRetryDue, PaymentStatus
+from functions.billing.domain.payments import PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound, InvoiceNotOpen, InvoiceNotPaid, PaymentOverdue
 from functions.billing.domain.subscriptions import PeriodEnded
 from tests.billing.world import OTHER, World
@@ -164,7 +164,7 @@ class TestDunning:
     async def test_a_lost_timer_is_made_up_for(self, behind: World) -> None:
         behind.later.clear()
         await behind.wait(days=1, minutes=10)
-        assert len(behind.told(PaymentRetryDue)) == 1 and len(behind.provider.charges) == 1 + 2
+        assert len(behind.told(PaymentRetryRequested)) == 1 and len(behind.provider.charges) == 1 + 2
 
     async def test_the_suspended_are_not_renewed(self, behind: World) -> None:
         await behind.wait(days=12)

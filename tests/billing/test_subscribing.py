@@ -6,7 +6,7 @@ import pytest
 
 from events.billing import InvoiceIssued, PaymentFailed, PaymentProcessed, SubscriptionChanged
 from functions.billing.adapters.memory_provider import DECLINED_WHEN_CHARGED, SLOW
-from functions.billing.domain.payments import PaymentPending, PaymentStatus
+from functions.billing.domain.payments import PaymentRequested, PaymentStatus
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
     ChangeUnderWay,
@@ -62,7 +62,7 @@ async def test_a_declined_card_changes_nothing_and_burns_no_number(world: World)
 async def test_the_outcome_counts_once_however_often_it_is_looked_at(world: World) -> None:
     await world.register()
     await world.subscribe("pro")
-    (asked,) = world.told(PaymentPending)
+    (asked,) = world.told(PaymentRequested)
     for _ in range(3):
         await world.deliver(asked)
     await world.settle()
@@ -80,7 +80,7 @@ async def test_an_outcome_that_comes_late_is_found_by_looking(world: World) -> N
         await world.subscribe("business")
 
     world.provider.becomes(payment, PaymentStatus.SUCCEEDED)
-    await world.deliver(PaymentPending(payment_id=payment.id))  # the provider's notice
+    await world.deliver(PaymentRequested(payment_id=payment.id))  # the provider's notice
     assert (await world.shown()).plan == "pro"
 
 

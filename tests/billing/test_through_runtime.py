@@ -123,7 +123,7 @@ def test_a_period_that_ends_is_invoiced_charged_and_mailed(running: Live, ada: P
         " WHERE customer_id = (SELECT id FROM customers WHERE user_id = %s)",
         ada.user,
     )
-    tick = message("dev.knative.sources.ping", function="billing.every_ten_minutes_housekeeping")
+    tick = message("dev.knative.sources.ping", function="billing.housekeeping")
     assert running.current.post(tick, b"{}") == 204
     until(lambda: [each["status"] for each in ada.get("/v1/billing/invoices")["invoices"]] == ["paid", "paid"], why="for the renewal")
     newest, first = ada.get("/v1/billing/invoices")["invoices"]
@@ -155,7 +155,7 @@ def test_who_dies_between_the_charge_and_its_record_has_charged_once(running: Li
     running.current = running.worker(CAPSULE_FUNCTION="billing.subscribe")
     assert ada.subscribe("business", None).status_code == 202
     ((payment,),) = running.rows("SELECT id FROM payments WHERE status = 'pending'")
-    told = message("payment.pending")
+    told = message("payment.requested")
     assert dying.post(told, json.dumps({"paymentId": str(payment)}).encode()) == -1
     assert dying.process.wait(30) == -9
     assert len(running.stripe.objects("payment_intents")) == charged + 1 and running.count("payments WHERE status = 'pending'") == 1

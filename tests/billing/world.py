@@ -18,18 +18,18 @@ from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvo
 from functions.billing.commands.resume_subscription import ResumeSubscription, resume_subscription
 from functions.billing.commands.subscribe import Subscribe, subscribe
 from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.credits import RefundPending
+from functions.billing.domain.credits import RefundRequested
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
-from functions.billing.domain.payments import Payment, PaymentPending, PaymentRetryDue
+from functions.billing.domain.payments import Payment, PaymentRequested, PaymentRetryRequested
 from functions.billing.domain.subscriptions import PeriodEnded
-from functions.billing.handlers.every_ten_minutes_housekeeping import every_ten_minutes_housekeeping
+from functions.billing.handlers.housekeeping import housekeeping
 from functions.billing.handlers.on_invoice_issued import on_invoice_issued
 from functions.billing.handlers.on_payment_failed import on_payment_failed
-from functions.billing.handlers.on_payment_pending import on_payment_pending
-from functions.billing.handlers.on_payment_retry_due import on_payment_retry_due
+from functions.billing.handlers.on_payment_requested import on_payment_requested
+from functions.billing.handlers.on_payment_retry_requested import on_payment_retry_requested
 from functions.billing.handlers.on_period_ended import on_period_ended
-from functions.billing.handlers.on_refund_pending import on_refund_pending
+from functions.billing.handlers.on_refund_requested import on_refund_requested
 from functions.billing.handlers.on_usage_measured import on_usage_measured
 from functions.billing.handlers.on_user_created import on_user_created
 from functions.billing.queries.invoices import InvoicePage, ListInvoices, invoices
@@ -203,25 +203,25 @@ class World:
     async def housekeeping(self) -> None:
         work = PlainWork()
         ports = (self.subscriptions, self.payments, self.credits, self.notices, self.usage)
-        await every_ten_minutes_housekeeping(NoSweep(), *ports, self.clock, work)
+        await housekeeping(NoSweep(), *ports, self.clock, work)
         self._said(work.said)
         await self.settle()
 
     async def deliver(self, event: Event) -> None:
         work = self.provider.work = PlainWork()
         match event:
-            case PaymentPending():
+            case PaymentRequested():
                 ports = (self.payments, self.customers, self.subscriptions, self.plans, self.invoices, self.ledger, self.provider)
-                await on_payment_pending(event, *ports, self.clock, work)
-            case PaymentRetryDue():
-                done = await on_payment_retry_due(event, self.payments, self.customers, self.subscriptions, self.invoices, self.clock)
+                await on_payment_requested(event, *ports, self.clock, work)
+            case PaymentRetryRequested():
+                done = await on_payment_retry_requested(event, self.payments, self.customers, self.subscriptions, self.invoices, self.clock)
                 self._said(done.events)
             case PeriodEnded():
                 stores = (self.customers, self.subscriptions, self.plans, self.usage, self.invoices, self.payments, self.ledger)
                 self._said((await on_period_ended(event, *stores, self.clock)).events)
-            case RefundPending():
+            case RefundRequested():
                 parts = (self.credits, self.payments, self.customers, self.subscriptions, self.ledger, self.provider)
-                await on_refund_pending(event, *parts, self.clock, work)
+                await on_refund_requested(event, *parts, self.clock, work)
             case InvoiceIssued():
                 await on_invoice_issued(event, self.invoices, self.customers, self.postbox, self.postbox, work)
             case PaymentFailed():

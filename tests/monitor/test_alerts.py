@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDestroyed
-from events.monitor import AlertFiring, AlertNotificationRequested, AlertResolved
+from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDeleted
+from events.monitor import AlertFired, AlertNotificationRequested, AlertResolved
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
 from functions.monitor.domain.deployments import failure, rollback
 from functions.monitor.domain.timers import REPEAT, SETTLE
-from functions.monitor.handlers.on_environment_destroyed import on_environment_destroyed
+from functions.monitor.handlers.on_environment_deleted import on_environment_deleted
 from functions.monitor.queries.alerts import ListAlerts, alerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
 from tests.monitor.world import ADA, ADMIN, APP, DEPLOYMENT, MINUTE, NOW, Monitor
@@ -32,12 +32,12 @@ async def test_a_failed_deployment_is_an_alert_and_one_mail_whatever_it_is_calle
     await monitor.rolled_back()
     assert monitor.mails() == []
     await monitor.passes(timedelta(days=2))
-    assert monitor.mails() == ["alert.firing: deployment-rolled-back"]
+    assert monitor.mails() == ["alert.fired: deployment-rolled-back"]
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.deployment_id, alert.correlation_id) == ("firing", DEPLOYMENT, "c1")
     (_, to, content) = monitor.mailer.sent[0]
     assert to == "ada@example.org" and content.application == "shop" and "rolled back (error-rate)" in content.alerts[0].summary
-    assert [type(event) for event in monitor.said] == [AlertFiring, AlertNotificationRequested]
+    assert [type(event) for event in monitor.said] == [AlertFired, AlertNotificationRequested]
 
 
 async def test_each_deployment_that_fails_is_an_incident_of_its_own(monitor: Monitor) -> None:
@@ -45,14 +45,14 @@ async def test_each_deployment_that_fails_is_an_incident_of_its_own(monitor: Mon
     await monitor.passes(MINUTE)
     await monitor.failed(UUID(int=32), "not-ready")
     await monitor.passes(MINUTE)
-    assert monitor.mails() == ["alert.firing: deployment-failed"] * 2
+    assert monitor.mails() == ["alert.fired: deployment-failed"] * 2
 
 
 async def test_what_breaks_together_is_told_in_one_mail(monitor: Monitor) -> None:
     await traffic(monitor, 50, 50)
     await monitor.rolled_back()
     await monitor.passes(MINUTE)
-    assert monitor.mails() == ["alert.firing: error-rate; deployment-rolled-back"]
+    assert monitor.mails() == ["alert.fired: error-rate; deployment-rolled-back"]
 
 
 async def test_the_next_success_of_that_environment_ends_it_without_another_mail(monitor: Monitor) -> None:
@@ -65,13 +65,13 @@ async def test_the_next_success_of_that_environment_ends_it_without_another_mail
     assert monitor.open_alerts()[0].state == "resolved"
     await monitor.passes(SETTLE + SECOND)
     assert monitor.open_alerts() == [] and len(monitor.mails()) == 1
-    assert [json.loads(body)["type"] for _, _, _, body in monitor.webhooks.posted] == ["alert.firing", "alert.resolved"]
+    assert [json.loads(body)["type"] for _, _, _, body in monitor.webhooks.posted] == ["alert.fired", "alert.resolved"]
     assert monitor.webhooks.posted[0][1] == hook.secret
     await monitor.rolled_back()  # said late, of the same deployment: nothing new
     assert monitor.open_alerts() == []
 
 
-@pytest.mark.parametrize("reason", ["application-destroyed", "environment-destroyed", "cancelled"])
+@pytest.mark.parametrize("reason", ["application-deleted", "environment-deleted", "cancelled"])
 async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Monitor, reason: str) -> None:
     await monitor.failed(reason=reason)
     assert monitor.open_alerts() == [] and len(monitor.markers.markers) == 1
@@ -81,7 +81,7 @@ async def test_an_environment_that_is_given_up_alarms_nobody(monitor: Monitor) -
     await monitor.failed(UUID(int=31), environment="preview")
     await monitor.failed(UUID(int=32))
     said = {"application_id": APP, "user_id": ADA.user_id, "application": "shop", "environment": "preview"}
-    await on_environment_destroyed(EnvironmentDestroyed(**said, at=monitor.time), monitor.alerts, monitor)
+    await on_environment_deleted(EnvironmentDeleted(**said, at=monitor.time), monitor.alerts, monitor)
     assert [alert.environment for alert in monitor.open_alerts()] == ["staging"]
 
 
@@ -102,7 +102,7 @@ async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_it
     assert len(monitor.open_alerts()) == 1 and monitor.mails() == []
     await monitor.known()
     await monitor.passes(2 * MINUTE)
-    assert monitor.mails() == ["alert.firing: deployment-failed"]
+    assert monitor.mails() == ["alert.fired: deployment-failed"]
     assert len(await rules_of(monitor)) == 3
 
 
@@ -119,8 +119,8 @@ async def test_errors_over_the_threshold_fire_and_end_when_no_more_requests_come
     await monitor.passes(6 * MINUTE)
     assert alert.id == monitor.open_alerts()[0].id and monitor.open_alerts()[0].state == "resolved"
     await monitor.passes(SETTLE)
-    assert monitor.open_alerts() == [] and monitor.mails() == ["alert.firing: error-rate", "alert.resolved: error-rate"]
-    assert [type(event) for event in monitor.said if not isinstance(event, AlertNotificationRequested)][-2:] == [AlertFiring, AlertResolved]
+    assert monitor.open_alerts() == [] and monitor.mails() == ["alert.fired: error-rate", "alert.resolved: error-rate"]
+    assert [type(event) for event in monitor.said if not isinstance(event, AlertNotificationRequested)][-2:] == [AlertFired, AlertResolved]
     assert monitor.timers == [] or all(at > monitor.time + REPEAT / 2 for at, _ in monitor.timers), "nothing goes on ticking"
 
 
@@ -137,7 +137,7 @@ async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebod
         await traffic(monitor, 1, 9)
         await traffic(monitor, 1, 9)
         await monitor.passes(MINUTE)
-    assert monitor.mails() == ["alert.firing: error-rate"] * 2, "at once, and after four hours"
+    assert monitor.mails() == ["alert.fired: error-rate"] * 2, "at once, and after four hours"
     (alert,) = monitor.open_alerts()
     acknowledged = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADA, monitor.alerts, monitor.applications, monitor)).output
     again = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADMIN, monitor.alerts, monitor.applications, monitor)).output
@@ -161,9 +161,9 @@ async def test_what_comes_back_soon_is_the_same_incident(monitor: Monitor) -> No
         await monitor.passes(2 * MINUTE)
     (alert,) = monitor.open_alerts()
     assert alert.occurrences == 4 and len(monitor.alerts.alerts) == 1
-    assert monitor.mails() == ["alert.firing: error-rate"]
+    assert monitor.mails() == ["alert.fired: error-rate"]
     await monitor.passes(timedelta(hours=1))
-    assert monitor.mails() == ["alert.firing: error-rate", "alert.resolved: error-rate"]
+    assert monitor.mails() == ["alert.fired: error-rate", "alert.resolved: error-rate"]
     await traffic(monitor, 0, 20)
     assert len(monitor.alerts.alerts) == 2, "later, it is another"
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from events.deploy import ApplicationDestroyed
+from events.deploy import ApplicationDeleted
 from functions.kernel import new_id
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
 from functions.monitor.commands.create_alert_channel import CreateAlertChannel, create_alert_channel
@@ -22,7 +22,7 @@ from functions.monitor.domain.rejections import (
     TooManyRules,
 )
 from functions.monitor.domain.rules import MOST_RULES
-from functions.monitor.handlers.on_application_destroyed import on_application_destroyed
+from functions.monitor.handlers.on_application_deleted import on_application_deleted
 from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
 from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
 from functions.monitor.queries.alert_rules import ListAlertRules, alert_rules
@@ -137,7 +137,7 @@ async def test_alerts_are_read_page_by_page(monitor: Monitor) -> None:
 
 async def test_nobody_hears_of_an_application_that_is_gone(monitor: Monitor) -> None:
     await monitor.failed()
-    destroyed = ApplicationDestroyed(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
-    await on_application_destroyed(destroyed, monitor.applications, monitor.alerts, monitor)
+    deleted = ApplicationDeleted(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
+    await on_application_deleted(deleted, monitor.applications, monitor.alerts, monitor)
     await monitor.passes(timedelta(days=1))
     assert monitor.open_alerts() == [] and monitor.mails() == []

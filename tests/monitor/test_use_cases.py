@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from events.cluster import DiskUsage
-from events.deploy import ApplicationDestroyed
+from events.deploy import ApplicationDeleted
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, BadSearch, TimelineNotFound
-from functions.monitor.handlers.on_application_destroyed import on_application_destroyed
+from functions.monitor.handlers.on_application_deleted import on_application_deleted
 from functions.monitor.queries.function_logs import ReadFunctionLogs, function_logs
 from functions.monitor.queries.function_metrics import ReadFunctionMetrics, function_metrics
 from tests.monitor.test_timeline import function_line
@@ -86,12 +86,12 @@ async def test_anothers_application_is_answered_like_none(monitor: Monitor) -> N
     assert (await monitor.metrics(ADMIN)).total.requests == 0
 
 
-async def test_a_destroyed_application_stays_readable_whatever_comes_first(monitor: Monitor) -> None:
-    destroyed = ApplicationDestroyed(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
-    await on_application_destroyed(destroyed, monitor.applications, monitor.alerts, monitor)
+async def test_a_deleted_application_stays_readable_whatever_comes_first(monitor: Monitor) -> None:
+    deleted = ApplicationDeleted(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
+    await on_application_deleted(deleted, monitor.applications, monitor.alerts, monitor)
     await monitor.created()
     assert (await monitor.read()).lines == []
-    assert monitor.applications.applications[APP].destroyed_at == NOW
+    assert monitor.applications.applications[APP].deleted_at == NOW
 
 
 async def test_requests_become_use_of_the_owner_once_for_each_window(monitor: Monitor) -> None:
@@ -262,8 +262,8 @@ async def test_the_newest_disk_usage_is_kept_and_shown_beside_the_metrics(monito
 
 async def test_what_is_not_measured_of_a_disk_stays_unknown_and_nobodys_disk_is_left_out(monitor: Monitor) -> None:
     await monitor.created()
-    foreign = DiskUsage(at=NOW, namespace="capsule", images=1, image_bytes=1)
-    await monitor.disk_measured(disk(NOW + MINUTE, cache_bytes=None, instance_bytes=None), foreign)
+    external_call = DiskUsage(at=NOW, namespace="capsule", images=1, image_bytes=1)
+    await monitor.disk_measured(disk(NOW + MINUTE, cache_bytes=None, instance_bytes=None), external_call)
     found = (await monitor.metrics()).disk
     assert found is not None and (found.cache_bytes, found.instances_bytes) == (None, None)
     assert found.measured_at == NOW, "a clock that runs ahead would outlive all later measurements"

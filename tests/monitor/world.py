@@ -13,8 +13,9 @@ from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Caller, Delayed, Done, Event, Origin, Transient, new_id
 from functions.monitor.adapters import memory, memory_alerts
 from functions.monitor.domain.alerts import Alert
-from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
-from functions.monitor.handlers.on_alert_check_due import on_alert_check_due
+from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
+from functions.monitor.handlers.on_alert_check_requested import on_alert_check_requested
+from functions.monitor.handlers.on_alert_delivery_requested import on_alert_delivery_requested
 from functions.monitor.handlers.on_alert_notification_requested import on_alert_notification_requested
 from functions.monitor.handlers.on_application_created import on_application_created
 from functions.monitor.handlers.on_dead_letters_counted import on_dead_letters_counted
@@ -22,7 +23,6 @@ from functions.monitor.handlers.on_deployment_failed import on_deployment_failed
 from functions.monitor.handlers.on_deployment_rolled_back import on_deployment_rolled_back
 from functions.monitor.handlers.on_deployment_succeeded import on_deployment_succeeded
 from functions.monitor.handlers.on_logs_collected import on_logs_collected
-from functions.monitor.handlers.on_notification_due import on_notification_due
 from functions.monitor.handlers.on_requests_measured import on_requests_measured
 from functions.monitor.handlers.on_resources_measured import on_resources_measured
 from functions.monitor.queries.logs import LogsView, ReadLogs, logs
@@ -137,11 +137,11 @@ class Monitor:
         self.time = until
 
     async def _handle(self, event: Event) -> Done[None]:
-        if isinstance(event, AlertCheckDue):
-            return await on_alert_check_due(event, self.alerts, self.rules, self.requests, self.letters, self)
-        assert isinstance(event, NotificationDue)
+        if isinstance(event, AlertCheckRequested):
+            return await on_alert_check_requested(event, self.alerts, self.rules, self.requests, self.letters, self)
+        assert isinstance(event, AlertDeliveryRequested)
         try:
-            return await on_notification_due(
+            return await on_alert_delivery_requested(
                 event, self.alerts, self.applications, self.addresses, self.channels, self.deliveries, self.operators, self
             )
         except Transient:

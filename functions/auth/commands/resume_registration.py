@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from events.auth import CustomerWanted, PaymentAccountWanted, QuotaWanted
+from events.auth import CustomerRequested, PaymentAccountRequested, QuotaRequested
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.rejections import RegistrationOver, UnknownRegistration
 from functions.auth.domain.shown import ShownRegistration
@@ -19,7 +19,7 @@ class ResumeRegistration(Model):
     answers=202,
     allow=ADMIN,
     rejects=[UnknownRegistration, RegistrationOver],
-    emits=[CustomerWanted, QuotaWanted, PaymentAccountWanted, RegistrationTimedOut],
+    emits=[CustomerRequested, QuotaRequested, PaymentAccountRequested, RegistrationTimedOut],
     scale=Scale(max=1),
 )
 async def resume_registration(asked: ResumeRegistration, registrations: Registrations, clock: Clock) -> Done[ShownRegistration]:

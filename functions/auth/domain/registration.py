@@ -22,10 +22,10 @@ from typing import ClassVar, Self
 from uuid import UUID
 
 from events.auth import (
-    CustomerWanted,
-    PaymentAccountUnwanted,
-    PaymentAccountWanted,
-    QuotaWanted,
+    CustomerRequested,
+    PaymentAccountClosureRequested,
+    PaymentAccountRequested,
+    QuotaRequested,
     RegistrationCompleted,
     RegistrationFailed,
 )
@@ -33,7 +33,7 @@ from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.domain.rejections import RegistrationOver
 from functions.auth.domain.user import User
-from functions.kernel import Event, Said
+from functions.kernel import Event, OutgoingMessage
 from functions.kernel.saga import Plan, Saga, Step
 
 Fact = CustomerCreated | QuotaGranted | PaymentAccountChanged
@@ -86,7 +86,7 @@ class Registration(Saga):
     detail: str | None = None
 
     @classmethod
-    def of(cls, user: User, correlation_id: str) -> tuple[Self, Said]:
+    def of(cls, user: User, correlation_id: str) -> tuple[Self, OutgoingMessage]:
         """Begun with the user, who is there already: `user.created` asks for the customer."""
         at = user.registered_at
         made = cls(id=user.id, email=user.email, correlation_id=correlation_id, started_at=at, changed_at=at)
@@ -106,7 +106,7 @@ class Registration(Saga):
         """Of the step it waits for; a foreign system's words, for who runs this installation."""
         return next((line.error for line in self.steps if line.step == self.awaited), None)
 
-    def observe(self, fact: Fact, at: datetime) -> tuple[Said, ...]:
+    def observe(self, fact: Fact, at: datetime) -> tuple[OutgoingMessage, ...]:
         match fact:
             case CustomerCreated() if self.awaited is Stage.CUSTOMER:
                 return self._go_on(Stage.QUOTA, at)
@@ -124,7 +124,7 @@ class Registration(Saga):
             case _:
                 return ()
 
-    def expire(self, at: datetime) -> tuple[Said, ...]:
+    def expire(self, at: datetime) -> tuple[OutgoingMessage, ...]:
         """Its reminder has come: the step is asked for again, or given up if its time is over."""
         if not self.running:
             return ()
@@ -135,23 +135,23 @@ class Registration(Saga):
         times = self.line.attempts if self.line else 1
         return self._give_up(TIMED_OUT, f"Asked for {times} times, and not done in the time it had.", at)
 
-    def resume(self, at: datetime) -> tuple[Said, ...]:
+    def resume(self, at: datetime) -> tuple[OutgoingMessage, ...]:
         """Somebody has mended what was in its way: the step is asked for now, and has all its time again. Raises RegistrationOver."""
         if self.status is Stage.COMPLETED:
             raise RegistrationOver("This registration is complete: there is nothing to resume.")
         return self._go_on(self.awaited, at)
 
-    def _go_on(self, stage: Stage, at: datetime) -> tuple[Said, ...]:
+    def _go_on(self, stage: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
         self.given_up = self.reason = self.detail = None
         reminder = self.enter(stage, at)
         return (self._asked(at), reminder)
 
-    def _complete(self, at: datetime) -> tuple[Said, ...]:
+    def _complete(self, at: datetime) -> tuple[OutgoingMessage, ...]:
         self.given_up = self.reason = self.detail = None
         self.finish(Stage.COMPLETED, at)
         return (RegistrationCompleted(user_id=self.id, at=at),)
 
-    def _give_up(self, reason: str, detail: str, at: datetime) -> tuple[Said, ...]:
+    def _give_up(self, reason: str, detail: str, at: datetime) -> tuple[OutgoingMessage, ...]:
         self.given_up, self.reason, self.detail = self.status, reason, detail
         undo = PLAN[self.status].undo
         if undo is None:
@@ -159,7 +159,7 @@ class Registration(Saga):
         reminder = self.enter(Stage(undo), at)
         return (self._asked(at), reminder)
 
-    def _end(self, outcome: Stage, at: datetime) -> tuple[Said, ...]:
+    def _end(self, outcome: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
         assert self.given_up is not None and self.reason is not None, "it ends so because something was given up"
         self.finish(outcome, at)
         told = {"step": self.given_up, "reason": self.reason, "detail": self.detail or "", "limited": outcome is Stage.LIMITED}
@@ -169,13 +169,13 @@ class Registration(Saga):
         """What its step asks of another context."""
         match self.status:
             case Stage.QUOTA:
-                return QuotaWanted(user_id=self.id, at=at)
+                return QuotaRequested(user_id=self.id, at=at)
             case Stage.ACCOUNT:
-                return PaymentAccountWanted(user_id=self.id, at=at)
+                return PaymentAccountRequested(user_id=self.id, at=at)
             case Stage.LIMITING:
-                return PaymentAccountUnwanted(user_id=self.id, reason=self.detail or self.reason or "", at=at)
+                return PaymentAccountClosureRequested(user_id=self.id, reason=self.detail or self.reason or "", at=at)
             case _:
-                return CustomerWanted(user_id=self.id, email=self.email, at=self.started_at)
+                return CustomerRequested(user_id=self.id, email=self.email, at=self.started_at)
 
     @property
     def summary(self) -> str:

@@ -1,13 +1,13 @@
 """A registration's reminder: nothing has moved since it was sent, so the step is asked for again, or given up if its time is over."""
 
-from events.auth import CustomerWanted, PaymentAccountUnwanted, PaymentAccountWanted, QuotaWanted, RegistrationFailed
+from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested, QuotaRequested, RegistrationFailed
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.ports import Registrations
 from functions.kernel import Clock, Done, Order, on
 
 
 @on(
-    emits=[CustomerWanted, QuotaWanted, PaymentAccountWanted, PaymentAccountUnwanted, RegistrationFailed, RegistrationTimedOut],
+    emits=[CustomerRequested, QuotaRequested, PaymentAccountRequested, PaymentAccountClosureRequested, RegistrationFailed, RegistrationTimedOut],
     order=Order.ANY,
 )
 async def on_registration_timed_out(timed_out: RegistrationTimedOut, registrations: Registrations, clock: Clock) -> Done[None]:

@@ -22,7 +22,7 @@ from functions.billing.domain.rejections import BadSignature
 from functions.billing.ports import Notice, ProviderAway, ProviderRefused
 from functions.kernel import RateLimited
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 VERSION = "2024-06-20"
 """Of Stripe's API, which our parameters are written for; theirs may move on."""
@@ -44,7 +44,7 @@ class StripeProvider:
             max_network_retries=0,  # the runtime tries again, later and later
         )
 
-    @foreign
+    @external_call
     async def open_account(self, customer: Customer) -> str:
         try:
             async with _translated():
@@ -55,7 +55,7 @@ class StripeProvider:
             raise ProviderRefused(refused.user_message or str(refused)) from refused
         return made.id
 
-    @foreign
+    @external_call
     async def charge(self, payment: Payment, customer: Customer) -> Answer:
         assert customer.provider_id is not None
         try:
@@ -93,7 +93,7 @@ class StripeProvider:
         )
         return attached.id
 
-    @foreign
+    @external_call
     async def look(self, provider_id: str) -> Answer:
         try:
             async with _translated():
@@ -120,7 +120,7 @@ class StripeProvider:
         code, message = getattr(error, "code", None), getattr(error, "message", None)
         return Answer(intent.id, PaymentStatus.FAILED, failure_code=code or intent.status, failure_message=message or "The payment was declined.")
 
-    @foreign
+    @external_call
     async def refund(self, note: CreditNote, payment: Payment) -> Answer:
         try:
             async with _translated():

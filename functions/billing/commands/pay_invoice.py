@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.billing.domain.answers import Amount
 from functions.billing.domain.invoices import InvoiceStatus
-from functions.billing.domain.payments import Payment, PaymentPending
+from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.rejections import (
     ChangeUnderWay,
     CustomerNotFound,
@@ -38,7 +38,7 @@ class PaymentAccepted(Model):
     http="POST /v1/billing/invoices/{invoice_id}/payment",
     answers=202,
     rejects=[ChangeUnderWay, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
-    emits=[PaymentPending],
+    emits=[PaymentRequested],
 )
 async def pay_invoice(
     asked: PayInvoice, caller: Caller, customers: Customers, subscriptions: Subscriptions, invoices: Invoices, payments: Payments, clock: Clock
@@ -62,4 +62,4 @@ async def pay_invoice(
     await payments.add(payment)
 
     answer = PaymentAccepted(payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount))
-    return Done(answer, PaymentPending(payment_id=payment.id))
+    return Done(answer, PaymentRequested(payment_id=payment.id))

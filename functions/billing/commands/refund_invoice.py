@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.billing.domain.answers import Amount
-from functions.billing.domain.credits import RefundPending, credit, credit_series
+from functions.billing.domain.credits import RefundRequested, credit, credit_series
 from functions.billing.domain.ledger import Fact, booked
 from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, RefundTooLarge
 from functions.billing.ports import Credits, Invoices, Ledger, Subscriptions
@@ -34,7 +34,7 @@ class RefundAccepted(Model):
     answers=202,
     allow=ADMIN,
     rejects=[InvoiceNotFound, InvoiceNotPaid, RefundTooLarge],
-    emits=[RefundPending],
+    emits=[RefundRequested],
 )
 async def refund_invoice(
     asked: RefundInvoice, subscriptions: Subscriptions, invoices: Invoices, credits: Credits, ledger: Ledger, clock: Clock
@@ -51,4 +51,4 @@ async def refund_invoice(
     answer = RefundAccepted(
         credit_note_id=note.id, number=note.number, invoice_id=invoice.id, status=note.status.value, amount=Amount.of(note.amount)
     )
-    return Done(answer, RefundPending(credit_note_id=note.id))
+    return Done(answer, RefundRequested(credit_note_id=note.id))

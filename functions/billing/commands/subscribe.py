@@ -9,7 +9,7 @@ from functions.billing.domain import charges
 from functions.billing.domain.answers import ChangeAccepted
 from functions.billing.domain.facts import subscription_changed
 from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.payments import LEAST, Payment, PaymentPending
+from functions.billing.domain.payments import LEAST, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
@@ -46,7 +46,7 @@ class Subscribe(Model):
         PlanNotOffered,
         RenewalUnderWay,
     ],
-    emits=[PaymentPending, SubscriptionChanged],
+    emits=[PaymentRequested, SubscriptionChanged],
 )
 async def subscribe(
     asked: Subscribe,
@@ -92,4 +92,4 @@ async def subscribe(
     await invoices.add(invoice)
     payment = Payment.intend(invoice, method, now)
     await payments.add(payment)
-    return Done(ChangeAccepted.pending(subscription, invoice), PaymentPending(payment_id=payment.id))
+    return Done(ChangeAccepted.pending(subscription, invoice), PaymentRequested(payment_id=payment.id))

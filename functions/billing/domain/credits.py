@@ -15,7 +15,7 @@ from functions.billing.domain.rejections import InvoiceNotPaid, RefundTooLarge
 from functions.kernel import Event, new_id
 
 
-class RefundPending(Event, type="refund.pending"):
+class RefundRequested(Event, type="refund.requested"):
     """A credit note's money is to be given back, or its outcome to be looked up."""
 
     credit_note_id: UUID

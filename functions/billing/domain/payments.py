@@ -2,7 +2,7 @@
 
 Its id is the provider's idempotency key, so the same charge asked for twice is one. Another try is another payment with the next attempt number.
 Whoever learns that something has happened to a payment (the call's answer, the provider's notice, a look now and then) only says "look at it"
-(`PaymentPending`): what counts is the state that the provider then tells, so notices may come twice, late and in any order.
+(`PaymentRequested`): what counts is the state that the provider then tells, so notices may come twice, late and in any order.
 """
 
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ UNSETTLED = timedelta(minutes=5)
 """After so long without an outcome the housekeeping has the provider asked again."""
 
 
-class PaymentPending(Event, type="payment.pending"):
+class PaymentRequested(Event, type="payment.requested"):
     """A payment has no outcome yet: charge it, or see what became of it."""
 
     payment_id: UUID
 
 
-class PaymentRetryDue(Event, type="payment.retry-due"):
+class PaymentRetryRequested(Event, type="payment.retry-requested"):
     """It is time for the next try, if the invoice is still open and this was its last attempt."""
 
     payment_id: UUID

@@ -8,7 +8,7 @@ from functions.billing.domain.bill import Bill, rate
 from functions.billing.domain.facts import invoice_issued, subscription_changed
 from functions.billing.domain.invoices import Invoice, Purpose, invoice_series
 from functions.billing.domain.ledger import Fact, booked
-from functions.billing.domain.payments import LEAST, Payment, PaymentPending
+from functions.billing.domain.payments import LEAST, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.subscriptions import PeriodEnded, RatedPeriod, Status
 from functions.billing.ports import Customers, Invoices, Ledger, Payments, Plans, Subscriptions, Usage
@@ -17,7 +17,7 @@ from functions.kernel import Clock, Delayed, Done, Event, Order, on
 NO_METHOD = "none"
 
 
-@on(emits=[InvoiceIssued, PaymentPending, SubscriptionChanged], order=Order.ANY)
+@on(emits=[InvoiceIssued, PaymentRequested, SubscriptionChanged], order=Order.ANY)
 async def on_period_ended(
     ended: PeriodEnded,
     customers: Customers,
@@ -61,7 +61,7 @@ async def on_period_ended(
         await ledger.post(booked(Fact.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
         payment = Payment.intend(invoice, customer.payment_method or NO_METHOD, now)
         await payments.add(payment)
-        events += [invoice_issued(invoice, customer, now), PaymentPending(payment_id=payment.id)]
+        events += [invoice_issued(invoice, customer, now), PaymentRequested(payment_id=payment.id)]
     return Done(None, *events)
 
 

@@ -1,7 +1,7 @@
 """A user becomes a customer on the free plan.
 
 From the moment of the registration, however late billing hears of it, so that no use lies before the first period. The account at the payment
-provider is another matter (`on_payment_account_wanted`): who has registered need not wait for a foreign system.
+provider is another matter (`on_payment_account_requested`): who has registered need not wait for a foreign system.
 """
 
 from events.auth import UserCreated

@@ -112,7 +112,7 @@ class MemoryEnvironments:
     async def add(self, environment: Environment) -> None:
         key = (environment.application_id, environment.name)
         known = self._rows.get(key)
-        if (known is None and environment.name in FROM_THE_BEGINNING) or (known is not None and known.destroyed_at is None):
+        if (known is None and environment.name in FROM_THE_BEGINNING) or (known is not None and known.deleted_at is None):
             raise EnvironmentNameTaken
         self._rows[key] = deepcopy(environment)
 
@@ -130,7 +130,7 @@ class MemoryEnvironments:
     async def all(self, application: Application) -> Sequence[Environment]:
         found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
         found |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
-        return [each for _, each in sorted(found.items()) if each.destroyed_at is None]
+        return [each for _, each in sorted(found.items()) if each.deleted_at is None]
 
 
 class MemoryConfigurations:

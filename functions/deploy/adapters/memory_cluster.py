@@ -10,7 +10,7 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
 from functions.deploy.domain.status import Awaited
-from functions.deploy.ports import ClusterAway, ClusterRefused
+from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
 
@@ -124,4 +124,4 @@ class MemoryCluster:
 
     def _reach(self) -> None:
         if self.away:
-            raise ClusterAway("connection refused")
+            raise ClusterUnavailable("connection refused")

@@ -33,21 +33,21 @@ class MemoryApplications:
     async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         return {key: self.applications[key].user_id for key in application_ids if key in self.applications}
 
-    async def hold_still(self, application_ids: Collection[UUID]) -> None:
+    async def lock(self, application_ids: Collection[UUID]) -> None:
         """One loop, no transactions: nothing moves meanwhile."""
 
-    async def settled_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         return await self.owners(application_ids)
 
     async def keep(self, application: Application) -> None:
         known = self.applications.get(application.id)
         if known is None:
             self.applications[application.id] = application
-        elif known.destroyed_at is None:
-            self.applications[application.id] = replace(known, destroyed_at=application.destroyed_at)
+        elif known.deleted_at is None:
+            self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
 
-    async def forget_destroyed(self, before: datetime) -> int:
-        old = [key for key, known in self.applications.items() if known.destroyed_at is not None and known.destroyed_at < before]
+    async def forget_deleted(self, before: datetime) -> int:
+        old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
         for key in old:
             del self.applications[key]
         return len(old)

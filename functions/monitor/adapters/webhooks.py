@@ -16,7 +16,7 @@ import httpx
 from functions.kernel import Permanent, Transient
 from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 PATIENCE = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -28,7 +28,7 @@ class HttpWebhooks:
     def __init__(self, settings: Settings) -> None:
         self._listed = frozenset(filter(None, (host.strip() for host in settings.text("CAPSULE_WEBHOOK_HOSTS", "").split(","))))
 
-    @foreign
+    @external_call
     async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
         target = httpx.URL(url)
         address = await self._address(target)

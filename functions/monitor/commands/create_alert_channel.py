@@ -36,7 +36,7 @@ async def create_alert_channel(
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):
         raise ApplicationNotFound
-    await applications.hold_still([application.id])
+    await applications.lock([application.id])
     if len(await channels.of(application.id)) >= MOST_CHANNELS:
         raise TooManyChannels
 

@@ -41,7 +41,7 @@ async def create_alert_rule(asked: CreateAlertRule, caller: Caller, applications
     application = await applications.get(asked.application_id)
     if application is None or not application.readable_by(caller):
         raise ApplicationNotFound
-    await applications.hold_still([application.id])  # so that two at once do not both make the last one
+    await applications.lock([application.id])  # so that two at once do not both make the last one
     if len(await rules.of([application.id])) >= MOST_RULES:
         raise TooManyRules
 

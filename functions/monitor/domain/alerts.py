@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from events.monitor import AlertFiring, AlertResolved
+from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Delayed, Event, after, new_id
 from functions.monitor.domain.rules import Rule, RuleKind
-from functions.monitor.domain.timers import GROUP_WAIT, REPEAT, SETTLE, SLACK, AlertCheckDue, NotificationDue
+from functions.monitor.domain.timers import GROUP_WAIT, REPEAT, SETTLE, SLACK, AlertCheckRequested, AlertDeliveryRequested
 
-Told = tuple[Event | Delayed, ...]
+Events = tuple[Event | Delayed, ...]
 
 
 class State(StrEnum):
@@ -68,13 +68,13 @@ class Alert:
     @classmethod
     def of_deployment(
         cls, rule: Rule, *, deployment_id: UUID, environment: str, summary: str, correlation_id: str, at: datetime
-    ) -> tuple[Self, Told]:
+    ) -> tuple[Self, Events]:
         incident = incident_of_deployment(deployment_id)
         alert = cls(new_id(), rule.application_id, rule.id, incident, rule.kind, environment, State.PENDING, summary, at)
         alert.deployment_id, alert.correlation_id = deployment_id, correlation_id
         return alert, alert._fire(at)
 
-    def happened_also(self, rule: Rule, summary: str) -> None:
+    def merge(self, rule: Rule, summary: str) -> None:
         """The other fact of the same deployment. A rollback says more than a failure."""
         if rule.kind is RuleKind.DEPLOYMENT_ROLLED_BACK and self.kind is not rule.kind:
             self.kind, self.rule_id, self.summary = rule.kind, rule.id, summary
@@ -82,7 +82,7 @@ class Alert:
     # --- a condition over a window
 
     @classmethod
-    def of_condition(cls, rule: Rule, environment: str, value: float, now: datetime) -> tuple[Self, Told]:
+    def of_condition(cls, rule: Rule, environment: str, value: float, now: datetime) -> tuple[Self, Events]:
         alert = cls(new_id(), rule.application_id, rule.id, incident_of(rule, environment), rule.kind, environment, State.PENDING, "", now)
         alert.threshold = rule.threshold
         alert._measure(rule, value)
@@ -91,7 +91,7 @@ class Alert:
             return alert, (after(rule.lasting, alert._check()),)
         return alert, (*alert._fire(now), after(rule.patience, alert._check()))
 
-    def observe(self, rule: Rule, value: float | None, now: datetime) -> Told:
+    def observe(self, rule: Rule, value: float | None, now: datetime) -> Events:
         """`value`: what is over the threshold now; None: nothing is. Answers what is to be said; the alert has moved if that is something."""
         if self.state is State.PENDING:
             if value is None:
@@ -119,19 +119,19 @@ class Alert:
         self._measure(rule, value)
         return True
 
-    def check_again(self, rule: Rule) -> Told:
+    def check_again(self, rule: Rule) -> Events:
         """It goes on firing: as long as data comes, that tells; when none comes, this timer does."""
         return (after(rule.patience, self._check()),) if self.state is State.FIRING else ()
 
     # --- how it ends
 
-    def resolve(self, now: datetime) -> Told:
+    def resolve(self, now: datetime) -> Events:
         if self.state is not State.FIRING:
             return ()
         self.turn += 1
         self.state, self.resolved_at = State.RESOLVED, now
         resolved = AlertResolved(alert_id=self.id, application_id=self.application_id, environment=self.environment, kind=self.kind, at=now)
-        return (resolved, after(SETTLE, NotificationDue(alert_id=self.id, turn=self.turn)))
+        return (resolved, after(SETTLE, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)))
 
     def end(self, now: datetime) -> None:
         """Nobody wants to hear of it any more: its rule or its application is gone."""
@@ -157,12 +157,12 @@ class Alert:
             return Notice.RESOLVED
         return None
 
-    def tell(self, notice: Notice, now: datetime) -> Told:
+    def tell(self, notice: Notice, now: datetime) -> Events:
         """It is being told; what is to be looked at later."""
         self.told, self.told_at = notice, now
         self.close_if_settled(now)
         if notice is Notice.FIRING and self.kind.is_measured:
-            return (after(REPEAT, NotificationDue(alert_id=self.id, turn=self.turn)),)
+            return (after(REPEAT, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)),)
         return ()
 
     def close_if_settled(self, now: datetime) -> None:
@@ -171,10 +171,10 @@ class Alert:
     def _settled(self, now: datetime) -> bool:
         return self.resolved_at is not None and now - self.resolved_at >= SETTLE - SLACK
 
-    def _fire(self, now: datetime) -> Told:
+    def _fire(self, now: datetime) -> Events:
         self.turn += 1
         self.state, self.fired_at = State.FIRING, now
-        fired = AlertFiring(
+        fired = AlertFired(
             alert_id=self.id,
             application_id=self.application_id,
             environment=self.environment,
@@ -183,20 +183,20 @@ class Alert:
             deployment_id=self.deployment_id,
             at=now,
         )
-        return (fired, after(GROUP_WAIT, NotificationDue(alert_id=self.id, turn=self.turn)))
+        return (fired, after(GROUP_WAIT, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)))
 
-    def _check(self) -> AlertCheckDue:
-        return AlertCheckDue(alert_id=self.id, turn=self.turn)
+    def _check(self) -> AlertCheckRequested:
+        return AlertCheckRequested(alert_id=self.id, turn=self.turn)
 
     def _measure(self, rule: Rule, value: float) -> None:
         self.value, self.threshold = value, rule.threshold
         self.summary = _summary(rule, self.environment, value, rule.threshold or 0)
 
 
-def observed(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Told]:
+def observed(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Events]:
     """A condition was looked at. Answers the alerts that have moved, and what is to be said."""
     moved: list[Alert] = []
-    said: Told = ()
+    said: Events = ()
     if known is not None:
         turn = known.turn
         known.close_if_settled(now)

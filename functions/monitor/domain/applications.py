@@ -10,12 +10,12 @@ from functions.monitor.domain.labels import PLATFORM_ID
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A destroyed one stays readable for as long as its logs are kept."""
+    """A deleted one stays readable for as long as its logs are kept."""
 
     id: UUID
     user_id: UUID
     name: str
-    destroyed_at: datetime | None = None
+    deleted_at: datetime | None = None
 
     def readable_by(self, caller: Caller) -> bool:
         return caller.is_admin or caller.user_id == self.user_id

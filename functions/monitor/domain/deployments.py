@@ -5,20 +5,20 @@ The same deployment may be stated as failed and as rolled back, in any order: th
 from collections.abc import Iterable
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack
-from functions.monitor.domain.alerts import Alert, Told
+from functions.monitor.domain.alerts import Alert, Events
 from functions.monitor.domain.intake import bounded
 from functions.monitor.domain.rules import Rule
 
-NOBODYS_FAULT = frozenset({"cancelled", "application-destroyed", "environment-destroyed"})
+NOBODYS_FAULT = frozenset({"cancelled", "application-deleted", "environment-deleted"})
 """Somebody wanted it to end."""
 
 
 def ended_badly(
     event: DeploymentFailed | DeploymentRolledBack, known: Alert | None, rules: Iterable[Rule], correlation_id: str
-) -> tuple[Alert | None, Told]:
+) -> tuple[Alert | None, Events]:
     """The alert it is now, if a rule asks for one, and what is to be said. `known`: what there is of this deployment already."""
     alert = known
-    said: Told = ()
+    said: Events = ()
     summary = failure(event) if isinstance(event, DeploymentFailed) else rollback(event)
     for rule in rules:
         if not rule.concerns(event.environment):
@@ -33,7 +33,7 @@ def ended_badly(
                 at=event.at,
             )
         else:
-            alert.happened_also(rule, summary)
+            alert.merge(rule, summary)
     return alert, said
 
 

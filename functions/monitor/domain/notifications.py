@@ -60,7 +60,7 @@ class NotifiedAlert(Model):
 
 
 class Notification(Model):
-    """The body of a webhook, and what a mail is written from. `type`: alert.firing, alert.resolved or alert.test."""
+    """The body of a webhook, and what a mail is written from. `type`: alert.fired, alert.resolved or alert.test."""
 
     type: str
     timestamp: datetime
@@ -70,8 +70,9 @@ class Notification(Model):
 
 
 def notification(notice: Notice, application: Application, alerts: list[Alert], at: datetime) -> Notification:
-    told = [NotifiedAlert.of(alert) for alert in alerts]
-    return Notification(type=f"alert.{notice}", timestamp=at, application_id=application.id, application=application.name, alerts=told)
+    notified = [NotifiedAlert.of(alert) for alert in alerts]
+    type = "alert.fired" if notice is Notice.FIRING else f"alert.{notice}"
+    return Notification(type=type, timestamp=at, application_id=application.id, application=application.name, alerts=notified)
 
 
 def new_secret() -> str:

@@ -18,14 +18,14 @@ SLACK = timedelta(seconds=1)
 """A timer may come that much early."""
 
 
-class AlertCheckDue(Event, type="alert-check.due"):
+class AlertCheckRequested(Event, type="alert-check.requested"):
     """Look whether the condition still holds, if the alert has not moved since."""
 
     alert_id: UUID
     turn: int
 
 
-class NotificationDue(Event, type="alert-notification.due"):
+class AlertDeliveryRequested(Event, type="alert-delivery.requested"):
     """Tell the owner how the alert stands, if that has not been told."""
 
     alert_id: UUID

@@ -11,7 +11,7 @@ from functions.monitor.ports import Applications, Rules, UnownedUsage
 
 @on(emits=[UsageMeasured], scale=Scale(concurrency=64, pool=4))
 async def on_application_created(event: ApplicationCreated, applications: Applications, unowned: UnownedUsage, rules: Rules) -> Done[None]:
-    await applications.hold_still([event.application_id])
+    await applications.lock([event.application_id])
     await applications.keep(Application(event.application_id, event.user_id, event.name))
     await rules.keep_presets(presets(event.application_id, event.at))
 

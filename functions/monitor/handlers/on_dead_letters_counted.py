@@ -1,10 +1,10 @@
 """Dead letters of a context were counted: that is kept as a figure, and held against the platform's rules.
 
 Contexts count while there are any, and when an operator has dealt with some. A last word that is lost ends by itself: a count that is too old tells
-of nothing any more (on_alert_check_due).
+of nothing any more (on_alert_check_requested).
 """
 
-from events.monitor import AlertFiring, AlertResolved
+from events.monitor import AlertFired, AlertResolved
 from events.platform import DeadLettersCounted
 from functions.kernel import Clock, Delayed, Done, Event, Scale, on
 from functions.monitor.domain.alerts import incident_of, observed
@@ -12,11 +12,11 @@ from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.dead_letters import waiting
 from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.rules import OF_DEAD_LETTERS, presets
-from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
+from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.ports import Alerts, DeadLetters, Rules
 
 
-@on(emits=[AlertFiring, AlertResolved, AlertCheckDue, NotificationDue], scale=Scale(max=1, pool=1))
+@on(emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested], scale=Scale(max=1, pool=1))
 async def on_dead_letters_counted(event: DeadLettersCounted, letters: DeadLetters, rules: Rules, alerts: Alerts, clock: Clock) -> Done[None]:
     now, context = clock.now(), bounded(event.context)
     counts = waiting(event, await letters.counted_in(context), now)

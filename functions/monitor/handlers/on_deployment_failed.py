@@ -1,18 +1,18 @@
 """A deployment failed: it is marked beside the figures, and its owner is told, if a rule of theirs says so."""
 
 from events.deploy import DeploymentFailed
-from events.monitor import AlertFiring
+from events.monitor import AlertFired
 from functions.kernel import Done, Origin, Scale, on
 from functions.monitor.domain.alerts import incident_of_deployment
 from functions.monitor.domain.deployments import NOBODYS_FAULT, ended_badly
 from functions.monitor.domain.intake import bounded
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.rules import RuleKind, presets
-from functions.monitor.domain.timers import NotificationDue
+from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.ports import Alerts, Markers, Rules
 
 
-@on(emits=[AlertFiring, NotificationDue], scale=Scale(max=2, pool=2))
+@on(emits=[AlertFired, AlertDeliveryRequested], scale=Scale(max=2, pool=2))
 async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules: Rules, alerts: Alerts, origin: Origin) -> Done[None]:
     marker = Marker(event.deployment_id, MarkerKind.FAILED, event.application_id, event.environment, event.at, reason=bounded(event.reason))
     await markers.add(marker)

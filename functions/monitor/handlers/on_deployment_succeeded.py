@@ -4,11 +4,11 @@ from events.deploy import DeploymentSucceeded
 from events.monitor import AlertResolved
 from functions.kernel import Clock, Delayed, Done, Event, Scale, on
 from functions.monitor.domain.markers import Marker, MarkerKind
-from functions.monitor.domain.timers import NotificationDue
+from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.ports import Alerts, Markers
 
 
-@on(emits=[AlertResolved, NotificationDue], scale=Scale(max=2, pool=2))
+@on(emits=[AlertResolved, AlertDeliveryRequested], scale=Scale(max=2, pool=2))
 async def on_deployment_succeeded(event: DeploymentSucceeded, markers: Markers, alerts: Alerts, clock: Clock) -> Done[None]:
     marker = Marker(event.deployment_id, MarkerKind.SUCCEEDED, event.application_id, event.environment, event.at, event.release_id)
     await markers.add(marker)

@@ -1,25 +1,25 @@
 """Counted requests of applications are kept as figures, told to billing as use as soon as it is known who pays, and held against the owner's rules.
 
 Rules are looked at when requests arrive, and only where something may have moved: a request failed, an alert is open, or the rule is of latency. What
-ends because no more requests come, a timer finds (on_alert_check_due).
+ends because no more requests come, a timer finds (on_alert_check_requested).
 """
 
 from collections.abc import Sequence
 
 from events.cluster import RequestsMeasured
-from events.monitor import AlertFiring, AlertResolved, UsageMeasured
+from events.monitor import AlertFired, AlertResolved, UsageMeasured
 from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, on
 from functions.monitor.domain.alerts import incident_of, observed
 from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.labels import workload_of
 from functions.monitor.domain.requests import Window
 from functions.monitor.domain.rules import Rule, RuleKind
-from functions.monitor.domain.timers import AlertCheckDue, NotificationDue
+from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.domain.usage import requested
 from functions.monitor.ports import Alerts, Applications, Requests, Rules, UnownedUsage
 
 
-@on(emits=[UsageMeasured, AlertFiring, AlertResolved, AlertCheckDue, NotificationDue], order=Order.ANY, scale=Scale(max=3))
+@on(emits=[UsageMeasured, AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=3))
 async def on_requests_measured(
     event: RequestsMeasured,
     requests: Requests,
@@ -33,7 +33,7 @@ async def on_requests_measured(
     await requests.add(windows)
 
     uses = requested(windows)
-    owners = await applications.settled_owners({use.application_id for use in uses})
+    owners = await applications.lock_owners({use.application_id for use in uses})
     await unowned.hold([use for use in uses if use.application_id not in owners])
     told = [use.told(owners[use.application_id]) for use in uses if use.application_id in owners]
     return Done(None, *told, *await _watch(windows, rules, alerts, requests, clock))

@@ -21,7 +21,7 @@ async def on_resources_measured(
     await resources.add(windows)
 
     uses = computed(window for window in windows if window.application_id != PLATFORM_ID)
-    owners = await applications.settled_owners({use.application_id for use in uses})
+    owners = await applications.lock_owners({use.application_id for use in uses})
     await unowned.hold([use for use in uses if use.application_id not in owners])
     return Done(None, *(use.told(owners[use.application_id]) for use in uses if use.application_id in owners))
 
