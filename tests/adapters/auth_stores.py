@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from functions.auth.adapters import memory
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
@@ -18,6 +17,7 @@ from functions.auth.domain.user import User
 from functions.auth.ports import LoginFailures, Registrations, SentMails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
+from tests.memory import auth as memory
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA"

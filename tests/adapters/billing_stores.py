@@ -3,8 +3,6 @@
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
-from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans
-from functions.billing.adapters.memory_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
 from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_invoices import PostgresCredits, PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresNotices, PostgresPayments
@@ -17,6 +15,8 @@ from functions.billing.domain.subscriptions import Subscription
 from functions.billing.ports import Credits, Customers, Invoices, Ledger, Notices, Payments, Plans, Subscriptions
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
+from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans
+from tests.memory.billing_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 FREE_PLAN, PRO, BUSINESS = SEEDED

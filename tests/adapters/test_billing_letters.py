@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from functions.billing.adapters.mail import LetterMailer
-from functions.billing.adapters.memory import SEEDED
 from functions.billing.adapters.printed import PdfPrinter, shown
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
@@ -23,6 +22,7 @@ from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from functions.runtime.mail.delivery import MaildirMail
+from tests.memory.billing import SEEDED
 
 _, PRO, BUSINESS = SEEDED
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -10,8 +10,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.adapters.memory import SEEDED, MemoryCustomers, MemoryPlans, MemoryUsage
-from functions.billing.adapters.memory_money import MemorySubscriptions
 from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresUsage
 from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
 from functions.billing.domain.customers import Customer, CustomerExists
@@ -21,6 +19,8 @@ from functions.billing.domain.usage import UsageRecord, Use
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
+from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans, MemoryUsage
+from tests.memory.billing_money import MemorySubscriptions
 from tests.servers import Databases
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from functions.billing.adapters.memory_provider import DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED, MemoryProvider
 from functions.billing.adapters.stripe import StripeNoticeReader, StripeProvider
 from functions.billing.domain.credits import CreditNote
 from functions.billing.domain.customers import Customer
@@ -22,6 +21,7 @@ from functions.billing.ports import PaymentProvider, ProviderAway, ProviderRefus
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from tests.billing.stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
+from tests.memory.billing_provider import DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED, MemoryProvider
 from tests.runtime.harness import free_port, until
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)

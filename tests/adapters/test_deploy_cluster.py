@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.domain import manifests
 from functions.deploy.domain.names import job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import Gone
@@ -21,6 +20,7 @@ from functions.runtime.storage.database import Database
 from functions.runtime.storage.external_call import CalledInsideTransaction
 from tests.adapters.deploy_applications import App
 from tests.knative.machine import Machine
+from tests.memory.deploy_cluster import MemoryCluster
 
 
 @pytest.fixture(params=["memory", "knative"])

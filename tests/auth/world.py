@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from events.auth import RegistrationRepeated, UserCreated
-from functions.auth.adapters import memory
 from functions.auth.commands.login import Login, SignedIn, login
 from functions.auth.commands.refresh import Refresh, Refreshed, refresh
 from functions.auth.commands.register import Accepted, Register, register
 from functions.auth.commands.verify_email import Verified, VerifyEmail, verify_email
 from functions.auth.handlers.on_user_created import on_user_created
 from functions.kernel import Client, Delayed, Done, Event, Origin, Rejected
+from tests.memory import auth as memory
 
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
 

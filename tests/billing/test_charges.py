@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from functions.billing.adapters.memory import SEEDED
 from functions.billing.domain import charges
 from functions.billing.domain.bill import rate
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, LineKind, Purpose
@@ -16,6 +15,7 @@ from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.domain.periods import Period
 from functions.billing.domain.usage import Use
 from functions.kernel import new_id
+from tests.memory.billing import SEEDED
 
 FREE_PLAN, PRO, BUSINESS = SEEDED
 JUNE = Period(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from functions.billing.adapters.memory import SEEDED
 from functions.billing.domain.bill import rate
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period, anchor_of
 from functions.billing.domain.plans import Meter, Plan, Price, Tier
 from functions.billing.domain.usage import Use
+from tests.memory.billing import SEEDED
 
 FREE_PLAN, PRO, _ = SEEDED
 A, B = UUID(int=1), UUID(int=2)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from events.billing import PaymentFailed, PaymentProcessed, SubscriptionChanged
-from functions.billing.adapters.memory_provider import DECLINED_WHEN_CHARGED, SLOW
 from functions.billing.domain.payments import PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound, InvoiceNotOpen, InvoiceNotPaid, PaymentOverdue
 from functions.billing.domain.subscriptions import PeriodEnded
 from tests.billing.world import OTHER, World
+from tests.memory.billing_provider import DECLINED_WHEN_CHARGED, SLOW
 
 ENDS = datetime(2026, 6, 20, tzinfo=UTC)
 INVOICED = ENDS + timedelta(hours=1)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from events.billing import InvoiceIssued, PaymentFailed, PaymentProcessed, SubscriptionChanged
-from functions.billing.adapters.memory_provider import DECLINED_WHEN_CHARGED, SLOW
 from functions.billing.domain.payments import PaymentRequested, PaymentStatus
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
@@ -19,6 +18,7 @@ from functions.billing.domain.rejections import (
 )
 from functions.billing.ports import ProviderAway
 from tests.billing.world import OTHER, World
+from tests.memory.billing_provider import DECLINED_WHEN_CHARGED, SLOW
 
 
 async def test_a_plan_begins_when_its_payment_has_succeeded(world: World) -> None:

@@ -8,8 +8,6 @@ import pytest
 from events.auth import UserCreated
 from events.billing import CustomerCreated
 from events.monitor import UsageMeasured
-from functions.billing.adapters.memory import MemoryCustomers, MemoryPlans, MemoryUsage
-from functions.billing.adapters.memory_money import MemoryLedger, MemorySubscriptions
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.usage import ImplausibleUsage
 from functions.billing.handlers.on_usage_measured import on_usage_measured
@@ -17,6 +15,8 @@ from functions.billing.handlers.on_user_created import on_user_created
 from functions.billing.queries.current_bill import BillLine, BillView, CurrentBill, current_bill
 from functions.billing.queries.customer import ShowCustomer, customer
 from functions.kernel import Caller, new_id
+from tests.memory.billing import MemoryCustomers, MemoryPlans, MemoryUsage
+from tests.memory.billing_money import MemoryLedger, MemorySubscriptions
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 USER, OTHER, APP = UUID(int=1), UUID(int=2), UUID(int=10)

@@ -9,9 +9,6 @@ from uuid import UUID
 from events.auth import UserCreated
 from events.billing import InvoiceIssued, PaymentFailed
 from events.monitor import UsageMeasured
-from functions.billing.adapters.memory import MemoryCustomers, MemoryPlans, MemoryUsage
-from functions.billing.adapters.memory_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
-from functions.billing.adapters.memory_provider import MemoryProvider
 from functions.billing.commands.cancel_subscription import CancelSubscription, cancel_subscription
 from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted, pay_invoice
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice, refund_invoice
@@ -35,6 +32,9 @@ from functions.billing.handlers.on_user_created import on_user_created
 from functions.billing.queries.invoices import InvoicePage, ListInvoices, invoices
 from functions.billing.queries.subscription import ShowSubscription, SubscriptionView, subscription
 from functions.kernel import Caller, Clock, Delayed, Done, Event, new_id
+from tests.memory.billing import MemoryCustomers, MemoryPlans, MemoryUsage
+from tests.memory.billing_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
+from tests.memory.billing_provider import MemoryProvider
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 USER, OTHER = UUID(int=1), UUID(int=2)

@@ -15,15 +15,6 @@ from events.deploy import (
     DeploymentRollbackStarted,
     EnvironmentDeleted,
 )
-from functions.deploy.adapters.memory import (
-    MemoryApplications,
-    MemoryConfigurations,
-    MemoryDeployments,
-    MemoryEnvironments,
-    MemoryQuotas,
-    MemoryReleases,
-    PlainVault,
-)
 from functions.deploy.commands.cancel_deployment import CancelDeployment, cancel_deployment
 from functions.deploy.commands.change_application import ChangeApplication, change_application
 from functions.deploy.commands.configure_application import ConfigureApplication, configure_application
@@ -65,6 +56,15 @@ from tests.deploy.stand_ins import (
     NoHousekeeping,
     PlainWork,
     StandingClock,
+)
+from tests.memory.deploy import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryReleases,
+    PlainVault,
 )
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from events.platform import GAP
 from functions.monitor.adapters.letters import LetterMailer
-from functions.monitor.adapters.memory_alerts import MemoryOperators
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
 from functions.monitor.commands.create_alert_rule import CreateAlertRule, create_alert_rule
 from functions.monitor.domain.applications import PLATFORM
@@ -17,6 +16,7 @@ from functions.monitor.queries.function_metrics import ReadFunctionMetrics, func
 from functions.runtime.config.settings import Settings
 from functions.runtime.mail.delivery import Letter
 from functions.runtime.reliability import ordering
+from tests.memory.monitor_alerts import MemoryOperators
 from tests.monitor.world import ADA, ADMIN, APP, MINUTE, NOW, Monitor
 
 HOUR = timedelta(hours=1)

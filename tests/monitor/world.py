@@ -11,7 +11,6 @@ from events.deploy import ApplicationCreated, DeploymentFailed, DeploymentRolled
 from events.monitor import AlertNotificationRequested, UsageMeasured
 from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Caller, Delayed, Done, Event, Origin, Transient, new_id
-from functions.monitor.adapters import memory, memory_alerts
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.handlers.on_alert_check_requested import on_alert_check_requested
@@ -29,6 +28,8 @@ from functions.monitor.queries.logs import LogsView, ReadLogs, logs
 from functions.monitor.queries.metrics import MetricsView, ReadMetrics, metrics
 from functions.monitor.queries.timeline import ShowTimeline, TimelineView, timeline
 from knative.local.eventing.durations import bucket_of
+from tests.memory import monitor as memory
+from tests.memory import monitor_alerts as memory_alerts
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 Nothing is handed to the caller as published before the broker has confirmed it. A reply is best effort (who has not got it asks again with the same
 key, and the inbox knows the answer): replies have a channel of their own, without confirms, and cost RabbitMQ and us half as many frames. When
 RabbitMQ goes away everything under way fails with BrokerUnavailable at once, and the bus comes back by itself; a publisher waits a few seconds for
-that before it gives up. """
+that before it gives up."""
 
 import asyncio
 import logging
