@@ -6,6 +6,7 @@ from uuid import UUID
 
 from functions.billing.domain.credits import CreditNote
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Answer, Payment, PaymentStatus
 from functions.billing.ports import ProviderAway, ProviderRefused
 
@@ -68,3 +69,18 @@ class MemoryProvider:
     def _reach(self) -> None:
         if self.away:
             raise ProviderAway("the payment provider does not answer")
+
+
+@dataclass
+class MemoryMailer:
+    """Keeps what was sent: the kind of e-mail, the id of its invoice or payment, and the PDF."""
+
+    sent: list[tuple[str, UUID]] = field(default_factory=list)
+    attachments: list[bytes] = field(default_factory=list)
+
+    async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
+        self.sent.append(("invoice", invoice.id))
+        self.attachments.append(pdf)
+
+    async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None:
+        self.sent.append(("failed", payment.id))

@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
 from uuid import UUID
+
+import yaml
 
 from functions.deploy.domain.application import ACTIVE, DESTROYED, Application, Quota
 from functions.deploy.domain.configuration import Change, Entry
@@ -27,7 +32,10 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import Status
+from functions.deploy.ports import BuildSettings
 from functions.kernel import Transient
+
+ROOT = Path(__file__).parents[2]
 
 
 class MemoryQuotas:
@@ -263,3 +271,18 @@ class MemoryDeployments:
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Deployment]:
         found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
         return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
+
+
+class FixedBuilds:
+    """The build template of `knative/base`, with a repository of images and a package mirror."""
+
+    def settings(self) -> BuildSettings:
+        environment = {"REPOSITORY_HOSTS": "", "BUILD_ENVIRONMENT": "PIP_INDEX_URL", "PIP_INDEX_URL": "https://m/"}
+        return BuildSettings(build_template(), "capsule.local/apps", environment)
+
+
+@cache
+def build_template() -> dict[str, Any]:
+    config_map = yaml.safe_load((ROOT / "knative/base/build-job.yaml").read_text())
+    template: dict[str, Any] = yaml.safe_load(config_map["data"]["job.yaml"])
+    return template

@@ -238,3 +238,25 @@ def _counted(key: tuple[str, str, str], done: Sequence[Execution]) -> FunctionTa
     cold = sum(execution.cold for execution in done)
     failed = outcomes["failed"] + outcomes["dead"]
     return FunctionTally(*key, len(done), failed, outcomes["retried"], outcomes["rejected"], cold, hundredths[49], hundredths[94], hundredths[98])
+
+
+class MemoryRollups:
+    """Nothing to sum up: the tallies of `MemoryRequests` and `MemoryResources` are computed when they are read."""
+
+    async def roll(self, since: datetime) -> int:
+        return 0
+
+
+class MemoryRetention:
+    """Keeps which chunks were made and dropped, instead of tables that are cut by time."""
+
+    def __init__(self) -> None:
+        self.room: list[tuple[datetime, datetime]] = []
+        self.dropped: dict[str, datetime] = {}
+
+    async def make_room(self, since: datetime, until: datetime) -> None:
+        self.room.append((since, until))
+
+    async def drop(self, series: str, before: datetime) -> int:
+        self.dropped[series] = before
+        return 0
