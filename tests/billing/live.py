@@ -1,4 +1,4 @@
-"""Billing as it runs: the gateway, a process of billing's and deploy's functions, RabbitMQ, PostgreSQL, and the stand-in for Stripe, whose notices
+"""Billing as it runs: the gateway, a process of billing's and deploy's functions, RabbitMQ, PostgreSQL, and the stand-in for Stripe, whose webhook_events
 come in through the gateway. A pump stands for the broker's dispatchers."""
 
 import json

@@ -1,4 +1,4 @@
-"""The stand-in for Stripe as a process of a test's own, and somebody who takes its notices."""
+"""The stand-in for Stripe as a process of a test's own, and somebody who takes its webhook_events."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def _answers(here: StandIn) -> bool:
 
 @dataclass
 class Letterbox:
-    """Takes notices as they come: (signature, body)."""
+    """Takes webhook_events as they come: (signature, body)."""
 
     url: str = ""
     taken: list[tuple[str, bytes]] = field(default_factory=list)

@@ -9,11 +9,11 @@ import pytest
 from functions.billing.domain import charges
 from functions.billing.domain.bill import rate
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, LineKind, Purpose
-from functions.billing.domain.ledger import Account, Entry, Fact, Transaction, Unbalanced, balances, booked
+from functions.billing.domain.ledger import Account, Entry, TransactionKind, Transaction, Unbalanced, balances, Transaction
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
+from functions.billing.domain.payments import ProviderResult, Payment, PaymentStatus
 from functions.billing.domain.periods import Period
-from functions.billing.domain.usage import Use
+from functions.billing.domain.usage import EnvironmentUsage
 from functions.kernel import new_id
 from tests.memory.billing import SEEDED
 
@@ -27,7 +27,7 @@ def euros(cents: int) -> Money:
 
 
 def an_invoice() -> Invoice:
-    return Invoice.draft(Purpose.UPGRADE, CUSTOMER, new_id(), PRO, JUNE, charges.fee(PRO, JUNE), JUNE.begin)
+    return Invoice.draft(Purpose.UPGRADE, CUSTOMER, new_id(), PRO, JUNE, charges.fee_lines(PRO, JUNE), JUNE.begin)
 
 
 @pytest.mark.parametrize(
@@ -42,50 +42,50 @@ def an_invoice() -> Invoice:
     ],
 )
 def test_what_is_left_of_a_period_is_exact(now: datetime, share: Fraction) -> None:
-    assert charges.share_left(JUNE, now) == share
+    assert charges.remaining_share(JUNE, now) == share
 
 
 @pytest.mark.parametrize(("day", "credit", "debit"), [(0, -2000, 10_000), (10, -1333, 6667), (29, -67, 333)])
 def test_an_upgrade_midway_gives_back_the_rest_of_the_old_fee(day: int, credit: int, debit: int) -> None:
-    back, ahead = charges.upgrade(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(days=day))
+    back, ahead = charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(days=day))
     assert (back.kind, back.amount, ahead.amount) == (LineKind.PRORATION, euros(credit), euros(debit))
     assert back.period == ahead.period == Period(JUNE.begin + timedelta(days=day), JUNE.end)
 
 
 def test_the_parts_of_an_upgrade_never_add_up_to_more_than_the_difference_for_the_whole_period() -> None:
     totals = [
-        sum(line.amount.amount for line in charges.upgrade(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(hours=hour))) for hour in range(0, 720)
+        sum(line.amount.amount for line in charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(hours=hour))) for hour in range(0, 720)
     ]
     assert totals == sorted(totals, reverse=True) and totals[0] == 8000 and totals[-1] > 0
 
 
 def test_from_the_free_plan_the_whole_fee_of_a_new_period_is_due() -> None:
-    (line,) = charges.upgrade(FREE_PLAN, PRO, JUNE, JUNE, JUNE.begin + timedelta(days=10))
+    (line,) = charges.upgrade_lines(FREE_PLAN, PRO, JUNE, JUNE, JUNE.begin + timedelta(days=10))
     assert (line.kind, line.amount, line.period) == (LineKind.FEE, PRO.fee, JUNE)
 
 
 def test_only_what_costs_something_is_a_line() -> None:
-    assert charges.fee(FREE_PLAN, JUNE) == []
-    assert charges.use(rate(PRO, JUNE, [Use(UUID(int=9), "production", 2_000_000, 0)])) == []
-    (line,) = charges.use(rate(PRO, JUNE, [Use(UUID(int=9), "production", 3_000_000, 0)]))
+    assert charges.fee_lines(FREE_PLAN, JUNE) == []
+    assert charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 2_000_000, 0)])) == []
+    (line,) = charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 3_000_000, 0)]))
     assert (line.quantity, line.amount, line.description) == (1_000_000, euros(40), "Requests beyond 2,000,000")
 
 
 def test_late_use_is_the_difference_and_never_a_credit() -> None:
-    again = rate(PRO, JUNE, [Use(UUID(int=9), "production", 4_000_000, 0)])
-    assert [line.amount for line in charges.late_use(again, euros(50))] == [euros(30)]
-    assert charges.late_use(again, euros(80)) == charges.late_use(again, euros(90)) == []
+    again = rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 4_000_000, 0)])
+    assert [line.amount for line in charges.late_usage_lines(again, euros(50))] == [euros(30)]
+    assert charges.late_usage_lines(again, euros(80)) == charges.late_usage_lines(again, euros(90)) == []
 
 
-@pytest.mark.parametrize("fact", list(Fact))
-def test_every_fact_is_booked_in_balance(fact: Fact) -> None:
-    transaction = booked(fact, new_id(), CUSTOMER, euros(2000), JUNE.begin)
+@pytest.mark.parametrize("fact", list(TransactionKind))
+def test_every_fact_is_booked_in_balance(fact: TransactionKind) -> None:
+    transaction = Transaction.of(fact, new_id(), CUSTOMER, euros(2000), JUNE.begin)
     assert balances(transaction.entries) == {"EUR": 0}
     assert {entry.account for entry in transaction.entries} == set(transaction_sides(fact))
 
 
-def transaction_sides(fact: Fact) -> tuple[Account, Account]:
-    money = {Fact.PAYMENT_RECEIVED, Fact.REFUND_PAID}
+def transaction_sides(fact: TransactionKind) -> tuple[Account, Account]:
+    money = {TransactionKind.PAYMENT_RECEIVED, TransactionKind.REFUND_PAID}
     return (Account.RECEIVABLE, Account.PROVIDER) if fact in money else (Account.RECEIVABLE, Account.REVENUE)
 
 
@@ -93,7 +93,7 @@ def test_what_does_not_balance_cannot_be_written() -> None:
     one = Entry(Account.RECEIVABLE, CUSTOMER, euros(100))
     for entries in ((), (one,), (one, Entry(Account.REVENUE, CUSTOMER, euros(-99))), (one, Entry(Account.REVENUE, CUSTOMER, Money(-100, "USD")))):
         with pytest.raises(Unbalanced):
-            Transaction(new_id(), Fact.INVOICE_ISSUED, new_id(), JUNE.begin, entries)
+            Transaction(new_id(), TransactionKind.INVOICE_ISSUED, new_id(), JUNE.begin, entries)
     with pytest.raises(ValueError):
         Entry(Account.RECEIVABLE, CUSTOMER, euros(0))
 
@@ -113,25 +113,25 @@ def test_an_invoice_goes_one_way() -> None:
 
 
 def test_an_outcome_is_for_good() -> None:
-    payment = Payment.intend(an_invoice(), "pm_card_visa", JUNE.begin)
-    assert not payment.settle(Answer("pi_1", PaymentStatus.PENDING), JUNE.begin) and payment.provider_id == "pi_1"
-    assert payment.settle(Answer("pi_1", PaymentStatus.FAILED), JUNE.begin)
-    assert not payment.settle(Answer("pi_1", PaymentStatus.SUCCEEDED), JUNE.begin)
+    payment = Payment.create(an_invoice(), "pm_card_visa", JUNE.begin)
+    assert not payment.settle(ProviderResult("pi_1", PaymentStatus.PENDING), JUNE.begin) and payment.provider_id == "pi_1"
+    assert payment.settle(ProviderResult("pi_1", PaymentStatus.FAILED), JUNE.begin)
+    assert not payment.settle(ProviderResult("pi_1", PaymentStatus.SUCCEEDED), JUNE.begin)
     assert (payment.status, payment.failure_code, payment.settled_at) == (PaymentStatus.FAILED, "declined", JUNE.begin)
 
 
 def test_retries_come_a_day_four_days_and_eleven_days_after_the_issue() -> None:
-    payment = Payment.intend(an_invoice(), "pm_card_visa", JUNE.begin)
+    payment = Payment.create(an_invoice(), "pm_card_visa", JUNE.begin)
     at, tries = JUNE.begin, []
-    while at := payment.try_again(JUNE.begin, at):  # type: ignore[assignment]
+    while at := payment.schedule_retry(JUNE.begin, at):  # type: ignore[assignment]
         tries.append((at - JUNE.begin).days)
     assert tries == [1, 4, 11] and payment.retry_at is None
 
 
 def test_a_timer_that_comes_a_moment_early_makes_the_try_that_was_due() -> None:
-    payment = Payment.intend(an_invoice(), "pm_card_visa", JUNE.begin)
-    payment.settle(Answer(None, PaymentStatus.FAILED), JUNE.begin)
-    payment.try_again(JUNE.begin, JUNE.begin)
+    payment = Payment.create(an_invoice(), "pm_card_visa", JUNE.begin)
+    payment.settle(ProviderResult(None, PaymentStatus.FAILED), JUNE.begin)
+    payment.schedule_retry(JUNE.begin, JUNE.begin)
     almost = JUNE.begin + timedelta(days=1) - timedelta(milliseconds=400)
     assert not payment.is_due(almost - timedelta(minutes=5)) and payment.is_due(almost)
-    assert payment.try_again(JUNE.begin, almost) == JUNE.begin + timedelta(days=4)
+    assert payment.schedule_retry(JUNE.begin, almost) == JUNE.begin + timedelta(days=4)

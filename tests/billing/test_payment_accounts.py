@@ -39,7 +39,7 @@ async def unwanted(world: World, reason: str = "it refuses") -> PaymentAccountCh
 
 
 async def customer(world: World) -> Customer:
-    found = await world.customers.of_user(USER)
+    found = await world.customers.get_by_user(USER)
     assert found is not None
     return found
 
@@ -91,7 +91,7 @@ async def test_who_is_resumed_can_pay(world: World) -> None:
 async def test_an_account_that_is_there_is_not_given_up(world: World) -> None:
     await wanted(world)
     assert (await unwanted(world)).status == "opened"
-    assert (await customer(world)).may_pay
+    assert (await customer(world)).can_pay
 
 
 async def test_who_pays_before_the_registration_has_come_so_far_gets_the_account_then_and_it_is_told(world: World) -> None:

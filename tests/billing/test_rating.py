@@ -7,9 +7,9 @@ import pytest
 
 from functions.billing.domain.bill import rate
 from functions.billing.domain.money import Money
-from functions.billing.domain.periods import Period, anchor_of
+from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import Meter, Plan, Price, Tier
-from functions.billing.domain.usage import Use
+from functions.billing.domain.usage import EnvironmentUsage
 from tests.memory.billing import SEEDED
 
 FREE_PLAN, PRO, _ = SEEDED
@@ -81,11 +81,11 @@ def test_every_moment_of_two_years_lies_in_the_period_found_for_it() -> None:
 
 
 def test_an_anchor_is_midnight_utc() -> None:
-    assert anchor_of(datetime.fromisoformat("2026-05-02T01:30:00+03:00")) == moment(2026, 5, 1)
+    assert day_start(datetime.fromisoformat("2026-05-02T01:30:00+03:00")) == moment(2026, 5, 1)
 
 
 def test_the_free_plan_never_costs_anything() -> None:
-    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [Use(A, "staging", 10**9, 10**12)])
+    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [EnvironmentUsage(A, "staging", 10**9, 10**12)])
     assert bill.total == Money(0, "EUR")
     assert {charge.meter: charge.billable for charge in bill.charges} == {
         Meter.REQUESTS: 10**9 - 100_000,
@@ -94,8 +94,8 @@ def test_the_free_plan_never_costs_anything() -> None:
 
 
 def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
-    uses = [Use(A, "production", 2_000_000, 0), Use(A, "staging", 500_000, 90_000_000), Use(B, "production", 500_001, 93_600_000)]
-    bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), uses)
+    usages = [EnvironmentUsage(A, "production", 2_000_000, 0), EnvironmentUsage(A, "staging", 500_000, 90_000_000), EnvironmentUsage(B, "production", 500_001, 93_600_000)]
+    bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), usages)
 
     requests, cpu = bill.charges
     assert (requests.quantity, requests.included, requests.billable, requests.amount) == (3_000_001, 2_000_000, 1_000_001, Money(40, "EUR"))

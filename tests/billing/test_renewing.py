@@ -6,7 +6,7 @@ import pytest
 
 from events.billing import PaymentFailed, PaymentProcessed, SubscriptionChanged
 from functions.billing.domain.payments import PaymentRetryRequested, PaymentStatus
-from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound, InvoiceNotOpen, InvoiceNotPaid, PaymentOverdue
+from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound, InvoiceNotOpen, InvoiceNotPaid, PaymentOverdue
 from functions.billing.domain.subscriptions import PeriodEnded
 from tests.billing.world import OTHER, World
 from tests.memory.billing_provider import DECLINED_WHEN_CHARGED, SLOW
@@ -141,7 +141,7 @@ class TestDunning:
         with pytest.raises(PaymentOverdue):
             await behind.subscribe("business")
         await behind.pay(invoice.invoice_id, "pm_another")
-        with pytest.raises(ChangeUnderWay):
+        with pytest.raises(ChangeInProgress):
             await behind.pay(invoice.invoice_id, "pm_another")
         await behind.settle()
         shown = await behind.shown()

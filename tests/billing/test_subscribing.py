@@ -8,15 +8,15 @@ from events.billing import InvoiceIssued, PaymentFailed, PaymentProcessed, Subsc
 from functions.billing.domain.payments import PaymentRequested, PaymentStatus
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
-    ChangeUnderWay,
+    ChangeInProgress,
     CustomerNotFound,
     NothingToCancel,
     NothingToResume,
     PaymentMethodMissing,
     PlanNotOffered,
-    RenewalUnderWay,
+    RenewalInProgress,
 )
-from functions.billing.ports import ProviderAway
+from functions.billing.ports import ProviderUnavailable
 from tests.billing.world import OTHER, World
 from tests.memory.billing_provider import DECLINED_WHEN_CHARGED, SLOW
 
@@ -26,7 +26,7 @@ async def test_a_plan_begins_when_its_payment_has_succeeded(world: World) -> Non
     accepted = await world.subscribe("pro")
     assert (accepted.status, accepted.plan, accepted.due and accepted.due.amount) == ("pending", "pro", 2000)
     before = await world.shown()
-    assert (before.plan, before.allowed.applications, before.next and before.next.pending) == ("free", 5, True)
+    assert (before.plan, before.allowed.applications, before.next and before.next.is_pending) == ("free", 5, True)
 
     await world.settle()
     after = await world.shown()
@@ -75,8 +75,8 @@ async def test_an_outcome_that_comes_late_is_found_by_looking(world: World) -> N
     await world.subscribe("pro", SLOW)
     await world.settle()
     (payment,) = world.payments.payments.values()
-    assert payment.pending and (await world.shown()).plan == "free"
-    with pytest.raises(ChangeUnderWay):
+    assert payment.is_pending and (await world.shown()).plan == "free"
+    with pytest.raises(ChangeInProgress):
         await world.subscribe("business")
 
     world.provider.becomes(payment, PaymentStatus.SUCCEEDED)
@@ -88,10 +88,10 @@ async def test_a_payment_that_nobody_tells_of_is_looked_up_by_the_housekeeping(w
     await world.register()
     world.provider.away = True
     await world.subscribe("pro")
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderUnavailable):
         await world.settle()
     (payment,) = world.payments.payments.values()
-    assert payment.pending
+    assert payment.is_pending
 
     world.provider.away = False
     await world.wait(minutes=4)
@@ -155,7 +155,7 @@ async def test_what_cannot_be_asked_for(world: World) -> None:
     with pytest.raises(PaymentMethodMissing):
         await world.subscribe("pro", None)
     await world.subscribe("pro")
-    with pytest.raises(ChangeUnderWay):
+    with pytest.raises(ChangeInProgress):
         await world.subscribe("pro")
     assert len(world.payments.payments) == 1
     with pytest.raises(CustomerNotFound):
@@ -165,10 +165,10 @@ async def test_what_cannot_be_asked_for(world: World) -> None:
 async def test_nothing_is_bought_between_a_period_and_its_invoice(world: World) -> None:
     await world.subscribed()
     world.clock.at = datetime(2026, 6, 20, 0, 30, tzinfo=UTC)
-    with pytest.raises(RenewalUnderWay):
+    with pytest.raises(RenewalInProgress):
         await world.subscribe("business", None)
     world.clock.at = datetime(2026, 6, 19, 23, 59, 50, tzinfo=UTC)
-    with pytest.raises(RenewalUnderWay):
+    with pytest.raises(RenewalInProgress):
         await world.subscribe("business", None)  # ten seconds of it are worth less than a charge
     await world.wait(until=datetime(2026, 6, 20, 1, 1, tzinfo=UTC))
     assert (await world.subscribe("business", None)).status == "pending"

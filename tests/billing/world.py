@@ -14,8 +14,8 @@ from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted, 
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice, refund_invoice
 from functions.billing.commands.resume_subscription import ResumeSubscription, resume_subscription
 from functions.billing.commands.subscribe import Subscribe, subscribe
-from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.credits import RefundRequested
+from functions.billing.domain.views import ChangeAccepted
+from functions.billing.domain.credit_notes import RefundRequested
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Payment, PaymentRequested, PaymentRetryRequested
@@ -33,7 +33,7 @@ from functions.billing.queries.invoices import InvoicePage, ListInvoices, invoic
 from functions.billing.queries.subscription import ShowSubscription, SubscriptionView, subscription
 from functions.kernel import Caller, Clock, Delayed, Done, Event, new_id
 from tests.memory.billing import MemoryCustomers, MemoryPlans, MemoryUsage
-from tests.memory.billing_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
+from tests.memory.billing_money import MemoryCreditNotes, MemoryInvoices, MemoryLedger, MemoryWebhookEvents, MemoryPayments, MemorySubscriptions
 from tests.memory.billing_provider import MemoryProvider
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
@@ -110,9 +110,9 @@ class World:
     def __init__(self) -> None:
         self.clock = StandingClock()
         self.customers, self.plans, self.usage = MemoryCustomers(), MemoryPlans(), MemoryUsage()
-        self.subscriptions, self.invoices, self.credits = MemorySubscriptions(), MemoryInvoices(), MemoryCredits()
+        self.subscriptions, self.invoices, self.credit_notes = MemorySubscriptions(), MemoryInvoices(), MemoryCreditNotes()
         self.payments = MemoryPayments(self.invoices)
-        self.ledger, self.notices = MemoryLedger(), MemoryNotices()
+        self.ledger, self.webhook_events = MemoryLedger(), MemoryWebhookEvents()
         self.provider, self.postbox = GuardedProvider(), Postbox()
         self.facts: list[Event] = []
         self.later: list[tuple[datetime, Event]] = []
@@ -147,7 +147,7 @@ class World:
 
     async def refund(self, invoice_id: UUID, amount: int | None = None) -> RefundAccepted:
         asked = RefundInvoice(invoice_id=invoice_id, amount=amount, reason="sorry")
-        return self._done(await refund_invoice(asked, self.subscriptions, self.invoices, self.credits, self.ledger, self.clock))
+        return self._done(await refund_invoice(asked, self.subscriptions, self.invoices, self.credit_notes, self.ledger, self.clock))
 
     async def use(self, requests: int, at: datetime | None = None) -> None:
         begin = at or self.clock.now()
@@ -172,7 +172,7 @@ class World:
         return await invoices(ListInvoices(**asked), Caller(USER), self.customers, self.invoices)
 
     async def balance(self, user: UUID = USER) -> dict[str, int]:
-        customer = await self.customers.of_user(user)
+        customer = await self.customers.get_by_user(user)
         assert customer is not None
         found = await self.ledger.balance(customer.id)
         assert sum(found.values()) == 0, found
@@ -202,7 +202,7 @@ class World:
 
     async def housekeeping(self) -> None:
         work = PlainWork()
-        ports = (self.subscriptions, self.payments, self.credits, self.notices, self.usage)
+        ports = (self.subscriptions, self.payments, self.credit_notes, self.webhook_events, self.usage)
         await housekeeping(NoSweep(), *ports, self.clock, work)
         self._said(work.said)
         await self.settle()
@@ -220,7 +220,7 @@ class World:
                 stores = (self.customers, self.subscriptions, self.plans, self.usage, self.invoices, self.payments, self.ledger)
                 self._said((await on_period_ended(event, *stores, self.clock)).events)
             case RefundRequested():
-                parts = (self.credits, self.payments, self.customers, self.subscriptions, self.ledger, self.provider)
+                parts = (self.credit_notes, self.payments, self.customers, self.subscriptions, self.ledger, self.provider)
                 await on_refund_requested(event, *parts, self.clock, work)
             case InvoiceIssued():
                 await on_invoice_issued(event, self.invoices, self.customers, self.postbox, self.postbox, work)
