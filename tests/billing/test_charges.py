@@ -9,9 +9,9 @@ import pytest
 from functions.billing.domain import charges
 from functions.billing.domain.bill import rate
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, LineKind, Purpose
-from functions.billing.domain.ledger import Account, Entry, TransactionKind, Transaction, Unbalanced, balances, Transaction
+from functions.billing.domain.ledger import Account, Entry, Transaction, TransactionKind, Unbalanced, balances
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import ProviderResult, Payment, PaymentStatus
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.billing.domain.usage import EnvironmentUsage
 from functions.kernel import new_id
@@ -54,7 +54,8 @@ def test_an_upgrade_midway_gives_back_the_rest_of_the_old_fee(day: int, credit: 
 
 def test_the_parts_of_an_upgrade_never_add_up_to_more_than_the_difference_for_the_whole_period() -> None:
     totals = [
-        sum(line.amount.amount for line in charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(hours=hour))) for hour in range(0, 720)
+        sum(line.amount.amount for line in charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, JUNE.begin + timedelta(hours=hour)))
+        for hour in range(0, 720)
     ]
     assert totals == sorted(totals, reverse=True) and totals[0] == 8000 and totals[-1] > 0
 

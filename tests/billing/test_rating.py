@@ -94,7 +94,11 @@ def test_the_free_plan_never_costs_anything() -> None:
 
 
 def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
-    usages = [EnvironmentUsage(A, "production", 2_000_000, 0), EnvironmentUsage(A, "staging", 500_000, 90_000_000), EnvironmentUsage(B, "production", 500_001, 93_600_000)]
+    usages = [
+        EnvironmentUsage(A, "production", 2_000_000, 0),
+        EnvironmentUsage(A, "staging", 500_000, 90_000_000),
+        EnvironmentUsage(B, "production", 500_001, 93_600_000),
+    ]
     bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), usages)
 
     requests, cpu = bill.charges

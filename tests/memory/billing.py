@@ -1,4 +1,4 @@
-"""Customers, plans and usage in memory: the same promises as over PostgreSQL (one suite runs over both), for tests of use cases."""
+"""In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,13 +12,13 @@ from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Pric
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 
 
-def _plan(code: str, fee: int, requests: int, cpu: int, allowed: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
+def _plan(code: str, fee: int, requests: int, cpu: int, entitlements: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
     included = {Meter.REQUESTS: requests, Meter.CPU_MILLISECONDS: cpu}
     prices = {
         meter: Price(quantity, tuple(Tier(up_to, Money(amount, "EUR"), per) for of, up_to, amount, per in tiers if of is meter))
         for meter, quantity in included.items()
     }
-    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, allowed)
+    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, entitlements)
 
 
 SEEDED = (
@@ -52,7 +52,7 @@ SEEDED = (
         (Meter.CPU_MILLISECONDS, None, 6, 3_600_000),
     ),
 )
-"""What the migrations seed."""
+"""The plans that the migrations insert."""
 
 
 class MemoryCustomers:
@@ -132,7 +132,7 @@ class MemoryUsage:
         return [EnvironmentUsage(application, environment, *sums[application, environment]) for application, environment in sorted(sums)]
 
     async def prune_ids(self, before: datetime) -> int:
-        old = [id for id, record in self.records.items() if record.begin < before]
-        for id in old:
+        expired = [id for id, record in self.records.items() if record.begin < before]
+        for id in expired:
             del self.records[id]
-        return len(old)
+        return len(expired)

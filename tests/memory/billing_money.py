@@ -1,5 +1,8 @@
-"""Subscriptions, invoices, payments, credit notes, the ledger and webhook_events in memory: the same promises as over PostgreSQL (one suite runs over
-both). Rows are copied in and out, so that what is not saved is not kept, and a stale one is noticed."""
+"""In-memory subscriptions, invoices, payments, credit notes, ledger and webhook events.
+
+The contract suites in `tests/adapters` run on these and on PostgreSQL. Rows are copied in and out, so only saved changes
+are stored and stale rows are rejected.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -27,17 +30,17 @@ R = TypeVar("R", bound=Row)
 class Rows(dict[UUID, R]):
     """A table with a version column."""
 
-    def keep(self, row: R) -> None:
+    def insert(self, row: R) -> None:
         self[row.id] = deepcopy(row)
 
-    def change(self, row: R) -> None:
+    def update_row(self, row: R) -> None:
         if self[row.id].version != row.version:
             raise Transient(f"{row.id} has changed since it was read")
         row.version += 1
         self[row.id] = deepcopy(row)
 
-    def where(self, wanted: Callable[[R], bool], by: Callable[[R], object] = lambda row: row.id) -> list[R]:
-        return sorted((deepcopy(row) for row in self.values() if wanted(row)), key=by)  # type: ignore[arg-type]
+    def where(self, condition: Callable[[R], bool], by: Callable[[R], object] = lambda row: row.id) -> list[R]:
+        return sorted((deepcopy(row) for row in self.values() if condition(row)), key=by)  # type: ignore[arg-type]
 
 
 class MemorySubscriptions:
@@ -46,23 +49,23 @@ class MemorySubscriptions:
         self.periods: dict[UUID, list[RatedPeriod]] = {}
 
     async def add(self, subscription: Subscription) -> None:
-        self.subscriptions.keep(subscription)
+        self.subscriptions.insert(subscription)
 
     async def get_current(self, customer_id: UUID) -> Subscription | None:
-        found = self.subscriptions.where(lambda row: row.customer_id == customer_id and row.status is not SubscriptionStatus.ENDED)
-        return found[0] if found else None
+        current = self.subscriptions.where(lambda row: row.customer_id == customer_id and row.status is not SubscriptionStatus.ENDED)
+        return current[0] if current else None
 
     lock = get_current
 
     async def save(self, subscription: Subscription) -> None:
-        self.subscriptions.change(subscription)
+        self.subscriptions.update_row(subscription)
 
-    async def list_ended(self, moment: datetime, limit: int) -> Sequence[Subscription]:
-        return self.subscriptions.where(lambda row: row.billed_until <= moment, lambda row: row.billed_until)[:limit]
+    async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
+        return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
 
     async def save_rated_period(self, period: RatedPeriod) -> None:
-        kept = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
-        self.periods[period.subscription_id] = [*kept, deepcopy(period)]
+        others = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
+        self.periods[period.subscription_id] = [*others, deepcopy(period)]
 
     async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
         return deepcopy(max(self.periods.get(subscription_id, []), key=lambda each: each.period.begin, default=None))
@@ -76,7 +79,7 @@ class MemoryInvoices:
     async def add(self, invoice: Invoice) -> None:
         if invoice.purpose is Purpose.UPGRADE and await self.get_pending_upgrade(invoice.subscription_id):
             raise ChangeInProgress
-        self.invoices.keep(invoice)
+        self.invoices.insert(invoice)
 
     async def get(self, invoice_id: UUID) -> Invoice:
         if invoice_id not in self.invoices:
@@ -84,7 +87,7 @@ class MemoryInvoices:
         return deepcopy(self.invoices[invoice_id])
 
     async def save(self, invoice: Invoice) -> None:
-        self.invoices.change(invoice)
+        self.invoices.update_row(invoice)
 
     async def get_pending_upgrade(self, subscription_id: UUID) -> Invoice | None:
         drafts = self.invoices.where(
@@ -112,13 +115,13 @@ class MemoryPayments:
     async def add(self, payment: Payment) -> None:
         if any(row.invoice_id == payment.invoice_id and (row.is_pending or row.attempt == payment.attempt) for row in self.payments.values()):
             raise ChangeInProgress
-        self.payments.keep(payment)
+        self.payments.insert(payment)
 
     async def get(self, payment_id: UUID) -> Payment | None:
         return deepcopy(self.payments.get(payment_id))
 
     async def save(self, payment: Payment) -> None:
-        self.payments.change(payment)
+        self.payments.update_row(payment)
 
     async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return _last(self.payments.where(lambda row: row.invoice_id == invoice_id, lambda row: row.attempt))
@@ -144,13 +147,13 @@ class MemoryCreditNotes:
         self.notes: Rows[CreditNote] = Rows()
 
     async def add(self, note: CreditNote) -> None:
-        self.notes.keep(note)
+        self.notes.insert(note)
 
     async def get(self, note_id: UUID) -> CreditNote:
         return deepcopy(self.notes[note_id])
 
     async def save(self, note: CreditNote) -> None:
-        self.notes.change(note)
+        self.notes.update_row(note)
 
     async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
         return self.notes.where(lambda row: row.invoice_id == invoice_id)
@@ -165,7 +168,7 @@ class MemoryLedger:
 
     async def post(self, transaction: Transaction) -> None:
         if any((each.kind, each.reference) == (transaction.kind, transaction.reference) for each in self.transactions):
-            raise ValueError(f"{transaction.kind} of {transaction.reference} is Transaction.of already")
+            raise ValueError(f"{transaction.kind} of {transaction.reference} was posted before")
         self.transactions.append(transaction)
 
     async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
@@ -179,19 +182,19 @@ class MemoryLedger:
 
 class MemoryWebhookEvents:
     def __init__(self) -> None:
-        self.seen: dict[str, datetime] = {}
+        self.received: dict[str, datetime] = {}
 
     async def add(self, id: str, type: str, at: datetime) -> bool:
-        if id in self.seen:
+        if id in self.received:
             return False
-        self.seen[id] = at
+        self.received[id] = at
         return True
 
-    async def forget(self, before: datetime) -> int:
-        old = [id for id, at in self.seen.items() if at < before]
-        for id in old:
-            del self.seen[id]
-        return len(old)
+    async def prune(self, before: datetime) -> int:
+        expired = [id for id, at in self.received.items() if at < before]
+        for id in expired:
+            del self.received[id]
+        return len(expired)
 
 
 def _last(rows: Iterable[Payment]) -> Payment | None:

@@ -1,5 +1,6 @@
-"""Sessions and the hashes of their refresh tokens in PostgreSQL. Reads lock the row, so refreshes of one session run
-one after another.
+"""Sessions and the hashes of their refresh tokens in PostgreSQL.
+
+Reads lock the row, so refreshes of one session run one after another.
 """
 
 from collections.abc import Sequence

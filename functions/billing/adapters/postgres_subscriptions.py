@@ -1,5 +1,6 @@
-"""Subscriptions in PostgreSQL. Locking a row also protects its customer's invoices and payments, which change only
-under that lock.
+"""Subscriptions in PostgreSQL.
+
+Locking a row also protects its customer's invoices and payments, which change only under that lock.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""Invoice lines: the fee of the next period, usage of the last period, and the difference when a plan changes within a
-period.
-"""
+"""Invoice lines: the next period's fee, the last period's usage, and proration of a plan change within a period."""
 
 from datetime import datetime
 from fractions import Fraction

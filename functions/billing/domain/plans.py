@@ -1,5 +1,6 @@
-"""Plans and prices. An offered plan never changes: another price is another version, and existing subscriptions keep
-theirs.
+"""Plans and prices.
+
+An offered plan never changes: another price is another version, and existing subscriptions keep theirs.
 """
 
 from collections.abc import Mapping

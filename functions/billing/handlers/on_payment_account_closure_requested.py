@@ -9,16 +9,15 @@ from events.auth import PaymentAccountClosureRequested
 from events.billing import PaymentAccountChanged
 from functions.billing.domain.customers import AccountStatus
 from functions.billing.domain.events import payment_account_changed
-from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.ports import Customers
-from functions.kernel import Clock, Done, Scale, on
+from functions.kernel import Clock, Done, Permanent, Scale, on
 
 
 @on(emits=[PaymentAccountChanged], scale=Scale(max=2))
 async def on_payment_account_closure_requested(event: PaymentAccountClosureRequested, customers: Customers, clock: Clock) -> Done[None]:
     customer = await customers.get_by_user(event.user_id)
     if customer is None:
-        raise CustomerNotFound
+        raise Permanent(f"user {event.user_id} is not a customer")
 
     if customer.provider_id is not None:
         return Done(None, payment_account_changed(customer, AccountStatus.OPENED, clock.now()))
