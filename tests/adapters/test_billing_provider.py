@@ -20,7 +20,7 @@ from functions.billing.domain.rejections import InvalidWebhookSignature
 from functions.billing.ports import PaymentProvider, ProviderUnavailable, ProviderRefused
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from tests.billing.stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
+from tests.billing.stripe_stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
 from tests.memory.billing_provider import DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED, MemoryProvider
 from tests.runtime.harness import free_port, until
 

@@ -15,7 +15,7 @@ from functions.kernel import Kind
 from functions.runtime.config.registry import find
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from tests.auth.process import AuthWorld, Visitor
-from tests.billing.stand_in import KEY, SECRET, StandIn, stand_in
+from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, asked, free_port, message, until
 
 AUTH = (

@@ -28,21 +28,21 @@ def moment(*parts: int) -> datetime:
     ("quantity", "charge"),
     [
         (0, 0),
-        (1_000, 0),  # all included
-        (1_100, 100),  # the first tier, one cent a unit
-        (1_250, 200 + 25),  # 200 units in the first, 50 units at half a cent in the second
+        (1_000, 0),  # included
+        (1_100, 100),  # first tier, one cent per unit
+        (1_250, 200 + 25),  # 200 units in the first tier, 50 units at half a cent in the second
         (1_201, 201),  # 200.5 rounds up, once
-        (1_203, 202),  # 201.5, not 200 + 1 + 0.5 rounded piece by piece
+        (1_203, 202),  # 201.5, not each tier rounded by itself
     ],
 )
-def test_graduated_tiers_charge_each_unit_by_its_own_tier(quantity: int, charge: int) -> None:
+def test_each_unit_is_charged_by_its_own_tier(quantity: int, charge: int) -> None:
     price = Price(1_000, (tier(200, 1, 1), tier(None, 1, 2)))
     assert price.charge(quantity) == Money(charge, "EUR")
     assert price.billable(quantity) == max(0, quantity - 1_000)
 
 
 @pytest.mark.parametrize("tiers", [(), (tier(5, 1, 1),), (tier(None, 1, 1), tier(None, 1, 1)), (tier(5, 1, 1), tier(5, 1, 1), tier(None, 1, 1))])
-def test_a_price_covers_every_quantity_with_rising_tiers(tiers: tuple[Tier, ...]) -> None:
+def test_a_price_needs_ascending_tiers_without_a_limit(tiers: tuple[Tier, ...]) -> None:
     with pytest.raises(ValueError):
         Price(0, tiers)
 
@@ -72,10 +72,10 @@ def test_periods_are_months_from_the_anchor(anchor: datetime, at: datetime, begi
     assert Period.containing(at, anchor) == Period(begin, end)
 
 
-def test_every_moment_of_two_years_lies_in_the_period_found_for_it() -> None:
+def test_periods_of_two_years_are_consecutive() -> None:
     anchor = moment(2026, 1, 31)
-    found = {Period.containing(moment(2026 + month // 12, month % 12 + 1, day, 12), anchor) for month in range(1, 24) for day in (1, 15, 28)}
-    for period in found:
+    periods = {Period.containing(moment(2026 + month // 12, month % 12 + 1, day, 12), anchor) for month in range(1, 24) for day in (1, 15, 28)}
+    for period in periods:
         assert Period.containing(period.begin, anchor) == period
         assert Period.containing(period.end, anchor).begin == period.end
 
@@ -93,7 +93,7 @@ def test_the_free_plan_never_costs_anything() -> None:
     }
 
 
-def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
+def test_the_included_quantity_counts_once_and_lines_add_up() -> None:
     usages = [
         EnvironmentUsage(A, "production", 2_000_000, 0),
         EnvironmentUsage(A, "staging", 500_000, 90_000_000),
@@ -109,6 +109,6 @@ def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
     assert [line.amount.amount for line in bill.lines] == [26, 7 + 4, 7 + 4]  # remainders: .666658, .666664, .666678
 
 
-def test_a_bill_without_use_is_the_fee() -> None:
+def test_a_bill_without_usage_is_the_fee() -> None:
     bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [])
     assert bill.lines == () and bill.total == PRO.fee
