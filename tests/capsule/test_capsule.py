@@ -84,8 +84,8 @@ async def test_a_rejection_restores_what_the_function_wrote() -> None:
 
 def refusing_applications(quotas: deploy.Quotas) -> Any:
     class Refusing(MemoryApplications):
-        async def add(self, *arguments: Any) -> None:
-            await super().add(*arguments)
+        async def add(self, *arguments: Any, **named: Any) -> None:
+            await super().add(*arguments, **named)
             raise ApplicationNameTaken()
 
     assert isinstance(quotas, MemoryQuotas)
