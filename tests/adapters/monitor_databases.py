@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, dead_letters, disk, figures, memory, memory_alerts, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, disk, figures, notifications, postgres, series
 from functions.runtime.storage.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
+from tests.memory import monitor as memory
+from tests.memory import monitor_alerts as memory_alerts
 from tests.servers import Databases
 
 KINDS = ("native", "timescale")
