@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from functions.kernel import Permanent, Transient, new_id
-from functions.monitor.adapters.letters import LetterMailer
+from functions.monitor.adapters.emails import EmailNotifier
 from functions.monitor.adapters.webhooks import HttpWebhooks
 from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
@@ -107,7 +107,7 @@ async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:
 
 async def sent(folder: Path, content: Notification, intent: UUID) -> EmailMessage:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{folder}", "CAPSULE_PUBLIC_URL": "http://capsule.example/"})
-    await LetterMailer(mail(settings, Stopped()), settings).send(intent, "ada@example.org", content)
+    await EmailNotifier(mail(settings, Stopped()), settings).send(intent, "ada@example.org", content)
     (file,) = (folder / "new").iterdir()
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     assert isinstance(message, EmailMessage)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from functions.monitor.commands.create_alert_channel import CreateAlertChannel, CreatedAlertChannel, create_alert_channel
+from functions.monitor.commands.create_alert_channel import CreateAlertChannel, NewAlertChannelView, create_alert_channel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule, create_alert_rule
 from functions.monitor.commands.delete_alert_rule import DeleteAlertRule, delete_alert_rule
 from functions.monitor.queries.alert_rules import AlertRuleView, ListAlertRules, alert_rules
@@ -25,7 +25,7 @@ async def delete_rule(monitor: Monitor, kind: str) -> None:
             await delete_alert_rule(asked, ADA, monitor.applications, monitor.rules, monitor.alerts, monitor)
 
 
-async def channel(monitor: Monitor, url: str = "https://hooks.example.org/x?y=1") -> CreatedAlertChannel:
+async def channel(monitor: Monitor, url: str = "https://hooks.example.org/x?y=1") -> NewAlertChannelView:
     asked = CreateAlertChannel(application_id=APP, url=url)
     return (await create_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor.vault, monitor)).output
 

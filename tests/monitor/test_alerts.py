@@ -88,11 +88,11 @@ async def test_an_environment_that_is_given_up_alarms_nobody(monitor: Monitor) -
 def test_a_summary_says_what_failed_why_and_what_serves() -> None:
     said = {"deployment_id": DEPLOYMENT, "application_id": APP, "user_id": ADA.user_id, "environment": "staging", "at": NOW}
     failed = DeploymentFailed(**said, reason="not-ready", detail="It never listened on its port.", release=7, rolled_back_to=6)
-    assert failure(failed) == "the deployment of r7 to staging failed (not-ready): It never listened on its port; r6 serves"
+    assert failure(failed) == "deployment of r7 to staging failed (not-ready): It never listened on its port; r6 is still serving"
     bare = DeploymentFailed(**said, reason="build-failed", detail="exit 1")
-    assert failure(bare) == "the deployment to staging failed (build-failed): exit 1"
+    assert failure(bare) == "deployment to staging failed (build-failed): exit 1"
     back = DeploymentRolledBack(**said, release_id=DEPLOYMENT, reason="errors", detail="12 of 20 requests failed.", release=7, rolled_back_to=6)
-    assert rollback(back) == "the deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
+    assert rollback(back) == "deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
 
 
 async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_its_mail_waits() -> None:
@@ -115,7 +115,7 @@ async def test_errors_over_the_threshold_fire_and_end_when_no_more_requests_come
     await traffic(monitor, 0, 1)
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.kind, alert.environment) == ("firing", "error-rate", "staging")
-    assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed within 5 min" in alert.summary
+    assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed with 5xx in 5 min" in alert.summary
     await monitor.passes(6 * MINUTE)
     assert alert.id == monitor.open_alerts()[0].id and monitor.open_alerts()[0].state == "resolved"
     await monitor.passes(SETTLE)

@@ -13,7 +13,7 @@ from events.monitor import AlertNotificationRequested
 from functions.kernel import Permanent, Transient
 from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel, delete_alert_channel
 from functions.monitor.commands.try_alert_channel import TryAlertChannel, try_alert_channel
-from functions.monitor.domain.notifications import Outcome, signature
+from functions.monitor.domain.notifications import DeliveryState, signature
 from functions.monitor.domain.rejections import (
     InvalidWebhook,
     TooManyChannels,
@@ -41,7 +41,7 @@ async def test_a_delivery_that_fails_for_now_is_logged_and_sent_under_the_same_i
     with pytest.raises(Transient):
         await monitor.passes(GROUP_WAIT)
     by_mail = next(delivery for delivery in monitor.deliveries.deliveries.values() if delivery.channel_id is None)
-    assert (by_mail.state, by_mail.attempts, by_mail.answer) == (Outcome.PENDING, 1, "the mail server is away")
+    assert (by_mail.state, by_mail.attempts, by_mail.answer) == (DeliveryState.PENDING, 1, "the mail server is away")
     again = AlertNotificationRequested(delivery_id=by_mail.id, application_id=APP, at=NOW)
     await monitor.deliver(again)
     await monitor.deliver(again)
@@ -61,7 +61,7 @@ async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monit
     done = await try_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor.deliveries, monitor)
     await monitor._took(done)
     (delivery,) = monitor.deliveries.deliveries.values()
-    assert (delivery.state, delivery.answer, delivery.notice) == (Outcome.FAILED, "hooks.example.org answered 410 Gone", "test")
+    assert (delivery.state, delivery.answer, delivery.notice) == (DeliveryState.FAILED, "hooks.example.org answered 410 Gone", "test")
 
 
 async def test_what_was_on_its_way_to_a_deleted_channel_is_not_sent(monitor: Monitor) -> None:
@@ -72,7 +72,7 @@ async def test_what_was_on_its_way_to_a_deleted_channel_is_not_sent(monitor: Mon
     await delete_alert_channel(deleted, ADA, monitor.applications, monitor.channels, monitor)
     await monitor._took(done)
     assert monitor.webhooks.posted == []
-    assert [delivery.state for delivery in monitor.deliveries.deliveries.values()] == [Outcome.FAILED]
+    assert [delivery.state for delivery in monitor.deliveries.deliveries.values()] == [DeliveryState.FAILED]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from events.platform import GAP
-from functions.monitor.adapters.letters import LetterMailer
+from functions.monitor.adapters.emails import EmailNotifier
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
 from functions.monitor.commands.create_alert_rule import CreateAlertRule, create_alert_rule
 from functions.monitor.domain.applications import PLATFORM
@@ -53,8 +53,8 @@ async def test_too_many_and_too_old_ones_fire_for_the_operators_and_end_when_som
     assert [(to, content.application) for _, to, content in monitor.mailer.sent] == [("ops@example.org", "capsule"), ("night@example.org", "capsule")]
     summaries = {alert.summary for alert in monitor.mailer.sent[0][2].alerts}
     assert summaries == {
-        f"11 dead letters of {A} wait for an operator (over 10)",
-        f"a dead letter of {B} has waited 2.0 h for an operator (over 1 h)",
+        f"{A} has 11 dead letters (threshold 10)",
+        f"the oldest dead letter of {B} is 2.0 h old (threshold 1 h)",
     }
     await monitor.counted((A, "ValueError", 500, NOW - MINUTE), (B, "ValueError", 1, NOW - 2 * HOUR))
     (grown,) = [alert for alert in monitor.open_alerts() if alert.environment == A]
@@ -70,7 +70,7 @@ async def test_an_event_that_was_given_up_fires_at_once(monitor: Monitor) -> Non
     await monitor.counted((A, GAP, 2, NOW - MINUTE), (B, "ValueError", 1, NOW))
     assert await firing(monitor) == [("events-given-up", A)]
     (alert,) = monitor.open_alerts()
-    assert alert.summary == f"{A} has given up 2 events, which waited in vain for the one before"
+    assert alert.summary == f"{A} skipped 2 events: the preceding event never arrived"
 
 
 async def test_a_last_word_that_is_lost_ends_by_itself(monitor: Monitor) -> None:
@@ -137,12 +137,10 @@ async def test_the_mail_says_where_to_look(monitor: Monitor) -> None:
     await monitor.counted((A, "ValueError", 11, datetime(2026, 5, 20, tzinfo=NOW.tzinfo)))
     await monitor.passes(MINUTE)
     box, (intent, to, content) = Box(), monitor.mailer.sent[0]
-    mailer = LetterMailer(box, Settings({"CAPSULE_PUBLIC_URL": "https://capsule.example.com"}))
+    mailer = EmailNotifier(box, Settings({"CAPSULE_PUBLIC_URL": "https://capsule.example.com"}))
     await mailer.send(intent, to, content)
     await mailer.send(intent, to, content.model_copy(update={"type": "alert.resolved"}))
     letter, over = box.letters
     assert letter.subject.startswith("[Capsule alert] capsule billing.on_user")
-    assert (
-        "Something is wrong with Capsule itself." in letter.text and "https://capsule.example.com/v1/operations/billing/dead-letters" in letter.text
-    )
-    assert "What was wrong with Capsule itself is over." in over.text
+    assert "Capsule: billing.on_user" in letter.text and "https://capsule.example.com/v1/operations/billing/dead-letters" in letter.text
+    assert over.text.startswith("Resolved: Capsule: billing.on_user")

@@ -21,7 +21,7 @@ from functions.monitor.domain.rejections import (
     RuleNotFound,
     TooManyRules,
 )
-from functions.monitor.domain.rules import MOST_RULES
+from functions.monitor.domain.rules import MAX_RULES
 from functions.monitor.handlers.on_application_deleted import on_application_deleted
 from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
 from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
@@ -82,7 +82,7 @@ async def test_a_rule_that_makes_no_sense_is_refused_with_the_place(monitor: Mon
 
 
 async def test_rules_are_bounded(monitor: Monitor) -> None:
-    for _ in range(MOST_RULES - 3):
+    for _ in range(MAX_RULES - 3):
         await make_rule(monitor, kind="deployment-failed", environment="production")
     with pytest.raises(TooManyRules):
         await make_rule(monitor, kind="deployment-failed")
