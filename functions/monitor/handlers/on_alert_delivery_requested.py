@@ -6,14 +6,17 @@ Alerts of the platform go to its webhooks and to the addresses in CAPSULE_OPERAT
 """
 
 from events.monitor import AlertNotificationRequested
-from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, Transient, on
+from functions.kernel import Clock, Delayed, Done, Event, Order, Retry, Scale, Transient, on
 from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.notifications import Delivery, notification
 from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.ports import Addresses, Alerts, Applications, Channels, Deliveries, Operators
 
+WAIT_FOR_ADDRESS = Retry(attempts=16)
+"""About ten hours: `user.created` and `application.created` may arrive late, and an alert must not become a dead letter meanwhile."""
 
-@on(emits=[AlertNotificationRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+
+@on(emits=[AlertNotificationRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2), retry=WAIT_FOR_ADDRESS)
 async def on_alert_delivery_requested(
     event: AlertDeliveryRequested,
     alerts: Alerts,
