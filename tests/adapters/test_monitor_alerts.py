@@ -269,7 +269,7 @@ async def test_who_tells_and_who_resolves_at_once_both_have_their_way(database: 
     await asyncio.gather(notify(), resolve())
     async with database.transaction():
         found = await alerts.get(alert.id)
-    assert found is not None and (found.told, found.state) == (Notice.FIRING, State.RESOLVED)
+    assert found is not None and (found.last_notice, found.state) == (Notice.FIRING, State.RESOLVED)
 
 
 async def test_presets_that_are_made_at_once_are_made_once(database: Database) -> None:
