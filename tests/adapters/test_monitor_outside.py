@@ -98,7 +98,7 @@ async def test_no_private_address_is_called(host: str) -> None:
 async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:
     with pytest.raises(Transient):
         await webhooks("127.0.0.1").post(f"http://127.0.0.1:{unused_tcp_port}/", SECRET, new_id(), b"{}", NOW)
-    with pytest.raises(Transient, match="cannot resolve nowhere.invalid"):
+    with pytest.raises(Transient, match="cannot resolve"):
         await webhooks().post("http://nowhere.invalid/", SECRET, new_id(), b"{}", NOW)
 
 
