@@ -10,7 +10,7 @@ from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDel
 from functions.monitor import ports
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
 from functions.monitor.domain.deployments import failure, rollback
-from functions.monitor.domain.timers import REPEAT, SETTLE
+from functions.monitor.domain.timers import REPEAT, SETTLE, AlertCheckRequested
 from functions.monitor.queries.alerts import ListAlerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
 from tests.monitor.world import ADA, ADMIN, APP, DEPLOYMENT, MINUTE, NOW, Monitor
@@ -204,3 +204,16 @@ async def test_a_check_that_comes_late_or_twice_changes_nothing(monitor: Monitor
         await monitor.publish(event)
     await monitor.advance(monitor.clock.now() + MINUTE)
     assert len(monitor.published) == published and len(monitor.mails()) == 2
+
+
+async def test_a_check_of_an_earlier_state_schedules_no_second_series_of_checks(monitor: Monitor) -> None:
+    await delete_rule(monitor, "error-rate")
+    await make_rule(monitor, kind="error-rate", threshold=0.1, window=60, **{"for": 120})
+    await traffic(monitor, 1, 9)
+    [(due, of_pending)] = monitor.reminders()
+    await monitor.advance(due - timedelta(seconds=0.5))
+    await traffic(monitor, 1, 9)
+    assert [alert.state for alert in monitor.open_alerts()] == ["firing"]
+    await monitor.advance(seconds=1)
+    checks = [event for _, event in monitor.reminders() if isinstance(event, AlertCheckRequested)]
+    assert len(checks) == 1 and checks != [of_pending]
