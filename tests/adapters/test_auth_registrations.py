@@ -11,7 +11,7 @@ from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.user import Role
-from functions.kernel import Said, Transient
+from functions.kernel import OutgoingMessage, Transient
 from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, somebody, stored_user
 from tests.servers import Databases
 
@@ -136,7 +136,7 @@ async def test_a_reminder_and_a_fact_at_the_same_time_take_turns(url: str) -> No
     async with in_postgres(url) as stores:
         begun = await registered(stores)
 
-        async def reminded() -> tuple[Said, ...]:
+        async def reminded() -> tuple[OutgoingMessage, ...]:
             async with stores.transaction():
                 found = await stores.registrations.lock(begun.id)
                 assert found is not None
