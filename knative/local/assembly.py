@@ -6,7 +6,7 @@ Eventing needs serving to deliver to Services, serving needs eventing's collecto
 from collections.abc import Sequence
 
 from knative.local.api.server import APIServer
-from knative.local.controller import Controller, Runnable, Reconciler
+from knative.local.controller import Controller, Reconciler, Runnable
 from knative.local.definitions import Definitions
 from knative.local.garbage import Collector
 from knative.local.namespaces import Namespaces, bootstrap
@@ -24,18 +24,18 @@ def api_alone(store: Store, kinds: Definitions, settings: Settings) -> Sequence[
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
-    from knative.local.eventing import eventing
+    from knative.local.eventing import assembly as eventing
     from knative.local.jobs import Jobs
     from knative.local.serving import Serving
 
     tokens = _tokens(store, settings)
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
-    events = eventing(store, settings.amqp_url, serving.services, consuming=serving.consuming)
+    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.consuming)
     serving.take_collector(events.collector)
     serving.take_queues(events.dispatchers.queues)
-    events.collector.measure(serving.pods, serving.disks)
+    events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [Orphans(), *serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
+    return [Orphans(), *serving.storage, *_api(store, kinds, settings, tokens), *events.runnables, *serving.parts, Controller(store, reconcilers)]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

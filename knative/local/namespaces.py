@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from knative.local.controller import RequeueAfter, Key
+from knative.local.controller import Key, RequeueAfter
 from knative.local.objects import Object
 from knative.local.rbac import CLUSTER_ROLE, CLUSTER_ROLES, GROUP
 from knative.local.store import AlreadyExists, NotFound, Store

@@ -28,7 +28,7 @@ from functions.monitor.handlers.on_resources_measured import on_resources_measur
 from functions.monitor.queries.logs import LogsView, ReadLogs, logs
 from functions.monitor.queries.metrics import MetricsView, ReadMetrics, metrics
 from functions.monitor.queries.timeline import ShowTimeline, TimelineView, timeline
-from knative.local.eventing.durations import bucket_of
+from knative.local.eventing.duration_buckets import bucket_of
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,7 @@ need (`autoscaler`, pure), requests waiting while there is none (`scaler`). What
 
 from pathlib import Path
 
-from knative.local.controller import Runnable, Reconciler
+from knative.local.controller import Reconciler, Runnable
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.disk_usage import DiskUsage
 from knative.local.serving.eviction import DiskPressure

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from knative.local import definitions
-from knative.local.controller import RequeueAfter, Controller
+from knative.local.controller import Controller, RequeueAfter
 from knative.local.store import AlreadyExists, Change, Conflict, Gone, NotFound, Object, Store
 
 
