@@ -15,11 +15,12 @@ from functions.runtime.messaging.bus import Bus
 from functions.wire import amqp
 from knative.local.controller import Controller
 from knative.local.definitions import load
-from knative.local.eventing import eventing
+from knative.local.eventing.assembly import assemble
 from knative.local.eventing.consumer import Consumer
+from knative.local.eventing.dispatch import Response
 from knative.local.serving.activity import SHAPE, STALE, Activity, Watched
 from knative.local.store import Store
-from tests.knative.eventing.conftest import Machine, Returned, broker, trigger, until
+from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import connected, exchange_of, headers, waiting
 
 TRIGGER = ("Trigger.eventing.knative.dev", "t")
@@ -41,9 +42,9 @@ class Pod:
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Returned:
+    ) -> Response:
         self.pushed.append(body)
-        return Returned(204, {}, b"")
+        return Response(204, {}, b"")
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -58,9 +59,9 @@ class Pod:
 @asynccontextmanager
 async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
     store = Store(folder / "store.db", load())
-    whole = eventing(store, url, pod, {}, pod.consuming)
-    controller = Controller(store, whole.reconcilers)
-    parts = [*whole.parts, controller]
+    eventing = assemble(store, url, pod, {}, pod.consuming)
+    controller = Controller(store, eventing.reconcilers)
+    parts = [*eventing.runnables, controller]
     for part in parts:
         await part.start()
     try:
@@ -68,7 +69,7 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         template = {"template": {"spec": {"containers": [{"image": "x"}]}}}
         store.apply({**service, "spec": template}, manager="test")
         store.set_status("Service.serving.knative.dev", "test", "pod", {"address": {"url": "http://pod.test.svc.cluster.local"}})
-        machine = Machine(store, whole, controller)
+        machine = Machine(store, eventing, controller)
         wanted = trigger("t", "/auth.register", "user.created", parallelism=20)
         wanted["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
         machine.apply(*broker(), wanted)
