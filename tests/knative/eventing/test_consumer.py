@@ -33,7 +33,7 @@ class Pod:
         self.watched = Watched(folder / "activity")
         self.watched.allow(True)
         self.pushed: list[bytes] = []
-        self.published: list[bytes] = []
+        self.consumed: list[bytes] = []
         self.scopes: list[Mapping[str, Any]] = []
         self.status = 204
 
@@ -51,7 +51,7 @@ class Pod:
         self.scopes.append(scope)
         await asyncio.sleep(0.005)
         if self.status < 300:
-            self.published.append(message["body"])
+            self.consumed.append(message["body"])
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -104,17 +104,17 @@ async def test_messages_go_to_the_pod_while_it_consumes_and_are_pushed_before_an
         await until(lambda: len(pod.pushed) == 50, failure=lambda: f"{len(pod.pushed)} of 50 were pushed")
         consumer, bus = await consumer_of(machine, pod, vhost)
         await publish(sent[50:150])
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 150)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 150)
         before = len(pod.pushed)
         await publish(sent[150:250])  # by now the dispatcher is spared
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 250)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 250)
         assert len(pod.pushed) == before
         publishing = asyncio.create_task(publish(sent[250:]))  # and while the pod ends
         await consumer.stop()
         await bus.close()
         await publishing
-        await until(lambda: len({*pod.pushed, *pod.taken}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.taken})} of 300 arrived")
-        assert sorted([*pod.pushed, *pod.taken]) == sorted(sent)
+        await until(lambda: len({*pod.pushed, *pod.consumed}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.consumed})} of 300 arrived")
+        assert sorted([*pod.pushed, *pod.consumed]) == sorted(sent)
         scope = pod.scopes[0]
         assert (scope["method"], scope["path"]) == ("POST", "/auth.register")
         assert dict(scope["headers"])[b"ce-type"] == b"user.created"
@@ -133,7 +133,7 @@ async def test_what_is_not_simply_handled_is_left_to_the_dispatcher(tmp_path: Pa
         for number in range(3):
             await publisher.publish(exchange, "", headers(), f"{number}".encode())
         await until(lambda: len(pod.pushed) == 3, failure="the dispatcher has not come back")
-        assert not pod.taken
+        assert not pod.consumed
         pod.status = 204
         await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume again")
         await consumer.stop()
