@@ -62,7 +62,7 @@ async def test_public_keys_may_be_cached() -> None:
 async def test_a_rejection_is_completed_with_what_only_the_gateway_knows() -> None:
     shop = open_shop()
     problem = {"type": "/problems/sold-out", "title": "The last one is gone", "status": 409, "detail": "No tea.", "retryAfter": 7}
-    problem["errors"] = [{"pointer": "/item", "detail": "is gone"}]
+    problem["errors"] = [{"pointer": "/item", "detail": "is gone", "in": "body"}]
     shop.bus.answer = lambda asked: Reply("rejected", 409, {}, json.dumps(problem).encode())
     response = await shop.place()
     assert response.status_code == 409

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.edge.gateway.envelope import client_of
+from functions.edge.gateway.envelope import parse_client
 from functions.edge.gateway.options import Options
 from functions.runtime.messaging.bus import Reply
 from tests.gateway.shop import Asked, done, open_shop, signed_in
@@ -121,11 +121,11 @@ async def test_a_trace_is_continued_or_begun() -> None:
     ],
 )
 def test_only_trusted_proxies_are_believed(peer: str, forwarded: str, trusted: list[str], seen: str) -> None:
-    assert client_of(peer, forwarded, "", tuple(ip_network(network) for network in trusted)).address == seen
+    assert parse_client(peer, forwarded, "", tuple(ip_network(network) for network in trusted)).address == seen
 
 
 async def test_a_user_agent_cannot_break_the_message() -> None:
-    assert client_of("", "", "kettle/1 é\x01", ()).user_agent == "kettle/1 ??"
+    assert parse_client("", "", "kettle/1 é\x01", ()).user_agent == "kettle/1 ??"
 
 
 async def test_anonymous_mutations_of_one_address_are_counted() -> None:
