@@ -8,14 +8,15 @@ from functions.kernel import Event
 
 class UserCreated(Event, type="user.created", subject="user_id"):
     """A visitor has become a user; billing makes a customer of it, auth sends the verification mail, and the saga of the registration goes on from
-    there: `customer.created`, `quota.wanted`, `quota.granted`, `payment-account.wanted`, `payment-account.changed`, `registration.completed`."""
+    there: `customer.created`, `quota.requested`, `quota.granted`, `payment-account.requested`, `payment-account.changed`,
+    `registration.completed`."""
 
     user_id: UUID
     email: str
     at: datetime
 
 
-class CustomerWanted(Event, type="customer.wanted"):
+class CustomerRequested(Event, type="customer.requested"):
     """A registration has heard nothing of its customer and asks once more; `at` is when the user was created. Answered by `customer.created`."""
 
     user_id: UUID
@@ -23,21 +24,21 @@ class CustomerWanted(Event, type="customer.wanted"):
     at: datetime
 
 
-class QuotaWanted(Event, type="quota.wanted"):
+class QuotaRequested(Event, type="quota.requested"):
     """A registration asks for the quota that a user begins with. Answered by `quota.granted`, every time."""
 
     user_id: UUID
     at: datetime
 
 
-class PaymentAccountWanted(Event, type="payment-account.wanted"):
+class PaymentAccountRequested(Event, type="payment-account.requested"):
     """A registration asks for the customer's account at the payment provider. Answered by `payment-account.changed`, every time."""
 
     user_id: UUID
     at: datetime
 
 
-class PaymentAccountUnwanted(Event, type="payment-account.unwanted"):
+class PaymentAccountClosureRequested(Event, type="payment-account.closure-requested"):
     """A registration has given that account up: the customer stays on the free plan. Answered by `payment-account.changed`, every time."""
 
     user_id: UUID

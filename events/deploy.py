@@ -22,14 +22,14 @@ class ApplicationCreated(Event, type="application.created", subject="application
     at: datetime
 
 
-class ApplicationDestroyed(Event, type="application.destroyed", subject="application_id"):
+class ApplicationDeleted(Event, type="application.deleted", subject="application_id"):
     application_id: UUID
     user_id: UUID
     name: str
     at: datetime
 
 
-class EnvironmentDestroyed(Event, type="environment.destroyed"):
+class EnvironmentDeleted(Event, type="environment.deleted"):
     """One environment of an application is given up; the application stays."""
 
     application_id: UUID
@@ -69,11 +69,11 @@ class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id")
     detail: str = ""
 
 
-class DeploymentPreparing(DeploymentEvent, type="deployment.preparing", subject="deployment_id"):
+class DeploymentPreparationStarted(DeploymentEvent, type="deployment.preparation-started", subject="deployment_id"):
     """Its release phase begins: a command that runs with the new image and configuration before there is any traffic."""
 
 
-class DeploymentReleasing(DeploymentEvent, type="deployment.releasing", subject="deployment_id"):
+class DeploymentReleaseStarted(DeploymentEvent, type="deployment.release-started", subject="deployment_id"):
     """Its release is to take the traffic as soon as it is ready."""
 
 
@@ -91,7 +91,7 @@ class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deplo
     rolled_back_to: int | None = None
 
 
-class DeploymentRollingBack(DeploymentEvent, type="deployment.rolling-back", subject="deployment_id"):
+class DeploymentRollbackStarted(DeploymentEvent, type="deployment.rollback-started", subject="deployment_id"):
     """Its release has taken the traffic and failed: the one before is being put back."""
 
     reason: str

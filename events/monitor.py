@@ -19,7 +19,7 @@ class UsageMeasured(Event, type="usage.measured"):
     cpu_milliseconds: int = 0
 
 
-class AlertFiring(Event, type="alert.firing", subject="alert_id"):
+class AlertFired(Event, type="alert.fired", subject="alert_id"):
     """Something is wrong with an application. `kind`: deployment-failed, deployment-rolled-back, error-rate, latency; `summary` is what a person
     reads. Of the platform itself (an id of zeros; `environment` is the function): dead-letters, dead-letter-age, events-given-up."""
 

@@ -1,4 +1,4 @@
-"""Applications: list, create, show, destroy; where one stands, and its address."""
+"""Applications: list, create, show, delete; where one stands, and its address."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "show")(show)
     command(app, "status")(status)
     command(app, "open")(open_)
-    command(app, "destroy")(destroy)
+    command(app, "delete")(delete)
 
 
 def list_(session: Session) -> None:
@@ -86,7 +86,7 @@ def open_(
         typer.launch(url)
 
 
-def destroy(
+def delete(
     session: Session,
     app: Named = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -96,7 +96,7 @@ def destroy(
     if not yes and typer.prompt(f"All of {found['name']} will be gone. Type its name to confirm", err=True) != found["name"]:
         raise WrongUse("That is not its name; nothing was done")
     answer = session.api.delete(f"/v1/apps/{found['id']}")
-    session.output.show(answer, f"{found['name']} is being destroyed.")
+    session.output.show(answer, f"{found['name']} is being deleted.")
 
 
 def _disk(session: Session, base: str) -> Json | None:

@@ -164,7 +164,7 @@ def _id(session: Session, named: str) -> str:
 
 
 def _names(session: Session) -> dict[str, str]:
-    """The bill knows applications by their ids; destroyed ones have no name any more."""
+    """The bill knows applications by their ids; deleted ones have no name any more."""
     if session.output.as_json:
         return {}
     return {each["id"]: each["name"] for each in session.api.pages("/v1/apps", limit=100)}

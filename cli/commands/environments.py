@@ -26,11 +26,11 @@ def declare(app: typer.Typer) -> None:
     command(env, "set")(set_)
     command(env, "unset")(unset)
     command(app, "scale")(scale)
-    environments = typer.Typer(no_args_is_help=True, help="Environments beside staging and production: list, create, destroy.")
+    environments = typer.Typer(no_args_is_help=True, help="Environments beside staging and production: list, create, delete.")
     app.add_typer(environments, name="environments")
     command(environments, "list")(list_environments)
     command(environments, "create")(create)
-    command(environments, "destroy")(destroy)
+    command(environments, "delete")(delete)
 
 
 def list_settings(session: Session, app: App = None, env: Env = None, everywhere: All = False) -> None:
@@ -113,7 +113,7 @@ def create(session: Session, name: Annotated[str, typer.Argument(help="Part of i
     session.output.show(created, f"Environment {created['name']}")
 
 
-def destroy(
+def delete(
     session: Session,
     name: Annotated[str, typer.Argument(help="Which.")],
     app: App = None,
@@ -124,7 +124,7 @@ def destroy(
     if not yes and typer.prompt(f"{name} of {application['name']} will be gone. Type its name to confirm", err=True) != name:
         raise WrongUse("That is not its name; nothing was done")
     answer = session.api.delete(f"/v1/apps/{application['id']}/environments/{segment(name)}")
-    session.output.show(answer, f"{name} is being destroyed.")
+    session.output.show(answer, f"{name} is being deleted.")
 
 
 def assignments(lines: list[str]) -> dict[str, str]:

@@ -67,7 +67,7 @@ class Environments(Protocol):
     """Staging and production are there before anything is kept of them."""
 
     async def add(self, environment: Environment) -> None:
-        """Raises EnvironmentNameTaken. One that was destroyed is made anew."""
+        """Raises EnvironmentNameTaken. One that was deleted is made anew."""
         ...
 
     async def get(self, application: Application, name: str) -> Environment:
@@ -77,7 +77,7 @@ class Environments(Protocol):
     async def save(self, environment: Environment) -> None: ...
 
     async def all(self, application: Application) -> Sequence[Environment]:
-        """By name, without those that are destroyed."""
+        """By name, without those that are deleted."""
         ...
 
 
@@ -166,7 +166,7 @@ class Deployments(Protocol):
         ...
 
 
-class ClusterAway(Transient):
+class ClusterUnavailable(Transient):
     """The cluster does not answer, or says that it cannot just now."""
 
 
@@ -175,7 +175,7 @@ class ClusterRefused(Permanent):
 
 
 class Cluster(Protocol):
-    """A Kubernetes with Knative. Every call bears being repeated. Raises ClusterAway, ClusterRefused."""
+    """A Kubernetes with Knative. Every call bears being repeated. Raises ClusterUnavailable, ClusterRefused."""
 
     async def apply(self, *objects: Manifest) -> None:
         """Server-side apply, in this order."""
@@ -197,7 +197,7 @@ class Cluster(Protocol):
         ...
 
     async def remove_namespace(self, name: str, application_id: UUID) -> None:
-        """With all that is in it, unless it is another application's. Raises ClusterAway while something of it is left."""
+        """With all that is in it, unless it is another application's. Raises ClusterUnavailable while something of it is left."""
         ...
 
 

@@ -34,7 +34,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     reached = {getattr(thing, "__name__", "") for thing in _reached(declaration, wiring)}
     return Grants(
         verifies_tokens="PublicKeys" in reached or declaration.knows_caller,
-        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"Voucher", "Vault"}) or declaration.knows_caller,
+        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"ReplaySigner", "Vault"}) or declaration.knows_caller,
         seals="Vault" in reached,
         signs_tokens="SigningKeys" in reached,
         builds="Builds" in reached,

@@ -15,7 +15,7 @@ that calls out must be visibly different from one that runs inside a transaction
 
 from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale, command, effect, every, on, query
-from functions.kernel.message import Delayed, Event, Model, Part, Readdressed, Said, after
+from functions.kernel.message import Delayed, Event, Model, OutgoingMessage, Part, Readdressed, after
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -36,7 +36,7 @@ from functions.kernel.outcome import (
 )
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
-from functions.kernel.versions import NoWay, Payload, missing_steps, upcast, upcasts
+from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
 __all__ = [
@@ -58,11 +58,12 @@ __all__ = [
     "Gone",
     "Invalid",
     "Kind",
+    "MissingUpcaster",
     "Model",
-    "NoWay",
     "NotFound",
     "Order",
     "Origin",
+    "OutgoingMessage",
     "Part",
     "Payload",
     "PaymentRequired",
@@ -74,7 +75,6 @@ __all__ = [
     "Rejected",
     "Rejection",
     "Retry",
-    "Said",
     "Scale",
     "TooManyRequests",
     "Transient",

@@ -79,7 +79,7 @@ class Readdressed:
     body: bytes
 
 
-Said = Event | Delayed | Readdressed
+OutgoingMessage = Event | Delayed | Readdressed
 """What a use case may state."""
 
 

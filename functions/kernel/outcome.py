@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from functions.kernel.message import Said
+from functions.kernel.message import OutgoingMessage
 
 T = TypeVar("T", covariant=True)
 
@@ -101,7 +101,7 @@ class Done(Generic[T]):
 
     __slots__ = ("events", "output")
 
-    def __init__(self, output: T, *events: Said) -> None:
+    def __init__(self, output: T, *events: OutgoingMessage) -> None:
         self.output = output
         self.events = events
 
@@ -111,7 +111,7 @@ class Rejected:
 
     __slots__ = ("events", "reason")
 
-    def __init__(self, reason: Rejection, *events: Said) -> None:
+    def __init__(self, reason: Rejection, *events: OutgoingMessage) -> None:
         self.reason = reason
         self.events = events
 

@@ -12,7 +12,7 @@ A subclass says `plan` and `reminder`, and moves only by `begin`, `enter`, `retr
         def observe(self, fact, at):                           # the transition: (state, fact) → (state, what is said)
             match fact:
                 case CustomerCreated() if self.status == "customer":
-                    return self.enter("account", at), PaymentAccountWanted(...)
+                    return self.enter("account", at), PaymentAccountRequested(...)
 
 Each move raises the version and gives the reminder that the saga sends to itself through the delay exchange. A reminder that comes finds either the
 row as it left it, and then the step is asked for again or its time is over; or a newer version, and then it does nothing. A reminder that never

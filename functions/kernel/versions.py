@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Step)
 _steps: dict[tuple[str, int], Step] = {}
 
 
-class NoWay(Exception):
+class MissingUpcaster(Exception):
     """Nothing says how that version becomes the next."""
 
 
@@ -55,9 +55,9 @@ def missing_steps(type: str, from_: int, to: int) -> list[int]:
 
 
 def upcast(type: str, payload: Payload, from_: int, to: int) -> Payload:
-    """The payload as version `to` would have it; what was given stays as it is. Raises NoWay."""
+    """The payload as version `to` would have it; what was given stays as it is. Raises MissingUpcaster."""
     if missing := missing_steps(type, from_, to):
-        raise NoWay(f"nothing says how version {missing[0]} of {type} becomes version {missing[0] + 1}")
+        raise MissingUpcaster(f"nothing says how version {missing[0]} of {type} becomes version {missing[0] + 1}")
     for version in range(from_, to):
         payload = _steps[type, version](dict(payload))
     return payload

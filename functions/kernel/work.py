@@ -4,11 +4,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from functions.kernel.access import Origin
-from functions.kernel.message import Said
+from functions.kernel.message import OutgoingMessage
 
 
 class Record(Protocol):
-    def emit(self, *events: Said) -> None:
+    def emit(self, *events: OutgoingMessage) -> None:
         """Facts to be committed with this transaction and published after it."""
         ...
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 import pika.data
 from pika.adapters.asyncio_connection import AsyncioConnection, _AsyncioIOReference, _AsyncioIOServicesAdapter
 
-from functions.wire.transport import Gathering
+from functions.wire.transport import CoalescingTransport
 
 _uint = pika.data.struct.Struct(">I")
 _unpack, _pack = _uint.unpack_from, _uint.pack
@@ -27,10 +27,10 @@ _written: dict[str, bytes] = {}
 _read: dict[bytes, str] = {}
 
 
-Told = Callable[[Any, Any], Any]
+Events = Callable[[Any, Any], Any]
 
 
-def connection(parameters: Any, opened: Callable[[Any], Any], failed: Told, closed: Told) -> AsyncioConnection:
+def connection(parameters: Any, opened: Callable[[Any], Any], failed: Events, closed: Events) -> AsyncioConnection:
     """Begins to connect, on the running loop."""
     return AsyncioConnection(parameters, opened, failed, closed, custom_ioloop=Services(asyncio.get_running_loop()))
 
@@ -74,7 +74,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
-        self._transport: Gathering | None = None
+        self._transport: CoalescingTransport | None = None
         self._over = False
 
     # --- pika asks
@@ -96,7 +96,7 @@ class Wire(asyncio.Protocol):
     # --- the loop tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = Gathering(cast(asyncio.Transport, transport))  # uvloop's is none by inheritance
+        self._transport = CoalescingTransport(cast(asyncio.Transport, transport))  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self.protocol.data_received(data)

@@ -9,7 +9,7 @@ import asyncio
 from typing import Any
 
 
-class Gathering:
+class CoalescingTransport:
     """Wraps a loop's transport; what is not about writing is the transport's."""
 
     def __init__(self, transport: asyncio.Transport) -> None:

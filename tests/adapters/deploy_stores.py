@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.deploy.adapters import memory
 from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
@@ -21,6 +20,7 @@ from functions.deploy.domain.observation import Built
 from functions.deploy.domain.repository import Repository
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
 from functions.runtime.storage.database import Database
+from tests.memory import deploy as memory
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

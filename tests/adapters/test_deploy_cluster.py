@@ -10,17 +10,17 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.domain import manifests
 from functions.deploy.domain.names import job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import Gone
 from functions.deploy.domain.tenancy import tenancy
-from functions.deploy.ports import Cluster, ClusterAway, ClusterRefused
+from functions.deploy.ports import Cluster, ClusterRefused, ClusterUnavailable
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.external_call import CalledInsideTransaction
 from tests.adapters.deploy_applications import App
 from tests.knative.machine import Machine
+from tests.memory.deploy_cluster import MemoryCluster
 
 
 @pytest.fixture(params=["memory", "knative"])
@@ -91,7 +91,7 @@ async def test_a_namespace_goes_with_all_in_it_and_only_its_own_application_s(cl
             try:
                 await cluster.remove_namespace(namespace_of(app.name), app.id)
                 break
-            except ClusterAway:
+            except ClusterUnavailable:
                 await asyncio.sleep(0.5)
     assert await cluster.observe(app.awaited("Service", deployment)) == Gone()
     with pytest.raises(ClusterRefused):
@@ -143,7 +143,7 @@ async def test_no_call_is_made_inside_of_a_transaction(knative: KubernetesCluste
 async def test_a_cluster_that_does_not_answer_is_away(machine: Machine, tmp_path: Path) -> None:
     elsewhere = (machine.home / "kubeconfig").read_text().replace(str(7030 + machine.offset), "9")
     (tmp_path / "kubeconfig").write_text(elsewhere)
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         await KubernetesCluster(Settings({"KUBECONFIG": str(tmp_path / "kubeconfig")})).observe(App().awaited("Job", uuid4()))
 
 

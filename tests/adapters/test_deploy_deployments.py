@@ -126,7 +126,7 @@ async def test_running_ones_are_given_with_their_steps_so_that_ending_them_close
     made = await requested(stores, of)
     async with stores.transaction():
         for each in await stores.deployments.running_of(of.id):
-            each.fail("application-destroyed", "gone", NOW + timedelta(seconds=9))
+            each.fail("application-deleted", "gone", NOW + timedelta(seconds=9))
             await stores.deployments.save(each)
         found = await stores.deployments.get(made.id)
-    assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-destroyed", NOW + timedelta(seconds=9))
+    assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-deleted", NOW + timedelta(seconds=9))

@@ -40,13 +40,13 @@ async def test_staging_and_production_are_there_and_others_by_name(stores: Store
 
 
 @pytest.mark.parametrize("name", [STAGING, "qa"])
-async def test_a_destroyed_environment_is_not_there_until_it_is_made_anew(stores: Stores, name: str) -> None:
+async def test_a_deleted_environment_is_not_there_until_it_is_made_anew(stores: Stores, name: str) -> None:
     of = await added(stores)
     async with stores.transaction():
         if name == "qa":
             await stores.environments.add(Environment(of.id, name, NOW))
         found = await stores.environments.get(of, name)
-        found.destroyed_at = LATER
+        found.deleted_at = LATER
         await stores.environments.save(found)
         with pytest.raises(EnvironmentNotFound):
             await stores.environments.get(of, name)

@@ -29,7 +29,7 @@ async def test_an_application_comes_back_as_it_went_in(stores: Stores) -> None:
 
 async def test_a_name_is_taken_until_its_application_is_gone(stores: Stores) -> None:
     made = await added(stores)
-    for step in (made.destroy, None):
+    for step in (made.delete, None):
         with pytest.raises(ApplicationNameTaken):
             async with stores.transaction():
                 other = application(name=made.name)
@@ -38,7 +38,7 @@ async def test_a_name_is_taken_until_its_application_is_gone(stores: Stores) -> 
             step(NOW)
             async with stores.transaction():
                 await stores.applications.save(made)
-    made.destroyed()
+    made.deleted()
     async with stores.transaction():
         await stores.applications.save(made)
         other = application(name=made.name)
@@ -84,7 +84,7 @@ async def test_a_page_has_the_user_s_active_applications_newest_first(stores: St
     owner = uuid4()
     made = [await added(stores, owner) for _ in range(4)]
     await added(stores)
-    made[1].destroy(NOW)
+    made[1].delete(NOW)
     async with stores.transaction():
         await stores.applications.save(made[1])
         first = await stores.applications.page(owner, before=None, limit=2)
@@ -96,7 +96,7 @@ async def test_a_stale_application_is_not_saved(stores: Stores) -> None:
     made = await added(stores)
     async with stores.transaction():
         first, second = await stores.applications.get(made.id), await stores.applications.get(made.id)
-        first.destroy(NOW)
+        first.delete(NOW)
         await stores.applications.save(first)
         with pytest.raises(Transient):
             await stores.applications.save(second)

@@ -187,10 +187,10 @@ async def test_functions_are_counted_from_their_journal(store: Store) -> None:
         assert tally.p50_ms == pytest.approx(50.5) and tally.p95_ms == pytest.approx(95.05) and tally.p99_ms == pytest.approx(99.01)
 
 
-async def test_what_is_destroyed_stays_destroyed_and_is_forgotten_later(store: Store) -> None:
+async def test_what_is_deleted_stays_deleted_and_is_forgotten_later(store: Store) -> None:
     gone, alive = Application(new_id(), UUID(int=1), "gone", NOW), Application(new_id(), UUID(int=1), "alive")
     async with store.transaction():
-        await store.applications.hold_still([gone.id, alive.id])
+        await store.applications.lock([gone.id, alive.id])
         await store.applications.keep(gone)
         await store.applications.keep(Application(gone.id, gone.user_id, gone.name))
         await store.applications.keep(alive)
@@ -199,9 +199,9 @@ async def test_what_is_destroyed_stays_destroyed_and_is_forgotten_later(store: S
         assert await store.applications.get(new_id()) is None
         assert await store.applications.owners([gone.id, alive.id, new_id()]) == {gone.id: UUID(int=1), alive.id: UUID(int=1)}
         assert await store.applications.owners([]) == {}
-        await store.applications.forget_destroyed(NOW)
+        await store.applications.forget_deleted(NOW)
         assert await store.applications.get(gone.id) == gone
-        await store.applications.forget_destroyed(NOW + MINUTE)
+        await store.applications.forget_deleted(NOW + MINUTE)
         assert await store.applications.get(gone.id) is None
         assert await store.applications.get(alive.id) == alive
 
@@ -212,8 +212,8 @@ async def test_held_use_is_released_once_or_forgotten(store: Store) -> None:
     later = MeasuredUse(new_id(), application, "production", NOW + MINUTE, NOW + 2 * MINUTE, 4)
     old = MeasuredUse(new_id(), other, "staging", NOW - 100 * MINUTE, NOW, 5)
     async with store.transaction():
-        await store.unowned.hold([])
-        await store.unowned.hold([later, use, old])
+        await store.unowned.add([])
+        await store.unowned.add([later, use, old])
     async with store.transaction():
         assert list(await store.unowned.release(application)) == [use, later]
         assert list(await store.unowned.release(application)) == []
@@ -262,17 +262,17 @@ async def test_use_and_its_owner_that_come_at_once_find_each_other(database: Dat
             assert await applications.owners([application]) == {}
             missed.set()
             await asyncio.sleep(0.1)
-            await applications.hold_still([application])
+            await applications.lock([application])
             if await applications.owners([application]):
                 return [use]
             await asyncio.sleep(0.1)
-            await unowned.hold([use])
+            await unowned.add([use])
             return []
 
     async def created() -> list[MeasuredUse]:
         await missed.wait()
         async with database.transaction():
-            await applications.hold_still([application])
+            await applications.lock([application])
             await applications.keep(Application(application, UUID(int=1), "shop"))
             released = list(await unowned.release(application))
             await asyncio.sleep(0.2)

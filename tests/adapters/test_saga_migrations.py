@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import psycopg
 
-from events.auth import CustomerWanted
+from events.auth import CustomerRequested
 from functions.auth.domain.registration import Stage
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments
 from functions.deploy.domain.status import Status
@@ -46,7 +46,7 @@ async def test_who_registered_before_has_a_registration_that_looks_stuck(postgre
         assert (found.status, found.email, [line.step for line in found.steps]) == (Stage.CUSTOMER, "ada@example.org", ["user", "customer"])
         assert not found.is_over(datetime.now(UTC) + timedelta(days=29)), "many are resumed some at a time"
         said = found.expire(datetime.now(UTC))
-        assert isinstance(said[0], CustomerWanted)
+        assert isinstance(said[0], CustomerRequested)
         await stores.registrations.save(found)
 
 

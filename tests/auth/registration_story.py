@@ -11,7 +11,7 @@ from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.commands.resume_registration import ResumeRegistration, resume_registration
 from functions.auth.domain.registration import Registration, RegistrationTimedOut
-from functions.auth.handlers.every_ten_minutes_housekeeping import every_ten_minutes_housekeeping
+from functions.auth.handlers.housekeeping import housekeeping
 from functions.auth.handlers.on_customer_created import on_customer_created
 from functions.auth.handlers.on_payment_account_changed import on_payment_account_changed
 from functions.auth.handlers.on_quota_granted import on_quota_granted
@@ -118,8 +118,8 @@ class Story:
     async def housekeeping(self) -> list[Event]:
         """What it sends, to be heard a second later."""
         work, world = Noting(), self.world
-        stores = (world.sessions, world.verifications, world.failures, world.sent_mails, world.registrations)
-        await every_ten_minutes_housekeeping(NoSweep(), *stores, world.clock, work)
+        stores = (world.sessions, world.verifications, world.failures, world.sent_emails, world.registrations)
+        await housekeeping(NoSweep(), *stores, world.clock, work)
         found = work.recorded.events
         assert all(isinstance(each, Delayed) for each in found)
         return [each.event for each in found if isinstance(each, Delayed)]

@@ -15,15 +15,22 @@ from functions.kernel import Kind
 from functions.runtime.config.registry import find
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from tests.auth.process import AuthWorld, Visitor
-from tests.billing.stand_in import KEY, SECRET, StandIn, stand_in
+from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, asked, free_port, message, until
 
 AUTH = (
     *("register", "verify_email", "login", "registration", "registrations", "resume_registration", "on_user_created", "on_customer_created"),
-    *("on_quota_granted", "on_payment_account_changed", "on_registration_timed_out", "on_registration_failed", "every_ten_minutes_housekeeping"),
+    *("on_quota_granted", "on_payment_account_changed", "on_registration_timed_out", "on_registration_failed", "housekeeping"),
 )
-BILLING = ("on_user_created", "on_customer_wanted", "on_payment_account_wanted", "on_payment_account_unwanted", "subscribe", "customer")
-FUNCTIONS = (*(f"auth.{name}" for name in AUTH), *(f"billing.{name}" for name in BILLING), "deploy.on_quota_wanted", "deploy.quota")
+BILLING = (
+    "on_user_created",
+    "on_customer_requested",
+    "on_payment_account_requested",
+    "on_payment_account_closure_requested",
+    "subscribe",
+    "customer",
+)
+FUNCTIONS = (*(f"auth.{name}" for name in AUTH), *(f"billing.{name}" for name in BILLING), "deploy.on_quota_requested", "deploy.quota")
 
 
 @dataclass
@@ -64,8 +71,8 @@ class ThreeContexts(AuthWorld):
         return self.opened.enter_context(stand_in(self.folder / "stripe", port=self.port))
 
     def tick(self) -> None:
-        headers = message("dev.knative.sources.ping", function="auth.every_ten_minutes_housekeeping")
-        assert self.current.post(headers, b"{}", "/auth.every_ten_minutes_housekeeping") == 204
+        headers = message("dev.knative.sources.ping", function="auth.housekeeping")
+        assert self.current.post(headers, b"{}", "/auth.housekeeping") == 204
 
     def time_passes(self, visitor: Visitor, *columns: str) -> None:
         """As if its reminder had been due and had not come; with `deadline_at`, as if the step's time were over too."""
@@ -137,8 +144,8 @@ def test_user_customer_quota_and_account(three: ThreeContexts) -> None:
 
     contexts_met_in = [fact["type"] for fact in three.facts() if not fact["type"].startswith(("user.logged", "email"))]
     assert contexts_met_in == [
-        *("user.created", "customer.created", "quota.wanted", "quota.granted"),
-        *("payment-account.wanted", "payment-account.changed", "registration.completed"),
+        *("user.created", "customer.created", "quota.requested", "quota.granted"),
+        *("payment-account.requested", "payment-account.changed", "registration.completed"),
     ]
 
 
@@ -161,7 +168,7 @@ def test_a_provider_that_is_down_is_asked_again_until_it_is_there(three: ThreeCo
 
 def test_killed_between_the_provider_and_its_record_with_all_messages_lost_it_is_resumed_by_the_schedule(three: ThreeContexts) -> None:
     stripe = three.open_provider()
-    three.start(ACCIDENT="billing.on_payment_account_wanted/before-claim")
+    three.start(ACCIDENT="billing.on_payment_account_requested/before-claim")
     ada = Ada(three, three.current)
     assert ada.register()[0] == 202
     until(lambda: three.current.process.poll() is not None, 30, "for the process to be killed")
@@ -188,16 +195,16 @@ def test_given_up_it_is_compensated_told_and_resumed_by_an_administrator(three: 
 
     three.time_passes(ada, "deadline_at")
     three.tick()
-    shown = ada.until_it_is("limited")
-    assert (shown["givenUp"], shown["reason"]) == ("payment-account", "timed-out")
+    shown = ada.until_it_is("compensated")
+    assert (shown["failedStep"], shown["reason"]) == ("payment-account", "timed-out")
     assert "works on the free plan" in shown["summary"]
-    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account", "limiting"]
+    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account", "compensating"]
     status, problem = ada.of("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")
     assert (status, problem["type"]) == (409, "/problems/payment-account-missing")
     assert ada.of("deploy.quota")[1]["applications"]["limit"] == 5, "what she had she keeps"
 
     until(lambda: any("could not be completed" in mail and ada.email in mail for mail in three.mails(boss.email)), why="for the administrator's mail")
-    status, page = boss.of("auth.registrations", status="limited")
+    status, page = boss.of("auth.registrations", status="compensated")
     assert (status, [each["email"] for each in page["registrations"]]) == (200, [ada.email])
     assert ada.of("auth.registrations")[0] == 403
 

@@ -43,7 +43,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     created = made.run("apps", "create", made.name, repository.url, "--save", "--json").document
     must_be("CreatedApplication", created)
     yield made
-    made.run("destroy", made.name, "--yes")
+    made.run("delete", made.name, "--yes")
     made.run("logout")
     made.run("whoami", code=3)
 

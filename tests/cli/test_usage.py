@@ -43,7 +43,7 @@ def test_nobody_is_asked_for_a_password_where_nobody_is(terminal: Terminal) -> N
 
 def test_the_shell_completes_commands(terminal: Terminal) -> None:
     terminal.more = {"_CAPSULE_COMPLETE": "complete_bash", "COMP_WORDS": "capsule de", "COMP_CWORD": "1"}
-    assert {"deploy", "destroy"} <= set(terminal.run(code=None).out.split())
+    assert {"deploy", "delete"} <= set(terminal.run(code=None).out.split())
 
 
 def test_completion_of_names_says_nothing_where_there_is_no_api(terminal: Terminal) -> None:

@@ -17,7 +17,7 @@ import pika
 import pytest
 import yaml
 
-from events.auth import QuotaWanted
+from events.auth import QuotaRequested
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
@@ -181,6 +181,6 @@ def worker(world: DeployWorld) -> Worker:
 @pytest.fixture
 def developer(world: DeployWorld, worker: Worker) -> Developer:
     found = Developer(world, worker, uuid.uuid4())
-    wanted = QuotaWanted(user_id=found.id, at=datetime.now(UTC))
-    assert worker.post(message("quota.wanted"), wanted.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_wanted") == 204
+    wanted = QuotaRequested(user_id=found.id, at=datetime.now(UTC))
+    assert worker.post(message("quota.requested"), wanted.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_requested") == 204
     return found

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import yaml
 
-from functions.deploy.adapters.memory_cluster import MemoryCluster
 from functions.deploy.ports import BuildSettings
 from functions.kernel import Caller, Delayed, Event, Origin
 from tests.builder.conftest import ROOT
+from tests.memory.deploy_cluster import MemoryCluster
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
 REPOSITORY = "https://git.example.com/ada/hello.git"

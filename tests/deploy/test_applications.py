@@ -1,15 +1,15 @@
-"""Applications and quotas: created, listed, shown, destroyed, and nobody else's."""
+"""Applications and quotas: created, listed, shown, deleted, and nobody else's."""
 
 from uuid import uuid4
 
 import pytest
 
-from events.auth import QuotaWanted
+from events.auth import QuotaRequested
 from events.deploy import ApplicationCreated, QuotaGranted
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, RepositoryNotAllowed
-from functions.deploy.handlers.on_quota_wanted import on_quota_wanted
-from functions.deploy.ports import ClusterAway
+from functions.deploy.handlers.on_quota_requested import on_quota_requested
+from functions.deploy.ports import ClusterUnavailable
 from functions.deploy.queries.application import ShowApplication, application
 from functions.deploy.queries.applications import ApplicationPage, ListApplications, applications
 from functions.deploy.queries.quota import ShowQuota, quota
@@ -21,7 +21,7 @@ async def listed(world: World, **asked: object) -> ApplicationPage:
 
 
 async def test_a_new_user_gets_the_default_quota(world: World) -> None:
-    done = await on_quota_wanted(QuotaWanted(user_id=OWNER.user_id, at=world.clock.now()), world.quotas, world.clock)
+    done = await on_quota_requested(QuotaRequested(user_id=OWNER.user_id, at=world.clock.now()), world.quotas, world.clock)
     (granted,) = done.events
     assert isinstance(granted, QuotaGranted)
     shown = await quota(ShowQuota(), world.quotas, OWNER, world.clock)
@@ -30,9 +30,9 @@ async def test_a_new_user_gets_the_default_quota(world: World) -> None:
 
 async def test_a_quota_that_is_wanted_again_is_told_as_it_is_and_stays(world: World) -> None:
     await world.quotas.set(Quota(OWNER.user_id, 25, 16_384, world.clock.now()))
-    wanted = QuotaWanted(user_id=OWNER.user_id, at=world.clock.now())
+    wanted = QuotaRequested(user_id=OWNER.user_id, at=world.clock.now())
     for _ in range(2):
-        (granted,) = (await on_quota_wanted(wanted, world.quotas, world.clock)).events
+        (granted,) = (await on_quota_requested(wanted, world.quotas, world.clock)).events
         assert isinstance(granted, QuotaGranted)
         assert (granted.applications, granted.memory_mib) == (25, 16_384)
     assert (await quota(ShowQuota(), world.quotas, OWNER, world.clock)).applications.limit == 25
@@ -85,7 +85,7 @@ async def test_another_s_application_is_not_there(world: World) -> None:
         with pytest.raises(ApplicationNotFound):
             await application(ShowApplication(application_id=id), world.applications, world.environments, world.deployments, caller)
     with pytest.raises(ApplicationNotFound):
-        await world.destroy(made.id, caller=STRANGER)
+        await world.delete(made.id, caller=STRANGER)
     with pytest.raises(ApplicationNotFound):
         await world.deploy(made.id, caller=STRANGER)
 
@@ -106,9 +106,9 @@ async def test_what_serves_and_what_came_last_are_shown_for_each_environment(wor
     )
 
 
-async def test_a_destroyed_application_leaves_the_cluster_then_its_name_is_free(world: World) -> None:
+async def test_a_deleted_application_leaves_the_cluster_then_its_name_is_free(world: World) -> None:
     deployment = await world.serving(await world.built(await world.building()))
-    await world.destroy(deployment.application_id)
+    await world.delete(deployment.application_id)
     assert not (await listed(world)).items
     with pytest.raises(ApplicationNameTaken):
         await world.create("hello", caller=STRANGER)
@@ -118,31 +118,31 @@ async def test_a_destroyed_application_leaves_the_cluster_then_its_name_is_free(
     assert (await quota(ShowQuota(), world.quotas, OWNER, world.clock)).applications.used == 0
 
 
-async def test_destroying_waits_for_a_cluster_that_is_away(world: World) -> None:
+async def test_deleting_waits_for_a_cluster_that_is_away(world: World) -> None:
     deployment = await world.building()
-    await world.destroy(deployment.application_id)
+    await world.delete(deployment.application_id)
     world.cluster.away = True
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         await world.settle()
     with pytest.raises(ApplicationNameTaken):
         await world.create("hello")
 
 
-async def test_a_late_destruction_does_not_touch_the_name_s_next_owner(world: World) -> None:
+async def test_a_late_deletion_does_not_touch_the_name_s_next_owner(world: World) -> None:
     old = await world.building()
-    await world.destroy(old.application_id)
-    (destroyed,) = [fact for fact in world.facts if fact.type == "application.destroyed"]
+    await world.delete(old.application_id)
+    (deleted,) = [fact for fact in world.facts if fact.type == "application.deleted"]
     await world.settle()
     new = await world.create("hello", caller=STRANGER)
     await world.deploy(new.id, caller=STRANGER)
     await world.settle()
-    await world.deliver(destroyed)
+    await world.deliver(deleted)
     assert ("Namespace", "", "app-hello") in world.cluster.objects
 
 
-async def test_a_destroyed_application_s_deployment_ends(world: World) -> None:
+async def test_a_deleted_application_s_deployment_ends(world: World) -> None:
     deployment = await world.building()
-    await world.destroy(deployment.application_id)
+    await world.delete(deployment.application_id)
     await world.settle()
     ended = await world.deployments.get(deployment.id)
-    assert (ended.status, ended.reason) == ("failed", "application-destroyed")
+    assert (ended.status, ended.reason) == ("failed", "application-deleted")

@@ -225,7 +225,7 @@ async def test_environments_by_name(world: World) -> None:
     assert promoted.service == "hello-qa"
 
     world.clock.forward(minutes=1)
-    await world.destroy_environment(good.application_id, "qa")
+    await world.delete_environment(good.application_id, "qa")
     await world.settle()
     assert world.service(promoted) is None
     assert not [key for key in world.cluster.objects if key[0] == "Secret"]

@@ -143,7 +143,7 @@ def test_what_runs_before_the_traffic_blocks_it_and_a_deployment_can_be_given_up
     assert developer.get(done["url"]) == "200 one good 0"
     assert developer.ask("cancel_deployment", applicationId=app, deploymentId=requested["id"])[0] == 409
 
-    assert developer.ask("destroy_environment", applicationId=app, environment="staging")[0] == 202
+    assert developer.ask("delete_environment", applicationId=app, environment="staging")[0] == 202
     until(lambda: not serving(world, name), 30, "for the environment to go")
     assert developer.ask("deploy", applicationId=app, environment="staging")[0] == 404
 

@@ -86,7 +86,7 @@ async def test_one_from_before_is_not_deployed_and_nothing_of_it_is_begun(world:
             await attempt
     assert len(world.facts) == facts and world.cluster.objects == objects
     assert await world.quotas.find(OWNER.user_id) == quota
-    await world.destroy_environment(made.id, "in")
+    await world.delete_environment(made.id, "in")
 
 
 async def test_an_application_from_before_under_a_name_of_the_system_is_not_deployed(world: World) -> None:

@@ -20,7 +20,7 @@ async def test_from_request_to_url(world: World) -> None:
     world.clock.forward(seconds=2)
     done = await world.serving(releasing)
     assert (done.status, done.url) == ("succeeded", "http://hello-staging.localhost:7080")
-    assert world.said() == ["application.created", "deployment.requested", "build.succeeded", "deployment.releasing", "deployment.succeeded"]
+    assert world.said() == ["application.created", "deployment.requested", "build.succeeded", "deployment.release-started", "deployment.succeeded"]
     last = world.facts[-1]
     assert isinstance(last, DeploymentSucceeded)
     assert (last.url, last.release_id, last.user_id) == (done.url, done.release_id, OWNER.user_id)

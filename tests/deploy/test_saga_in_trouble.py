@@ -4,7 +4,7 @@ import pytest
 
 from events.deploy import DeploymentRequested
 from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.ports import ClusterAway
+from functions.deploy.ports import ClusterUnavailable
 from tests.deploy.world import COMMIT, IMAGE, World
 
 
@@ -19,7 +19,7 @@ async def test_a_cluster_that_is_away_is_asked_again_and_nothing_is_half_done(wo
     requested = await world.deploy(application.id)
     fact = world.facts[-1]
     world.cluster.away = True
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         await world.settle()
     assert (await world.deployments.get(requested.id)).status == "requested"
     world.cluster.away = False
@@ -121,15 +121,15 @@ async def test_a_running_deployment_has_one_reminder_whatever_else_it_was_sent(w
     assert not [event for at, event in world.later if at > world.clock.now() and event != now.reminder()]
 
 
-async def test_a_deployment_that_was_destroyed_while_its_objects_were_made_leaves_none(world: World) -> None:
+async def test_a_deployment_that_was_deleted_while_its_objects_were_made_leaves_none(world: World) -> None:
     application = await world.create()
     await world.deploy(application.id)
     apply = world.cluster.apply
 
-    async def destroyed_meanwhile(*objects: object) -> None:
-        await world.destroy(application.id)
+    async def deleted_meanwhile(*objects: object) -> None:
+        await world.delete(application.id)
         await apply(*objects)  # type: ignore[arg-type]
 
-    world.cluster.apply = destroyed_meanwhile  # type: ignore[method-assign]
+    world.cluster.apply = deleted_meanwhile  # type: ignore[method-assign]
     await world.deliver(next(fact for fact in world.facts if isinstance(fact, DeploymentRequested)))
     assert not world.cluster.objects

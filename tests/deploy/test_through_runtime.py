@@ -55,9 +55,9 @@ def test_a_repository_becomes_a_url_and_a_broken_commit_leaves_it_so(
     assert {"quota.granted", "application.created", "deployment.requested", "build.succeeded", "build.failed"} <= set(facts)
     assert (facts.count("deployment.succeeded"), facts.count("deployment.failed")) == (3, 2)
 
-    assert developer.ask("destroy_application", applicationId=application)[0] == 202
+    assert developer.ask("delete_application", applicationId=application)[0] == 202
     assert developer.ask("application", applicationId=application)[0] == 404
-    until(lambda: world.count("applications WHERE id = %s AND status = 'destroyed'", application), 30, "for the namespace to go")
+    until(lambda: world.count("applications WHERE id = %s AND status = 'deleted'", application), 30, "for the namespace to go")
     assert f"app-{name}" not in [each.metadata.name for each in world.machine.core.list_namespace().items]
     assert developer.ask("quota")[1]["applications"]["used"] == 0
     assert world.count("dead_letters") == 0, world.rows("SELECT function, error, detail FROM dead_letters")
@@ -79,7 +79,7 @@ def test_refusals_are_answers(developer: Developer, repositories: Repositories) 
     assert status == 422, "unknown fields are refused"
     application = developer.create(repository)
     stranger = Developer(developer.world, developer.worker, uuid.uuid4())
-    for function, more in (("application", {}), ("deployments", {}), ("deploy", {"environment": "staging"}), ("destroy_application", {})):
+    for function, more in (("application", {}), ("deployments", {}), ("deploy", {"environment": "staging"}), ("delete_application", {})):
         assert stranger.ask(function, applicationId=application, **more)[0] == 404
     assert developer.ask("deploy", applicationId=application, environment="moon")[0] == 404
     assert developer.ask("deploy", applicationId=application, environment="staging", ref="--upload-pack=x")[0] == 422

@@ -7,22 +7,13 @@ from uuid import UUID
 
 from events.cluster import ObjectUpdated, RequestsMeasured, RequestWindow
 from events.deploy import (
-    ApplicationDestroyed,
+    ApplicationDeleted,
     DeploymentFailed,
-    DeploymentPreparing,
-    DeploymentReleasing,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
     DeploymentRequested,
-    DeploymentRollingBack,
-    EnvironmentDestroyed,
-)
-from functions.deploy.adapters.memory import (
-    MemoryApplications,
-    MemoryConfigurations,
-    MemoryDeployments,
-    MemoryEnvironments,
-    MemoryQuotas,
-    MemoryReleases,
-    PlainVault,
+    DeploymentRollbackStarted,
+    EnvironmentDeleted,
 )
 from functions.deploy.commands.cancel_deployment import CancelDeployment, cancel_deployment
 from functions.deploy.commands.change_application import ChangeApplication, change_application
@@ -30,9 +21,9 @@ from functions.deploy.commands.configure_application import ConfigureApplication
 from functions.deploy.commands.configure_environment import ConfigureEnvironment, configure_environment
 from functions.deploy.commands.create_application import CreateApplication, CreatedApplication, create_application
 from functions.deploy.commands.create_environment import CreateEnvironment, create_environment
+from functions.deploy.commands.delete_application import DeleteApplication, delete_application
+from functions.deploy.commands.delete_environment import DeleteEnvironment, delete_environment
 from functions.deploy.commands.deploy import Deploy, deploy
-from functions.deploy.commands.destroy_application import DestroyApplication, destroy_application
-from functions.deploy.commands.destroy_environment import DestroyEnvironment, destroy_environment
 from functions.deploy.commands.promote import Promote, promote
 from functions.deploy.commands.roll_back import RollBack, roll_back
 from functions.deploy.commands.scale_environment import ScaleEnvironment, scale_environment
@@ -41,15 +32,15 @@ from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.handlers.every_ten_minutes_housekeeping import every_ten_minutes_housekeeping
-from functions.deploy.handlers.on_application_destroyed import on_application_destroyed
+from functions.deploy.handlers.housekeeping import housekeeping
+from functions.deploy.handlers.on_application_deleted import on_application_deleted
 from functions.deploy.handlers.on_deployment_failed import on_deployment_failed
-from functions.deploy.handlers.on_deployment_preparing import on_deployment_preparing
-from functions.deploy.handlers.on_deployment_releasing import on_deployment_releasing
+from functions.deploy.handlers.on_deployment_preparation_started import on_deployment_preparation_started
+from functions.deploy.handlers.on_deployment_release_started import on_deployment_release_started
 from functions.deploy.handlers.on_deployment_requested import on_deployment_requested
-from functions.deploy.handlers.on_deployment_rolling_back import on_deployment_rolling_back
+from functions.deploy.handlers.on_deployment_rollback_started import on_deployment_rollback_started
 from functions.deploy.handlers.on_deployment_timed_out import on_deployment_timed_out
-from functions.deploy.handlers.on_environment_destroyed import on_environment_destroyed
+from functions.deploy.handlers.on_environment_deleted import on_environment_deleted
 from functions.deploy.handlers.on_object_updated import on_object_updated
 from functions.deploy.handlers.on_requests_measured import on_requests_measured
 from functions.kernel import Caller, Delayed, Done, Event, Origin
@@ -65,6 +56,15 @@ from tests.deploy.stand_ins import (
     NoHousekeeping,
     PlainWork,
     StandingClock,
+)
+from tests.memory.deploy import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryReleases,
+    PlainVault,
 )
 
 
@@ -138,10 +138,10 @@ class World:
         asked = CreateEnvironment(application_id=application_id, name=name)
         await create_environment(asked, self.applications, self.environments, OWNER, self.clock)
 
-    async def destroy_environment(self, application_id: UUID, name: str) -> None:
-        asked = DestroyEnvironment(application_id=application_id, environment=name)
+    async def delete_environment(self, application_id: UUID, name: str) -> None:
+        asked = DeleteEnvironment(application_id=application_id, environment=name)
         ports = self._given("applications environments configurations deployments quotas")
-        self._told(await destroy_environment(asked, **ports, caller=OWNER, clock=self.clock))
+        self._told(await delete_environment(asked, **ports, caller=OWNER, clock=self.clock))
 
     def _given(self, ports: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ports.split()}
@@ -149,9 +149,9 @@ class World:
     def _asking(self, caller: Caller = OWNER) -> dict[str, Any]:
         return {"caller": caller, "origin": Origin("correlation-1"), "clock": self.clock}
 
-    async def destroy(self, application_id: UUID, caller: Caller = OWNER) -> None:
-        asked = DestroyApplication(application_id=application_id)
-        self._told(await destroy_application(asked, self.applications, self.deployments, self.quotas, caller, self.clock))
+    async def delete(self, application_id: UUID, caller: Caller = OWNER) -> None:
+        asked = DeleteApplication(application_id=application_id)
+        self._told(await delete_application(asked, self.applications, self.deployments, self.quotas, caller, self.clock))
 
     async def settle(self) -> None:
         """Delivers what the context says to itself, until it says no more."""
@@ -177,31 +177,31 @@ class World:
                 await on_deployment_requested(event, self.applications, self.deployments, FixedBuilds(), self.cluster, self.clock, work)
             case ObjectUpdated():
                 await on_object_updated(event, self.deployments, self.releases, self.cluster, self.clock, work)
-            case DeploymentPreparing():
+            case DeploymentPreparationStarted():
                 ports = self._given("deployments releases configurations vault cluster clock")
-                await on_deployment_preparing(event, **ports, work=work)
-            case DeploymentReleasing():
+                await on_deployment_preparation_started(event, **ports, work=work)
+            case DeploymentReleaseStarted():
                 ports = self._given("deployments releases configurations vault cluster clock")
-                await on_deployment_releasing(event, **ports, work=work)
-            case DeploymentRollingBack():
-                await on_deployment_rolling_back(event, **self._given("deployments releases configurations cluster clock"), work=work)
+                await on_deployment_release_started(event, **ports, work=work)
+            case DeploymentRollbackStarted():
+                await on_deployment_rollback_started(event, **self._given("deployments releases configurations cluster clock"), work=work)
             case RequestsMeasured():
                 self._told(await on_requests_measured(event, self.deployments, self.clock))
-            case EnvironmentDestroyed():
-                await on_environment_destroyed(event, self.deployments, self.cluster, work)
+            case EnvironmentDeleted():
+                await on_environment_deleted(event, self.deployments, self.cluster, work)
             case DeploymentTimedOut():
                 await on_deployment_timed_out(event, self.deployments, self.releases, self.cluster, self.clock, work)
             case DeploymentFailed():
                 await on_deployment_failed(event, **self._given("deployments releases configurations quotas cluster"), work=work)
-            case ApplicationDestroyed():
-                await on_application_destroyed(event, self.applications, self.cluster, work)
+            case ApplicationDeleted():
+                await on_application_deleted(event, self.applications, self.cluster, work)
             case _:
                 return
         self._say(work.said)
 
     async def housekeeping(self) -> None:
         work = PlainWork()
-        await every_ten_minutes_housekeeping(NoHousekeeping(), self.deployments, self.clock, work)
+        await housekeeping(NoHousekeeping(), self.deployments, self.clock, work)
         self._say(work.said)
 
     # -- the cluster's side -------------------------------------------------------------------------------------------

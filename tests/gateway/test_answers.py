@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from functions.edge.gateway.options import Options
-from functions.runtime.messaging.bus import BusAway, NoReply, Reply, Unroutable
+from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from tests.gateway.shop import NOW, USER, Asked, done, open_shop, signed_in
 
 ORDER = {"orderId": str(uuid4()), "item": "tea"}
@@ -88,7 +88,7 @@ async def test_a_function_that_refuses_the_token_is_a_challenge() -> None:
 @pytest.mark.parametrize(
     ("error", "reads", "writes"),
     [
-        (BusAway("gone"), (503, "unavailable"), (503, "unavailable")),
+        (BrokerUnavailable("gone"), (503, "unavailable"), (503, "unavailable")),
         (Unroutable("x"), (503, "unavailable"), (503, "unavailable")),
         (NoReply("late"), (504, "no-answer"), (504, "outcome-unknown")),
     ],

@@ -118,7 +118,7 @@ def test_one_id_leads_from_the_request_to_the_functions(ada: Person, first: Json
     assert all(entry["durationMs"] > 0 for entry in (request, command, effect))
 
 
-def test_what_is_destroyed_is_gone(whole: Whole, ada: Person, repository: Repository) -> None:
+def test_what_is_deleted_is_gone(whole: Whole, ada: Person, repository: Repository) -> None:
     application = ada.create(repository.url)
     url = ada.deploy(application)["url"]
     assert whole.visit(url).status_code == 200

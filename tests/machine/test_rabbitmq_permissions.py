@@ -13,7 +13,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, Bus, BusAway, Unroutable
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, BrokerUnavailable, Bus, Unroutable
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding
@@ -48,7 +48,7 @@ def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
             Binding(COMMANDS, BROKER, "somebody.elses", to_queue=False),
             Binding(COMMANDS, OF_AUTH, "auth.register", to_queue=True),
             Binding(COMMANDS, OF_BILLING, "billing.on_user_created", to_queue=True),
-            Binding(BROKER, OF_BILLING, "", to_queue=True, type="quota.wanted"),
+            Binding(BROKER, OF_BILLING, "", to_queue=True, type="quota.requested"),
         ]
         topology.bind(channel, bindings)
     return own_rabbitmq
@@ -197,7 +197,7 @@ async def test_a_refusal_is_one_line_that_names_user_resource_and_permission(ser
 async def test_a_gateway_that_may_not_declare_its_queue_says_so(server: RabbitMQ, caplog: pytest.LogCaptureFixture) -> None:
     bus = Bus(server.user_url("auth"), "edge.gateway", patience=1.0, replies=True)
     bus.open()
-    with pytest.raises(BusAway, match=r'"auth" access to the queue "capsule\.replies\..*it has no permission to configure'):
+    with pytest.raises(BrokerUnavailable, match=r'"auth" access to the queue "capsule\.replies\..*it has no permission to configure'):
         await bus.request("auth.register", {"correlationid": "c"}, b"{}", timeout=5)
     await bus.close()
 
@@ -245,7 +245,7 @@ def message() -> dict[str, str]:
 async def test_a_login_that_is_refused_names_the_user(server: RabbitMQ, user: str, password: str, why: str) -> None:
     bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", patience=2.0)
     bus.open()
-    with pytest.raises(BusAway, match=f'log in the user "{user}".*{why}'):
+    with pytest.raises(BrokerUnavailable, match=f'log in the user "{user}".*{why}'):
         await bus.publish(EVENTS, "user.created", {}, b"{}")
     await bus.close()
 

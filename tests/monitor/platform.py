@@ -41,7 +41,7 @@ class Platform(World):
                 channel.queue_declare(queue, durable=True)
             for type in ("usage.measured", "alert-notification.requested"):
                 channel.queue_bind("functions", EVENTS, type)
-            for function in ("on_notification_due", "on_alert_check_due", "on_alert_notification_requested"):
+            for function in ("on_alert_delivery_requested", "on_alert_check_requested", "on_alert_notification_requested"):
                 channel.queue_bind("functions", COMMANDS, f"monitor.{function}")
             channel.queue_bind("customers", EVENTS, "customer.created")
             channel.queue_bind("replies", REPLIES, "replies")

@@ -102,7 +102,7 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     for headers, body in receiver.seen:
         signed = signature(hook["secret"], UUID(headers["webhook-id"]), int(headers["webhook-timestamp"]), body)
         assert headers["webhook-signature"] == signed and headers["webhook-id"] == by_hook["id"]
-        assert json.loads(body)["type"] == "alert.firing" and len(json.loads(body)["alerts"]) == 2
+        assert json.loads(body)["type"] == "alert.fired" and len(json.loads(body)["alerts"]) == 2
 
     assert story.ask("monitor.acknowledge_alert", alertId=firing[0]["id"])[0] == "200"
     assert Story(world, worker).ask("monitor.acknowledge_alert", alertId=firing[0]["id"])[0] == "404"

@@ -104,10 +104,10 @@ def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story
     story.used(70)
     wanted = {"applicationId": story.application, "from": NOW - timedelta(hours=1)}
     before = [story.ask("monitor.metrics", **wanted, step=step)[1]["total"] for step in (60, 3600)]
-    tick = message("dev.knative.sources.ping", function="monitor.every_ten_minutes_housekeeping")
+    tick = message("dev.knative.sources.ping", function="monitor.housekeeping")
     for _ in range(2):
         assert story.worker.post(tick, b"{}") == 204
-    lines = [line for line in story.worker.lines() if line.get("function") == "monitor.every_ten_minutes_housekeeping"]
+    lines = [line for line in story.worker.lines() if line.get("function") == "monitor.housekeeping"]
     assert [line["outcome"] for line in lines] == ["done", "duplicate"], lines
     assert story.world.count("stale_minutes") == 0
     assert story.world.count("request_hours WHERE application_id = %s", story.application) == 1

@@ -41,7 +41,7 @@ FUNCTIONS = ",".join(
     f"probe.{name}"
     for name in [
         *("deposit", "enter", "total", "on_deposited", "on_deposited_ring", "on_noted", "on_renamed", "on_check_later", "on_counted", "on_moved"),
-        *("every_ten_minutes_housekeeping", "dead_letters", "settle_dead_letters"),
+        *("housekeeping", "dead_letters", "settle_dead_letters"),
     ]
 )
 EVENT_TYPES = ("probe.deposited", "probe.noted", "probe.renamed", "probe.moved")

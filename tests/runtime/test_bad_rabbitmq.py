@@ -14,7 +14,7 @@ import pytest
 from rich.table import Table
 
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import Bus, BusAway
+from functions.runtime.messaging.bus import BrokerUnavailable, Bus
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import declare_exchanges
@@ -177,8 +177,8 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     wrong(bus)
     under_way = [bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}") for _ in range(20)]
     ended = await asyncio.wait_for(asyncio.gather(*under_way, return_exceptions=True), 2)
-    assert any(isinstance(end, BusAway) and "406" in str(end) for end in ended), "told at once, and why"
-    assert all(end is None or isinstance(end, BusAway) for end in ended)
+    assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "told at once, and why"
+    assert all(end is None or isinstance(end, BrokerUnavailable) for end in ended)
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
     assert bus._channel is not channel and bus._connection is connection, "another channel of the same connection"
     await bus.close()

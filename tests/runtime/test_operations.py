@@ -124,7 +124,7 @@ def test_what_waits_in_vain_goes_to_the_dead_letters_and_an_operator_lets_it_ove
     event = count(worker, "gap", 2, 2)
     assert world.count("parked WHERE subject = 'gap'") == 1
     until(lambda: world.count("parked WHERE until < now()"), why="for the patience to end")
-    tick = {**message("dev.knative.sources.ping"), "function": "probe.every_ten_minutes_housekeeping"}
+    tick = {**message("dev.knative.sources.ping"), "function": "probe.housekeeping"}
     assert worker.post(tick, b"{}") == 204
     [(letter, error)] = world.rows("SELECT id, error FROM dead_letters WHERE message_id = %s", event["id"])
     assert error == "MissingPredecessor" and world.count("parked WHERE subject = 'gap'") == 0
@@ -137,7 +137,7 @@ def test_what_waits_in_vain_goes_to_the_dead_letters_and_an_operator_lets_it_ove
 def test_open_dead_letters_are_counted_and_told_and_none_are_not(fresh_world: World) -> None:
     world = fresh_world
     worker = world.worker()
-    tick = {**message("dev.knative.sources.ping"), "function": "probe.every_ten_minutes_housekeeping"}
+    tick = {**message("dev.knative.sources.ping"), "function": "probe.housekeeping"}
     assert worker.post(tick, b"{}") == 204
     assert world.take("events") is None
     broken(world, worker)

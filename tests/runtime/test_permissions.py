@@ -13,7 +13,7 @@ import pytest
 from events.auth import UserCreated
 from events.billing import InvoiceIssued
 from functions.describe.rabbitmq_permissions import TO_FUNCTIONS, exactly
-from functions.runtime.execution.context import Surroundings, UndeclaredEvent
+from functions.runtime.execution.context import FunctionContext, UndeclaredEvent
 from tests.runtime.harness import Worker, World, deposited, message, until, worlds
 
 EVENTS_OF_PROBE = ("probe.deposited", "probe.noted", "probe.renamed", "probe.check-later")
@@ -39,7 +39,7 @@ def worker(world: World, rabbitmq: Any) -> Iterator[Worker]:
     rabbitmq.server.management("DELETE", f"/api/users/{user}")
 
 
-def owe(world: World, exchange: str, routing_key: str) -> str:
+def enqueue(world: World, exchange: str, routing_key: str) -> str:
     """A row that a process left behind a minute ago."""
     headers = message(routing_key)
     with psycopg.connect(world.owner, autocommit=True) as connection:
@@ -58,10 +58,10 @@ def test_its_own_work_succeeds(world: World, worker: Worker) -> None:
 
 
 def test_what_is_refused_stays_owed_and_holds_up_nothing(world: World, worker: Worker) -> None:
-    refused = {owe(world, "capsule.events", "invoice.issued"), owe(world, "capsule.delay.1s", "billing.subscribe")}
-    owe(world, "capsule.events", "probe.noted")
-    again = owe(world, "capsule.commands", "probe.total")  # as 0.1.0 wrote what a context sends to itself
-    assert worker.post(message("tick"), b"{}", path="/probe.every_ten_minutes_housekeeping") == 204
+    refused = {enqueue(world, "capsule.events", "invoice.issued"), enqueue(world, "capsule.delay.1s", "billing.subscribe")}
+    enqueue(world, "capsule.events", "probe.noted")
+    again = enqueue(world, "capsule.commands", "probe.total")  # as 0.1.0 wrote what a context sends to itself
+    assert worker.post(message("tick"), b"{}", path="/probe.housekeeping") == 204
 
     def left() -> set[str]:
         return {str(row[0]) for row in world.rows("SELECT id FROM outbox")}
@@ -77,7 +77,7 @@ def test_what_is_refused_stays_owed_and_holds_up_nothing(world: World, worker: W
 
 
 def test_an_event_that_no_function_of_the_context_declares_is_refused_before_the_commit() -> None:
-    context = Surroundings("auth", *[None] * 9)  # type: ignore[arg-type]
+    context = FunctionContext("auth", *[None] * 9)  # type: ignore[arg-type]
     context.check_declared(UserCreated)
     with pytest.raises(UndeclaredEvent, match=r"no function of auth declares invoice\.issued: add InvoiceIssued to `emits`"):
         context.check_declared(InvoiceIssued)

@@ -12,7 +12,7 @@ from functions.runtime.config.wiring import Container, NothingProvides, Wiring
 from functions.runtime.execution import answers
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import Unroutable
-from functions.runtime.reliability.dead_letter_router import MOST_REDELIVERIES, UNROUTABLE, Undelivered
+from functions.runtime.reliability.dead_letter_router import MOST_REDELIVERIES, UNROUTABLE, DeadLetterRouter
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding, NotReady
 from functions.wire.cloudevents import Message, NotAMessage, stamp
@@ -122,7 +122,7 @@ class RecordingBus:
 
 async def _undelivered(**attributes: str) -> list[tuple[str, str, dict[str, str]]]:
     bus = RecordingBus({"auth.register", "auth.*", "user.created"})
-    await Undelivered(bus, FixedClock()).handle(Message("1", "/s", "user.created", "", b"{}", attributes))  # type: ignore[arg-type]
+    await DeadLetterRouter(bus, FixedClock()).handle(Message("1", "/s", "user.created", "", b"{}", attributes))  # type: ignore[arg-type]
     return bus.sent
 
 

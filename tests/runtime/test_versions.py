@@ -10,11 +10,11 @@ import pytest
 
 from functions.describe.catalog import Catalog
 from functions.describe.releases import released
-from functions.kernel import Declaration, NoWay, Payload, missing_steps, upcast, upcasts, versions
+from functions.kernel import Declaration, MissingUpcaster, Payload, missing_steps, upcast, upcasts, versions
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
 from functions.runtime.execution.failures import ROLL_OUT_TRIES
-from functions.runtime.execution.inputs import Reader
+from functions.runtime.execution.inputs import InputDecoder
 from functions.runtime.security import encryption
 from functions.wire.cloudevents import Message
 from tests.generated.examples import example
@@ -48,7 +48,7 @@ def test_steps_are_chained_and_leave_what_they_were_given_as_it_is(steps: None) 
     assert upcast("thing", given, 2, 3) == {"title": "x", "count": 1}
     assert upcast("thing", given, 3, 3) is given and given == {"title": "x"}
     assert missing_steps("thing", 1, 5) == [3, 4]
-    with pytest.raises(NoWay, match="version 3 of thing becomes version 4"):
+    with pytest.raises(MissingUpcaster, match="version 3 of thing becomes version 4"):
         upcast("thing", given, 1, 4)
 
 
@@ -64,7 +64,7 @@ def test_one_step_is_declared_once(steps: None) -> None:
 
 
 def _released() -> Iterator[tuple[str, str]]:
-    for folder in sorted((ROOT / "schemas/released").iterdir()):
+    for folder in sorted((ROOT / "schemas/released").glob("*")):
         yield from ((folder.name, path) for path in released(ROOT, folder.name))
 
 
@@ -113,7 +113,7 @@ def test_whatever_a_release_has_sent_is_read_today(release: str, path: str, cata
     kind, type = path.removesuffix(".json").split("/")
     for declaration in _readers(catalog, kind, type):
         settings, sealer = sealed(declaration.context)
-        reader = Reader(declaration, encryption.Opener(settings, declaration.context))
+        reader = InputDecoder(declaration, encryption.Opener(settings, declaration.context))
         for whole in (True, False):
             body = _as_it_was_sent(schema, whole, partial(sealer.seal, declaration.context))
             sent = Message("1", "/capsule/test", type, "", body, {"dataversion": str(schema.get("x-version", 1))})

@@ -108,8 +108,8 @@ POINTS: dict[str, Callable[[Accident], None]] = {
     "in-handler": lambda a: [_wrapped(PostgresAccounts, name, after=_when(lambda *_: a.here(), a)) for name in ("deposit", "note")] and None,
     "before-commit": lambda a: _at_commit(a, before=_when(lambda *_: a.here() and _claimed.get(), a)),
     "after-commit": lambda a: _at_commit(a, after=_when(lambda *_: a.here() and _claimed.get(), a)),
-    "before-publish": lambda a: _wrapped(outbox.Relay, "_one", before=_when(lambda _, row: a.states(row), a)),
-    "before-marking": lambda a: _wrapped(outbox.Relay, "_one", after=_when(lambda _, row: a.states(row), a)),
+    "before-publish": lambda a: _wrapped(outbox.OutboxPublisher, "_one", before=_when(lambda _, row: a.states(row), a)),
+    "before-marking": lambda a: _wrapped(outbox.OutboxPublisher, "_one", after=_when(lambda _, row: a.states(row), a)),
     "after-reply": _after_reply,
     "before-ack": lambda a: _wrapped(function.Function, "handle", after=_when(lambda *_: a.here(), a)),
 }

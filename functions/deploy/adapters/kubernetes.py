@@ -17,9 +17,9 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
 from functions.deploy.domain.status import Awaited
-from functions.deploy.ports import ClusterAway, ClusterRefused
+from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 FIELD_MANAGER = "capsule"
 APPLY = "application/apply-patch+yaml"
@@ -36,7 +36,7 @@ class KubernetesCluster:
         self._settings = settings
         self._client: Any = None
 
-    @foreign
+    @external_call
     async def apply(self, *objects: Manifest) -> None:
         for each in objects:
             try:
@@ -44,21 +44,21 @@ class KubernetesCluster:
             except NotThere as missing:
                 raise ClusterRefused(str(missing)) from missing
 
-    @foreign
+    @external_call
     async def observe(self, awaited: Awaited) -> Observation | None:
         try:
             return await asyncio.to_thread(self._observe, awaited)
         except NotThere:
             return Gone()
 
-    @foreign
+    @external_call
     async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
         try:
             await asyncio.to_thread(self._replace_service, awaited, manifest, pinned)
         except NotThere:
             return  # nothing there to replace
 
-    @foreign
+    @external_call
     async def remove_job(self, namespace: str, name: str) -> None:
         def remove() -> None:
             self._within(namespace, self._batch().delete_namespaced_job, name, namespace, propagation_policy="Background")
@@ -68,12 +68,12 @@ class KubernetesCluster:
         except NotThere:
             return
 
-    @foreign
+    @external_call
     async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         selector = f"{APPLICATION}={application_id},{ENVIRONMENT}={environment}"
         await asyncio.to_thread(self._remove_environment, namespace, service, selector)
 
-    @foreign
+    @external_call
     async def remove_namespace(self, name: str, application_id: UUID) -> None:
         try:
             await asyncio.to_thread(self._remove_namespace, name, application_id)
@@ -84,7 +84,7 @@ class KubernetesCluster:
         except NotThere:
             return
         except TimeoutError:
-            raise ClusterAway(f"the namespace {name} is still being emptied") from None
+            raise ClusterUnavailable(f"the namespace {name} is still being emptied") from None
 
     def _apply(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
@@ -115,7 +115,7 @@ class KubernetesCluster:
         """Creates the namespace, or corrects the labels of one that exists. Applying would need the verb `patch` before there is a namespace to
         grant it in; the account has that verb only where it is bound to the tenant role.
 
-        Raises ClusterAway while an earlier namespace of that name is being deleted, ClusterRefused if the namespace is not this application's.
+        Raises ClusterUnavailable while an earlier namespace of that name is being deleted, ClusterRefused if the namespace is not this application's.
         """
         name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
         try:
@@ -124,7 +124,7 @@ class KubernetesCluster:
         except AlreadyThere:
             found = self._find_namespace(name)
         if found is None or "deletionTimestamp" in found:
-            raise ClusterAway(f"the namespace {name} is still being emptied")
+            raise ClusterUnavailable(f"the namespace {name} is still being emptied")
         owner, wanted = found.get("labels", {}).get(APPLICATION), labels[APPLICATION]
         if owner != wanted:
             raise ClusterRefused(f"the namespace {name} has the label {APPLICATION}={owner}: it is not application {wanted}'s")
@@ -149,7 +149,7 @@ class KubernetesCluster:
         until = time.monotonic() + UNTIL_BOUND
         while not self._may_create_jobs(namespace):
             if time.monotonic() > until:
-                raise ClusterAway(f"the RoleBinding {manifest['metadata']['name']} in {namespace} is not in force after {UNTIL_BOUND:g} s")
+                raise ClusterUnavailable(f"the RoleBinding {manifest['metadata']['name']} in {namespace} is not in force after {UNTIL_BOUND:g} s")
             time.sleep(0.1)
 
     def _may_create_jobs(self, namespace: str) -> bool:
@@ -267,7 +267,7 @@ class KubernetesCluster:
             raise
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """The answer's JSON. Raises NotThere, AlreadyThere, ClusterAway, RateLimited, ClusterRefused."""
+        """The answer's JSON. Raises NotThere, AlreadyThere, ClusterUnavailable, RateLimited, ClusterRefused."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -276,5 +276,5 @@ class KubernetesCluster:
         except ApiException as error:
             raise translated(error.status, error.body, error.headers) from error
         except (HTTPError, OSError) as error:
-            raise ClusterAway(f"the cluster's API does not answer: {error}") from error
+            raise ClusterUnavailable(f"the cluster's API does not answer: {error}") from error
         return json.loads(answer.data)

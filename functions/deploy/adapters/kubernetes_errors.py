@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from functions.deploy.ports import ClusterAway, ClusterRefused
+from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.kernel import RateLimited
 
 PASSING = frozenset({408, 409, 425, 500, 502, 503, 504})
@@ -33,7 +33,7 @@ def translated(status: int, body: str | bytes | None, headers: Any) -> Exception
     if status == 403:
         return Forbidden(detail)
     if status in PASSING:
-        return ClusterAway(detail)
+        return ClusterUnavailable(detail)
     return ClusterRefused(detail)
 
 

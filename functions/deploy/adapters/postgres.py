@@ -13,9 +13,9 @@ from functions.deploy.domain.rejections import ApplicationNameTaken, Application
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS = "id, user_id, name, repository, created_at, status, destroyed_at, version, config_version, health_path, release_command, directory"
+COLUMNS = "id, user_id, name, repository, created_at, status, deleted_at, version, config_version, health_path, release_command, directory"
 
-CHANGING = ", ".join(f"{name} = %({name})s" for name in ("status", "destroyed_at", "config_version", "health_path", "release_command", "directory"))
+CHANGING = ", ".join(f"{name} = %({name})s" for name in ("status", "deleted_at", "config_version", "health_path", "release_command", "directory"))
 MEMORY_USED = """
     SELECT COALESCE(sum(memory_taken_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
 """
@@ -105,7 +105,7 @@ class PostgresApplications:
             return
         granted = await quotas.find(application.user_id)
         limit = (granted or otherwise).applications
-        raise ApplicationQuotaExceeded(f"You have {limit} applications, as many as your quota allows; destroy one or change your plan.")
+        raise ApplicationQuotaExceeded(f"You have {limit} applications, as many as your quota allows; delete one or change your plan.")
 
     async def _take_and_insert(self, application: Application) -> bool:
         """One statement: the quota's row is locked by being counted up, so that two at once cannot both take the last place."""

@@ -13,10 +13,10 @@ from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment,
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
 from functions.runtime.storage.database import Database
 
-COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, destroyed_at"
+COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at"
 VALUES = """%(application_id)s, %(name)s, %(created_at)s, %(min_scale)s, %(max_scale)s, %(memory_mib)s, %(cpu_millis)s, %(observation_seconds)s,
-            %(destroyed_at)s"""
-ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, destroyed_at)"
+            %(deleted_at)s"""
+ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at)"
 NEW = ALL.replace("(", "(excluded.").replace(", ", ", excluded.")
 
 
@@ -29,7 +29,7 @@ class PostgresEnvironments:
     async def add(self, environment: Environment) -> None:
         if environment.name in FROM_THE_BEGINNING and not await self._rows(environment.application_id, environment.name):
             raise EnvironmentNameTaken
-        if not await self._write(environment, "WHERE environments.destroyed_at IS NOT NULL"):
+        if not await self._write(environment, "WHERE environments.deleted_at IS NOT NULL"):
             raise EnvironmentNameTaken
 
     async def save(self, environment: Environment) -> None:
@@ -46,7 +46,7 @@ class PostgresEnvironments:
     async def all(self, application: Application) -> Sequence[Environment]:
         found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
         found |= {each.name: each for each in await self._rows(application.id)}
-        return [each for _, each in sorted(found.items()) if each.destroyed_at is None]
+        return [each for _, each in sorted(found.items()) if each.deleted_at is None]
 
     async def _write(self, environment: Environment, unless: str) -> bool:
         size = environment.size
@@ -61,7 +61,7 @@ class PostgresEnvironments:
                 "memory_mib": size.memory_mib,
                 "cpu_millis": size.cpu_millis,
                 "observation_seconds": environment.observation_seconds,
-                "destroyed_at": environment.destroyed_at,
+                "deleted_at": environment.deleted_at,
             },
         )
         return cursor.rowcount == 1

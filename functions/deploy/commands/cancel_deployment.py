@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from events.deploy import BuildFailed, DeploymentFailed, DeploymentRollingBack
+from events.deploy import BuildFailed, DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentEnded, DeploymentNotFound
 from functions.deploy.domain.requested import RequestedDeployment
 from functions.deploy.domain.timeouts import DeploymentTimedOut
@@ -19,7 +19,7 @@ class CancelDeployment(Model):
     http="POST /v1/apps/{application_id}/deployments/{deployment_id}/cancellation",
     answers=202,
     rejects=[ApplicationNotFound, DeploymentNotFound, DeploymentEnded],
-    emits=[BuildFailed, DeploymentFailed, DeploymentRollingBack, DeploymentTimedOut],
+    emits=[BuildFailed, DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut],
 )
 async def cancel_deployment(
     asked: CancelDeployment, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock

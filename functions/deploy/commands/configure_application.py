@@ -1,7 +1,7 @@
 """A user sets variables and secrets that count in every environment of an application, unless the environment says otherwise: another version of the
 configuration and another release wherever something serves."""
 
-from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested
+from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import PROJECT
 from functions.deploy.domain.configuring import Configured, Configuring, released_again
 from functions.deploy.domain.deployment import Deployment
@@ -25,7 +25,7 @@ class ConfiguredApplication(Configured):
     http="PATCH /v1/apps/{application_id}/config",
     answers=202,
     rejects=[ApplicationNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
-    emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
+    emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def configure_application(
     asked: ConfigureApplication,

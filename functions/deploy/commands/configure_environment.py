@@ -1,7 +1,7 @@
 """A user sets variables and secrets of one environment, many at once: another version of the configuration and, where something serves, another
 release of it. Nothing is built."""
 
-from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested
+from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuring import Configured, Configuring, released_again
 from functions.deploy.domain.environment import Patience
 from functions.deploy.domain.facts import begun
@@ -24,7 +24,7 @@ class ConfiguredEnvironment(Configured):
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
     answers=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
-    emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
+    emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def configure_environment(
     asked: ConfigureEnvironment,

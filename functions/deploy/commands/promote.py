@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import DeploymentPreparing, DeploymentReleasing, DeploymentRequested
+from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.configuration import merged
 from functions.deploy.domain.deployment import Deployment
@@ -40,7 +40,7 @@ class Promote(Model):
     http="POST /v1/apps/{application_id}/promotions",
     answers=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
-    emits=[DeploymentRequested, DeploymentPreparing, DeploymentReleasing, DeploymentTimedOut],
+    emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def promote(
     asked: Promote,

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from events.deploy import DeploymentReleasing, DeploymentRequested
+from events.deploy import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Patience
@@ -39,7 +39,7 @@ class RollBack(Model):
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
         *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),
     ],
-    emits=[DeploymentRequested, DeploymentReleasing, DeploymentTimedOut],
+    emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def roll_back(
     asked: RollBack,

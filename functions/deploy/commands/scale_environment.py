@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import DeploymentReleasing, DeploymentRequested
+from events.deploy import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.application import Quota
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import LONGEST_OBSERVATION, Patience
@@ -54,7 +54,7 @@ class ScaledEnvironment(Model):
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
     answers=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, MemoryQuotaExceeded, DeploymentInProgress],
-    emits=[DeploymentRequested, DeploymentReleasing, DeploymentTimedOut],
+    emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def scale_environment(
     asked: ScaleEnvironment,

@@ -11,7 +11,7 @@ from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSetti
 from functions.deploy.domain.repository import Repository
 from functions.kernel import FieldError, new_id
 
-ACTIVE, DESTROYING, DESTROYED = "active", "destroying", "destroyed"
+ACTIVE, DESTROYING, DESTROYED = "active", "deleting", "deleted"
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Application:
     repository: str
     created_at: datetime
     status: str = ACTIVE
-    destroyed_at: datetime | None = None
+    deleted_at: datetime | None = None
     version: int = 1
     config_version: int = 0
     """The newest version of its configuration, over all environments."""
@@ -42,13 +42,13 @@ class Application:
         return namespace_of(self.name)
 
     def owned_by(self, user_id: UUID) -> Self:
-        """The application, to its owner. To anybody else, and once it is being destroyed, there is none: raises ApplicationNotFound."""
+        """The application, to its owner. To anybody else, and once it is being deleted, there is none: raises ApplicationNotFound."""
         if self.user_id != user_id or self.status != ACTIVE:
             raise ApplicationNotFound
         return self
 
-    def destroy(self, at: datetime) -> None:
-        self.status, self.destroyed_at = DESTROYING, at
+    def delete(self, at: datetime) -> None:
+        self.status, self.deleted_at = DESTROYING, at
 
     def configured(self) -> int:
         """The number of the version that a change makes."""
@@ -70,7 +70,7 @@ class Application:
             raise InvalidSettings(errors=faults)
         self.health_path, self.release_command, self.directory = health_path, release_command, directory
 
-    def destroyed(self) -> None:
+    def deleted(self) -> None:
         """Nothing of it is left in the cluster: its name is free again."""
         self.status = DESTROYED
 

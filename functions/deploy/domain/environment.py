@@ -90,11 +90,11 @@ class Environment:
     size: Size = field(default_factory=Size)
     observation_seconds: int | None = None
     """None: as the installation has it."""
-    destroyed_at: datetime | None = None
+    deleted_at: datetime | None = None
 
     def here(self) -> Self:
-        """Raises EnvironmentNotFound once it was destroyed."""
-        if self.destroyed_at is not None:
+        """Raises EnvironmentNotFound once it was deleted."""
+        if self.deleted_at is not None:
             raise EnvironmentNotFound
         return self
 

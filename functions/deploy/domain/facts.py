@@ -7,11 +7,11 @@ from events.deploy import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,
-    DeploymentPreparing,
-    DeploymentReleasing,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
     DeploymentRequested,
+    DeploymentRollbackStarted,
     DeploymentRolledBack,
-    DeploymentRollingBack,
     DeploymentSucceeded,
 )
 from functions.deploy.domain.release import Release
@@ -55,12 +55,12 @@ def wanted(of: "Deployment", at: datetime) -> Event:
         case Status.REQUESTED:
             return requested(of)
         case Status.PREPARING:
-            return DeploymentPreparing(**said(of, at))
+            return DeploymentPreparationStarted(**said(of, at))
         case Status.ROLLING_BACK:
             assert of.rolled_back_to is not None, "it goes back to something"
-            return DeploymentRollingBack(**said(of, at), reason=of.reason or "", detail=of.detail or "", rolled_back_to=of.rolled_back_to)
+            return DeploymentRollbackStarted(**said(of, at), reason=of.reason or "", detail=of.detail or "", rolled_back_to=of.rolled_back_to)
         case _:
-            return DeploymentReleasing(**said(of, at))
+            return DeploymentReleaseStarted(**said(of, at))
 
 
 def nudges(of: "Deployment") -> tuple[Delayed, ...]:

@@ -5,10 +5,10 @@ from events.deploy import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,
-    DeploymentPreparing,
-    DeploymentReleasing,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
+    DeploymentRollbackStarted,
     DeploymentRolledBack,
-    DeploymentRollingBack,
     DeploymentSucceeded,
 )
 from functions.deploy.domain.status import Progress
@@ -19,8 +19,8 @@ from functions.kernel import Clock, Work, effect
 
 @effect(
     emits=[
-        *(BuildSucceeded, BuildFailed, DeploymentPreparing, DeploymentReleasing, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollingBack, DeploymentRolledBack, DeploymentTimedOut),
+        *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
+        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_deployment_timed_out(

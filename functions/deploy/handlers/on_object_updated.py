@@ -5,10 +5,10 @@ from events.deploy import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,
-    DeploymentPreparing,
-    DeploymentReleasing,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
+    DeploymentRollbackStarted,
     DeploymentRolledBack,
-    DeploymentRollingBack,
     DeploymentSucceeded,
 )
 from functions.deploy.domain.timeouts import DeploymentTimedOut
@@ -18,8 +18,8 @@ from functions.kernel import Clock, Origin, Work, effect
 
 @effect(
     emits=[
-        *(BuildSucceeded, BuildFailed, DeploymentPreparing, DeploymentReleasing, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollingBack, DeploymentRolledBack, DeploymentTimedOut),
+        *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
+        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_object_updated(updated: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:

@@ -2,13 +2,13 @@
 good answers at first hide nothing, or among all, where there are few."""
 
 from events.cluster import RequestsMeasured
-from events.deploy import DeploymentFailed, DeploymentRollingBack
+from events.deploy import DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Deployments
 from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, on
 
 
-@on(emits=[DeploymentFailed, DeploymentRollingBack, DeploymentTimedOut], order=Order.ANY, scale=Scale(max=2))
+@on(emits=[DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut], order=Order.ANY, scale=Scale(max=2))
 async def on_requests_measured(measured: RequestsMeasured, deployments: Deployments, clock: Clock) -> Done[None]:
     told: list[Event | Delayed] = []
     for observed in await deployments.observed():

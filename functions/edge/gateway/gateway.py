@@ -27,7 +27,7 @@ from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
-from functions.runtime.messaging.bus import Bus, BusAway, NoReply, Reply, Unroutable
+from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Reply, Unroutable
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.wire.cloudevents import new_message, stamp
@@ -184,7 +184,7 @@ class Gateway:
         context = route.declaration.context
         try:
             reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline, keep=route.mutates)
-        except BusAway:
+        except BrokerUnavailable:
             raise Problem(UNAVAILABLE, "The message broker is away; nothing was done.", retry_after=5) from None
         except Unroutable:
             self._health.silent(context)

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import psutil
 
-from functions.runtime.messaging.bus import BusAway, NoReply, Reply, Unroutable
+from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from functions.wire.cloudevents import stamp
 
 Ask = Callable[[str], Awaitable[Reply]]  # a context's name → the reply of its health function
@@ -85,7 +85,7 @@ class Health:
         seen = self._seen[context]
         try:
             reply = await self.ask(context)
-        except (BusAway, Unroutable, NoReply) as error:
+        except (BrokerUnavailable, Unroutable, NoReply) as error:
             seen.asked_at, seen.said, seen.why = time.monotonic(), None, f"{type(error).__name__}: {error}"
             return
         seen.asked_at = seen.answered_at = time.monotonic()

@@ -14,7 +14,7 @@ from functions.runtime.storage.database import Database
 OWNERSHIP = 2
 """First key of the advisory locks on an application's owner; 1 is the intake of logs."""
 
-AT_A_TIME = 10_000
+BATCH_SIZE = 10_000
 
 
 class PostgresApplications:
@@ -23,7 +23,7 @@ class PostgresApplications:
 
     async def get(self, application_id: UUID) -> Application | None:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, destroyed_at FROM applications WHERE id = %s", (application_id,))
+            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = %s", (application_id,))
             return await cursor.fetchone()
 
     async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
@@ -32,7 +32,7 @@ class PostgresApplications:
         rows = await self._database.connection.execute("SELECT id, user_id FROM applications WHERE id = ANY(%s)", (list(application_ids),))
         return dict(await rows.fetchall())
 
-    async def hold_still(self, application_ids: Collection[UUID]) -> None:
+    async def lock(self, application_ids: Collection[UUID]) -> None:
         """Always in the same order, so that two holders of several cannot wait for each other. Two whose hash is the same wait in vain."""
         await self._database.connection.execute(
             "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(%s::uuid[]) AS id ORDER BY key) keys",
@@ -41,31 +41,31 @@ class PostgresApplications:
 
     async def of_user(self, user_id: UUID) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, destroyed_at FROM applications WHERE user_id = %s", (user_id,))
+            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE user_id = %s", (user_id,))
             return await cursor.fetchall()
 
-    async def settled_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         owners = await self.owners(application_ids)
         unknown = set(application_ids) - owners.keys()
         if not unknown:
             return owners
-        await self.hold_still(unknown)
+        await self.lock(unknown)
         return await self.owners(application_ids)  # it may have become known while this waited
 
     async def keep(self, application: Application) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO applications AS known (id, user_id, name, destroyed_at) VALUES (%s, %s, %s, %s)
-            ON CONFLICT (id) DO UPDATE SET destroyed_at = coalesce(known.destroyed_at, excluded.destroyed_at)
+            INSERT INTO applications AS known (id, user_id, name, deleted_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(known.deleted_at, excluded.deleted_at)
             """,
-            (application.id, application.user_id, application.name, application.destroyed_at),
+            (application.id, application.user_id, application.name, application.deleted_at),
         )
 
-    async def forget_destroyed(self, before: datetime) -> int:
-        """With what their owners wanted to be told."""
+    async def forget_deleted(self, before: datetime) -> int:
+        """Together with their rules."""
         rows = await self._database.connection.execute(
             """
-            WITH gone AS (DELETE FROM applications WHERE destroyed_at < %s RETURNING id),
+            WITH gone AS (DELETE FROM applications WHERE deleted_at < %s RETURNING id),
             rules AS (DELETE FROM alert_rules USING gone WHERE application_id = gone.id),
             channels AS (DELETE FROM alert_channels USING gone WHERE application_id = gone.id),
             disks AS (DELETE FROM disk_usage USING gone WHERE application_id = gone.id)
@@ -81,7 +81,7 @@ class PostgresUnownedUsage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def hold(self, uses: Sequence[MeasuredUse]) -> None:
+    async def add(self, uses: Sequence[MeasuredUse]) -> None:
         if not uses:
             return
         async with self._database.connection.cursor() as cursor:
@@ -106,7 +106,7 @@ class PostgresUnownedUsage:
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
-            "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+            "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, BATCH_SIZE)
         )
         return gone.rowcount
 
@@ -137,6 +137,7 @@ class PostgresMarkers:
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
-            "DELETE FROM markers WHERE (deployment_id, kind) IN (SELECT deployment_id, kind FROM markers WHERE at < %s LIMIT %s)", (before, AT_A_TIME)
+            "DELETE FROM markers WHERE (deployment_id, kind) IN (SELECT deployment_id, kind FROM markers WHERE at < %s LIMIT %s)",
+            (before, BATCH_SIZE),
         )
         return gone.rowcount

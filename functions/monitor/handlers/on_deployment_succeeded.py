@@ -1,22 +1,22 @@
-"""A deployment succeeded: it is marked beside the figures, and what earlier deployments of this environment had broken is mended."""
+"""Mark a deployment in the metrics and resolve deployment alerts."""
 
 from events.deploy import DeploymentSucceeded
 from events.monitor import AlertResolved
 from functions.kernel import Clock, Delayed, Done, Event, Scale, on
 from functions.monitor.domain.markers import Marker, MarkerKind
-from functions.monitor.domain.timers import NotificationDue
+from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.ports import Alerts, Markers
 
 
-@on(emits=[AlertResolved, NotificationDue], scale=Scale(max=2, pool=2))
+@on(emits=[AlertResolved, AlertDeliveryRequested], scale=Scale(max=2, pool=2))
 async def on_deployment_succeeded(event: DeploymentSucceeded, markers: Markers, alerts: Alerts, clock: Clock) -> Done[None]:
     marker = Marker(event.deployment_id, MarkerKind.SUCCEEDED, event.application_id, event.environment, event.at, event.release_id)
     await markers.add(marker)
 
-    said: list[Event | Delayed] = []
+    messages: list[Event | Delayed] = []
     for alert in await alerts.open_of(event.application_id):
         of_an_earlier = alert.deployment_id is not None and alert.deployment_id != event.deployment_id and alert.began_at <= event.at
         if of_an_earlier and alert.environment == event.environment:
-            said += alert.resolve(clock.now())
+            messages += alert.resolve(clock.now())
             await alerts.save(alert)
-    return Done(None, *said)
+    return Done(None, *messages)

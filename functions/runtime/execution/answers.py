@@ -41,7 +41,7 @@ def failed(rejection: Rejection) -> Answer:
     return Answer("failed", rejection.status, orjson.dumps(problem(rejection)))
 
 
-class Speaker:
+class ResponseEncoder:
     """Turns a use case's output into bytes; what to do is decided once, by the declared type."""
 
     def __init__(self, declaration: Declaration) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functions.kernel import Clock, Event
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.wiring import Container
-from functions.runtime.execution.execution_log import Journal
+from functions.runtime.execution.execution_log import ExecutionLog
 from functions.runtime.messaging.bus import Bus
-from functions.runtime.reliability.outbox import Relay
+from functions.runtime.reliability.outbox import OutboxPublisher
 from functions.runtime.security.encryption import Opener
-from functions.runtime.security.replay_signing import Voucher
+from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.storage.database import Database
 
@@ -19,17 +19,17 @@ class UndeclaredEvent(TypeError):
 
 
 @dataclass
-class Surroundings:
+class FunctionContext:
     context: str
     container: Container
     database: Database
     bus: Bus
-    relay: Relay
+    outbox_publisher: OutboxPublisher
     opener: Opener
     tokens: AccessTokens
-    voucher: Voucher
+    replay_signer: ReplaySigner
     clock: Clock
-    journal: Journal
+    journal: ExecutionLog
 
     declared: set[type[Event]] = field(default_factory=set)
     """Events that functions of this context declare. Those of the functions of this process; the others are added when one is missing."""

@@ -11,7 +11,7 @@ from functions.kernel import Declaration
 from functions.wire.cloudevents import Message, stamp
 
 
-class Journal:
+class ExecutionLog:
     def __init__(self) -> None:
         self._cold = True
 

@@ -21,12 +21,12 @@ from typing import Protocol
 from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
 from functions.runtime.execution import answers
 from functions.runtime.execution.answers import Answer
-from functions.runtime.execution.context import Surroundings
+from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.inputs import NewerVersion
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import BusAway, Unroutable
+from functions.runtime.messaging.bus import BrokerUnavailable, Unroutable
 from functions.runtime.reliability import dead_letters, outbox
-from functions.runtime.storage.database import CLASHES, CommitUnknown, DatabaseAway
+from functions.runtime.storage.database import CLASHES, CommitUnknown, DatabaseUnavailable
 from functions.wire.cloudevents import Message
 
 PATIENCE = 60.0
@@ -35,7 +35,7 @@ PATIENCE = 60.0
 ROLL_OUT_TRIES = 36
 """Half an hour, about: so long a message that a newer release has written waits for that release's code."""
 
-MAY_PASS = (Transient, DatabaseAway, *CLASHES)
+MAY_PASS = (Transient, DatabaseUnavailable, *CLASHES)
 
 
 class CannotSettle(Exception):
@@ -65,16 +65,16 @@ class Failing(Protocol):
     async def reply(self, message: Message, answer: Answer) -> bool: ...
 
 
-async def settle(function: Failing, around: Surroundings, message: Message, error: Exception) -> tuple[str, str]:
+async def settle(function: Failing, around: FunctionContext, message: Message, error: Exception) -> tuple[str, str]:
     """Answers how it ended and why, in words for the journal. Raises CannotSettle."""
     why = f"{type(error).__name__}: {error}"
-    if isinstance(error, DatabaseAway):
-        around.relay.sweep_soon()  # a server that crashed may have forgotten which events were published
-    if isinstance(error, BusAway | Unroutable):
+    if isinstance(error, DatabaseUnavailable):
+        around.outbox_publisher.sweep_soon()  # a server that crashed may have forgotten which events were published
+    if isinstance(error, BrokerUnavailable | Unroutable):
         return await _owe(function, around, message, message.due or around.clock.now(), error, why)
     if _somebody_waits(function, message) and not isinstance(error, CommitUnknown):
         return await _tell(function, around, message, error, why)
-    if isinstance(error, DatabaseAway):
+    if isinstance(error, DatabaseUnavailable):
         return await _put_off(function, around, message, error, why)
     if _is_final(function, message, error):
         return await _bury(function, around, message, error, why)
@@ -85,7 +85,7 @@ def _somebody_waits(function: Failing, message: Message) -> bool:
     return function.declaration.kind is Kind.QUERY or (message.get("replyto") is not None and message.deadline is not None)
 
 
-async def _tell(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
+async def _tell(function: Failing, around: FunctionContext, message: Message, error: Exception, why: str) -> tuple[str, str]:
     if isinstance(error, MAY_PASS):
         wait = round(error.retry_after) if isinstance(error, RateLimited) else 2
         await function.reply(message, answers.failed(Unavailable("something this needs is away; nothing was done; try again", retry_after=wait)))
@@ -94,7 +94,7 @@ async def _tell(function: Failing, around: Surroundings, message: Message, error
     try:
         async with around.database.transaction() as connection:
             await dead_letters.store(connection, message, function.name, dead_letters.name_of(error), str(error), dead_letters.stack_of(error))
-    except DatabaseAway as away:
+    except DatabaseUnavailable as away:
         return "failed", f"{why}; and it could not be recorded: {away}"
     return "failed", why
 
@@ -106,18 +106,18 @@ def _is_final(function: Failing, message: Message, error: Exception) -> bool:
     return isinstance(error, Permanent | Refused) or message.attempt >= tries
 
 
-async def _put_off(function: Failing, around: Surroundings, message: Message, away: DatabaseAway, why: str) -> tuple[str, str]:
+async def _put_off(function: Failing, around: FunctionContext, message: Message, away: DatabaseUnavailable, why: str) -> tuple[str, str]:
     """The database is away: its message waits in RabbitMQ, whatever number of tries it has had."""
     now, outage = around.clock.now(), message.number("outage") + 1
     wait = min(delays.backoff(outage, function.declaration.retry.first_delay), PATIENCE)
     try:
         await delays.delay(around.bus, function.name, message.with_attributes(outage=str(outage)), now + timedelta(seconds=wait), now)
-    except (BusAway, Unroutable) as also:
+    except (BrokerUnavailable, Unroutable) as also:
         raise CannotSettle(f"{why}; and {also}") from away
     return "retried", why
 
 
-async def _try_later(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
+async def _try_later(function: Failing, around: FunctionContext, message: Message, error: Exception, why: str) -> tuple[str, str]:
     now = around.clock.now()
     wait = delays.backoff(message.attempt, function.declaration.retry.first_delay)
     if isinstance(error, RateLimited):
@@ -127,29 +127,29 @@ async def _try_later(function: Failing, around: Surroundings, message: Message, 
     until, again = now + timedelta(seconds=wait), message.with_attributes(attempt=str(message.attempt + 1), outage=None)
     try:
         await delays.delay(around.bus, function.name, again, until, now)
-    except (BusAway, Unroutable) as away:
+    except (BrokerUnavailable, Unroutable) as away:
         return await _owe(function, around, again, until, error, f"{why}; and {away}")
     return "retried", why
 
 
-async def _owe(function: Failing, around: Surroundings, message: Message, until: datetime, error: Exception, why: str) -> tuple[str, str]:
+async def _owe(function: Failing, around: FunctionContext, message: Message, until: datetime, error: Exception, why: str) -> tuple[str, str]:
     """RabbitMQ does not take for later what is for later (this one may have come early, and be none the worse for it): it gets it when it does."""
     wait = (until - around.clock.now()).total_seconds()
     exchange, later = delays.route(delays.addressed(message, function.name), until, wait)
     try:
         async with around.database.transaction() as connection:
-            outbox.owe(connection, exchange, function.name, later)
-    except DatabaseAway as also:
+            outbox.enqueue(connection, exchange, function.name, later)
+    except DatabaseUnavailable as also:
         raise CannotSettle(f"{why}; and {also}") from error
-    around.relay.sweep_soon()
+    around.outbox_publisher.sweep_soon()
     return "retried", f"{why}; it waits in the outbox"
 
 
-async def _bury(function: Failing, around: Surroundings, message: Message, error: Exception, why: str) -> tuple[str, str]:
+async def _bury(function: Failing, around: FunctionContext, message: Message, error: Exception, why: str) -> tuple[str, str]:
     name = error.rejection.slug() if isinstance(error, Refused) else dead_letters.name_of(error)
     try:
         async with around.database.transaction() as connection:
             await dead_letters.store(connection, message, function.name, name, str(error), dead_letters.stack_of(error))
-    except DatabaseAway as away:
+    except DatabaseUnavailable as away:
         return await _put_off(function, around, message, away, f"{why}; and {away}")
     return "dead", why

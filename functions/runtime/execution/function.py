@@ -26,16 +26,16 @@ from functions.kernel import (
     Forbidden,
     Kind,
     Origin,
+    OutgoingMessage,
     Rejected,
     Rejection,
-    Said,
     Unauthenticated,
     Work,
 )
 from functions.runtime.execution import answers, failures
 from functions.runtime.execution.answers import Answer
-from functions.runtime.execution.context import Surroundings
-from functions.runtime.execution.inputs import Reader
+from functions.runtime.execution.context import FunctionContext
+from functions.runtime.execution.inputs import InputDecoder
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import REPLIES
@@ -61,7 +61,7 @@ class AnswerNotKept(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ExecutionResult:
     """How an execution ended, for the journal."""
 
     outcome: str
@@ -73,13 +73,13 @@ class Ended:
 class Function:
     """A declared function, ready to take messages."""
 
-    def __init__(self, declaration: Declaration, around: Surroundings) -> None:
+    def __init__(self, declaration: Declaration, around: FunctionContext) -> None:
         self.declaration = declaration
         self.name = declaration.name
         self._around = around
         around.declared.update(declaration.emits)
-        self._reader = Reader(declaration, around.opener) if declaration.input is not None else None
-        self._speaker = answers.Speaker(declaration)
+        self._reader = InputDecoder(declaration, around.opener) if declaration.input is not None else None
+        self._speaker = answers.ResponseEncoder(declaration)
         self._fixed: dict[str, Any] = {}
         self._from_message: dict[str, Any] = {}
         for parameter, wanted in declaration.needs.items():
@@ -99,17 +99,17 @@ class Function:
         except Rejection as no:
             ended = await self._refuse(message, no)
         except AlreadyRecorded:
-            await self._around.relay.flush_caused_by(message)
-            ended = Ended("duplicate")
+            await self._around.outbox_publisher.flush_caused_by(message)
+            ended = ExecutionResult("duplicate")
         except Exception as error:  # noqa: BLE001  whatever a handler raises is this runtime's to settle
             sender = message.with_attributes(actor=str(caller.user_id)) if caller else message
-            ended = Ended(*await failures.settle(self, self._around, sender, error))
+            ended = ExecutionResult(*await failures.settle(self, self._around, sender, error))
         actor = str(caller.user_id) if caller else None
         ms = (time.perf_counter() - counted) * 1000
         said = ended.message or message
         self._around.journal.write(self.declaration, said, began, ms, ended.outcome, detail=ended.detail, actor=actor, emitted=ended.emitted)
 
-    async def _settled_unseen(self, message: Message) -> Ended | None:
+    async def _settled_unseen(self, message: Message) -> ExecutionResult | None:
         """Messages that are not to be handled: those to be stored, those too early, those nobody waits for."""
         now = self._around.clock.now()
         if reason := message.get("deadletter"):
@@ -117,12 +117,12 @@ class Function:
                 await dead_letters.store(
                     connection, message.with_attributes(deadletter=None), self.name, reason, message.get("deadletterdetail") or reason
                 )
-            return Ended("dead", reason)
+            return ExecutionResult("dead", reason)
         if delays.is_early(message, now) and message.due is not None:
             await delays.delay(self._around.bus, self.name, message, message.due, now)
-            return Ended("retried", f"not before {message.get('due')}")
+            return ExecutionResult("retried", f"not before {message.get('due')}")
         if message.deadline is not None and message.deadline < now:
-            return Ended("expired", "its caller has stopped waiting")
+            return ExecutionResult("expired", "its caller has stopped waiting")
         return None
 
     def _caller(self, message: Message) -> Caller | None:
@@ -130,7 +130,7 @@ class Function:
         if not self.declaration.knows_caller:
             return None
         if message.get("vouch"):
-            caller = self._around.voucher.caller(message)
+            caller = self._around.replay_signer.caller(message)
         else:
             token = message.get("token")
             caller = self._around.tokens.verify(token, self._around.clock.now()) if token else None
@@ -153,7 +153,7 @@ class Function:
                 arguments[parameter] = caller
         return arguments
 
-    async def _take(self, message: Message, caller: Caller | None) -> Ended:
+    async def _take(self, message: Message, caller: Caller | None) -> ExecutionResult:
         inputs = () if self._reader is None else (self._reader.read(message),)
         kind = self.declaration.kind
         if kind is Kind.QUERY:
@@ -161,7 +161,7 @@ class Function:
             async with self._around.database.transaction(read_only=True):
                 output = await self.declaration.handler(*inputs, **arguments)
             await self.reply(message, self._speaker.done(output))
-            return Ended("done")
+            return ExecutionResult("done")
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._effect(message, inputs)
         for left in reversed(range(CLASH_TRIES)):
@@ -172,7 +172,7 @@ class Function:
                     raise
         raise AssertionError("unreachable")
 
-    async def _effect(self, message: Message, inputs: tuple[Any, ...]) -> Ended:
+    async def _effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
         work = UnitOfWork(self._around, self._around.database, message, self.name)
         if self.declaration.kind is Kind.EFFECT:
             async with self._around.database.transaction(read_only=True) as connection:
@@ -180,23 +180,23 @@ class Function:
             if seen:
                 raise AlreadyRecorded(message.id)
         await self.declaration.handler(*inputs, **self._arguments(message, None, work))
-        await self._around.relay.flush(work.owed)
-        return Ended("done", emitted=tuple(_names(work.owed)), message=work.message)
+        await self._around.outbox_publisher.flush(work.owed)
+        return ExecutionResult("done", emitted=tuple(_names(work.owed)), message=work.message)
 
-    async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Ended:
+    async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         around, name = self._around, self.name
         overtaking = ordering.overtaking(self.declaration, message)
         async with around.database.transaction(at_once=False) as connection:
             stored, [*overtaken, _] = await inbox.claim(connection, message, name, *([overtaking] if overtaking else []), SAVEPOINT)
-            owing: list[outbox.Owing] = []
+            owing: list[outbox.PendingMessage] = []
             if stored is not None:
                 answer, outcome = self._again(message, stored), "duplicate"
             elif (turn := await ordering.take_turn(connection, self.declaration, message, next(iter(overtaken), None))) is Turn.OVER:
-                return Ended("skipped", "a newer event of its subject was applied before")
+                return ExecutionResult("skipped", "a newer event of its subject was applied before")
             elif turn is Turn.EARLY:
                 await ordering.park(connection, self.declaration, message)
                 await inbox.disclaim(connection, message, name)
-                return Ended("parked", "an event before it has not been applied yet")
+                return ExecutionResult("parked", "an event before it has not been applied yet")
             else:
                 answer, events = await self._decide(connection, message, caller, inputs)
                 actor = str(caller.user_id) if caller else message.get("actor")
@@ -208,14 +208,14 @@ class Function:
                 outcome = answer.outcome
         owed = [each.owed() for each in owing]
         await self.reply(message, answer)
-        await around.relay.flush(owed)
+        await around.outbox_publisher.flush(owed)
         if stored is not None:
-            await around.relay.flush_caused_by(message)
-        return Ended(outcome, _detail(answer), tuple(_names(owed)))
+            await around.outbox_publisher.flush_caused_by(message)
+        return ExecutionResult(outcome, _detail(answer), tuple(_names(owed)))
 
     async def _decide(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Answer, tuple[Said, ...]]:
+    ) -> tuple[Answer, tuple[OutgoingMessage, ...]]:
         """Runs the handler inside the savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
         try:
             result = await self.declaration.handler(*inputs, **self._arguments(message, caller, None))
@@ -241,13 +241,13 @@ class Function:
             return answers.rejected(AnswerNotKept())
         return Answer(stored.outcome, stored.status, bytes(stored.reply))
 
-    async def _refuse(self, message: Message, no: Rejection) -> Ended:
+    async def _refuse(self, message: Message, no: Rejection) -> ExecutionResult:
         """A "no" before the work began: no token, no permission, a bad input."""
         if self.declaration.kind in (Kind.COMMAND, Kind.QUERY):
             answer = answers.rejected(no)
             await self.reply(message, answer)
-            return Ended("rejected", _detail(answer))
-        return Ended(*await failures.settle(self, self._around, message, failures.Refused(no)))
+            return ExecutionResult("rejected", _detail(answer))
+        return ExecutionResult(*await failures.settle(self, self._around, message, failures.Refused(no)))
 
     async def reply(self, message: Message, answer: Answer) -> bool:
         """Best effort. False if nobody asked for it or RabbitMQ is away; the caller then asks again with the same key."""
@@ -258,7 +258,7 @@ class Function:
         return await self._around.bus.offer(REPLIES, to, headers, answer.body)
 
 
-def _names(owed: list[outbox.Owed]) -> list[str]:
+def _names(owed: list[outbox.OutboxRow]) -> list[str]:
     return [f"{row.headers['type']}:{row.id}" for row in owed]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from functions.kernel import Declaration, FieldError, Invalid, NoWay, Permanent, Transient, upcast
+from functions.kernel import Declaration, FieldError, Invalid, MissingUpcaster, Permanent, Transient, upcast
 from functions.runtime.execution.answers import invalid
 from functions.runtime.security.encryption import CannotUnseal, Opener
 from functions.wire.cloudevents import Message
@@ -19,7 +19,7 @@ class Unreadable(Permanent):
     """It was written by a version from which no step leads to today's."""
 
 
-class Reader:
+class InputDecoder:
     def __init__(self, declaration: Declaration, opener: Opener) -> None:
         assert declaration.input is not None
         self._name = declaration.name
@@ -55,7 +55,7 @@ class Reader:
             raise Invalid("the body must be a JSON object")
         try:
             return upcast(self._type, document, message.version, self._version)
-        except NoWay as error:
+        except MissingUpcaster as error:
             raise Unreadable(str(error)) from error
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise Invalid(f"it is no version {message.version} of {self._type}: {type(error).__name__}: {error}") from error

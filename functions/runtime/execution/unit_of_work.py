@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Origin, Said
-from functions.runtime.execution.context import Surroundings
+from functions.kernel import Origin, OutgoingMessage
+from functions.runtime.execution.context import FunctionContext
 from functions.runtime.reliability import inbox
-from functions.runtime.reliability.outbox import Owed, write
+from functions.runtime.reliability.outbox import OutboxRow, write
 from functions.runtime.storage.database import Database
 from functions.wire.cloudevents import Message
 
@@ -19,21 +19,21 @@ class Events:
     """What an effect states while it records."""
 
     def __init__(self) -> None:
-        self.said: list[Said] = []
+        self.said: list[OutgoingMessage] = []
 
-    def emit(self, *events: Said) -> None:
+    def emit(self, *events: OutgoingMessage) -> None:
         self.said.extend(events)
 
 
 class UnitOfWork:
     """The runtime's `kernel.Work`, for one message of one function."""
 
-    def __init__(self, surroundings: Surroundings, database: Database, message: Message, function: str) -> None:
+    def __init__(self, surroundings: FunctionContext, database: Database, message: Message, function: str) -> None:
         self._surroundings = surroundings
         self._database = database
         self.message = message
         self._function = function
-        self.owed: list[Owed] = []
+        self.owed: list[OutboxRow] = []
 
     def resumes(self, origin: Origin) -> None:
         self.message = self.message.with_attributes(correlationid=origin.correlation_id, actor=origin.actor)

@@ -24,7 +24,7 @@ from uuid import UUID
 
 from functions.kernel import Clock, Transient
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 DEFAULT_SENDER = "Capsule <no-reply@capsule.localhost>"
 
@@ -100,7 +100,7 @@ class MaildirMail:
     def __init__(self, path: Path, sender: str, clock: Clock) -> None:
         self._path, self._sender, self._clock = path, sender, clock
 
-    @foreign
+    @external_call
     async def send(self, letter: Letter) -> None:
         message = message_of(letter, self._sender, self._clock)
         try:

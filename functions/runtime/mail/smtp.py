@@ -7,7 +7,7 @@ import aiosmtplib
 
 from functions.kernel import Clock, Permanent, Transient
 from functions.runtime.mail.delivery import Letter, message_of
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 PATIENCE = 15.0
 
@@ -25,7 +25,7 @@ class SmtpMail:
         self._authority = parse_qs(parts.query).get("ca", [None])[0]
         self._sender, self._clock = sender, clock
 
-    @foreign
+    @external_call
     async def send(self, letter: Letter) -> None:
         message = message_of(letter, self._sender, self._clock)
         server = aiosmtplib.SMTP(

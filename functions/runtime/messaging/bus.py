@@ -1,10 +1,9 @@
 """RabbitMQ: publishing with confirms, and asking with a reply queue. One connection a process, pika's asyncio adapter.
 
-Nothing is handed to the caller as published before the broker has confirmed it. A reply is best effort (who has not got it asks again with the
-same key, and the inbox knows the answer): replies have a channel of their own, without confirms, and cost RabbitMQ and us half as many frames.
-When RabbitMQ goes away everything under way fails with BusAway at once, and the bus comes back by itself; a publisher waits a few seconds for
-that before it gives up.
-"""
+Nothing is handed to the caller as published before the broker has confirmed it. A reply is best effort (who has not got it asks again with the same
+key, and the inbox knows the answer): replies have a channel of their own, without confirms, and cost RabbitMQ and us half as many frames. When
+RabbitMQ goes away everything under way fails with BrokerUnavailable at once, and the bus comes back by itself; a publisher waits a few seconds for
+that before it gives up."""
 
 import asyncio
 import logging
@@ -16,13 +15,24 @@ from typing import Any
 import pika
 
 from functions.kernel import new_id
-from functions.runtime.messaging.confirms import AccessRefused, BusAway, Confirmed, NoReply, Publication, Unconfirmed, Unroutable
+from functions.runtime.messaging.confirms import AccessRefused, BrokerUnavailable, Confirmed, NoReply, Publication, Unconfirmed, Unroutable
 from functions.wire import access_refusals, amqp
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 
 __all__ = [
-    "COMMANDS", "DEAD_LETTERS", "EVENTS", "JSON", "REDELIVERY", "REPLIES",
-    "AccessRefused", "Bus", "BusAway", "Confirmed", "NoReply", "Reply", "Unroutable",
+    "COMMANDS",
+    "DEAD_LETTERS",
+    "EVENTS",
+    "JSON",
+    "REDELIVERY",
+    "REPLIES",
+    "AccessRefused",
+    "BrokerUnavailable",
+    "Bus",
+    "Confirmed",
+    "NoReply",
+    "Reply",
+    "Unroutable",
 ]  # fmt: skip
 
 COMMANDS = "capsule.commands"
@@ -214,7 +224,7 @@ class Bus:
         try:
             self._channel.basic_publish(exchange, routing_key, body, _properties(headers, keep, message_id), mandatory=mandatory)
         except pika.exceptions.AMQPError as error:
-            raise BusAway(str(error) or type(error).__name__) from error
+            raise BrokerUnavailable(str(error) or type(error).__name__) from error
         self._unconfirmed.add(Publication(told, message_id or "", exchange, routing_key))
 
     async def _until(self, state: asyncio.Event) -> None:
@@ -223,24 +233,24 @@ class Bus:
         try:
             await asyncio.wait_for(state.wait(), self._patience)
         except TimeoutError:
-            raise BusAway(self._last_error) from None
+            raise BrokerUnavailable(self._last_error) from None
 
     async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, *, mandatory: bool = False) -> None:
-        """Returns once RabbitMQ has taken responsibility. Raises BusAway, and Unroutable if `mandatory` and nothing is bound."""
+        """Returns once RabbitMQ has taken responsibility. Raises BrokerUnavailable, and Unroutable if `mandatory` and nothing is bound."""
         await self._until(self._ready)
         future = Confirmed(loop=asyncio.get_running_loop())
         self._send(exchange, routing_key, headers, body, future, mandatory=mandatory)
         try:
             await asyncio.wait_for(future, self._patience)
         except TimeoutError:
-            raise BusAway("RabbitMQ has not confirmed in time") from None
+            raise BrokerUnavailable("RabbitMQ has not confirmed in time") from None
 
     async def offer(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Best effort, for replies: sent as soon as there is a connection (a cold function may have none yet). False if there is none in time."""
         try:
             await self._until(self._answerable)
             self._answers.basic_publish(exchange, routing_key, body, _properties(headers, keep=False))
-        except (BusAway, pika.exceptions.AMQPError) as error:
+        except (BrokerUnavailable, pika.exceptions.AMQPError) as error:
             _log.info("a reply was not sent: %s", error or type(error).__name__)
             return False
         return True
@@ -255,7 +265,7 @@ class Bus:
         """Publishes to `capsule.commands` and waits for the reply to `headers["correlationid"]`, `timeout` seconds at most. `keep`: RabbitMQ writes
         it to disk; a question that nobody waits for any more need not outlive its restart.
 
-        Raises BusAway or Unroutable if the message did not get in, NoReply if it did (or may have) and no answer came.
+        Raises BrokerUnavailable or Unroutable if the message did not get in, NoReply if it did (or may have) and no answer came.
         """
         await self._until(self._ready)
         correlation_id = headers["correlationid"]

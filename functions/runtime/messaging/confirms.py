@@ -9,11 +9,11 @@ import pika
 from functions.wire.access_refusals import Refusal
 
 
-class BusAway(Exception):
+class BrokerUnavailable(Exception):
     """RabbitMQ does not answer, refuses, or has not confirmed."""
 
 
-class AccessRefused(BusAway):
+class AccessRefused(BrokerUnavailable):
     """The user has no permission to publish this. Publishing it again does not help until the permission is granted."""
 
 
@@ -79,7 +79,7 @@ class Unconfirmed:
         if returned:
             future.set_exception(Unroutable(message_id))
         elif not acknowledged:
-            future.set_exception(BusAway("RabbitMQ did not take the message (its queue is full)"))
+            future.set_exception(BrokerUnavailable("RabbitMQ did not take the message (its queue is full)"))
         elif isinstance(future, Confirmed):
             future.set_result(None)
 
@@ -90,8 +90,8 @@ class Unconfirmed:
                 each.future.set_exception(AccessRefused(str(refusal)))
 
     def fail_all(self, reason: str) -> None:
-        """Ends all with BusAway."""
+        """Ends all with BrokerUnavailable."""
         publications, self._publications = self._publications, {}
         for each in publications.values():
             if not each.future.done():
-                each.future.set_exception(BusAway(reason))
+                each.future.set_exception(BrokerUnavailable(reason))

@@ -56,7 +56,7 @@ def is_early(message: Message, now: datetime) -> bool:
 
 
 async def delay(bus: Bus, function: str, message: Message, until: datetime, now: datetime) -> None:
-    """Sends the message to that function alone, to be handled at `until`. Raises BusAway."""
+    """Sends the message to that function alone, to be handled at `until`. Raises BrokerUnavailable."""
     exchange, later = route(addressed(message, function), until, max((until - now).total_seconds(), 0.0))
     await bus.publish(exchange, function, later.headers(), later.body, mandatory=True)
 

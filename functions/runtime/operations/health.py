@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from functions.kernel import ANYONE, Clock, Model, Scale, query
-from functions.runtime.storage.health_info import Vitals
+from functions.runtime.storage.health_info import HealthInfo
 
 
 class HealthAsked(Model):
@@ -38,14 +38,14 @@ class Health(Model):
 
 
 @query(allow=ANYONE, scale=Scale(max=1, pool=1))
-async def health(asked: HealthAsked, vitals: Vitals, clock: Clock) -> Health:
-    memory, database = vitals.memory(), await vitals.database()
+async def health(asked: HealthAsked, health_info: HealthInfo, clock: Clock) -> Health:
+    memory, database = health_info.memory(), await health_info.database()
     return Health(
         status="healthy" if database.connected else "unhealthy",
-        service=vitals.service,
+        service=health_info.service,
         timestamp=clock.now(),
         metadata=HealthMetadata(
-            version=vitals.version(),
+            version=health_info.version(),
             memory=MemoryUse(used=memory.used, total=memory.total),
             database=DatabaseHealth(connected=database.connected, response_time=database.response_ms),
         ),

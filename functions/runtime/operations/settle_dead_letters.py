@@ -9,7 +9,7 @@ from pydantic import Field
 from events.platform import DeadLettersCounted
 from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, command
 from functions.runtime.reliability.dead_letters import DeadLetters, Which, again, counted
-from functions.runtime.security.replay_signing import Voucher
+from functions.runtime.security.replay_signing import ReplaySigner
 
 MOST_AT_ONCE = 500
 
@@ -52,7 +52,7 @@ class NoSuchDeadLetter(NotFound):
     scale=Scale(max=1, concurrency=4, pool=1),
 )
 async def settle_dead_letters(
-    asked: SettleDeadLetters, letters: DeadLetters, voucher: Voucher, caller: Caller, clock: Clock
+    asked: SettleDeadLetters, letters: DeadLetters, replay_signer: ReplaySigner, caller: Caller, clock: Clock
 ) -> Done[SettledDeadLetters]:
     if asked.ids is None and asked.function is None and asked.error is None:
         raise NothingSelected()
@@ -71,7 +71,7 @@ async def settle_dead_letters(
         if asked.payload is not None:
             await letters.edit(letter, body, actor)
         if asked.action == "replay":
-            replayed.append(again(letter, body, voucher.vouch(letter.headers, body)))
+            replayed.append(again(letter, body, replay_signer.sign(letter.headers, body)))
         await letters.close(letter, "replayed" if asked.action == "replay" else "discarded", actor)
 
     left = sum(cause.count for cause in await letters.causes(which))

@@ -40,13 +40,13 @@ def destination(message: Message) -> str | None:
     return found.group(1) if found else message.type
 
 
-class Undelivered:
+class DeadLetterRouter:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
 
     async def handle(self, message: Message) -> None:
-        """Raises BusAway if RabbitMQ does not take it."""
+        """Raises BrokerUnavailable if RabbitMQ does not take it."""
         function = destination(message)
         if function is None or function == FUNCTION:
             await self._rest(message)

@@ -165,9 +165,9 @@ def counted(context: str, causes: Sequence[Cause], at: datetime) -> DeadLettersC
     return DeadLettersCounted(context=context, open=sum(cause.count for cause in causes), oldest_at=oldest, causes=named, at=at)
 
 
-def again(letter: Letter, body: bytes, vouch: str) -> Readdressed:
+def again(letter: Letter, body: bytes, sign: str) -> Readdressed:
     """The message as it was, for its function alone, vouched for by the context that verified who sent it."""
     headers = {name: value for name, value in letter.headers.items() if name not in NEW_LIFE}
     if letter.error == ordering.GAP:
         headers[ordering.OVERTAKES] = "yes"
-    return Readdressed(letter.function, {**headers, "function": letter.function, "vouch": vouch}, body)
+    return Readdressed(letter.function, {**headers, "function": letter.function, "vouch": sign}, body)

@@ -7,7 +7,7 @@ Rows go in batches, each in a transaction of its own, so that no lock is held fo
 from functions.kernel import Clock, Event
 from functions.runtime.reliability import dead_letters, ordering, outbox
 from functions.runtime.reliability.dead_letters import DeadLetters, Which, counted
-from functions.runtime.reliability.outbox import Relay
+from functions.runtime.reliability.outbox import OutboxPublisher
 from functions.runtime.storage.database import Database
 from functions.wire.cloudevents import new_message
 
@@ -20,14 +20,14 @@ PRUNE = (
 
 
 class Housekeeping:
-    def __init__(self, context: str, relay: Relay, database: Database, clock: Clock) -> None:
+    def __init__(self, context: str, outbox_publisher: OutboxPublisher, database: Database, clock: Clock) -> None:
         self._context = context
-        self._relay = relay
+        self._relay = outbox_publisher
         self._database = database
         self._clock = clock
 
     async def sweep(self) -> None:
-        """Publishes what is owed, gives up on what waits in vain, prunes what is old, tells of dead letters. Raises DatabaseAway."""
+        """Publishes what is owed, gives up on what waits in vain, prunes what is old, tells of dead letters. Raises DatabaseUnavailable."""
         await self._relay.sweep()
         while await self._bury_overdue() == BATCH:
             pass

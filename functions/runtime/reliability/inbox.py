@@ -31,7 +31,7 @@ async def claim(connection: Connection, message: Message, function: str, *then: 
         "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (message.source, message.id, function, message.fingerprint),
     )
-    claimed, *others = await connection.together(claiming, *then)
+    claimed, *others = await connection.flush(claiming, *then)
     if claimed.count == 1:
         return None, others
     found = await recorded(connection, message, function)
@@ -45,7 +45,7 @@ async def recorded(connection: Connection, message: Message, function: str) -> R
         "SELECT outcome, status, reply, body_hash FROM inbox WHERE source = %s AND id = %s AND function = %s",
         (message.source, message.id, function),
     )
-    [found] = await connection.together(looking)
+    [found] = await connection.flush(looking)
     return Recorded(*found.rows[0]) if found.rows else None
 
 

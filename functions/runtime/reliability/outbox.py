@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from functions.kernel import Delayed, Event, Readdressed, Said, new_id
+from functions.kernel import Delayed, Event, OutgoingMessage, Readdressed, new_id
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, AccessRefused, Bus, BusAway, Unroutable
-from functions.runtime.storage.database import Connection, Database, DatabaseAway
-from functions.runtime.storage.session import Later
+from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.storage.database import Connection, Database, DatabaseUnavailable
+from functions.runtime.storage.session import QueuedStatement
 from functions.wire.cloudevents import Message, new_message
 
 _log = logging.getLogger("capsule.outbox")
@@ -29,7 +29,7 @@ BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OutboxRow:
     """A row of the outbox: a message that has been committed and not published."""
 
     position: int
@@ -41,33 +41,33 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
-class Owing:
+class PendingMessage:
     """A message that goes into the outbox with the commit of the open transaction."""
 
-    later: Later
+    later: QueuedStatement
     exchange: str
     routing_key: str
     headers: Mapping[str, str]
     body: bytes
 
-    def owed(self) -> Owed:
+    def owed(self) -> OutboxRow:
         """After the commit."""
         assert self.later.result is not None, "its transaction has not been committed"
         position, sequence = self.later.result.rows[0]
         headers = self.headers if sequence is None else {**self.headers, "sequence": str(sequence)}
-        return Owed(position, self.headers["id"], self.exchange, self.routing_key, headers, self.body)
+        return OutboxRow(position, self.headers["id"], self.exchange, self.routing_key, headers, self.body)
 
 
 def write(
     connection: Connection,
-    events: Sequence[Said],
+    events: Sequence[OutgoingMessage],
     cause: Message,
     actor: str | None,
     context: str,
     now: datetime,
     receiver: Callable[[type[Event]], str],
     check_declared: Callable[[type[Event]], None],
-) -> list[Owing]:
+) -> list[PendingMessage]:
     """Adds the events to the open transaction, each numbered within its subject; they are written with its commit.
 
     `check_declared` raises for an event that the context does not declare: RabbitMQ would refuse it after the commit.
@@ -91,7 +91,7 @@ def write(
     return owing
 
 
-def owe(connection: Connection, exchange: str, routing_key: str, message: Message) -> Owing:
+def enqueue(connection: Connection, exchange: str, routing_key: str, message: Message) -> PendingMessage:
     """Adds a message as it is to the open transaction."""
     return _add(connection, exchange, routing_key, message.headers(), message.body)
 
@@ -110,10 +110,12 @@ RETURNING position, headers->>'sequence'
 """Numbers without gaps, in the order of commits: the subject's row stays locked until this transaction ends."""
 
 
-def _add(connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, subject: str | None = None) -> Owing:
+def _add(
+    connection: Connection, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes, subject: str | None = None
+) -> PendingMessage:
     values = (headers["id"], exchange, routing_key, json.dumps(headers), body)
     later = connection.later(ADD, values) if subject is None else connection.later(ADD_NUMBERED, (subject, *values))
-    return Owing(later, exchange, routing_key, headers, body)
+    return PendingMessage(later, exchange, routing_key, headers, body)
 
 
 def _message(event: Event, cause: Message, actor: str | None, context: str, now: datetime) -> Message:
@@ -132,20 +134,20 @@ def _message(event: Event, cause: Message, actor: str | None, context: str, now:
     )
 
 
-class Relay:
+class OutboxPublisher:
     """Publishes what was committed. `flush` returns when it is confirmed, or will be tried again: by this process while it lives, else by whoever
     gets the message that caused it again, else by the next process of the context."""
 
     def __init__(self, bus: Bus, database: Database) -> None:
         self._bus = bus
         self._database = database
-        self._queue: list[Owed] = []
+        self._queue: list[OutboxRow] = []
         self._running: asyncio.Task[None] | None = None
         self._again: asyncio.Task[None] | None = None
         self._refused: set[int] = set()
         """Rows that RabbitMQ refuses to take from this user. They stay for the next process: each try would close the channel under all others."""
 
-    async def flush(self, owed: Sequence[Owed]) -> None:
+    async def flush(self, owed: Sequence[OutboxRow]) -> None:
         """Publishes these, together with what other messages of this process hand over meanwhile."""
         if not owed:
             return
@@ -175,10 +177,10 @@ class Relay:
             try:
                 await self.sweep()
                 return
-            except (DatabaseAway, BusAway) as error:
+            except (DatabaseUnavailable, BrokerUnavailable) as error:
                 _log.warning("the outbox cannot be swept yet: %s", error)
 
-    async def _publish(self, batch: Sequence[Owed]) -> int:
+    async def _publish(self, batch: Sequence[OutboxRow]) -> int:
         """Publishes, deletes what was confirmed and answers how many. The rest stays in the outbox for the sweep."""
         results = await asyncio.gather(*(self._one(row) for row in batch), return_exceptions=True)
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
@@ -186,19 +188,19 @@ class Relay:
             if isinstance(result, AccessRefused):
                 self._refused.add(row.position)
                 _log.error("message %s stays in the outbox until the next start: %s", row.id, result)
-            elif isinstance(result, BusAway | Unroutable):
+            elif isinstance(result, BrokerUnavailable | Unroutable):
                 _log.warning("an event stays in the outbox: %s", result)
             elif isinstance(result, BaseException):
                 raise result
         if confirmed:
             try:
-                await self._database.in_passing("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
-            except DatabaseAway as error:
+                await self._database.execute_async_commit("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
+            except DatabaseUnavailable as error:
                 _log.warning("published events are not marked and will be published again: %s", error)
                 return 0
         return len(confirmed)
 
-    async def _one(self, row: Owed) -> None:
+    async def _one(self, row: OutboxRow) -> None:
         delayed = row.exchange != EVENTS
         await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=delayed)
 
@@ -211,7 +213,7 @@ class Relay:
 
     async def sweep(self) -> int:
         """Publishes what others left behind, oldest first; answers how many. What nobody takes does not hold what stands behind it. Raises
-        DatabaseAway, and BusAway if not all was taken."""
+        DatabaseUnavailable, and BrokerUnavailable if not all was taken."""
         swept = left = after = 0
         old = f"(created_at < now() - interval '{SWEEP_AFTER} seconds' OR created_at > now())"  # or the clock was set back
         while rows := await self._owed(f"position > %s AND {old} AND NOT position = ANY(%s)", after, list(self._refused)):
@@ -224,20 +226,20 @@ class Relay:
             if left and not self._bus.connected:
                 break
         if left:
-            raise BusAway(f"{left} events were not confirmed")
+            raise BrokerUnavailable(f"{left} events were not confirmed")
         return swept
 
     async def flush_caused_by(self, message: Message) -> None:
         """Publishes what the first handling of this message still owes: it died between its commit and its publishing."""
         await self.flush(await self._owed("headers->>'causation' = %s", message.id))
 
-    async def _owed(self, which: str, *parameters: str | int | list[int]) -> list[Owed]:
+    async def _owed(self, which: str, *parameters: str | int | list[int]) -> list[OutboxRow]:
         async with self._database.transaction(read_only=True) as connection:
             cursor = await connection.execute(
                 f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {which} ORDER BY position LIMIT {BATCH}", parameters
             )
             rows = await cursor.fetchall()
-        return [Owed(row[0], str(row[1]), _current(row[2]), row[3], row[4], bytes(row[5])) for row in rows]
+        return [OutboxRow(row[0], str(row[1]), _current(row[2]), row[3], row[4], bytes(row[5])) for row in rows]
 
 
 def _current(exchange: str) -> str:

@@ -24,11 +24,11 @@ def _text(id: str, type: str, actor: str | None, body: bytes) -> bytes:
     return "\n".join((id, type, actor or "", sha256(body).hexdigest())).encode()
 
 
-class Voucher:
+class ReplaySigner:
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
 
-    def vouch(self, headers: Mapping[str, str], body: bytes) -> str:
+    def sign(self, headers: Mapping[str, str], body: bytes) -> str:
         """For the message with these headers and this body, on behalf of its `actor`."""
         key = next(self._keys())
         return hmac.new(key, _text(headers["id"], headers["type"], headers.get("actor"), body), sha256).hexdigest()

@@ -21,22 +21,22 @@ from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, find, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container
-from functions.runtime.execution.context import Surroundings
-from functions.runtime.execution.execution_log import Journal
+from functions.runtime.execution.context import FunctionContext
+from functions.runtime.execution.execution_log import ExecutionLog
 from functions.runtime.execution.failures import CannotSettle
 from functions.runtime.execution.function import Function
-from functions.runtime.messaging.bus import Bus, BusAway
-from functions.runtime.reliability.dead_letter_router import FUNCTION as UNDELIVERED
-from functions.runtime.reliability.dead_letter_router import Undelivered
+from functions.runtime.messaging.bus import BrokerUnavailable, Bus
+from functions.runtime.reliability.dead_letter_router import FUNCTION as DEAD_LETTER_ROUTER
+from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
 from functions.runtime.reliability.housekeeping import Housekeeping
-from functions.runtime.reliability.outbox import Relay
+from functions.runtime.reliability.outbox import OutboxPublisher
 from functions.runtime.security.encryption import Opener
-from functions.runtime.security.replay_signing import Voucher
+from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving import grouping
-from functions.runtime.storage.database import Database, DatabaseAway
-from functions.runtime.storage.health_info import Vitals
+from functions.runtime.storage.database import Database, DatabaseUnavailable
+from functions.runtime.storage.health_info import HealthInfo
 from functions.wire.cloudevents import Message, NotAMessage
 
 _log = logging.getLogger("capsule.process")
@@ -59,15 +59,15 @@ class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._journal = Journal()
+        self._journal = ExecutionLog()
         self._names = [name.strip() for name in settings.text("CAPSULE_FUNCTION").split(",") if name.strip()]
         self._bus: Bus | None = None
-        self._contexts: dict[str, Surroundings] = {}
+        self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
         self._shares: dict[str, asyncio.Semaphore] = {}
         """Of a function among several: one that is alone is bounded by its container's concurrency."""
-        self._undelivered: Undelivered | None = None
+        self._undelivered: DeadLetterRouter | None = None
         self._edge: Edge | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -88,9 +88,9 @@ class Process:
             self._in_background(_sweep(around, after=SWEEP_AFTER))
 
     def _compose(self, bus: Bus) -> None:
-        if UNDELIVERED in self._names:
-            self._undelivered = Undelivered(bus, self._clock)
-        declared = [each for name in self._names if name != UNDELIVERED for each in _declared(name)]
+        if DEAD_LETTER_ROUTER in self._names:
+            self._undelivered = DeadLetterRouter(bus, self._clock)
+        declared = [each for name in self._names if name != DEAD_LETTER_ROUTER for each in _declared(name)]
         if not declared:
             return
         group = grouping.together(declared)
@@ -107,28 +107,28 @@ class Process:
         if function.declaration.message_type is not None:
             self._by_type.setdefault(function.declaration.message_type, []).append(function)
 
-    def _surround(self, context: str, bus: Bus, size: int) -> Surroundings:
+    def _surround(self, context: str, bus: Bus, size: int) -> FunctionContext:
         wiring = wiring_of(context)
         database = Database(
             self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"),
             size,
             reader=self._settings.text(f"CAPSULE_{wiring.database.upper()}_READER_URL", "") or None,
         )
-        relay = Relay(bus, database)
+        outbox_publisher = OutboxPublisher(bus, database)
         opener = Opener(self._settings, context)
         offered: Mapping[Any, Any] = {
             Settings: self._settings,
             Database: database,
             Clock: self._clock,
-            Vitals: Vitals(database, context),
-            Housekeeping: Housekeeping(context, relay, database, self._clock),
+            HealthInfo: HealthInfo(database, context),
+            Housekeeping: Housekeeping(context, outbox_publisher, database, self._clock),
             DeadLetters: DeadLetters(database),
             AccessTokens: AccessTokens(self._settings),
-            Voucher: Voucher(opener),
+            ReplaySigner: ReplaySigner(opener),
         }
         container = Container(wiring, offered)
-        tokens, voucher = offered[AccessTokens], offered[Voucher]
-        return Surroundings(context, container, database, bus, relay, opener, tokens, voucher, self._clock, self._journal)
+        tokens, replay_signer = offered[AccessTokens], offered[ReplaySigner]
+        return FunctionContext(context, container, database, bus, outbox_publisher, opener, tokens, replay_signer, self._clock, self._journal)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -145,7 +145,7 @@ class Process:
         if self._edge is not None:
             await self._edge.close()
         for around in self._contexts.values():
-            await around.relay.close()
+            await around.outbox_publisher.close()
         for task in tuple(self._background):
             task.cancel()
         for around in self._contexts.values():
@@ -176,13 +176,13 @@ class Process:
     async def _settle(self, path: str, message: Message) -> Exception | None:
         try:
             await self._dispatch(path.strip("/"), message)
-        except (CannotSettle, BusAway, DatabaseAway) as error:
+        except (CannotSettle, BrokerUnavailable, DatabaseUnavailable) as error:
             _log.error("message %s is not settled: %s", message.id, error)
             return error
         return None
 
     async def _dispatch(self, path: str, message: Message) -> None:
-        if self._undelivered is not None and (path in (UNDELIVERED, "") or path not in self._functions):
+        if self._undelivered is not None and (path in (DEAD_LETTER_ROUTER, "") or path not in self._functions):
             await self._undelivered.handle(message)
             return
         for function in self._meant(path, message):
@@ -205,9 +205,9 @@ def _declared(name: str) -> Sequence[Declaration]:
     return Registry.load([context]).declarations if name == grouping.address(context) else [find(name)]
 
 
-async def _sweep(around: Surroundings, after: float = 0) -> None:
+async def _sweep(around: FunctionContext, after: float = 0) -> None:
     await asyncio.sleep(after)
     try:
-        await around.relay.sweep()
-    except (DatabaseAway, BusAway) as error:
+        await around.outbox_publisher.sweep()
+    except (DatabaseUnavailable, BrokerUnavailable) as error:
         _log.warning("the outbox of %s was not swept: %s", around.context, error)

@@ -29,7 +29,7 @@ from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
 from functions.runtime.serving.process import Process
-from functions.wire.transport import Gathering
+from functions.wire.transport import CoalescingTransport
 from knative.local.eventing.consumer import Consumer
 
 FIRST_HANDED_OVER = 3
@@ -52,7 +52,7 @@ class Http(HttpToolsProtocol):
     """The head and the body of an answer in one write."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, Gathering(transport)))
+        super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport)))
 
 
 class Server(uvicorn.Server):

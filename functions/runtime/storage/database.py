@@ -48,19 +48,19 @@ TOO_MUCH = "54"
 """Class of SQLSTATE: a value or a statement exceeds a limit of PostgreSQL. psycopg calls that operational too, but no waiting mends it."""
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The context's database does not answer."""
 
 
-class Locked(DatabaseAway):
+class Locked(DatabaseUnavailable):
     """Somebody else holds a lock for longer than LOCK_TIMEOUT."""
 
 
-class Demoted(DatabaseAway):
+class NotPrimary(DatabaseUnavailable):
     """The server takes no writes: it is a standby that is not promoted yet, or a primary that is none any more."""
 
 
-class CommitUnknown(DatabaseAway):
+class CommitUnknown(DatabaseUnavailable):
     """The connection was lost while committing: whether it was, only the next look at the inbox can tell."""
 
 
@@ -120,7 +120,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False, at_once: bool = True) -> AsyncIterator[Connection]:
-        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseAway.
+        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseUnavailable.
 
         What is said `later` on the connection goes with the COMMIT. `at_once=False`: BEGIN waits for what is sent first.
         """
@@ -133,7 +133,7 @@ class Database:
                     connection.later("BEGIN READ ONLY" if read_only else "BEGIN")
                     connection.later(SHORT_OF_LOCKS)
                     if at_once:
-                        await connection.together()
+                        await connection.flush()
                 token = _open.set(connection)
                 try:
                     yield connection
@@ -144,7 +144,7 @@ class Database:
                         await self._roll_back(connection)
                     if isinstance(error, READ_ONLY) and not read_only:
                         await connection.close()  # so that the next one is made to whoever is the primary then
-                        raise Demoted(str(error).strip()) from error
+                        raise NotPrimary(str(error).strip()) from error
                     raise
                 finally:
                     _open.reset(token)
@@ -155,7 +155,7 @@ class Database:
         except AWAY as error:
             if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(TOO_MUCH):
                 raise
-            raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
 
     async def prepare(self, *, read_only: bool) -> None:
         """Connects before the first message asks for it; it may fail, and then the message says so."""
@@ -166,19 +166,19 @@ class Database:
         except AWAY as error:
             _log.info("no connection yet: %s", error)
 
-    async def in_passing(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
+    async def execute_async_commit(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
         """One writing statement, its own transaction, one round trip, and nobody waits for the disk: PostgreSQL may forget it if it crashes
-        within the next second (`synchronous_commit`). Raises DatabaseAway."""
+        within the next second (`synchronous_commit`). Raises DatabaseUnavailable."""
         try:
             async with (await self._ready(self._writing)).connection() as connection:
                 connection.later("BEGIN")
                 connection.later(SHORT_OF_LOCKS)
                 connection.later("SET LOCAL synchronous_commit = off")
-                await connection.together(Statement(statement, parameters), COMMIT)
+                await connection.flush(Statement(statement, parameters), COMMIT)
         except READ_ONLY as error:
-            raise Demoted(str(error).strip()) from error
+            raise NotPrimary(str(error).strip()) from error
         except AWAY as error:
-            raise DatabaseAway(str(error).strip() or type(error).__name__) from error
+            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
 
     async def _ready(self, pool: Pool) -> Pool:
         if pool not in self._opened:
@@ -188,7 +188,7 @@ class Database:
 
     async def _commit(self, connection: Connection) -> None:
         try:
-            [committed] = await connection.together(COMMIT)
+            [committed] = await connection.flush(COMMIT)
         except AWAY as error:
             if _is_refusal(error):
                 raise
@@ -205,7 +205,7 @@ class Database:
             await connection.close()
 
     async def ping(self) -> None:
-        """Raises DatabaseAway if the server does not answer a query."""
+        """Raises DatabaseUnavailable if the server does not answer a query."""
         if in_transaction():
             await self.connection.execute("SELECT 1")
             return

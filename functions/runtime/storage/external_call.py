@@ -15,7 +15,7 @@ class CalledInsideTransaction(RuntimeError):
     """A programming error: declare the use case with @effect and call out between its transactions."""
 
 
-def foreign(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+def external_call(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Marks a method that goes out to a foreign system; raises CalledInsideTransaction while a transaction is open."""
 
     @functools.wraps(method)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from functions.runtime.storage.database import Database, DatabaseAway
+from functions.runtime.storage.database import Database, DatabaseUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class DatabaseVitals:
     response_ms: float
 
 
-class Vitals:
+class HealthInfo:
     def __init__(self, database: Database, context: str) -> None:
         self._database = database
         self.service = f"{context}-service"
@@ -39,7 +39,7 @@ class Vitals:
         began = time.perf_counter()
         try:
             await self._database.ping()
-        except DatabaseAway:
+        except DatabaseUnavailable:
             return DatabaseVitals(False, 0.0)
         return DatabaseVitals(True, round((time.perf_counter() - began) * 1000, 2))
 

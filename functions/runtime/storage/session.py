@@ -31,7 +31,7 @@ class Result:
 
 
 @dataclass(slots=True)
-class Later:
+class QueuedStatement:
     """A statement that waits. It has a result when it has been sent."""
 
     statement: Statement
@@ -41,19 +41,19 @@ class Later:
 class Session(psycopg.AsyncConnection[Any]):
     """Never use a cursor of it while something waits: what waits comes first."""
 
-    waiting: list[Later]
+    waiting: list[QueuedStatement]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.waiting = []
 
-    def later(self, text: LiteralString, parameters: Sequence[Any] = ()) -> Later:
+    def later(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
         """Goes with the next `together`."""
-        said = Later(Statement(text, parameters))
+        said = QueuedStatement(Statement(text, parameters))
         self.waiting.append(said)
         return said
 
-    async def together(self, *statements: Statement) -> list[Result]:
+    async def flush(self, *statements: Statement) -> list[Result]:
         """What waits, then these, in one round trip; the results of these. After an error nothing of what followed it has been done."""
         waiting, self.waiting = self.waiting, []
         everything = [*(each.statement for each in waiting), *statements]

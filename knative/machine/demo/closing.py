@@ -59,7 +59,7 @@ def farewell(story: Story) -> None:
     note(f"go on        export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH {exports}")
     note(f"             capsule status --app {story.name}")
     note(f"             capsule logs --follow --app {story.name}")
-    note(f"             capsule destroy {story.name}")
+    note(f"             capsule delete {story.name}")
     story.screen.console.print("\ndemo: ok")
 
 

@@ -220,6 +220,6 @@ def test_a_deleted_service_leaves_nothing(machine: Machine, namespace: str) -> N
         until(lambda: http.get("/").status_code == 404)
     assert not machine.pods(namespace, "sample")
     assert not machine.custom.list_namespaced_custom_object("serving.knative.dev", "v1", namespace, "revisions")["items"]
-    assert not list((machine.home / "knative" / "pods" / namespace).glob("*"))
+    assert until(lambda: not list((machine.home / "knative" / "pods" / namespace).glob("*")))
     machine.create(service(namespace))
     assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00001"

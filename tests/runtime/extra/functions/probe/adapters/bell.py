@@ -4,7 +4,7 @@ from pathlib import Path
 
 from functions.kernel import Permanent, RateLimited, Transient
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage.external_call import foreign
+from functions.runtime.storage.external_call import external_call
 
 
 class FileBell:
@@ -12,7 +12,7 @@ class FileBell:
         self._path = Path(settings.text("PROBE_BELL"))
         self._away = Path(settings.text("PROBE_BELL_AWAY", "/nowhere/bell-is-away"))
 
-    @foreign
+    @external_call
     async def ring(self, text: str) -> None:
         if text.startswith("away") or self._away.exists():
             raise Transient("the bell does not answer")

@@ -1,0 +1,44 @@
+"""Clean up the billing database and publish overdue work.
+
+Publishes ended periods, payments and refunds without an outcome (their state is read at the provider), and retries
+whose timer was lost. Deletes usage ids and webhook events that can no longer repeat, and runs the runtime's clean-up.
+"""
+
+from datetime import timedelta
+
+from functions.billing.domain.credit_notes import RefundRequested
+from functions.billing.domain.payments import SETTLEMENT_TIMEOUT, PaymentRequested, PaymentRetryRequested
+from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded
+from functions.billing.domain.usage import ID_RETENTION
+from functions.billing.ports import CreditNotes, Housekeeping, Payments, Subscriptions, Usage, WebhookEvents
+from functions.kernel import Clock, Work, every
+
+BATCH_SIZE = 500
+WEBHOOK_EVENT_RETENTION = timedelta(days=60)
+"""Stripe repeats an event for three days. https://docs.stripe.com/webhooks#automatic-retries"""
+
+
+@every("*/10 * * * *", emits=[PeriodEnded, PaymentRequested, PaymentRetryRequested, RefundRequested])
+async def housekeeping(
+    housekeeping: Housekeeping,
+    subscriptions: Subscriptions,
+    payments: Payments,
+    credit_notes: CreditNotes,
+    webhook_events: WebhookEvents,
+    usage: Usage,
+    clock: Clock,
+    work: Work,
+) -> None:
+    await housekeeping.sweep()
+    now = clock.now()
+    async with work.recording() as record:
+        await usage.prune_ids(now - ID_RETENTION)
+        await webhook_events.prune(now - WEBHOOK_EVENT_RETENTION)
+        for subscription in await subscriptions.list_ended(now - LATE_USAGE_GRACE, BATCH_SIZE):
+            record.emit(PeriodEnded(subscription_id=subscription.id, customer_id=subscription.customer_id, period_end=subscription.billed_until))
+        for payment in await payments.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
+            record.emit(PaymentRequested(payment_id=payment.id))
+        for payment in await payments.list_due_retries(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
+            record.emit(PaymentRetryRequested(payment_id=payment.id))
+        for note in await credit_notes.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
+            record.emit(RefundRequested(credit_note_id=note.id))

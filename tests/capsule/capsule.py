@@ -1,0 +1,276 @@
+"""The in-memory Capsule: finds functions in the registry, builds their arguments, runs them and delivers what they publish."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from functions.kernel import (
+    Caller,
+    Client,
+    Clock,
+    Declaration,
+    Delayed,
+    Event,
+    Forbidden,
+    Invalid,
+    Kind,
+    Origin,
+    OutgoingMessage,
+    Permanent,
+    RateLimited,
+    Rejected,
+    Rejection,
+    Transient,
+    Unauthenticated,
+    Work,
+)
+from functions.runtime.config.registry import Registry, contexts, wiring_of
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.wiring import Container, Wiring
+from functions.runtime.messaging.delays import backoff
+from tests.capsule.clock import FixedClock
+from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
+from tests.capsule.transactions import MemoryWork, external, transaction
+
+E = TypeVar("E", bound=Event)
+
+BY_THE_RUNTIME = (Unauthenticated, Forbidden, Invalid)
+"""Rejections that a function need not declare: the runtime itself answers with them."""
+
+
+class EventWithoutHandler(AssertionError):
+    """No function of the registry handles this event, and `tests.capsule.ports.PUBLISHED_ONLY` does not name it."""
+
+
+class UndeclaredEvent(AssertionError):
+    """A function published an event that its `emits` does not name."""
+
+
+class UndeclaredRejection(AssertionError):
+    """A function rejected with a class that its `rejects` does not name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event as it was published: by which function, when, and on whose behalf (`origin`)."""
+
+    event: Event
+    function: str
+    at: datetime
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that no retry can mend, or that failed as often as its function's `Retry` allows."""
+
+    function: str
+    event: Event | None
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    declaration: Declaration
+    event: Event | None
+    origin: Origin
+    attempt: int = 1
+
+
+@cache
+def _everything() -> Registry:
+    return Registry.load()
+
+
+class Capsule:
+    """All contexts, or those named. Events that only other contexts handle are recorded and go nowhere."""
+
+    def __init__(
+        self,
+        *names: str,
+        ports: Mapping[Any, Callable[..., Any]] | None = None,
+        settings: Mapping[str, str] | None = None,
+        clock: FixedClock | None = None,
+    ) -> None:
+        """`ports`: port → class or factory, in place of the memory adapter. `settings`: environment variables, in addition to `ports.SETTINGS`."""
+        self.clock = clock or FixedClock()
+        self.published: list[Published] = []
+        self.dead_letters: list[DeadLetter] = []
+        self._settings = Settings({**SETTINGS, **(settings or {})})
+        self._declarations = [each for each in _everything().declarations if each.context in (names or contexts())]
+        self._containers = {name: self._container(name, ports or {}) for name in (names or contexts())}
+        self._queue: list[_Delivery] = []
+        self._delayed: list[tuple[datetime, int, _Delivery]] = []
+        self._order = count()
+
+    def _container(self, context: str, replaced: Mapping[Any, Callable[..., Any]]) -> Container:
+        wiring = wiring_of(context)
+        adapters = {**wiring.ports, **PORTS[context], **{port: factory for port, factory in replaced.items() if port in wiring.ports}}
+        return Container(Wiring(wiring.database, adapters), {Settings: self._settings, Clock: self.clock, FixedClock: self.clock})
+
+    def port(self, port: type[Any]) -> Any:
+        """The adapter behind a port, to look into or to set up. Raises LookupError."""
+        for context, container in self._containers.items():
+            if port in wiring_of(context).ports:
+                return container.get(port, "the test")
+        raise LookupError(f"no wiring of {', '.join(self._containers)} has the port {port.__name__}")
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    async def call(
+        self, request: BaseModel, *, caller: Caller | None = None, client: Client | None = None, correlation_id: str = "correlation-1"
+    ) -> Any:
+        """Run the command or query whose input `request` is, and return its output.
+
+        Events are queued; `settle` delivers them. Raises the function's Rejection, after keeping what a `Rejected` result keeps.
+        """
+        declaration = self._taking(type(request))
+        if not declaration.allow.admits(caller):
+            raise Unauthenticated() if caller is None else Forbidden()
+        origin = Origin(correlation_id, str(caller.user_id) if caller else None)
+        arguments = self._arguments(declaration, origin, caller, client or Client("203.0.113.7", "curl/8"), None)
+        with transaction(self._stores(declaration.context)):
+            result = await self._run(declaration, [request], arguments)
+        if declaration.kind is Kind.QUERY:
+            return result
+        self._publish(declaration, result.events if result else (), origin)
+        if isinstance(result, Rejected):
+            self._check_rejection(declaration, result.reason)
+            raise result.reason
+        return result.output if result else None
+
+    def _taking(self, model: type[BaseModel]) -> Declaration:
+        for declaration in self._declarations:
+            if declaration.kind in (Kind.COMMAND, Kind.QUERY) and declaration.input is model:
+                return declaration
+        raise LookupError(f"no command or query takes {model.__name__}")
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    async def publish(self, event: Event, *, correlation_id: str = "correlation-1", actor: str | None = None) -> None:
+        """Deliver an event that another context or the cluster publishes, and what follows from it."""
+        origin = Origin(correlation_id, actor)
+        self._queue.extend(_Delivery(each, event, origin) for each in self._handlers(event))
+        await self.settle()
+
+    async def run(self, function: str) -> None:
+        """Run a schedule, such as `billing.housekeeping`, and deliver what it publishes."""
+        declaration = _everything().by_name[function]
+        assert declaration.kind is Kind.SCHEDULE, f"{function} is no schedule"
+        await self._deliver(_Delivery(declaration, None, Origin(f"schedule-{function}")))
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Deliver queued events until none is left. Time stands still."""
+        while self._queue:
+            await self._deliver(self._queue.pop(0))
+
+    async def advance(self, until: datetime | None = None, **duration: float) -> None:
+        """Move the clock, stopping at each reminder and retry that is due meanwhile and delivering it at its time."""
+        end = until or self.clock.at + timedelta(**duration)
+        await self.settle()
+        while self._delayed and self._delayed[0][0] <= end:
+            due, _, delivery = heapq.heappop(self._delayed)
+            self.clock.at = max(self.clock.at, due)
+            self._queue.append(delivery)
+            await self.settle()
+        self.clock.at = end
+
+    def events(self, kind: type[E]) -> list[E]:
+        """Published events of that class, in their order."""
+        return [each.event for each in self.published if isinstance(each.event, kind)]
+
+    @property
+    def event_types(self) -> list[str]:
+        return [each.event.type for each in self.published]
+
+    def reminders(self) -> Sequence[tuple[datetime, Event]]:
+        """Delayed events that have not arrived yet, and when they are due."""
+        return [(due, delivery.event) for due, _, delivery in sorted(self._delayed) if delivery.event is not None]
+
+    # -- running a function -------------------------------------------------------------------------------------------
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        declaration = delivery.declaration
+        try:
+            await self._handle(delivery)
+        except Transient as error:
+            if delivery.attempt >= declaration.retry.attempts:
+                self.dead_letters.append(DeadLetter(declaration.name, delivery.event, error))
+                return
+            seconds = error.retry_after if isinstance(error, RateLimited) else backoff(delivery.attempt, declaration.retry.first_delay, jitter=1.0)
+            again = _Delivery(declaration, delivery.event, delivery.origin, delivery.attempt + 1)
+            self._delay(self.clock.at + timedelta(seconds=seconds), again)
+        except (Permanent, Rejection) as error:
+            self.dead_letters.append(DeadLetter(declaration.name, delivery.event, error))
+
+    async def _handle(self, delivery: _Delivery) -> None:
+        declaration, stores = delivery.declaration, self._stores(delivery.declaration.context)
+        # what is delivered was written as JSON: a handler must not get more than that carries
+        inputs = [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
+        if declaration.kind is Kind.EVENT:
+            with transaction(stores):
+                result = await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, None))
+            self._publish(declaration, result.events if result else (), delivery.origin)
+            return
+        work = MemoryWork(stores, delivery.origin)
+        try:
+            await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, work))
+        finally:
+            self._publish(declaration, work.recorded, work.origin)
+
+    async def _run(self, declaration: Declaration, inputs: Sequence[BaseModel], arguments: Mapping[str, Any]) -> Any:
+        try:
+            return await declaration.handler(*inputs, **arguments)
+        except Rejection as rejection:
+            self._check_rejection(declaration, rejection)
+            raise
+
+    def _arguments(
+        self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
+    ) -> dict[str, Any]:
+        given: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        return {name: given[need] if need in given else self._adapter(declaration, need) for name, need in declaration.needs.items()}
+
+    def _adapter(self, declaration: Declaration, port: Any) -> Any:
+        adapter = self._containers[declaration.context].get(port, declaration.name)
+        return external(adapter) if port in EXTERNAL else adapter
+
+    def _stores(self, context: str) -> list[Any]:
+        """Adapters whose state a transaction restores: those of the memory ports, except foreign systems."""
+        container = self._containers[context]
+        return [container.get(port, "a transaction") for port in PORTS[context] if port not in EXTERNAL]
+
+    # -- publishing ---------------------------------------------------------------------------------------------------
+
+    def _publish(self, declaration: Declaration, messages: Sequence[OutgoingMessage], origin: Origin) -> None:
+        for message in messages:
+            if isinstance(message, Delayed):
+                for own in self._handlers(message.event, declaration.context):
+                    self._delay(self.clock.at + message.delay, _Delivery(own, message.event, origin))
+                continue
+            assert isinstance(message, Event), f"{declaration.name} published {message!r}"
+            if type(message) not in declaration.emits:
+                raise UndeclaredEvent(f"{declaration.name} publishes {type(message).__name__}: add it to its `emits`")
+            self.published.append(Published(message, declaration.name, self.clock.at, origin))
+            self._queue.extend(_Delivery(each, message, origin) for each in self._handlers(message))
+
+    def _delay(self, due: datetime, delivery: _Delivery) -> None:
+        heapq.heappush(self._delayed, (due, next(self._order), delivery))
+
+    def _handlers(self, event: Event, context: str | None = None) -> Iterator[Declaration]:
+        """Of the contexts of this Capsule. `context`: its own handlers only, for an event that it sends to itself. Raises EventWithoutHandler."""
+        everywhere = [each for each in _everything().declarations if each.input is type(event) and context in (None, each.context)]
+        if not everywhere and type(event) not in PUBLISHED_ONLY:
+            raise EventWithoutHandler(f"no function{f' of {context}' if context else ''} handles {type(event).__name__}")
+        return (each for each in everywhere if each in self._declarations)
+
+    def _check_rejection(self, declaration: Declaration, rejection: Rejection) -> None:
+        if not isinstance(rejection, (*declaration.rejects, *BY_THE_RUNTIME)):
+            raise UndeclaredRejection(f"{declaration.name} rejects with {type(rejection).__name__}: add it to its `rejects`") from rejection

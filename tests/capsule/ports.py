@@ -1,0 +1,122 @@
+"""Which adapter stands behind each port of the in-memory Capsule. A port that is missing here is built by its context's own `wiring.py`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from events.auth import RegistrationCompleted, SessionEnded, UserLoggedIn
+from events.billing import PaymentProcessed, PaymentRefunded
+from events.deploy import BuildFailed, BuildSucceeded
+from events.monitor import AlertFired, AlertResolved
+from functions.auth import ports as auth
+from functions.billing import ports as billing
+from functions.deploy import ports as deploy
+from functions.kernel import Event
+from functions.monitor import ports as monitor
+from tests.memory import auth as memory_auth
+from tests.memory import billing as memory_billing
+from tests.memory import billing_money, billing_provider, deploy_cluster, monitor_alerts
+from tests.memory import deploy as memory_deploy
+from tests.memory import monitor as memory_monitor
+from tests.memory.runtime import MemoryHousekeeping
+
+SETTINGS: Mapping[str, str] = {
+    "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
+    "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
+    "CAPSULE_OBSERVATION_SECONDS": "30",
+    "CAPSULE_OBSERVATION_SECONDS_ELSEWHERE": "0",
+}
+"""Environment variables of every function."""
+
+
+def payments(invoices: billing.Invoices) -> billing_money.MemoryPayments:
+    assert isinstance(invoices, billing_money.MemoryInvoices)
+    return billing_money.MemoryPayments(invoices)
+
+
+def applications(quotas: deploy.Quotas) -> memory_deploy.MemoryApplications:
+    assert isinstance(quotas, memory_deploy.MemoryQuotas)
+    return memory_deploy.MemoryApplications(quotas)
+
+
+PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
+    "auth": {
+        auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
+        auth.Hasher: memory_auth.PlainHasher,
+        auth.Housekeeping: MemoryHousekeeping,
+        auth.LoginFailures: memory_auth.MemoryLoginFailures,
+        auth.EmailTokens: memory_auth.PlainEmailTokens,
+        auth.Mailer: memory_auth.MemoryMailer,
+        auth.Registrations: memory_auth.MemoryRegistrations,
+        auth.SentEmails: memory_auth.MemorySentEmails,
+        auth.Sessions: memory_auth.MemorySessions,
+        auth.Users: memory_auth.MemoryUsers,
+        auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
+    },
+    "billing": {
+        billing.CreditNotes: billing_money.MemoryCreditNotes,
+        billing.Customers: memory_billing.MemoryCustomers,
+        billing.Housekeeping: MemoryHousekeeping,
+        billing.Invoices: billing_money.MemoryInvoices,
+        billing.Ledger: billing_money.MemoryLedger,
+        billing.Mailer: billing_provider.MemoryMailer,
+        billing.WebhookEvents: billing_money.MemoryWebhookEvents,
+        billing.PaymentProvider: billing_provider.MemoryProvider,
+        billing.Payments: payments,
+        billing.Plans: memory_billing.MemoryPlans,
+        billing.Subscriptions: billing_money.MemorySubscriptions,
+        billing.Usage: memory_billing.MemoryUsage,
+    },
+    "deploy": {
+        deploy.Applications: applications,
+        deploy.Builds: memory_deploy.FixedBuilds,
+        deploy.Cluster: deploy_cluster.MemoryCluster,
+        deploy.Configurations: memory_deploy.MemoryConfigurations,
+        deploy.Deployments: memory_deploy.MemoryDeployments,
+        deploy.Environments: memory_deploy.MemoryEnvironments,
+        deploy.Housekeeping: MemoryHousekeeping,
+        deploy.Quotas: memory_deploy.MemoryQuotas,
+        deploy.Releases: memory_deploy.MemoryReleases,
+        deploy.Vault: memory_deploy.PlainVault,
+    },
+    "monitor": {
+        monitor.Addresses: monitor_alerts.MemoryAddresses,
+        monitor.Alerts: monitor_alerts.MemoryAlerts,
+        monitor.Applications: memory_monitor.MemoryApplications,
+        monitor.Channels: monitor_alerts.MemoryChannels,
+        monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,
+        monitor.Deliveries: monitor_alerts.MemoryDeliveries,
+        monitor.DiskUsages: memory_monitor.MemoryDiskUsages,
+        monitor.Executions: memory_monitor.MemoryExecutions,
+        monitor.Housekeeping: MemoryHousekeeping,
+        monitor.Logs: memory_monitor.MemoryLogs,
+        monitor.Mailer: monitor_alerts.MemoryMailer,
+        monitor.Markers: memory_monitor.MemoryMarkers,
+        monitor.Operators: monitor_alerts.MemoryOperators,
+        monitor.Requests: memory_monitor.MemoryRequests,
+        monitor.Resources: memory_monitor.MemoryResources,
+        monitor.Retention: memory_monitor.MemoryRetention,
+        monitor.Rollups: memory_monitor.MemoryRollups,
+        monitor.Rules: monitor_alerts.MemoryRules,
+        monitor.UnownedUsage: memory_monitor.MemoryUnownedUsage,
+        monitor.Vault: monitor_alerts.MemoryVault,
+        monitor.Webhooks: monitor_alerts.MemoryWebhooks,
+    },
+}
+
+EXTERNAL: frozenset[Any] = frozenset({auth.Mailer, billing.Mailer, billing.PaymentProvider, deploy.Cluster, monitor.Mailer, monitor.Webhooks})
+"""Ports to foreign systems: no transaction restores their state, and none may be open while they are called."""
+
+PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
+    {
+        AlertFired,
+        AlertResolved,
+        BuildFailed,
+        BuildSucceeded,
+        PaymentProcessed,
+        PaymentRefunded,
+        RegistrationCompleted,
+        SessionEnded,
+        UserLoggedIn,
+    }
+)
+"""Events that no function handles: they are published for the timeline and for other programs."""

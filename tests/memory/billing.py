@@ -1,0 +1,138 @@
+"""In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from functions.billing.domain.customers import Customer, CustomerExists
+from functions.billing.domain.money import Money
+from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+
+
+def _plan(code: str, fee: int, requests: int, cpu: int, entitlements: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
+    included = {Meter.REQUESTS: requests, Meter.CPU_MILLISECONDS: cpu}
+    prices = {
+        meter: Price(quantity, tuple(Tier(up_to, Money(amount, "EUR"), per) for of, up_to, amount, per in tiers if of is meter))
+        for meter, quantity in included.items()
+    }
+    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, entitlements)
+
+
+SEEDED = (
+    _plan(
+        FREE,
+        0,
+        100_000,
+        3_600_000,
+        Entitlements(5, 2560),
+        (Meter.REQUESTS, None, 0, 1_000_000),
+        (Meter.CPU_MILLISECONDS, None, 0, 3_600_000),
+    ),
+    _plan(
+        "pro",
+        2000,
+        2_000_000,
+        180_000_000,
+        Entitlements(25, 16_384),
+        (Meter.REQUESTS, 10_000_000, 40, 1_000_000),
+        (Meter.REQUESTS, None, 30, 1_000_000),
+        (Meter.CPU_MILLISECONDS, None, 8, 3_600_000),
+    ),
+    _plan(
+        "business",
+        10_000,
+        20_000_000,
+        1_800_000_000,
+        Entitlements(100, 131_072),
+        (Meter.REQUESTS, 100_000_000, 30, 1_000_000),
+        (Meter.REQUESTS, None, 20, 1_000_000),
+        (Meter.CPU_MILLISECONDS, None, 6, 3_600_000),
+    ),
+)
+"""The plans that the migrations insert."""
+
+
+class MemoryCustomers:
+    def __init__(self) -> None:
+        self.customers: dict[UUID, Customer] = {}
+
+    async def add(self, customer: Customer) -> None:
+        if customer.user_id in self.customers:
+            raise CustomerExists(str(customer.user_id))
+        self.customers[customer.user_id] = customer
+
+    async def get_by_user(self, user_id: UUID) -> Customer | None:
+        return self.customers.get(user_id)
+
+    async def get(self, customer_id: UUID) -> Customer:
+        for customer in self.customers.values():
+            if customer.id == customer_id:
+                return customer
+        raise LookupError(f"there is no customer {customer_id}")
+
+    async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+        customer = await self.get(customer_id)
+        if customer.provider_id is None:
+            self.customers[customer.user_id] = replace(customer, provider_id=provider_id, account_refusal_reason=None)
+
+    async def set_account_refusal(self, customer_id: UUID, reason: str) -> None:
+        customer = await self.get(customer_id)
+        if customer.provider_id is None:
+            self.customers[customer.user_id] = replace(customer, account_refusal_reason=reason)
+
+    async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None:
+        customer = await self.get(customer_id)
+        self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
+
+
+class MemoryPlans:
+    def __init__(self, plans: Iterable[Plan] = SEEDED) -> None:
+        self.plans = list(plans)
+
+    async def list_offered(self, at: datetime) -> Sequence[Plan]:
+        newest = {plan.code: plan for plan in sorted(self.plans, key=lambda plan: plan.version)}
+        return sorted(newest.values(), key=lambda plan: (plan.fee.amount, plan.code))
+
+    async def get_offered(self, code: str, at: datetime) -> Plan:
+        found = [plan for plan in self.plans if plan.code == code]
+        if not found:
+            raise LookupError(f"no plan {code!r} is on offer")
+        return max(found, key=lambda plan: plan.version)
+
+    async def get(self, code: str, version: int) -> Plan:
+        for plan in self.plans:
+            if (plan.code, plan.version) == (code, version):
+                return plan
+        raise LookupError(f"there is no plan {code!r} v{version}")
+
+
+class MemoryUsage:
+    def __init__(self) -> None:
+        self.records: dict[UUID, UsageRecord] = {}
+        self.hours: dict[tuple[UUID, datetime, UUID, str], tuple[int, int]] = {}
+
+    async def record(self, record: UsageRecord) -> bool:
+        if record.id in self.records:
+            return False
+        self.records[record.id] = record
+        key = (record.user_id, record.hour, record.application_id, record.environment)
+        requests, cpu = self.hours.get(key, (0, 0))
+        self.hours[key] = (requests + record.requests, cpu + record.cpu_milliseconds)
+        return True
+
+    async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
+        sums: dict[tuple[UUID, str], tuple[int, int]] = {}
+        for (user, hour, application, environment), (requests, cpu) in self.hours.items():
+            if user == user_id and period.begin <= hour < period.end:
+                before = sums.get((application, environment), (0, 0))
+                sums[application, environment] = (before[0] + requests, before[1] + cpu)
+        return [EnvironmentUsage(application, environment, *sums[application, environment]) for application, environment in sorted(sums)]
+
+    async def prune_ids(self, before: datetime) -> int:
+        expired = [id for id, record in self.records.items() if record.begin < before]
+        for id in expired:
+            del self.records[id]
+        return len(expired)

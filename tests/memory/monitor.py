@@ -1,0 +1,262 @@
+"""Monitor's ports in memory: the same promises as over PostgreSQL (one suite runs over both), for tests of use cases."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from statistics import quantiles
+from uuid import UUID
+
+from functions.monitor.domain.applications import PLATFORM, Application
+from functions.monitor.domain.disk import DiskUsage, newest
+from functions.monitor.domain.functions import FunctionTally
+from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
+from functions.monitor.domain.markers import Marker
+from functions.monitor.domain.metrics import Range
+from functions.monitor.domain.requests import Health, Tally, Window
+from functions.monitor.domain.resources import ResourceTally, ResourceWindow
+from functions.monitor.domain.timeline import Execution
+from functions.monitor.domain.usage import MeasuredUse
+
+
+class MemoryApplications:
+    def __init__(self) -> None:
+        self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
+
+    async def get(self, application_id: UUID) -> Application | None:
+        return self.applications.get(application_id)
+
+    async def of_user(self, user_id: UUID) -> Sequence[Application]:
+        return [known for known in self.applications.values() if known.user_id == user_id]
+
+    async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        return {key: self.applications[key].user_id for key in application_ids if key in self.applications}
+
+    async def lock(self, application_ids: Collection[UUID]) -> None:
+        """One loop, no transactions: nothing moves meanwhile."""
+
+    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        return await self.owners(application_ids)
+
+    async def keep(self, application: Application) -> None:
+        known = self.applications.get(application.id)
+        if known is None:
+            self.applications[application.id] = application
+        elif known.deleted_at is None:
+            self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
+
+    async def forget_deleted(self, before: datetime) -> int:
+        old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
+        for key in old:
+            del self.applications[key]
+        return len(old)
+
+
+class MemoryUnownedUsage:
+    def __init__(self) -> None:
+        self.uses: list[MeasuredUse] = []
+
+    async def add(self, uses: Sequence[MeasuredUse]) -> None:
+        self.uses.extend(uses)
+
+    async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
+        released = [use for use in self.uses if use.application_id == application_id]
+        self.uses = [use for use in self.uses if use.application_id != application_id]
+        return sorted(released, key=lambda use: use.begin)
+
+    async def forget(self, before: datetime) -> int:
+        kept = [use for use in self.uses if use.begin >= before]
+        gone = len(self.uses) - len(kept)
+        self.uses = kept
+        return gone
+
+
+class MemoryLogs:
+    def __init__(self) -> None:
+        self.lines: list[tuple[int, LogLine]] = []
+        self._positions = count(1)
+
+    async def add(self, lines: Sequence[LogLine]) -> None:
+        self.lines.extend((next(self._positions), line) for line in lines)
+
+    async def last(self, wanted: LogFilter, limit: int) -> Sequence[StoredLine]:
+        return self._read(wanted)[-limit:]
+
+    async def following(self, wanted: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
+        return [line for line in self._read(wanted) if line.position > position][:limit]
+
+    def _read(self, wanted: LogFilter) -> list[StoredLine]:
+        return [
+            StoredLine(
+                position,
+                kept.at,
+                kept.workload.environment,
+                kept.workload.deployment_id,
+                kept.workload.component,
+                kept.pod,
+                kept.container,
+                kept.stream,
+                kept.line,
+                kept.service,
+            )
+            for position, kept in self.lines
+            if wanted.matches(kept)
+        ]
+
+
+class MemoryRequests:
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+
+    async def add(self, windows: Sequence[Window]) -> None:
+        self.windows.extend(windows)
+
+    async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[Tally]:
+        found: dict[tuple[datetime, str, int], list[Window]] = defaultdict(list)
+        for window in self.windows:
+            wanted = window.application_id == application_id and environment in (None, window.environment)
+            if wanted and over.begin <= window.begin < over.steps()[-1] + over.step:
+                step = over.begin + (window.begin - over.begin) // over.step * over.step
+                found[step, window.environment, window.status // 100].append(window)
+        return [
+            Tally(*key, sum(window.requests for window in found[key]), sum(window.duration_ms for window in found[key]), _added(found[key]))
+            for key in sorted(found)
+        ]
+
+    async def health(self, application_id: UUID, environment: str, since: datetime) -> Health:
+        windows = [
+            window
+            for window in self.windows
+            if (window.application_id, window.environment) == (application_id, environment) and window.begin >= since
+        ]
+        errors = sum(window.requests for window in windows if window.status >= 500)
+        return Health(sum(window.requests for window in windows), errors, _added(windows))
+
+
+def _added(windows: Sequence[Window]) -> Mapping[int, int]:
+    total: Counter[int] = Counter()
+    for window in windows:
+        total.update(window.buckets)
+    return dict(sorted(total.items()))
+
+
+class MemoryResources:
+    def __init__(self) -> None:
+        self.windows: list[ResourceWindow] = []
+
+    async def add(self, windows: Sequence[ResourceWindow]) -> None:
+        self.windows.extend(part for window in windows for part in window.by_minute())
+
+    async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[ResourceTally]:
+        found: dict[tuple[datetime, str], list[ResourceWindow]] = defaultdict(list)
+        for window in self._within(application_id, over):
+            if environment in (None, window.environment) and window.component == "run":
+                step = over.begin + (window.begin - over.begin) // over.step * over.step
+                found[step, window.environment].append(window)
+        return [_tally(*key, found[key]) for key in sorted(found)]
+
+    async def by_service(self, application_id: UUID, over: Range) -> Mapping[str, ResourceTally]:
+        found: dict[str, list[ResourceWindow]] = defaultdict(list)
+        for window in self._within(application_id, over):
+            found[window.service].append(window)
+        return {service: _tally(over.begin, "", windows) for service, windows in found.items()}
+
+    def _within(self, application_id: UUID, over: Range) -> list[ResourceWindow]:
+        end = over.steps()[-1] + over.step
+        return [window for window in self.windows if window.application_id == application_id and over.begin <= window.begin < end]
+
+
+def _tally(at: datetime, environment: str, windows: Sequence[ResourceWindow]) -> ResourceTally:
+    return ResourceTally(
+        at,
+        environment,
+        sum(window.cpu_ms for window in windows),
+        max(window.memory_max for window in windows),
+        sum(window.memory_mean * window.seconds for window in windows),
+        sum(window.seconds for window in windows),
+    )
+
+
+class MemoryDiskUsages:
+    def __init__(self) -> None:
+        self.usages: dict[UUID, DiskUsage] = {}
+
+    async def keep(self, usages: Sequence[DiskUsage]) -> None:
+        for usage in newest([*self.usages.values(), *usages]):
+            self.usages[usage.application_id] = usage
+
+    async def of(self, application_id: UUID) -> DiskUsage | None:
+        return self.usages.get(application_id)
+
+
+class MemoryMarkers:
+    def __init__(self) -> None:
+        self.markers: dict[tuple[UUID, str], Marker] = {}
+
+    async def add(self, marker: Marker) -> None:
+        self.markers.setdefault((marker.deployment_id, marker.kind), marker)
+
+    async def between(self, application_id: UUID, environment: str | None, begin: datetime, end: datetime) -> Sequence[Marker]:
+        found = [
+            marker
+            for marker in self.markers.values()
+            if marker.application_id == application_id and environment in (None, marker.environment) and begin <= marker.at < end
+        ]
+        return sorted(found, key=lambda marker: marker.at)
+
+    async def forget(self, before: datetime) -> int:
+        old = [key for key, marker in self.markers.items() if marker.at < before]
+        for key in old:
+            del self.markers[key]
+        return len(old)
+
+
+class MemoryExecutions:
+    def __init__(self) -> None:
+        self.executions: list[Execution] = []
+
+    async def add(self, executions: Sequence[Execution]) -> None:
+        self.executions.extend(executions)
+
+    async def of(self, correlation: str, limit: int) -> Sequence[Execution]:
+        found = [execution for execution in self.executions if execution.correlation == correlation]
+        return sorted(found, key=lambda execution: execution.at)[:limit]
+
+    async def by_function(self, since: datetime, until: datetime) -> Sequence[FunctionTally]:
+        found: dict[tuple[str, str, str], list[Execution]] = defaultdict(list)
+        for done in self.executions:
+            if since <= done.at < until and done.kind != "request":
+                found[done.name, done.context, done.kind].append(done)
+        return [_counted(key, found[key]) for key in sorted(found)]
+
+
+def _counted(key: tuple[str, str, str], done: Sequence[Execution]) -> FunctionTally:
+    times = [execution.duration_ms for execution in done]
+    hundredths = quantiles(times, n=100, method="inclusive") if len(times) > 1 else times * 99
+    outcomes = Counter(execution.outcome for execution in done)
+    cold = sum(execution.cold for execution in done)
+    failed = outcomes["failed"] + outcomes["dead"]
+    return FunctionTally(*key, len(done), failed, outcomes["retried"], outcomes["rejected"], cold, hundredths[49], hundredths[94], hundredths[98])
+
+
+class MemoryRollups:
+    """Nothing to sum up: the tallies of `MemoryRequests` and `MemoryResources` are computed when they are read."""
+
+    async def roll(self, since: datetime) -> int:
+        return 0
+
+
+class MemoryRetention:
+    """Keeps which chunks were made and dropped, instead of tables that are cut by time."""
+
+    def __init__(self) -> None:
+        self.room: list[tuple[datetime, datetime]] = []
+        self.dropped: dict[str, datetime] = {}
+
+    async def create_partitions(self, since: datetime, until: datetime) -> None:
+        self.room.append((since, until))
+
+    async def drop(self, series: str, before: datetime) -> int:
+        self.dropped[series] = before
+        return 0
