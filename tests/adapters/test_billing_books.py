@@ -8,7 +8,7 @@ import pytest
 
 from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.ledger import TransactionKind, Transaction
+from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database

@@ -17,7 +17,7 @@ from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import ProviderResult, Payment, PaymentStatus
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings

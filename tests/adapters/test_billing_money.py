@@ -10,7 +10,7 @@ import pytest
 
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.invoices import Purpose
-from functions.billing.domain.ledger import TransactionKind, Transaction
+from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.billing.domain.subscriptions import RatedPeriod

@@ -15,7 +15,7 @@ from functions.billing.adapters.postgres_subscriptions import PostgresSubscripti
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
 from functions.billing.domain.subscriptions import Subscription
-from functions.billing.domain.usage import UsageRecord, EnvironmentUsage
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database

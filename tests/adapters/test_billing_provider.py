@@ -11,13 +11,13 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from functions.billing.adapters.stripe import StripeWebhookVerifier, StripeProvider
+from functions.billing.adapters.stripe import StripeProvider, StripeWebhookVerifier
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import ProviderResult, Payment, PaymentStatus
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.rejections import InvalidWebhookSignature
-from functions.billing.ports import PaymentProvider, ProviderUnavailable, ProviderRefused
+from functions.billing.ports import PaymentProvider, ProviderRefused, ProviderUnavailable
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from tests.billing.stripe_stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
