@@ -34,6 +34,7 @@ from functions.kernel.outcome import (
     Unauthenticated,
     Unavailable,
 )
+from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -64,6 +65,7 @@ __all__ = [
     "Order",
     "Origin",
     "OutgoingMessage",
+    "Page",
     "Part",
     "Payload",
     "PaymentRequired",
