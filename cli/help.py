@@ -47,8 +47,7 @@ def _with_plain_labels(parameters: list[Parameter]) -> list[Parameter]:
         if isinstance(each, TyperOption) and each.is_flag:
             each.metavar = ""
         elif isinstance(each, TyperArgument):
-            label = "|".join(str(choice.value) for choice in each.type_descriptor.choices or ()) if each.type_descriptor.is_choice else ""
-            vars(each)["display_type_rich"] = lambda ctx, label=label: label
+            vars(each)["display_type_rich"] = lambda ctx: ""
     return parameters
 
 

@@ -16,6 +16,7 @@ from rich.status import Status
 from rich.text import Text
 
 from cli.failures import ApiError, Failure
+from cli.render.tables import Prose
 
 PIPE_WIDTH = 10_000  # in a file or pipe, tables keep all their columns
 NEXT = "Next: "
@@ -34,7 +35,7 @@ class Output:
             print(json.dumps(document, indent=2, ensure_ascii=False))
             return
         for each in renderables:
-            self.out.print(Text(each) if isinstance(each, str) else each, soft_wrap=True)
+            self.out.print(Prose(each) if isinstance(each, (str, Text)) else each, soft_wrap=True)
 
     def line(self, document: Any, text: Text) -> None:
         """Print one line of a stream and flush it."""
@@ -68,7 +69,9 @@ class Output:
             print(json.dumps(failure.document(), ensure_ascii=False), file=sys.stderr)
             return
         for line in failure_lines(failure, verbose=self.verbose):
-            self.err.print(line, soft_wrap=True)
+            self.err.print(Prose(line), soft_wrap=True)
+        if failure.hint:
+            self.err.print(Text(f"  → {failure.hint}", "cyan"), soft_wrap=True)
 
 
 class Progress:
@@ -83,7 +86,7 @@ class Progress:
 
 
 def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
-    """Return an error as people read it: what and why, then the next step.
+    """Return what and why as people read it; the hint follows on a line of its own, unbroken, because it may be a command to copy.
 
     The faults of an input replace title and detail, which would only announce them. The request id helps an operator, so it is shown for 5xx
     and with `--verbose`.
@@ -106,8 +109,6 @@ def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
             lines = [first + Text(f": {detail}" if not failure.title.endswith(".") else f" {detail}")]
     if isinstance(failure, ApiError) and failure.request_id and (verbose or failure.status >= 500):
         lines.append(Text(f"    request {failure.request_id}", "dim"))
-    if failure.hint:
-        lines.append(Text(f"  → {failure.hint}", "cyan"))
     return lines
 
 

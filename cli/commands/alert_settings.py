@@ -47,7 +47,7 @@ def list_rules(session: Session, app: App = None) -> None:
 
 def create_rule(
     session: Session,
-    kind: Annotated[RuleKind, typer.Argument(metavar="KIND", help="What raises the alert.")],
+    kind: Annotated[RuleKind, typer.Argument(metavar="KIND", help=f"What raises the alert: {', '.join(RuleKind)}.")],
     app: App = None,
     env: EnvFilter = None,
     threshold: Annotated[

@@ -32,7 +32,11 @@ def declare(app: typer.Typer) -> None:
     command(alerts, "deliveries")(deliveries)
 
 
-def list_(session: Session, app: App = None, state: Annotated[AlertState | None, typer.Option(help="Alerts in this state only.")] = None) -> None:
+def list_(
+    session: Session,
+    app: App = None,
+    state: Annotated[AlertState | None, typer.Option(metavar="STATE", help=f"Only {', '.join(AlertState)} alerts.")] = None,
+) -> None:
     """List alerts, newest first.
 
     Without --app, lists the alerts of all your applications; admins also see those of the platform.

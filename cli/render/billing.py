@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from cli.render.formats import age, count, cpu_seconds, day, money, period, quantity, status_text, time_and_age
-from cli.render.tables import Column, Facts, Table
+from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
 METER_NAMES = {"cpu_milliseconds": "CPU seconds"}
@@ -94,7 +94,7 @@ def bill(view: Json, names: dict[str, str], paid: Json | None = None) -> list[Re
     plan = view["plan"]
     head = Text.assemble(period(view["period"]), ", plan ", (plan["name"], "bold"), f", {money(plan['fee'])} a month")
     total = Text.assemble("Total this period: ", (money(view["total"]), "bold"), f" ({money(paid)} paid)" if paid else "")
-    return [head, "", lines(view, names), "", total]
+    return [Prose(head), "", lines(view, names), "", total]
 
 
 def lines(view: Json, names: dict[str, str]) -> RenderableType:

@@ -90,7 +90,7 @@ def succeeded(view: Json) -> RenderableType:
     took = duration(elapsed_seconds(view["requestedAt"], view["finishedAt"]))
     line = Text.assemble(("✓ ", "green"), (release_name(view["release"]), "bold"))
     line.append(f" serving in {view['environment']} · commit {short_commit(view['commit'])} · {took}")
-    return Group(line, Text(view["url"] or "", "bold"))
+    return Group(Prose(line), Text(view["url"] or "", "bold"))
 
 
 def status_words(view: Json) -> Text:

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from cli.render.formats import NONE, age, count, cpu_seconds
-from cli.render.tables import Column, Table, wrap_words
+from cli.render.tables import Column, Prose, Table, wrap_words
 
 Json = dict[str, Any]
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -31,8 +31,8 @@ def metrics(view: Json, minutes: int) -> RenderableType:
     summary = Text(f"{count(total['requests'])} requests", "bold")
     summary.append(f" in the last {span(minutes)}, {latency}, CPU {cpu_seconds(total['cpuMilliseconds'])} s  ", "not bold")
     table = _points(view["points"])
-    markers = [marker(each) for each in view["markers"]]
-    return Group(summary + statuses(total["byStatus"]), *([table] if table.rows else []), *markers)
+    markers = [Prose(marker(each)) for each in view["markers"]]
+    return Group(Prose(summary + statuses(total["byStatus"])), *([table] if table.rows else []), *markers)
 
 
 def span(minutes: int) -> str:
