@@ -11,7 +11,7 @@ from knative.machine import packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
-from tests import proof
+from tests import proof, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
 
 _THROWN_AWAY = pytest.StashKey[Path]()
@@ -20,10 +20,12 @@ _servers: Servers | None = None
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     proof.add_options(parser)
+    selection.add_options(parser)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     proof.select(config, items)
+    selection.select(config, items)
 
 
 def pytest_configure(config: pytest.Config) -> None:

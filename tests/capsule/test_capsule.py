@@ -79,13 +79,13 @@ async def test_a_rejection_restores_what_the_function_wrote() -> None:
     capsule = Capsule("deploy", ports={deploy.Applications: refusing_applications})
     with pytest.raises(Rejection):
         await capsule.call(CreateApplication(name="hello", repository=REPOSITORY), caller=ADA)
-    assert not capsule.port(deploy.Applications).rows and not capsule.published
+    assert not capsule.port(deploy.Applications)._rows and not capsule.published
 
 
 def refusing_applications(quotas: deploy.Quotas) -> Any:
     class Refusing(MemoryApplications):
-        async def add(self, *arguments: Any) -> None:
-            await super().add(*arguments)
+        async def add(self, *arguments: Any, **named: Any) -> None:
+            await super().add(*arguments, **named)
             raise ApplicationNameTaken()
 
     assert isinstance(quotas, MemoryQuotas)
