@@ -44,7 +44,7 @@ def verify(
 ) -> None:
     """Verify your e-mail address with the link."""
     if resend:
-        accepted = session.anonymous.post("/v1/users/verification-mails", {"email": resend})
+        accepted = session.anonymous.post("/v1/users/verification-emails", {"email": resend})
         session.output.show(accepted, str(accepted.get("message") or f"If {resend} is not verified yet, an e-mail is on its way."))
         session.output.next_step(*_open_mail(session), "capsule verify LINK")
         return

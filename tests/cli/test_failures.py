@@ -1,11 +1,13 @@
 """Error responses as people and scripts read them: title, detail, faults by field, request id, hint and exit code."""
 
+import re
 import time
 
 import pytest
 
-from cli.failures import ApiError, ApiUnreachable, ExitCode, Failure, retry_hint
+from cli.failures import NEXT_STEPS, ApiError, ApiUnreachable, ExitCode, Failure, retry_hint
 from cli.output import failure_lines
+from knative.machine.home import PROJECT
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,9 @@ def test_an_unreachable_api_is_named_with_the_way_to_start_it() -> None:
     failure = ApiUnreachable("http://127.0.0.1:9", "[Errno 111] Connection refused")
     assert lines(failure) == ["✗ Cannot connect to http://127.0.0.1:9: connection refused"]
     assert "./taskw up" in failure.hint and "CAPSULE_API" in failure.hint
+
+
+def test_every_hint_belongs_to_a_problem_of_the_api() -> None:
+    """A renamed problem type loses its hint silently."""
+    documented = set(re.findall(r"/problems/([a-z-]+)", (PROJECT / "schemas/openapi.yaml").read_text()))
+    assert set(NEXT_STEPS) <= documented, set(NEXT_STEPS) - documented

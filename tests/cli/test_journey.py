@@ -37,7 +37,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     mail = until(lambda: mailbox.newest_to(whole.home, terminal.email), why="for the mail")
     link = mailbox.link_in(mail) if mail else None
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
-    assert_matches("Verified", terminal.run("verify", str(link), "--json").document)
+    assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--json").document)
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
     repository = whole.repository(f"cli-{secrets.token_hex(3)}", repositories.sample("hello"))
     created = terminal.run("apps", "create", terminal.name, repository.url, "--link", "--json").document
@@ -58,7 +58,7 @@ def deployed(home: Home) -> Json:
 
 
 def test_whoami_shows_the_account(home: Home) -> None:
-    assert_matches("Profile", home.run("whoami", "--json").document)
+    assert_matches("ProfileView", home.run("whoami", "--json").document)
     assert home.email in home.run("whoami").out
 
 
@@ -206,8 +206,8 @@ def test_a_plan_starts_after_its_payment(home: Home) -> None:
     assert_matches("InvoiceView", home.run("invoices", "show", invoice["number"], "--json").document)
     saved = Path(home.cwd / home.run("invoices", "pdf", invoice["number"], "--json").document["path"])
     assert saved.read_bytes().startswith(b"%PDF-")
-    assert_matches("ChangeAccepted", home.run("subscription", "cancel", "--json").document)
-    assert_matches("ChangeAccepted", home.run("subscription", "resume", "--json").document)
+    assert_matches("SubscriptionChangeView", home.run("subscription", "cancel", "--json").document)
+    assert_matches("SubscriptionChangeView", home.run("subscription", "resume", "--json").document)
 
 
 def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
