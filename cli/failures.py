@@ -10,6 +10,7 @@ NEXT_STEPS = {
     "expired-verification-token": "capsule verify --resend ADDRESS",
     "unknown-verification-token": "capsule verify --resend ADDRESS",
     "used-verification-token": "capsule login",
+    "wrong-credentials": "Try again, or create an account: capsule register",
     "no-such-route": "The server is older than this command. Update the server or use an older command.",
     "application-not-found": "capsule apps list",
     "application-name-taken": "Choose another name.",

@@ -14,7 +14,7 @@ from cli.render import deployments as render
 
 POLL_SECONDS = 0.4
 QUIET_SECONDS = 3.0  # a build log without an end marker has ended when no line came for this long
-END_OF_BUILD_LOG = ("==> Built ", "==> Failed ")  # as the builder writes it
+END_OF_BUILD_LOG = ("==> Stored ", "==> Failed ")  # as builder and registry write it
 
 
 class DeploymentFollower:

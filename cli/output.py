@@ -46,9 +46,9 @@ class Output:
             self.out.file.flush()
 
     def note(self, text: str | Text) -> None:
-        """Print a message for people to standard error; nothing with `--json`."""
+        """Print a message for people to standard error; nothing with `--json`. A `Text` stays on one line, a `str` breaks at spaces."""
         if not self.as_json:
-            self.err.print(Text(text) if isinstance(text, str) else text, soft_wrap=True)
+            self.err.print(Prose(text) if isinstance(text, str) else text, soft_wrap=True)
 
     def next_step(self, *commands: str) -> None:
         """Print the commands that usually follow."""
@@ -88,7 +88,8 @@ class Progress:
 def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
     """Return what and why as people read it; the hint follows on a line of its own, unbroken, because it may be a command to copy.
 
-    The faults of an input replace title and detail, which would only announce them. The request id helps an operator, so it is shown for 5xx
+    The faults of an input replace title and detail, which would only announce them. A detail that is a whole sentence replaces the title, which is
+    the same for all problems of a type. The request id helps an operator, so it is shown for 5xx
     and with `--verbose`.
     """
     faults = failure.faults if isinstance(failure, ApiError) else []
@@ -99,17 +100,25 @@ def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
         lines = [mark + Text(f"The input has {len(faults)} faults:", "bold")]
         lines += [Text(f"    {field}: {detail}") for field, detail in faults]
     else:
-        first = mark + Text(failure.title, "bold")
-        detail = "" if failure.detail.rstrip(".") == failure.title.rstrip(".") else failure.detail
+        title, detail = failure.title, failure.detail
+        if isinstance(failure, ApiError) and is_sentence(detail):
+            title, detail = detail, ""
+        elif detail.rstrip(".") == title.rstrip("."):
+            detail = ""
+        first = mark + Text(title, "bold")
         if not detail:
             lines = [first]
         elif "\n" in detail:
             lines = [first, *(Text(f"  {line}") for line in detail.splitlines())]
         else:
-            lines = [first + Text(f": {detail}" if not failure.title.endswith(".") else f" {detail}")]
+            lines = [first + Text(f": {detail}" if not title.endswith(".") else f" {detail}")]
     if isinstance(failure, ApiError) and failure.request_id and (verbose or failure.status >= 500):
         lines.append(Text(f"    request {failure.request_id}", "dim"))
     return lines
+
+
+def is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith(".") and "\n" not in text
 
 
 def _width(is_terminal: bool) -> int | None:

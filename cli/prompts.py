@@ -37,4 +37,4 @@ def confirm_deletion(name: str, *, yes: bool) -> None:
 
 def _require_terminal(option: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("Not a terminal", hint=f"Pass {option}.")
+        raise UsageError("Not a terminal", f"pass {option}")

@@ -27,7 +27,7 @@ def alerts(items: list[Json]) -> RenderableType:
             age(each["beganAt"]),
             notified,
             ids[each["id"]],
-            details=[f"{each['kind']}: {each['summary'].partition(chr(10))[0]}{times}"],
+            details=[f"{each['kind']}: {each['summary'].partition(chr(10))[0].removesuffix(' Last output:')}{times}"],
         )
     return table
 
@@ -54,12 +54,13 @@ def rules(items: list[Json]) -> RenderableType:
         Column("threshold", is_right=True),
         Column("window", drop=2, is_right=True),
         Column("for", drop=3, is_right=True),
+        Column("preset", drop=4),
         Column("id"),
     )
     for each in items:
         spans = [f"{each[name]} s" if each[name] is not None else NONE for name in ("window", "for")]
-        kind = Text(each["kind"], "bold") + Text(" (preset)" if each["preset"] else "", "dim")
-        table.add_row(kind, each["environment"] or "all", threshold(each), *spans, ids[each["id"]])
+        preset = "yes" if each["preset"] else "no"
+        table.add_row(Text(each["kind"], "bold"), each["environment"] or "all", threshold(each), *spans, preset, ids[each["id"]])
     return table
 
 

@@ -59,13 +59,12 @@ def failure_title(view: Json) -> str:
 
 
 def failure_detail(view: Json, log_lines: list[str]) -> str:
-    """Return the cause, unless the build log that was just printed ends with it, and what serves now."""
-    cause = view["detail"] or ""
+    """Return the cause without the lines of the build log that were just printed, and what serves now."""
     printed = " ".join(" ".join(log_lines).split())
-    is_printed = bool(cause) and " ".join(cause.split()) in printed
+    cause = [line.removesuffix(" Last output:") for line in (view["detail"] or "").splitlines()]
+    lines = [line for line in cause if " ".join(line.split()) not in printed]
     serving = view["rolledBackTo"] or view["previousRelease"]
-    parts = ["" if is_printed else cause, f"r{serving} keeps serving." if serving else ""]
-    return "\n".join(part for part in parts if part)
+    return "\n".join([*lines, *([f"r{serving} keeps serving."] if serving else [])])
 
 
 def failure_hint(application: str, view: Json) -> str:

@@ -84,7 +84,7 @@ def count(value: int) -> str:
 
 def cpu_seconds(milliseconds: float) -> str:
     """Return CPU time in seconds, the unit of every table: `1,800,000` or `1.250`."""
-    return f"{milliseconds / 1000:,.0f}" if milliseconds and milliseconds % 1000 == 0 else f"{milliseconds / 1000:,.3f}"
+    return f"{milliseconds / 1000:,.0f}" if milliseconds % 1000 == 0 else f"{milliseconds / 1000:,.3f}"
 
 
 def quantity(meter: str, value: int) -> str:

@@ -112,7 +112,7 @@ class Prose:
 
 
 def wrap_words(text: Text, width: int) -> list[Text]:
-    """Return the lines of a text, broken at spaces. A word that is longer than `width` stays whole."""
+    """Return the lines of a text, broken at spaces. A word that is longer than `width` stays whole. Lines keep their paragraph's indent."""
     lines: list[Text] = []
     for paragraph in text.split("\n", allow_blank=True):
         indent = len(paragraph.plain) - len(paragraph.plain.lstrip())
@@ -122,11 +122,11 @@ def wrap_words(text: Text, width: int) -> list[Text]:
             is_first = match.start() in (indent, *breaks[-1:])
             if not is_first and column + cell_len(match[0].rstrip()) > width:
                 breaks.append(match.start())
-                column = 0
+                column = indent
             column += cell_len(match[0])
-        for line in paragraph.divide(breaks):
+        for number, line in enumerate(paragraph.divide(breaks)):
             line.rstrip()
-            lines.append(line)
+            lines.append(Text(" " * indent) + line if number else line)
     return lines
 
 

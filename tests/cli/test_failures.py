@@ -66,6 +66,11 @@ def test_a_detail_that_repeats_the_title_is_shown_once() -> None:
     assert lines(ApiError(409, {"title": "The name is taken", "detail": "The name is taken."})) == ["✗ The name is taken"]
 
 
+def test_a_detail_that_is_a_sentence_replaces_the_title() -> None:
+    assert lines(ApiError(409, {"title": "Only an open invoice can be paid", "detail": "This invoice is paid."})) == ["✗ This invoice is paid."]
+    assert lines(ApiError(500, {"title": "Error", "detail": "no details"})) == ["✗ Error: no details"]
+
+
 def test_the_request_id_is_shown_for_server_errors_and_with_verbose() -> None:
     refused, broken = (ApiError(status, {"title": "No", "requestId": "r-1"}) for status in (409, 500))
     assert "    request r-1" not in lines(refused)

@@ -217,8 +217,8 @@ def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
         return [each for each in home.run("alerts", "list", "--json").document if each["kind"] == "deployment-failed"]
 
     alert = until(raised, 120, "for the alert", every=0.5)[0]
-    assert_matches("ShownAlert", alert)
-    assert_matches("AcknowledgedAlert", home.run("alerts", "ack", alert["id"], "--json").document)
+    assert_matches("AlertView", alert)
+    assert_matches("AcknowledgedAlertView", home.run("alerts", "ack", alert["id"], "--json").document)
     assert "acknowledged" in home.run("alerts", "list").out
     created = home.run("alert-rules", "create", "error-rate", "--threshold", "0.1", "--json").document
     rules = home.run("alert-rules", "list", "--json").document

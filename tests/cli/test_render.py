@@ -131,7 +131,7 @@ def test_a_period_ends_with_its_last_day() -> None:
 def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
     assert quantity("cpu_milliseconds", 1_800_000_000) == "1,800,000 CPU seconds"
     assert quantity("requests", 20_000_000) == "20,000,000 requests"
-    assert (cpu_seconds(1250), cpu_seconds(0)) == ("1.250", "0.000")
+    assert (cpu_seconds(1250), cpu_seconds(0)) == ("1.250", "0")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,7 @@ def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:
     failed = deployment(status="failed", reason="build-failed", detail="The installation failed: error: No solution\n  cause: none", release=None)
     log = ["==> Failed (build-failed): The installation failed: error: No solution", "  cause: none"]
     assert deployments.failure_detail(failed, log) == "r2 keeps serving."
+    assert deployments.failure_detail(failed, log[:1]) == "  cause: none\nr2 keeps serving."
     assert deployments.failure_detail(failed, []).startswith("The installation failed")
     assert deployments.failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
 

@@ -168,7 +168,7 @@ def test_a_pipe_has_all_columns() -> None:
 
 def test_prose_breaks_at_spaces_only() -> None:
     lines = [each.plain for each in wrap_words(Text("one two " + "x" * 30 + " three\n  indented text"), 12)]
-    assert lines == ["one two", "x" * 30, "three", "  indented", "text"]
+    assert lines == ["one two", "x" * 30, "three", "  indented", "  text"]
     assert render(Prose("one two three"), 8) == "one two\nthree\n"
 
 
