@@ -72,5 +72,5 @@ class DeploymentFollower:
         self._cursor = page["cursor"]
         for line in page["lines"]:
             self.log_lines.append(line["line"])
-            self._output.note(Text("   │ ", "dim") + Text(line["line"]))
+            self._output.note(Text.assemble(("   │ ", "dim"), line["line"]))
         return len(page["lines"])

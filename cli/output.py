@@ -53,7 +53,7 @@ class Output:
     def next_step(self, *commands: str) -> None:
         """Print the commands that usually follow."""
         for index, each in enumerate(commands):
-            self.note(Text(NEXT if index == 0 else " " * len(NEXT), "dim") + Text(each, "cyan"))
+            self.note(Text.assemble((NEXT if index == 0 else " " * len(NEXT), "dim"), (each, "cyan")))
 
     @contextmanager
     def progress(self, text: str) -> Iterator["Progress"]:
@@ -95,9 +95,9 @@ def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
     faults = failure.faults if isinstance(failure, ApiError) else []
     mark = Text("✗ ", "bold red")
     if len(faults) == 1:
-        lines = [mark + Text(": ".join(faults[0]), "bold")]
+        lines = [Text.assemble(mark, (": ".join(faults[0]), "bold"))]
     elif faults:
-        lines = [mark + Text(f"The input has {len(faults)} faults:", "bold")]
+        lines = [Text.assemble(mark, (f"The input has {len(faults)} faults:", "bold"))]
         lines += [Text(f"    {field}: {detail}") for field, detail in faults]
     else:
         title, detail = failure.title, failure.detail
@@ -105,13 +105,13 @@ def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
             title, detail = detail, ""
         elif detail.rstrip(".") == title.rstrip("."):
             detail = ""
-        first = mark + Text(title, "bold")
+        first = Text.assemble(mark, (title, "bold"))
         if not detail:
             lines = [first]
         elif "\n" in detail:
             lines = [first, *(Text(f"  {line}") for line in detail.splitlines())]
         else:
-            lines = [first + Text(f": {detail}" if not title.endswith(".") else f" {detail}")]
+            lines = [Text.assemble(first, f": {detail}" if not title.endswith(".") else f" {detail}")]
     if isinstance(failure, ApiError) and failure.request_id and (verbose or failure.status >= 500):
         lines.append(Text(f"    request {failure.request_id}", "dim"))
     return lines

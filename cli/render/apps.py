@@ -56,7 +56,7 @@ def environments(items: list[Json], deployments: list[Json]) -> RenderableType:
     facts: list[tuple[str, Text]] = []
     for each in items:
         state = environment_state(each, releases.get(each["latestDeployment"].get("id")))
-        facts.append((each["name"], state + Text(f"\n{each['url']}" if each["url"] else "")))
+        facts.append((each["name"], Text.assemble(state, f"\n{each['url']}" if each["url"] else "")))
     return Facts(*facts)
 
 
@@ -68,6 +68,6 @@ def environment_state(environment: Json, last_release: int | None = None) -> Tex
     else:
         serving = Text.assemble((f"r{environment['release']} serving", "green"), f" ({short_commit(environment['commit'])})")
     if latest["status"] == "succeeded" and environment["release"] is not None:
-        return serving + Text(f" · deployed {age(latest['requestedAt'])}")
+        return Text.assemble(serving, f" · deployed {age(latest['requestedAt'])}")
     which = f"last deployment (r{last_release})" if last_release else "last deployment"
-    return serving + Text(f" · {which} ") + status_words(latest)
+    return Text.assemble(serving, f" · {which} ", status_words(latest))

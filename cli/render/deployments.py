@@ -96,11 +96,11 @@ def status_words(view: Json) -> Text:
     """Return a deployment's status and reason in words: `rolled back (failing-requests)`."""
     status = status_text(view["status"])
     words = Text(view["status"].replace("-", " "), status.style)
-    return words + Text(f" ({view['reason']})" if view.get("reason") else "")
+    return Text.assemble(words, f" ({view['reason']})" if view.get("reason") else "")
 
 
 def deployment(view: Json) -> RenderableType:
-    status = status_text(view["status"]) + Text(f": {view['reason']}" if view["reason"] else "")
+    status = Text.assemble(status_text(view["status"]), f": {view['reason']}" if view["reason"] else "")
     if view["rolledBackTo"]:
         status.append(f" ({release_name(view['rolledBackTo'])} keeps serving)")
     previous = f", previous {release_name(view['previousRelease'])}" if view["previousRelease"] else ""
@@ -153,7 +153,7 @@ def deployments(items: list[Json]) -> RenderableType:
             ids[each["id"]],
             each["environment"],
             release_name(each["release"]),
-            status + Text(f": {reason}" if reason else ""),
+            Text.assemble(status, f": {reason}" if reason else ""),
             age(each["requestedAt"]),
             took,
             each["cause"],

@@ -21,7 +21,7 @@ def log_line(line: Json) -> Text:
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     source = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
     is_error_output = line["stream"] == "stderr" and line["component"] == "run"
-    return Text(f"{at} {source} ", "dim") + Text(line["line"], "red" if is_error_output else "")
+    return Text.assemble((f"{at} {source} ", "dim"), (line["line"], "red" if is_error_output else ""))
 
 
 def metrics(view: Json, minutes: int) -> RenderableType:
@@ -29,10 +29,10 @@ def metrics(view: Json, minutes: int) -> RenderableType:
     total = view["total"]
     latency = f"p50 {milliseconds(total['p50LatencyMs'])}, p95 {milliseconds(total['p95LatencyMs'])}"
     summary = Text(f"{count(total['requests'])} requests", "bold")
-    summary.append(f" in the last {span(minutes)}, {latency}, CPU {cpu_seconds(total['cpuMilliseconds'])} s  ", "not bold")
+    summary = Text.assemble(summary, f" in the last {span(minutes)}, {latency}, CPU {cpu_seconds(total['cpuMilliseconds'])} s  ")
     table = _points(view["points"])
     markers = [Prose(marker(each)) for each in view["markers"]]
-    return Group(Prose(summary + statuses(total["byStatus"])), *([table] if table.rows else []), *markers)
+    return Group(Prose(Text.assemble(summary, statuses(total["byStatus"]))), *([table] if table.rows else []), *markers)
 
 
 def span(minutes: int) -> str:
@@ -82,14 +82,14 @@ def _entry_lines(entry: Json, begin: datetime, max_width: int) -> Iterator[Text]
     after_seconds = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
     line = Text(f"{after_seconds:6.3f} s {entry['durationMs']:6.0f} ms  ", "dim")
     indent = line.cell_len + 2 * entry["depth"]
-    line = line + Text("  " * entry["depth"] + f"{entry['kind']} ") + Text(UUID.sub("…", entry["name"]), "bold")
+    line = Text.assemble(line, "  " * entry["depth"] + f"{entry['kind']} ", (UUID.sub("…", entry["name"]), "bold"))
     if entry["cold"]:
         line.append(" (cold)", "blue")
     if entry["outcome"] not in GOOD_OUTCOMES and entry["outcome"][:1] not in "23":
         line.append(f" {entry['outcome']}", "yellow")
     emitted = Text("→ " + ", ".join(entry["emitted"]), "green") if entry["emitted"] else Text("")
     if not emitted or line.cell_len + 1 + emitted.cell_len <= max_width:
-        yield line + Text(" ") + emitted if emitted else line
+        yield Text.assemble(line, " ", emitted) if emitted else line
         return
     yield line
     indent = min(indent, max_width // 2)

@@ -77,7 +77,7 @@ class Table:
         line = Text()
         for cell, index in zip(cells, shown, strict=True):
             padding = " " * (widths[index] - cell.cell_len)
-            line.append_text(Text(padding) + cell if self.columns[index].is_right else cell + Text(padding))
+            line.append_text(Text.assemble(padding, cell) if self.columns[index].is_right else Text.assemble(cell, padding))
             line.append(" " * GAP)
         line.rstrip()
         return line
@@ -126,7 +126,7 @@ def wrap_words(text: Text, width: int) -> list[Text]:
             column += cell_len(match[0])
         for number, line in enumerate(paragraph.divide(breaks)):
             line.rstrip()
-            lines.append(Text(" " * indent) + line if number else line)
+            lines.append(Text.assemble(" " * indent, line) if number else line)
     return lines
 
 
@@ -139,15 +139,15 @@ def _fact_lines(facts: Sequence[tuple[str, Text]], max_width: int) -> Iterator[T
             yield from _indented([value], max_width)
             continue
         first, *others = wrap_words(value, value_width)
-        yield Text(name.ljust(name_width + GAP), "dim") + first
+        yield Text.assemble((name.ljust(name_width + GAP), "dim"), first)
         for line in others:
-            yield Text(" " * (name_width + GAP)) + line
+            yield Text.assemble(" " * (name_width + GAP), line)
 
 
 def _indented(texts: Sequence[Text], max_width: int) -> Iterator[Text]:
     for text in texts:
         for line in wrap_words(text, max_width - INDENT):
-            yield Text(" " * INDENT) + line
+            yield Text.assemble(" " * INDENT, line)
 
 
 def _text(cell: Cell) -> Text:

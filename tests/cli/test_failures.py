@@ -63,7 +63,7 @@ def test_several_faults_are_listed_once() -> None:
 
 
 def test_a_detail_that_repeats_the_title_is_shown_once() -> None:
-    assert lines(ApiError(409, {"title": "The name is taken", "detail": "The name is taken."})) == ["✗ The name is taken"]
+    assert lines(ApiError(409, {"title": "The name is taken", "detail": "The name is taken."})) == ["✗ The name is taken."]
 
 
 def test_a_detail_that_is_a_sentence_replaces_the_title() -> None:

@@ -181,3 +181,13 @@ def test_facts_are_aligned_and_long_values_hang() -> None:
 def test_a_row_needs_a_cell_for_every_column() -> None:
     with pytest.raises(ValueError, match="1 cells for 4 columns"):
         example().add_row("only one")
+
+
+def test_a_style_ends_with_its_value() -> None:
+    """`Text.__add__` would extend the style of the left operand."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+    console.print(Facts(("name", "value")), soft_wrap=True)
+    console.print(observe.log_line({"at": AT, "environment": "staging", "component": "run", "stream": "stdout", "line": "hello"}), soft_wrap=True)
+    assert isinstance(console.file, io.StringIO)
+    facts, log = console.file.getvalue().splitlines()
+    assert facts == "\x1b[2mname  \x1b[0mvalue" and log.endswith("\x1b[0mhello")
