@@ -12,7 +12,7 @@ import pytest
 from knative.machine import repositories
 from knative.machine.demo import mailbox
 from tests.cli.schemas import assert_matches
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import Result, Terminal
 from tests.journeys.whole import Json, Whole, until
 
 PASSWORD = "correct horse battery staple"
@@ -24,6 +24,12 @@ class Home(Terminal):
 
     email: str = ""
     name: str = ""
+
+    def run(self, *arguments: str, stdin: str = "", code: int | None = 0) -> Result:
+        """Every command that succeeds names the next step."""
+        result = super().run(*arguments, stdin=stdin, code=code)
+        assert code != 0 or "--json" in arguments or "Next: capsule" in result.err or "./taskw mail" in result.err, (arguments, result)
+        return result
 
 
 @pytest.fixture(scope="module")
