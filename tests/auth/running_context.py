@@ -1,4 +1,4 @@
-"""The auth context in a process of its own, and a visitor who talks to it as the gateway does."""
+"""The auth context in its own process, and a client that sends requests as the gateway does."""
 
 import json
 import mailbox
@@ -18,7 +18,7 @@ from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.harness import Worker, World, asked, until
 
-HANDLED = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
+HANDLED_TYPES = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
 PASSWORD = "correct horse battery staple"
 
 
@@ -35,7 +35,7 @@ class AuthWorld(World):
             topology.declare_exchanges(channel)
             for queue in ("functions", "replies", "events"):
                 channel.queue_declare(queue, durable=True)
-            for type in HANDLED:
+            for type in HANDLED_TYPES:
                 channel.queue_bind("functions", EVENTS, type)
             channel.queue_bind("events", EVENTS, "#")
             channel.queue_bind("replies", REPLIES, "replies")
@@ -52,25 +52,25 @@ class AuthWorld(World):
         folder = self.folder / "mail"
         if not (folder / "cur").exists():
             return []
-        found = [message_from_bytes(mail.as_bytes(), policy=policy.default) for mail in mailbox.Maildir(folder, create=False)]
-        return [body.get_content() for mail in found if mail["To"] == to and (body := mail.get_body(("plain",)))]
+        mails = [message_from_bytes(mail.as_bytes(), policy=policy.default) for mail in mailbox.Maildir(folder, create=False)]
+        return [body.get_content() for mail in mails if mail["To"] == to and (body := mail.get_body(("plain",)))]
 
-    def facts(self) -> list[dict[str, Any]]:
-        """The events that were published and not looked at yet."""
-        found = []
-        while taken := self.take("events"):
-            found.append({"type": taken[0]["type"], **json.loads(taken[1])})
-        return found
+    def take_events(self) -> list[dict[str, Any]]:
+        """Events published since the last call."""
+        events = []
+        while message := self.take("events"):
+            events.append({"type": message[0]["type"], **json.loads(message[1])})
+        return events
 
 
 class Visitor:
-    """Sends commands and queries as the gateway does."""
+    """A user without an account yet. Sends commands and queries as the gateway does."""
 
     def __init__(self, world: AuthWorld, worker: Worker) -> None:
         self.world, self.worker = world, worker
         self.email = f"{uuid.uuid4().hex}@example.org"
 
-    def ask(self, function: str, bearer: str = "", id: str | None = None, **body: str) -> tuple[int, Any]:
+    def call(self, function: str, bearer: str = "", id: str | None = None, **body: str) -> tuple[int, Any]:
         for secret in ("password", "token", "refreshToken"):
             if secret in body:
                 body[secret] = self.world.sealer.seal("auth", body[secret])
@@ -80,20 +80,20 @@ class Visitor:
         return int(reply["status"]), answer
 
     def register(self, password: str = PASSWORD) -> tuple[int, Any]:
-        return self.ask("register", email=self.email, password=password)
+        return self.call("register", email=self.email, password=password)
 
     def login(self, password: str = PASSWORD) -> tuple[int, Any]:
-        return self.ask("login", email=self.email, password=password)
+        return self.call("login", email=self.email, password=password)
 
     def mailed_token(self, number: int = 1) -> str:
-        mails = until(lambda: len(found := self.world.mails(self.email)) >= number and found, why="for the mail")
-        found = re.search(r"/verify\?token=(\S+)", mails[-1])
-        assert found
-        return found[1]
+        mails = until(lambda: len(mails := self.world.mails(self.email)) >= number and mails, why="for the e-mail")
+        match = re.search(r"/verify\?token=([^\s']+)", mails[-1])
+        assert match
+        return match[1]
 
     def verified(self) -> "Visitor":
         assert self.register()[0] == 202
-        assert self.ask("verify_email", token=self.mailed_token())[0] == 200
+        assert self.call("verify_email", token=self.mailed_token())[0] == 200
         return self
 
 
