@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knative.machine import repositories
-from knative.machine.demo import mailbox
+from knative.machine import mailbox, repositories
 from tests.cli.schemas import must_be
 from tests.cli.terminal import Terminal
 from tests.journeys.whole import Json, Whole, until
@@ -34,8 +33,8 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     made.email = f"ada-{secrets.token_hex(4)}@example.org"
     made.name = f"c{secrets.token_hex(4)}"
     made.run("register", "--email", made.email, "--password-stdin", typed=PASSWORD)
-    mail = until(lambda: mailbox.newest_to(whole.home, made.email), why="for the mail")
-    link = mailbox.link_in(mail) if mail else None
+    mail = until(lambda: mailbox.find_newest(whole.home, made.email), why="for the mail")
+    link = mailbox.find_link(mail) if mail else None
     made.run("login", "--email", made.email, "--password-stdin", typed=PASSWORD, code=5)
     must_be("Verified", made.run("verify", str(link), "--json").document)
     made.run("login", "--email", made.email, "--password-stdin", typed=PASSWORD)

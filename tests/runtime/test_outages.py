@@ -111,7 +111,7 @@ def test_postgresql_killed_with_messages_under_way_loses_nothing(on_own_postgres
 @pytest.fixture
 def cluster(rabbitmq: Brokers) -> Iterator[Cluster]:
     home = fresh_home("capsule-outage-")
-    home.make()
+    home.create()
     try:
         with local(home.path, home.ports.gateway - 3000, rabbitmq.vhost()) as found:
             yield found

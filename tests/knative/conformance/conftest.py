@@ -19,7 +19,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         return
     rabbitmq: Brokers = request.getfixturevalue("rabbitmq")
     home = fresh_home("capsule-conformance-")
-    home.make()
+    home.create()
     url = rabbitmq.server.create_vhost(home.path.name)  # of the suite's own: those of `rabbitmq.vhost()` end with their module
     try:
         with local(home.path, home.ports.gateway - 3000, url) as found:
