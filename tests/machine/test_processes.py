@@ -24,10 +24,6 @@ IGNORES_SIGTERM = [
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('stubborn', flush=True); time.sleep(60)",
 ]
-    sys.executable,
-    "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('stubborn', flush=True); time.sleep(60)",
-]
 PARENT = [
     sys.executable,
     "-c",
