@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knative.machine import repositories
-from knative.machine.demo import mailbox
+from knative.machine import mailbox, repositories
 from tests.cli.schemas import assert_matches
 from tests.cli.terminal import Result, Terminal
 from tests.journeys.whole import Json, Whole, until
@@ -40,8 +39,8 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     terminal.email = f"ada-{secrets.token_hex(4)}@example.org"
     terminal.name = f"c{secrets.token_hex(4)}"
     terminal.run("register", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
-    mail = until(lambda: mailbox.newest_to(whole.home, terminal.email), why="for the mail")
-    link = mailbox.link_in(mail) if mail else None
+    mail = until(lambda: mailbox.find_newest(whole.home, terminal.email), why="for the mail")
+    link = mailbox.find_link(mail) if mail else None
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
     assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--json").document)
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)

@@ -1,13 +1,15 @@
-"""What the demo says between the commands."""
+"""Headings and notes between the commands of the demo."""
 
 from rich.console import Console
 
 
 class Screen:
+    """Prints headings and notes."""
+
     def __init__(self, console: Console) -> None:
         self.console = console
 
-    def chapter(self, title: str) -> None:
+    def heading(self, title: str) -> None:
         self.console.print(f"\n[bold]{title}[/]")
 
     def note(self, text: str) -> None:
@@ -15,5 +17,5 @@ class Screen:
 
 
 def money(amount: dict[str, int | str]) -> str:
-    """Minor units as people write them; the sample plans' currency has two decimals."""
+    """Format an amount in minor units. The currencies of the seeded plans have two decimals."""
     return f"{int(amount['amount']) / 100:.2f} {amount['currency']}"
