@@ -81,6 +81,8 @@ class Readdressed:
 
 OutgoingMessage = Event | Delayed | Readdressed
 """What a use case may state."""
+Events = tuple[OutgoingMessage, ...]
+"""What a state-changing method of an aggregate returns: the messages to publish, `()` if nothing changed."""
 
 
 def after(delay: timedelta, event: Event) -> Delayed:
