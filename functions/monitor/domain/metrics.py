@@ -1,4 +1,4 @@
-"""Figures of an application over a range, in equal steps: requests, how they were answered and how fast, CPU and memory."""
+"""Metrics of an application over a time range, in equal steps: requests, status, latency, CPU and memory."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from functions.monitor.domain.rejections import BadRange
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally, floor
 
-MOST_POINTS = 1500
+MAX_POINTS = 1500
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 class Level(Enum):
-    """What is kept for how long, the raw rows first."""
+    """Resolution of stored rows, finest first."""
 
     RAW = "raw"
     MINUTES = "minutes"
@@ -26,7 +26,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Equal steps, counted from the same moment for everybody, so that two readers see the same figures; the last may reach beyond `end`."""
+    """Equal steps counted from a fixed origin, so that all readers get the same values. The last step may reach beyond `end`."""
 
     begin: datetime
     end: datetime
@@ -38,15 +38,15 @@ class Range:
 
     def __post_init__(self) -> None:
         if self.begin >= self.end:
-            raise BadRange("`from` must lie before `to`")
-        if (self.end - self.begin) / self.step > MOST_POINTS:
-            raise BadRange(f"more than {MOST_POINTS} points: take a longer step or a shorter range")
+            raise BadRange("`from` must be before `to`")
+        if (self.end - self.begin) / self.step > MAX_POINTS:
+            raise BadRange(f"more than {MAX_POINTS} points: use a longer step or a shorter range")
         if self.step > MINUTE and self.step % MINUTE:
-            raise BadRange("a step of more than a minute is a whole number of minutes")
+            raise BadRange("a step over 60 seconds must be a multiple of 60")
 
     @property
     def level(self) -> Level:
-        """The coarsest rows that its steps are made of."""
+        """The coarsest resolution that the steps can be computed from."""
         if self.step < MINUTE:
             return Level.RAW
         return Level.MINUTES if self.step % HOUR else Level.HOURS
@@ -58,7 +58,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Memory is that of one instance: its mean over all that ran, and the most that any had."""
+    """Memory is that of one instance: the mean over all instances, and the maximum of any."""
 
     at: datetime
     requests: int = 0
@@ -71,7 +71,7 @@ class Point:
 
     @property
     def error_rate(self) -> float | None:
-        """Answers of 5xx among all; None of no requests."""
+        """Ratio of 5xx responses; None without requests."""
         return self.by_class.get(5, 0) / self.requests if self.requests else None
 
     @property
@@ -83,17 +83,17 @@ class Point:
 
 
 def points(over: Range, tallies: Iterable[Tally], resources: Iterable[ResourceTally]) -> list[Point]:
-    """One for each step, empty ones too: no requests is a figure, not a gap."""
+    """One point per step, including steps without requests."""
     counted: dict[datetime, list[Tally]] = defaultdict(list)
     used: dict[datetime, list[ResourceTally]] = defaultdict(list)
     for tally in tallies:
         counted[tally.at].append(tally)
     for resource in resources:
         used[resource.at].append(resource)
-    return [summed(step, counted[step], used[step]) for step in over.steps()]
+    return [total(step, counted[step], used[step]) for step in over.steps()]
 
 
-def summed(at: datetime, tallies: Sequence[Tally], resources: Sequence[ResourceTally]) -> Point:
+def total(at: datetime, tallies: Sequence[Tally], resources: Sequence[ResourceTally]) -> Point:
     by_class: dict[int, int] = defaultdict(int)
     for tally in tallies:
         by_class[tally.status_class] += tally.requests

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from functions.monitor.domain.figures import Level, Range
+from functions.monitor.domain.metrics import Level, Range
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import EPOCH, MINUTE, ResourceTally, ResourceWindow, floor
 from functions.runtime.storage.database import Connection, Database

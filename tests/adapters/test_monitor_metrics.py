@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 
 from functions.kernel import new_id
-from functions.monitor.adapters.figures import PostgresRequests, PostgresRollups
+from functions.monitor.adapters.metrics import PostgresRequests, PostgresRollups
 from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.durations import quantile
-from functions.monitor.domain.figures import HOUR, MINUTE, Level, Range
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.markers import Marker, MarkerKind
+from functions.monitor.domain.metrics import HOUR, MINUTE, Level, Range
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow, floor
 from functions.runtime.storage.database import Database

@@ -1,4 +1,4 @@
-"""An alert as whoever may see it is shown it, in a list of all and in that of one application alike."""
+"""An alert as the API returns it."""
 
 from datetime import datetime
 from typing import Self
@@ -8,8 +8,8 @@ from functions.kernel import Model
 from functions.monitor.domain.alerts import Alert
 
 
-class ShownAlert(Model):
-    """`notified_at`: when its owner was last told. Of the platform itself (`application` capsule) `environment` is the function."""
+class AlertView(Model):
+    """`notified_at`: when its last notification was sent. For the platform (`application` "capsule") `environment` is the function."""
 
     id: UUID
     application_id: UUID
@@ -48,5 +48,5 @@ class ShownAlert(Model):
             fired_at=alert.fired_at,
             resolved_at=alert.resolved_at,
             acknowledged_at=alert.acknowledged_at,
-            notified_at=alert.told_at,
+            notified_at=alert.notified_at,
         )
