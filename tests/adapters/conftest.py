@@ -11,7 +11,7 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
-from tests.adapters.deploy_applications import App, ended
+from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import PASSED_ON
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
@@ -60,6 +60,6 @@ async def built(knative: KubernetesCluster, repositories: Repositories) -> Async
         commit = repository.commit(files)
         job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
         await knative.apply(*app.tenancy, job)
-        return await ended(knative, app.awaited("Job", deployment)), commit
+        return await wait_for_outcome(knative, app.watched("Job", deployment)), commit
 
     yield build

@@ -10,7 +10,7 @@ import psycopg
 from events.auth import CustomerRequested
 from functions.auth.domain.registration import Stage
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments
-from functions.deploy.domain.status import Status
+from functions.deploy.domain.deployment import Status
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import FOLDER, migrate, migrations, version_of
 from tests.adapters.auth_stores import HASH, in_postgres
@@ -73,12 +73,12 @@ async def test_deployments_keep_their_steps_and_running_ones_are_looked_at(postg
     deployments = PostgresDeployments(store)
     try:
         async with store.transaction():
-            (stuck,) = await deployments.stuck(datetime.now(UTC), 10)
+            (stuck,) = await deployments.list_stuck(datetime.now(UTC), 10)
             assert stuck.id == running
             for id in (running, ended):
                 found = await deployments.get(id)
                 assert [(line.step, line.attempts) for line in found.steps] == [("requested", 1), ("building", 1)]
-            going_on = await deployments.locked(running)
+            going_on = await deployments.lock(running)
             going_on.fail("build-failed", "no", datetime.now(UTC))
             await deployments.save(going_on)
             assert (await deployments.get(running)).status is Status.FAILED

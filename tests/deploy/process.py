@@ -1,5 +1,5 @@
-"""The deploy context as a process: its functions with the account and the rights that their manifests give them, RabbitMQ, PostgreSQL and the
-one-machine Knative, whose ApiServerSource tells them of the cluster. And a developer, who asks as the gateway does."""
+"""The deploy context as a process: its functions with the service account and permissions of their manifests, RabbitMQ, PostgreSQL
+and the one-machine Knative, whose ApiServerSource sends cluster events. And a developer, who sends requests as the gateway does."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from functions.runtime.serving import topology
 from tests.builder.conftest import PASSED_ON, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
-from tests.deploy.world import TEMPLATE
+from tests.deploy.deploy_capsule import TEMPLATE
 from tests.knative.machine import Machine, free_offset
 from tests.runtime.harness import Worker, World, asked, message, until
 
@@ -87,7 +87,7 @@ class DeployWorld(World):
         account.give_account(self.machine.api, self.machine.home / "kubeconfig", self.folder / "kubeconfig")
 
     def hear(self, worker: Worker) -> None:
-        """The base's own ApiServerSource, with the function instead of the Broker as its sink."""
+        """Create the ApiServerSource of knative/base, with the function as its sink instead of the Broker."""
         (source,) = [each for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()) if each["kind"] == "ApiServerSource"]
         source["spec"]["sink"] = {"uri": f"http://127.0.0.1:{worker.port}/deploy.on_object_updated"}
         self._create("/apis/sources.knative.dev/v1/namespaces/capsule/apiserversources", source)
@@ -110,7 +110,7 @@ class DeployWorld(World):
 
 @dataclass
 class Developer:
-    """Sends commands and queries as the gateway does."""
+    """A user who sends commands and queries as the gateway does."""
 
     world: DeployWorld
     worker: Worker
@@ -131,7 +131,7 @@ class Developer:
         return self.done("deploy", application, environment=environment, **asked)
 
     def done(self, function: str, application: str, **asked: Any) -> Any:
-        """Asks for something that deploys, and waits for the deployment's end."""
+        """Call a command that starts a deployment, and wait until the deployment ends."""
         status, requested = self.ask(function, applicationId=application, **asked)
         assert status == 202, requested
         return self.ended(application, requested["id"])
@@ -180,7 +180,7 @@ def worker(world: DeployWorld) -> Worker:
 
 @pytest.fixture
 def developer(world: DeployWorld, worker: Worker) -> Developer:
-    found = Developer(world, worker, uuid.uuid4())
-    wanted = QuotaRequested(user_id=found.id, at=datetime.now(UTC))
-    assert worker.post(message("quota.requested"), wanted.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_requested") == 204
-    return found
+    developer = Developer(world, worker, uuid.uuid4())
+    request = QuotaRequested(user_id=developer.id, at=datetime.now(UTC))
+    assert worker.post(message("quota.requested"), request.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_requested") == 204
+    return developer

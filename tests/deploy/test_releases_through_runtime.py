@@ -1,4 +1,4 @@
-"""What a release can go through, on the one-machine Knative: promoted, configured, observed and taken back, prepared, gone back to."""
+"""Configuration, promotion, observation, rollback and release phase on the one-machine Knative."""
 
 import threading
 import time
@@ -14,10 +14,10 @@ __all__ = ["developer", "repositories", "worker", "world"]
 APP = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
-    asked = 0
+    requests = 0
     def do_GET(self):
-        Handler.asked += 1
-        if LIVES and Handler.asked > LIVES and self.path != "/healthy":
+        Handler.requests += 1
+        if LIVES and Handler.requests > LIVES and self.path != "/healthy":
             print("out of luck", flush=True)
             os._exit(3)
         self.send_response(200); self.end_headers()
@@ -33,19 +33,19 @@ def files(version: str, lives: int = 0) -> dict[str, str]:
 
 
 class Poller:
-    """A client that asks all the time, and notes each answer that differs from the one before."""
+    """A client that sends requests continuously and records each response that differs from the previous one."""
 
     def __init__(self, developer: Developer, url: str) -> None:
-        self.seen: list[str] = []
+        self.responses: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, args=(developer, url))
         self._thread.start()
 
     def _poll(self, developer: Developer, url: str) -> None:
         while not self._stop.is_set():
-            answer = developer.get(url)
-            if not self.seen or self.seen[-1] != answer:
-                self.seen.append(answer)
+            response = developer.get(url)
+            if not self.responses or self.responses[-1] != response:
+                self.responses.append(response)
             time.sleep(0.1)
 
     def stop(self) -> None:
@@ -53,17 +53,17 @@ class Poller:
         self._thread.join()
 
 
-def test_a_release_goes_through_its_life(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
+def test_a_release_is_configured_promoted_observed_and_rolled_back(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
     repository = repositories.make("life")
     repository.commit(files("one"))
     app = developer.create(repository)
     staging = developer.deployed(app)
-    assert staging["summary"] == "succeeded: r1 serves"
+    assert staging["summary"] == "r1 is serving."
     assert developer.get(staging["url"]) == "200 one None 0"
 
-    # a configuration is a release of the same image
-    said = {"variables": {"MODE": "test $(PORT) $HOME"}, "secrets": {"KEY": world.sealed("hush!")}}
-    status, changed = developer.ask("configure_environment", applicationId=app, environment="staging", **said)
+    # a changed configuration creates a release of the same image
+    configuration = {"variables": {"MODE": "test $(PORT) $HOME"}, "secrets": {"KEY": world.sealed("hush!")}}
+    status, changed = developer.ask("configure_environment", applicationId=app, environment="staging", **configuration)
     assert (status, changed["version"]) == (202, 1), changed
     configured = developer.ended(app, changed["deployments"][0]["id"])
     assert (configured["status"], configured["release"], configured["cause"]) == ("succeeded", 2, "configuration"), configured
@@ -74,10 +74,10 @@ def test_a_release_goes_through_its_life(developer: Developer, repositories: Rep
     _, shown = developer.ask("environment_configuration", applicationId=app, environment="staging")
     assert [(each["name"], each["value"], each["secret"]) for each in shown["entries"]] == [
         ("KEY", None, True),
-        ("MODE", said["variables"]["MODE"], False),
+        ("MODE", configuration["variables"]["MODE"], False),
     ]
 
-    # production gets the image and its own configuration, and watches it
+    # production gets the same image with its own configuration, and observes it
     assert developer.ask("configure_environment", applicationId=app, environment="production", variables={"MODE": "live"})[0] == 202
     assert developer.ask("scale_environment", applicationId=app, environment="production", observationSeconds=7, memoryMib=128)[0] == 202
     promoted = developer.done("promote", app, **{"from": "staging", "to": "production"})
@@ -87,31 +87,31 @@ def test_a_release_goes_through_its_life(developer: Developer, repositories: Rep
     assert len({each["image"] for each in releases["items"]}) == 1
     assert [(each["number"], each["servesIn"]) for each in releases["items"]] == [(3, ["production"]), (2, ["staging"]), (1, [])]
 
-    # one that becomes ready, takes the traffic and fails: a client sees it, and then the one before again
+    # a release becomes ready, takes the traffic and crashes: clients see it, then the previous one again
     repository.commit(files("two", lives=15))
     poller = Poller(developer, promoted["url"])
-    back = developer.deployed(app, "production")
-    until(lambda: poller.seen[-1] == "200 one live 0", 20, "for the release before to serve")
+    rolled_back = developer.deployed(app, "production")
+    until(lambda: poller.responses[-1] == "200 one live 0", 20, "for the previous release to serve")
     poller.stop()
-    assert (back["status"], back["reason"], back["rolledBackTo"]) == ("rolled-back", "crashes", 3), back
-    assert back["summary"].startswith("failed, rolled back to r3: The application ended with code 3"), back
-    assert "out of luck" in back["detail"]
-    first, *middle, last = poller.seen
+    assert (rolled_back["status"], rolled_back["reason"], rolled_back["rolledBackTo"]) == ("rolled-back", "crashes", 3), rolled_back
+    assert rolled_back["summary"].startswith("r4 rolled back; r3 is serving again. Process exited with code 3"), rolled_back
+    assert "out of luck" in rolled_back["detail"]
+    first, *middle, last = poller.responses
     assert first == last == "200 one live 0"
-    assert "200 two live 0" in middle, poller.seen
-    assert {each[:3] for each in middle} <= {"200", "502", "503"}, poller.seen
+    assert "200 two live 0" in middle, poller.responses
+    assert {each[:3] for each in middle} <= {"200", "502", "503"}, poller.responses
 
-    # back to what served before, asked for
+    # a requested rollback
     repository.commit(files("three"))
     assert developer.deployed(app)["status"] == "succeeded"
     rolled = developer.done("roll_back", app, environment="staging")
     assert (rolled["status"], rolled["cause"], rolled["release"]) == ("succeeded", "rollback", 2), rolled
-    until(lambda: developer.get(staging["url"]) == "200 one test $(PORT) $HOME 5", 20, "for the release before")
+    until(lambda: developer.get(staging["url"]) == "200 one test $(PORT) $HOME 5", 20, "for the previous release")
 
     assert world.count("dead_letters") == 0, world.rows("SELECT function, error, detail FROM dead_letters")
 
 
-def test_what_runs_before_the_traffic_blocks_it_and_a_deployment_can_be_given_up(
+def test_a_failed_release_command_blocks_the_traffic_and_a_deployment_can_be_cancelled(
     developer: Developer, repositories: Repositories, world: DeployWorld
 ) -> None:
     repository = repositories.make("before")

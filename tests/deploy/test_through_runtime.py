@@ -1,4 +1,4 @@
-"""The deploy context as it runs: from a git repository to a URL, and what is left when something on the way fails."""
+"""The deploy context on the real runtime: from a git repository to a URL, and the state after failures."""
 
 import signal
 import uuid
@@ -12,7 +12,7 @@ from tests.runtime.harness import Worker, until
 __all__ = ["developer", "repositories", "worker", "world"]
 
 
-def test_a_repository_becomes_a_url_and_a_broken_commit_leaves_it_so(
+def test_a_repository_is_deployed_and_a_broken_commit_does_not_replace_it(
     developer: Developer, repositories: Repositories, world: DeployWorld, worker: Worker
 ) -> None:
     assert developer.ask("quota")[1]["applications"]["used"] == 0
@@ -36,8 +36,7 @@ def test_a_repository_becomes_a_url_and_a_broken_commit_leaves_it_so(
     assert (failed["status"], failed["reason"]) == ("failed", "exits-at-start"), failed
     assert developer.get(done["url"]) == "200 one"
     name = developer.ask("application", applicationId=application)[1]["name"]
-    put_back = until(lambda: _release_of(world, name) == "r1", 20, "for the last good release to be put back")
-    assert put_back
+    until(lambda: _release_of(world, name) == "r1", 20, "for the last good release to be restored")
 
     repository.commit(files("two"))
     again = developer.deployed(application)
@@ -51,13 +50,13 @@ def test_a_repository_becomes_a_url_and_a_broken_commit_leaves_it_so(
     assert [each["status"] for each in developer.ask("deployments", applicationId=application)[1]["items"]] == [
         "succeeded", "succeeded", "failed", "failed", "succeeded"
     ]  # fmt: skip
-    facts = [headers["type"] for headers, _ in iter(lambda: world.take("events") or ({}, b""), ({}, b""))]
-    assert {"quota.granted", "application.created", "deployment.requested", "build.succeeded", "build.failed"} <= set(facts)
-    assert (facts.count("deployment.succeeded"), facts.count("deployment.failed")) == (3, 2)
+    event_types = [headers["type"] for headers, _ in iter(lambda: world.take("events") or ({}, b""), ({}, b""))]
+    assert {"quota.granted", "application.created", "deployment.requested", "build.succeeded", "build.failed"} <= set(event_types)
+    assert (event_types.count("deployment.succeeded"), event_types.count("deployment.failed")) == (3, 2)
 
     assert developer.ask("delete_application", applicationId=application)[0] == 202
     assert developer.ask("application", applicationId=application)[0] == 404
-    until(lambda: world.count("applications WHERE id = %s AND status = 'deleted'", application), 30, "for the namespace to go")
+    until(lambda: world.count("applications WHERE id = %s AND status = 'deleted'", application), 30, "for the namespace to be deleted")
     assert f"app-{name}" not in [each.metadata.name for each in world.machine.core.list_namespace().items]
     assert developer.ask("quota")[1]["applications"]["used"] == 0
     assert world.count("dead_letters") == 0, world.rows("SELECT function, error, detail FROM dead_letters")
@@ -69,23 +68,23 @@ def _release_of(world: DeployWorld, name: str) -> str:
     return str(service["spec"]["template"]["metadata"]["annotations"]["capsule.dev/release"])
 
 
-def test_refusals_are_answers(developer: Developer, repositories: Repositories) -> None:
+def test_rejections_are_problem_documents(developer: Developer, repositories: Repositories) -> None:
     repository = repositories.make("refused")
     status, problem = developer.ask("create_application", name="Not A Name", repository=repository.url)
     assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
     status, problem = developer.ask("create_application", name="inside", repository="http://127.0.0.1:1/x")
     assert (status, problem["errors"][0]["pointer"]) == (422, "/repository")
     status, problem = developer.ask("create_application", name="x", repository=repository.url, owner="me")
-    assert status == 422, "unknown fields are refused"
+    assert status == 422, "unknown fields are rejected"
     application = developer.create(repository)
     stranger = Developer(developer.world, developer.worker, uuid.uuid4())
-    for function, more in (("application", {}), ("deployments", {}), ("deploy", {"environment": "staging"}), ("delete_application", {})):
-        assert stranger.ask(function, applicationId=application, **more)[0] == 404
+    for function, parameters in (("application", {}), ("deployments", {}), ("deploy", {"environment": "staging"}), ("delete_application", {})):
+        assert stranger.ask(function, applicationId=application, **parameters)[0] == 404
     assert developer.ask("deploy", applicationId=application, environment="moon")[0] == 404
     assert developer.ask("deploy", applicationId=application, environment="staging", ref="--upload-pack=x")[0] == 422
 
 
-def test_a_second_deployment_at_once_is_refused(developer: Developer, repositories: Repositories) -> None:
+def test_a_concurrent_deployment_is_rejected(developer: Developer, repositories: Repositories) -> None:
     repository = repositories.make("twice")
     repository.commit(files("one"))
     application = developer.create(repository)
@@ -94,15 +93,13 @@ def test_a_second_deployment_at_once_is_refused(developer: Developer, repositori
     assert (status, problem["type"].rpartition("/")[2]) == (409, "deployment-in-progress")
 
 
-def test_health_tells_of_the_database(developer: Developer) -> None:
+def test_health_includes_the_database(developer: Developer) -> None:
     status, health = developer.ask("health")
     assert (status, health["status"], health["service"], health["metadata"]["database"]["connected"]) == (200, "healthy", "deploy-service", True)
     assert health["metadata"]["memory"]["unit"] == "MB"
 
 
-def test_a_machine_that_is_killed_in_the_middle_of_a_build_comes_back_and_the_deployment_ends_as_it_should(
-    developer: Developer, repositories: Repositories, world: DeployWorld
-) -> None:
+def test_a_deployment_survives_a_machine_that_is_killed_during_a_build(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
     repository = repositories.make("killed")
     slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='1', py_modules=[])\n"
     project = '[project]\nname = "slow"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -111,7 +108,7 @@ def test_a_machine_that_is_killed_in_the_middle_of_a_build_comes_back_and_the_de
     status, requested = developer.ask("deploy", applicationId=application, environment="staging")
     assert status == 202
     namespace = f"app-{developer.ask('application', applicationId=application)[1]['name']}"
-    until(lambda: "==> Installing" in _build_log(world, namespace), 30, "for the build to be in its middle")
+    until(lambda: "==> Installing" in _build_log(world, namespace), 30, "for the build to be running")
 
     world.machine.stop(signal.SIGKILL)
     world.machine.start()
@@ -126,4 +123,4 @@ def _build_log(world: DeployWorld, namespace: str) -> str:
         pods = world.machine.core.list_namespaced_pod(namespace, label_selector="capsule.dev/component=build").items
         return "".join(str(world.machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)) for pod in pods)
     except ApiException:
-        return ""  # neither namespace nor pod is there yet
+        return ""  # neither namespace nor pod exists yet
