@@ -54,7 +54,7 @@ class Poller:
 
 
 def test_a_release_is_configured_promoted_observed_and_rolled_back(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
-    repository = repositories.make("life")
+    repository = repositories.create("life")
     repository.commit(files("one"))
     app = developer.create(repository)
     staging = developer.deployed(app)
@@ -114,7 +114,7 @@ def test_a_release_is_configured_promoted_observed_and_rolled_back(developer: De
 def test_a_failed_release_command_blocks_the_traffic_and_a_deployment_can_be_cancelled(
     developer: Developer, repositories: Repositories, world: DeployWorld
 ) -> None:
-    repository = repositories.make("before")
+    repository = repositories.create("before")
     repository.commit(files("one"))
     app = developer.create(repository)
     status, changed = developer.ask(

@@ -16,7 +16,7 @@ def test_a_repository_is_deployed_and_a_broken_commit_does_not_replace_it(
     developer: Developer, repositories: Repositories, world: DeployWorld, worker: Worker
 ) -> None:
     assert developer.ask("quota")[1]["applications"]["used"] == 0
-    repository = repositories.make("journey")
+    repository = repositories.create("journey")
     first = repository.commit(files("one"))
     application = developer.create(repository)
 
@@ -69,7 +69,7 @@ def _release_of(world: DeployWorld, name: str) -> str:
 
 
 def test_rejections_are_problem_documents(developer: Developer, repositories: Repositories) -> None:
-    repository = repositories.make("refused")
+    repository = repositories.create("refused")
     status, problem = developer.ask("create_application", name="Not A Name", repository=repository.url)
     assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
     status, problem = developer.ask("create_application", name="inside", repository="http://127.0.0.1:1/x")
@@ -85,7 +85,7 @@ def test_rejections_are_problem_documents(developer: Developer, repositories: Re
 
 
 def test_a_concurrent_deployment_is_rejected(developer: Developer, repositories: Repositories) -> None:
-    repository = repositories.make("twice")
+    repository = repositories.create("twice")
     repository.commit(files("one"))
     application = developer.create(repository)
     assert developer.ask("deploy", applicationId=application, environment="staging")[0] == 202
@@ -100,7 +100,7 @@ def test_health_includes_the_database(developer: Developer) -> None:
 
 
 def test_a_deployment_survives_a_machine_that_is_killed_during_a_build(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
-    repository = repositories.make("killed")
+    repository = repositories.create("killed")
     slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='1', py_modules=[])\n"
     project = '[project]\nname = "slow"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     repository.commit({**files("survivor"), "pyproject.toml": project, "setup.py": slow, "requirements.txt": "./\n"})
