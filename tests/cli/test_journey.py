@@ -41,7 +41,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     made.run("login", "--email", made.email, "--password-stdin", typed=PASSWORD)
     repository = whole.repository(f"cli-{secrets.token_hex(3)}", repositories.sample("hello"))
     created = made.run("apps", "create", made.name, repository.url, "--save", "--json").document
-    must_be("CreatedApplication", created)
+    must_be("CreatedApplicationView", created)
     yield made
     made.run("delete", made.name, "--yes")
     made.run("logout")
@@ -52,7 +52,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
 def deployed(home: Home) -> Json:
     """By the application's name in capsule.toml; the build's lines come on standard error."""
     done = home.run("deploy", "--json")
-    must_be("ShownDeployment", done.document)
+    must_be("DeploymentView", done.document)
     assert done.err == ""
     return dict(done.document)
 
@@ -65,7 +65,7 @@ def test_the_account(home: Home) -> None:
 def test_the_file_in_the_folder_names_the_application(home: Home) -> None:
     assert (home.cwd / "capsule.toml").read_text() == f'app = "{home.name}"\n'
     shown = home.run("apps", "show", "--json").document
-    must_be("ShownApplication", shown)
+    must_be("ApplicationView", shown)
     assert shown["name"] == home.name
     assert home.run("apps", "show", shown["id"], "--json").document["id"] == shown["id"]
     assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
@@ -99,10 +99,10 @@ def test_the_url_answers(whole: Whole, home: Home, deployed: Json) -> None:
     assert whole.visit(deployed["url"]).text == "Hello from Capsule!\n"
     said = home.run("status").out
     assert deployed["url"] in said and "succeeded" in said
-    must_be("ShownDeployment", home.run("status", deployed["id"], "--json").document)
+    must_be("DeploymentView", home.run("status", deployed["id"], "--json").document)
     assert "releasing" in home.run("status", deployed["id"]).out
     both = home.run("status", "--json").document
-    must_be("ShownApplication", both["application"])
+    must_be("ApplicationView", both["application"])
     until_measured(home)
     assert [each["id"] for each in both["deployments"]] == [deployed["id"]]
 
@@ -155,18 +155,18 @@ def test_ctrl_c_leaves_the_deployment_running_and_says_how_to_follow_it(home: Ho
 
 def test_detached_it_says_how_to_follow(home: Home, deployed: Json) -> None:
     asked = home.run("deploy", "--ref", "no-such-branch", "--detach", "--json").document
-    must_be("RequestedDeployment", asked)
+    must_be("DeploymentAccepted", asked)
     until(lambda: home.run("status", asked["id"], "--json").document["finishedAt"], 60, "for its end", every=0.5)
 
 
 def test_a_setting_is_a_release_and_the_one_before_can_run_again(home: Home, deployed: Json) -> None:
-    must_be("EnvironmentConfiguration", home.run("env", "list", "--json").document)
+    must_be("ConfigurationView", home.run("env", "list", "--json").document)
     (home.cwd / ".env").write_text("# a comment\nexport COLOUR='blue'\n")
     done = home.run("env", "set", "--file", ".env", "SIZE=7", "--no-deploy", "--json").document
-    must_be("ConfiguredEnvironment", done)
+    must_be("ConfigurationAccepted", done)
     assert done["deployments"] == []
     released = home.run("env", "set", "TOKEN=s3cret-value", "--secret", "--json").document
-    must_be("ShownDeployment", released)
+    must_be("DeploymentView", released)
     assert (released["cause"], released["status"]) == ("configuration", "succeeded")
     listed = home.run("env", "list").out
     assert "blue" in listed and "SIZE" in listed and "TOKEN" in listed and "s3cret-value" not in listed
@@ -174,17 +174,17 @@ def test_a_setting_is_a_release_and_the_one_before_can_run_again(home: Home, dep
     assert back["cause"] == "rollback" and back["release"] < released["release"]
     releases = home.run("releases", "--json").document
     assert [each["number"] for each in releases if "staging" in each["servesIn"]] == [back["release"]]
-    must_be("ShownRelease", home.run("releases", str(back["release"]), "--json").document)
+    must_be("ReleaseView", home.run("releases", str(back["release"]), "--json").document)
     assert f"r{back['release']}" in home.run("releases").out
 
 
 def test_production_has_the_same_release_without_a_build(whole: Whole, home: Home, deployed: Json) -> None:
-    must_be("ScaledEnvironment", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
+    must_be("ScaleAccepted", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
     promoted = home.run("promote", "--release", str(deployed["release"]), "--json").document
     assert (promoted["cause"], promoted["environment"], promoted["release"]) == ("promotion", "production", deployed["release"])
     assert "building" not in [step["step"] for step in promoted["steps"]]
     assert whole.visit(promoted["url"]).text == "Hello from Capsule!\n"
-    must_be("ListedEnvironment", home.run("environments", "list", "--json").document[0])
+    must_be("EnvironmentView", home.run("environments", "list", "--json").document[0])
 
 
 def test_a_plan_is_paid_for(home: Home) -> None:
