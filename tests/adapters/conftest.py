@@ -51,15 +51,15 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 
 
 @pytest.fixture
-async def built(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
+async def build(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
     """A function that commits files, builds them in a Job and returns the observation and the commit."""
     inherited = {name: os.environ[name] for name in INHERITED} | {"BUILD_ENVIRONMENT": " ".join(INHERITED)}
 
-    async def build(app: App, files: dict[str, str]) -> tuple[Observation, str]:
+    async def build_files(app: App, files: dict[str, str]) -> tuple[Observation, str]:
         repository, deployment = repositories.create(f"r{uuid4().hex[:6]}"), uuid4()
         commit = repository.commit(files)
         job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **inherited)
         await knative.apply(*app.tenancy, job)
         return await wait_for_outcome(knative, app.watched("Job", deployment)), commit
 
-    yield build
+    yield build_files

@@ -57,8 +57,8 @@ async def wait_for_outcome(cluster: Cluster, watched: WatchedObject, seconds: fl
             await asyncio.sleep(0.2)
 
 
-async def image_of(built: Any, app: App, files: dict[str, str]) -> str:
-    observation, commit = await built(app, files)
+async def image_of(build: Any, app: App, files: dict[str, str]) -> str:
+    observation, commit = await build(app, files)
     assert isinstance(observation, BuildJobSucceeded), observation
     assert observation.commit == commit
     return observation.image

@@ -45,9 +45,9 @@ async def test_concurrent_first_requests_are_counted_exactly(stored: Stores) -> 
     limit = Quota.default(owner, NOW).applications
     assert sum(isinstance(each, Application) for each in results) == limit
     async with stored.transaction():
-        found = await stored.quotas.find(owner)
-    assert found is not None
-    assert found.applications_used == limit
+        quota = await stored.quotas.find(owner)
+    assert quota is not None
+    assert quota.applications_used == limit
 
 
 async def test_one_of_several_concurrent_requests_gets_the_name(stored: Stores) -> None:

@@ -27,8 +27,8 @@ from tests.memory.deploy_cluster import MemoryCluster
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     if request.param == "memory":
         return MemoryCluster()
-    found: Cluster = request.getfixturevalue("knative")
-    return found
+    knative: Cluster = request.getfixturevalue("knative")
+    return knative
 
 
 # -- contract ---------------------------------------------------------------------------------------------------------
@@ -123,8 +123,8 @@ async def secrets_of(cluster: Cluster, administrators: Path, app: App) -> list[s
         return [name for kind, namespace, name in cluster.objects if (kind, namespace) == ("Secret", namespace_of(app.name))]
     assert isinstance(cluster, KubernetesCluster)
     administrator = KubernetesCluster(Settings({"KUBECONFIG": str(administrators)}))
-    found = administrator._call(administrator._core().list_namespaced_secret, namespace_of(app.name))
-    return [each["metadata"]["name"] for each in found["items"]]
+    response = administrator._call(administrator._core().list_namespaced_secret, namespace_of(app.name))
+    return [each["metadata"]["name"] for each in response["items"]]
 
 
 # -- the real cluster ---------------------------------------------------------------------------------------------------

@@ -26,14 +26,14 @@ LONG_AGO = NOW - timedelta(days=30)
 async def test_a_stored_deployment_is_read_with_its_steps(stores: Stores) -> None:
     deployment = await add_deployment(stores, await add_application(stores))
     async with stores.transaction():
-        found = await stores.deployments.get(deployment.id)
-        assert found == deployment
-        found.record_build_started(1, NOW + timedelta(seconds=1))
-        await stores.deployments.save(found)
-        assert await stores.deployments.get(deployment.id) == found
+        stored = await stores.deployments.get(deployment.id)
+        assert stored == deployment
+        stored.record_build_started(1, NOW + timedelta(seconds=1))
+        await stores.deployments.save(stored)
+        assert await stores.deployments.get(deployment.id) == stored
         with pytest.raises(DeploymentNotFound):
             await stores.deployments.get(uuid4())
-    assert [(step.step, step.finished_at is None) for step in found.steps] == [("requested", False), ("building", True)]
+    assert [(step.step, step.finished_at is None) for step in stored.steps] == [("requested", False), ("building", True)]
 
 
 async def test_a_stale_deployment_is_not_saved(stores: Stores) -> None:
@@ -64,8 +64,8 @@ async def test_a_deployment_is_found_by_the_object_it_watches(stores: Stores) ->
 
     async def find(kind: str, name: str, namespace: str = "") -> UUID | None:
         async with stores.transaction():
-            found = await stores.deployments.find_by_object(kind, namespace or application.namespace, name)
-        return found.id if found else None
+            stored = await stores.deployments.find_by_object(kind, namespace or application.namespace, name)
+        return stored.id if stored else None
 
     assert await find("Job", deployment.build_job) == deployment.id
     assert await find("Job", production.build_job) == production.id
@@ -101,9 +101,9 @@ async def test_the_serving_and_the_latest_deployment_of_an_environment(stores: S
     bad = await observe(stores, await add_deployment(stores, application), BUILT, ServiceFailed("not-ready", "no"))
     production = await add_deployment(stores, application, PRODUCTION)
     async with stores.transaction():
-        found = await stores.deployments.find_serving(Environment(application.id, "staging", NOW))
-        assert found is not None
-        assert (found.id, found.url, found.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
+        stored = await stores.deployments.find_serving(Environment(application.id, "staging", NOW))
+        assert stored is not None
+        assert (stored.id, stored.url, stored.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
         assert [each.id for each in await stores.deployments.list_latest(application.id)] == [production.id, bad.id]
         assert [each.id for each in await stores.deployments.page(application.id, before=None, limit=2)] == [production.id, bad.id]
         assert [each.id for each in await stores.deployments.page(application.id, before=bad.id, limit=2)] == [good.id]
@@ -121,9 +121,9 @@ async def test_stuck_deployments_run_and_have_an_overdue_reminder(stores: Stores
     quiet = await add_deployment(stores, application, at=LONG_AGO)
     busy = await add_deployment(stores, application, PRODUCTION, at=NOW - timedelta(days=20))
     async with stores.transaction():
-        found = {each.id for each in await stores.deployments.list_stuck(NOW - timedelta(days=25), 100)}
-    assert quiet.id in found
-    assert not found & {results.id, busy.id}
+        stored = {each.id for each in await stores.deployments.list_stuck(NOW - timedelta(days=25), 100)}
+    assert quiet.id in stored
+    assert not stored & {results.id, busy.id}
 
 
 async def test_running_deployments_are_read_with_their_steps(stores: Stores) -> None:
@@ -133,5 +133,5 @@ async def test_running_deployments_are_read_with_their_steps(stores: Stores) -> 
         for each in await stores.deployments.lock_running(application.id):
             each.fail("application-deleted", "gone", NOW + timedelta(seconds=9))
             await stores.deployments.save(each)
-        found = await stores.deployments.get(deployment.id)
-    assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-deleted", NOW + timedelta(seconds=9))
+        stored = await stores.deployments.get(deployment.id)
+    assert (stored.status, stored.reason, stored.steps[-1].finished_at) == ("failed", "application-deleted", NOW + timedelta(seconds=9))

@@ -44,9 +44,9 @@ async def test_a_deleted_environment_is_not_found_until_it_is_created_again(stor
     async with stores.transaction():
         if name == "qa":
             await stores.environments.add(Environment(application.id, name, NOW))
-        found = await stores.environments.get(application, name)
-        found.deleted_at = LATER
-        await stores.environments.save(found)
+        stored = await stores.environments.get(application, name)
+        stored.deleted_at = LATER
+        await stores.environments.save(stored)
         with pytest.raises(EnvironmentNotFound):
             await stores.environments.get(application, name)
         assert name not in [each.name for each in await stores.environments.list_all(application)]
@@ -78,8 +78,8 @@ async def test_memory_is_reserved_per_environment(stores: Stores) -> None:
         await stores.quotas.reserve_memory(one, STAGING, 600, quota)
         await stores.quotas.reserve_memory(one, STAGING, 500, quota)
         await stores.quotas.reserve_memory(other, STAGING, 500, quota)
-        found = await stores.quotas.find(owner)
-        assert found == replace(quota, applications_used=2, memory_used_mib=1000)
+        stored = await stores.quotas.find(owner)
+        assert stored == replace(quota, applications_used=2, memory_used_mib=1000)
     for over in (one, other):
         with pytest.raises(MemoryQuotaExceeded):
             async with stores.transaction():
@@ -90,8 +90,8 @@ async def test_memory_is_reserved_per_environment(stores: Stores) -> None:
         await stores.quotas.reserve_memory(one, PRODUCTION, 500, quota)
         await stores.quotas.set(replace(quota, memory_mib=10, granted_at=LATER))
         await stores.quotas.reserve_memory(one, PRODUCTION, 400, quota)
-        found = await stores.quotas.find(owner)
-        assert found == replace(quota, applications_used=2, memory_used_mib=900, memory_mib=10, granted_at=LATER)
+        stored = await stores.quotas.find(owner)
+        assert stored == replace(quota, applications_used=2, memory_used_mib=900, memory_mib=10, granted_at=LATER)
 
 
 async def test_memory_is_reserved_from_the_default_quota(stores: Stores) -> None:
@@ -126,12 +126,12 @@ async def test_the_traffic_of_observed_deployments_is_added_up(stores: Stores) -
     deployment, _ = Deployment.request(application, PRODUCTION, None, Terms(observation_seconds=30), None, correlation_id="c-1", at=NOW)
     async with stores.transaction():
         await stores.deployments.add(deployment)
-    found = await observe(stores, deployment, BUILT, SERVING)
+    stored = await observe(stores, deployment, BUILT, SERVING)
     async with stores.transaction():
-        assert [each.id for each in await stores.deployments.list_observed() if each.application_id == application.id] == [found.id]
-        assert await stores.deployments.add_traffic(found.id, 10, 1) == (10, 1)
-        assert await stores.deployments.add_traffic(found.id, 5, 0) == (15, 1)
-        assert await stores.deployments.get(found.id) == found, "counting is not a transition"
+        assert [each.id for each in await stores.deployments.list_observed() if each.application_id == application.id] == [stored.id]
+        assert await stores.deployments.add_traffic(stored.id, 10, 1) == (10, 1)
+        assert await stores.deployments.add_traffic(stored.id, 5, 0) == (15, 1)
+        assert await stores.deployments.get(stored.id) == stored, "counting is not a transition"
 
 
 async def test_a_deployment_before_the_environment_was_created_again_does_not_serve(stores: Stores) -> None:
@@ -140,7 +140,7 @@ async def test_a_deployment_before_the_environment_was_created_again_does_not_se
     second = await observe(stores, await add_deployment(stores, application, at=LATER), BUILT, SERVING, at=LATER)
     async with stores.transaction():
         for created, good, before in ((NOW, second, first), (LATER, second, None), (LATER + timedelta(1), None, None)):
-            here = Environment(application.id, STAGING, created)
-            assert (await stores.deployments.find_serving(here)) == (replace(good, steps=[]) if good else None)
-            found = await stores.deployments.find_serving_before(here, 2)
-            assert (found.id if found else None) == (before.id if before else None)
+            environment = Environment(application.id, STAGING, created)
+            assert (await stores.deployments.find_serving(environment)) == (replace(good, steps=[]) if good else None)
+            stored = await stores.deployments.find_serving_before(environment, 2)
+            assert (stored.id if stored else None) == (before.id if before else None)

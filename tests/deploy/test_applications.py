@@ -147,5 +147,5 @@ async def test_deleting_an_application_ends_its_deployment(capsule: DeployCapsul
     deployment = await capsule.start_build()
     await capsule.delete(deployment.application_id)
     await capsule.settle()
-    ended = await capsule.deployments.get(deployment.id)
-    assert (ended.status, ended.reason) == ("failed", "application-deleted")
+    failed = await capsule.deployments.get(deployment.id)
+    assert (failed.status, failed.reason) == ("failed", "application-deleted")

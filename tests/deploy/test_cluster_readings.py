@@ -104,8 +104,8 @@ def test_the_last_container_s_message_counts_or_else_an_earlier_one_s() -> None:
 
 
 def test_a_release_phase_without_its_image_has_a_reason_of_its_own() -> None:
-    ended = {"exitCode": 128, "reason": "ImagePullBackOff", "message": "image is no longer kept", "finishedAt": "2026-11-22T12:00:00Z"}
-    observation = read_release_job(job(FAILED), [{"status": {"containerStatuses": [{"state": {"terminated": ended}}]}}])
+    terminated = {"exitCode": 128, "reason": "ImagePullBackOff", "message": "image is no longer kept", "finishedAt": "2026-11-22T12:00:00Z"}
+    observation = read_release_job(job(FAILED), [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}])
     assert observation == ReleasePhaseFailed(
         "The image of this release is no longer stored. Deploy its commit again to rebuild it.", "image-not-kept"
     )

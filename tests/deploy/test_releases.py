@@ -26,8 +26,8 @@ from tests.deploy.deploy_capsule import IMAGE, OTHER_IMAGE, OWNER, DeployCapsule
 
 
 def container(capsule: DeployCapsule, deployment: Deployment) -> dict[str, object]:
-    found: dict[str, object] = capsule.service(deployment)["spec"]["template"]["spec"]["containers"][0]
-    return found
+    web: dict[str, object] = capsule.service(deployment)["spec"]["template"]["spec"]["containers"][0]
+    return web
 
 
 def jobs(capsule: DeployCapsule) -> list[str]:

@@ -201,9 +201,9 @@ async def test_a_deployment_is_found_only_in_its_own_application(capsule: Deploy
 
 async def test_the_applied_image_is_the_built_image(capsule: DeployCapsule) -> None:
     releasing = await capsule.succeed_build(await capsule.start_build())
-    (built,) = capsule.events(BuildSucceeded)
+    (build_event,) = capsule.events(BuildSucceeded)
     service = capsule.service(releasing)
-    assert service["spec"]["template"]["spec"]["containers"][0]["image"] == built.image == IMAGE
+    assert service["spec"]["template"]["spec"]["containers"][0]["image"] == build_event.image == IMAGE
     assert service["spec"]["template"]["metadata"]["annotations"]["capsule.dev/release"] == "r1"
 
 

@@ -51,8 +51,8 @@ class MemoryQuotas:
         self.granted[quota.user_id] = replace(quota, applications_used=before.applications_used if before else 0)
 
     async def find(self, user_id: UUID) -> Quota | None:
-        found = self.granted.get(user_id)
-        return replace(found, memory_used_mib=self._memory_of(user_id)) if found else None
+        quota = self.granted.get(user_id)
+        return replace(quota, memory_used_mib=self._memory_of(user_id)) if quota else None
 
     async def reserve_memory(self, application: Application, environment: str, memory_mib: int, default_quota: Quota) -> None:
         quota = self.granted.setdefault(application.user_id, default_quota)
@@ -115,8 +115,8 @@ class MemoryApplications:
         self._rows[application.id] = deepcopy(application)
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
-        found = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
-        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
+        rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
 
 
 class MemoryEnvironments:
@@ -141,9 +141,9 @@ class MemoryEnvironments:
         self._rows[environment.application_id, environment.name] = deepcopy(environment)
 
     async def list_all(self, application: Application) -> Sequence[Environment]:
-        found = {name: Environment(application.id, name, application.created_at) for name in DEFAULT_ENVIRONMENTS}
-        found |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
-        return [each for _, each in sorted(found.items()) if each.deleted_at is None]
+        rows = {name: Environment(application.id, name, application.created_at) for name in DEFAULT_ENVIRONMENTS}
+        rows |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
+        return [each for _, each in sorted(rows.items()) if each.deleted_at is None]
 
 
 class MemoryConfigurations:
@@ -151,10 +151,10 @@ class MemoryConfigurations:
         self._rows: list[tuple[UUID, Entry, int | None]] = []
 
     async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
-        found = [
+        rows = [
             entry for owner, entry, until in self._rows if owner == application_id and entry.version <= version and (until is None or until > version)
         ]
-        return sorted(found, key=lambda entry: (entry.scope, entry.name))
+        return sorted(rows, key=lambda entry: (entry.scope, entry.name))
 
     async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
         names = {*change.variables, *change.secrets, *change.unset}
@@ -197,8 +197,8 @@ class MemoryReleases:
         raise ReleaseNotFound.of(number)
 
     async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.number < before)]
-        return sorted(found, key=lambda each: each.number, reverse=True)[:limit]
+        rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.number < before)]
+        return sorted(rows, key=lambda each: each.number, reverse=True)[:limit]
 
 
 class MemoryDeployments:
@@ -243,8 +243,8 @@ class MemoryDeployments:
         return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.running])
 
     async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
-        found = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < due_before]
-        return deepcopy([each for _, each in sorted(found, key=lambda pair: pair[0])[:limit]])
+        rows = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < due_before]
+        return deepcopy([each for _, each in sorted(rows, key=lambda pair: pair[0])[:limit]])
 
     async def find_serving(self, environment: Environment) -> Deployment | None:
         return self._find_serving(environment, lambda each: True)
@@ -254,12 +254,12 @@ class MemoryDeployments:
 
     def _find_serving(self, environment: Environment, condition: Callable[[Deployment], bool]) -> Deployment | None:
         key = (environment.application_id, environment.name, Status.SUCCEEDED)
-        found = [
+        rows = [
             each
             for each in self._rows.values()
             if (each.application_id, each.environment, each.status) == key and each.requested_at >= environment.created_at and condition(each)
         ]
-        newest = max(found, key=lambda each: (each.finished_at, each.id), default=None)
+        newest = max(rows, key=lambda each: (each.finished_at, each.id), default=None)
         return replace(deepcopy(newest), steps=[]) if newest else None
 
     async def list_observed(self) -> Sequence[Deployment]:
@@ -278,8 +278,8 @@ class MemoryDeployments:
         return deepcopy([newest[name] for name in sorted(newest)])
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Deployment]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
-        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
+        rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
 
 
 class FixedBuilds:

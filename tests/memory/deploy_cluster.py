@@ -41,20 +41,20 @@ class MemoryCluster:
     async def observe(self, watched: WatchedObject) -> Observation | None:
         self._reach()
         key = (watched.kind, watched.namespace, watched.name)
-        found = self.objects.get(key)
-        if found is None:
+        stored = self.objects.get(key)
+        if stored is None:
             return ResourceDeleted()
         if watched.kind == "Job":
-            return (read_release_job if watched.is_release_phase else read_build_job)(found, self._pods.get(key, []))
-        observation = read_service(found, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
+            return (read_release_job if watched.is_release_phase else read_build_job)(stored, self._pods.get(key, []))
+        observation = read_service(stored, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
         crashed = read_instances(self._pods.get(key, [])) if watched.has_traffic and not isinstance(observation, ServiceFailed) else None
         return crashed or observation
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
         key = ("Service", watched.namespace, watched.name)
-        found = self.objects.get(key)
-        if found is None or found["spec"]["template"]["metadata"]["labels"][DEPLOYMENT] != str(watched.deployment_id):
+        stored = self.objects.get(key)
+        if stored is None or stored["spec"]["template"]["metadata"]["labels"][DEPLOYMENT] != str(watched.deployment_id):
             return
         if manifest is None:
             del self.objects[key]
@@ -76,8 +76,8 @@ class MemoryCluster:
 
     async def delete_namespace(self, name: str, application_id: UUID) -> None:
         self._reach()
-        found = self.objects.get(("Namespace", "", name))
-        if found is None or found["metadata"]["labels"][APPLICATION] != str(application_id):
+        stored = self.objects.get(("Namespace", "", name))
+        if stored is None or stored["metadata"]["labels"][APPLICATION] != str(application_id):
             return
         for key in [key for key in self.objects if name in (key[1], key[2] if key[0] == "Namespace" else "")]:
             del self.objects[key]

@@ -124,13 +124,13 @@ class KubernetesCluster:
             self._call(self._core().create_namespace, manifest, field_manager=FIELD_MANAGER)
             return
         except AlreadyExists:
-            found = self._find_namespace(name)
-        if found is None or "deletionTimestamp" in found:
+            existing = self._find_namespace(name)
+        if existing is None or "deletionTimestamp" in existing:
             raise ClusterUnavailable(f"namespace {name} is still being deleted")
-        owner, own_id = found.get("labels", {}).get(APPLICATION), labels[APPLICATION]
+        owner, own_id = existing.get("labels", {}).get(APPLICATION), labels[APPLICATION]
         if owner != own_id:
             raise ClusterRefused(f"namespace {name} belongs to application {owner} (label {APPLICATION}), not to {own_id}")
-        if not labels.items() <= found["labels"].items():
+        if not labels.items() <= existing["labels"].items():
             self._within(name, self._core().patch_namespace, name, **patch)
 
     def _find_namespace(self, name: str) -> Any:
@@ -218,15 +218,15 @@ class KubernetesCluster:
             return None
 
     def _delete_namespace(self, name: str, application_id: UUID) -> None:
-        found = self._namespace(name, application_id)
-        self._within(name, self._core().delete_namespace, name, body={"preconditions": {"uid": found["metadata"]["uid"]}})
+        namespace_object = self._namespace(name, application_id)
+        self._within(name, self._core().delete_namespace, name, body={"preconditions": {"uid": namespace_object["metadata"]["uid"]}})
 
     def _namespace(self, name: str, application_id: UUID) -> Any:
         """Raises NotFound if there is none, or if it belongs to another application."""
-        found = self._call(self._core().read_namespace, name)
-        if found["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
+        namespace_object = self._call(self._core().read_namespace, name)
+        if namespace_object["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
             raise NotFound(name)
-        return found
+        return namespace_object
 
     def _core(self) -> Any:
         from kubernetes.client import CoreV1Api
@@ -272,8 +272,8 @@ class KubernetesCluster:
         try:
             return self._call(method, *arguments, **named)
         except Forbidden:
-            found = self._call(self._core().read_namespace, namespace)
-            if "deletionTimestamp" in found["metadata"]:
+            namespace_object = self._call(self._core().read_namespace, namespace)
+            if "deletionTimestamp" in namespace_object["metadata"]:
                 raise NotFound(f"namespace {namespace} is being deleted") from None
             raise
 

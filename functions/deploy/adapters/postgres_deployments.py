@@ -63,16 +63,16 @@ class PostgresReleases:
         return replace(release, number=row[0])
 
     async def get(self, release_id: UUID) -> Release:
-        found = await self._many("SELECT * FROM releases WHERE id = %s", release_id)
-        if not found:
+        rows = await self._many("SELECT * FROM releases WHERE id = %s", release_id)
+        if not rows:
             raise LookupError(f"release {release_id} does not exist")
-        return found[0]
+        return rows[0]
 
     async def get_by_number(self, application_id: UUID, number: int) -> Release:
-        found = await self._many("SELECT * FROM releases WHERE application_id = %s AND number = %s", application_id, number)
-        if not found:
+        rows = await self._many("SELECT * FROM releases WHERE application_id = %s AND number = %s", application_id, number)
+        if not rows:
             raise ReleaseNotFound.of(number)
-        return found[0]
+        return rows[0]
 
     async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
         return await self._many(
@@ -123,8 +123,8 @@ class PostgresDeployments:
         return next((each for each in running if (each.watched_object.kind, each.watched_object.name) == (kind, name)), None)
 
     async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
-        found = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
-        return await self._rows.with_steps(found)
+        rows = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
+        return await self._rows.with_steps(rows)
 
     async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
         return await self._many(f"{SELECT} WHERE {RUNNING} AND d.look_at < %s ORDER BY d.look_at LIMIT %s", due_before, limit)
@@ -136,7 +136,7 @@ class PostgresDeployments:
         return await self._find_serving(environment, release)
 
     async def _find_serving(self, environment: Environment, below: int | None) -> Deployment | None:
-        found = await self._many(
+        rows = await self._many(
             f"""
             {SELECT} WHERE d.application_id = %s AND d.environment = %s AND d.status = 'succeeded' AND d.requested_at >= %s
             AND (%s::int IS NULL OR r.number < %s) ORDER BY d.finished_at DESC, d.id DESC LIMIT 1
@@ -147,7 +147,7 @@ class PostgresDeployments:
             below,
             below,
         )
-        return found[0] if found else None
+        return rows[0] if rows else None
 
     async def list_observed(self) -> Sequence[Deployment]:
         return await self._many(f"{SELECT} WHERE d.status = 'observing'")
@@ -177,10 +177,10 @@ class PostgresDeployments:
         )
 
     async def _one(self, sql: str, deployment_id: UUID) -> Deployment:
-        found = await self._many(sql, deployment_id)
-        if not found:
+        rows = await self._many(sql, deployment_id)
+        if not rows:
             raise DeploymentNotFound.of(deployment_id)
-        return (await self._rows.with_steps(found))[0]
+        return (await self._rows.with_steps(rows))[0]
 
     async def _many(self, sql: str, *arguments: Any) -> list[Deployment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:

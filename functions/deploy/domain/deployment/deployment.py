@@ -115,8 +115,8 @@ class Deployment(DeploymentState):
         if self.status is Status.REQUESTED:  # the build ended before its start was recorded
             self.enter(Status.BUILDING, at)
         self.commit, self.release_id, self.release = release.commit, release.id, release.number
-        built = events.build_succeeded_event(self, release, at)
-        return (built, *self._advance_to(Status.PREPARING if release.release_command else Status.RELEASING, at))
+        build_event = events.build_succeeded_event(self, release, at)
+        return (build_event, *self._advance_to(Status.PREPARING if release.release_command else Status.RELEASING, at))
 
     def observe(self, observation: Observation, at: datetime) -> Events:
         """Move on if the observation concerns the current step. A successful build is handled by `release_from` and
