@@ -1,15 +1,17 @@
-"""The answer to whoever asked for a deployment, whatever for: where to look what becomes of it."""
+"""The answer of every command that starts or cancels a deployment."""
 
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.deployment.state import DeploymentState
 from functions.deploy.domain.names import EnvironmentName
 from functions.kernel import Model
 
 
-class RequestedDeployment(Model):
+class DeploymentAccepted(Model):
+    """The deployment continues in the background: poll it by its id for the outcome."""
+
     id: UUID
     application_id: UUID
     environment: EnvironmentName
@@ -21,7 +23,7 @@ class RequestedDeployment(Model):
     correlation_id: str
 
     @classmethod
-    def of(cls, deployment: Deployment) -> Self:
+    def of(cls, deployment: DeploymentState) -> Self:
         return cls(
             id=deployment.id,
             application_id=deployment.application_id,

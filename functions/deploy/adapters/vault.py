@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed with this context's public key, opened with its private one, both mounted."""
+"""Secrets at rest: sealed with this context's public key, opened with its private key. Both are mounted files."""
 
 from functions.runtime.config.settings import Settings
 from functions.runtime.security.encryption import Opener, Sealer
