@@ -15,7 +15,7 @@ that calls out must be visibly different from one that runs inside a transaction
 
 from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale, command, effect, every, on, query
-from functions.kernel.message import Delayed, Event, Model, OutgoingMessage, Part, Readdressed, after
+from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -54,6 +54,7 @@ __all__ = [
     "Delayed",
     "Done",
     "Event",
+    "Events",
     "FieldError",
     "File",
     "Forbidden",

@@ -1,4 +1,4 @@
-"""Billing's stores of money over one kind of storage, and rows to begin with."""
+"""Billing's stores of money on memory or PostgreSQL, with sample rows."""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ FAILED = ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined"
 
 
 class Store:
-    """Billing's ports over one kind of storage. Customers are random, so that tests may share a database."""
+    """Billing's ports on one kind of storage. Customers have random ids, so tests can share a database."""
 
     def __init__(self, database: Database | None) -> None:
         self.database = database
@@ -58,15 +58,15 @@ class Store:
             await self.invoices.add(invoice)
         return invoice
 
-    async def payment(self, invoice: Invoice, attempt: int = 1, answer: ProviderResult | None = None, at: datetime = NOW) -> Payment:
+    async def payment(self, invoice: Invoice, attempt: int = 1, result: ProviderResult | None = None, at: datetime = NOW) -> Payment:
         payment = Payment.create(invoice, "pm_card_visa", at, attempt)
         async with self.transaction():
             await self.payments.add(payment)
-            if answer:
-                payment.settle(answer, at)
+            if result:
+                payment.settle(result, at)
                 await self.payments.save(payment)
         return payment
 
 
-def a_number() -> str:
+def new_number() -> str:
     return f"test-{new_id()}"

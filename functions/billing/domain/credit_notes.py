@@ -1,7 +1,7 @@
 """Credit notes: refunds of paid invoices, with a gapless number series of their own.
 
-The invoice itself does not change. The note is issued first, with the intent to refund. The provider is called afterwards with the note's id as idempotency
-key.
+The invoice itself does not change. The note is issued first, with the intent to refund. The provider is called afterwards with the note's id as
+idempotency key.
 """
 
 from collections.abc import Sequence

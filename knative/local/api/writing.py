@@ -72,10 +72,10 @@ class Writing:
         return remaining if remaining is not None and remaining["metadata"]["uid"] == metadata["uid"] else None
 
     def _live(self, target: Target) -> Object:
-        found = self._store.find(target.definition.key, target.namespace, target.name)
-        if found is None:
+        live = self._store.find(target.definition.key, target.namespace, target.name)
+        if live is None:
             raise not_found(target.definition, target.name)
-        return found
+        return live
 
     async def _apply(self, target: Target, body: object, options: WriteOptions, identity: Identity) -> Object:
         definition = target.definition

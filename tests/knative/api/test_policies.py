@@ -83,7 +83,7 @@ def test_the_reason_decides_the_code(http: httpx.Client, bind: Bind, namespace: 
 
 
 @pytest.mark.parametrize(
-    ("extra", "words"),
+    ("extra", "message"),
     [
         ({"messageExpression": "'not ' + object.metadata.name"}, "not a"),
         ({"messageExpression": "'not ' + object.metadata.nothing", "message": "the other"}, "the other"),

@@ -18,7 +18,7 @@ def running(**state: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "row"),
+    ("object", "row"),
     [
         (pod({}), ("0/1", "Pending", 0)),
         (pod(running()), ("1/1", "Running", 2)),
