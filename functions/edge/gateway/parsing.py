@@ -75,7 +75,7 @@ def parse_json(raw: bytes, content_type: str, content_encoding: str) -> dict[str
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "recursion" in error.msg.lower():
+        if error.msg.startswith("depth limit"):
             raise _too_deep() from None
         raise Problem(INVALID_JSON, f"The body is not JSON: {error.msg}, line {error.lineno}, column {error.colno}.") from None
     if not isinstance(document, dict):
