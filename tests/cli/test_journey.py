@@ -243,7 +243,7 @@ def test_timeline_bill_usage_quota_and_metrics(whole: Whole, home: Home, deploye
     assert home.name in home.run("bill").out
     assert set(home.run("usage", "--json").document) == {"period", "charges", "lines"}
     assert "requests" in home.run("usage").out
-    assert_matches("Quota", home.run("quota", "--json").document)
+    assert_matches("QuotaView", home.run("quota", "--json").document)
     measured = home.run("metrics", "--json").document
     assert_matches("MetricsView", measured)
     assert measured["total"]["requests"] >= 1 and "2xx" in home.run("metrics").out
