@@ -5,8 +5,8 @@ Eventing needs serving to deliver to Services, serving needs eventing's collecto
 
 from collections.abc import Sequence
 
-from knative.local.api.part import APIPart
-from knative.local.controller import Controller, Part, Reconciler
+from knative.local.api.server import APIServer
+from knative.local.controller import Controller, Runnable, Reconciler
 from knative.local.definitions import Definitions
 from knative.local.garbage import Collector
 from knative.local.namespaces import Namespaces, bootstrap
@@ -18,12 +18,12 @@ from knative.local.tls import Certificates
 from knative.local.tokens import Tokens
 
 
-def api_alone(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Part]:
+def api_alone(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
     """Objects, and what belongs to all of them: namespaces, quotas, garbage."""
     return [*_api(store, kinds, settings, _tokens(store, settings)), Controller(store, _of_all_objects(store, kinds))]
 
 
-def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Part]:
+def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
     from knative.local.eventing import eventing
     from knative.local.jobs import Jobs
     from knative.local.serving import Serving
@@ -42,9 +42,9 @@ def _tokens(store: Store, settings: Settings) -> Tokens:
     return Tokens(store, settings.state / "tls")
 
 
-def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens) -> list[Part]:
+def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens) -> list[Runnable]:
     bootstrap(store)
-    return [APIPart(store, kinds, settings, tokens), Collector(store)]
+    return [APIServer(store, kinds, settings, tokens), Collector(store)]
 
 
 def _of_all_objects(store: Store, kinds: Definitions) -> list[Reconciler]:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from knative.local.controller import Part, Reconciler
+from knative.local.controller import Runnable, Reconciler
 from knative.local.eventing.apiserver import ApiServerSources
 from knative.local.eventing.broker import BrokerReconciler
 from knative.local.eventing.collector import Collector, CollectorConfig
@@ -31,7 +31,7 @@ class Eventing:
     """What the process needs of eventing: the parts to start in this order (and to stop in the other), the reconcilers to run, the
     front door for the ingress, the collector and the dispatchers for serving."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Runnable, ...]
     reconcilers: tuple[Reconciler, ...]
     brokers: Brokers
     collector: Collector

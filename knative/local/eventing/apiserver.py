@@ -125,7 +125,7 @@ class ApiServerSources:
         self._following: dict[tuple[str, str, str], set[Key]] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         def followers(kind: str) -> Callable[[Object], Iterable[Key]]:
             return lambda object: list(self._following.get((kind, object["metadata"]["namespace"], object["metadata"]["name"]), ()))
 
@@ -140,7 +140,7 @@ class ApiServerSources:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         await self._end((object["metadata"]["namespace"], object["metadata"]["name"]))
 
     async def _end(self, key: Key) -> None:

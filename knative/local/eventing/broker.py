@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from knative.local.controller import Again, Key
+from knative.local.controller import RequeueAfter, Key
 from knative.local.eventing import children, naming
 from knative.local.eventing.conditions import TRUE, UNKNOWN, Condition, conditions, false, is_ready, summed
 from knative.local.eventing.dispatch import BadDelivery, Policy
@@ -72,7 +72,7 @@ class BrokerReconciler:
         self._sinking: dict[Key, set[Key]] = {}
         """Service → the Brokers whose dead letters it takes"""
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {
             "Exchange.rabbitmq.com": owners("Broker"),
             "Queue.rabbitmq.com": owners("Broker"),
@@ -81,7 +81,7 @@ class BrokerReconciler:
             CONFIG: lambda config: [_key(each) for each in self._store.list(self.kind)],
         }
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         namespace, name = _key(object)
         self._brokers.close(namespace or "", name)
         await self._dispatchers.end(("broker", namespace or "", name))
@@ -97,7 +97,7 @@ class BrokerReconciler:
         except Unready as unready:
             concerns[unready.concern] = unready.condition
             if unready.look_again:
-                waiting = Again(LOOK_AGAIN, str(unready))
+                waiting = RequeueAfter(LOOK_AGAIN, str(unready))
         ready = summed(concerns) == TRUE
         namespace, name = object["metadata"]["namespace"], object["metadata"]["name"]
         if ready:

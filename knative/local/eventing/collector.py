@@ -276,7 +276,7 @@ class CollectorConfig:
         self._collector = collector
         self._at: Key | None = None
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {}
 
     async def reconcile(self, object: Object) -> None:
@@ -284,7 +284,7 @@ class CollectorConfig:
             self._at = (object["metadata"]["namespace"], CONFIG_MAP)
             self._collector.point(object["metadata"]["namespace"], (object.get("data") or {}).get("broker"))
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         if (object["metadata"]["namespace"], object["metadata"]["name"]) == self._at:
             self._at = None
             self._collector.point("", None)

@@ -102,7 +102,7 @@ class PingSources:
         self._sending: set[asyncio.Task[None]] = set()
         self._following: dict[tuple[str, str, str], set[Key]] = {}
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {kind: lambda object, kind=kind: self._followers(kind, object) for kind in (SERVICE, BROKER)}  # type: ignore[misc]
 
     def _followers(self, kind: str, object: Object) -> list[Key]:
@@ -121,7 +121,7 @@ class PingSources:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         await self._end((object["metadata"]["namespace"], object["metadata"]["name"]))
 
     async def _end(self, key: Key) -> None:

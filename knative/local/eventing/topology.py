@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from knative.local.controller import Again, Key
+from knative.local.controller import RequeueAfter, Key
 from knative.local.eventing.conditions import Condition, condition_of, conditions, false
 from knative.local.eventing.rabbit import Away, Channel, Rabbit, Refused
 from knative.local.objects import Object
@@ -63,10 +63,10 @@ class _Declared(ABC):
     @abstractmethod
     async def remove(self, spec: Mapping[str, Any]) -> None: ...
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         return None
 
     async def reconcile(self, object: Object) -> None:
@@ -81,10 +81,10 @@ class _Declared(ABC):
             await self.declare(object["spec"])
         except Away as away:
             self.mark(object, false("FailedCreateOrUpdate", str(away)))
-            raise Again(LOOK_AGAIN, str(away)) from away
+            raise RequeueAfter(LOOK_AGAIN, str(away)) from away
         except Refused as refused:
             self.mark(object, false("FailedCreateOrUpdate", str(refused)))
-            raise Again(LOOK_AGAIN * 10, str(refused)) from refused
+            raise RequeueAfter(LOOK_AGAIN * 10, str(refused)) from refused
         self.mark(object, Condition("True", "SuccessfulCreateOrUpdate"))
 
     async def _let_go(self, object: Object) -> None:
@@ -107,7 +107,7 @@ class _Declared(ABC):
         for object in self._store.list(self.kind):
             try:
                 await self.reconcile(object)
-            except (Again, Conflict) as later:
+            except (RequeueAfter, Conflict) as later:
                 log.debug("%s %s is left to the controller: %s", self.kind, object["metadata"]["name"], later)
 
 

@@ -7,7 +7,7 @@ replaces the Broker's wholly: one without a deadLetterSink loses what fails. A f
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from knative.local.controller import Again, Key
+from knative.local.controller import RequeueAfter, Key
 from knative.local.eventing import children, naming
 from knative.local.eventing.broker import LOOK_AGAIN, NOT_CONFIGURED, Unready, config_of, delivery_of, has_dead_letters, is_ours, owners
 from knative.local.eventing.conditions import TRUE, UNKNOWN, Condition, condition_of, conditions, false, is_ready
@@ -33,7 +33,7 @@ class TriggerReconciler:
         self._following: dict[tuple[str, str, str], set[Key]] = {}
         """a Broker or a Service → the Triggers that look at it"""
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {
             "Exchange.rabbitmq.com": owners("Trigger"),
             "Queue.rabbitmq.com": owners("Trigger"),
@@ -48,7 +48,7 @@ class TriggerReconciler:
     def _follow(self, kind: str, namespace: str, name: str, trigger: Object) -> None:
         self._following.setdefault((kind, namespace, name), set()).add((trigger["metadata"]["namespace"], trigger["metadata"]["name"]))
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         key = (object["metadata"]["namespace"], object["metadata"]["name"])
         for followers in self._following.values():
             followers.discard(key)
@@ -72,7 +72,7 @@ class TriggerReconciler:
         except Unready as unready:
             concerns[unready.concern] = unready.condition
             if unready.look_again:
-                waiting = Again(LOOK_AGAIN, str(unready))
+                waiting = RequeueAfter(LOOK_AGAIN, str(unready))
         status |= {"observedGeneration": metadata.get("generation", 1), "conditions": conditions(object, concerns)}
         self._store.set_status(self.kind, namespace, name, status)
         if waiting is not None:
@@ -80,7 +80,7 @@ class TriggerReconciler:
 
     async def _settle(self, trigger: Object, broker: Object | None, concerns: dict[str, Condition], status: dict[str, Any]) -> None:
         if broker is None or "deletionTimestamp" in broker["metadata"]:
-            await self.gone(trigger)
+            await self.on_deleted(trigger)
             self._follow(BROKER, trigger["metadata"]["namespace"], trigger["spec"]["broker"], trigger)
             raise Unready("BrokerReady", false("BrokerDoesNotExist", f'Broker "{trigger["spec"]["broker"]}" does not exist'))
         concerns["BrokerReady"] = condition_of(broker)

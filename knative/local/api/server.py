@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class APIPart:
+class APIServer:
     def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
         self._settings = settings
         self._tokens = tokens
