@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from knative.local.processes import session_members, start_time
+from knative.local.processes.process import session_members, start_time
 from knative.local.serving.node import boot
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.local.processes_network_routes import allowed_networks
+from knative.local.processes.network.routes import allowed_networks
 from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate

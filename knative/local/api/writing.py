@@ -11,7 +11,7 @@ from knative.local.api.status import Cause, already_exists, bad_request, conflic
 from knative.local.api.target import DeleteOptions, Target, WriteOptions
 from knative.local.definitions import Definition
 from knative.local.fields import readable
-from knative.local.garbage import FOREGROUND, ORPHAN
+from knative.local.garbage_collection import FOREGROUND, ORPHAN
 from knative.local.objects import Object
 from knative.local.store import AlreadyExists, Conflict, Store, finalizers
 from knative.local.tokens import Identity

@@ -16,8 +16,8 @@ from knative.local.images.handover import HandOver, Source
 from knative.local.images.record import Record
 from knative.local.images.unpack import Limits
 from knative.local.serving.node import PUSH
-from knative.local.serving.pod_exit import MESSAGE_BYTES, Exit
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.exit import MESSAGE_BYTES, Exit
+from knative.local.serving.pods.pod import Pod
 
 log = logging.getLogger(__name__)
 

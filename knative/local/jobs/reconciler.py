@@ -13,10 +13,10 @@ from knative.local.jobs.decision import Facts, Finish, Start, Suspend, Wait, dec
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, read, written
-from knative.local.serving.pod_exit import Exit
-from knative.local.serving.pod_registry import FINISHED, Pods
-from knative.local.serving.pod_state import State
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.exit import Exit
+from knative.local.serving.pods.registry import FINISHED, Pods
+from knative.local.serving.pods.state import State
+from knative.local.serving.pods.pod import Pod
 from knative.local.store import NotFound, Store
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from knative.local.eventing.dispatch import Answer
 from knative.local.eventing.ingress import Brokers, broker_of
 from knative.local.eventing.rabbit import Rabbit
 from knative.local.eventing.sinks import SERVICE, Address, NoAnswer, Sinks, Unresolved, Way
-from knative.local.serving.waiting import Unavailable
+from knative.local.serving.request_queue import Unavailable
 from knative.local.store import Store
 
 FUNCTION = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "f", "namespace": "test"}, "spec": {}}
