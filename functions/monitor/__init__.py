@@ -1,15 +1,18 @@
-"""What applications and the platform did: logs, timelines, figures, measured use, and alerts.
+"""Logs, timelines, metrics, measured usage and alerts of applications and of the platform.
 
-All of it comes in as events: the collector's (`logs.collected`, `requests.measured`, `resources.measured`), and those of deploy and auth. Rows that
-come by time go by age, in chunks: TimescaleDB's or native partitions, decided at the first migration (sql/monitor/V2). Figures are kept raw for
-three days, by minute for thirty, by hour for four hundred; the housekeeping sums them up, and they are exact at any moment (sql/monitor/V3).
-Whatever is to be merged later is stored so that it can be: counts, sums, most-seen, buckets of durations; never means, never quantiles.
+Everything arrives as events: from the collector (`logs.collected`, `requests.measured`, `resources.measured`), from deploy and from auth.
 
-    requests.measured, resources.measured ─▶ figures ─▶ usage.measured ─▶ billing
+    requests.measured, resources.measured ─▶ metrics ─▶ usage.measured ─▶ billing
     deployment.failed · rolled-back, requests over a threshold, dead-letters.counted ─▶ alert (pending → firing → resolved)
-        ─ 5 s ─▶ on_alert_delivery_requested: all that broke together, one delivery a place ─▶ on_alert_notification_requested: mail, signed webhook
+        ─ 5 s ─▶ on_alert_delivery_requested: one notification per recipient ─▶ on_alert_notification_requested: e-mail, signed webhook
 
-No schedule looks at alerts: they move when data arrives, or when a timer that they set themselves does. One incident is one alert and one mail,
-however often it comes back within five minutes. What takes in what is collected is not collected itself, so nothing feeds itself, and at rest
-everything is at zero.
+Invariants:
+- Rows of a time series are dropped in whole chunks (TimescaleDB or native partitions, chosen by the first migration, sql/monitor/V2). Metrics are
+  kept raw for 3 days, by minute for 30 days, by hour for 400 days. The housekeeping rolls them up; queries are exact at any time (sql/monitor/V3).
+- Whatever is merged later is stored in a form that can be merged: counts, sums, maxima, histogram buckets. Never means, never quantiles.
+- No schedule evaluates alerts. They change when data arrives or when a timer that they set expires.
+- One incident is one alert and one notification, however often it recurs within five minutes.
+- The functions that ingest telemetry are not measured themselves, so that nothing feeds itself and an idle platform scales to zero.
+
+Does not own: applications and deployments (deploy), e-mail addresses (auth), prices (billing). It keeps what it needs of them from their events.
 """

@@ -1,19 +1,21 @@
-"""What monitor's use cases need from outside."""
+"""Ports of the monitor context."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from functions.kernel import Caller
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.disk import DiskUsage
-from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
+from functions.monitor.domain.metrics import Range
 from functions.monitor.domain.notifications import Channel, Delivery, Notification
+from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.rules import Rule, RuleKind
@@ -31,27 +33,27 @@ class Applications(Protocol):
     async def of_user(self, user_id: UUID) -> Sequence[Application]: ...
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
-        """Until this transaction ends, nobody else who holds them still learns or misses their owner."""
+        """Lock them until the transaction ends: concurrent transactions neither set nor miss their owner."""
         ...
 
     async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        """As `owners`; what is not known stays unknown until this transaction ends."""
+        """As `owners`, locked: an unknown owner stays unknown until the transaction ends."""
         ...
 
     async def keep(self, application: Application) -> None:
-        """Adds or completes what is known. Facts come in any order: what has been deleted stays deleted."""
+        """Insert or complete. Events arrive in any order: a deleted application stays deleted."""
         ...
 
     async def forget_deleted(self, before: datetime) -> int: ...
 
 
 class UnownedUsage(Protocol):
-    """Use whose payer is not known yet."""
+    """Usage of applications whose owner is not known yet."""
 
-    async def hold(self, uses: Sequence[MeasuredUse]) -> None: ...
+    async def add(self, uses: Sequence[MeasuredUse]) -> None: ...
 
     async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
-        """Takes out what was held for this application."""
+        """Remove and return the usage held for this application."""
         ...
 
     async def forget(self, before: datetime) -> int: ...
@@ -59,15 +61,15 @@ class UnownedUsage(Protocol):
 
 class Logs(Protocol):
     async def add(self, lines: Sequence[LogLine]) -> None:
-        """Keeps the order of the lines."""
+        """Append lines in their order."""
         ...
 
-    async def last(self, wanted: LogFilter, limit: int) -> Sequence[StoredLine]:
+    async def last(self, filter: LogFilter, limit: int) -> Sequence[StoredLine]:
         """The newest `limit` lines, ascending."""
         ...
 
-    async def following(self, wanted: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
-        """The first `limit` lines after a position, ascending. Nothing is ever added before a position that was seen."""
+    async def following(self, filter: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
+        """The first `limit` lines after a position, ascending. No line is ever inserted before a position that was returned."""
         ...
 
 
@@ -75,7 +77,7 @@ class Requests(Protocol):
     async def add(self, windows: Sequence[Window]) -> None: ...
 
     async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[Tally]:
-        """By step, environment and class of status; exact at any moment, whatever has been summed up."""
+        """By step, environment and status class. Exact at any time, whatever has been rolled up."""
         ...
 
     async def health(self, application_id: UUID, environment: str, since: datetime) -> Health: ...
@@ -85,37 +87,37 @@ class Resources(Protocol):
     async def add(self, windows: Sequence[ResourceWindow]) -> None: ...
 
     async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[ResourceTally]:
-        """By step and environment, of running instances (builds are not among them)."""
+        """By step and environment, of running instances without builds."""
         ...
 
     async def by_service(self, application_id: UUID, over: Range) -> Mapping[str, ResourceTally]:
-        """Service → what it used over the whole range."""
+        """Knative Service → usage over the whole range."""
         ...
 
 
 class DiskUsages(Protocol):
-    """What applications take of a machine's disk."""
+    """Disk usage of applications on one machine."""
 
     async def keep(self, usages: Sequence[DiskUsage]) -> None:
-        """The newest of each application stays, in whatever order they come."""
+        """Keep the newest measurement of each application, in whatever order they arrive."""
         ...
 
     async def of(self, application_id: UUID) -> DiskUsage | None:
-        """None: never measured."""
+        """None if it was never measured."""
         ...
 
 
 class DeadLetters(Protocol):
-    """How many wait for an operator, by function."""
+    """Counts of dead letters by function."""
 
     async def add(self, context: str, counts: Mapping[str, Waiting], at: datetime) -> None: ...
 
     async def counted_in(self, context: str) -> Collection[str]:
-        """Functions of which there were any when that context counted last."""
+        """Functions that had dead letters at the context's last count."""
         ...
 
     async def last(self, function: str, since: datetime) -> Waiting | None:
-        """The newest count since a moment."""
+        """The newest count since that time."""
         ...
 
     async def by_function(self, since: datetime, until: datetime) -> Mapping[str, WaitingTally]: ...
@@ -125,14 +127,13 @@ class DeadLetters(Protocol):
 
 class Rollups(Protocol):
     async def roll(self, since: datetime) -> int:
-        """Sums up what came in since the last time, by minute and by hour; minutes before `since`, whose raw rows may be gone, stay as they are.
-        How many minutes."""
+        """Roll up new rows by minute and by hour; return the number of minutes. Minutes before `since`, whose raw rows may be gone, stay."""
         ...
 
 
 class Markers(Protocol):
     async def add(self, marker: Marker) -> None:
-        """The same twice is once."""
+        """Idempotent."""
         ...
 
     async def between(self, application_id: UUID, environment: str | None, begin: datetime, end: datetime) -> Sequence[Marker]: ...
@@ -151,26 +152,26 @@ class Executions(Protocol):
 
 
 class Addresses(Protocol):
-    """Where users are reached."""
+    """E-mail addresses of users."""
 
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
-        """Facts come in any order: the newest address stays."""
+        """Events arrive in any order: the newest address is kept."""
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...
 
 
 class Operators(Protocol):
-    """Those who run the platform."""
+    """The operators of the platform."""
 
     def addresses(self) -> Sequence[str]:
-        """Where they want mail; nowhere, if nobody said so."""
+        """E-mail addresses for the platform's alerts; may be empty."""
         ...
 
 
 class Rules(Protocol):
-    async def keep_presets(self, rules: Collection[Rule]) -> None:
-        """Those that the application has not had yet: a preset that was deleted stays deleted."""
+    async def add_missing_presets(self, rules: Collection[Rule]) -> None:
+        """Insert the presets that the application never had. A deleted preset stays deleted."""
         ...
 
     async def add(self, rule: Rule) -> None: ...
@@ -185,40 +186,40 @@ class Rules(Protocol):
 
 
 class Alerts(Protocol):
-    async def hold(self, incidents: Collection[str]) -> Mapping[str, Alert]:
-        """As `open`; until this transaction ends, nobody else begins or moves an alert of these incidents."""
+    async def lock(self, incidents: Collection[str]) -> Mapping[str, Alert]:
+        """As `open`, locked: until the transaction ends no other one creates or changes an alert of these incidents."""
         ...
 
     async def open(self, incidents: Collection[str]) -> Mapping[str, Alert]:
-        """Incident → its alert, if it is not closed. To look at, not to move."""
+        """Incident → its alert that is not closed. Not locked."""
         ...
 
     async def open_of(self, application_id: UUID) -> Sequence[Alert]:
-        """Those not closed, oldest first; held until this transaction ends."""
+        """Alerts that are not closed, oldest first, locked until the transaction ends."""
         ...
 
     async def of_deployment(self, deployment_id: UUID) -> Alert | None:
-        """Closed or not; held until this transaction ends."""
+        """Closed or not, locked until the transaction ends."""
         ...
 
     async def get(self, alert_id: UUID) -> Alert | None:
-        """To look at, not to move."""
+        """Not locked."""
         ...
 
-    async def locked(self, alert_id: UUID) -> Alert | None:
-        """Held until this transaction ends."""
+    async def lock_one(self, alert_id: UUID) -> Alert | None:
+        """Locked until the transaction ends."""
         ...
 
     async def save(self, alert: Alert) -> None:
-        """Adds it, or writes over what is there."""
+        """Insert or update."""
         ...
 
     async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
-        """Newest first; of those that never fired only the pending."""
+        """Newest first. Alerts that never fired are left out unless pending."""
         ...
 
     async def forget(self, before: datetime) -> int:
-        """Closed ones that were resolved before."""
+        """Delete closed alerts that were resolved before; return how many."""
         ...
 
 
@@ -232,17 +233,17 @@ class Channels(Protocol):
     async def delete(self, channel_id: UUID, at: datetime) -> None: ...
 
     async def seal(self, seal: Callable[[str], str]) -> int:
-        """Seals the secrets that were stored before they were sealed; how many."""
+        """Seal secrets that are stored in plain text; return how many."""
         ...
 
 
 class Vault(Protocol):
-    """This context's own keys."""
+    """Encryption with the keys of this context."""
 
     def seal(self, secret: str) -> str: ...
 
     def open(self, sealed: str) -> str:
-        """Raises Permanent if the key that it was sealed with is gone."""
+        """Raises Permanent if the key is missing."""
         ...
 
 
@@ -251,11 +252,11 @@ class Deliveries(Protocol):
 
     async def get(self, delivery_id: UUID) -> Delivery | None: ...
 
-    async def tried(self, delivery_id: UUID, answer: str) -> None:
-        """It did not work this time."""
+    async def record_attempt(self, delivery_id: UUID, answer: str) -> None:
+        """Record a failed attempt."""
         ...
 
-    async def finished(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None: ...
+    async def finish(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None: ...
 
     async def of(self, application_id: UUID, before: UUID | None, limit: int) -> Sequence[Delivery]:
         """Newest first."""
@@ -265,30 +266,38 @@ class Deliveries(Protocol):
 
 
 class Mailer(Protocol):
-    """Outside world: not while a transaction is open. Raises Transient or Permanent."""
+    """A foreign system: not called while a transaction is open. Raises Transient or Permanent."""
 
     async def send(self, intent: UUID, to: str, content: Notification) -> None: ...
 
 
 class Webhooks(Protocol):
-    """Outside world: not while a transaction is open."""
+    """A foreign system: not called while a transaction is open."""
 
     async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
-        """What the other side answered. Raises Transient or Permanent."""
+        """Return the status line of the response. Raises Transient or Permanent."""
         ...
 
 
 class Retention(Protocol):
-    """Makes room for rows to come and drops whole chunks of old ones; TimescaleDB or native partitions stand behind it."""
+    """Partitions of the time series: TimescaleDB chunks or native partitions."""
 
-    async def make_room(self, since: datetime, until: datetime) -> None: ...
+    async def create_partitions(self, since: datetime, until: datetime) -> None: ...
 
     async def drop(self, series: str, before: datetime) -> int:
-        """`series`: the name of a table that is cut by time. How many chunks went."""
+        """Drop whole partitions before a time; return how many. `series`: name of a partitioned table."""
         ...
 
 
 class Housekeeping(Protocol):
-    """What the runtime keeps in every context's database and has to be swept: unsent events, old inbox rows."""
+    """The runtime's own tables in the context's database: unsent events, old inbox rows."""
 
     async def sweep(self) -> None: ...
+
+
+async def readable_application(applications: Applications, application_id: UUID, caller: Caller) -> Application:
+    """The application, for its owner and for admins. Raises ApplicationNotFound for everyone else."""
+    application = await applications.get(application_id)
+    if application is None or not application.readable_by(caller):
+        raise ApplicationNotFound
+    return application

@@ -4,8 +4,8 @@ from functions.monitor import ports
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
 from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
 from functions.monitor.adapters.disk import PostgresDiskUsages
-from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
-from functions.monitor.adapters.letters import LetterMailer
+from functions.monitor.adapters.emails import EmailNotifier
+from functions.monitor.adapters.metrics import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.sealing import SealedVault
@@ -39,7 +39,7 @@ wiring = Wiring(
         ports.Executions: PostgresExecutions,
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,
-        ports.Mailer: LetterMailer,
+        ports.Mailer: EmailNotifier,
         ports.Markers: PostgresMarkers,
         ports.Operators: SettingsOperators,
         ports.Requests: PostgresRequests,

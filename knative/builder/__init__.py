@@ -1,6 +1,7 @@
 """The program of a build Job on one machine: turns a commit of a git repository into an image, the folder `image` of its workspace.
 
-A build holds no credentials. It writes its workspace and its termination message and nothing else. Its parameters are environment variables:
+A build holds no credentials. It writes its workspace and its termination message and nothing else. Its parameters are
+environment variables:
 
     REPOSITORY         http(s) URL of a git repository
     REF                branch, tag or commit; empty: the default branch
@@ -12,10 +13,12 @@ A build holds no credentials. It writes its workspace and its termination messag
     CACHE              folder that is kept between builds (/cache), if it exists
     LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_CACHE_MIB, LIMIT_SECONDS
 
-It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm and yarn by their lock files), static sites with or
-without a build script, and any Procfile. Applications run on the Python and the Node.js of this machine.
+It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm and yarn by their lock
+files), static sites with or without a build script, and any Procfile. Applications run on the Python and the Node.js of
+this machine.
 
-The termination message of a successful build is {"commit", "kind"} and, if the Procfile has a `release:` line, {"release"}. The platform copies the
-folder, computes its digest and adds {"image"}. The message of a failed build is {"reason", "detail"}, and {"commit"} once it is known; the reasons
-are those of `failure`. On a cluster, Cloud Native Buildpacks build the image (`buildpacks.yaml`), and their message holds {"image"}.
+The termination message of a successful build is {"commit", "kind"} and, if the Procfile has a `release:` line,
+{"release"}. The platform copies the folder, computes its digest and adds {"image"}. The message of a failed build is
+{"reason", "detail"}, and {"commit"} once it is known; the reasons are those of `failure`. On a cluster, Cloud Native
+Buildpacks build the image (`buildpacks.yaml`), and their message holds {"image"}.
 """

@@ -1,8 +1,8 @@
 """Decide which repository URLs may be cloned, and check that a git server answers before git runs.
 
-Host names are resolved here, in the build's network namespace: a public name may point to a private address. The checked address is the one that
-this module and git connect to, and every redirect is checked like the first URL. Behind a proxy the proxy resolves names; what it lets through is
-the operator's decision.
+Host names are resolved here, in the build's network namespace: a public name may point to a private address. The
+checked address is the one that this module and git connect to, and every redirect is checked like the first URL. Behind
+a proxy the proxy resolves names; what it lets through is the operator's decision.
 """
 
 import http.client
@@ -53,7 +53,8 @@ class Remote:
 def find_remote(url: str, allowed_hosts: Collection[str]) -> Remote:
     """Follow redirects to a repository and check that it can be read.
 
-    `allowed_hosts`: private hosts that may be used, as `host` or `host:port`. Raises BuildFailure(repository-not-found | repository-private).
+    `allowed_hosts`: private hosts that may be used, as `host` or `host:port`. Raises BuildFailure(repository-not-found
+    | repository-private).
     """
     for _ in range(MAX_REDIRECTS):
         remote = Remote(url, checked_address(url, allowed_hosts))
@@ -71,7 +72,8 @@ def find_remote(url: str, allowed_hosts: Collection[str]) -> Remote:
 def checked_address(url: str, allowed_hosts: Collection[str]) -> str:
     """Return the IP address to connect to; empty if a proxy or the operator's name service decides.
 
-    Raises BuildFailure(repository-not-found) for a URL that is not http(s), a host that does not resolve, and a private host that is not allowed.
+    Raises BuildFailure(repository-not-found) for a URL that is not http(s), a host that does not resolve, and a private
+    host that is not allowed.
     """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:

@@ -53,7 +53,8 @@ class Shell:
     def run(self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, **variables: str) -> list[str]:
         """Run a program to its end and return its lines. `quiet` keeps them out of the log.
 
-        Raises CommandFailed, and BuildFailure when the program exceeds its deadline or its size limit. All processes it started are killed.
+        Raises CommandFailed, and BuildFailure when the program exceeds its deadline or its size limit. All processes it
+        started are killed.
         """
         process = subprocess.Popen(
             list(command),

@@ -12,8 +12,8 @@ TIMED_OUT = "timed-out"
 class BuildFailure(Exception):
     """A failure that the user can act on.
 
-    `output` holds the last lines of the program that failed. They are part of the termination message but not of the last line of the log,
-    which already shows them above.
+    `output` holds the last lines of the program that failed. They are part of the termination message but not of the
+    last line of the log, which already shows them above.
     """
 
     def __init__(self, reason: str, detail: str, output: str = "") -> None:

@@ -1,7 +1,8 @@
 """Turn a checkout into an image: a folder with the application, its own virtual environment and its start command.
 
-The virtual environment is relocatable, because the image store copies the folder, and does not see the platform's packages. Bytecode is compiled
-here with unchecked hashes (PEP 552): an application cannot write to its image and would compile at every start.
+The virtual environment is relocatable, because the image store copies the folder, and does not see the platform's
+packages. Bytecode is compiled here with unchecked hashes (PEP 552): an application cannot write to its image and would
+compile at every start.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Plan how a repository with a package.json is installed, built and started. Reads its files and runs nothing.
 
-The lock file decides the package manager. pnpm and yarn are fetched from the registry, in the version that package.json names. The application
-starts with its `start` script, without the package manager, which would keep a process and swallow signals. A repository with a build script and
-no server is a static site.
+The lock file decides the package manager. pnpm and yarn are fetched from the registry, in the version that package.json
+names. The application starts with its `start` script, without the package manager, which would keep a process and
+swallow signals. A repository with a build script and no server is a static site.
 """
 
 import json

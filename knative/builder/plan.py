@@ -1,8 +1,8 @@
 """Plan how a repository is built and started. Reads its files and runs nothing.
 
-The `web:` line of a Procfile is the start command; without one, `start` finds it in the code. A lock file, requirements.txt or pyproject.toml names
-the dependencies, or package.json in a repository without Python (`node`). Dockerfiles are ignored: one machine has no container engine, and a
-repository must build the same way everywhere.
+The `web:` line of a Procfile is the start command; without one, `start` finds it in the code. A lock file,
+requirements.txt or pyproject.toml names the dependencies, or package.json in a repository without Python (`node`).
+Dockerfiles are ignored: one machine has no container engine, and a repository must build the same way everywhere.
 """
 
 import re

@@ -1,6 +1,9 @@
-"""The process of the one-machine Knative: `python -m knative.local serve`. SIGTERM or Ctrl-C ends it cleanly.
+"""The process of the one-machine Knative: `python -m knative.local serve`.
 
-`--parts api` serves the API alone: objects are stored, but no reconciler turns them into processes or queues (for tests, and to inspect a state).
+SIGTERM or Ctrl-C ends it cleanly.
+
+`--parts api` serves the API alone: objects are stored, but no reconciler turns them into processes or queues (for
+tests, and to inspect a state).
 """
 
 import argparse

@@ -1,12 +1,13 @@
 """Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controller last.
 
-Eventing needs serving to deliver to Services, and serving needs eventing's collector for its pods' lines. They are connected here and nowhere else.
+Eventing needs serving to deliver to Services, and serving needs eventing's collector for its pods' lines. They are
+connected here and nowhere else.
 """
 
 from collections.abc import Sequence
 
 from knative.local.api.server import APIServer
-from knative.local.controller import Controller, Runnable, Reconciler
+from knative.local.controller import Controller, Reconciler, Runnable
 from knative.local.definitions import Definitions
 from knative.local.garbage_collection import GarbageCollector
 from knative.local.namespaces import Namespaces, bootstrap
@@ -24,18 +25,20 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
-    from knative.local.eventing import eventing
+    from knative.local.eventing import assembly as eventing
     from knative.local.jobs import Jobs
     from knative.local.serving import Serving
 
     tokens = _tokens(store, settings)
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
-    events = eventing(store, settings.amqp_url, serving.services, consuming=serving.is_consuming)
+    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.is_consuming)
     serving.set_collector(events.collector)
     serving.set_queues(events.dispatchers.queues)
-    events.collector.measure(serving.pods, serving.disks)
+    events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [OrphanReaper(), *serving.storage, *_api(store, kinds, settings, tokens), *events.parts, *serving.parts, Controller(store, reconcilers)]
+    return [
+        OrphanReaper(), *serving.storage, *_api(store, kinds, settings, tokens), *events.runnables, *serving.parts, Controller(store, reconcilers),
+    ]  # fmt: skip
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

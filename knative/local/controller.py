@@ -1,7 +1,7 @@
 """Run reconcilers: level-triggered, one at a time for each object, retried with back-off.
 
-A reconciler does not learn what changed. It gets the object's present state and makes its children, processes or queues match. A change that is missed,
-repeated or late does no harm, and a restart is a change of every object.
+A reconciler does not learn what changed. It gets the object's present state and makes its children, processes or queues
+match. A change that is missed, repeated or late does no harm, and a restart is a change of every object.
 """
 
 import asyncio
@@ -27,11 +27,17 @@ class Reconciler(Protocol):
     kind: str
 
     async def reconcile(self, object: Object) -> None:
-        """Make the world match an object of `kind`. Idempotent. Raises RequeueAfter to be called again; any other exception is retried."""
+        """Make the world match an object of `kind`.
+
+        Idempotent. Raises RequeueAfter to be called again; any other exception is retried.
+        """
         ...
 
     async def on_deleted(self, object: Object) -> None:
-        """Handle the deletion of an object of `kind`. Called at least once for each object that was deleted while the controller ran."""
+        """Handle the deletion of an object of `kind`.
+
+        Called at least once for each object that was deleted while the controller ran.
+        """
         ...
 
     def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:

@@ -1,7 +1,8 @@
 """Objects as sets of field paths, as server-side apply defines them: a path for each leaf, list items by their merge keys.
 
-Paths have the form of Kubernetes' FieldsV1: `f:name` for a field, `k:{"name":"app"}` for the item of a list with keys, `v:"x"` for the item of a list that
-is a set. By default lists are atomic (one leaf) and maps are granular; a schema may say otherwise.
+Paths have the form of Kubernetes' FieldsV1: `f:name` for a field, `k:{"name":"app"}` for the item of a list with keys,
+`v:"x"` for the item of a list that is a set. By default lists are atomic (one leaf) and maps are granular; a schema may
+say otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

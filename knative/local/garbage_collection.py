@@ -1,7 +1,7 @@
 """Delete objects whose owners are deleted: Kubernetes' garbage collection over ownerReferences.
 
-Background (the default): the owner is deleted at once, its children follow. Foreground: the owner is marked and waits for its children. Orphan:
-the children lose the reference and stay.
+Background (the default): the owner is deleted at once, its children follow. Foreground: the owner is marked and waits
+for its children. Orphan: the children lose the reference and stay.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class GarbageCollector:
                 if owner is not None and owner["metadata"]["uid"] == reference["uid"]:
                     self._terminate(owner)
         elif (found := self._store.find(change.kind, metadata.get("namespace"), metadata["name"])) is not None:
-            if any(not self._store.alive(reference["uid"]) for reference in references):
+            if any(not self._store.exists(reference["uid"]) for reference in references):
                 self._remove_dead_owners(found)
             elif "deletionTimestamp" in metadata:
                 self._terminate(found)
@@ -72,7 +72,7 @@ class GarbageCollector:
     def _remove_dead_owners(self, child: Object) -> None:
         """Delete a child without living owners; else remove the dead ones from it."""
         owners = child["metadata"].get("ownerReferences") or []
-        dead = {reference["uid"] for reference in owners if not self._store.alive(reference["uid"])}
+        dead = {reference["uid"] for reference in owners if not self._store.exists(reference["uid"])}
         if dead and len(dead) == len(owners):
             self._delete(child)
         elif dead:

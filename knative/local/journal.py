@@ -1,7 +1,8 @@
 """Write the store's changes to disk without blocking the event loop.
 
-The store works in memory. A thread writes what has changed since its last round in one transaction (SQLite, WAL, synchronous=FULL), so that many small
-status writes share one fsync. Callers that may answer only after the disk has a change await `durable`.
+The store works in memory. A thread writes what has changed since its last round in one transaction (SQLite, WAL,
+synchronous=FULL), so that many small status writes share one fsync. Callers that may answer only after the disk has a
+change await `durable`.
 """
 
 import asyncio

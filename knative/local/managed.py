@@ -1,8 +1,9 @@
 """Field managers of objects (metadata.managedFields), and server-side apply.
 
-`apply` makes a manager the owner of exactly the fields that it names. It sets them; a field that another manager owns with another value is a conflict,
-unless forced. Fields that the manager named before and no longer names are removed, unless another manager owns them. `update` is any other write:
-the writer becomes the owner of what it changed. After kubernetes-sigs/structured-merge-diff, over `fields`.
+`apply` makes a manager the owner of exactly the fields that it names. It sets them; a field that another manager owns
+with another value is a conflict, unless forced. Fields that the manager named before and no longer names are removed,
+unless another manager owns them. `update` is any other write: the writer becomes the owner of what it changed. After
+kubernetes-sigs/structured-merge-diff, over `fields`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,7 +57,10 @@ class Conflicts(Exception):
 
 
 def apply(live: Object | None, applied: Object, manager: str, force: bool, schema: Schema, subresource: str = "") -> Object:
-    """Return the object to store, with its managedFields. `live`: the stored object, None when there is none. Raises Conflicts."""
+    """Return the object to store, with its managedFields.
+
+    `live`: the stored object, None when there is none. Raises Conflicts.
+    """
     schema = _object_schema(schema)
     desired = {field: value for field, value in applied.items() if field != "status" or subresource == "status"}
     desired["metadata"] = {field: value for field, value in applied["metadata"].items() if field not in SERVER_FIELDS}

@@ -38,7 +38,10 @@ class Quotas:
                 raise QuotaExceeded("exceeded quota: {}, requested: {}, used: {}, limited: {}".format(name, *texts))
 
     def admit_pod(self, pod: Object) -> Object:
-        """Fill in the defaults of the namespace's LimitRanges, and check maxima and quotas. Returns the pod. Raises QuotaExceeded."""
+        """Fill in the defaults of the namespace's LimitRanges, and check maxima and quotas.
+
+        Returns the pod. Raises QuotaExceeded.
+        """
         for limits in self._store.list("LimitRange", pod["metadata"]["namespace"]):
             for limit in limits["spec"]["limits"]:
                 for container in pod["spec"]["containers"] if limit["type"] == "Container" else ():

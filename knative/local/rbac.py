@@ -1,7 +1,7 @@
 """Kubernetes' role-based access control over the roles and bindings in the store.
 
-Everything that is not granted is refused. Nobody can grant what they do not have: writing a role needs its permissions or the verb `escalate`, writing a
-binding needs the permissions of its role or the verb `bind`.
+Everything that is not granted is refused. Nobody can grant what they do not have: writing a role needs its permissions
+or the verb `escalate`, writing a binding needs the permissions of its role or the verb `bind`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

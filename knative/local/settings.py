@@ -23,7 +23,8 @@ class Settings:
     egress_allow: tuple[str, ...] = ()
     """Private networks that builds and applications reach, in CIDR notation (CAPSULE_EGRESS_ALLOW)."""
     preload_modules: tuple[str, ...] = ()
-    """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown modules are skipped."""
+    """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
+    modules are skipped."""
 
     @property
     def api_port(self) -> int:

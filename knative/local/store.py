@@ -1,8 +1,9 @@
 """A generic store of objects that treats all kinds alike.
 
-Single-threaded on the event loop. An object is stored as its JSON bytes, so that every reader gets a copy and memory stays small; only what it is found by
-(labels, owners) is kept beside it. Versions are one counter over all kinds, like resourceVersion in etcd. Reconcilers use the store directly and are
-trusted: validation, defaults, quotas and roles belong to the API (`api/`).
+Single-threaded on the event loop. An object is stored as its JSON bytes, so that every reader gets a copy and memory
+stays small; only what it is found by (labels, owners) is kept beside it. Versions are one counter over all kinds, like
+resourceVersion in etcd. Reconcilers use the store directly and are trusted: validation, defaults, quotas and roles
+belong to the API (`api/`).
 """
 
 import uuid
@@ -77,7 +78,10 @@ class Store:
         return self._entry(kind, namespace, name).object()
 
     def list(self, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Objects:
-        """Return the objects of a kind that have all the labels, sorted by namespace and name. `namespace` None: in all namespaces."""
+        """Return the objects of a kind that have all the labels, sorted by namespace and name.
+
+        `namespace` None: in all namespaces.
+        """
         required = (labels or {}).items()
         return [entry.object() for entry in self.entries(kind, namespace) if required <= entry.labels.items()]
 
@@ -114,7 +118,10 @@ class Store:
         return made if dry else self._put("ADDED", key, made)
 
     def update(self, object: Object, *, dry: bool = False) -> Object:
-        """Replace an object except its status, and return it as stored. `dry`: validate only. Raises NotFound, Conflict."""
+        """Replace an object except its status, and return it as stored.
+
+        `dry`: validate only. Raises NotFound, Conflict.
+        """
         made: Object = orjson.loads(orjson.dumps(object))
         kind, metadata = kind_of(made), made["metadata"]
         entry = self._entry(*(key := self._key(made)))
@@ -148,14 +155,20 @@ class Store:
         return self._put("MODIFIED", self._key(made), made)
 
     def apply(self, object: Object, manager: str = "knative-local", force: bool = True) -> Object:
-        """Apply an object (server-side apply, see `managed`). Raises managed.Conflicts when other managers own a field, unless forced."""
+        """Apply an object (server-side apply, see `managed`).
+
+        Raises managed.Conflicts when other managers own a field, unless forced.
+        """
         kind, namespace, name = self._key(object)
         live = self.find(kind, namespace, name)
         made = managed.apply(live, object, manager, force, self._kinds.merge_schema(kind))
         return self.create(made) if live is None else self.update(made)
 
     def delete(self, kind: str, namespace: str | None, name: str) -> None:
-        """Delete an object, or mark it until its last finalizer is removed. Idempotent for a marked object. Raises NotFound."""
+        """Delete an object, or mark it until its last finalizer is removed.
+
+        Idempotent for a marked object. Raises NotFound.
+        """
         made = self._entry(kind, namespace, name).object()
         key = self._key(made)
         if not finalizers(made):

@@ -1,7 +1,9 @@
-"""A certificate authority for one server. Its key is discarded after it has signed the server's certificate.
+"""A certificate authority for one server.
 
-`python -m knative.local.tls FOLDER` writes ca.crt, server.crt and server.key. It runs as a separate process, because the signing library takes more
-memory than the rest of the API and is needed once a year.
+Its key is discarded after it has signed the server's certificate.
+
+`python -m knative.local.tls FOLDER` writes ca.crt, server.crt and server.key. It runs as a separate process, because
+the signing library takes more memory than the rest of the API and is needed once a year.
 """
 
 import subprocess

@@ -1,7 +1,8 @@
 """Bearer tokens of the API: the administrator's, and those of ServiceAccounts.
 
-A ServiceAccount's token is a compact JWS (HS256), signed with a key that never leaves the state folder. It is valid until it expires, and only while its
-ServiceAccount (and the Pod it was issued to, if any) exists: deleting either revokes it, as on a cluster.
+A ServiceAccount's token is a compact JWS (HS256), signed with a key that never leaves the state folder. It is valid
+until it expires, and only while its ServiceAccount (and the Pod it was issued to, if any) exists: deleting either
+revokes it, as on a cluster.
 """
 
 import base64
@@ -67,7 +68,10 @@ class Tokens:
         return service_account(namespace, name, claims["uid"])
 
     def issue(self, account: Object, seconds: int = DEFAULT_SECONDS, pod: Object | None = None) -> tuple[str, float]:
-        """Issue a token for a ServiceAccount, bound to a Pod's existence if one is given. Returns (token, expiry in seconds since the epoch)."""
+        """Issue a token for a ServiceAccount, bound to a Pod's existence if one is given.
+
+        Returns (token, expiry in seconds since the epoch).
+        """
         metadata, expires = account["metadata"], time.time() + min(seconds, MAX_TOKEN_SECONDS)
         claims = {
             "sub": service_account(metadata["namespace"], metadata["name"]).name, "exp": int(expires), "iat": int(time.time()),
@@ -108,7 +112,7 @@ def write_kubeconfig(path: Path, settings: Settings, authority: bytes, token: st
 def _read_or_create(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32).encode())
-    return path.read_from_base64()
+    return path.read_bytes()
 
 
 def _base64(data: bytes) -> str:

@@ -1,8 +1,9 @@
 """Delete files and folders in the background, whatever a tenant has created in them.
 
-`discard` renames into the trash folder, which is atomic and takes no time. A task deletes from there, relative to directory descriptors with O_NOFOLLOW and
-without recursion: a folder inside a folder is renamed up into the trash folder under a new name, so neither the depth of a tree nor the length of a
-path matters. The trash folder must be on the same file system as the discarded files (rename(2), EXDEV).
+`discard` renames into the trash folder, which is atomic and takes no time. A task deletes from there, relative to
+directory descriptors with O_NOFOLLOW and without recursion: a folder inside a folder is renamed up into the trash
+folder under a new name, so neither the depth of a tree nor the length of a path matters. The trash folder must be on
+the same file system as the discarded files (rename(2), EXDEV).
 """
 
 import asyncio
@@ -63,9 +64,12 @@ class Trash:
         self._loop = self._task = None
 
     def discard(self, path: Path) -> bool:
-        """Move a file or folder into the trash. Returns False when it does not exist. Thread-safe.
+        """Move a file or folder into the trash.
 
-        Only the platform may be able to write to the parents of `path`. Raises OSError; EXDEV when it is on another file system.
+        Returns False when it does not exist. Thread-safe.
+
+        Only the platform may be able to write to the parents of `path`. Raises OSError; EXDEV when it is on another
+        file system.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -137,7 +141,10 @@ class Trash:
         yield
 
     def _flatten(self, trash: int, name: str) -> Generator[None]:
-        """Empty one folder of the trash: move its folders up, unlink everything else. Raises the first OSError at the end."""
+        """Empty one folder of the trash: move its folders up, unlink everything else.
+
+        Raises the first OSError at the end.
+        """
         folder = _open_folder(name, trash)
         failure: OSError | None = None
         try:
@@ -169,7 +176,10 @@ def _open_folder(name: str, parent: int) -> int:
 
 
 def _remove_folder(trash: int, name: str, is_last_pass: bool) -> bool:
-    """Return False when the folder is not empty yet. Raises OSError, for a folder that is not empty only in the last pass."""
+    """Return False when the folder is not empty yet.
+
+    Raises OSError, for a folder that is not empty only in the last pass.
+    """
     try:
         os.rmdir(name, dir_fd=trash)
     except OSError as error:
@@ -180,7 +190,10 @@ def _remove_folder(trash: int, name: str, is_last_pass: bool) -> bool:
 
 
 def _make_writable(name: str, parent: int) -> None:
-    """Give the owner access to a folder: one of mode 000 can be neither read nor moved. Through a descriptor, because fchmodat(2) follows links."""
+    """Give the owner access to a folder: one of mode 000 can be neither read nor moved.
+
+    Through a descriptor, because fchmodat(2) follows links.
+    """
     about = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(about.st_mode) or about.st_mode & 0o700 == 0o700 or os.geteuid() not in (0, about.st_uid):
         return

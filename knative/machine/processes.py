@@ -17,8 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from knative.local.processes.process import session_members, start_time
-from knative.local.serving.node import boot
+from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
@@ -170,7 +169,7 @@ def pods(home: Home) -> list[psutil.Process]:
     for record in (home.path / "knative" / "pods").glob("*/*/process.json"):
         try:
             said = json.loads(record.read_text())
-            if said["boot"] == boot() and start_time(said["pid"]) == said["started"]:
+            if said["boot"] == boot_id() and start_time_ticks(said["pid"]) == said["started"]:
                 found += [psutil.Process(pid) for pid in {said["pid"], *session_members(said["pid"])}]
         except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
             continue  # cut short, or ended meanwhile

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, dead_letters, disk, figures, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, disk, metrics, notifications, postgres, series
 from functions.runtime.storage.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
@@ -57,8 +57,8 @@ class Store:
         self.markers: ports.Markers = postgres.PostgresMarkers(database) if database else memory.MemoryMarkers()
         self.logs: ports.Logs = series.PostgresLogs(database) if database else memory.MemoryLogs()
         self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
-        self.requests: ports.Requests = figures.PostgresRequests(database) if database else memory.MemoryRequests()
-        self.resources: ports.Resources = figures.PostgresResources(database) if database else memory.MemoryResources()
+        self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory.MemoryRequests()
+        self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory.MemoryResources()
         self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory.MemoryDiskUsages()
         self.rules: ports.Rules = alerts.PostgresRules(database) if database else memory_alerts.MemoryRules()
         self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
@@ -74,7 +74,7 @@ class Store:
         """Sums up what there is; in memory there is nothing to sum up."""
         if self.database:
             async with self.database.transaction():
-                await figures.PostgresRollups(self.database).roll(since)
+                await metrics.PostgresRollups(self.database).roll(since)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from functions.monitor.adapters.notifications import PostgresChannels
 from functions.monitor.adapters.postgres import PostgresApplications
 from functions.monitor.domain.alerts import Alert, Notice, State, incident_of, incident_of_deployment
 from functions.monitor.domain.applications import Application
-from functions.monitor.domain.notifications import Channel, Delivery, Outcome, notification
+from functions.monitor.domain.notifications import Channel, Delivery, DeliveryState, notification
 from functions.monitor.domain.rules import Rule, RuleKind, presets
 from functions.runtime.storage.database import Database
 from tests.adapters.monitor_databases import Store, stored
@@ -83,10 +83,10 @@ async def test_rules_come_back_as_they_were_and_go(store: Store) -> None:
 async def test_presets_are_made_once_even_after_one_was_deleted(store: Store) -> None:
     application = new_id()
     async with store.transaction():
-        await store.rules.keep_presets(presets(application, NOW))
+        await store.rules.add_missing_presets(presets(application, NOW))
         first = list(await store.rules.of([application]))
         await store.rules.delete(first[0].id, NOW)
-        await store.rules.keep_presets(presets(application, NOW))
+        await store.rules.add_missing_presets(presets(application, NOW))
         await store.rules.add(Rule(new_id(), application, first[0].kind, NOW))  # one of the user's own is no preset
     async with store.transaction():
         found = list(await store.rules.of([application]))
@@ -102,7 +102,7 @@ async def test_alerts_come_back_as_they_were_at_every_turn(store: Store) -> None
         assert await store.alerts.get(alert.id) == alert
     for move in (
         lambda: alert.observe(rule, 0.4, NOW + MINUTE),
-        lambda: alert.tell(Notice.FIRING, NOW + MINUTE),
+        lambda: alert.notify(Notice.FIRING, NOW + MINUTE),
         lambda: alert.acknowledge(UUID(int=1), NOW + MINUTE),
         lambda: alert.observe(rule, None, NOW + 2 * MINUTE),
         lambda: alert.end(NOW + 3 * MINUTE),
@@ -111,8 +111,8 @@ async def test_alerts_come_back_as_they_were_at_every_turn(store: Store) -> None
         async with store.transaction():
             await store.alerts.save(alert)
         async with store.transaction():
-            assert await store.alerts.locked(alert.id) == alert
-    assert (alert.state, alert.closed, alert.turn) == (State.RESOLVED, True, 3)
+            assert await store.alerts.lock_one(alert.id) == alert
+    assert (alert.state, alert.closed, alert.state_version) == (State.RESOLVED, True, 3)
 
 
 async def test_open_alerts_are_found_by_incident_and_application(store: Store) -> None:
@@ -126,7 +126,7 @@ async def test_open_alerts_are_found_by_incident_and_application(store: Store) -
     async with store.transaction():
         incidents = [one.incident, closed.incident, "rule:none"]
         assert await store.alerts.open(incidents) == {one.incident: one}
-        assert await store.alerts.hold(incidents) == {one.incident: one}
+        assert await store.alerts.lock(incidents) == {one.incident: one}
         assert list(await store.alerts.open_of(application)) == [one, two]
         assert await store.alerts.of_deployment(deployment) == one and await store.alerts.of_deployment(new_id()) is None
         assert closed.deployment_id is not None and await store.alerts.of_deployment(closed.deployment_id) == closed
@@ -192,15 +192,15 @@ async def test_a_delivery_is_frozen_and_its_end_is_final(store: Store) -> None:
         await store.deliveries.add(hook)
     async with store.transaction():
         assert await store.deliveries.get(mail.id) == mail and await store.deliveries.get(hook.id) == hook
-        await store.deliveries.tried(mail.id, "away")
-        await store.deliveries.finished(mail.id, True, "sent", NOW)
-        await store.deliveries.finished(mail.id, False, "too late", NOW + MINUTE)
-        await store.deliveries.tried(mail.id, "too late")
-        await store.deliveries.finished(hook.id, False, "410 Gone", NOW)
+        await store.deliveries.record_attempt(mail.id, "away")
+        await store.deliveries.finish(mail.id, True, "sent", NOW)
+        await store.deliveries.finish(mail.id, False, "too late", NOW + MINUTE)
+        await store.deliveries.record_attempt(mail.id, "too late")
+        await store.deliveries.finish(hook.id, False, "410 Gone", NOW)
     async with store.transaction():
         newest, oldest = await store.deliveries.of(application.id, None, 10)
-        assert (oldest.state, oldest.attempts, oldest.answer, oldest.finished_at) == (Outcome.DELIVERED, 2, "sent", NOW)
-        assert (newest.state, newest.attempts, newest.answer) == (Outcome.FAILED, 1, "410 Gone")
+        assert (oldest.state, oldest.attempts, oldest.answer, oldest.finished_at) == (DeliveryState.DELIVERED, 2, "sent", NOW)
+        assert (newest.state, newest.attempts, newest.answer) == (DeliveryState.FAILED, 1, "410 Gone")
         assert list(await store.deliveries.of(application.id, newest.id, 10)) == [oldest]
         assert await store.deliveries.forget(datetime(2001, 1, 1, tzinfo=UTC)) == 0
 
@@ -233,7 +233,7 @@ async def test_two_who_see_the_same_condition_at_once_begin_one_alert(database: 
     async def see() -> bool:
         async with database.transaction():
             await both.wait()
-            if incident in await alerts.hold([incident, f"other-{new_id()}"]):
+            if incident in await alerts.lock([incident, f"other-{new_id()}"]):
                 return False
             await asyncio.sleep(0.1)
             alert, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
@@ -251,25 +251,25 @@ async def test_who_tells_and_who_resolves_at_once_both_have_their_way(database: 
         await alerts.save(alert)
     read = asyncio.Event()
 
-    async def tell() -> None:
+    async def notify() -> None:
         async with database.transaction():
             (found,) = await alerts.open_of(application)
             read.set()
             await asyncio.sleep(0.1)
-            found.tell(Notice.FIRING, NOW)
+            found.notify(Notice.FIRING, NOW)
             await alerts.save(found)
 
     async def resolve() -> None:
         await read.wait()
         async with database.transaction():
-            found = (await alerts.hold([alert.incident]))[alert.incident]
+            found = (await alerts.lock([alert.incident]))[alert.incident]
             found.resolve(NOW)
             await alerts.save(found)
 
-    await asyncio.gather(tell(), resolve())
+    await asyncio.gather(notify(), resolve())
     async with database.transaction():
         found = await alerts.get(alert.id)
-    assert found is not None and (found.told, found.state) == (Notice.FIRING, State.RESOLVED)
+    assert found is not None and (found.last_notice, found.state) == (Notice.FIRING, State.RESOLVED)
 
 
 async def test_presets_that_are_made_at_once_are_made_once(database: Database) -> None:
@@ -277,7 +277,7 @@ async def test_presets_that_are_made_at_once_are_made_once(database: Database) -
 
     async def keep() -> None:
         async with database.transaction():
-            await rules.keep_presets(presets(application, NOW))
+            await rules.add_missing_presets(presets(application, NOW))
 
     await asyncio.gather(*(keep() for _ in range(4)))
     async with database.transaction():
@@ -291,7 +291,7 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
     async with database.transaction():
         for application in (gone, alive):
             await applications.keep(application)
-            await rules.keep_presets(presets(application.id, NOW))
+            await rules.add_missing_presets(presets(application.id, NOW))
             await channels.add(Channel.open(application.id, "https://a.example/", "sealed:1:x", NOW))
     async with database.transaction():
         assert await applications.forget_deleted(long_ago + MINUTE) == 1

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from functions.kernel import Permanent, Transient, new_id
-from functions.monitor.adapters.letters import LetterMailer
+from functions.monitor.adapters.emails import EmailNotifier
 from functions.monitor.adapters.webhooks import HttpWebhooks
 from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
@@ -98,16 +98,16 @@ async def test_no_private_address_is_called(host: str) -> None:
 async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:
     with pytest.raises(Transient):
         await webhooks("127.0.0.1").post(f"http://127.0.0.1:{unused_tcp_port}/", SECRET, new_id(), b"{}", NOW)
-    with pytest.raises(Transient, match="nobody knows where"):
+    with pytest.raises(Transient, match="cannot resolve"):
         await webhooks().post("http://nowhere.invalid/", SECRET, new_id(), b"{}", NOW)
 
 
-# --- letters
+# --- e-mails
 
 
 async def sent(folder: Path, content: Notification, intent: UUID) -> EmailMessage:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{folder}", "CAPSULE_PUBLIC_URL": "http://capsule.example/"})
-    await LetterMailer(mail(settings, Stopped()), settings).send(intent, "ada@example.org", content)
+    await EmailNotifier(mail(settings, Stopped()), settings).send(intent, "ada@example.org", content)
     (file,) = (folder / "new").iterdir()
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
@@ -120,7 +120,7 @@ def alert(kind: RuleKind, summary: str, environment: str = "staging") -> Alert:
     return made
 
 
-async def test_a_letter_says_what_is_wrong_and_where_to_look(tmp_path: Path) -> None:
+async def test_an_email_names_the_fault_and_the_next_commands(tmp_path: Path) -> None:
     application, intent = Application(UUID(int=10), UUID(int=1), "shop"), new_id()
     alerts = [
         alert(RuleKind.DEPLOYMENT_ROLLED_BACK, "rolled back: <script>not-ready</script>"),
@@ -131,16 +131,16 @@ async def test_a_letter_says_what_is_wrong_and_where_to_look(tmp_path: Path) -> 
     assert message["to"] == "ada@example.org" and str(intent) in message["message-id"]
     plain, html = (message.get_body((kind,)) for kind in ("plain", "html"))
     assert plain is not None and html is not None
-    for said in ("60.0% of requests", "since 2026-05-20 10:30:00 UTC", "/v1/timeline/c1", f"http://capsule.example/v1/apps/{UUID(int=10)}/alerts"):
-        assert said in plain.get_content() and said in html.get_content()
+    for fact in ("60.0% of requests", "since 2026-05-20 10:30:00 UTC", "capsule timeline c1", "capsule alerts list --app shop"):
+        assert fact in plain.get_content() and fact in html.get_content()
     assert "<script>" in plain.get_content() and "<script>" not in html.get_content()
 
 
-async def test_the_end_of_it_is_told_too_and_a_line_break_is_no_header(tmp_path: Path) -> None:
+async def test_a_resolved_alert_is_mailed_and_a_line_break_adds_no_header(tmp_path: Path) -> None:
     over = alert(RuleKind.ERROR_RATE, "too many", environment="staging\r\nBcc: eve@example.org")
     over.resolve(NOW)
     application = Application(UUID(int=10), UUID(int=1), "shop")
     message = await sent(tmp_path / "mail", notification(Notice.RESOLVED, application, [over], NOW), new_id())
     assert message["subject"].startswith("[Capsule resolved] shop staging Bcc:") and message["bcc"] is None
     body = message.get_body(("plain",))
-    assert body is not None and "is over" in body.get_content() and "over at 2026-05-20 10:30:00 UTC" in body.get_content()
+    assert body is not None and body.get_content().startswith("Resolved: shop: too many") and "resolved 2026-05-20 10:30:00 UTC" in body.get_content()

@@ -212,8 +212,8 @@ async def test_held_use_is_released_once_or_forgotten(store: Store) -> None:
     later = MeasuredUse(new_id(), application, "production", NOW + MINUTE, NOW + 2 * MINUTE, 4)
     old = MeasuredUse(new_id(), other, "staging", NOW - 100 * MINUTE, NOW, 5)
     async with store.transaction():
-        await store.unowned.hold([])
-        await store.unowned.hold([later, use, old])
+        await store.unowned.add([])
+        await store.unowned.add([later, use, old])
     async with store.transaction():
         assert list(await store.unowned.release(application)) == [use, later]
         assert list(await store.unowned.release(application)) == []
@@ -266,7 +266,7 @@ async def test_use_and_its_owner_that_come_at_once_find_each_other(database: Dat
             if await applications.owners([application]):
                 return [use]
             await asyncio.sleep(0.1)
-            await unowned.hold([use])
+            await unowned.add([use])
             return []
 
     async def created() -> list[MeasuredUse]:

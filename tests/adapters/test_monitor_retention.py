@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from functions.kernel import new_id
-from functions.monitor.adapters.figures import PostgresRequests, PostgresResources, PostgresRollups
+from functions.monitor.adapters.metrics import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.series import PostgresRetention
-from functions.monitor.domain.figures import HOUR, MINUTE, Range
+from functions.monitor.domain.metrics import HOUR, MINUTE, Range
 from functions.monitor.domain.requests import Window
 from functions.monitor.domain.resources import ResourceWindow
-from functions.monitor.handlers.housekeeping import KEPT
+from functions.monitor.handlers.housekeeping import RETENTION
 from functions.runtime.storage.database import Database as Pool
 from knative.machine.postgres import Database
 from tests.adapters.monitor_databases import KINDS, monitor_database
@@ -75,9 +75,9 @@ async def test_what_is_older_than_its_retention_goes_and_the_rest_stays(database
     pool = Pool(database.functions_url)
     retention = PostgresRetention(pool)
     async with pool.transaction():
-        await retention.make_room(TODAY - 20 * DAY, TODAY + 8 * DAY)
+        await retention.create_partitions(TODAY - 20 * DAY, TODAY + 8 * DAY)
         assert await retention.drop("log_lines", TODAY - 14 * DAY) >= 1
-        for series, age in KEPT.items():
+        for series, age in RETENTION.items():
             await retention.drop(series, TODAY - age)
     await pool.close()
     kept = [text for (text,) in connection.execute("SELECT line FROM log_lines ORDER BY at")]
@@ -91,15 +91,15 @@ async def test_figures_go_by_age_level_by_level(database: Database, connection: 
     retention, rollups, application = PostgresRetention(pool), PostgresRollups(pool), new_id()
     begins = [TODAY - age * DAY for age in (1, 20, 60, 500)]
     async with pool.transaction():
-        await retention.make_room(TODAY - 30 * DAY, TODAY + DAY)
+        await retention.create_partitions(TODAY - 30 * DAY, TODAY + DAY)
         await requests.add([Window(at, at, application, "staging", "r1", 200, 1, 1.0, {1: 1}) for at in begins])
         await resources.add([ResourceWindow(at, at + timedelta(seconds=9), application, "staging", "run", "shop", "p", 5.0, 9, 9.0) for at in begins])
     async with pool.transaction():
         await rollups.roll(datetime(1970, 1, 1, tzinfo=UTC))
     async with pool.transaction():
-        for series, age in KEPT.items():
+        for series, age in RETENTION.items():
             await retention.drop(series, TODAY - age)
-    counted = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in KEPT}  # type: ignore[call-overload]
+    counted = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in RETENTION}  # type: ignore[call-overload]
     assert {table: row[0] for table, row in counted.items() if table.startswith(("request", "resource"))} == {
         "request_windows": 1,
         "resource_windows": 1,
@@ -116,7 +116,7 @@ async def test_figures_go_by_age_level_by_level(database: Database, connection: 
 
 
 def test_every_series_has_its_retention(connection: Connection) -> None:
-    assert {name for (name,) in connection.execute("SELECT name FROM series")} == KEPT.keys()
+    assert {name for (name,) in connection.execute("SELECT name FROM series")} == RETENTION.keys()
 
 
 def test_only_series_are_dropped(connection: Connection) -> None:

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from copy import deepcopy
+from copy import copy
 from typing import Any
 
 from functions.kernel import Origin, OutgoingMessage
@@ -25,8 +25,7 @@ def transaction(stores: Collection[Any]) -> Iterator[None]:
     """Restore the state of `stores` if the block raises. Raises InsideTransaction if one is open already."""
     if _open.get():
         raise InsideTransaction("a transaction is open already")
-    itself = {id(store): store for store in stores}  # a store may refer to another one: only its own state is copied
-    former = [(store, deepcopy(vars(store), dict(itself))) for store in stores if hasattr(store, "__dict__")]
+    former = [(store, {name: _copied(value) for name, value in vars(store).items()}) for store in stores if hasattr(store, "__dict__")]
     token = _open.set(True)
     try:
         yield
@@ -37,6 +36,15 @@ def transaction(stores: Collection[Any]) -> Iterator[None]:
         raise
     finally:
         _open.reset(token)
+
+
+def _copied(value: Any) -> Any:
+    """The containers of a store, two levels deep. Their elements are never changed in place: memory adapters copy them in and out."""
+    if isinstance(value, dict):
+        copied = copy(value)
+        copied.update((key, copy(each)) for key, each in value.items() if isinstance(each, dict | list | set))
+        return copied
+    return copy(value) if isinstance(value, list | set) else value
 
 
 class external:

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from functions.monitor.domain.applications import PLATFORM, Application
 from functions.monitor.domain.disk import DiskUsage, newest
-from functions.monitor.domain.figures import Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
+from functions.monitor.domain.metrics import Range
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
@@ -57,7 +57,7 @@ class MemoryUnownedUsage:
     def __init__(self) -> None:
         self.uses: list[MeasuredUse] = []
 
-    async def hold(self, uses: Sequence[MeasuredUse]) -> None:
+    async def add(self, uses: Sequence[MeasuredUse]) -> None:
         self.uses.extend(uses)
 
     async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
@@ -254,7 +254,7 @@ class MemoryRetention:
         self.room: list[tuple[datetime, datetime]] = []
         self.dropped: dict[str, datetime] = {}
 
-    async def make_room(self, since: datetime, until: datetime) -> None:
+    async def create_partitions(self, since: datetime, until: datetime) -> None:
         self.room.append((since, until))
 
     async def drop(self, series: str, before: datetime) -> int:

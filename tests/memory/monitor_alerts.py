@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.kernel import Permanent
 from functions.monitor.domain.alerts import Alert, State
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
-from functions.monitor.domain.notifications import SECRET, Channel, Delivery, Notification, Outcome
+from functions.monitor.domain.notifications import SECRET, Channel, Delivery, DeliveryState, Notification
 from functions.monitor.domain.rules import Rule, RuleKind
 
 
@@ -32,7 +32,7 @@ class MemoryRules:
         self.rules: dict[UUID, Rule] = {}
         self.deleted: set[UUID] = set()
 
-    async def keep_presets(self, rules: Collection[Rule]) -> None:
+    async def add_missing_presets(self, rules: Collection[Rule]) -> None:
         for rule in rules:
             if not any(known.preset and (known.application_id, known.kind) == (rule.application_id, rule.kind) for known in self.rules.values()):
                 self.rules[rule.id] = rule
@@ -95,7 +95,7 @@ class MemoryAlerts:
     def __init__(self) -> None:
         self.alerts: dict[UUID, Alert] = {}
 
-    async def hold(self, incidents: Collection[str]) -> Mapping[str, Alert]:
+    async def lock(self, incidents: Collection[str]) -> Mapping[str, Alert]:
         """One loop, no transactions: nothing moves meanwhile."""
         return await self.open(incidents)
 
@@ -112,7 +112,7 @@ class MemoryAlerts:
     async def get(self, alert_id: UUID) -> Alert | None:
         return copy.copy(self.alerts.get(alert_id))
 
-    async def locked(self, alert_id: UUID) -> Alert | None:
+    async def lock_one(self, alert_id: UUID) -> Alert | None:
         return await self.get(alert_id)
 
     async def save(self, alert: Alert) -> None:
@@ -181,15 +181,15 @@ class MemoryDeliveries:
     async def get(self, delivery_id: UUID) -> Delivery | None:
         return self.deliveries.get(delivery_id)
 
-    async def tried(self, delivery_id: UUID, answer: str) -> None:
+    async def record_attempt(self, delivery_id: UUID, answer: str) -> None:
         known = self.deliveries[delivery_id]
-        if known.state is Outcome.PENDING:
+        if known.state is DeliveryState.PENDING:
             self.deliveries[delivery_id] = replace(known, attempts=known.attempts + 1, answer=answer)
 
-    async def finished(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None:
+    async def finish(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None:
         known = self.deliveries[delivery_id]
-        if known.state is Outcome.PENDING:
-            state = Outcome.DELIVERED if delivered else Outcome.FAILED
+        if known.state is DeliveryState.PENDING:
+            state = DeliveryState.DELIVERED if delivered else DeliveryState.FAILED
             self.deliveries[delivery_id] = replace(known, attempts=known.attempts + 1, answer=answer, state=state, finished_at=at)
 
     async def of(self, application_id: UUID, before: UUID | None, limit: int) -> Sequence[Delivery]:

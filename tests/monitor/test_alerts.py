@@ -7,12 +7,11 @@ from uuid import UUID
 import pytest
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDeleted
-from events.monitor import AlertFired, AlertNotificationRequested, AlertResolved
-from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
+from functions.monitor import ports
+from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
 from functions.monitor.domain.deployments import failure, rollback
-from functions.monitor.domain.timers import REPEAT, SETTLE
-from functions.monitor.handlers.on_environment_deleted import on_environment_deleted
-from functions.monitor.queries.alerts import ListAlerts, alerts
+from functions.monitor.domain.timers import REPEAT, SETTLE, AlertCheckRequested
+from functions.monitor.queries.alerts import ListAlerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
 from tests.monitor.world import ADA, ADMIN, APP, DEPLOYMENT, MINUTE, NOW, Monitor
 
@@ -28,42 +27,42 @@ async def monitor() -> Monitor:
 
 async def test_a_failed_deployment_is_an_alert_and_one_mail_whatever_it_is_called(monitor: Monitor) -> None:
     await monitor.failed(reason="not-ready")
-    await monitor.passes(2 * SECOND)
+    await monitor.advance(monitor.clock.now() + 2 * SECOND)
     await monitor.rolled_back()
     assert monitor.mails() == []
-    await monitor.passes(timedelta(days=2))
+    await monitor.advance(monitor.clock.now() + timedelta(days=2))
     assert monitor.mails() == ["alert.fired: deployment-rolled-back"]
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.deployment_id, alert.correlation_id) == ("firing", DEPLOYMENT, "c1")
     (_, to, content) = monitor.mailer.sent[0]
     assert to == "ada@example.org" and content.application == "shop" and "rolled back (error-rate)" in content.alerts[0].summary
-    assert [type(event) for event in monitor.said] == [AlertFired, AlertNotificationRequested]
+    assert monitor.event_types == ["alert.fired", "alert-notification.requested"]
 
 
 async def test_each_deployment_that_fails_is_an_incident_of_its_own(monitor: Monitor) -> None:
     await monitor.failed(UUID(int=31))
-    await monitor.passes(MINUTE)
+    await monitor.advance(monitor.clock.now() + MINUTE)
     await monitor.failed(UUID(int=32), "not-ready")
-    await monitor.passes(MINUTE)
+    await monitor.advance(monitor.clock.now() + MINUTE)
     assert monitor.mails() == ["alert.fired: deployment-failed"] * 2
 
 
 async def test_what_breaks_together_is_told_in_one_mail(monitor: Monitor) -> None:
     await traffic(monitor, 50, 50)
     await monitor.rolled_back()
-    await monitor.passes(MINUTE)
+    await monitor.advance(monitor.clock.now() + MINUTE)
     assert monitor.mails() == ["alert.fired: error-rate; deployment-rolled-back"]
 
 
 async def test_the_next_success_of_that_environment_ends_it_without_another_mail(monitor: Monitor) -> None:
     hook = await channel(monitor)
     await monitor.failed()
-    await monitor.passes(MINUTE)
+    await monitor.advance(monitor.clock.now() + MINUTE)
     await monitor.succeeded(UUID(int=40), "production")
     assert monitor.open_alerts()[0].state == "firing"
     await monitor.succeeded(UUID(int=41))
     assert monitor.open_alerts()[0].state == "resolved"
-    await monitor.passes(SETTLE + SECOND)
+    await monitor.advance(monitor.clock.now() + (SETTLE + SECOND))
     assert monitor.open_alerts() == [] and len(monitor.mails()) == 1
     assert [json.loads(body)["type"] for _, _, _, body in monitor.webhooks.posted] == ["alert.fired", "alert.resolved"]
     assert monitor.webhooks.posted[0][1] == hook.secret
@@ -74,34 +73,34 @@ async def test_the_next_success_of_that_environment_ends_it_without_another_mail
 @pytest.mark.parametrize("reason", ["application-deleted", "environment-deleted", "cancelled"])
 async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Monitor, reason: str) -> None:
     await monitor.failed(reason=reason)
-    assert monitor.open_alerts() == [] and len(monitor.markers.markers) == 1
+    assert monitor.open_alerts() == [] and len(monitor.port(ports.Markers).markers) == 1
 
 
 async def test_an_environment_that_is_given_up_alarms_nobody(monitor: Monitor) -> None:
     await monitor.failed(UUID(int=31), environment="preview")
     await monitor.failed(UUID(int=32))
     said = {"application_id": APP, "user_id": ADA.user_id, "application": "shop", "environment": "preview"}
-    await on_environment_deleted(EnvironmentDeleted(**said, at=monitor.time), monitor.alerts, monitor)
+    await monitor.publish(EnvironmentDeleted(**said, at=monitor.clock.at))
     assert [alert.environment for alert in monitor.open_alerts()] == ["staging"]
 
 
 def test_a_summary_says_what_failed_why_and_what_serves() -> None:
     said = {"deployment_id": DEPLOYMENT, "application_id": APP, "user_id": ADA.user_id, "environment": "staging", "at": NOW}
     failed = DeploymentFailed(**said, reason="not-ready", detail="It never listened on its port.", release=7, rolled_back_to=6)
-    assert failure(failed) == "the deployment of r7 to staging failed (not-ready): It never listened on its port; r6 serves"
+    assert failure(failed) == "deployment of r7 to staging failed (not-ready): It never listened on its port; r6 is still serving"
     bare = DeploymentFailed(**said, reason="build-failed", detail="exit 1")
-    assert failure(bare) == "the deployment to staging failed (build-failed): exit 1"
+    assert failure(bare) == "deployment to staging failed (build-failed): exit 1"
     back = DeploymentRolledBack(**said, release_id=DEPLOYMENT, reason="errors", detail="12 of 20 requests failed.", release=7, rolled_back_to=6)
-    assert rollback(back) == "the deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
+    assert rollback(back) == "deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
 
 
 async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_its_mail_waits() -> None:
     monitor = Monitor()
     await monitor.failed()
-    await monitor.passes(10 * MINUTE)
+    await monitor.advance(monitor.clock.now() + 10 * MINUTE)
     assert len(monitor.open_alerts()) == 1 and monitor.mails() == []
     await monitor.known()
-    await monitor.passes(2 * MINUTE)
+    await monitor.advance(monitor.clock.now() + 20 * MINUTE)
     assert monitor.mails() == ["alert.fired: deployment-failed"]
     assert len(await rules_of(monitor)) == 3
 
@@ -115,13 +114,13 @@ async def test_errors_over_the_threshold_fire_and_end_when_no_more_requests_come
     await traffic(monitor, 0, 1)
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.kind, alert.environment) == ("firing", "error-rate", "staging")
-    assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed within 5 min" in alert.summary
-    await monitor.passes(6 * MINUTE)
+    assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed with 5xx in 5 min" in alert.summary
+    await monitor.advance(monitor.clock.now() + 6 * MINUTE)
     assert alert.id == monitor.open_alerts()[0].id and monitor.open_alerts()[0].state == "resolved"
-    await monitor.passes(SETTLE)
+    await monitor.advance(monitor.clock.now() + SETTLE)
     assert monitor.open_alerts() == [] and monitor.mails() == ["alert.fired: error-rate", "alert.resolved: error-rate"]
-    assert [type(event) for event in monitor.said if not isinstance(event, AlertNotificationRequested)][-2:] == [AlertFired, AlertResolved]
-    assert monitor.timers == [] or all(at > monitor.time + REPEAT / 2 for at, _ in monitor.timers), "nothing goes on ticking"
+    assert [name for name in monitor.event_types if name.startswith("alert.")][-2:] == ["alert.fired", "alert.resolved"]
+    assert all(due > monitor.clock.at + REPEAT / 2 for due, _ in monitor.reminders()), "no check is left"
 
 
 async def test_few_requests_say_nothing_and_environments_are_apart(monitor: Monitor) -> None:
@@ -136,17 +135,17 @@ async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebod
     for _ in range(5 * 60):
         await traffic(monitor, 1, 9)
         await traffic(monitor, 1, 9)
-        await monitor.passes(MINUTE)
+        await monitor.advance(monitor.clock.now() + MINUTE)
     assert monitor.mails() == ["alert.fired: error-rate"] * 2, "at once, and after four hours"
     (alert,) = monitor.open_alerts()
-    acknowledged = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADA, monitor.alerts, monitor.applications, monitor)).output
-    again = (await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), ADMIN, monitor.alerts, monitor.applications, monitor)).output
+    acknowledged = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
+    again = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
     assert again == acknowledged and acknowledged.acknowledged_by == ADA.user_id
     for _ in range(5 * 60):
         await traffic(monitor, 1, 19)
-        await monitor.passes(MINUTE)
+        await monitor.advance(monitor.clock.now() + MINUTE)
     assert len(monitor.mails()) == 2 and len(monitor.alerts.alerts) == 1
-    await monitor.passes(timedelta(hours=1))
+    await monitor.advance(monitor.clock.now() + timedelta(hours=1))
     assert monitor.mails()[2:] == ["alert.resolved: error-rate"]
 
 
@@ -155,14 +154,14 @@ async def test_what_comes_back_soon_is_the_same_incident(monitor: Monitor) -> No
     await make_rule(monitor, kind="error-rate", threshold=0.05, window=60)
     for _ in range(4):
         await traffic(monitor, 0, 20)
-        await monitor.passes(30 * SECOND)
+        await monitor.advance(monitor.clock.now() + 30 * SECOND)
         await traffic(monitor, 1000, 0)
         assert monitor.open_alerts()[0].state == "resolved"
-        await monitor.passes(2 * MINUTE)
+        await monitor.advance(monitor.clock.now() + 2 * MINUTE)
     (alert,) = monitor.open_alerts()
     assert alert.occurrences == 4 and len(monitor.alerts.alerts) == 1
     assert monitor.mails() == ["alert.fired: error-rate"]
-    await monitor.passes(timedelta(hours=1))
+    await monitor.advance(monitor.clock.now() + timedelta(hours=1))
     assert monitor.mails() == ["alert.fired: error-rate", "alert.resolved: error-rate"]
     await traffic(monitor, 0, 20)
     assert len(monitor.alerts.alerts) == 2, "later, it is another"
@@ -173,14 +172,14 @@ async def test_a_condition_that_must_last_is_pending_first(monitor: Monitor) -> 
     await make_rule(monitor, kind="error-rate", threshold=0.1, window=60, **{"for": 120})
     await traffic(monitor, 1, 9)
     assert [alert.state for alert in monitor.open_alerts()] == ["pending"]
-    await monitor.passes(timedelta(hours=1))
+    await monitor.advance(monitor.clock.now() + timedelta(hours=1))
     assert monitor.open_alerts() == [] and monitor.mails() == [], "it did not last"
     for _ in range(4):
         await traffic(monitor, 1, 9)
-        await monitor.passes(50 * SECOND)
+        await monitor.advance(monitor.clock.now() + 50 * SECOND)
     (alert,) = monitor.open_alerts()
     assert alert.state == "firing" and alert.fired_at is not None and alert.fired_at - alert.began_at >= timedelta(seconds=119)
-    view = await alerts(ListAlerts(), ADA, monitor.applications, monitor.alerts)
+    view = await monitor.call(ListAlerts(), caller=ADA)
     assert [each.id for each in view.alerts] == [alert.id], "what never fired is no history"
 
 
@@ -197,10 +196,24 @@ async def test_latency_is_of_all_requests_of_the_window(monitor: Monitor) -> Non
 
 async def test_a_check_that_comes_late_or_twice_changes_nothing(monitor: Monitor) -> None:
     await traffic(monitor, 0, 20)
-    stale = list(monitor.timers)
-    await monitor.passes(30 * MINUTE)
+    stale = [event for _, event in monitor.reminders()]
+    await monitor.advance(monitor.clock.now() + 30 * MINUTE)
     assert monitor.open_alerts() == []
-    monitor.timers += [(monitor.time, event) for _, event in stale]
-    said = len(monitor.said)
-    await monitor.passes(MINUTE)
-    assert len(monitor.said) == said and len(monitor.mails()) == 2
+    published = len(monitor.published)
+    for event in stale:
+        await monitor.publish(event)
+    await monitor.advance(monitor.clock.now() + MINUTE)
+    assert len(monitor.published) == published and len(monitor.mails()) == 2
+
+
+async def test_a_check_of_an_earlier_state_schedules_no_second_series_of_checks(monitor: Monitor) -> None:
+    await delete_rule(monitor, "error-rate")
+    await make_rule(monitor, kind="error-rate", threshold=0.1, window=60, **{"for": 120})
+    await traffic(monitor, 1, 9)
+    [(due, of_pending)] = monitor.reminders()
+    await monitor.advance(due - timedelta(seconds=0.5))
+    await traffic(monitor, 1, 9)
+    assert [alert.state for alert in monitor.open_alerts()] == ["firing"]
+    await monitor.advance(seconds=1)
+    checks = [event for _, event in monitor.reminders() if isinstance(event, AlertCheckRequested)]
+    assert len(checks) == 1 and checks != [of_pending]

@@ -9,15 +9,15 @@ import pytest
 from functions.kernel import Caller
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.durations import quantile
-from functions.monitor.domain.figures import Level, Range, points, summed
-from functions.monitor.domain.intake import CUT, LONGEST, bounded, plausible
 from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, workload_of
+from functions.monitor.domain.metrics import Level, Range, points, total
 from functions.monitor.domain.rejections import BadRange, BadSearch
 from functions.monitor.domain.requests import Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow, floor
+from functions.monitor.domain.sanitizing import CUT, MAX_LINE_BYTES, bounded, plausible
 from functions.monitor.domain.search import Condition, Terms, conditions
-from functions.monitor.domain.usage import computed, requested
-from knative.local.eventing.durations import bucket_of
+from functions.monitor.domain.usage import usage_of_cpu, usage_of_requests
+from knative.local.eventing.duration_buckets import bucket_of
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 APP = UUID(int=10)
@@ -38,12 +38,12 @@ def test_a_lone_surrogate_does_not_survive() -> None:
 
 @pytest.mark.parametrize("character", ["x", "漢"])
 def test_a_long_line_is_cut_at_a_character_and_says_so(character: str) -> None:
-    kept = bounded(character * LONGEST)
+    kept = bounded(character * MAX_LINE_BYTES)
     if character == "x":
-        assert kept == character * LONGEST
-        kept = bounded(character * (LONGEST + 1))
+        assert kept == character * MAX_LINE_BYTES
+        kept = bounded(character * (MAX_LINE_BYTES + 1))
     assert kept.endswith(CUT) and set(kept.removesuffix(CUT)) == {character}
-    assert len(kept.removesuffix(CUT).encode()) <= LONGEST
+    assert len(kept.removesuffix(CUT).encode()) <= MAX_LINE_BYTES
 
 
 def test_a_time_is_never_in_the_future_and_has_a_zone() -> None:
@@ -83,7 +83,7 @@ def resource(begin: datetime, end: datetime, cpu: float, environment: str = "sta
 
 
 def test_use_adds_all_statuses_and_revisions_of_a_window() -> None:
-    uses = requested(
+    uses = usage_of_requests(
         [window(NOW, 3), window(NOW, 2, 500), window(NOW, 1, revision="r2"), window(NOW, 5, environment="production"), window(NOW + MINUTE, 0)]
     )
     assert {(use.environment, use.requests, use.cpu_milliseconds) for use in uses} == {("staging", 6, 0), ("production", 5, 0)}
@@ -91,7 +91,7 @@ def test_use_adds_all_statuses_and_revisions_of_a_window() -> None:
 
 
 def test_the_cpu_of_running_instances_is_use_and_that_of_builds_is_not() -> None:
-    (use,) = computed(
+    (use,) = usage_of_cpu(
         [
             resource(NOW, NOW + MINUTE, 100.4),
             resource(NOW - MINUTE, NOW, 50.2),
@@ -128,8 +128,8 @@ def test_points_have_no_gaps_and_are_of_requests_not_of_windows() -> None:
     assert (second.at, second.requests, second.mean_ms, second.error_rate) == (NOW + MINUTE, 0, None, None)
     assert (second.cpu_ms, second.memory_max, second.memory_mean) == (0.0, None, None)
     assert third.requests == 1 and third.latency_ms(0.5) is None
-    total = summed(NOW, tallies, used)
-    assert (total.requests, total.mean_ms) == (5, pytest.approx(247 / 5))
+    whole = total(NOW, tallies, used)
+    assert (whole.requests, whole.mean_ms) == (5, pytest.approx(247 / 5))
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import pytest
 
 from events.monitor import AlertNotificationRequested
 from functions.kernel import Permanent, Transient
-from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel, delete_alert_channel
-from functions.monitor.commands.try_alert_channel import TryAlertChannel, try_alert_channel
-from functions.monitor.domain.notifications import Outcome, signature
+from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel
+from functions.monitor.commands.try_alert_channel import TryAlertChannel
+from functions.monitor.domain.notifications import DeliveryState, signature
 from functions.monitor.domain.rejections import (
     InvalidWebhook,
     TooManyChannels,
 )
 from functions.monitor.domain.timers import GROUP_WAIT
-from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
-from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
+from functions.monitor.queries.alert_channels import ListAlertChannels
+from functions.monitor.queries.alert_deliveries import ListAlertDeliveries
 from tests.monitor.owner import channel
 from tests.monitor.world import ADA, APP, MINUTE, NOW, Monitor
 
@@ -38,15 +38,13 @@ async def test_a_delivery_that_fails_for_now_is_logged_and_sent_under_the_same_i
     await channel(monitor)
     monitor.mailer.trouble = [Transient("the mail server is away")]
     await monitor.failed()
-    with pytest.raises(Transient):
-        await monitor.passes(GROUP_WAIT)
+    await monitor.advance(monitor.clock.now() + GROUP_WAIT)
     by_mail = next(delivery for delivery in monitor.deliveries.deliveries.values() if delivery.channel_id is None)
-    assert (by_mail.state, by_mail.attempts, by_mail.answer) == (Outcome.PENDING, 1, "the mail server is away")
-    again = AlertNotificationRequested(delivery_id=by_mail.id, application_id=APP, at=NOW)
-    await monitor.deliver(again)
-    await monitor.deliver(again)
+    assert (by_mail.state, by_mail.attempts, by_mail.answer) == (DeliveryState.PENDING, 1, "the mail server is away")
+    await monitor.advance(minutes=1)
+    await monitor.publish(AlertNotificationRequested(delivery_id=by_mail.id, application_id=APP, at=NOW))
     assert [intent for intent, _, _ in monitor.mailer.sent] == [by_mail.id] and len(monitor.webhooks.posted) == 1
-    view = await alert_deliveries(ListAlertDeliveries(application_id=APP), ADA, monitor.applications, monitor.deliveries)
+    view = await monitor.call(ListAlertDeliveries(application_id=APP), caller=ADA)
     assert [(each.target, each.state, each.attempts, each.answer) for each in view.deliveries] == [
         ("ada@example.org", "delivered", 2, "sent"),
         ("https://hooks.example.org/x?y=1", "delivered", 1, "204 No Content"),
@@ -58,21 +56,21 @@ async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monit
     hook = await channel(monitor)
     monitor.webhooks.trouble = [Permanent("hooks.example.org answered 410 Gone")]
     asked = TryAlertChannel(application_id=APP, channel_id=hook.id)
-    done = await try_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor.deliveries, monitor)
-    await monitor._took(done)
+    await monitor.call(asked, caller=ADA)
+    await monitor.settle()
     (delivery,) = monitor.deliveries.deliveries.values()
-    assert (delivery.state, delivery.answer, delivery.notice) == (Outcome.FAILED, "hooks.example.org answered 410 Gone", "test")
+    assert (delivery.state, delivery.answer, delivery.notice) == (DeliveryState.FAILED, "hooks.example.org answered 410 Gone", "test")
 
 
 async def test_what_was_on_its_way_to_a_deleted_channel_is_not_sent(monitor: Monitor) -> None:
     hook = await channel(monitor)
     asked = TryAlertChannel(application_id=APP, channel_id=hook.id)
-    done = await try_alert_channel(asked, ADA, monitor.applications, monitor.channels, monitor.deliveries, monitor)
+    await monitor.call(asked, caller=ADA)
     deleted = DeleteAlertChannel(application_id=APP, channel_id=hook.id)
-    await delete_alert_channel(deleted, ADA, monitor.applications, monitor.channels, monitor)
-    await monitor._took(done)
+    await monitor.call(deleted, caller=ADA)
+    await monitor.settle()
     assert monitor.webhooks.posted == []
-    assert [delivery.state for delivery in monitor.deliveries.deliveries.values()] == [Outcome.FAILED]
+    assert [delivery.state for delivery in monitor.deliveries.deliveries.values()] == [DeliveryState.FAILED]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ async def test_channels_are_bounded_and_their_secret_is_shown_once(monitor: Moni
     made = [await channel(monitor) for _ in range(10)]
     with pytest.raises(TooManyChannels):
         await channel(monitor)
-    view = await alert_channels(ListAlertChannels(application_id=APP), ADA, monitor.applications, monitor.channels)
+    view = await monitor.call(ListAlertChannels(application_id=APP), caller=ADA)
     assert [each.id for each in view.channels] == [each.id for each in made]
     assert "secret" not in view.model_dump_json() and len({each.secret for each in made}) == 10
     kept = {each.secret for each in monitor.channels.channels.values()}
@@ -108,7 +106,7 @@ async def test_a_channel_whose_key_is_gone_says_so_in_the_log_of_deliveries(moni
     made = await channel(monitor)
     monitor.channels.channels[made.id] = replace(monitor.channels.channels[made.id], secret="sealed:gone:x")
     await monitor.failed()
-    await monitor.passes(MINUTE)
+    await monitor.advance(monitor.clock.now() + MINUTE)
     by_hook = next(each for each in monitor.deliveries.deliveries.values() if each.channel_id == made.id)
     assert (by_hook.state, by_hook.answer) == ("failed", "it is not sealed") and monitor.webhooks.posted == []
 

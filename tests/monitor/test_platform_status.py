@@ -13,7 +13,7 @@ INSERT INTO dead_letters (id, function, source, message_id, type, headers, body,
 VALUES (gen_random_uuid(), 'billing.on_user_created', '/s', %s, 'user.created', '{}', '', 'ValueError', '', 8)
 """
 ALERT = """
-INSERT INTO alerts (id, application_id, rule_id, incident, kind, environment, state, summary, began_at, turn, occurrences, fired_at, closed)
+INSERT INTO alerts (id, application_id, rule_id, incident, kind, environment, state, summary, began_at, state_version, occurrences, fired_at, closed)
 VALUES (gen_random_uuid(), %s, gen_random_uuid(), %s, 'dead-letters', 'billing.on_user_created', 'firing', %s, now(), 1, 1, now(), false)
 """
 

@@ -7,12 +7,12 @@ import pytest
 
 from events.deploy import ApplicationDeleted
 from functions.kernel import new_id
-from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert, acknowledge_alert
-from functions.monitor.commands.create_alert_channel import CreateAlertChannel, create_alert_channel
-from functions.monitor.commands.create_alert_rule import CreateAlertRule, create_alert_rule
-from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel, delete_alert_channel
-from functions.monitor.commands.delete_alert_rule import DeleteAlertRule, delete_alert_rule
-from functions.monitor.commands.try_alert_channel import TryAlertChannel, try_alert_channel
+from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
+from functions.monitor.commands.create_alert_channel import CreateAlertChannel
+from functions.monitor.commands.create_alert_rule import CreateAlertRule
+from functions.monitor.commands.delete_alert_channel import DeleteAlertChannel
+from functions.monitor.commands.delete_alert_rule import DeleteAlertRule
+from functions.monitor.commands.try_alert_channel import TryAlertChannel
 from functions.monitor.domain.rejections import (
     AlertNotFound,
     ApplicationNotFound,
@@ -21,13 +21,12 @@ from functions.monitor.domain.rejections import (
     RuleNotFound,
     TooManyRules,
 )
-from functions.monitor.domain.rules import MOST_RULES
-from functions.monitor.handlers.on_application_deleted import on_application_deleted
-from functions.monitor.queries.alert_channels import ListAlertChannels, alert_channels
-from functions.monitor.queries.alert_deliveries import ListAlertDeliveries, alert_deliveries
-from functions.monitor.queries.alert_rules import ListAlertRules, alert_rules
-from functions.monitor.queries.alerts import ListAlerts, alerts
-from functions.monitor.queries.application_alerts import ListApplicationAlerts, application_alerts
+from functions.monitor.domain.rules import MAX_RULES
+from functions.monitor.queries.alert_channels import ListAlertChannels
+from functions.monitor.queries.alert_deliveries import ListAlertDeliveries
+from functions.monitor.queries.alert_rules import ListAlertRules
+from functions.monitor.queries.alerts import ListAlerts
+from functions.monitor.queries.application_alerts import ListApplicationAlerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
 from tests.monitor.world import ADA, ADMIN, APP, BOB, NOW, OTHER, Monitor
 
@@ -58,7 +57,7 @@ async def test_a_deleted_rule_ends_what_it_began(monitor: Monitor) -> None:
     await traffic(monitor, 0, 20)
     await delete_rule(monitor, "error-rate")
     assert monitor.open_alerts() == []
-    await monitor.passes(timedelta(hours=1))
+    await monitor.advance(monitor.clock.now() + timedelta(hours=1))
     await traffic(monitor, 0, 20)
     assert monitor.open_alerts() == [] and monitor.mails() == []
 
@@ -82,7 +81,7 @@ async def test_a_rule_that_makes_no_sense_is_refused_with_the_place(monitor: Mon
 
 
 async def test_rules_are_bounded(monitor: Monitor) -> None:
-    for _ in range(MOST_RULES - 3):
+    for _ in range(MAX_RULES - 3):
         await make_rule(monitor, kind="deployment-failed", environment="production")
     with pytest.raises(TooManyRules):
         await make_rule(monitor, kind="deployment-failed")
@@ -96,48 +95,47 @@ async def test_nobody_touches_anothers(monitor: Monitor) -> None:
     await monitor.created(OTHER, BOB)
     (alert,) = monitor.open_alerts()
     hook, rule = await channel(monitor), (await rules_of(monitor))[0]
-    apps, kept = monitor.applications, monitor.channels
     for application, refusal in ((APP, ApplicationNotFound), (OTHER, RuleNotFound)):
         with pytest.raises(refusal):
-            await delete_alert_rule(DeleteAlertRule(application_id=application, rule_id=rule.id), BOB, apps, monitor.rules, monitor.alerts, monitor)
+            await monitor.call(DeleteAlertRule(application_id=application, rule_id=rule.id), caller=BOB)
     for application, no_channel in ((APP, ApplicationNotFound), (OTHER, ChannelNotFound)):
         with pytest.raises(no_channel):
-            await delete_alert_channel(DeleteAlertChannel(application_id=application, channel_id=hook.id), BOB, apps, kept, monitor)
+            await monitor.call(DeleteAlertChannel(application_id=application, channel_id=hook.id), caller=BOB)
         with pytest.raises(no_channel):
-            await try_alert_channel(TryAlertChannel(application_id=application, channel_id=hook.id), BOB, apps, kept, monitor.deliveries, monitor)
+            await monitor.call(TryAlertChannel(application_id=application, channel_id=hook.id), caller=BOB)
     for refused in (
-        alert_rules(ListAlertRules(application_id=APP), BOB, apps, monitor.rules),
-        alert_channels(ListAlertChannels(application_id=APP), BOB, apps, kept),
-        alert_deliveries(ListAlertDeliveries(application_id=APP), BOB, apps, monitor.deliveries),
-        application_alerts(ListApplicationAlerts(application_id=APP), BOB, apps, monitor.alerts),
-        create_alert_rule(CreateAlertRule(application_id=APP, kind="deployment-failed"), BOB, apps, monitor.rules, monitor),
-        create_alert_channel(CreateAlertChannel(application_id=APP, url="https://x.example"), BOB, apps, kept, monitor.vault, monitor),
+        monitor.call(ListAlertRules(application_id=APP), caller=BOB),
+        monitor.call(ListAlertChannels(application_id=APP), caller=BOB),
+        monitor.call(ListAlertDeliveries(application_id=APP), caller=BOB),
+        monitor.call(ListApplicationAlerts(application_id=APP), caller=BOB),
+        monitor.call(CreateAlertRule(application_id=APP, kind="deployment-failed"), caller=BOB),
+        monitor.call(CreateAlertChannel(application_id=APP, url="https://x.example"), caller=BOB),
     ):
         with pytest.raises(ApplicationNotFound):
             await refused
     with pytest.raises(AlertNotFound):
-        await acknowledge_alert(AcknowledgeAlert(alert_id=alert.id), BOB, monitor.alerts, apps, monitor)
+        await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=BOB)
     with pytest.raises(AlertNotFound):
-        await acknowledge_alert(AcknowledgeAlert(alert_id=new_id()), ADA, monitor.alerts, apps, monitor)
-    assert (await alerts(ListAlerts(), BOB, apps, monitor.alerts)).alerts == []
-    (shown,) = (await alerts(ListAlerts(state="firing"), ADA, apps, monitor.alerts)).alerts
+        await monitor.call(AcknowledgeAlert(alert_id=new_id()), caller=ADA)
+    assert (await monitor.call(ListAlerts(), caller=BOB)).alerts == []
+    (shown,) = (await monitor.call(ListAlerts(state="firing"), caller=ADA)).alerts
     assert (shown.id, shown.application) == (alert.id, "shop")
-    assert (await alerts(ListAlerts(state="resolved"), ADA, apps, monitor.alerts)).alerts == []
-    (seen,) = (await application_alerts(ListApplicationAlerts(application_id=APP), ADMIN, apps, monitor.alerts)).alerts
+    assert (await monitor.call(ListAlerts(state="resolved"), caller=ADA)).alerts == []
+    (seen,) = (await monitor.call(ListApplicationAlerts(application_id=APP), caller=ADMIN)).alerts
     assert seen.id == alert.id
 
 
 async def test_alerts_are_read_page_by_page(monitor: Monitor) -> None:
     for number in range(5):
         await monitor.failed(UUID(int=50 + number))
-    first = (await alerts(ListAlerts(limit=3), ADA, monitor.applications, monitor.alerts)).alerts
-    rest = (await alerts(ListAlerts(limit=3, before=first[-1].id), ADA, monitor.applications, monitor.alerts)).alerts
+    first = (await monitor.call(ListAlerts(limit=3), caller=ADA)).alerts
+    rest = (await monitor.call(ListAlerts(limit=3, before=first[-1].id), caller=ADA)).alerts
     assert [alert.deployment_id for alert in (*first, *rest)] == [UUID(int=50 + number) for number in range(4, -1, -1)]
 
 
 async def test_nobody_hears_of_an_application_that_is_gone(monitor: Monitor) -> None:
     await monitor.failed()
     deleted = ApplicationDeleted(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
-    await on_application_deleted(deleted, monitor.applications, monitor.alerts, monitor)
-    await monitor.passes(timedelta(days=1))
+    await monitor.publish(deleted)
+    await monitor.advance(monitor.clock.now() + timedelta(days=1))
     assert monitor.open_alerts() == [] and monitor.mails() == []

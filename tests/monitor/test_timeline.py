@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from functions.kernel import Caller
-from functions.monitor.domain.timeline import Execution, Placed, arranged, read, visible
+from functions.monitor.domain.timeline import Execution, TimelineNode, arrange, read, visible
 
 START = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -62,7 +62,7 @@ def execution(
     )
 
 
-def told(placed: list[Placed]) -> list[tuple[str, str | None, int]]:
+def told(placed: list[TimelineNode]) -> list[tuple[str, str | None, int]]:
     return [(place.execution.name, place.cause.name if place.cause else None, place.depth) for place in placed]
 
 
@@ -121,7 +121,7 @@ def test_texts_of_a_line_can_be_stored() -> None:
 
 
 def test_from_request_over_command_and_events_to_functions() -> None:
-    placed = arranged(
+    placed = arrange(
         [
             execution("deploy.on_user_created", 40, message="e1", causation="m1"),
             execution("billing.on_customer_created", 60, message="e2", causation="e1"),
@@ -140,12 +140,12 @@ def test_from_request_over_command_and_events_to_functions() -> None:
 
 
 def test_nothing_stands_before_its_cause_even_when_clocks_disagree() -> None:
-    placed = arranged([execution("b.on", 0, message="e1", causation="m1"), execution("a.do", 100, message="m1", emitted=["e1"], kind="command")])
+    placed = arrange([execution("b.on", 0, message="e1", causation="m1"), execution("a.do", 100, message="m1", emitted=["e1"], kind="command")])
     assert told(placed) == [("a.do", None, 0), ("b.on", "a.do", 1)]
 
 
 def test_each_attempt_is_shown_and_a_missing_line_does_not_break_the_story() -> None:
-    placed = arranged(
+    placed = arrange(
         [
             execution("b.on", 10, message="e1", causation="m1", attempt=1),
             execution("b.on", 20, message="e1", causation="m1", attempt=2, emitted=["e2"]),
@@ -158,7 +158,7 @@ def test_each_attempt_is_shown_and_a_missing_line_does_not_break_the_story() -> 
 
 
 def test_lines_that_cause_each_other_are_shown_once() -> None:
-    placed = arranged(
+    placed = arrange(
         [
             execution("a.on", 0, message="m1", causation="m2", emitted=["m2"]),
             execution("b.on", 10, message="m2", causation="m1", emitted=["m1"]),
@@ -169,7 +169,7 @@ def test_lines_that_cause_each_other_are_shown_once() -> None:
 
 
 def test_a_caller_sees_their_own_and_what_followed_from_it() -> None:
-    placed = arranged(
+    placed = arrange(
         [
             execution("POST /v1/apps", 0, kind="request", actor=ADA),
             execution("deploy.create", 1, message="m1", emitted=["e1"], kind="command", actor=ADA),

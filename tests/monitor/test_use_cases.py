@@ -9,10 +9,10 @@ import pytest
 
 from events.cluster import DiskUsage
 from events.deploy import ApplicationDeleted
+from functions.monitor import ports
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, BadSearch, TimelineNotFound
-from functions.monitor.handlers.on_application_deleted import on_application_deleted
-from functions.monitor.queries.function_logs import ReadFunctionLogs, function_logs
-from functions.monitor.queries.function_metrics import ReadFunctionMetrics, function_metrics
+from functions.monitor.queries.function_logs import ReadFunctionLogs
+from functions.monitor.queries.function_metrics import ReadFunctionMetrics
 from tests.monitor.test_timeline import function_line
 from tests.monitor.world import ADA, ADMIN, APP, BOB, MINUTE, NOW, OTHER, Monitor, entry, labels, platform, resource, window
 
@@ -88,7 +88,7 @@ async def test_anothers_application_is_answered_like_none(monitor: Monitor) -> N
 
 async def test_a_deleted_application_stays_readable_whatever_comes_first(monitor: Monitor) -> None:
     deleted = ApplicationDeleted(application_id=APP, user_id=ADA.user_id, name="shop", at=NOW)
-    await on_application_deleted(deleted, monitor.applications, monitor.alerts, monitor)
+    await monitor.publish(deleted)
     await monitor.created()
     assert (await monitor.read()).lines == []
     assert monitor.applications.applications[APP].deleted_at == NOW
@@ -123,27 +123,22 @@ async def test_what_the_platform_itself_uses_is_nobodys_use_and_admins_see_it(mo
     own = {"namespace": "capsule", "pod": "auth-register-1", "service": "auth-register", "labels": {"capsule.dev/collect": "true"}}
     assert await monitor.used(resource(120, **own), resource(50, **{**own, "namespace": "other"})) == []
     await monitor.collected(platform(function_line(at="2026-05-20T10:29:59Z")), platform(function_line(at="2026-05-20T10:29:58Z", outcome="dead")))
-    stores = (monitor.executions, monitor.resources, monitor.letters, monitor)
-    view = await function_metrics(ReadFunctionMetrics(), *stores)
+    view = await monitor.call(ReadFunctionMetrics(), caller=ADMIN)
     (register,) = view.functions
     assert (register.function, register.executions, register.failed, register.cpu_milliseconds) == ("auth.register", 2, 1, 120)
     assert register.p95_ms == pytest.approx(12.3) and register.memory_max_bytes == 2000
-    assert (
-        await function_metrics(ReadFunctionMetrics(context="billing"), monitor.executions, monitor.resources, monitor.letters, monitor)
-    ).functions == []
+    assert (await monitor.call(ReadFunctionMetrics(context="billing"), caller=ADMIN)).functions == []
     with pytest.raises(BadRange):
-        await function_metrics(
-            ReadFunctionMetrics.model_validate({"from": NOW - timedelta(days=8)}), monitor.executions, monitor.resources, monitor.letters, monitor
-        )
+        await monitor.call(ReadFunctionMetrics.model_validate({"from": NOW - timedelta(days=8)}), caller=ADMIN)
 
 
 async def test_what_functions_write_beside_their_journal_is_their_log(monitor: Monitor) -> None:
     service = {"serving.knative.dev/service": "auth-register"}
     await monitor.collected(platform("Traceback", **service), platform(function_line()), platform("warning", **{"app.kubernetes.io/name": "gateway"}))
-    everything = await function_logs(ReadFunctionLogs(), monitor.logs)
+    everything = await monitor.call(ReadFunctionLogs(), caller=ADMIN)
     assert [(line.service, line.line) for line in everything.lines] == [("auth-register", "Traceback"), ("gateway", "warning")]
-    assert [line.line for line in (await function_logs(ReadFunctionLogs(function="auth.register"), monitor.logs)).lines] == ["Traceback"]
-    assert (await function_logs(ReadFunctionLogs(after=everything.cursor), monitor.logs)).lines == []
+    assert [line.line for line in (await monitor.call(ReadFunctionLogs(function="auth.register"), caller=ADMIN)).lines] == ["Traceback"]
+    assert (await monitor.call(ReadFunctionLogs(after=everything.cursor), caller=ADMIN)).lines == []
     await monitor.created()
     assert (await monitor.read(ADMIN)).lines == []
 
@@ -151,7 +146,7 @@ async def test_what_functions_write_beside_their_journal_is_their_log(monitor: M
 async def test_requests_of_the_platform_itself_are_nobodys_use(monitor: Monitor) -> None:
     own = window(3).model_copy(update={"labels": {"capsule.dev/collect": "true"}})
     assert await monitor.measured(own) == []
-    assert monitor.requests.windows == [] and monitor.unowned.uses == []
+    assert monitor.port(ports.Requests).windows == [] and monitor.port(ports.UnownedUsage).uses == []
 
 
 async def test_metrics_are_counted_by_step_class_and_environment(monitor: Monitor) -> None:
@@ -187,13 +182,13 @@ async def test_metrics_are_counted_by_step_class_and_environment(monitor: Monito
 
 async def test_deployments_are_marked_beside_the_figures(monitor: Monitor) -> None:
     await monitor.created()
-    monitor.time = NOW - 5 * MINUTE
+    monitor.clock.at = NOW - 5 * MINUTE
     await monitor.succeeded(UUID(int=31))
-    monitor.time = NOW - 4 * MINUTE
+    monitor.clock.at = NOW - 4 * MINUTE
     await monitor.failed(UUID(int=32), "not-ready")
     await monitor.rolled_back(UUID(int=32))
     await monitor.failed(UUID(int=33), environment="production")
-    monitor.time = NOW
+    monitor.clock.at = NOW
     view = await monitor.metrics()
     assert [(marker.kind, marker.environment, marker.reason) for marker in view.markers] == [
         ("deployment-succeeded", "staging", ""),
@@ -267,4 +262,4 @@ async def test_what_is_not_measured_of_a_disk_stays_unknown_and_nobodys_disk_is_
     found = (await monitor.metrics()).disk
     assert found is not None and (found.cache_bytes, found.instances_bytes) == (None, None)
     assert found.measured_at == NOW, "a clock that runs ahead would outlive all later measurements"
-    assert list(monitor.disks.usages) == [APP]
+    assert list(monitor.port(ports.DiskUsages).usages) == [APP]

@@ -1,4 +1,4 @@
-"""Rules, alerts and addresses over PostgreSQL."""
+"""Rules, alerts and addresses in PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
@@ -15,7 +15,7 @@ from functions.runtime.storage.database import Database
 INCIDENT = 4
 """First key of the advisory locks on incidents."""
 
-RULE = "id, application_id, kind, created_at, environment, threshold, window_length, lasting, least, preset"
+RULE = "id, application_id, kind, created_at, environment, threshold, window_length, pending_period, min_requests, preset"
 COLUMNS = [field.name for field in fields(Alert)]
 ALERT = SQL(", ").join(Identifier(name) for name in COLUMNS)
 UPSERT = SQL("INSERT INTO alerts ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
@@ -23,7 +23,7 @@ UPSERT = SQL("INSERT INTO alerts ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET
     SQL(", ").join(Placeholder(name) for name in COLUMNS),
     SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in COLUMNS if name != "id"),
 )
-AT_A_TIME = 10_000
+BATCH_SIZE = 10_000
 
 
 class PostgresAddresses:
@@ -33,8 +33,8 @@ class PostgresAddresses:
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO addresses AS known (user_id, email, said_at) VALUES (%s, %s, %s)
-            ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, said_at = excluded.said_at WHERE known.said_at < excluded.said_at
+            INSERT INTO addresses AS known (user_id, email, updated_at) VALUES (%s, %s, %s)
+            ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, updated_at = excluded.updated_at WHERE known.updated_at < excluded.updated_at
             """,
             (user_id, email, at),
         )
@@ -48,16 +48,16 @@ class PostgresRules:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep_presets(self, rules: Collection[Rule]) -> None:
+    async def add_missing_presets(self, rules: Collection[Rule]) -> None:
         for rule in rules:
             await self._insert(rule, SQL("ON CONFLICT (application_id, kind) WHERE preset DO NOTHING"))
 
     async def add(self, rule: Rule) -> None:
         await self._insert(rule, SQL(""))
 
-    async def _insert(self, rule: Rule, otherwise: SQL) -> None:
+    async def _insert(self, rule: Rule, on_conflict: SQL) -> None:
         await self._database.connection.execute(
-            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), otherwise),
+            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), on_conflict),
             (
                 rule.id,
                 rule.application_id,
@@ -66,8 +66,8 @@ class PostgresRules:
                 rule.environment,
                 rule.threshold,
                 rule.window,
-                rule.lasting,
-                rule.least,
+                rule.pending_period,
+                rule.min_requests,
                 rule.preset,
             ),
         )
@@ -77,12 +77,12 @@ class PostgresRules:
         return found[0] if found else None
 
     async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
-        wanted = {"applications": list(application_ids), "kinds": [str(kind) for kind in kinds]}
-        return await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), wanted)
+        parameters = {"applications": list(application_ids), "kinds": [str(kind) for kind in kinds]}
+        return await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), parameters)
 
-    async def _read(self, which: SQL, wanted: Mapping[str, object]) -> list[Rule]:
-        query = SQL("SELECT {} FROM alert_rules WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(RULE), which)
-        rows = await (await self._database.connection.execute(query, wanted)).fetchall()
+    async def _read(self, condition: SQL, parameters: Mapping[str, object]) -> list[Rule]:
+        query = SQL("SELECT {} FROM alert_rules WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(RULE), condition)
+        rows = await (await self._database.connection.execute(query, parameters)).fetchall()
         return [Rule(id, application, RuleKind(kind), *rest) for id, application, kind, *rest in rows]
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
@@ -93,7 +93,7 @@ class PostgresAlerts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def hold(self, incidents: Collection[str]) -> Mapping[str, Alert]:
+    async def lock(self, incidents: Collection[str]) -> Mapping[str, Alert]:
         """Always in the same order, so that two holders of several cannot wait for each other."""
         await self._database.connection.execute(
             "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(each) AS key FROM unnest(%s::text[]) AS each ORDER BY key) keys",
@@ -117,7 +117,7 @@ class PostgresAlerts:
         found = await self._read(SQL("id = %(id)s"), {"id": alert_id})
         return found[0] if found else None
 
-    async def locked(self, alert_id: UUID) -> Alert | None:
+    async def lock_one(self, alert_id: UUID) -> Alert | None:
         found = await self._read(SQL("id = %(id)s FOR UPDATE"), {"id": alert_id})
         return found[0] if found else None
 
@@ -134,16 +134,16 @@ class PostgresAlerts:
         )
 
     async def forget(self, before: datetime) -> int:
-        gone = await self._database.connection.execute(
-            "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE closed AND resolved_at < %s LIMIT %s)", (before, AT_A_TIME)
+        deleted = await self._database.connection.execute(
+            "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE closed AND resolved_at < %s LIMIT %s)", (before, BATCH_SIZE)
         )
-        return gone.rowcount
+        return deleted.rowcount
 
-    async def _read(self, which: SQL, wanted: Mapping[str, object]) -> list[Alert]:
-        rows = await (await self._database.connection.execute(SQL("SELECT {} FROM alerts WHERE {}").format(ALERT, which), wanted)).fetchall()
+    async def _read(self, condition: SQL, parameters: Mapping[str, object]) -> list[Alert]:
+        rows = await (await self._database.connection.execute(SQL("SELECT {} FROM alerts WHERE {}").format(ALERT, condition), parameters)).fetchall()
         return [_alert(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
 
 def _alert(row: dict[str, Any]) -> Alert:
-    row.update(kind=RuleKind(row["kind"]), state=State(row["state"]), told=Notice(row["told"]) if row["told"] else None)
+    row.update(kind=RuleKind(row["kind"]), state=State(row["state"]), last_notice=Notice(row["last_notice"]) if row["last_notice"] else None)
     return Alert(**row)

@@ -1,4 +1,4 @@
-"""Counts of dead letters over PostgreSQL, and who is told of them."""
+"""Counts of dead letters in PostgreSQL, and the operators' addresses from the settings."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.database import Database
 
-AT_A_TIME = 10_000
+BATCH_SIZE = 10_000
 OPERATORS = "CAPSULE_OPERATORS"
 
 
@@ -30,7 +30,7 @@ class PostgresDeadLetters:
                 INSERT INTO dead_letter_counts (function, at, context, letters, given_up, oldest_at) VALUES (%s, %s, %s, %s, %s, %s)
                 ON CONFLICT (function, at) DO UPDATE SET letters = excluded.letters, given_up = excluded.given_up, oldest_at = excluded.oldest_at
                 """,
-                [(function, at, context, found.letters, found.given_up, found.oldest_at) for function, found in counts.items()],
+                [(function, at, context, found.letters, found.skipped_events, found.oldest_at) for function, found in counts.items()],
             )
 
     async def counted_in(self, context: str) -> Collection[str]:
@@ -63,6 +63,6 @@ class PostgresDeadLetters:
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
-            "DELETE FROM dead_letter_counts WHERE ctid IN (SELECT ctid FROM dead_letter_counts WHERE at < %s LIMIT %s)", (before, AT_A_TIME)
+            "DELETE FROM dead_letter_counts WHERE ctid IN (SELECT ctid FROM dead_letter_counts WHERE at < %s LIMIT %s)", (before, BATCH_SIZE)
         )
         return gone.rowcount

@@ -1,4 +1,4 @@
-"""Channels and deliveries over PostgreSQL."""
+"""Webhooks and deliveries in PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,13 +9,13 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from functions.monitor.domain.alerts import Notice
-from functions.monitor.domain.notifications import SECRET, Channel, Delivery, Notification, Outcome
+from functions.monitor.domain.notifications import SECRET, Channel, Delivery, DeliveryState, Notification
 from functions.runtime.storage.database import Database
 
 CHANNEL = "id, application_id, url, secret, created_at"
 DELIVERY = "id, application_id, channel_id, target, notice, content, created_at, state, attempts, answer, finished_at"
-AT_A_TIME = 10_000
-LONGEST_ANSWER = 500
+BATCH_SIZE = 10_000
+MAX_RESPONSE_LENGTH = 500
 
 
 class PostgresChannels:
@@ -35,10 +35,10 @@ class PostgresChannels:
     async def of(self, application_id: UUID) -> Sequence[Channel]:
         return await self._read(SQL("application_id = %s"), application_id)
 
-    async def _read(self, which: SQL, wanted: UUID) -> list[Channel]:
+    async def _read(self, condition: SQL, parameters: UUID) -> list[Channel]:
         async with self._database.connection.cursor(row_factory=class_row(Channel)) as cursor:
-            query = SQL("SELECT {} FROM alert_channels WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(CHANNEL), which)
-            await cursor.execute(query, (wanted,))
+            query = SQL("SELECT {} FROM alert_channels WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(CHANNEL), condition)
+            await cursor.execute(query, (parameters,))
             return await cursor.fetchall()
 
     async def delete(self, channel_id: UUID, at: datetime) -> None:
@@ -47,7 +47,7 @@ class PostgresChannels:
 
     async def seal(self, seal: Callable[[str], str]) -> int:
         found = await self._database.connection.execute(
-            "SELECT id, secret FROM alert_channels WHERE starts_with(secret, %s) LIMIT %s FOR UPDATE SKIP LOCKED", (SECRET, AT_A_TIME)
+            "SELECT id, secret FROM alert_channels WHERE starts_with(secret, %s) LIMIT %s FOR UPDATE SKIP LOCKED", (SECRET, BATCH_SIZE)
         )
         rows = await found.fetchall()
         for id, secret in rows:
@@ -77,18 +77,18 @@ class PostgresDeliveries:
         found = await self._read(SQL("id = %(id)s"), {"id": delivery_id})
         return found[0] if found else None
 
-    async def tried(self, delivery_id: UUID, answer: str) -> None:
+    async def record_attempt(self, delivery_id: UUID, answer: str) -> None:
         await self._database.connection.execute(
             "UPDATE alert_deliveries SET attempts = attempts + 1, answer = %s WHERE id = %s AND state = 'pending'",
-            (answer[:LONGEST_ANSWER], delivery_id),
+            (answer[:MAX_RESPONSE_LENGTH], delivery_id),
         )
 
-    async def finished(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None:
+    async def finish(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None:
         await self._database.connection.execute(
             """
             UPDATE alert_deliveries SET attempts = attempts + 1, answer = %s, state = %s, finished_at = %s WHERE id = %s AND state = 'pending'
             """,
-            (answer[:LONGEST_ANSWER], Outcome.DELIVERED if delivered else Outcome.FAILED, at, delivery_id),
+            (answer[:MAX_RESPONSE_LENGTH], DeliveryState.DELIVERED if delivered else DeliveryState.FAILED, at, delivery_id),
         )
 
     async def of(self, application_id: UUID, before: UUID | None, limit: int) -> Sequence[Delivery]:
@@ -98,15 +98,15 @@ class PostgresDeliveries:
         )
 
     async def forget(self, before: datetime) -> int:
-        gone = await self._database.connection.execute(
-            "DELETE FROM alert_deliveries WHERE id IN (SELECT id FROM alert_deliveries WHERE created_at < %s LIMIT %s)", (before, AT_A_TIME)
+        deleted = await self._database.connection.execute(
+            "DELETE FROM alert_deliveries WHERE id IN (SELECT id FROM alert_deliveries WHERE created_at < %s LIMIT %s)", (before, BATCH_SIZE)
         )
-        return gone.rowcount
+        return deleted.rowcount
 
-    async def _read(self, which: SQL, wanted: dict[str, object]) -> list[Delivery]:
-        query = SQL("SELECT {} FROM alert_deliveries WHERE {}").format(SQL(DELIVERY), which)
-        rows = await (await self._database.connection.execute(query, wanted)).fetchall()
+    async def _read(self, condition: SQL, parameters: dict[str, object]) -> list[Delivery]:
+        query = SQL("SELECT {} FROM alert_deliveries WHERE {}").format(SQL(DELIVERY), condition)
+        rows = await (await self._database.connection.execute(query, parameters)).fetchall()
         return [
-            Delivery(id, application, channel, target, Notice(notice), Notification.model_validate(content), created, Outcome(state), *rest)
+            Delivery(id, application, channel, target, Notice(notice), Notification.model_validate(content), created, DeliveryState(state), *rest)
             for id, application, channel, target, notice, content, created, state, *rest in rows
         ]

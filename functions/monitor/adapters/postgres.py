@@ -14,7 +14,7 @@ from functions.runtime.storage.database import Database
 OWNERSHIP = 2
 """First key of the advisory locks on an application's owner; 1 is the intake of logs."""
 
-AT_A_TIME = 10_000
+BATCH_SIZE = 10_000
 
 
 class PostgresApplications:
@@ -62,7 +62,7 @@ class PostgresApplications:
         )
 
     async def forget_deleted(self, before: datetime) -> int:
-        """With what their owners wanted to be told."""
+        """Together with their rules."""
         rows = await self._database.connection.execute(
             """
             WITH gone AS (DELETE FROM applications WHERE deleted_at < %s RETURNING id),
@@ -81,7 +81,7 @@ class PostgresUnownedUsage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def hold(self, uses: Sequence[MeasuredUse]) -> None:
+    async def add(self, uses: Sequence[MeasuredUse]) -> None:
         if not uses:
             return
         async with self._database.connection.cursor() as cursor:
@@ -106,7 +106,7 @@ class PostgresUnownedUsage:
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
-            "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+            "DELETE FROM unowned_usage WHERE id IN (SELECT id FROM unowned_usage WHERE window_from < %s LIMIT %s)", (before, BATCH_SIZE)
         )
         return gone.rowcount
 
@@ -137,6 +137,7 @@ class PostgresMarkers:
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(
-            "DELETE FROM markers WHERE (deployment_id, kind) IN (SELECT deployment_id, kind FROM markers WHERE at < %s LIMIT %s)", (before, AT_A_TIME)
+            "DELETE FROM markers WHERE (deployment_id, kind) IN (SELECT deployment_id, kind FROM markers WHERE at < %s LIMIT %s)",
+            (before, BATCH_SIZE),
         )
         return gone.rowcount

@@ -50,15 +50,15 @@ class PostgresLogs:
             ),
         )
 
-    async def last(self, wanted: LogFilter, limit: int) -> Sequence[StoredLine]:
-        newest_first = await self._read(wanted, SQL(""), SQL("ORDER BY position DESC"), limit, 0)
+    async def last(self, filter: LogFilter, limit: int) -> Sequence[StoredLine]:
+        newest_first = await self._read(filter, SQL(""), SQL("ORDER BY position DESC"), limit, 0)
         return newest_first[::-1]
 
-    async def following(self, wanted: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
-        return await self._read(wanted, SQL("AND position > %(position)s"), SQL("ORDER BY position"), limit, position)
+    async def following(self, filter: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
+        return await self._read(filter, SQL("AND position > %(position)s"), SQL("ORDER BY position"), limit, position)
 
-    async def _read(self, wanted: LogFilter, after: SQL, order: SQL, limit: int, position: int) -> list[StoredLine]:
-        conditions, arguments = _conditions(wanted)
+    async def _read(self, filter: LogFilter, after: SQL, order: SQL, limit: int, position: int) -> list[StoredLine]:
+        conditions, arguments = _conditions(filter)
         query: Composed = SQL("SELECT {} FROM log_lines WHERE {} {} {} LIMIT %(limit)s").format(
             SQL(LINE), SQL(" AND ").join(conditions), after, order
         )
@@ -67,30 +67,30 @@ class PostgresLogs:
             return await cursor.fetchall()
 
 
-def _conditions(wanted: LogFilter) -> tuple[list[Composable], dict[str, object]]:
+def _conditions(filter: LogFilter) -> tuple[list[Composable], dict[str, object]]:
     conditions: list[Composable] = [SQL("application_id = %(application)s")]
-    arguments: dict[str, object] = {"application": wanted.application_id}
-    said = {
-        "environment": (SQL("environment = %(environment)s"), wanted.environment),
-        "deployment": (SQL("deployment_id = %(deployment)s"), wanted.deployment_id),
-        "component": (SQL("component = %(component)s"), wanted.component),
-        "service": (SQL("service = %(service)s"), wanted.service),
-        "since": (SQL("at >= %(since)s"), wanted.since),
-        "until": (SQL("at < %(until)s"), wanted.until),
+    arguments: dict[str, object] = {"application": filter.application_id}
+    messages = {
+        "environment": (SQL("environment = %(environment)s"), filter.environment),
+        "deployment": (SQL("deployment_id = %(deployment)s"), filter.deployment_id),
+        "component": (SQL("component = %(component)s"), filter.component),
+        "service": (SQL("service = %(service)s"), filter.service),
+        "since": (SQL("at >= %(since)s"), filter.since),
+        "until": (SQL("at < %(until)s"), filter.until),
     }
-    for name, (condition, value) in said.items():
+    for name, (condition, value) in messages.items():
         if value is not None:
             conditions.append(condition)
             arguments[name] = value
-    if wanted.terms.wanted:
-        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(wanted)s::text[]) AS term WHERE strpos(lower(line), lower(term)) = 0)"))
-        arguments["wanted"] = list(wanted.terms.wanted)
-    if wanted.terms.unwanted:
-        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(unwanted)s::text[]) AS term WHERE strpos(lower(line), lower(term)) > 0)"))
-        arguments["unwanted"] = list(wanted.terms.unwanted)
-    if wanted.fields:
+    if filter.terms.required:
+        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(required)s::text[]) AS term WHERE strpos(lower(line), lower(term)) = 0)"))
+        arguments["required"] = list(filter.terms.required)
+    if filter.terms.excluded:
+        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(excluded)s::text[]) AS term WHERE strpos(lower(line), lower(term)) > 0)"))
+        arguments["excluded"] = list(filter.terms.excluded)
+    if filter.fields:
         conditions.append(SQL("line LIKE '{{%%' AND jsonb_typeof(json_of(line)) = 'object'").format())
-    for number, field in enumerate(wanted.fields):
+    for number, field in enumerate(filter.fields):
         compared = SQL("IS NOT DISTINCT FROM" if field.same else "IS DISTINCT FROM")
         conditions.append(SQL("json_of(line) #>> {} {} {}").format(Placeholder(f"path{number}"), compared, Placeholder(f"text{number}")))
         arguments[f"path{number}"], arguments[f"text{number}"] = list(field.path), field.text
@@ -173,7 +173,7 @@ class PostgresRetention:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def make_room(self, since: datetime, until: datetime) -> None:
+    async def create_partitions(self, since: datetime, until: datetime) -> None:
         await self._database.connection.execute("SELECT make_partitions(%s, %s)", (since, until))
 
     async def drop(self, series: str, before: datetime) -> int:

@@ -18,10 +18,10 @@ from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
-PATIENCE = 10.0
+TIMEOUT_SECONDS = 10.0
 PORTS = {"http": 80, "https": 443}
-PASSING = frozenset({408, 409, 425, 429})
-"""Of 4xx, what may be different the next time."""
+RETRYABLE = frozenset({408, 409, 425, 429})
+"""Status codes below 500 that a retry may change."""
 
 
 class HttpWebhooks:
@@ -46,25 +46,25 @@ class HttpWebhooks:
         )
         try:
             async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
-                answer = await client.send(request, stream=True)
-                await answer.aclose()
+                response = await client.send(request, stream=True)
+                await response.aclose()
         except httpx.HTTPError as error:
-            raise Transient(f"{target.host} does not take it: {error or type(error).__name__}") from error
-        said = f"{answer.status_code} {answer.reason_phrase}".strip()
-        if answer.is_success:
-            return said
-        if answer.status_code in PASSING or answer.status_code >= 500:
-            raise Transient(f"{target.host} answered {said}")
-        raise Permanent(f"{target.host} answered {said}")
+            raise Transient(f"cannot deliver to {target.host}: {error or type(error).__name__}") from error
+        status = f"{response.status_code} {response.reason_phrase}".strip()
+        if response.is_success:
+            return status
+        if response.status_code in RETRYABLE or response.status_code >= 500:
+            raise Transient(f"{target.host} answered {status}")
+        raise Permanent(f"{target.host} answered {status}")
 
     async def _address(self, target: httpx.URL) -> str:
-        """Raises Permanent if it may not be called, Transient if it is not known."""
+        """Raises Permanent if the address is not allowed, Transient if the name does not resolve."""
         port = target.port or PORTS[target.scheme]
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+            resolved = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise Transient(f"nobody knows where {target.host} is: {error}") from error
-        addresses = [str(each[4][0]) for each in found]
+            raise Transient(f"cannot resolve {target.host}: {error.strerror or error}") from error
+        addresses = [str(each[4][0]) for each in resolved]
         if target.host not in self._listed and f"{target.host}:{port}" not in self._listed and not all(map(_is_public, addresses)):
             raise Permanent(f"{target.host} is a private address; an operator can list it in CAPSULE_WEBHOOK_HOSTS")
         return addresses[0]
@@ -78,4 +78,4 @@ def _is_public(address: str) -> bool:
 
 
 def _timeout() -> dict[str, float]:
-    return dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)
+    return dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_SECONDS)

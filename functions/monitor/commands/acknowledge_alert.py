@@ -1,4 +1,4 @@
-"""Somebody looks after an alert: it is not told again."""
+"""Acknowledge an alert. It sends no more notifications."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ class AcknowledgeAlert(Model):
     alert_id: UUID
 
 
-class AcknowledgedAlert(Model):
+class AcknowledgedAlertView(Model):
     id: UUID
     acknowledged_at: datetime
     acknowledged_by: UUID
@@ -20,9 +20,9 @@ class AcknowledgedAlert(Model):
 
 @command(http="POST /v1/alerts/{alert_id}/acknowledge", rejects=[AlertNotFound], scale=Scale(max=2, pool=1))
 async def acknowledge_alert(
-    asked: AcknowledgeAlert, caller: Caller, alerts: Alerts, applications: Applications, clock: Clock
-) -> Done[AcknowledgedAlert]:
-    alert = await alerts.locked(asked.alert_id)
+    request: AcknowledgeAlert, caller: Caller, alerts: Alerts, applications: Applications, clock: Clock
+) -> Done[AcknowledgedAlertView]:
+    alert = await alerts.lock_one(request.alert_id)
     application = await applications.get(alert.application_id) if alert else None
     if alert is None or application is None or not application.readable_by(caller):
         raise AlertNotFound
@@ -30,4 +30,4 @@ async def acknowledge_alert(
     alert.acknowledge(caller.user_id, clock.now())
     await alerts.save(alert)
     assert alert.acknowledged_at is not None and alert.acknowledged_by is not None
-    return Done(AcknowledgedAlert(id=alert.id, acknowledged_at=alert.acknowledged_at, acknowledged_by=alert.acknowledged_by))
+    return Done(AcknowledgedAlertView(id=alert.id, acknowledged_at=alert.acknowledged_at, acknowledged_by=alert.acknowledged_by))

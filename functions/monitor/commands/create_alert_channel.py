@@ -1,12 +1,12 @@
-"""An application's owner wants notifications at an address of theirs, signed."""
+"""Create a webhook for the notifications of an application."""
 
 from datetime import datetime
 from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
-from functions.monitor.domain.notifications import MOST_CHANNELS, Channel, new_secret
+from functions.monitor.domain.notifications import MAX_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
-from functions.monitor.ports import Applications, Channels, Vault
+from functions.monitor.ports import Applications, Channels, Vault, readable_application
 
 
 class CreateAlertChannel(Model):
@@ -14,7 +14,7 @@ class CreateAlertChannel(Model):
     url: str
 
 
-class CreatedAlertChannel(Model):
+class NewAlertChannelView(Model):
     """`secret` is shown this once: with it the receiver checks the signature (standardwebhooks.com)."""
 
     id: UUID
@@ -31,16 +31,14 @@ class CreatedAlertChannel(Model):
     secret_answer=True,
 )
 async def create_alert_channel(
-    asked: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, vault: Vault, clock: Clock
-) -> Done[CreatedAlertChannel]:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+    request: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, vault: Vault, clock: Clock
+) -> Done[NewAlertChannelView]:
+    application = await readable_application(applications, request.application_id, caller)
     await applications.lock([application.id])
-    if len(await channels.of(application.id)) >= MOST_CHANNELS:
+    if len(await channels.of(application.id)) >= MAX_CHANNELS:
         raise TooManyChannels
 
     secret = new_secret()
-    channel = Channel.open(application.id, asked.url, vault.seal(secret), clock.now())
+    channel = Channel.open(application.id, request.url, vault.seal(secret), clock.now())
     await channels.add(channel)
-    return Done(CreatedAlertChannel(id=channel.id, url=channel.url, secret=secret, created_at=channel.created_at))
+    return Done(NewAlertChannelView(id=channel.id, url=channel.url, secret=secret, created_at=channel.created_at))

@@ -1,4 +1,4 @@
-"""An application's owner wants to be told of something more."""
+"""Create an alert rule."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -8,8 +8,8 @@ from pydantic import Field
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
-from functions.monitor.domain.rules import MOST_RULES, Rule, RuleKind
-from functions.monitor.ports import Applications, Rules
+from functions.monitor.domain.rules import MAX_RULES, Rule, RuleKind
+from functions.monitor.ports import Applications, Rules, readable_application
 
 
 class CreateAlertRule(Model):
@@ -26,7 +26,7 @@ class CreateAlertRule(Model):
     min_requests: int = Field(default=1, ge=1, le=1_000_000)
 
 
-class CreatedAlertRule(Model):
+class NewAlertRuleView(Model):
     id: UUID
     created_at: datetime
 
@@ -37,23 +37,23 @@ class CreatedAlertRule(Model):
     rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
     scale=Scale(max=2, pool=1),
 )
-async def create_alert_rule(asked: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock) -> Done[CreatedAlertRule]:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    await applications.lock([application.id])  # so that two at once do not both make the last one
-    if len(await rules.of([application.id])) >= MOST_RULES:
+async def create_alert_rule(
+    request: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock
+) -> Done[NewAlertRuleView]:
+    application = await readable_application(applications, request.application_id, caller)
+    await applications.lock([application.id])  # concurrent requests must not exceed the limit together
+    if len(await rules.of([application.id])) >= MAX_RULES:
         raise TooManyRules
 
     rule = Rule.make(
         application.id,
-        RuleKind(asked.kind),
+        RuleKind(request.kind),
         clock.now(),
-        environment=asked.environment,
-        threshold=asked.threshold,
-        window=timedelta(seconds=min(asked.window, 10**6)),
-        lasting=timedelta(seconds=min(asked.for_, 10**6)),
-        least=asked.min_requests,
+        environment=request.environment,
+        threshold=request.threshold,
+        window=timedelta(seconds=min(request.window, 10**6)),
+        pending_period=timedelta(seconds=min(request.for_, 10**6)),
+        min_requests=request.min_requests,
     )
     await rules.add(rule)
-    return Done(CreatedAlertRule(id=rule.id, created_at=rule.created_at))
+    return Done(NewAlertRuleView(id=rule.id, created_at=rule.created_at))

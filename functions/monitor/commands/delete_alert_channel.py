@@ -1,10 +1,10 @@
-"""An application's owner wants no more notifications at an address."""
+"""Delete a webhook of an application."""
 
 from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
-from functions.monitor.ports import Applications, Channels
+from functions.monitor.ports import Applications, Channels, readable_application
 
 
 class DeleteAlertChannel(Model):
@@ -18,11 +18,11 @@ class DeleteAlertChannel(Model):
     rejects=[ApplicationNotFound, ChannelNotFound],
     scale=Scale(max=2, pool=1),
 )
-async def delete_alert_channel(asked: DeleteAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock) -> Done[None]:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    channel = await channels.get(asked.channel_id)
+async def delete_alert_channel(
+    request: DeleteAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock
+) -> Done[None]:
+    application = await readable_application(applications, request.application_id, caller)
+    channel = await channels.get(request.channel_id)
     if channel is None or channel.application_id != application.id:
         raise ChannelNotFound
 

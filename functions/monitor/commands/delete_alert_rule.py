@@ -1,10 +1,10 @@
-"""An application's owner no longer wants to be told of something; what of it is open ends."""
+"""Delete an alert rule and close its open alerts."""
 
 from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
-from functions.monitor.ports import Alerts, Applications, Rules
+from functions.monitor.ports import Alerts, Applications, Rules, readable_application
 
 
 class DeleteAlertRule(Model):
@@ -19,12 +19,10 @@ class DeleteAlertRule(Model):
     scale=Scale(max=2, pool=1),
 )
 async def delete_alert_rule(
-    asked: DeleteAlertRule, caller: Caller, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
+    request: DeleteAlertRule, caller: Caller, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
 ) -> Done[None]:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    rule = await rules.get(asked.rule_id)
+    application = await readable_application(applications, request.application_id, caller)
+    rule = await rules.get(request.rule_id)
     if rule is None or rule.application_id != application.id:
         raise RuleNotFound
 

@@ -1,4 +1,4 @@
-"""An application's owner wants to see whether notifications arrive; the log of deliveries tells."""
+"""Send a test notification to a webhook."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.alerts import Notice
 from functions.monitor.domain.notifications import Delivery, notification
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
-from functions.monitor.ports import Applications, Channels, Deliveries
+from functions.monitor.ports import Applications, Channels, Deliveries, readable_application
 
 
 class TryAlertChannel(Model):
@@ -15,7 +15,7 @@ class TryAlertChannel(Model):
     channel_id: UUID
 
 
-class RequestedTest(Model):
+class AlertTestAccepted(Model):
     delivery_id: UUID
 
 
@@ -27,16 +27,16 @@ class RequestedTest(Model):
     scale=Scale(max=2, pool=1),
 )
 async def try_alert_channel(
-    asked: TryAlertChannel, caller: Caller, applications: Applications, channels: Channels, deliveries: Deliveries, clock: Clock
-) -> Done[RequestedTest]:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    channel = await channels.get(asked.channel_id)
+    request: TryAlertChannel, caller: Caller, applications: Applications, channels: Channels, deliveries: Deliveries, clock: Clock
+) -> Done[AlertTestAccepted]:
+    application = await readable_application(applications, request.application_id, caller)
+    channel = await channels.get(request.channel_id)
     if channel is None or channel.application_id != application.id:
         raise ChannelNotFound
 
     now = clock.now()
     delivery = Delivery.to_webhook(channel, notification(Notice.TEST, application, [], now), Notice.TEST)
     await deliveries.add(delivery)
-    return Done(RequestedTest(delivery_id=delivery.id), AlertNotificationRequested(delivery_id=delivery.id, application_id=application.id, at=now))
+    return Done(
+        AlertTestAccepted(delivery_id=delivery.id), AlertNotificationRequested(delivery_id=delivery.id, application_id=application.id, at=now)
+    )

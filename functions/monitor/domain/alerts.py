@@ -1,11 +1,11 @@
-"""An alert: pending → firing → resolved, one row for one incident.
+"""An alert: pending → firing → resolved, one row per incident.
 
-    a condition over a window   pending while it has not lasted as long as its rule wants; firing; resolved when it is over. What comes back within
-                                five minutes is the same incident, goes on firing and is told to nobody again.
-    a failed deployment         fires at once; the next deployment of that environment that succeeds resolves it. `failed` and `rolled back` of one
+    a condition over a window   pending for the rule's `pending_period`, then firing; resolved when the condition no longer holds. A condition that
+                                returns within five minutes continues the same incident and sends no new notification.
+    a failed deployment         fires at once; the next successful deployment of that environment resolves it. `failed` and `rolled back` of one
                                 deployment are one incident.
 
-`turn` counts the moves: a timer that was set before the last move does nothing.
+`state_version` counts the transitions: a timer that was set before the last transition does nothing.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 class Notice(StrEnum):
-    """What the owner has last been told of an alert, or is to be told."""
+    """The kind of a notification."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -38,7 +38,7 @@ class Notice(StrEnum):
 
 @dataclass(slots=True)
 class Alert:
-    """`closed`: its incident is over for good; another one with the same name is another alert."""
+    """`closed`: the incident has ended; a later one with the same name is another alert."""
 
     id: UUID
     application_id: UUID
@@ -49,7 +49,7 @@ class Alert:
     state: State
     summary: str
     began_at: datetime
-    turn: int = 0
+    state_version: int = 0
     value: float | None = None
     threshold: float | None = None
     deployment_id: UUID | None = None
@@ -59,11 +59,11 @@ class Alert:
     resolved_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: UUID | None = None
-    told: Notice | None = None
-    told_at: datetime | None = None
+    last_notice: Notice | None = None
+    notified_at: datetime | None = None
     closed: bool = False
 
-    # --- what happened to a deployment
+    # --- deployments
 
     @classmethod
     def of_deployment(
@@ -75,94 +75,95 @@ class Alert:
         return alert, alert._fire(at)
 
     def merge(self, rule: Rule, summary: str) -> None:
-        """The other fact of the same deployment. A rollback says more than a failure."""
+        """Merge the second event about the same deployment. A rollback replaces a failure."""
         if rule.kind is RuleKind.DEPLOYMENT_ROLLED_BACK and self.kind is not rule.kind:
             self.kind, self.rule_id, self.summary = rule.kind, rule.id, summary
 
-    # --- a condition over a window
+    # --- conditions over a window
 
     @classmethod
     def of_condition(cls, rule: Rule, environment: str, value: float, now: datetime) -> tuple[Self, Events]:
         alert = cls(new_id(), rule.application_id, rule.id, incident_of(rule, environment), rule.kind, environment, State.PENDING, "", now)
         alert.threshold = rule.threshold
         alert._measure(rule, value)
-        if rule.lasting:
-            alert.turn += 1
-            return alert, (after(rule.lasting, alert._check()),)
-        return alert, (*alert._fire(now), after(rule.patience, alert._check()))
+        if rule.pending_period:
+            alert.state_version += 1
+            return alert, (after(rule.pending_period, alert._check()),)
+        return alert, (*alert._fire(now), after(rule.check_interval, alert._check()))
 
     def observe(self, rule: Rule, value: float | None, now: datetime) -> Events:
-        """`value`: what is over the threshold now; None: nothing is. Answers what is to be said; the alert has moved if that is something."""
+        """Apply a new observation; return the events to publish. `value`: the value over the threshold, None if it is not exceeded."""
         if self.state is State.PENDING:
             if value is None:
-                self.turn += 1
+                self.state_version += 1
                 self.state, self.resolved_at, self.closed = State.RESOLVED, now, True
                 return ()
-            if now - self.began_at < rule.lasting - SLACK:
+            if now - self.began_at < rule.pending_period - SLACK:
                 return ()
             self._measure(rule, value)
-            return (*self._fire(now), after(rule.patience, self._check()))
+            return (*self._fire(now), after(rule.check_interval, self._check()))
         if self.state is State.FIRING:
             return self.resolve(now) if value is None else ()
         if value is None:
             return ()
         self._measure(rule, value)
-        self.turn += 1
+        self.state_version += 1
         self.state, self.resolved_at = State.FIRING, None
         self.occurrences += 1
-        return (after(rule.patience, self._check()),)
+        return (after(rule.check_interval, self._check()),)
 
-    def goes_on(self, rule: Rule, value: float) -> bool:
-        """How many letters wait is said as it is now, of requests as it was when they began to fail. True if that is news."""
+    def update_value(self, rule: Rule, value: float) -> bool:
+        """Update the value of a firing alert; return whether it changed. Only counts of dead letters are updated: an alert about requests keeps the
+        value with which it fired."""
         if not rule.kind.is_of_platform or value == self.value:
             return False
         self._measure(rule, value)
         return True
 
-    def check_again(self, rule: Rule) -> Events:
-        """It goes on firing: as long as data comes, that tells; when none comes, this timer does."""
-        return (after(rule.patience, self._check()),) if self.state is State.FIRING else ()
+    def schedule_check(self, rule: Rule) -> Events:
+        """Schedule the next evaluation of a firing alert, in case no data arrives."""
+        return (after(rule.check_interval, self._check()),) if self.state is State.FIRING else ()
 
-    # --- how it ends
+    # --- end
 
     def resolve(self, now: datetime) -> Events:
         if self.state is not State.FIRING:
             return ()
-        self.turn += 1
+        self.state_version += 1
         self.state, self.resolved_at = State.RESOLVED, now
         resolved = AlertResolved(alert_id=self.id, application_id=self.application_id, environment=self.environment, kind=self.kind, at=now)
-        return (resolved, after(SETTLE, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)))
+        return (resolved, after(SETTLE, AlertDeliveryRequested(alert_id=self.id, state_version=self.state_version)))
 
     def end(self, now: datetime) -> None:
-        """Nobody wants to hear of it any more: its rule or its application is gone."""
+        """Close without a notification: the rule, environment or application was deleted."""
         if self.state is not State.RESOLVED:
-            self.turn += 1
+            self.state_version += 1
             self.state, self.resolved_at = State.RESOLVED, now
         self.closed = True
 
     def acknowledge(self, by: UUID, at: datetime) -> None:
-        """Somebody looks after it: it is not told again. The first one stays."""
+        """Stop repeated notifications. The first acknowledgement is kept."""
         if self.acknowledged_at is None:
             self.acknowledged_at, self.acknowledged_by = at, by
 
-    # --- what its owner is told
+    # --- notifications
 
     def notice(self, now: datetime) -> Notice | None:
-        """What is to be told now."""
-        if self.state is State.FIRING and self.told is None:
+        """The notification that is due now, if any."""
+        if self.state is State.FIRING and self.last_notice is None:
             return Notice.FIRING
         if self.state is State.FIRING and self.kind.is_measured and self.acknowledged_at is None:
-            return Notice.FIRING if self.told_at is not None and now - self.told_at >= REPEAT - SLACK else None
-        if self.state is State.RESOLVED and self.told is Notice.FIRING and self._settled(now):
+            return Notice.FIRING if self.notified_at is not None and now - self.notified_at >= REPEAT - SLACK else None
+        if self.state is State.RESOLVED and self.last_notice is Notice.FIRING and self._settled(now):
             return Notice.RESOLVED
         return None
 
-    def tell(self, notice: Notice, now: datetime) -> Events:
-        """It is being told; what is to be looked at later."""
-        self.told, self.told_at = notice, now
+    def notify(self, notice: Notice, now: datetime) -> Events:
+        """Record that a notification is sent; return the timer of the next one."""
+        self.last_notice, self.notified_at = notice, now
         self.close_if_settled(now)
         if notice is Notice.FIRING and self.kind.is_measured:
-            return (after(REPEAT, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)),)
+            return (after(REPEAT, AlertDeliveryRequested(alert_id=self.id, state_version=self.state_version)),)
         return ()
 
     def close_if_settled(self, now: datetime) -> None:
@@ -172,7 +173,7 @@ class Alert:
         return self.resolved_at is not None and now - self.resolved_at >= SETTLE - SLACK
 
     def _fire(self, now: datetime) -> Events:
-        self.turn += 1
+        self.state_version += 1
         self.state, self.fired_at = State.FIRING, now
         fired = AlertFired(
             alert_id=self.id,
@@ -183,49 +184,49 @@ class Alert:
             deployment_id=self.deployment_id,
             at=now,
         )
-        return (fired, after(GROUP_WAIT, AlertDeliveryRequested(alert_id=self.id, turn=self.turn)))
+        return (fired, after(GROUP_WAIT, AlertDeliveryRequested(alert_id=self.id, state_version=self.state_version)))
 
     def _check(self) -> AlertCheckRequested:
-        return AlertCheckRequested(alert_id=self.id, turn=self.turn)
+        return AlertCheckRequested(alert_id=self.id, state_version=self.state_version)
 
     def _measure(self, rule: Rule, value: float) -> None:
         self.value, self.threshold = value, rule.threshold
         self.summary = _summary(rule, self.environment, value, rule.threshold or 0)
 
 
-def observed(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Events]:
-    """A condition was looked at. Answers the alerts that have moved, and what is to be said."""
-    moved: list[Alert] = []
-    said: Events = ()
+def evaluate(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Events]:
+    """Apply an observation of a condition. Returns the alerts that changed and the events to publish."""
+    changed: list[Alert] = []
+    messages: Events = ()
     if known is not None:
-        turn = known.turn
+        state_version = known.state_version
         known.close_if_settled(now)
         if not known.closed:
-            said = known.observe(rule, value, now)
-        grown = value is not None and known.state is State.FIRING and known.goes_on(rule, value)
-        if known.turn != turn or known.closed or grown:
-            moved.append(known)
+            messages = known.observe(rule, value, now)
+        updated = value is not None and known.state is State.FIRING and known.update_value(rule, value)
+        if known.state_version != state_version or known.closed or updated:
+            changed.append(known)
     if value is not None and (known is None or known.closed):
-        alert, begun = Alert.of_condition(rule, environment, value, now)
-        return [*moved, alert], (*said, *begun)
-    return moved, said
+        alert, started = Alert.of_condition(rule, environment, value, now)
+        return [*changed, alert], (*messages, *started)
+    return changed, messages
 
 
 def _summary(rule: Rule, environment: str, value: float, limit: float) -> str:
     minutes = f"{rule.window.total_seconds() / 60:g} min"
     match rule.kind:
         case RuleKind.ERROR_RATE:
-            return f"{value:.1%} of requests to {environment} failed within {minutes} (over {limit:.1%})"
+            return f"{value:.1%} of requests to {environment} failed with 5xx in {minutes} (threshold {limit:.1%})"
         case RuleKind.LATENCY:
-            return f"95 % of requests to {environment} took up to {value:.0f} ms within {minutes} (over {limit:g} ms)"
+            return f"p95 latency of {environment} is {value:.0f} ms over {minutes} (threshold {limit:g} ms)"
         case RuleKind.DEAD_LETTERS:
-            return f"{value:g} dead letters of {environment} wait for an operator (over {limit:g})"
+            return f"{environment} has {value:g} dead letters (threshold {limit:g})"
         case RuleKind.DEAD_LETTER_AGE:
-            return f"a dead letter of {environment} has waited {value / 3600:.1f} h for an operator (over {limit / 3600:g} h)"
+            return f"the oldest dead letter of {environment} is {value / 3600:.1f} h old (threshold {limit / 3600:g} h)"
         case RuleKind.EVENTS_GIVEN_UP:
-            return f"{environment} has given up {value:g} event{'s' * (value > 1)}, which waited in vain for the one before"
+            return f"{environment} skipped {value:g} event{'s' * (value > 1)}: the preceding event never arrived"
         case _:
-            raise ValueError(f"{rule.kind} is no condition")
+            raise ValueError(f"{rule.kind} is not a condition over a window")
 
 
 def incident_of_deployment(deployment_id: UUID) -> str:

@@ -1,4 +1,4 @@
-"""Whose an application is, as far as it matters here: its owner reads its logs and figures, and pays for its use."""
+"""Applications as monitor knows them: the owner reads logs and metrics and pays for usage."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from functions.monitor.domain.labels import PLATFORM_ID
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A deleted one stays readable for as long as its logs are kept."""
+    """A deleted application stays readable until its logs expire."""
 
     id: UUID
     user_id: UUID
@@ -26,4 +26,4 @@ class Application:
 
 
 PLATFORM = Application(PLATFORM_ID, PLATFORM_ID, "capsule")
-"""What is wrong with the platform itself is kept like what is wrong with an application: nobody owns it, admins read it."""
+"""The platform as an application without an owner: admins read its logs, metrics and alerts."""

@@ -1,30 +1,31 @@
-"""What became of a deployment, as its owner reads it in an alert.
+"""Alerts about deployments.
 
-The same deployment may be stated as failed and as rolled back, in any order: that is one incident."""
+One deployment may be reported as failed and as rolled back, in any order: that is one incident.
+"""
 
 from collections.abc import Iterable
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack
 from functions.monitor.domain.alerts import Alert, Events
-from functions.monitor.domain.intake import bounded
 from functions.monitor.domain.rules import Rule
+from functions.monitor.domain.sanitizing import bounded
 
-NOBODYS_FAULT = frozenset({"cancelled", "application-deleted", "environment-deleted"})
-"""Somebody wanted it to end."""
+EXPECTED_ENDINGS = frozenset({"cancelled", "application-deleted", "environment-deleted"})
+"""Reasons that a user caused: no alert."""
 
 
-def ended_badly(
+def alert_of_deployment(
     event: DeploymentFailed | DeploymentRolledBack, known: Alert | None, rules: Iterable[Rule], correlation_id: str
 ) -> tuple[Alert | None, Events]:
-    """The alert it is now, if a rule asks for one, and what is to be said. `known`: what there is of this deployment already."""
+    """The alert of this deployment, if a rule applies, and the events to publish. `known`: its existing alert."""
     alert = known
-    said: Events = ()
+    messages: Events = ()
     summary = failure(event) if isinstance(event, DeploymentFailed) else rollback(event)
     for rule in rules:
-        if not rule.concerns(event.environment):
+        if not rule.applies_to(event.environment):
             continue
         if alert is None:
-            alert, said = Alert.of_deployment(
+            alert, messages = Alert.of_deployment(
                 rule,
                 deployment_id=event.deployment_id,
                 environment=event.environment,
@@ -34,18 +35,18 @@ def ended_badly(
             )
         else:
             alert.merge(rule, summary)
-    return alert, said
+    return alert, messages
 
 
 def failure(event: DeploymentFailed) -> str:
-    served = f"; r{event.rolled_back_to} serves" if event.rolled_back_to else ""
-    return bounded(f"the deployment{_release(event.release)} to {event.environment} failed ({event.reason}): {_sentence(event.detail)}{served}")
+    served = f"; r{event.rolled_back_to} is still serving" if event.rolled_back_to else ""
+    return bounded(f"deployment{_release(event.release)} to {event.environment} failed ({event.reason}): {_sentence(event.detail)}{served}")
 
 
 def rollback(event: DeploymentRolledBack) -> str:
     back = f" to r{event.rolled_back_to}" if event.rolled_back_to else ""
     why = f": {_sentence(event.detail)}" if event.detail else ""
-    return bounded(f"the deployment{_release(event.release)} to {event.environment} was rolled back{back} ({event.reason}){why}")
+    return bounded(f"deployment{_release(event.release)} to {event.environment} was rolled back{back} ({event.reason}){why}")
 
 
 def _release(number: int | None) -> str:
@@ -53,5 +54,5 @@ def _release(number: int | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Without its end, so that it can go on."""
+    """Without the final full stop."""
     return text.strip().removesuffix(".")

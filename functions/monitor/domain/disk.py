@@ -1,4 +1,4 @@
-"""What an application takes of a machine's disk: the newest measurement."""
+"""Disk usage of an application: the newest measurement."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class DiskUsage:
 
 
 def newest(usages: Iterable[DiskUsage]) -> list[DiskUsage]:
-    """One of each application, ordered by application: whoever locks rows in this order waits for nobody who waits for him."""
-    found: dict[UUID, DiskUsage] = {}
+    """The newest of each application, ordered by application id, so that concurrent writers lock rows in one order."""
+    newest_by_application: dict[UUID, DiskUsage] = {}
     for usage in sorted(usages, key=lambda each: each.measured_at):
-        found[usage.application_id] = usage
-    return sorted(found.values(), key=lambda each: each.application_id)
+        newest_by_application[usage.application_id] = usage
+    return sorted(newest_by_application.values(), key=lambda each: each.application_id)

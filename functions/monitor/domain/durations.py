@@ -1,6 +1,6 @@
-"""How long requests took, in buckets that are added up before a quantile is read: quantiles themselves are never averaged.
+"""Histograms of request durations. Buckets are added up before a quantile is computed; quantiles are never averaged.
 
-The buckets are those of the wire (events.cluster.Durations): bucket i holds what is over 2^(i/16) ms and at most 2^((i+1)/16) ms.
+The buckets are those of `events.cluster.Durations`: bucket i counts durations over 2^(i/16) ms and at most 2^((i+1)/16) ms.
 """
 
 from collections import Counter
@@ -23,9 +23,9 @@ def quantile(buckets: Buckets, q: float) -> float | None:
     total = sum(buckets.values())
     if not total:
         return None
-    wanted, passed = q * (total - 1), 0
+    rank, passed = q * (total - 1), 0
     for bucket in sorted(buckets):
         passed += buckets[bucket]
-        if passed > wanted:
+        if passed > rank:
             return float(2 ** ((bucket + 0.5) / PER_DOUBLING))
     raise AssertionError("unreachable: some bucket holds the last one")

@@ -1,4 +1,4 @@
-"""How the platform's own functions do: counted from their journal."""
+"""Executions of the platform's functions, counted from the execution log."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,7 +6,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class FunctionTally:
-    """Of one function over a range. A query that simply succeeds writes no journal, and is not counted."""
+    """One function over a time range. Successful queries write no execution log and are not counted."""
 
     name: str
     context: str
@@ -22,7 +22,7 @@ class FunctionTally:
 
     @classmethod
     def idle(cls, name: str) -> Self:
-        """One that did nothing."""
+        """A function without executions."""
         return cls(name, name.partition(".")[0], "", 0, 0, 0, 0, 0, 0.0, 0.0, 0.0)
 
     @property

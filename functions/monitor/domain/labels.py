@@ -1,16 +1,16 @@
-"""Whose a pod is: what its labels and namespace say about what it writes and what it serves."""
+"""The owner of a pod, by its labels and namespace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from functions.monitor.domain.intake import bounded
+from functions.monitor.domain.sanitizing import bounded
 
 PLATFORM = "capsule"
-"""The namespace of the platform's own functions. Only what comes from there, and is no application's, may write the timeline."""
+"""The namespace of the platform's functions. Only pods there that belong to no application write the timeline."""
 
 PLATFORM_ID = UUID(int=0)
-"""Under this application's id lines and figures of the platform's own functions are kept; nobody owns it, admins read it."""
+"""The application id under which logs and metrics of the platform's functions are stored. Admins read it."""
 
 APPLICATION = "capsule.dev/application"
 SERVICE = "serving.knative.dev/service"
@@ -21,7 +21,7 @@ COMPONENT = "capsule.dev/component"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Something of an application: a build of it, or an instance that runs."""
+    """A build or a running instance of an application."""
 
     application_id: UUID
     environment: str
@@ -30,7 +30,7 @@ class Workload:
 
 
 def workload_of(labels: Mapping[str, str]) -> Workload | None:
-    """None if it is no application's. What a label says wrongly must not cost the lines of others, so it counts as not said."""
+    """None for a pod that belongs to no application. An invalid label counts as missing: it must not fail the batch."""
     application_id = _uuid(labels.get(APPLICATION))
     if application_id in (None, PLATFORM_ID):
         return None

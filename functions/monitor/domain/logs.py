@@ -1,4 +1,4 @@
-"""Lines of applications, as they come in and as they are read."""
+"""Log lines, as they are ingested and as they are read."""
 
 from dataclasses import dataclass
 from datetime import datetime

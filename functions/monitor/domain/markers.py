@@ -1,4 +1,4 @@
-"""What happened to an application, shown beside its figures: a curve that breaks at a deployment has its explanation there."""
+"""Deployments marked in the metrics: they explain a change in a curve."""
 
 from dataclasses import dataclass
 from datetime import datetime

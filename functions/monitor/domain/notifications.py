@@ -1,7 +1,7 @@
-"""What an owner is told of alerts: one notification for all that broke together, frozen when it is decided, delivered by mail and to webhooks.
+"""Notifications of alerts, webhooks and deliveries.
 
-Webhooks are signed as standardwebhooks.com says: `webhook-id` (the delivery's, the same with every try), `webhook-timestamp`, `webhook-signature:
-v1,<base64 of HMAC-SHA256 over id.timestamp.body>`, with the key that stands base64-coded behind `whsec_`.
+Webhooks are signed as standardwebhooks.com specifies: `webhook-id` (the delivery's, the same for every attempt), `webhook-timestamp`,
+`webhook-signature: v1,<base64 of HMAC-SHA256 over id.timestamp.body>`. The key is the base64-decoded part of the secret after `whsec_`.
 """
 
 import base64
@@ -20,13 +20,13 @@ from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.rejections import InvalidWebhook
 
-MOST_CHANNELS = 10
-LONGEST_ADDRESS = 500
+MAX_CHANNELS = 10
+MAX_URL_LENGTH = 500
 SECRET = "whsec_"
 
 
 class NotifiedAlert(Model):
-    """An alert, as it stood when its owner was to be told."""
+    """An alert at the time of its notification."""
 
     alert_id: UUID
     kind: str
@@ -60,7 +60,7 @@ class NotifiedAlert(Model):
 
 
 class Notification(Model):
-    """The body of a webhook, and what a mail is written from. `type`: alert.fired, alert.resolved or alert.test."""
+    """The body of a webhook, and the content of an e-mail. `type`: alert.fired, alert.resolved or alert.test."""
 
     type: str
     timestamp: datetime
@@ -81,7 +81,7 @@ def new_secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`secret` as it rests: sealed. Whoever makes the channel is shown it once, whoever signs opens it."""
+    """`secret`: sealed. The API returns it once, when the webhook is created."""
 
     id: UUID
     application_id: UUID
@@ -91,17 +91,17 @@ class Channel:
 
     @classmethod
     def open(cls, application_id: UUID, url: str, secret: str, at: datetime) -> Self:
-        """Raises InvalidWebhook. Where its host really is, is looked at when something is sent."""
+        """Raises InvalidWebhook. The host's address is checked at each delivery."""
         try:
             parts = urlsplit(url)
             readable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
         except ValueError:
             readable = False
         fault = None
-        if not readable or len(url) > LONGEST_ADDRESS or any(character.isspace() or not character.isprintable() for character in url):
-            fault = "give an http:// or https:// address"
+        if not readable or len(url) > MAX_URL_LENGTH or any(character.isspace() or not character.isprintable() for character in url):
+            fault = f"{url[:80]!r} is not an http:// or https:// URL"
         elif parts.username is not None or parts.password is not None or parts.fragment:
-            fault = "leave user names, passwords and fragments out of the address: what is sent is signed"
+            fault = "remove user name, password and fragment from the URL: requests are signed instead"
         if fault is not None:
             raise InvalidWebhook(fault, errors=[FieldError("/url", fault)])
         return cls(new_id(), application_id, url, secret, at)
@@ -113,7 +113,7 @@ def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> st
     return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
 
 
-class Outcome(StrEnum):
+class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -121,7 +121,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification on its way to one place. `answer`: what the other side last said."""
+    """One notification to one recipient. `answer`: the last response."""
 
     id: UUID
     application_id: UUID
@@ -130,7 +130,7 @@ class Delivery:
     notice: Notice
     content: Notification
     created_at: datetime
-    state: Outcome = Outcome.PENDING
+    state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
     answer: str = ""
     finished_at: datetime | None = None

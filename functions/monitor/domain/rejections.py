@@ -1,47 +1,47 @@
-"""The ways in which monitor says no. Another's is answered like what does not exist."""
+"""Rejections of the monitor context. A resource of another user is answered like one that does not exist."""
 
 from functions.kernel import Conflict, Invalid, NotFound
 
 
 class ApplicationNotFound(NotFound):
-    """There is no such application, or it is not yours."""
+    """No such application, or it is not yours."""
 
 
 class TimelineNotFound(NotFound):
-    """Nothing of yours is known under this correlation id (it may take a few seconds until it is)."""
+    """No timeline for this correlation id."""
 
 
 class BadRange(Invalid):
-    """The time range and its step do not fit together."""
+    """The time range does not fit its step."""
 
 
 class BadSearch(Invalid):
-    """This is not a way to look for lines."""
+    """The search cannot be parsed."""
 
 
 class InvalidRule(Invalid):
-    """A rule cannot be like this."""
+    """The alert rule is not valid."""
 
 
 class TooManyRules(Conflict):
-    """The application has as many rules as it may have; delete one first."""
+    """The application has the maximum number of alert rules. Delete one first."""
 
 
 class RuleNotFound(NotFound):
-    """There is no such rule, or it is not yours."""
+    """No such alert rule, or it is not yours."""
 
 
 class AlertNotFound(NotFound):
-    """There is no such alert, or it is not yours."""
+    """No such alert, or it is not yours."""
 
 
 class ChannelNotFound(NotFound):
-    """There is no such channel, or it is not yours."""
+    """No such webhook, or it is not yours."""
 
 
 class TooManyChannels(Conflict):
-    """The application has as many channels as it may have; delete one first."""
+    """The application has the maximum number of webhooks. Delete one first."""
 
 
 class InvalidWebhook(Invalid):
-    """Notifications cannot be sent to this address."""
+    """The webhook URL is not valid."""

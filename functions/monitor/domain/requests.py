@@ -1,4 +1,4 @@
-"""Counted requests: windows as they are measured, tallies as they are read."""
+"""Counted requests: windows as measured, tallies as read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

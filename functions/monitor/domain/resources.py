@@ -1,4 +1,4 @@
-"""What pods used: CPU and memory, in quantities that can be added up (a mean is a quotient of two sums)."""
+"""CPU and memory of pods, in quantities that can be added up (a mean is a quotient of two sums)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from uuid import UUID
 
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(2000, 1, 3, tzinfo=UTC)
-"""Where all steps are counted from: a Monday."""
+"""Origin of all steps, a Monday."""
 
-LONGEST = timedelta(hours=6)
-"""A window that claims to be longer is cut: nobody's clock may write rows without end."""
+MAX_WINDOW = timedelta(hours=6)
+"""Longer windows are cut, so that a wrong clock cannot write unlimited rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class ResourceWindow:
         return (self.end - self.begin).total_seconds()
 
     def by_minute(self) -> Iterator["ResourceWindow"]:
-        """Spread over the minutes that it touches. A pod at rest is told of every ten minutes."""
-        begin = max(self.begin, self.end - LONGEST)
+        """Split the window by minute. An idle pod is reported every ten minutes."""
+        begin = max(self.begin, self.end - MAX_WINDOW)
         whole = (self.end - begin).total_seconds()
         while True:
             end = min(floor(begin, MINUTE) + MINUTE, self.end)

@@ -1,10 +1,10 @@
-"""What an application's owner wants to be told of.
+"""Alert rules.
 
-Every application has three rules from the beginning: a failed deployment, a deployment that was rolled back, and more than 5 % of answers 5xx over
-five minutes. They may be deleted, and others made.
+Every application starts with three preset rules: a failed deployment, a rolled back deployment, and more than 5 % of responses 5xx over five minutes.
+They can be deleted, and others created.
 
-The platform itself is an application without an owner (`applications.PLATFORM`); its rules are of dead letters, its environments the functions that
-could not handle them. Operators are told as owners are: at the webhooks that an admin has made for it, and by mail if CAPSULE_OPERATORS says where.
+The platform itself is an application without an owner (`applications.PLATFORM`). Its rules are about dead letters; its environments are the functions
+that could not handle them. Operators are notified through the platform's webhooks and at the addresses in CAPSULE_OPERATORS.
 """
 
 from collections.abc import Collection
@@ -21,11 +21,11 @@ from functions.monitor.domain.durations import quantile
 from functions.monitor.domain.rejections import InvalidRule
 from functions.monitor.domain.requests import Health
 
-LONGEST_WINDOW = timedelta(hours=6)
-SHORTEST_WINDOW = timedelta(seconds=30)
-MOST_RULES = 20
-COUNTED = timedelta(minutes=50)
-"""Contexts count their dead letters every ten minutes: what is older than some of that tells of nothing any more."""
+MAX_WINDOW = timedelta(hours=6)
+MIN_WINDOW = timedelta(seconds=30)
+MAX_RULES = 20
+COUNT_LIFETIME = timedelta(minutes=50)
+"""Contexts count their dead letters every ten minutes; an older count is ignored."""
 
 
 class RuleKind(StrEnum):
@@ -39,7 +39,7 @@ class RuleKind(StrEnum):
 
     @property
     def is_measured(self) -> bool:
-        """A condition over a window, rather than something that happened."""
+        """A condition over a window, as opposed to a single event."""
         return self not in (RuleKind.DEPLOYMENT_FAILED, RuleKind.DEPLOYMENT_ROLLED_BACK)
 
     @property
@@ -52,10 +52,12 @@ OF_DEAD_LETTERS = (RuleKind.DEAD_LETTERS, RuleKind.DEAD_LETTER_AGE, RuleKind.EVE
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`environment` None: each by itself. `threshold`: a share of requests (error-rate), milliseconds at the 95th percentile (latency); of one
-    function, how many dead letters wait (dead-letters, and of those the events that came too early: events-given-up) or for how many seconds the
-    oldest does (dead-letter-age). `lasting`: for so long it must be over the threshold. `least`: fewer requests within the window say nothing. A
-    count of dead letters that is older than the window says nothing."""
+    """`environment`: None evaluates each environment by itself.
+    `threshold`: ratio of 5xx responses (error-rate), milliseconds at the 95th percentile (latency), number of dead letters of a function
+    (dead-letters), skipped events (events-given-up) or seconds since its oldest dead letter (dead-letter-age).
+    `pending_period`: how long the condition must hold before the alert fires.
+    `min_requests`: with fewer requests in the window the rule is not evaluated.
+    """
 
     id: UUID
     application_id: UUID
@@ -64,8 +66,8 @@ class Rule:
     environment: str | None = None
     threshold: float | None = None
     window: timedelta = timedelta(minutes=5)
-    lasting: timedelta = timedelta(0)
-    least: int = 1
+    pending_period: timedelta = timedelta(0)
+    min_requests: int = 1
     preset: bool = False
 
     @classmethod
@@ -78,64 +80,63 @@ class Rule:
         environment: str | None,
         threshold: float | None,
         window: timedelta,
-        lasting: timedelta,
-        least: int,
+        pending_period: timedelta,
+        min_requests: int,
     ) -> Self:
         """Raises InvalidRule."""
         faults = []
         if kind.is_of_platform != (application_id == PLATFORM.id):
-            faults.append(FieldError("/kind", "dead letters are the platform's, and the rest is not"))
+            faults.append(FieldError("/kind", "rules about dead letters belong to the platform, all other rules to applications"))
         if kind.is_measured and threshold is None:
-            faults.append(FieldError("/threshold", "a rule over a window needs a threshold"))
+            faults.append(FieldError("/threshold", f"{kind} rules need a threshold"))
         if not kind.is_measured and threshold is not None:
-            faults.append(FieldError("/threshold", "what happened to a deployment has no threshold"))
+            faults.append(FieldError("/threshold", f"{kind} rules have no threshold"))
         if kind is RuleKind.ERROR_RATE and threshold is not None and not 0 <= threshold < 1:
-            faults.append(FieldError("/threshold", "a share of the requests: 0.05 is 5 %"))
+            faults.append(FieldError("/threshold", f"{threshold:g} is not a ratio of requests: use 0.05 for 5 %"))
         if kind is RuleKind.LATENCY and threshold is not None and threshold <= 0:
-            faults.append(FieldError("/threshold", "milliseconds, more than none"))
-        if not SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
-            faults.append(FieldError("/window", "from 30 seconds to 6 hours"))
-        if not timedelta(0) <= lasting <= LONGEST_WINDOW:
-            faults.append(FieldError("/for", "up to 6 hours"))
+            faults.append(FieldError("/threshold", f"{threshold:g} ms: use more than 0"))
+        if not MIN_WINDOW <= window <= MAX_WINDOW:
+            faults.append(FieldError("/window", f"{window.total_seconds():g} s: use 30 seconds to 6 hours"))
+        if not timedelta(0) <= pending_period <= MAX_WINDOW:
+            faults.append(FieldError("/for", f"{pending_period.total_seconds():g} s: use 0 to 6 hours"))
         if faults:
             raise InvalidRule("; ".join(fault.detail for fault in faults), errors=faults)
-        window = max(window, COUNTED) if kind.is_of_platform else window
-        return cls(new_id(), application_id, kind, at, environment, threshold, window, lasting, least)
+        window = max(window, COUNT_LIFETIME) if kind.is_of_platform else window
+        return cls(new_id(), application_id, kind, at, environment, threshold, window, pending_period, min_requests)
 
     @property
-    def patience(self) -> timedelta:
-        """So long after the last look an open alert is looked at though no requests came."""
-        return max(self.window / 5, SHORTEST_WINDOW)
+    def check_interval(self) -> timedelta:
+        """How long after its last evaluation an open alert is evaluated again if no data arrives."""
+        return max(self.window / 5, MIN_WINDOW)
 
-    def concerns(self, environment: str) -> bool:
+    def applies_to(self, environment: str) -> bool:
         return self.environment in (None, environment)
 
     def breach(self, health: Health) -> float | None:
-        """The value that is over the threshold; None if it is not, or if too few requests were made to tell."""
-        if health.requests < max(self.least, 1):
+        """The value over the threshold. None if it is not exceeded, or with fewer than `min_requests` requests."""
+        if health.requests < max(self.min_requests, 1):
             return None
         return self._over(health.errors / health.requests if self.kind is RuleKind.ERROR_RATE else quantile(health.buckets, 0.95))
 
     def breach_of(self, waiting: Waiting | None, now: datetime) -> float | None:
-        """As `breach`, of dead letters of one function; None: nothing is known of any."""
+        """As `breach`, for the dead letters of one function."""
         if waiting is None or not waiting.letters:
             return None
         if self.kind is RuleKind.DEAD_LETTER_AGE:
             return self._over((now - waiting.oldest_at).total_seconds())
-        return self._over(waiting.given_up if self.kind is RuleKind.EVENTS_GIVEN_UP else waiting.letters)
+        return self._over(waiting.skipped_events if self.kind is RuleKind.EVENTS_GIVEN_UP else waiting.letters)
 
     def _over(self, value: float | None) -> float | None:
         return value if value is not None and self.threshold is not None and value > self.threshold else None
 
 
 def presets(application_id: UUID, at: datetime) -> Collection[Rule]:
-    """What everybody has from the beginning. Of dead letters: more than ten of one function, one that is left for an hour, and at once if an event
-    that must not be left out was given up."""
+    """Rules that every application starts with. The platform's: over ten dead letters of a function, one older than an hour, a skipped event."""
     if application_id == PLATFORM.id:
         limits = {RuleKind.DEAD_LETTERS: 10.0, RuleKind.DEAD_LETTER_AGE: 3600.0, RuleKind.EVENTS_GIVEN_UP: 0.0}
-        return tuple(Rule(new_id(), application_id, kind, at, threshold=most, window=COUNTED, preset=True) for kind, most in limits.items())
+        return tuple(Rule(new_id(), application_id, kind, at, threshold=most, window=COUNT_LIFETIME, preset=True) for kind, most in limits.items())
     return (
         Rule(new_id(), application_id, RuleKind.DEPLOYMENT_FAILED, at, preset=True),
         Rule(new_id(), application_id, RuleKind.DEPLOYMENT_ROLLED_BACK, at, preset=True),
-        Rule(new_id(), application_id, RuleKind.ERROR_RATE, at, threshold=0.05, window=timedelta(minutes=5), least=10, preset=True),
+        Rule(new_id(), application_id, RuleKind.ERROR_RATE, at, threshold=0.05, window=timedelta(minutes=5), min_requests=10, preset=True),
     )

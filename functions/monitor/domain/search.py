@@ -1,4 +1,4 @@
-"""What a reader looks for in lines: texts that occur or do not, and fields of lines that are JSON.
+"""Search in log lines: terms that occur or do not occur, and fields of JSON lines.
 
 timeout upstream        both occur, in upper or lower case
 "connection reset"      the phrase occurs
@@ -17,31 +17,31 @@ from functions.monitor.domain.rejections import BadSearch
 
 TERM = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
 CONDITION = re.compile(r"([\w.@:/-]{1,100})(!?=)(.*)", re.DOTALL)
-MOST = 20
+MAX_TERMS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Lower case."""
 
-    wanted: tuple[str, ...] = ()
-    unwanted: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> Self:
-        wanted: list[str] = []
-        unwanted: list[str] = []
+        required: list[str] = []
+        excluded: list[str] = []
         for sign, phrase, word in TERM.findall(text):
             term = (phrase or word).lower()
             if term:
-                (unwanted if sign and term != sign else wanted).append(term)
-        if len(wanted) + len(unwanted) > MOST:
-            raise BadSearch(f"more than {MOST} texts")
-        return cls(tuple(wanted), tuple(unwanted))
+                (excluded if sign and term != sign else required).append(term)
+        if len(required) + len(excluded) > MAX_TERMS:
+            raise BadSearch(f"more than {MAX_TERMS} terms")
+        return cls(tuple(required), tuple(excluded))
 
     def match(self, line: str) -> bool:
         lower = line.lower()
-        return all(term in lower for term in self.wanted) and not any(term in lower for term in self.unwanted)
+        return all(term in lower for term in self.required) and not any(term in lower for term in self.excluded)
 
 
 NONE = Terms()
@@ -49,7 +49,7 @@ NONE = Terms()
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field of a line: its path, and the text that its value has or has not."""
+    """A field of a JSON line: its path, and the value that it has or must not have."""
 
     path: tuple[str, ...]
     text: str
@@ -65,19 +65,19 @@ class Condition:
 
 def conditions(text: str) -> tuple[Condition, ...]:
     """Raises BadSearch."""
-    found = []
+    parsed = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = CONDITION.fullmatch(part)
         if match is None:
-            raise BadSearch(f"{part!r} is not like level=error or http.status!=200")
-        found.append(Condition(tuple(match[1].split(".")), match[3].strip().strip('"'), match[2] == "="))
-    if len(found) > MOST:
-        raise BadSearch(f"more than {MOST} conditions")
-    return tuple(found)
+            raise BadSearch(f"{part!r} is not a condition such as level=error or http.status!=200")
+        parsed.append(Condition(tuple(match[1].split(".")), match[3].strip().strip('"'), match[2] == "="))
+    if len(parsed) > MAX_TERMS:
+        raise BadSearch(f"more than {MAX_TERMS} conditions")
+    return tuple(parsed)
 
 
 def _text(value: Any, path: tuple[str, ...]) -> str | None:
-    """As PostgreSQL's #>> has it."""
+    """The value as PostgreSQL's operator #>> returns it."""
     for name in path:
         if isinstance(value, dict) and name in value:
             value = value[name]

@@ -1,7 +1,7 @@
-"""The timeline of a correlation id: request → command → events → functions, put together from the lines that the gateway and the functions write.
+"""The timeline of a correlation id: request → command → events → functions, built from the log lines of gateway and functions.
 
-An execution names the message it handled, the messages it emitted, and what caused its own message. A message may be handled by several functions,
-so what caused an execution is the one that emitted its message; only if that line is missing, the one that handled the causing message.
+An execution names the message it handled, the messages it emitted, and the message that caused its own. Several functions may handle one message, so
+the cause of an execution is the one that emitted its message; if that line is missing, the one that handled the causing message.
 """
 
 import heapq
@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
 
 from functions.kernel import Caller
-from functions.monitor.domain.intake import bounded
+from functions.monitor.domain.sanitizing import bounded
 
 Text = Annotated[str, AfterValidator(bounded)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
@@ -46,8 +46,8 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """An execution in its place: what caused it (None: it began the story) and how far it is from the beginning."""
+class TimelineNode:
+    """An execution, its cause (None for the first one) and the number of causes before it."""
 
     execution: Execution
     cause: Execution | None
@@ -86,7 +86,7 @@ class _RequestLine(BaseModel):
 
 
 def read(line: str) -> Execution | None:
-    """None if this is not a line of the timeline: a platform's pod may write whatever else it likes."""
+    """None for a line that is not an execution log entry."""
     if not line.startswith("{"):
         return None
     if (call := _validated(_FunctionLine, line)) is not None:
@@ -114,7 +114,7 @@ def read(line: str) -> Execution | None:
             correlation=request.correlation,
             kind="request",
             context="gateway",
-            name=f"{request.method} {request.path.partition('?')[0]}",  # a query string may hold what is nobody's business
+            name=f"{request.method} {request.path.partition('?')[0]}",  # the query string may hold personal data
             outcome=str(request.status),
             detail="",
             duration_ms=request.ms,
@@ -130,32 +130,32 @@ def read(line: str) -> Execution | None:
     return None
 
 
-def arranged(executions: Iterable[Execution]) -> list[Placed]:
-    """By start, but nothing before what caused it: the clocks of two machines may disagree."""
+def arrange(executions: Iterable[Execution]) -> list[TimelineNode]:
+    """Order by start, but never before the cause: clocks of two machines may differ."""
     known = sorted(executions, key=lambda execution: execution.at)
     causes = _causes(known)
     children: dict[int | None, list[int]] = {}
     for place, cause in enumerate(causes):
         children.setdefault(cause, []).append(place)
 
-    placed: list[Placed] = []
+    placed: list[TimelineNode] = []
     ready = [(place, 0) for place in children.get(None, [])]
     while ready:
         place, depth = heapq.heappop(ready)
         cause = causes[place]
-        placed.append(Placed(known[place], None if cause is None else known[cause], depth))
+        placed.append(TimelineNode(known[place], None if cause is None else known[cause], depth))
         for child in children.get(place, []):
             heapq.heappush(ready, (child, depth + 1))
     return placed
 
 
-def visible(placed: Sequence[Placed], caller: Caller) -> list[Placed]:
-    """A caller sees what was done on their behalf, and what followed from it on nobody's. A correlation id may be chosen by a client, so it opens
-    nothing by itself: an execution on nobody's behalf belongs to whom its cause belongs to."""
+def visible(placed: Sequence[TimelineNode], caller: Caller) -> list[TimelineNode]:
+    """The executions that the caller may see: those on their behalf, and those without an actor that followed from them. A client may choose a
+    correlation id, so knowing one grants nothing."""
     if caller.is_admin:
         return list(placed)
     seen: set[int] = set()
-    kept: list[Placed] = []
+    kept: list[TimelineNode] = []
     for place in placed:  # causes come first
         actor = place.execution.actor
         if actor == caller.user_id or (actor is None and place.cause is not None and id(place.cause) in seen):
@@ -188,7 +188,7 @@ def _causes(known: Sequence[Execution]) -> list[int | None]:
             causes.append(request.get(execution.actor))
         else:
             causes.append(None)
-    for place in range(len(causes)):  # lines that name each other as their cause: the earliest of them begins
+    for place in range(len(causes)):  # a cycle of causes: the earliest execution starts it
         passed, current = {place}, causes[place]
         while current is not None and current not in passed:
             passed.add(current)

@@ -1,4 +1,4 @@
-"""What monitor tells itself after a while. There is no schedule that looks at alerts: they move when data arrives, and when one of these does."""
+"""Delayed events that monitor sends to itself. No schedule evaluates alerts: data and these timers do."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -6,27 +6,27 @@ from uuid import UUID
 from functions.kernel import Event
 
 GROUP_WAIT = timedelta(seconds=5)
-"""So long a mail waits for what else breaks together with it."""
+"""How long a notification waits for other alerts, to send them together."""
 
 SETTLE = timedelta(minutes=5)
-"""What comes back within this was not over: it is the same incident, and nobody is told twice."""
+"""An alert that fires again within this time continues the same incident."""
 
 REPEAT = timedelta(hours=4)
-"""So often an alert that goes on and that nobody has acknowledged is told again."""
+"""Interval between notifications of a firing alert that is not acknowledged."""
 
 SLACK = timedelta(seconds=1)
-"""A timer may come that much early."""
+"""How early a timer may arrive."""
 
 
 class AlertCheckRequested(Event, type="alert-check.requested"):
-    """Look whether the condition still holds, if the alert has not moved since."""
+    """Evaluate the condition, unless the alert has changed since."""
 
     alert_id: UUID
-    turn: int
+    state_version: int
 
 
 class AlertDeliveryRequested(Event, type="alert-delivery.requested"):
-    """Tell the owner how the alert stands, if that has not been told."""
+    """Notify the owner of the alert's state, unless that has been done."""
 
     alert_id: UUID
-    turn: int
+    state_version: int

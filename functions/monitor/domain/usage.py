@@ -1,4 +1,4 @@
-"""What an application used, as it is billed: requests, and the CPU of its running instances. Builds are free."""
+"""Billable usage of an application: requests, and CPU of its running instances. Builds are free."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from functions.monitor.domain.resources import ResourceWindow
 
 @dataclass(frozen=True, slots=True)
 class MeasuredUse:
-    """What one environment used within a window. Its id is given once, and committed together with the message that it came from: a message that
-    comes again is not counted again, and whoever gets the use twice knows it by its id."""
+    """Usage of one environment within a window. The id is committed together with the message that reported the usage, so that a redelivered message
+    is not counted twice and a receiver recognizes a duplicate."""
 
     id: UUID
     application_id: UUID
@@ -25,7 +25,7 @@ class MeasuredUse:
     requests: int = 0
     cpu_milliseconds: int = 0
 
-    def told(self, user_id: UUID) -> UsageMeasured:
+    def event(self, user_id: UUID) -> UsageMeasured:
         return UsageMeasured(
             usage_id=self.id,
             application_id=self.application_id,
@@ -38,16 +38,16 @@ class MeasuredUse:
         )
 
 
-def requested(windows: Iterable[Window]) -> list[MeasuredUse]:
-    """All requests count, whatever their status and revision."""
+def usage_of_requests(windows: Iterable[Window]) -> list[MeasuredUse]:
+    """All requests count, of any status and revision."""
     sums: dict[tuple[UUID, str, datetime, datetime], int] = defaultdict(int)
     for window in windows:
         sums[window.application_id, window.environment, window.begin, window.end] += window.requests
     return [MeasuredUse(new_id(), *key, requests=requests) for key, requests in sums.items() if requests]
 
 
-def computed(windows: Iterable[ResourceWindow]) -> list[MeasuredUse]:
-    """The CPU of running instances, one use for each environment."""
+def usage_of_cpu(windows: Iterable[ResourceWindow]) -> list[MeasuredUse]:
+    """CPU of running instances, one usage per environment."""
     found: dict[tuple[UUID, str], list[ResourceWindow]] = defaultdict(list)
     for window in windows:
         if window.component == "run":

@@ -1,5 +1,4 @@
-"""Monitor's housekeeping: the runtime's sweep, figures summed up by minute and hour, room for the days to come, and the end of what has been kept
-long enough."""
+"""Roll up metrics, create partitions and drop expired data."""
 
 from datetime import timedelta
 
@@ -18,22 +17,22 @@ from functions.monitor.ports import (
     Vault,
 )
 
-RAW_KEPT = timedelta(days=3)
-KEPT = {
+RAW_RETENTION = timedelta(days=3)
+RETENTION = {
     "log_lines": timedelta(days=14),
     "executions": timedelta(days=30),
-    "request_windows": RAW_KEPT,
-    "resource_windows": RAW_KEPT,
+    "request_windows": RAW_RETENTION,
+    "resource_windows": RAW_RETENTION,
     "request_minutes": timedelta(days=30),
     "resource_minutes": timedelta(days=30),
     "request_hours": timedelta(days=400),
     "resource_hours": timedelta(days=400),
 }
-UNOWNED_KEPT = timedelta(days=40)
+UNOWNED_USAGE_RETENTION = timedelta(days=40)
 """As long as billing takes use that is late."""
-ALERTS_KEPT = timedelta(days=90)
-DELIVERIES_KEPT = timedelta(days=30)
-AHEAD = timedelta(days=8)
+ALERT_RETENTION = timedelta(days=90)
+DELIVERY_RETENTION = timedelta(days=30)
+CREATED_AHEAD = timedelta(days=8)
 
 
 @every("*/10 * * * *")
@@ -55,15 +54,15 @@ async def housekeeping(
     await housekeeping.sweep()
     now = clock.now()
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
-        await rollups.roll(since=now - RAW_KEPT + timedelta(hours=1))
+        await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
     async with work.recording():
-        await retention.make_room(now - timedelta(days=1), now + AHEAD)
-        for series, age in KEPT.items():
+        await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
+        for series, age in RETENTION.items():
             await retention.drop(series, now - age)
-        await applications.forget_deleted(now - max(ALERTS_KEPT, KEPT["log_lines"]))
-        await unowned.forget(now - UNOWNED_KEPT)
-        await markers.forget(now - max(KEPT.values()))
-        await alerts.forget(now - ALERTS_KEPT)
-        await deliveries.forget(now - DELIVERIES_KEPT)
-        await letters.forget(now - ALERTS_KEPT)
+        await applications.forget_deleted(now - max(ALERT_RETENTION, RETENTION["log_lines"]))
+        await unowned.forget(now - UNOWNED_USAGE_RETENTION)
+        await markers.forget(now - max(RETENTION.values()))
+        await alerts.forget(now - ALERT_RETENTION)
+        await deliveries.forget(now - DELIVERY_RETENTION)
+        await letters.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)

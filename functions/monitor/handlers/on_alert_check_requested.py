@@ -1,4 +1,4 @@
-"""An alert's condition is looked at though no figures came: it may have lasted long enough to fire, or be over."""
+"""Evaluate an alert at its timer, when no new data has arrived."""
 
 from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Clock, Done, Order, Scale, on
@@ -8,13 +8,13 @@ from functions.monitor.ports import Alerts, DeadLetters, Requests, Rules
 
 @on(emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
 async def on_alert_check_requested(
-    due: AlertCheckRequested, alerts: Alerts, rules: Rules, requests: Requests, letters: DeadLetters, clock: Clock
+    event: AlertCheckRequested, alerts: Alerts, rules: Rules, requests: Requests, letters: DeadLetters, clock: Clock
 ) -> Done[None]:
-    alert = await alerts.get(due.alert_id)
+    alert = await alerts.get(event.alert_id)
     if alert is None:
         return Done(None)
-    alert = (await alerts.hold([alert.incident])).get(alert.incident)
-    if alert is None or alert.id != due.alert_id or alert.turn != due.turn:
+    alert = (await alerts.lock([alert.incident])).get(alert.incident)
+    if alert is None or alert.id != event.alert_id or alert.state_version != event.state_version:
         return Done(None)
 
     rule, now = await rules.get(alert.rule_id), clock.now()
@@ -26,6 +26,6 @@ async def on_alert_check_requested(
         value = rule.breach_of(await letters.last(alert.environment, now - rule.window), now)
     else:
         value = rule.breach(await requests.health(alert.application_id, alert.environment, now - rule.window))
-    said = alert.observe(rule, value, now) or alert.check_again(rule)
+    messages = alert.observe(rule, value, now) or alert.schedule_check(rule)
     await alerts.save(alert)
-    return Done(None, *said)
+    return Done(None, *messages)

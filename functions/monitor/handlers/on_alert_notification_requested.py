@@ -1,18 +1,18 @@
-"""A notification goes out, by mail or to a webhook, and the log of deliveries says what became of it.
+"""Send a notification by e-mail or webhook and record the result.
 
-The delivery's row is the intent: what is sent, where, and under which id with every try, so that a mail sent twice is recognisably one, and the
-receiver of a webhook can tell. What may pass is tried again by the runtime, later and later.
+The delivery's row is the intent: content, recipient and one id for all attempts, so that a repeated e-mail or webhook is recognizable as the same.
+The runtime retries transient failures.
 """
 
 from events.monitor import AlertNotificationRequested
 from functions.kernel import Clock, Permanent, Scale, Transient, Work, effect
-from functions.monitor.domain.notifications import Delivery, Outcome
+from functions.monitor.domain.notifications import Delivery, DeliveryState
 from functions.monitor.ports import Channels, Deliveries, Mailer, Vault, Webhooks
 
 
 @effect(scale=Scale(max=3, pool=2))
 async def on_alert_notification_requested(
-    requested: AlertNotificationRequested,
+    event: AlertNotificationRequested,
     deliveries: Deliveries,
     channels: Channels,
     mailer: Mailer,
@@ -22,25 +22,25 @@ async def on_alert_notification_requested(
     work: Work,
 ) -> None:
     async with work.reading():
-        delivery = await deliveries.get(requested.delivery_id)
+        delivery = await deliveries.get(event.delivery_id)
         channel = await channels.get(delivery.channel_id) if delivery and delivery.channel_id else None
-    if delivery is None or delivery.state is not Outcome.PENDING:
+    if delivery is None or delivery.state is not DeliveryState.PENDING:
         return
 
-    delivered, answer = False, "the channel was deleted"
+    delivered, answer = False, "the webhook was deleted"
     if channel is not None or delivery.channel_id is None:
         try:
             answer = await _send(delivery, vault.open(channel.secret) if channel else "", mailer, webhooks, clock)
             delivered = True
-        except Transient as trouble:
+        except Transient as error:
             async with work.preparing():
-                await deliveries.tried(delivery.id, str(trouble))
+                await deliveries.record_attempt(delivery.id, str(error))
             raise
         except Permanent as refusal:
             answer = str(refusal)
 
     async with work.recording():
-        await deliveries.finished(delivery.id, delivered, answer, clock.now())
+        await deliveries.finish(delivery.id, delivered, answer, clock.now())
 
 
 async def _send(delivery: Delivery, secret: str, mailer: Mailer, webhooks: Webhooks, clock: Clock) -> str:

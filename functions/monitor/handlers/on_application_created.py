@@ -1,5 +1,7 @@
-"""From now on it is known whose an application is: use that was measured before is told to billing, and the rules that every application has watch
-it."""
+"""Learn the owner of an application and create its preset rules.
+
+Usage that was measured before its owner was known is published now.
+"""
 
 from events.deploy import ApplicationCreated
 from events.monitor import UsageMeasured
@@ -13,7 +15,7 @@ from functions.monitor.ports import Applications, Rules, UnownedUsage
 async def on_application_created(event: ApplicationCreated, applications: Applications, unowned: UnownedUsage, rules: Rules) -> Done[None]:
     await applications.lock([event.application_id])
     await applications.keep(Application(event.application_id, event.user_id, event.name))
-    await rules.keep_presets(presets(event.application_id, event.at))
+    await rules.add_missing_presets(presets(event.application_id, event.at))
 
     held = await unowned.release(event.application_id)
-    return Done(None, *(use.told(event.user_id) for use in held))
+    return Done(None, *(usage.event(event.user_id) for usage in held))

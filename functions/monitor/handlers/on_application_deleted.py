@@ -1,4 +1,7 @@
-"""A deleted application stays readable to its owner until its logs are gone; nobody is told of its alerts any more."""
+"""Close the alerts of a deleted application.
+
+Its logs stay readable to its owner until they expire.
+"""
 
 from events.deploy import ApplicationDeleted
 from functions.kernel import Clock, Done, on

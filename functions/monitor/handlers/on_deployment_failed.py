@@ -1,13 +1,13 @@
-"""A deployment failed: it is marked beside the figures, and its owner is told, if a rule of theirs says so."""
+"""Mark a failed deployment in the metrics and fire its alert."""
 
 from events.deploy import DeploymentFailed
 from events.monitor import AlertFired
 from functions.kernel import Done, Origin, Scale, on
 from functions.monitor.domain.alerts import incident_of_deployment
-from functions.monitor.domain.deployments import NOBODYS_FAULT, ended_badly
-from functions.monitor.domain.intake import bounded
+from functions.monitor.domain.deployments import EXPECTED_ENDINGS, alert_of_deployment
 from functions.monitor.domain.markers import Marker, MarkerKind
 from functions.monitor.domain.rules import RuleKind, presets
+from functions.monitor.domain.sanitizing import bounded
 from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.ports import Alerts, Markers, Rules
 
@@ -16,13 +16,13 @@ from functions.monitor.ports import Alerts, Markers, Rules
 async def on_deployment_failed(event: DeploymentFailed, markers: Markers, rules: Rules, alerts: Alerts, origin: Origin) -> Done[None]:
     marker = Marker(event.deployment_id, MarkerKind.FAILED, event.application_id, event.environment, event.at, reason=bounded(event.reason))
     await markers.add(marker)
-    if event.reason in NOBODYS_FAULT:
+    if event.reason in EXPECTED_ENDINGS:
         return Done(None)
 
-    await rules.keep_presets(presets(event.application_id, event.at))
-    await alerts.hold([incident_of_deployment(event.deployment_id)])
-    wanted = await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED])
-    alert, said = ended_badly(event, await alerts.of_deployment(event.deployment_id), wanted, origin.correlation_id)
+    await rules.add_missing_presets(presets(event.application_id, event.at))
+    await alerts.lock([incident_of_deployment(event.deployment_id)])
+    matching = await rules.of([event.application_id], [RuleKind.DEPLOYMENT_FAILED])
+    alert, messages = alert_of_deployment(event, await alerts.of_deployment(event.deployment_id), matching, origin.correlation_id)
     if alert is not None:
         await alerts.save(alert)
-    return Done(None, *said)
+    return Done(None, *messages)

@@ -1,4 +1,4 @@
-"""A deployment succeeded: it is marked beside the figures, and what earlier deployments of this environment had broken is mended."""
+"""Mark a deployment in the metrics and resolve deployment alerts."""
 
 from events.deploy import DeploymentSucceeded
 from events.monitor import AlertResolved
@@ -13,10 +13,10 @@ async def on_deployment_succeeded(event: DeploymentSucceeded, markers: Markers, 
     marker = Marker(event.deployment_id, MarkerKind.SUCCEEDED, event.application_id, event.environment, event.at, event.release_id)
     await markers.add(marker)
 
-    said: list[Event | Delayed] = []
+    messages: list[Event | Delayed] = []
     for alert in await alerts.open_of(event.application_id):
         of_an_earlier = alert.deployment_id is not None and alert.deployment_id != event.deployment_id and alert.began_at <= event.at
         if of_an_earlier and alert.environment == event.environment:
-            said += alert.resolve(clock.now())
+            messages += alert.resolve(clock.now())
             await alerts.save(alert)
-    return Done(None, *said)
+    return Done(None, *messages)

@@ -1,4 +1,4 @@
-"""An address that was proved is where its user is reached from now on."""
+"""Learn the verified e-mail address of a user."""
 
 from events.auth import EmailVerified
 from functions.kernel import Done, Scale, on

@@ -1,4 +1,4 @@
-"""Nobody is told any more of alerts of an environment that is given up."""
+"""Close the alerts of a deleted environment."""
 
 from events.deploy import EnvironmentDeleted
 from functions.kernel import Clock, Done, Scale, on

@@ -1,20 +1,16 @@
-"""Lines of applications become their logs; lines that the platform's functions and gateway write about their work become timelines, and what they
-write besides is kept as their logs.
-
-Lines are kept whether or not it is known yet whose the application is. This function's own pod is not collected, so it cannot feed itself.
-"""
+"""Store log lines of applications and the platform's timeline."""
 
 from dataclasses import replace
 
 from events.cluster import LogEntry, LogsCollected
 from functions.kernel import Clock, Done, Order, Scale, on
-from functions.monitor.domain.intake import bounded, plausible
 from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, service_of, workload_of
 from functions.monitor.domain.logs import LogLine
+from functions.monitor.domain.sanitizing import bounded, plausible
 from functions.monitor.domain.timeline import Execution, read
 from functions.monitor.ports import Executions, Logs
 
-OF_THE_PLATFORM = Workload(PLATFORM_ID, "", None, "run")
+PLATFORM_WORKLOAD = Workload(PLATFORM_ID, "", None, "run")
 
 
 @on(order=Order.ANY, scale=Scale(max=3))
@@ -30,7 +26,7 @@ async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Execut
             if (execution := read(entry.line)) is not None:
                 done.append(replace(execution, at=plausible(execution.at, now)))
             else:
-                lines.append(replace(_line(entry, OF_THE_PLATFORM), at=at))
+                lines.append(replace(_line(entry, PLATFORM_WORKLOAD), at=at))
 
     await logs.add(sorted(lines, key=lambda line: line.at))
     await executions.add(done)

@@ -1,4 +1,4 @@
-"""Where a user is reached, for the alerts of their applications."""
+"""Learn the e-mail address of a new user."""
 
 from events.auth import UserCreated
 from functions.kernel import Done, Scale, on

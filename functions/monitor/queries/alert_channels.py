@@ -1,11 +1,11 @@
-"""Where an application's notifications go beside its owner's mail."""
+"""List the webhooks of an application."""
 
 from datetime import datetime
 from uuid import UUID
 
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Channels
+from functions.monitor.ports import Applications, Channels, readable_application
 
 
 class ListAlertChannels(Model):
@@ -23,10 +23,8 @@ class AlertChannelsView(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/alert-channels", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_channels(asked: ListAlertChannels, caller: Caller, applications: Applications, channels: Channels) -> AlertChannelsView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+async def alert_channels(request: ListAlertChannels, caller: Caller, applications: Applications, channels: Channels) -> AlertChannelsView:
+    application = await readable_application(applications, request.application_id, caller)
 
     found = await channels.of(application.id)
     return AlertChannelsView(channels=[AlertChannelView(id=channel.id, url=channel.url, created_at=channel.created_at) for channel in found])

@@ -1,4 +1,4 @@
-"""What was told of an application's alerts, to whom, and what became of it; the newest first."""
+"""List sent and failed notifications, newest first."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Deliveries
+from functions.monitor.ports import Applications, Deliveries, readable_application
 
 
 class ListAlertDeliveries(Model):
@@ -38,10 +38,8 @@ class AlertDeliveriesView(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/alert-deliveries", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_deliveries(asked: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries) -> AlertDeliveriesView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+async def alert_deliveries(request: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries) -> AlertDeliveriesView:
+    application = await readable_application(applications, request.application_id, caller)
 
     return AlertDeliveriesView(
         deliveries=[
@@ -57,6 +55,6 @@ async def alert_deliveries(asked: ListAlertDeliveries, caller: Caller, applicati
                 created_at=delivery.created_at,
                 finished_at=delivery.finished_at,
             )
-            for delivery in await deliveries.of(application.id, asked.before, asked.limit)
+            for delivery in await deliveries.of(application.id, request.before, request.limit)
         ]
     )

@@ -1,4 +1,4 @@
-"""What an application's owner is told of."""
+"""List the alert rules of an application."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Rules
+from functions.monitor.ports import Applications, Rules, readable_application
 
 
 class ListAlertRules(Model):
@@ -33,10 +33,8 @@ class AlertRulesView(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_rules(asked: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> AlertRulesView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+async def alert_rules(request: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> AlertRulesView:
+    application = await readable_application(applications, request.application_id, caller)
 
     return AlertRulesView(
         rules=[
@@ -46,8 +44,8 @@ async def alert_rules(asked: ListAlertRules, caller: Caller, applications: Appli
                 environment=rule.environment,
                 threshold=rule.threshold,
                 window=round(rule.window.total_seconds()) if rule.kind.is_measured else None,
-                for_=round(rule.lasting.total_seconds()) if rule.kind.is_measured else None,
-                min_requests=rule.least if rule.kind.is_measured else None,
+                for_=round(rule.pending_period.total_seconds()) if rule.kind.is_measured else None,
+                min_requests=rule.min_requests if rule.kind.is_measured else None,
                 preset=rule.preset,
                 created_at=rule.created_at,
             )

@@ -1,4 +1,4 @@
-"""What is or was wrong with a user's applications, the newest first; an admin sees what is wrong with the platform, too."""
+"""List the alerts of all your applications, newest first."""
 
 from typing import Literal
 from uuid import UUID
@@ -8,7 +8,7 @@ from pydantic import Field
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.applications import PLATFORM
-from functions.monitor.domain.shown import ShownAlert
+from functions.monitor.domain.views import AlertView
 from functions.monitor.ports import Alerts as AlertStore
 from functions.monitor.ports import Applications
 
@@ -22,14 +22,14 @@ class ListAlerts(Model):
 
 
 class AlertsView(Model):
-    alerts: list[ShownAlert]
+    alerts: list[AlertView]
 
 
 @query(http="GET /v1/alerts", scale=Scale(max=3, pool=2))
-async def alerts(asked: ListAlerts, caller: Caller, applications: Applications, alerts: AlertStore) -> AlertsView:
+async def alerts(request: ListAlerts, caller: Caller, applications: Applications, alerts: AlertStore) -> AlertsView:
     names = {application.id: application.name for application in await applications.of_user(caller.user_id)}
     if caller.is_admin:
         names[PLATFORM.id] = PLATFORM.name
-    states = [asked.state] if asked.state else [*State]
-    found = await alerts.page(names, states, asked.before, asked.limit)
-    return AlertsView(alerts=[ShownAlert.of(alert, names[alert.application_id]) for alert in found])
+    states = [request.state] if request.state else [*State]
+    found = await alerts.page(names, states, request.before, request.limit)
+    return AlertsView(alerts=[AlertView.of(alert, names[alert.application_id]) for alert in found])

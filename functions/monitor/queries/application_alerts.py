@@ -1,4 +1,4 @@
-"""What is or was wrong with one application, the newest first."""
+"""List the alerts of one application, newest first."""
 
 from typing import Literal
 from uuid import UUID
@@ -8,8 +8,8 @@ from pydantic import Field
 from functions.kernel import Caller, Model, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.domain.shown import ShownAlert
-from functions.monitor.ports import Alerts, Applications
+from functions.monitor.domain.views import AlertView
+from functions.monitor.ports import Alerts, Applications, readable_application
 
 
 class ListApplicationAlerts(Model):
@@ -22,15 +22,13 @@ class ListApplicationAlerts(Model):
 
 
 class ApplicationAlertsView(Model):
-    alerts: list[ShownAlert]
+    alerts: list[AlertView]
 
 
 @query(http="GET /v1/apps/{application_id}/alerts", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
-async def application_alerts(asked: ListApplicationAlerts, caller: Caller, applications: Applications, alerts: Alerts) -> ApplicationAlertsView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+async def application_alerts(request: ListApplicationAlerts, caller: Caller, applications: Applications, alerts: Alerts) -> ApplicationAlertsView:
+    application = await readable_application(applications, request.application_id, caller)
 
-    states = [asked.state] if asked.state else [*State]
-    found = await alerts.page([application.id], states, asked.before, asked.limit)
-    return ApplicationAlertsView(alerts=[ShownAlert.of(alert, application.name) for alert in found])
+    states = [request.state] if request.state else [*State]
+    found = await alerts.page([application.id], states, request.before, request.limit)
+    return ApplicationAlertsView(alerts=[AlertView.of(alert, application.name) for alert in found])

@@ -1,4 +1,4 @@
-"""What the platform's own functions write beside their journal (warnings, tracebacks), for whoever runs the platform."""
+"""Read log lines of a platform function (admin)."""
 
 from datetime import datetime
 
@@ -38,20 +38,20 @@ class FunctionLogsView(Model):
 
 
 @query(http="GET /v1/functions/logs", allow=ADMIN, rejects=[BadSearch], scale=Scale(max=2, pool=2))
-async def function_logs(asked: ReadFunctionLogs, logs: Logs) -> FunctionLogsView:
-    wanted = LogFilter(
+async def function_logs(request: ReadFunctionLogs, logs: Logs) -> FunctionLogsView:
+    filter = LogFilter(
         PLATFORM_ID,
-        service=asked.function.replace(".", "-").replace("_", "-") if asked.function else None,
-        terms=Terms.read(asked.search or ""),
-        fields=conditions(asked.fields or ""),
-        since=asked.from_,
-        until=asked.to,
+        service=request.function.replace(".", "-").replace("_", "-") if request.function else None,
+        terms=Terms.read(request.search or ""),
+        fields=conditions(request.fields or ""),
+        since=request.from_,
+        until=request.to,
     )
-    if asked.after is None:
-        found = await logs.last(wanted, asked.limit)
+    if request.after is None:
+        found = await logs.last(filter, request.limit)
     else:
-        found = await logs.following(wanted, int(asked.after), asked.limit)
+        found = await logs.following(filter, int(request.after), request.limit)
     return FunctionLogsView(
         lines=[FunctionLine(at=line.at, service=line.service, pod=line.pod, stream=line.stream, line=line.line) for line in found],
-        cursor=str(found[-1].position) if found else asked.after or "0",
+        cursor=str(found[-1].position) if found else request.after or "0",
     )

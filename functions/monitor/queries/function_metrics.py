@@ -1,13 +1,13 @@
-"""How the platform's own functions did over a range: how often, how they ended, how long they took, what they used. For whoever runs the platform."""
+"""Read executions, CPU and memory of functions (admin)."""
 
 from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
 from functions.kernel import ADMIN, Clock, Model, Scale, query
-from functions.monitor.domain.figures import HOUR, MINUTE, Range
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.labels import PLATFORM_ID
+from functions.monitor.domain.metrics import HOUR, MINUTE, Range
 from functions.monitor.domain.rejections import BadRange
 from functions.monitor.ports import DeadLetters, Executions, Resources
 
@@ -22,7 +22,7 @@ class ReadFunctionMetrics(Model):
     to: AwareDatetime | None = None
 
 
-class FunctionMetrics(Model):
+class FunctionMetricsView(Model):
     """`executions` are those in the journal: queries that simply succeed are not in it. CPU is None where the function is grouped with others or
     did not run; memory is the most that one of its pods had. `dead_letters` wait for an operator, `dead_letters_max` is the most that did within the
     range; a function that has only those is there, too."""
@@ -44,18 +44,18 @@ class FunctionMetrics(Model):
     oldest_dead_letter_at: datetime | None
 
 
-class FunctionMetricsView(Model):
+class FunctionMetricsPage(Model):
     from_: datetime = Field(alias="from")
     to: datetime
-    functions: list[FunctionMetrics]
+    functions: list[FunctionMetricsView]
 
 
 @query(http="GET /v1/functions/metrics", allow=ADMIN, rejects=[BadRange], scale=Scale(max=2, pool=2))
 async def function_metrics(
-    asked: ReadFunctionMetrics, executions: Executions, resources: Resources, letters: DeadLetters, clock: Clock
-) -> FunctionMetricsView:
-    end = (asked.to or clock.now()).astimezone(UTC)
-    begin = (asked.from_ or end - HOUR).astimezone(UTC)
+    request: ReadFunctionMetrics, executions: Executions, resources: Resources, letters: DeadLetters, clock: Clock
+) -> FunctionMetricsPage:
+    end = (request.to or clock.now()).astimezone(UTC)
+    begin = (request.from_ or end - HOUR).astimezone(UTC)
     if end - begin > LONGEST:
         raise BadRange("a week at most")
     over = Range.covering(begin, end, HOUR if end - begin > 24 * HOUR else MINUTE)
@@ -64,11 +64,11 @@ async def function_metrics(
     used = await resources.by_service(PLATFORM_ID, over)
     dead = await letters.by_function(over.begin, end)
     done = [*done, *(FunctionTally.idle(name) for name in sorted(dead.keys() - {tally.name for tally in done}))]
-    return FunctionMetricsView(
+    return FunctionMetricsPage(
         from_=over.begin,
         to=end,
         functions=[
-            FunctionMetrics(
+            FunctionMetricsView(
                 function=tally.name,
                 kind=tally.kind,
                 executions=tally.executions,
@@ -86,6 +86,6 @@ async def function_metrics(
                 oldest_dead_letter_at=wait.oldest_at if wait else None,
             )
             for tally in done
-            if asked.context in (None, tally.context)
+            if request.context in (None, tally.context)
         ],
     )

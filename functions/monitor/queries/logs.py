@@ -1,4 +1,4 @@
-"""Lines of an application, of its builds and of its running instances, oldest first; a client follows by asking again with the cursor it got."""
+"""Read log lines of builds and instances, oldest first."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,7 +10,7 @@ from functions.kernel import Caller, Model, query
 from functions.monitor.domain.logs import LogFilter
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
 from functions.monitor.domain.search import Terms, conditions
-from functions.monitor.ports import Applications
+from functions.monitor.ports import Applications, readable_application
 from functions.monitor.ports import Logs as LogStore
 
 
@@ -57,25 +57,23 @@ class LogsView(Model):
 
 
 @query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, BadSearch])
-async def logs(asked: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+async def logs(request: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
+    application = await readable_application(applications, request.application_id, caller)
 
-    wanted = LogFilter(
+    filter = LogFilter(
         application.id,
-        asked.environment,
-        asked.deployment,
-        asked.component,
-        terms=Terms.read(asked.search or ""),
-        fields=conditions(asked.fields or ""),
-        since=asked.from_,
-        until=asked.to,
+        request.environment,
+        request.deployment,
+        request.component,
+        terms=Terms.read(request.search or ""),
+        fields=conditions(request.fields or ""),
+        since=request.from_,
+        until=request.to,
     )
-    if asked.after is None:
-        found = await logs.last(wanted, asked.limit)
+    if request.after is None:
+        found = await logs.last(filter, request.limit)
     else:
-        found = await logs.following(wanted, int(asked.after), asked.limit)
+        found = await logs.following(filter, int(request.after), request.limit)
     return LogsView(
         lines=[
             LogLineView(
@@ -89,5 +87,5 @@ async def logs(asked: ReadLogs, caller: Caller, applications: Applications, logs
             )
             for line in found
         ],
-        cursor=str(found[-1].position) if found else asked.after or "0",
+        cursor=str(found[-1].position) if found else request.after or "0",
     )

@@ -1,5 +1,4 @@
-"""How many requests an application answered, how, and how fast, what CPU and memory it used: over a range, in equal steps, with its deployments;
-and what it takes of the disk now."""
+"""Read requests, latency, CPU, memory and disk over time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,12 +8,12 @@ from pydantic import AwareDatetime, Field
 
 from functions.kernel import Caller, Clock, Model, query
 from functions.monitor.domain.disk import DiskUsage
-from functions.monitor.domain.figures import HOUR, Point, Range, points, summed
 from functions.monitor.domain.markers import Marker
+from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
-from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
+from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources, readable_application
 
 
 class ReadMetrics(Model):
@@ -86,7 +85,7 @@ class MetricsView(Model):
 
 @query(http="GET /v1/apps/{application_id}/metrics", rejects=[ApplicationNotFound, BadRange])
 async def metrics(
-    asked: ReadMetrics,
+    request: ReadMetrics,
     caller: Caller,
     applications: Applications,
     requests: Requests,
@@ -95,24 +94,22 @@ async def metrics(
     disks: DiskUsages,
     clock: Clock,
 ) -> MetricsView:
-    application = await applications.get(asked.application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
+    application = await readable_application(applications, request.application_id, caller)
 
-    end = (asked.to or clock.now()).astimezone(UTC)
-    over = Range.covering((asked.from_ or end - HOUR).astimezone(UTC), end, timedelta(seconds=asked.step))
-    tallies = await requests.tallies(application.id, asked.environment, over)
-    used = await resources.tallies(application.id, asked.environment, over)
-    marked = await markers.between(application.id, asked.environment, over.begin, end)
+    end = (request.to or clock.now()).astimezone(UTC)
+    over = Range.covering((request.from_ or end - HOUR).astimezone(UTC), end, timedelta(seconds=request.step))
+    tallies = await requests.tallies(application.id, request.environment, over)
+    used = await resources.tallies(application.id, request.environment, over)
+    marked = await markers.between(application.id, request.environment, over.begin, end)
     return MetricsView(
         from_=over.begin,
         to=end,
-        step=asked.step,
-        total=_shown(summed(over.begin, tallies, used)),
-        points=[_shown(point) for point in points(over, tallies, used)],
+        step=request.step,
+        total=_point_view(total(over.begin, tallies, used)),
+        points=[_point_view(point) for point in points(over, tallies, used)],
         environments=_by_environment(over, tallies, used),
-        markers=[_marked(marker) for marker in marked],
-        disk=_disk(await disks.of(application.id), asked.environment),
+        markers=[_marker_view(marker) for marker in marked],
+        disk=_disk(await disks.of(application.id), request.environment),
     )
 
 
@@ -129,16 +126,16 @@ def _disk(usage: DiskUsage | None, environment: str | None) -> DiskView | None:
 
 
 def _by_environment(over: Range, tallies: Sequence[Tally], used: Sequence[ResourceTally]) -> list[EnvironmentMetrics]:
-    shown = []
+    views = []
     for environment in sorted({tally.environment for tally in tallies} | {tally.environment for tally in used}):
         counted = [tally for tally in tallies if tally.environment == environment]
         measured = [tally for tally in used if tally.environment == environment]
-        each = [_shown(point) for point in points(over, counted, measured)]
-        shown.append(EnvironmentMetrics(environment=environment, total=_shown(summed(over.begin, counted, measured)), points=each))
-    return shown
+        each = [_point_view(point) for point in points(over, counted, measured)]
+        views.append(EnvironmentMetrics(environment=environment, total=_point_view(total(over.begin, counted, measured)), points=each))
+    return views
 
 
-def _shown(point: Point) -> MetricsPoint:
+def _point_view(point: Point) -> MetricsPoint:
     return MetricsPoint(
         at=point.at,
         requests=point.requests,
@@ -158,7 +155,7 @@ def _rounded(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else round(milliseconds, 3)
 
 
-def _marked(marker: Marker) -> DeploymentMarker:
+def _marker_view(marker: Marker) -> DeploymentMarker:
     return DeploymentMarker(
         at=marker.at,
         kind=marker.kind,

@@ -1,4 +1,4 @@
-"""What happened under one correlation id: request → command → events → functions, in order, each with its duration and what caused it."""
+"""Read what one request caused: events and functions."""
 
 from datetime import datetime
 
@@ -6,10 +6,10 @@ from pydantic import Field
 
 from functions.kernel import Caller, Model, query
 from functions.monitor.domain.rejections import TimelineNotFound
-from functions.monitor.domain.timeline import Placed, arranged, visible
+from functions.monitor.domain.timeline import TimelineNode, arrange, visible
 from functions.monitor.ports import Executions
 
-MOST = 2000
+MAX_EXECUTIONS = 2000
 
 
 class ShowTimeline(Model):
@@ -49,23 +49,23 @@ class TimelineView(Model):
 
 
 @query(http="GET /v1/timeline/{correlation_id}", rejects=[TimelineNotFound])
-async def timeline(asked: ShowTimeline, caller: Caller, executions: Executions) -> TimelineView:
-    story = visible(arranged(await executions.of(asked.correlation_id, MOST)), caller)
-    if not story:
-        raise TimelineNotFound
+async def timeline(request: ShowTimeline, caller: Caller, executions: Executions) -> TimelineView:
+    nodes = visible(arrange(await executions.of(request.correlation_id, MAX_EXECUTIONS)), caller)
+    if not nodes:
+        raise TimelineNotFound(f'No timeline for request "{request.correlation_id}". New requests appear after a few seconds.')
 
-    done = [place.execution for place in story]
+    done = [node.execution for node in nodes]
     return TimelineView(
-        correlation_id=asked.correlation_id,
+        correlation_id=request.correlation_id,
         trace_id=next((execution.trace for execution in done if execution.trace), None),
         begin=min(execution.at for execution in done),
         end=max(execution.end for execution in done),
-        entries=[_shown(place) for place in story],
+        entries=[_entry(node) for node in nodes],
     )
 
 
-def _shown(place: Placed) -> TimelineEntry:
-    execution, cause = place.execution, place.cause
+def _entry(node: TimelineNode) -> TimelineEntry:
+    execution, cause = node.execution, node.cause
     return TimelineEntry(
         at=execution.at,
         duration_ms=execution.duration_ms,
@@ -80,5 +80,5 @@ def _shown(place: Placed) -> TimelineEntry:
         cold=execution.cold,
         emitted=[emitted.rpartition(":")[0] for emitted in execution.emitted],
         caused_by=TimelineCause(name=cause.name, message_id=cause.message) if cause else None,
-        depth=place.depth,
+        depth=node.depth,
     )

@@ -30,7 +30,10 @@ STATUS = "images.json"
 
 
 def limit_from(environment: Mapping[str, str], state: Path) -> int:
-    """Return the bytes that all images may take: CAPSULE_IMAGE_STORE_GIB, else a quarter of the disk. Raises ValueError."""
+    """Return the bytes that all images may take: CAPSULE_IMAGE_STORE_GIB, else a quarter of the disk.
+
+    Raises ValueError.
+    """
     if not (text := environment.get(LIMIT, "")):
         return shutil.disk_usage(state).total // SHARE_OF_DISK
     try:
@@ -85,7 +88,10 @@ class ImageGarbageCollector:
         self._write_status()
 
     def make_room(self, bytes: int) -> None:
-        """Delete images until one of this size fits. Raises BadImage when it does not fit beside those that must be kept."""
+        """Delete images until one of this size fits.
+
+        Raises BadImage when it does not fit beside those that must be kept.
+        """
         self._remove(self.limit_bytes - bytes)
         if self.images.bytes + bytes > self.limit_bytes:
             raise BadImage(

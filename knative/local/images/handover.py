@@ -1,7 +1,9 @@
 """Copy a build's image into the store: pack, convert, hash, rename.
 
-1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it sees read-only.
-2. The converter (`unpack`), an unprivileged process with a new identity, writes new files from that stream, within limits.
+1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it
+   sees read-only.
+2. The converter (`unpack`), an unprivileged process with a new identity, writes new files from that stream, within
+   limits.
 3. The platform measures the new tree and names it by its digest.
 4. One rename makes it an image.
 
@@ -54,9 +56,12 @@ class HandOver:
         self._images, self._collector = images, collector
 
     async def store(self, source: Source, name: str, namespace: str, *, container: object | None = None, limits: Limits = Limits()) -> Record:
-        """Store a build's image under `name`. Call it when every process of the build has ended.
+        """Store a build's image under `name`.
 
-        `container`: the build's ended container, which `runner` understands. Raises BadImage; OSError when the disk fails.
+        Call it when every process of the build has ended.
+
+        `container`: the build's ended container, which `runner` understands. Raises BadImage; OSError when the disk
+        fails.
         """
         staging = await asyncio.to_thread(self._images.stage, namespace)
         try:

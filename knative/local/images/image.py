@@ -29,7 +29,9 @@ class Image:
     platform: bool = False
 
     def placed(self, root: str | None = None) -> "Image":
-        """Return the image with `{root}` replaced by the folder in which its process sees it: MOUNT in a sandbox; default: its folder on this machine."""
+        """Return the image with `{root}` replaced by the folder in which its process sees it: MOUNT in a sandbox;
+        default: its folder on this machine.
+        """
         place = str(self.folder) if root is None else root
         env = {name: value.replace(ROOT, place) for name, value in self.env.items()}
         return replace(self, command=tuple(word.replace(ROOT, place) for word in self.command), env=env)
@@ -42,7 +44,9 @@ class Manifest:
 
 
 def parse_manifest(document: bytes) -> Manifest:
-    """Parse image.json: `{"cmd": [...], "env": {...}, "kind": "python"}`. The build wrote it, so it is not trusted. Raises BadImage.
+    """Parse image.json: `{"cmd": [...], "env": {...}, "kind": "python"}`.
+
+    The build wrote it, so it is not trusted. Raises BadImage.
 
     orjson bounds the depth of a document (1,024).
     """

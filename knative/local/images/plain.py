@@ -14,7 +14,10 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "LC_AL
 
 
 class PlainRunner:
-    """A ConfinedRunner without confinement. There are no mounts, so an argument that is a path in one becomes the path on this machine."""
+    """A ConfinedRunner without confinement.
+
+    There are no mounts, so an argument that is a path in one becomes the path on this machine.
+    """
 
     async def run(self, program: Program) -> ProgramResult:
         null = asyncio.subprocess.DEVNULL

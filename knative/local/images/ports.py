@@ -14,7 +14,8 @@ class Program:
 
     argv: Sequence[str]
     container: object | None = None
-    """A container that has ended, whose file system and user the program gets instead of `readable`; None: a sandbox of its own."""
+    """A container that has ended, whose file system and user the program gets instead of `readable`; None: a sandbox
+    of its own."""
     readable: Sequence[tuple[Path, str]] = ()
     """(file or folder of this machine, where the program sees it)."""
     writable: Sequence[tuple[Path, str]] = ()

@@ -32,7 +32,10 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read an image's record. Raises OSError, ValueError, KeyError or TypeError when it does not exist or is damaged."""
+        """Read an image's record.
+
+        Raises OSError, ValueError, KeyError or TypeError when it does not exist or is damaged.
+        """
         found = orjson.loads((folder / RECORD).read_bytes())
         record = cls(**{**found, "command": tuple(found["command"])})
         if (record.namespace, record.digest) != (folder.parent.name, folder.name):

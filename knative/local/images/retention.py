@@ -21,8 +21,8 @@ class Policy:
 def to_remove(records: Collection[Record], referenced: Collection[Key], *, now: float, limit_bytes: int, policy: Policy = Policy()) -> list[Key]:
     """Return the images to delete, so that the rest fits `limit_bytes` as far as the policy allows.
 
-    Images that are referenced, younger than `min_age_seconds`, or among the newest of their application are kept. When the rest is too large, the
-    oldest are deleted first, down to `newest_when_full` of each application.
+    Images that are referenced, younger than `min_age_seconds`, or among the newest of their application are kept. When
+    the rest is too large, the oldest are deleted first, down to `newest_when_full` of each application.
     """
     deletable = [
         (record, rank) for record, rank in _ranked(records) if _key(record) not in referenced and now - record.created_at >= policy.min_age_seconds

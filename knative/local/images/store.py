@@ -1,11 +1,13 @@
-"""The image store of one machine. An image belongs to one application and is named by the digest of its content.
+"""The image store of one machine.
+
+An image belongs to one application and is named by the digest of its content.
 
     <state>/images/apps/<namespace>/<digest>/    record.json (the platform's) beside image.json and rootfs/ (the build's)
     <state>/images/apps/<namespace>/.staging-*   a running hand-over
     <state>/images/removed/                      images of deleted namespaces whose pods are still ending
 
-Only the platform can enter the folders above an image (0700). Equal bytes of two applications are two images. An image is deleted by renaming it into
-the trash, so it exists whole or not at all.
+Only the platform can enter the folders above an image (0700). Equal bytes of two applications are two images. An image
+is deleted by renaming it into the trash, so it exists whole or not at all.
 """
 
 import asyncio
@@ -49,7 +51,6 @@ class Staging:
     """Where the image's files are to be written."""
 
 
-
 class Images:
     def __init__(self, state: Path, trash: Trash | None = None, *, boot: Callable[[], str] = boot_id, clock: Callable[[], float] = time.time) -> None:
         self.trash = trash or Trash(state / "trash")
@@ -65,7 +66,10 @@ class Images:
     # --- reading
 
     async def resolve(self, reference: str, namespace: str) -> Image:
-        """Return the image that a pod of this namespace may start. Its digest is verified at the first use after a boot. Raises UnknownImage."""
+        """Return the image that a pod of this namespace may start.
+
+        Its digest is verified at the first use after a boot. Raises UnknownImage.
+        """
         if is_platform(reference):
             path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
             return Image(DEFAULT_COMMAND, {"PATH": path}, PROJECT, platform=True)
@@ -117,7 +121,10 @@ class Images:
         return Staging(folder, folder / "content")
 
     async def add(self, staging: Staging, name: str, tree: Tree) -> Record:
-        """Make a staged tree an image of its namespace, atomically. An existing image with this digest stays and counts as new. Raises BadImage."""
+        """Make a staged tree an image of its namespace, atomically.
+
+        An existing image with this digest stays and counts as new. Raises BadImage.
+        """
         if NAME.fullmatch(name) is None or DIGEST.fullmatch(tree.digest) is None:
             raise BadImage(f"{name}@sha256:{tree.digest} is not a reference of the form {APPLICATIONS}<name>@sha256:<digest>.")
         namespace, manifest = staging.folder.parent.name, tree.manifest

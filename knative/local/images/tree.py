@@ -1,7 +1,8 @@
 """Measure an image's tree: its digest, its size, its manifest.
 
-Everything is opened relative to a directory descriptor with O_NOFOLLOW, without recursion and within limits, so no tree can lead the walk out of
-itself. The digest is the SHA-256 over the sorted relative paths, their modes as in git, and their contents.
+Everything is opened relative to a directory descriptor with O_NOFOLLOW, without recursion and within limits, so no tree
+can lead the walk out of itself. The digest is the SHA-256 over the sorted relative paths, their modes as in git, and
+their contents.
 """
 
 import hashlib
@@ -34,7 +35,10 @@ class Tree:
 
 
 def digest(folder: Path) -> str:
-    """Return the digest of a folder, 64 hexadecimal digits. Raises BadImage when it holds anything but files, folders and links."""
+    """Return the digest of a folder, 64 hexadecimal digits.
+
+    Raises BadImage when it holds anything but files, folders and links.
+    """
     return _walked(folder, Limits(), frozenset(), take_ownership=False).digest()
 
 

@@ -1,11 +1,12 @@
 """Unpack a tar stream into new files, within limits: `python -I unpack.py FOLDER PREFIX BYTES FILE_BYTES ENTRIES < archive`.
 
-The stream comes from a build's workspace and is not trusted. This program runs alone in a sandbox (no network, no other files), so it uses the
-standard library only. It reads the GNU and pax formats (tar(5), POSIX.1-2017 pax), keeps only one header and one chunk in memory, and creates
-every folder and file itself relative to a directory descriptor, with O_NOFOLLOW and O_EXCL: no write passes through a symbolic link.
+The stream comes from a build's workspace and is not trusted. This program runs alone in a sandbox (no network, no other files), so it
+uses the standard library only. It reads the GNU and pax formats (tar(5), POSIX.1-2017 pax), holds one header and one chunk in memory, and
+creates every folder and file relative to a directory descriptor, with O_NOFOLLOW and O_EXCL: no write passes through a symbolic link.
 
-PREFIX is the name of the folder in the archive; its content is written to FOLDER. Modes become 0755 or 0644, owners are dropped, modification times
-stay (Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 any other failure. The reason is one sentence on stderr.
+PREFIX is the name of the folder in the archive; its content is written to FOLDER. Modes become 0755 or 0644, owners are dropped,
+modification times stay (Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 any other failure. The reason is
+one sentence on stderr.
 """
 
 import errno

@@ -7,5 +7,6 @@
 - `resource_limits` and `control_groups`: memory, processes and CPU
 - `network`: a network namespace for each pod of a tenant
 
-This package knows no Kubernetes object. `sandbox` plans what a container sees; `serving.pods` decides when a process starts and ends.
+This package knows no Kubernetes object. `sandbox` plans what a container sees; `serving.pods` decides when a process
+starts and ends.
 """

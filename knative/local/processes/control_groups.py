@@ -1,7 +1,7 @@
 """Control groups (cgroups(7), version 2 or 1): limits of memory, processes and CPU, and what a container has used.
 
-They exist where root starts the platform. The kernel ends what is too large and reports it, and daemons cannot escape the count. Elsewhere rlimits
-bound each process by itself (`resource_limits`).
+They exist where root starts the platform. The kernel ends what is too large and reports it, and daemons cannot escape
+the count. Elsewhere rlimits bound each process by itself (`resource_limits`).
 """
 
 import contextlib
@@ -23,9 +23,10 @@ REMOVE_TRIES, REMOVE_PAUSE_SECONDS = 20, 0.05
 class ControlGroups:
     """Creates control groups below one of its own.
 
-    `weight` is the share of a busy CPU that all groups together get, in processes. The kernel weighs a group against each single process outside of
-    it (or each session, sched_autogroup(7)), so a group with the default weight counts as one process, however much runs inside. That is right
-    for tenants. The platform's functions need more: with weight 1 an event takes seconds on a busy machine instead of a tenth of a second.
+    `weight` is the share of a busy CPU that all groups together get, in processes. The kernel weighs a group against
+    each single process outside of it (or each session, sched_autogroup(7)), so a group with the default weight counts
+    as one process, however much runs inside. That is right for tenants. The platform's functions need more: with weight
+    1 an event takes seconds on a busy machine instead of a tenth of a second.
     """
 
     def __init__(self, name: str, weight: int = 1) -> None:
@@ -57,7 +58,10 @@ class ControlGroups:
         return bool(self._parents)
 
     def create(self, name: str, limits: ResourceLimits) -> "ControlGroup | None":
-        """Create a group, or change the limits of an existing one. Returns None where control groups are not available. Raises OSError."""
+        """Create a group, or change the limits of an existing one.
+
+        Returns None where control groups are not available. Raises OSError.
+        """
         if not self._parents:
             return None
         folders = [parent / name for parent in self._parents]
@@ -86,7 +90,10 @@ class ControlGroups:
         return [ControlGroup(tuple(parent / name for parent in self._parents), self._is_v2) for name in sorted(names)]
 
     def remove(self) -> None:
-        """Kill what is left in the groups and remove them. Blocks up to a second: an ended process leaves its group a moment later."""
+        """Kill what is left in the groups and remove them.
+
+        Blocks up to a second: an ended process leaves its group a moment later.
+        """
         for _ in range(REMOVE_TRIES):
             remaining = [group for group in self.leftovers() if not (group.kill() and group.remove())]
             if not remaining:

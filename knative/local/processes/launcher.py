@@ -1,7 +1,7 @@
 """Execute programs afresh: applications, builds, everything with a file system of its own, and programs inside a container.
 
-A program inherits only the environment and the descriptors that its `Command` names. The launch program (`sandbox/launch.py`) receives a
-specification, a marshalled dict, and becomes the program.
+A program inherits only the environment and the descriptors that its `Command` names. The launch program
+(`sandbox/launch.py`) receives a specification, a marshalled dict, and becomes the program.
 """
 
 import asyncio
@@ -20,8 +20,7 @@ from knative.local import sandbox as sandbox_package
 from knative.local.processes.process import Command, ContainerNamespaces, Process, SignalTarget, StartError, followed_pids, send_signal
 from knative.local.sandbox.bubblewrap import ContainerInfo, ContainerInit, bubblewrap
 from knative.local.sandbox.identities import APPLICATION_USER, IDS_PER_RANGE
-from knative.local.sandbox.isolation import Isolation
-from knative.local.sandbox.plan import Sandbox
+from knative.local.sandbox.plan import Isolation, Sandbox
 
 LAUNCH_PROGRAM = str(Path(sandbox_package.__file__).with_name("launch.py"))
 FIRST_KEPT = 4
@@ -72,7 +71,10 @@ def sandbox_spec(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def memory_file(content: bytes) -> int:
-    """Return a descriptor from which to read the content (memfd_create(2)). The file is in no folder; executed programs do not inherit it."""
+    """Return a descriptor from which to read the content (memfd_create(2)).
+
+    The file is in no folder; executed programs do not inherit it.
+    """
     descriptor = os.memfd_create("launch", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)
@@ -129,7 +131,10 @@ class Launcher:
             raise
 
     async def enter(self, process: Process, command: Command, stdout: int, stderr: int) -> Process:
-        """Run another program inside a running container, as `kubectl exec` does. Its status is the program's. Raises StartError."""
+        """Run another program inside a running container, as `kubectl exec` does.
+
+        Its status is the program's. Raises StartError.
+        """
         if command.sandbox is None or process.signal_target is SignalTarget.GROUP:
             return await self.start(command, stdout, stderr)
         init = process.container_init
@@ -150,7 +155,10 @@ class Launcher:
             _close(opened)
 
     async def enter_ended(self, namespaces: ContainerNamespaces, command: Command, stdout: int, stderr: int) -> Process:
-        """Run a program in the file system of a container that has ended, as its user, without a network. Raises StartError."""
+        """Run a program in the file system of a container that has ended, as its user, without a network.
+
+        Raises StartError.
+        """
         return await self._run_in_namespaces(list(namespaces.descriptors), command, stdout, stderr, is_container_ended=True)
 
     async def _run_in_namespaces(self, opened: list[int], command: Command, stdout: int, stderr: int, is_container_ended: bool) -> Process:

@@ -1,8 +1,8 @@
 """Reap orphans: adopted children whose end no `Process` reads.
 
-This process is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), so it adopts children of parents that died. Inside a sandbox the sandbox's init reaps
-orphans. What arrives here was started by the platform's own processes and, without a sandbox, by applications. A round without orphans costs
-one system call.
+This process is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), so it adopts children of parents that died. Inside a
+sandbox the sandbox's init reaps orphans. What arrives here was started by the platform's own processes and, without a
+sandbox, by applications. A round without orphans costs one system call.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """A started process: its signals and its end.
 
-`launcher` executes a program afresh (applications, builds, everything with a file system of its own); `zygote` forks the platform's own programs in
-a few milliseconds. Either way a process inherits only the environment and the descriptors that its `Command` names. The end of a process is read
-from a pidfd, which also works for processes whose parent has died.
+`launcher` executes a program afresh (applications, builds, everything with a file system of its own); `zygote` forks
+the platform's own programs in a few milliseconds. Either way a process inherits only the environment and the
+descriptors that its `Command` names. The end of a process is read from a pidfd, which also works for processes whose
+parent has died.
 """
 
 import asyncio
@@ -43,7 +44,10 @@ class StartError(Exception):
 
 
 class ContainerNamespaces:
-    """Descriptors of a container's mount and user namespace. They keep its file system after its processes have ended, until `close`."""
+    """Descriptors of a container's mount and user namespace.
+
+    They keep its file system after its processes have ended, until `close`.
+    """
 
     def __init__(self, descriptors: Iterable[int] = ()) -> None:
         self._open = list(descriptors)
@@ -113,7 +117,10 @@ class Process:
         return session_members(self.pid) if self.signal_target is SignalTarget.GROUP else descendants(self.pid)
 
     def follow(self) -> None:
-        """Set `ended` when the process ends. A container of bubblewrap has ended when bubblewrap and all processes inside have ended."""
+        """Set `ended` when the process ends.
+
+        A container of bubblewrap has ended when bubblewrap and all processes inside have ended.
+        """
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:
@@ -149,7 +156,10 @@ def _call_when_ended(pidfd: int, callback: Callable[[], None]) -> None:
 
 
 def send_signal(call: Callable[[int, int], None], pid: int, number: int) -> bool:
-    """Send a signal with os.kill or os.killpg. Returns False when the process has ended, or is only a zombie of another user."""
+    """Send a signal with os.kill or os.killpg.
+
+    Returns False when the process has ended, or is only a zombie of another user.
+    """
     try:
         call(pid, number)
     except (ProcessLookupError, PermissionError):

@@ -5,12 +5,18 @@ from pathlib import Path
 
 
 def boot_id() -> str:
-    """Return the id of this boot of the kernel (random(4)). With it, a pid and a start time name a process across restarts of the machine."""
+    """Return the id of this boot of the kernel (random(4)).
+
+    With it, a pid and a start time name a process across restarts of the machine.
+    """
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def start_time_ticks(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; 0 when it does not exist. Pid and start time together are unique until reboot."""
+    """Return when a process started, in clock ticks since boot; 0 when it does not exist.
+
+    Pid and start time together are unique until reboot.
+    """
     fields = stat_fields(pid)
     return int(fields[19]) if fields else 0
 
@@ -34,7 +40,10 @@ def session_members(session: int) -> list[int]:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return a process and its living descendants. For the first process of a PID namespace these are all processes of the namespace."""
+    """Return a process and its living descendants.
+
+    For the first process of a PID namespace these are all processes of the namespace.
+    """
     parents = {pid: int(fields[1]) for pid, fields in _living().items()}
     found = {ancestor} & parents.keys()
     while more := {pid for pid, parent in parents.items() if parent in found} - found:

@@ -33,7 +33,10 @@ class ResourceLimits:
         return cls(memory_bytes, MAX_PROCESSES if is_sandboxed else None, cpu_cores, file_bytes if is_sandboxed else None)
 
     def rlimits(self, is_sandboxed: bool, has_control_group: bool) -> dict[str, int]:
-        """Return RLIMIT_… → value. Without a control group, RLIMIT_DATA and RLIMIT_NPROC bound each process by itself."""
+        """Return RLIMIT_… → value.
+
+        Without a control group, RLIMIT_DATA and RLIMIT_NPROC bound each process by itself.
+        """
         rlimits = {"RLIMIT_CORE": 1 if is_sandboxed else 0}  # 1 starts no core dump handler either (core(5), piping)
         if is_sandboxed:
             rlimits["RLIMIT_NOFILE"] = MAX_OPEN_FILES

@@ -30,7 +30,10 @@ def can_fork(command: Command) -> bool:
 
 
 class Zygote:
-    """Forks the platform's own programs from one preloaded process. `preload_modules`: what that process imports before its first fork."""
+    """Forks the platform's own programs from one preloaded process.
+
+    `preload_modules`: what that process imports before its first fork.
+    """
 
     def __init__(self, log_file: Path, launcher: Launcher, preload_modules: Sequence[str] = ()) -> None:
         self._log_file = log_file

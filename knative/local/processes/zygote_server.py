@@ -1,12 +1,13 @@
 """The zygote: `python -m knative.local.processes.zygote_server MODULE…`, its socket on descriptor 3.
 
-A fresh interpreter needs half a second to import what a function runs on; a fork of a process that has imported it needs milliseconds and shares its
-memory. This process imports the modules, freezes the garbage collector (else its generations would be written to, and so copied, in every child),
-and waits: no thread, no event loop, no connection, no secret, an empty environment.
+A fresh interpreter needs half a second to import what a function runs on; a fork of a process that has imported it
+needs milliseconds and shares its memory. This process imports the modules, freezes the garbage collector (else its
+generations would be written to, and so copied, in every child), and waits: no thread, no event loop, no connection, no
+secret, an empty environment.
 
-Protocol, one JSON datagram each: `{"request": N}` with descriptors (launch specification, stdout, stderr, listening sockets) is answered by
-`{"request": N, "pid": P}` and later by `{"pid": P, "status": S}`. When the platform closes its end of the socket the zygote ends; the platform,
-a subreaper, adopts its children.
+Protocol, one JSON datagram each: `{"request": N}` with descriptors (launch specification, stdout, stderr, listening
+sockets) is answered by `{"request": N, "pid": P}` and later by `{"pid": P, "status": S}`. When the platform closes its
+end of the socket the zygote ends; the platform, a subreaper, adopts its children.
 """
 
 import fcntl
@@ -84,7 +85,10 @@ def serve(channel: socket.socket) -> None:
 
 
 def _prepare_child(channel: socket.socket, pidfds: list[int], descriptors: list[int]) -> dict[str, Any]:
-    """In the child: close what belongs to the zygote and place the pod's descriptors: 1, 2, then listening sockets from 3 on. Returns its spec."""
+    """In the child: close what belongs to the zygote and place the pod's descriptors: 1, 2, then listening sockets from 3 on.
+
+    Returns its spec.
+    """
     os.setsid()
     os.umask(0o077)  # the zygote's own is 022: other users read what Python compiles
     channel.close()

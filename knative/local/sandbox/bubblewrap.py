@@ -1,8 +1,8 @@
 """Containers of users other than root, created by bubblewrap (bwrap(1)): its arguments, and the container's first process.
 
-bubblewrap creates the namespaces, mounts what the plan says, and starts process 1 of the PID namespace, which reaps orphans and starts the program.
-bubblewrap itself stays outside and ends with the program, or when it is killed. Process 1 may outlive it for a moment. A container counts as ended
-when process 1 has ended, so that no process inside is left.
+bubblewrap creates the namespaces, mounts what the plan says, and starts process 1 of the PID namespace, which reaps
+orphans and starts the program. bubblewrap itself stays outside and ends with the program, or when it is killed. Process
+1 may outlive it for a moment. A container counts as ended when process 1 has ended, so that no process inside is left.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ from knative.local.sandbox.plan import Sandbox
 
 NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
 IDENTITY = ["--uid", str(APPLICATION_USER), "--gid", str(APPLICATION_USER), "--cap-drop", "ALL"]
-"""The same user as when root creates the container. It may be root in the namespace around its own; in its own it must not be."""
+"""The same user as when root creates the container. It may be root in the namespace around its own; in its own it
+must not be."""
 SHARED_MEMORY_BYTES = 64 << 20
 DEVICES = ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"]
 """After the root, before what is mounted into them."""
@@ -37,7 +38,8 @@ def program() -> str | None:
 def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, info: int, filter: int | None = None) -> list[str]:
     """Return the command line that creates a planned sandbox.
 
-    `info`: the descriptor to which bubblewrap writes its child's pid. `filter`: the descriptor from which it reads the system call filter.
+    `info`: the descriptor to which bubblewrap writes its child's pid. `filter`: the descriptor from which it reads the
+    system call filter.
     """
     words = [program() or "bwrap", *NAMESPACES, *IDENTITY, "--hostname", sandbox.hostname, "--die-with-parent", "--new-session"]
     words += ["--info-fd", str(info)]
@@ -94,7 +96,10 @@ class ContainerInfo:
         self._reading, self.writing = os.pipe2(os.O_CLOEXEC)
 
     async def read(self, monitor: int, timeout_seconds: float) -> ContainerInit | None:
-        """Return process 1 of the container; None when bubblewrap ended before it created one. `monitor`: the pid of bubblewrap."""
+        """Return process 1 of the container; None when bubblewrap ended before it created one.
+
+        `monitor`: the pid of bubblewrap.
+        """
         os.close(self.writing)
         self.writing = -1
         loop = asyncio.get_running_loop()

@@ -1,9 +1,9 @@
 """Disk images of containers: files of a fixed size with a file system inside, so that the kernel enforces a container's disk limit.
 
-As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and nowhere else. When bytes or
-inodes run out, writes fail with ENOSPC (ext4(5)). Counting and deleting need no walk, and privileged code enters no folder that a tenant
-created. The files are sparse: only what was written takes space. A formatted template of each size is copied, which takes one millisecond where
-formatting takes twenty.
+As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and
+nowhere else. When bytes or inodes run out, writes fail with ENOSPC (ext4(5)). Counting and deleting need no walk, and
+privileged code enters no folder that a tenant created. The files are sparse: only what was written takes space. A
+formatted template of each size is copied, which takes one millisecond where formatting takes twenty.
 
 Project quotas would do the same on one shared file system, but many kernels are built without them.
 """

@@ -1,8 +1,8 @@
 """Ranges of user ids: every container has 65,536 ids of its own.
 
-A file named by the range's number, with the owner's name in it, allocates a range. The range is free when the file is removed: after everything that
-its owner wrote is deleted from the trash too. Ranges are not derived by hashing, which collides. The first range belongs to the platform, with
-one recorded user for each of its components.
+A file named by the range's number, with the owner's name in it, allocates a range. The range is free when the file is
+removed: after everything that its owner wrote is deleted from the trash too. Ranges are not derived by hashing, which
+collides. The first range belongs to the platform, with one recorded user for each of its components.
 """
 
 import json
@@ -15,7 +15,8 @@ from knative.local.files import write_private
 
 IDS_PER_RANGE = 65_536
 FIRST_ID = 28_992 * IDS_PER_RANGE
-"""1,900,019,712: above what distributions, user managers and container runtimes allocate (systemd's UIDs-GIDs ends at 1,879,048,191)."""
+"""1,900,019,712: above what distributions, user managers and container runtimes allocate (systemd's UIDs-GIDs ends
+at 1,879,048,191)."""
 END_ID = 65_534 * IDS_PER_RANGE
 APPLICATION_USER = 1000
 """The user of an application inside its container."""
@@ -44,7 +45,11 @@ class IdentitiesExhausted(Exception):
 
 
 class Identities:
-    """Allocates ranges. `folder` holds one file for each allocated range; `subordinate`: files of ranges that belong to users of this machine."""
+    """Allocates ranges.
+
+    `folder` holds one file for each allocated range; `subordinate`: files of ranges that belong to users of this
+    machine.
+    """
 
     def __init__(self, folder: Path, subordinate: tuple[Path, ...] = SUBORDINATE) -> None:
         self._folder = folder

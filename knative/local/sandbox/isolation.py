@@ -1,8 +1,9 @@
 """Detect which kind of sandbox this machine allows, by trying once, and describe it for people.
 
-Builds and applications are treated as hostile. With root, every container has user ids, a file system, processes and a network of its own (`launch`).
-Without root, bubblewrap gives the same except the user ids. Where neither works, a process is only kept from inheriting the platform's environment:
-this is single-tenant mode, and `up` and `status` report it.
+Builds and applications are treated as hostile. With root, every container has user ids, a file system, processes and a
+network of its own (`launch`). Without root, bubblewrap gives the same except the user ids. Where neither works, a
+process is only kept from inheriting the platform's environment: this is single-tenant mode, and `up` and `status`
+report it.
 """
 
 import ctypes
@@ -84,7 +85,10 @@ class Abilities:
 
 
 def detect_abilities(state: Path) -> Abilities:
-    """Try each ability once. `state`: a folder on the file system that holds the images. Blocking, up to some seconds."""
+    """Try each ability once.
+
+    `state`: a folder on the file system that holds the images. Blocking, up to some seconds.
+    """
     isolation = detect()
     is_root = isolation is Isolation.ROOT
     return Abilities(
@@ -116,7 +120,9 @@ class IsolationReport:
 
 
 def report_isolation(found: Abilities, network_error: str, has_control_groups: bool) -> IsolationReport:
-    """Describe what is enforced and everything that is missing. Single-tenant mode: a tenant can reach another tenant or the platform.
+    """Describe what is enforced and everything that is missing.
+
+    Single-tenant mode: a tenant can reach another tenant or the platform.
 
     `network_error`: why pods have no network of their own; "" when they have one.
     """
@@ -137,8 +143,8 @@ def report_isolation(found: Abilities, network_error: str, has_control_groups: b
     if network_error:
         return IsolationReport(
             False,
-            f"single-tenant mode: {isolation.value}, but the network is shared ({network_error}). Builds and applications reach this machine's ports, "
-            f"including the database's and the broker's. Run only repositories that you trust. Limits: {memory}; {disk}.{weaker}",
+            f"single-tenant mode: {isolation.value}, but the network is shared ({network_error}). Builds and applications reach this machine's "
+            f"ports, including the database's and the broker's. Run only repositories that you trust. Limits: {memory}; {disk}.{weaker}",
         )
     return IsolationReport(
         True, f"sandbox: {isolation.value}, a network for each that cannot reach this machine's ports. Limits: {memory}; {disk}.{weaker}"

@@ -1,4 +1,7 @@
-"""Become a container's program: `python -I -S launch.py`. The steps are in a module of their own, which Python compiles only once."""
+"""Become a container's program: `python -I -S launch.py`.
+
+The steps are in a module of their own, which Python compiles only once.
+"""
 
 import sys
 

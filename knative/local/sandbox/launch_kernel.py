@@ -1,7 +1,9 @@
-"""Linux system calls that Python's standard library (3.11) lacks, by ctypes. Each raises OSError with the name of the call.
+"""Linux system calls that Python's standard library (3.11) lacks, by ctypes.
 
-Calls added since Linux 5.1 have the same number on every architecture (Documentation/process/adding-syscalls). `launch` uses this module without the
-project's packages: standard library only.
+Each raises OSError with the name of the call.
+
+Calls added since Linux 5.1 have the same number on every architecture (Documentation/process/adding-syscalls). `launch`
+uses this module without the project's packages: standard library only.
 """
 
 import ctypes
@@ -77,13 +79,19 @@ class Kernel:
                 self._check(-1, "capability bounding set")
 
     def filter_system_calls(self, program: bytes) -> None:
-        """Install a seccomp filter, which cannot be removed. `program`: BPF instructions (struct sock_filter, 8 bytes each)."""
+        """Install a seccomp filter, which cannot be removed.
+
+        `program`: BPF instructions (struct sock_filter, 8 bytes each).
+        """
         code = ctypes.create_string_buffer(program, len(program))
         fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
         self._check(self._libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0), "seccomp")
 
     def loop_device(self, image: str, read_only: bool = False) -> tuple[str, int]:
-        """Attach a file to a loop device. Returns the device's path and a descriptor to hold until it is mounted; the last unmount detaches it (loop(4))."""
+        """Attach a file to a loop device.
+
+        Returns the device's path and a descriptor to hold until it is mounted; the last unmount detaches it (loop(4)).
+        """
         file = os.open(image, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC | os.O_NOFOLLOW)
         control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
         # struct loop_config: fd, block_size, loop_info64 (lo_flags at byte 52 of its 232), 64 reserved bytes

@@ -1,10 +1,12 @@
-"""Assemble a container's file system mount by mount, as root in a new mount namespace. Used by `launch`.
+"""Assemble a container's file system mount by mount, as root in a new mount namespace.
+
+Used by `launch`.
 
     scratch    an empty folder of the platform; a tmpfs is mounted there, and disks inside it
     root       becomes `/`: a folder of the writable disk, or a tmpfs that is read-only in the end (readOnlyRootFilesystem)
 
-Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, and what outlives a start (a volume)
-is mounted whole, by its top folder.
+Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, and what
+outlives a start (a volume) is mounted whole, by its top folder.
 """
 
 import os
@@ -84,7 +86,10 @@ def _create_root_folders(root: str, owner: int) -> None:
 
 
 def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: ignore[type-arg]
-    """Mount a disk image. One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own ids."""
+    """Mount a disk image.
+
+    One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own ids.
+    """
     os.makedirs(place)
     device, opened = kernel.loop_device(disk["image"], disk["read_only"])
     try:
@@ -123,7 +128,10 @@ def _source_on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # t
 
 
 def _ensure_folder(disk: str, name: str, owner: int | None) -> str:
-    """Return a folder of a disk; create it if necessary, never through a link. No process of the container runs at this time."""
+    """Return a folder of a disk; create it if necessary, never through a link.
+
+    No process of the container runs at this time.
+    """
     place = disk
     for part in name.split("/"):
         place = f"{place}/{part}"
@@ -183,7 +191,10 @@ def _mount_devices(root: str) -> None:
 
 
 def enter_root(spec: dict) -> None:  # type: ignore[type-arg]
-    """Mount /proc and make this the root; the old root is unmounted (pivot_root(2)). Called in the new PID namespace, if there is one."""
+    """Mount /proc and make this the root; the old root is unmounted (pivot_root(2)).
+
+    Called in the new PID namespace, if there is one.
+    """
     root = f"{spec['root']}/root"
     kernel.mount("proc", root + "/proc", "proc", SAFE | MS_NOEXEC, "" if spec["pid_namespace"] else "hidepid=2")
     for name in MASKED:

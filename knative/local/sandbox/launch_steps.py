@@ -1,21 +1,25 @@
-"""Turn a new process into a container's program. `launch.py` runs this with a specification, marshalled, on descriptor 0.
+"""Turn a new process into a container's program.
 
-This is a program and not a `preexec_fn`: the platform has threads and is large, so none of its code may run between fork and exec. As root it joins
-the container's control groups and network, creates the other namespaces, assembles the container's file system from mounts, gives up every
-privilege and executes the program under an init that reaps orphans. Two processes take part:
+`launch.py` runs this with a specification, marshalled, on descriptor 0.
+
+This is a program and not a `preexec_fn`: the platform has threads and is large, so none of its code may run between
+fork and exec. As root it joins the container's control groups and network, creates the other namespaces, assembles the
+container's file system from mounts, gives up every privilege and executes the program under an init that reaps orphans.
+Two processes take part:
 
     launcher     joins control groups and the network namespace, creates mount, IPC, UTS, cgroup and PID namespaces, mounts everything but /proc,
                  forks, reports the child's pid on descriptor 3 and exits; the platform, a subreaper, becomes the child's parent
     child        process 1 of the new PID namespace: mounts /proc, pivots into the root, enters the user namespace, drops privileges, executes init
 
-The mount, PID and network namespaces belong to the initial user namespace. The container's processes live in a user namespace of their own and
-hold no capability over the others: no mount, route or host name can be changed from inside.
+The mount, PID and network namespaces belong to the initial user namespace. The container's processes live in a user
+namespace of their own and hold no capability over the others: no mount, route or host name can be changed from inside.
 
-Descriptors: 0 the specification, 1 and 2 output, 3 a socket for the report (a pid, or a sentence that says what failed), then those that the
-specification names by number.
+Descriptors: 0 the specification, 1 and 2 output, 3 a socket for the report (a pid, or a sentence that says what
+failed), then those that the specification names by number.
 
-Standard library only, and little of it, because this program is part of every cold start: `json` and `signal` import `re` and `enum`, which take
-as long as the interpreter itself. After `disable_imports` no module can be imported: everything that a step needs is imported at the top.
+Standard library only, and little of it, because this program is part of every cold start: `json` and `signal` import
+`re` and `enum`, which take as long as the interpreter itself. After `disable_imports` no module can be imported:
+everything that a step needs is imported at the top.
 """
 
 import _signal as signal
@@ -40,7 +44,8 @@ from knative.local.sandbox.launch_kernel import (
 
 REPORT = 3
 OOM_SCORE = "500"
-"""Tenants' processes are ended before the platform's when the machine runs out of memory (proc_pid_oom_score_adj(5))."""
+"""Tenants' processes are ended before the platform's when the machine runs out of memory
+(proc_pid_oom_score_adj(5))."""
 
 
 def main() -> None:
@@ -77,7 +82,10 @@ def raise_oom_score() -> None:
 
 
 def become_root_of_own_namespace() -> None:
-    """Create a user namespace whose root is this user. Call it before `apply_limits`: RLIMIT_NPROC then counts in this namespace (getrlimit(2))."""
+    """Create a user namespace whose root is this user.
+
+    Call it before `apply_limits`: RLIMIT_NPROC then counts in this namespace (getrlimit(2)).
+    """
     user, group = os.getuid(), os.getgid()
     kernel.unshare(CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
@@ -116,7 +124,10 @@ def apply_limits(limits: dict[str, int]) -> None:
 
 
 def join_namespaces(descriptors: list[int]) -> None:
-    """Enter namespaces in this order. A user namespace comes first: it gives the right to enter the network created in it."""
+    """Enter namespaces in this order.
+
+    A user namespace comes first: it gives the right to enter the network created in it.
+    """
     for descriptor in descriptors:
         kernel.setns(descriptor)
         os.close(descriptor)
@@ -182,7 +193,8 @@ def new_user_namespace(first: int, count: int) -> tuple[int, int]:
 def enter(spec: dict) -> None:  # type: ignore[type-arg]
     """Run a program in a container's namespaces: descriptors in `spec["enter"]`, the user namespace last.
 
-    `is_container_ended`: the container's processes have ended, so the program gets new, empty PID, network and IPC namespaces.
+    `is_container_ended`: the container's processes have ended, so the program gets new, empty PID, network and IPC
+    namespaces.
     """
     *others, user_namespace = spec["enter"]
     for descriptor in others:
@@ -207,7 +219,10 @@ def enter(spec: dict) -> None:  # type: ignore[type-arg]
 
 
 def drop_privileges(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """Change to the program's user. The change gives up every capability (capabilities(7), effect of user ID changes)."""
+    """Change to the program's user.
+
+    The change gives up every capability (capabilities(7), effect of user ID changes).
+    """
     if user_namespace is not None:
         kernel.setns(user_namespace)
         os.close(user_namespace)

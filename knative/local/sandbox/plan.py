@@ -1,7 +1,10 @@
-"""A container's sandbox as data: its kind, its mounts, its disks. Pure, except that it looks up which folders this machine has.
+"""A container's sandbox as data: its kind, its mounts, its disks.
 
-A container sees the system's programs, the Python that runs it, its image at /app, its own writable folders and its volumes. The state folder of the
-platform is in no plan, and of /etc only what programs need to find names, certificates and libraries.
+Pure, except that it looks up which folders this machine has.
+
+A container sees the system's programs, the Python that runs it, its image at /app, its own writable folders and its
+volumes. The state folder of the platform is in no plan, and of /etc only what programs need to find names, certificates
+and libraries.
 """
 
 import os
@@ -19,7 +22,8 @@ SHARED_ETC = (
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols",
     "python3", "rpc", "services", "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
-"""The entries of this machine's /etc that containers see. The rest (accounts, hosts, resolver) is written by `make_etc`, the same for all."""
+"""The entries of this machine's /etc that containers see. The rest (accounts, hosts, resolver) is written by
+`make_etc`, the same for all."""
 ROOT_DISK = "root"
 NOLOGIN = "/usr/sbin/nologin"
 
@@ -110,7 +114,10 @@ def _needs_mount(path: Path) -> bool:
 
 
 def arrange(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[tuple[Mount, ...], tuple[tuple[str, str], ...]]:
-    """Return mounts and links in mounting order, outer before inner. Of several mounts with one target the last one wins."""
+    """Return mounts and links in mounting order, outer before inner.
+
+    Of several mounts with one target the last one wins.
+    """
     placed = {mount.target: mount for mount in mounts}
     found = list(links)
     for target in list(placed):
@@ -119,7 +126,10 @@ def arrange(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[
 
 
 def make_etc(folder: Path) -> None:
-    """Write /etc of every container: accounts, hosts, and empty mount points for the shared entries. Called once at each start of the platform."""
+    """Write /etc of every container: accounts, hosts, and empty mount points for the shared entries.
+
+    Called once at each start of the platform.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     texts = {
         "passwd": f"root:x:0:0:root:/root:{NOLOGIN}\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:{NOLOGIN}\n",

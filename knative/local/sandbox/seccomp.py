@@ -1,8 +1,9 @@
 """The system call filter of every container, compiled once to BPF by libseccomp.
 
-It follows the default profiles of container runtimes (Docker's documentation, "Seccomp security profiles for Docker"): calls that administer the
-machine, load code into the kernel, create namespaces or bypass the file system's permissions fail with EPERM. Calls that libseccomp does not know by
-name (newer than this filter) and calls of another architecture (32-bit programs) fail with ENOSYS, as if the kernel did not have them.
+It follows the default profiles of container runtimes (Docker's documentation, "Seccomp security profiles for Docker"):
+calls that administer the machine, load code into the kernel, create namespaces or bypass the file system's permissions
+fail with EPERM. Calls that libseccomp does not know by name (newer than this filter) and calls of another architecture
+(32-bit programs) fail with ENOSYS, as if the kernel did not have them.
 
 Without libseccomp `compile_filter` returns None, and `up` reports that there is no filter.
 """
@@ -38,7 +39,8 @@ NEW_NAMESPACES = 0x7E020080
 PERSONALITIES = (0x0, 0x0008, 0x20000, 0x20008, 0xFFFFFFFF)
 """PER_LINUX, PER_LINUX32, UNAME26 with either, and the query of the current one."""
 SOCKETS = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
-"""Allowed families. AF_VSOCK would bypass the network namespace to a hypervisor; AF_ALG and others reach rarely used kernel code."""
+"""Allowed families. AF_VSOCK would bypass the network namespace to a hypervisor; AF_ALG and others reach rarely used
+kernel code."""
 FAMILY_COUNT = 64
 """Above every family that exists."""
 TERMINAL_INPUT = (0x5412, 0x541C)
@@ -72,7 +74,10 @@ def library() -> ctypes.CDLL | None:
 
 @cache
 def compile_filter() -> bytes | None:
-    """Return BPF instructions (struct sock_filter); None when libseccomp is missing. Raises OSError when it refuses a rule."""
+    """Return BPF instructions (struct sock_filter); None when libseccomp is missing.
+
+    Raises OSError when it refuses a rule.
+    """
     found = library()
     return None if found is None else _compile(found)
 
@@ -98,7 +103,10 @@ def _compile(found: ctypes.CDLL) -> bytes:
 
 
 def rules(name: str) -> list[tuple[int, list[Comparison]]]:
-    """Return the (action, comparisons of arguments) of one system call. A call is allowed when one of its rules allows it."""
+    """Return the (action, comparisons of arguments) of one system call.
+
+    A call is allowed when one of its rules allows it.
+    """
     refused = ERRNO | errno.EPERM
     if name == "clone":  # the first argument, on all architectures but s390
         flags = [1 << bit for bit in range(32) if NEW_NAMESPACES >> bit & 1]

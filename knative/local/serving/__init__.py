@@ -1,13 +1,17 @@
 """Knative Serving on one machine: Services whose revisions are local processes, scaled from zero to max-scale and back, behind one ingress.
 
-- Reconcilers: a Service becomes a Configuration and a Route (`services`); each change of a Configuration becomes an immutable Revision
-  (`configurations`); a Route becomes entries of the routing table (`routes`, `routing`, `host_claims`)
-- Scaling: each Revision has a `scaler`, which queues requests (`request_queue`) and asks `autoscaler` (pure) for the number of pods
+- Reconcilers: a Service becomes a Configuration and a Route (`services`); each change of a Configuration becomes an
+  immutable Revision (`configurations`); a Route becomes entries of the routing table (`routes`, `routing`,
+  `host_claims`)
+- Scaling: each Revision has a `scaler`, which queues requests (`request_queue`) and asks `autoscaler` (pure) for the
+  number of pods
 - Pods: `pods`, on the `node` that they share
-- Requests: `ingress`, over `http`; `destinations` and `loopback_ports` for its other listeners; `build_access` for builds
+- Requests: `ingress`, over `http`; `destinations` and `loopback_ports` for its other listeners; `build_access` for
+  builds
 - Disk: `disk_pressure` (pure), `eviction`, `reclaimable`, `disk_usage`, `build_caches`
 
-Dependencies point from reconcilers to scalers to pods to node. Nothing here knows eventing: its collector and its queues are set by `assembly`.
+Dependencies point from reconcilers to scalers to pods to node. Nothing here knows eventing: its collector and its
+queues are set by `assembly`.
 """
 
 from pathlib import Path
@@ -32,7 +36,10 @@ from knative.local.tokens import Tokens
 
 
 class Serving:
-    """The assembled package. `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector."""
+    """The assembled package.
+
+    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector.
+    """
 
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
         """`authority`: the certificate of the API's authority."""

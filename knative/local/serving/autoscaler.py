@@ -1,8 +1,8 @@
 """How many pods a revision should have (pure).
 
-Knative's rule: the mean number of requests in flight over the stable window (and over a short panic window in a burst) divided by the target. Two
-things are faster than in Knative, because a pod starts in milliseconds: requests that wait because every pod is full count at once, and idle pods are
-removed one by one.
+Knative's rule: the mean number of requests in flight over the stable window (and over a short panic window in a burst)
+divided by the target. Two things are faster than in Knative, because a pod starts in milliseconds: requests that wait
+because every pod is full count at once, and idle pods are removed one by one.
 """
 
 import math

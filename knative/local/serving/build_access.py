@@ -1,8 +1,9 @@
 """Which destinations on this machine and in private networks a build may reach.
 
-The operator grants them, never the repository's address: the listed private hosts (REPOSITORY_HOSTS), and the proxies and mirrors among the inherited
-variables (BUILD_ENVIRONMENT). Loopback names at the ingress port are hosts that the ingress serves to the build. Other ports of this machine's
-loopback are relayed. Private addresses elsewhere get a route. Applications are granted nothing.
+The operator grants them, never the repository's address: the listed private hosts (REPOSITORY_HOSTS), and the proxies
+and mirrors among the inherited variables (BUILD_ENVIRONMENT). Loopback names at the ingress port are hosts that the
+ingress serves to the build. Other ports of this machine's loopback are relayed. Private addresses elsewhere get a
+route. Applications are granted nothing.
 """
 
 import asyncio
@@ -80,7 +81,10 @@ def _is_loopback(host: str) -> bool:
 
 
 async def resolve(hosts: Collection[str]) -> list[str]:
-    """Return the hosts' IPv4 addresses from this machine's resolver. An unknown name is omitted: the build reports it itself."""
+    """Return the hosts' IPv4 addresses from this machine's resolver.
+
+    An unknown name is omitted: the build reports it itself.
+    """
     loop = asyncio.get_running_loop()
     lookups = [loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_STREAM) for host in sorted(hosts)]
     try:

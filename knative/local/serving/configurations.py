@@ -15,7 +15,8 @@ from knative.local.store import NotFound, Store
 CONFIGURATION = "Configuration.serving.knative.dev"
 PREFIX = "serving.knative.dev/"
 MAX_IDLE_REVISIONS = 20
-"""Without traffic, for each Configuration. Knative's config-gc calls it max-non-active-revisions, with a larger default."""
+"""Without traffic, for each Configuration. Knative's config-gc calls it max-non-active-revisions, with a larger
+default."""
 
 
 class Configurations:
@@ -42,7 +43,9 @@ class Configurations:
         elif not _owned(latest, metadata["uid"]):
             raise RequeueAfter(0.1, "a revision of a deleted Configuration of this name still exists")
         elif (latest["metadata"]["labels"]).get(PREFIX + "configurationGeneration") != str(generation) and latest["spec"] != _spec(template):
-            name_conflict = Condition("False", "RevisionNameTaken", f'Revision "{name}" already exists with another spec. Give the template another name.')
+            name_conflict = Condition(
+                "False", "RevisionNameTaken", f'Revision "{name}" already exists with another spec. Give the template another name.'
+            )
         revisions = [
             each for each in self._store.list(REVISION, namespace, {PREFIX + "configuration": metadata["name"]}) if _owned(each, metadata["uid"])
         ]
@@ -109,7 +112,10 @@ def readiness_of(revision: Object) -> Condition:
 
 
 def _usable(revision: Object) -> bool:
-    """Return whether a revision may get traffic: it has been ready once. Scaled to zero or crashing, it still is the released revision."""
+    """Return whether a revision may get traffic: it has been ready once.
+
+    Scaled to zero or crashing, it still is the released revision.
+    """
     found = read(revision, READY_ONCE)
     return found is not None and found.status == "True"
 

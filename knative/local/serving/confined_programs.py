@@ -1,6 +1,7 @@
 """Run programs of the platform on files of tenants: in a sandbox of their own, or inside a container that has ended, as its user.
 
-Implements `images.ports.ConfinedRunner`. A program has no network and limited memory, processes and time, and ends with everything that it started.
+Implements `images.ports.ConfinedRunner`. A program has no network and limited memory, processes and time, and ends with
+everything that it started.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """The pods of a revision that consume their messages from RabbitMQ themselves (annotation `local.capsule.dev/consumes: "true"`).
 
-Such a pod receives the queues of its Service's Triggers in its environment, and the permission to consume them in its `activity`. There it reports what it
-does, so that the autoscaler counts its messages like requests that pass through the platform.
+Such a pod receives the queues of its Service's Triggers in its environment, and the permission to consume them in its
+`activity`. There it reports what it does, so that the autoscaler counts its messages like requests that pass through
+the platform.
 """
 
 import json
@@ -27,13 +28,14 @@ class Consumption:
         """Pod uid → (its activity, messages that it handles at once)."""
         self.in_flight = 0
         self.pods_at_capacity = 0
-        """Pods with as many messages as they handle at once. More messages probably wait in the queue, which cannot be counted here."""
+        """Pods with as many messages as they handle at once. More messages probably wait in the queue, which cannot
+        be counted here."""
 
     def environment(self, pod: Object, max_concurrency: int, may_consume: bool) -> Mapping[str, str]:
         """Return the variables that let a new pod consume; empty when messages are pushed to it.
 
-        `max_concurrency`: containerConcurrency, 0 is no limit. The queues share it; with more queues than that, messages are pushed.
-        `may_consume`: whether the pod may consume as soon as it is ready.
+        `max_concurrency`: containerConcurrency, 0 is no limit. The queues share it; with more queues than that,
+        messages are pushed. `may_consume`: whether the pod may consume as soon as it is ready.
         """
         queues = self._node.queues(self._namespace, self._service) if self._is_enabled else ()
         if not queues or 0 < max_concurrency < len(queues):

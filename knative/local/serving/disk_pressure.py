@@ -1,8 +1,9 @@
 """When the machine's disk is low, and what to do about it (pure), after kubelet's node-pressure eviction.
 
-Disk images and image stores are limited individually and overcommitted together. PostgreSQL, RabbitMQ and the object store use the same file system and
-stop when it is full, so a reserve of it is kept free. Below the reserve, what can be created again is deleted first; then tenants' pods are evicted
-one at a time, the one with the largest disks first. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
+Disk images and image stores are limited individually and overcommitted together. PostgreSQL, RabbitMQ and the object
+store use the same file system and stop when it is full, so a reserve of it is kept free. Below the reserve, what can be
+created again is deleted first; then tenants' pods are evicted one at a time, the one with the largest disks first.
+https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ MIN_RESERVE_BYTES = 2 * GIB
 RESERVE_PERCENT, MAX_RESERVE_PERCENT = 5, 10
 """Of the file system. 10 % is kubelet's default threshold (nodefs.available)."""
 RECOVERY_PERCENT = 125
-"""Of the reserve: pressure ends when this much is free (kubelet's minimum reclaim), so that it does not begin again at the next write."""
+"""Of the reserve: pressure ends when this much is free (kubelet's minimum reclaim), so that it does not begin again
+at the next write."""
 MIN_EVICTION_BYTES = 8 << 20
 """A pod with smaller disks is not evicted: an outage would gain nothing. It is the size of the smallest disk image."""
 
@@ -67,7 +69,8 @@ class Decision:
 def decide(was_under_pressure: bool, observation: Observation, reserve: Reserve) -> Decision:
     """Return whether there is disk pressure, and the one action to take before the next observation.
 
-    Between the two thresholds the pressure stays as it was; nothing is evicted there, but reclaimable files are still deleted.
+    Between the two thresholds the pressure stays as it was; nothing is evicted there, but reclaimable files are still
+    deleted.
     """
     if observation.free_bytes >= reserve.ends_at_bytes:
         return Decision(False)
@@ -83,7 +86,10 @@ def decide(was_under_pressure: bool, observation: Observation, reserve: Reserve)
 
 
 def reserve_from(environment: Mapping[str, str], total_bytes: int) -> Reserve:
-    """Return the reserve: CAPSULE_DISK_RESERVE_GIB, else the larger of 2 GiB and 5 % of the file system, at most 10 %. Raises ValueError."""
+    """Return the reserve: CAPSULE_DISK_RESERVE_GIB, else the larger of 2 GiB and 5 % of the file system, at most 10 %.
+
+    Raises ValueError.
+    """
     if not (text := environment.get(VARIABLE, "")):
         default = max(MIN_RESERVE_BYTES, total_bytes * RESERVE_PERCENT // 100)
         return Reserve.of(min(default, total_bytes * MAX_RESERVE_PERCENT // 100))

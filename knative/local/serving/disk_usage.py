@@ -1,6 +1,7 @@
 """What each application takes on the machine's disk: its images, its build cache, the disks of its running instances.
 
-Sizes are what the file system has allocated (stat(2), st_blocks) or what the platform has measured anyway: no tenant's tree is walked for them.
+Sizes are what the file system has allocated (stat(2), st_blocks) or what the platform has measured anyway: no tenant's
+tree is walked for them.
 """
 
 from collections.abc import Mapping
@@ -8,8 +9,8 @@ from typing import Any
 
 from knative.local.sandbox.disks import used_bytes
 from knative.local.serving.node import Node
-from knative.local.serving.pods.registry import Pods
 from knative.local.serving.pods.pod import Pod
+from knative.local.serving.pods.registry import Pods
 
 APPLICATION, ENVIRONMENT = "capsule.dev/application", "capsule.dev/environment"
 
@@ -23,7 +24,10 @@ class DiskUsage:
         return {namespace: (usage.images, usage.bytes) for namespace, usage in self._node.images.usage().items()}
 
     def disk_usage(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return application namespace → DiskUsage of `events/cluster.py` without its time. None stands for a size that is not measured."""
+        """Return application namespace → DiskUsage of `events/cluster.py` without its time.
+
+        None stands for a size that is not measured.
+        """
         images, found = self.images(), {}
         for namespace in self._node.store.list("Namespace"):
             name, labels = namespace["metadata"]["name"], namespace["metadata"].get("labels") or {}
@@ -39,7 +43,10 @@ class DiskUsage:
         return used_bytes(self._node.build_caches.image(namespace)) if self._node.abilities.has_disks else None
 
     def _instance_bytes(self, namespace: str) -> Mapping[str, int] | None:
-        """Return bytes by environment. None when one instance is not measured: a partial sum would look like the whole."""
+        """Return bytes by environment.
+
+        None when one instance is not measured: a partial sum would look like the whole.
+        """
         found: dict[str, int] = {}
         for pod in self._pods.tenant_pods():
             if pod.namespace == namespace and not self._node.is_build(pod.object):

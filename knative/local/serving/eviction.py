@@ -1,7 +1,7 @@
 """Keep a reserve of the machine's disk free: check it, reclaim, evict (`disk_pressure` decides).
 
-A check is one statvfs(3), and happens only while tenants' pods run or pressure lasts. Under pressure no build starts, and no pod of an owner whose pod
-was evicted. Other pods start: a pod that writes nothing takes no space.
+A check is one statvfs(3), and happens only while tenants' pods run or pressure lasts. Under pressure no build starts,
+and no pod of an owner whose pod was evicted. Other pods start: a pod that writes nothing takes no space.
 """
 
 import asyncio
@@ -125,7 +125,8 @@ class DiskPressure:
             self._set_pressure(True, free)
         if not self.is_under_pressure:
             return None
-        return f"{CONDITION} It starts when {format_bytes(self.reserve.ends_at_bytes)} of the machine's disk are free; {format_bytes(free)} are free now."
+        required = format_bytes(self.reserve.ends_at_bytes)
+        return f"{CONDITION} It starts when {required} of the machine's disk are free; {format_bytes(free)} are free now."
 
     async def check(self) -> Decision:
         """Check once and act. Returns the decision."""
@@ -219,7 +220,10 @@ class DiskPressure:
         return self._measure(self._state).free_bytes
 
     def _write_status(self, free_bytes: int) -> None:
-        """Write the status for `./taskw status`. A full disk must not stop the task that frees it, so a failure is only logged."""
+        """Write the status for `./taskw status`.
+
+        A full disk must not stop the task that frees it, so a failure is only logged.
+        """
         status = {
             "is_under_pressure": self.is_under_pressure, "changed_at": time.time(), "free_bytes": free_bytes,
             "reserve_bytes": self.reserve.begins_below_bytes, "ends_at_bytes": self.reserve.ends_at_bytes,

@@ -1,15 +1,16 @@
 """Which Route owns a host name that several Routes claim.
 
-A host has one owner, and another Route's claim to the same name does not change the owner's traffic. Claims are ordered, so the owner depends
-neither on the order in which Routes are reconciled nor on a restart:
+A host has one owner, and another Route's claim to the same name does not change the owner's traffic. Claims are
+ordered, so the owner depends neither on the order in which Routes are reconciled nor on a restart:
 
 1. Routes of the platform's namespaces come before all others, whenever they were created.
-2. The earlier claim comes first. A Route claims its hosts when it is created (`metadata.creationTimestamp`). A host that it claims later, for example
-   by a new tag, counts from then on, so that an old Route takes no host from a newer one.
+2. The earlier claim comes first. A Route claims its hosts when it is created (`metadata.creationTimestamp`). A host
+   that it claims later, for example by a new tag, counts from then on, so that an old Route takes no host from a newer
+   one.
 3. Claims of the same second: the older Route, then the smaller uid.
 
-Knative leaves this to its networking layer: net-kourier rejects an Ingress whose domain another one has (`DomainConflict`); a DomainMapping is
-rejected with `DomainAlreadyClaimed`.
+Knative leaves this to its networking layer: net-kourier rejects an Ingress whose domain another one has
+(`DomainConflict`); a DomainMapping is rejected with `DomainAlreadyClaimed`.
 """
 
 from bisect import insort

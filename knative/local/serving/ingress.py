@@ -1,8 +1,10 @@
-"""The ingress: forward requests to pods. A request's Host selects a Route, the Route a revision, the revision's scaler a pod.
+"""The ingress: forward requests to pods.
 
-The ingress reveals nothing about other hosts: an unknown host gets a 404 and no more. Besides the public port it serves listeners with fewer
-destinations (`listen`): a build's, for the hosts granted to it, and loopback ports of single Services of the platform (`destinations`). Each request of a
-connection is looked up separately.
+A request's Host selects a Route, the Route a revision, the revision's scaler a pod.
+
+The ingress reveals nothing about other hosts: an unknown host gets a 404 and no more. Besides the public port it serves
+listeners with fewer destinations (`listen`): a build's, for the hosts granted to it, and loopback ports of single
+Services of the platform (`destinations`). Each request of a connection is looked up separately.
 """
 
 import asyncio
@@ -10,13 +12,13 @@ import socket
 from collections.abc import Collection
 from functools import partial
 
-from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
+from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
 from knative.local.serving.http.exchange import HOP_BY_HOP, Exchange
+from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
-from knative.local.serving.http.listeners import Listener
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.request_queue import Unavailable
 from knative.local.serving.routing import DEFAULT_TIMEOUT_SECONDS, Routing
@@ -71,7 +73,10 @@ class Ingress:
                 client.close()
 
     def listen(self, listening: socket.socket, lookup: Lookup, name: str, max_connections: int = MAX_CONNECTIONS) -> Listener:
-        """Serve another socket for the destinations that `lookup` finds. The listener owns the socket; the caller closes the listener."""
+        """Serve another socket for the destinations that `lookup` finds.
+
+        The listener owns the socket; the caller closes the listener.
+        """
 
         async def handle(connection: socket.socket) -> None:
             client = ClientConnection(partial(self._serve, lookup), self._clients)

@@ -1,9 +1,10 @@
 """Loopback ports of single Services of the platform, by the Service's annotation `local.capsule.dev/loopback-port`.
 
-A function of the platform calls another Service of the platform over HTTP this way: no host name is resolved, so no other Route can take its place, and
-the Service needs no public host. Requests go through the scaler like those of the ingress, so the Service scales from zero. On a cluster the
-annotation has no effect: functions call the Service's cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback
-of its own, on which these ports are not open.
+A function of the platform calls another Service of the platform over HTTP this way: no host name is resolved, so no
+other Route can take its place, and the Service needs no public host. Requests go through the scaler like those of the
+ingress, so the Service scales from zero. On a cluster the annotation has no effect: functions call the Service's
+cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback of its own, on which
+these ports are not open.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from knative.local.serving.destinations import one_service
-from knative.local.serving.ingress import Ingress
 from knative.local.serving.http.listeners import Listener
+from knative.local.serving.ingress import Ingress
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.routing import Key, RoutingTable
 from knative.local.settings import LOOPBACK
@@ -42,7 +43,9 @@ class LoopbackPorts:
         await asyncio.gather(*self._closing)
 
     def assign(self, key: Key, annotations: Mapping[str, Any]) -> int | None:
-        """Open the annotated port plus the installation's offset, or close the port that is no longer annotated. Idempotent.
+        """Open the annotated port plus the installation's offset, or close the port that is no longer annotated.
+
+        Idempotent.
 
         Returns the port. Raises PortUnavailable: the annotation is not a port, or the port is in use.
         """

@@ -48,9 +48,9 @@ PLATFORM_WEIGHT = 8
 class Collector(Protocol):
     """Receives what eventing publishes about pods and requests. Calls do not block."""
 
-    def lines(self, pod_object: Object, stream: str, lines: list[str]) -> None: ...
+    def add_lines(self, pod_object: Object, stream: str, lines: list[str]) -> None: ...
 
-    def request(self, service_object: Object, revision: str, status: int, seconds: float) -> None: ...
+    def add_request(self, service_object: Object, revision: str, status: int, seconds: float) -> None: ...
 
 
 Queues = Callable[[str, str], Sequence[Any]]
@@ -101,7 +101,10 @@ class Node:
         return self.abilities.isolation
 
     def open(self) -> None:
-        """Detect what this machine allows, and end what a previous run left. Blocking; call it once, before the first pod."""
+        """Detect what this machine allows, and end what a previous run left.
+
+        Blocking; call it once, before the first pod.
+        """
         become_subreaper()
         self.abilities = detect_abilities(self.settings.state)
         self.filter = seccomp.compile_filter() if self.abilities.has_filter else None
@@ -126,7 +129,10 @@ class Node:
             self._open_platform_view()
 
     def _open_platform_view(self) -> None:
-        """Give the platform's processes their folders. Raises PermissionError when they could not read the project's code."""
+        """Give the platform's processes their folders.
+
+        Raises PermissionError when they could not read the project's code.
+        """
         if (unreadable := find_unreadable()) is not None:
             raise PermissionError(f"{unreadable} is not readable by other users, and functions do not run as root: chmod -R a+rX {PROJECT}")
         folders = [self.pods_folder / namespace for namespace in PLATFORM_NAMESPACES]
@@ -142,7 +148,10 @@ class Node:
         self.zygote.view = self.platform_view.sandbox(None, None)
 
     def _try_network(self) -> str:
-        """Create a network, since a policy or a surrounding container may forbid it. Returns "" when it works, else why not."""
+        """Create a network, since a policy or a surrounding container may forbid it.
+
+        Returns "" when it works, else why not.
+        """
         if self.isolation is Isolation.NONE:
             return "there is no sandbox"
 
@@ -228,7 +237,10 @@ class Node:
 
 
 def share_folder(folder: Path, group: int) -> None:
-    """Give a folder and its files to the platform's group. The folder belongs to this machine: no tenant writes there."""
+    """Give a folder and its files to the platform's group.
+
+    The folder belongs to this machine: no tenant writes there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for place in (folder, *folder.rglob("*")):
         about = place.lstat()

@@ -1,8 +1,9 @@
 """The users and the view of the file system of the platform's own processes when root starts them.
 
-A function runs as an unprivileged user, one for each component, in a mount namespace with the system's programs, this Python, the project's files,
-the pods' folders of the platform's namespaces and the folders that `up` shares (mail, sample repositories). It sees neither the secrets of `up`, nor
-the servers' data, nor a tenant's files. Folders above the project can stay closed to other users.
+A function runs as an unprivileged user, one for each component, in a mount namespace with the system's programs, this
+Python, the project's files, the pods' folders of the platform's namespaces and the folders that `up` shares (mail,
+sample repositories). It sees neither the secrets of `up`, nor the servers' data, nor a tenant's files. Folders above
+the project can stay closed to other users.
 """
 
 import os
@@ -38,7 +39,10 @@ class PlatformView:
         return self._identities.platform_group
 
     def user(self, pod: Object) -> int:
-        """Return the user of a pod's component. Contexts have different users and cannot signal each other's processes."""
+        """Return the user of a pod's component.
+
+        Contexts have different users and cannot signal each other's processes.
+        """
         labels = pod["metadata"].get("labels") or {}
         return self._identities.platform_user(str(labels.get(COMPONENT) or labels.get(NAME) or "other"))
 
@@ -67,7 +71,8 @@ class PlatformView:
 def find_unreadable() -> Path | None:
     """Return a file of the project that other users cannot read, so that no function could run; None when there is none.
 
-    Side effect: byte code that Python wrote under a restrictive umask becomes readable; it reveals no more than its source.
+    Side effect: byte code that Python wrote under a restrictive umask becomes readable; it reveals no more than its
+    source.
     """
     for folder in ("functions", "events", "knative", "sql", "schemas"):
         for place in (PROJECT / folder, *(PROJECT / folder).rglob("*")):

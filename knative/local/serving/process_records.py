@@ -31,7 +31,10 @@ class ProcessRecords:
         (folder / RECORD).write_text(json.dumps(record))
 
     def end_leftovers(self, groups: Iterable[ControlGroups]) -> None:
-        """Kill the processes and empty the control groups of a previous run. A process is identified by pid, start time and boot id."""
+        """Kill the processes and empty the control groups of a previous run.
+
+        A process is identified by pid, start time and boot id.
+        """
         for path in self._pods_folder.glob(f"*/*/{RECORD}"):
             try:
                 record = json.loads(path.read_text())

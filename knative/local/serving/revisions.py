@@ -61,7 +61,8 @@ class Revisions:
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._route_targets: dict[Key, set[str]] = {}
-        """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before its revisions."""
+        """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
+        its revisions."""
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
@@ -148,7 +149,10 @@ class Revisions:
         return (found or {}).get("data") or {}
 
     def _open_port(self, port: int) -> socket.socket:
-        """Return a listening socket that pods inherit. It stays open between pods, so no connection is refused. Raises OSError."""
+        """Return a listening socket that pods inherit.
+
+        It stays open between pods, so no connection is refused. Raises OSError.
+        """
         port += self._settings.port_offset
         if port not in self._sockets:
             opened = socket.create_server((LOOPBACK, port), backlog=1024)

@@ -1,7 +1,10 @@
-"""Routes: assign a host's requests to revisions. The ingress follows a Route's status, which changes only to revisions that have been ready.
+"""Routes: assign a host's requests to revisions.
 
-A host belongs to one Route (`host_claims`). A Route that claims another's host is not Ready: IngressReady is False with reason DomainConflict, as with
-net-kourier. When an owner changes, the Routes that gained or lost the host are reconciled at once.
+The ingress follows a Route's status, which changes only to revisions that have been ready.
+
+A host belongs to one Route (`host_claims`). A Route that claims another's host is not Ready: IngressReady is False with
+reason DomainConflict, as with net-kourier. When an owner changes, the Routes that gained or lost the host are
+reconciled at once.
 """
 
 import json

@@ -1,8 +1,8 @@
 """From a host or a Service to the scaler of a revision.
 
-`RoutingTable` holds the Routes: each by its name, and by host name the one Route that owns the host (`host_claims`). The reconciler of Routes writes
-it; the ingress and the dispatchers read it. `Services` is how the dispatchers of eventing call a Service within this process: without host name and
-ingress, with the same buffering and the same limits.
+`RoutingTable` holds the Routes: each by its name, and by host name the one Route that owns the host (`host_claims`).
+The reconciler of Routes writes it; the ingress and the dispatchers read it. `Services` is how the dispatchers of
+eventing call a Service within this process: without host name and ingress, with the same buffering and the same limits.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from knative.local.serving.http.upstreams import Answer, Upstreams
 from knative.local.serving.naming import internal_host
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.pod import Pod
+from knative.local.serving.request_queue import Unavailable
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.scaler import Scaler
-from knative.local.serving.request_queue import Unavailable
 
 __all__ = ["Answer", "RouteEntry", "Routing", "RoutingTable", "Services", "TrafficTarget", "Unavailable"]
 
@@ -102,7 +102,10 @@ Destination = tuple[RouteEntry, TrafficTarget | None]
 
 
 class RoutingTable:
-    """The Routes of this machine. A host that several Routes claim belongs to one of them (`host_claims`); the others are found by name only."""
+    """The Routes of this machine.
+
+    A host that several Routes claim belongs to one of them (`host_claims`); the others are found by name only.
+    """
 
     def __init__(self) -> None:
         self._routes: dict[Key, RouteEntry] = {}
@@ -114,7 +117,10 @@ class RoutingTable:
         return self._claims.replace(entry.key, entry.claims())
 
     def remove(self, namespace: str, name: str, uid: str) -> set[Key]:
-        """Remove a Route. Returns the Routes that now own one of its hosts. Does nothing when another object has the name already."""
+        """Remove a Route.
+
+        Returns the Routes that now own one of its hosts. Does nothing when another object has the name already.
+        """
         found = self._routes.get((namespace, name))
         if found is None or found.uid != uid:
             return set()
@@ -163,7 +169,7 @@ class Routing:
 
     def record_request(self, entry: RouteEntry, revision: str, status: int, seconds: float) -> None:
         if self._node.collector is not None:
-            self._node.collector.request(entry.service, revision, status, seconds)
+            self._node.collector.add_request(entry.service, revision, status, seconds)
 
 
 class Services(Protocol):
@@ -179,7 +185,11 @@ class ServiceCaller:
         self._routing, self._upstreams = routing, upstreams
 
     async def request(self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
-        """Call a Service. Raises Unavailable (no pod in time), ConnectionError (the pod closed the connection), TimeoutError (no answer in time)."""
+        """Call a Service.
+
+        Raises Unavailable (no pod in time), ConnectionError (the pod closed the connection), TimeoutError (no answer in
+        time).
+        """
         entry = self._routing.table.by_name(namespace, service)
         if entry is None:
             raise Unavailable(f"Service {namespace}/{service} does not exist.")

@@ -1,7 +1,7 @@
 """Scale one Revision: as many pods as its requests need, and a queue while no pod has capacity (Knative's activator and autoscaler).
 
-A new revision starts without requests (initial-scale) and must become ready before its progress deadline; only then may it get traffic. After that
-`autoscaler` decides, at each tick and at once when a request has to wait.
+A new revision starts without requests (initial-scale) and must become ready before its progress deadline; only then may
+it get traffic. After that `autoscaler` decides, at each tick and at once when a request has to wait.
 """
 
 import asyncio
@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from knative.local.objects import Object
-from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyMeter, Load, Scale, desired_pods, parse_duration
+from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyMeter, Load, Scale, desired_pods
 from knative.local.serving.consumption import Consumption
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
+from knative.local.serving.progress_deadline import deadline_failure, progress_deadline_seconds
 from knative.local.serving.request_queue import RequestQueue, Unavailable
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
 
-PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
 HOST_PORT = "local.capsule.dev/host-port"
 """Annotation: a port of this machine to listen on. For the platform's namespaces only."""
 DEFAULT_TIMEOUT_SECONDS = 300.0
@@ -31,7 +31,6 @@ MAX_CRASHES = 3
 """Exits in a row after which a container counts as broken."""
 READY_ONCE = "ResourcesAvailable"
 """The condition that stays True once a revision has been ready."""
-PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 
 
 class Scaler:
@@ -50,7 +49,7 @@ class Scaler:
         self.revision = revision
         self.namespace, self.name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self.timeout_seconds = float(spec.get("timeoutSeconds") or DEFAULT_TIMEOUT_SECONDS)
-        self.progress_deadline_seconds = parse_duration(annotations.get(PROGRESS_DEADLINE, "600s"))
+        self.progress_deadline_seconds = progress_deadline_seconds(annotations)
         self.rescale(defaults)
         self.is_reachable = False
         """Whether a Route leads to this revision."""
@@ -63,7 +62,8 @@ class Scaler:
         self.has_failed = False
         """Whether it failed to become ready, so that its pods were ended."""
         self.retries_forever = retries_forever
-        """For the platform's own revisions: they are retried after they have failed, for example until the database is back."""
+        """For the platform's own revisions: they are retried after they have failed, for example until the database
+        is back."""
         self._pods, self._on_change = pods, on_change
         self._consumption = Consumption(pods.node, revision)
         self._loop = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ class Scaler:
 
     @property
     def ready_pods(self) -> int:
-        return sum(pod.is_ready for pod in self._running.values())
+        return sum(pod.state.is_ready for pod in self._running.values())
 
     @property
     def pods(self) -> list[Pod]:
@@ -102,7 +102,7 @@ class Scaler:
     @property
     def is_consuming(self) -> bool:
         """Whether a ready pod consumes its messages from the queue itself."""
-        return self._consumption.is_active(uid for uid, pod in self._running.items() if pod.is_ready)
+        return self._consumption.is_active(uid for uid, pod in self._running.items() if pod.state.is_ready)
 
     def rescale(self, defaults: Mapping[str, str]) -> None:
         """Read the scale settings again. `defaults`: ConfigMap config-autoscaler."""
@@ -112,7 +112,10 @@ class Scaler:
     # --- requests
 
     async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable."""
+        """Return a pod with capacity, starting one if necessary.
+
+        Call `release` with it afterwards. Raises Unavailable.
+        """
         self._meter.change(+1, self._loop.time())
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
@@ -142,7 +145,7 @@ class Scaler:
         """Return the ready pod with the fewest requests; None when it is at its limit."""
         best: Pod | None = None
         for pod in self._running.values():
-            if pod.is_ready and (best is None or pod.in_flight < best.in_flight):
+            if pod.state.is_ready and (best is None or pod.in_flight < best.in_flight):
                 best = pod
         return best if best is not None and (not self.scale.max_concurrency or best.in_flight < self.scale.max_concurrency) else None
 
@@ -191,7 +194,7 @@ class Scaler:
 
     def _removal_order(self, pod: Pod) -> tuple[bool, int, float]:
         """Pods that are not ready first, then those with the fewest requests, then the newest."""
-        return pod.is_ready, pod.in_flight + self._consumption.in_flight_of(pod.uid), -pod.created_at
+        return pod.state.is_ready, pod.in_flight + self._consumption.in_flight_of(pod.uid), -pod.created_at
 
     def _add(self) -> None:
         try:
@@ -258,7 +261,10 @@ class Scaler:
         self._on_change(self)
 
     def _on_pod_waiting(self, pod: Pod) -> None:
-        """Record why a pod does not run. A new revision fails for good after MAX_CRASHES, or at once without an image."""
+        """Record why a pod does not run.
+
+        A new revision fails for good after MAX_CRASHES, or at once without an image.
+        """
         start_failure, exit, failures = pod.state.start_failure, pod.state.exit, pod.state.failures
         if start_failure is not None:
             self.failure = start_failure
@@ -275,24 +281,12 @@ class Scaler:
         """Give the revision up: it did not become ready. Its pods end; `failure` says why. Idempotent."""
         if self.has_failed:
             return
-        pod = next(iter(self._running.values()), None)
-        if self.failure is None and pod is not None:
-            self.failure = StartFailure(PROGRESS_DEADLINE_EXCEEDED, self._describe_deadline(pod))
         if self.failure is None:
-            self.failure = StartFailure(PROGRESS_DEADLINE_EXCEEDED, f"No pod was ready within {self.progress_deadline_seconds:g} s.")
+            self.failure = deadline_failure(next(iter(self._running.values()), None), self.progress_deadline_seconds)
         self.has_failed = True
         log.info("revision %s/%s failed: %s: %s", self.namespace, self.name, self.failure.reason, self.failure.message)
         self._loop.call_soon(self.tick)
         self._on_change(self)
-
-    def _describe_deadline(self, pod: Pod) -> str:
-        """Say why a pod did not become ready, and how to fix it."""
-        within = f"within {self.progress_deadline_seconds:g} s"
-        if pod.unready_reason.startswith("nothing listens"):
-            others = [port for port in pod.listening_ports() if port != pod.port]
-            hint = f" It listens on {', '.join(map(str, others))}, but must listen on the port in $PORT." if others else ""
-            return f"The container never listened on port {pod.port} (its $PORT) {within}.{hint}"
-        return f"The container never became ready {within}: {pod.unready_reason or 'it was not probed yet'}."
 
     async def stop(self, grace_seconds: float | None = None) -> None:
         self._is_stopped = True

@@ -29,7 +29,7 @@ def account(story: Story) -> None:
     if me["email"] != story.email or not me["emailVerified"]:
         raise Problem(f"the profile is not the one that was registered: {me}")
     story.happened(f"{story.email} registered, verified by mail and signed in")
-    until("billing's customer on the free plan", 20, lambda: story.terminal.ask("invoice", ends=(0, 4)))
+    until("billing's customer on the free plan", 20, lambda: story.terminal.ask("bill", ends=(0, 4)))
 
 
 def first_deployment(story: Story) -> None:
@@ -70,7 +70,7 @@ def plan(story: Story) -> None:
     before = ask("quota")
     run("plans")
     paid = min((each for each in ask("plans") if each["fee"]["amount"] > 0), key=lambda each: int(each["fee"]["amount"]))
-    run("subscribe", paid["code"], "--payment-method", "pm_card_visa")
+    run("subscription", "change", paid["code"], "--payment-method", "pm_card_visa")
     raised = until("the raised quota", 60, lambda: now if (now := ask("quota"))["applications"]["limit"] > before["applications"]["limit"] else None)
     run("quota")
     story.screen.note(f"[dim]{before['applications']['limit']} → {raised['applications']['limit']} applications[/]")
@@ -89,12 +89,12 @@ def use(story: Story) -> None:
     story.happened(f"they are on the bill: {_told(before)}")
     story.terminal.run("logs", "--app", story.name, "--run", "--lines", "5")
     story.terminal.run("metrics", "--app", story.name, "--minutes", "10", "--step", "60")
-    story.terminal.run("invoice")
+    story.terminal.run("bill")
     _requests(story)
     after = until(f"{REQUESTS} more on the bill", 90, lambda: _billed(story, _requests_of(before) + REQUESTS), pause=0.5)
     story.happened(f"{REQUESTS} more: {_told(after)}")
     story.screen.note(f"[dim]{REQUESTS} requests more: {_told(before)} → {_told(after)}[/]")
-    story.terminal.run("invoice")
+    story.terminal.run("bill")
 
 
 def _requests(story: Story) -> None:
@@ -109,7 +109,7 @@ def _requests(story: Story) -> None:
 
 def _billed(story: Story, at_least: int) -> Json | None:
     """This application's lines of the running bill, added up, once there are enough requests in them."""
-    bill = story.terminal.ask("invoice")
+    bill = story.terminal.ask("bill")
     mine = [line for line in bill["lines"] if line["applicationId"] == story.first["applicationId"] and line["environment"] == STAGING]
     if sum(line["requests"] for line in mine) < at_least:
         return None

@@ -43,7 +43,7 @@ def to_zero(story: Story, progress: Progress) -> None:
 
 
 def farewell(story: Story) -> None:
-    home, bill = story.home, story.terminal.ask("invoice")
+    home, bill = story.home, story.terminal.ask("bill")
     settings = {"CAPSULE_API": gateway_url(home), "CAPSULE_CONFIG": str(home.path / "demo")}
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     ports = f"-L {home.ports.gateway}:127.0.0.1:{home.ports.gateway} -L {home.ports.ingress}:127.0.0.1:{home.ports.ingress}"

@@ -1,7 +1,7 @@
 """This machine's own IPv4 addresses, and a notification when they change (rtnetlink(7)).
 
-A renewed lease, a VPN or a new interface gives the machine an address that was not refused when a pod's network was created. Existing networks refuse
-it from then on. An address that the machine gave up stays refused in them.
+A renewed lease, a VPN or a new interface gives the machine an address that was not refused when a pod's network was
+created. Existing networks refuse it from then on. An address that the machine gave up stays refused in them.
 """
 
 import asyncio

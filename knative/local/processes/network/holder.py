@@ -1,8 +1,8 @@
 """Holds a user and a network namespace and hands out sockets created there: `python -I -S holder.py NETWORK…`.
 
-Its arguments are the networks that must not be reachable, in CIDR notation; its channel is its standard input. A user who is not root may create such
-namespaces, but a process with threads cannot enter them, so the process that created them stays. It ends with the channel, and the namespaces
-with it. Standard library only.
+Its arguments are the networks that must not be reachable, in CIDR notation; its channel is its standard input. A user
+who is not root may create such namespaces, but a process with threads cannot enter them, so the process that created
+them stays. It ends with the channel, and the namespaces with it. Standard library only.
 """
 
 import ctypes

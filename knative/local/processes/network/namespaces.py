@@ -1,13 +1,15 @@
 """A network namespace for each pod of a tenant: a loopback of its own, and egress that does not lead back to this machine.
 
-On a cluster a pod has an address of its own. Here it has a network namespace, so nothing that listens on this machine's loopback (the database, the
-broker, the API, other applications, debuggers, abstract sockets of a desktop) exists in it. Requests come in through sockets that are created
-inside the namespace, without a relay. Egress is slirp4netns(1), a user-space network that needs no root, no forwarding and no firewall rule
-of the host; 10.0.2.3 answers for the machine's resolver. Routes refuse private networks, this machine's own addresses (also those that it gets
-while the pod runs) and everything that is not a unicast address of the internet (`routes`). Egress is IPv4 only.
+On a cluster a pod has an address of its own. Here it has a network namespace, so nothing that listens on this machine's
+loopback (the database, the broker, the API, other applications, debuggers, abstract sockets of a desktop) exists in it.
+Requests come in through sockets that are created inside the namespace, without a relay. Egress is slirp4netns(1), a
+user-space network that needs no root, no forwarding and no firewall rule of the host; 10.0.2.3 answers for the
+machine's resolver. Routes refuse private networks, this machine's own addresses (also those that it gets while the pod
+runs) and everything that is not a unicast address of the internet (`routes`). Egress is IPv4 only.
 
-As root, the platform enters the namespaces itself. Otherwise a small process (`holder`) creates one inside a user namespace and hands out sockets.
-Without slirp4netns pods share the machine's network, and `up` reports it: without egress nothing could be built.
+As root, the platform enters the namespaces itself. Otherwise a small process (`holder`) creates one inside a user
+namespace and hands out sockets. Without slirp4netns pods share the machine's network, and `up` reports it: without
+egress nothing could be built.
 """
 
 import asyncio
@@ -29,7 +31,7 @@ from knative.local.processes.network import holder
 from knative.local.processes.network.addresses import own_addresses
 from knative.local.processes.network.holder import CLONE_NEWNET, add_link_route, add_route_through, refuse, set_up
 from knative.local.processes.network.routes import GATEWAY, RESOLVER_ADDRESS, SLIRP_HALVES, RoutePlan
-from knative.local.sandbox.isolation import Isolation
+from knative.local.sandbox.plan import Isolation
 
 RESOLV_CONF = f"nameserver {RESOLVER_ADDRESS}\n"
 DEVICE = "tap0"
@@ -67,8 +69,8 @@ def slirp4netns_program() -> str | None:
 async def create_network(isolation: Isolation, allowed_networks: Iterable[str] = (), granted_addresses: Iterable[str] = ()) -> Network:
     """Create a network with egress.
 
-    `allowed_networks`: private networks that every pod reaches. `granted_addresses`: private addresses that this pod reaches.
-    Raises NetworkSetupError.
+    `allowed_networks`: private networks that every pod reaches. `granted_addresses`: private addresses that this pod
+    reaches. Raises NetworkSetupError.
     """
     plan = RoutePlan.of(own_addresses(), allowed_networks, granted_addresses)
     try:
@@ -98,7 +100,10 @@ class _SlirpNetwork(ABC):
     def socket(self) -> socket.socket: ...
 
     def open_routes(self, through_gateway: Iterable[str]) -> None:
-        """Route to the gateway, the resolver and, through the gateway, `through_gateway`. The rest of slirp's own network is refused. Raises OSError."""
+        """Route to the gateway, the resolver and, through the gateway, `through_gateway`.
+
+        The rest of slirp's own network is refused. Raises OSError.
+        """
         with self.socket() as control:
             for address in (GATEWAY, RESOLVER_ADDRESS):
                 add_link_route(control, f"{address}/32", DEVICE)

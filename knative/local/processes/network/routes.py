@@ -1,8 +1,9 @@
 """Which destinations a pod's network reaches (pure).
 
-Routes refuse what the NetworkPolicy of a tenant's namespace excludes on a cluster (functions/deploy/domain/tenancy.py; a test compares the two):
-private networks, and everything that is not a unicast address of the internet (RFC 6890). This machine's own addresses are refused one by one, even
-when an operator allows the network around them, so that no sandbox reaches what listens here.
+Routes refuse what the NetworkPolicy of a tenant's namespace excludes on a cluster (functions/deploy/domain/tenancy.py;
+a test compares the two): private networks, and everything that is not a unicast address of the internet (RFC 6890).
+This machine's own addresses are refused one by one, even when an operator allows the network around them, so that no
+sandbox reaches what listens here.
 """
 
 import ipaddress
@@ -13,14 +14,15 @@ from typing import Self
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 """RFC 1918, RFC 6598 (shared address space of providers), RFC 2544 (benchmarking, used by overlay networks)."""
 SPECIAL = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
-"""This host, link-local (metadata of most clouds), IETF assignments (192.0.0.192: metadata of Oracle's), multicast, reserved and broadcast.
-An operator cannot allow them."""
+"""This host, link-local (metadata of most clouds), IETF assignments (192.0.0.192: metadata of Oracle's), multicast,
+reserved and broadcast. An operator cannot allow them."""
 REFUSED = (*SPECIAL, *PRIVATE)
 
 SLIRP_NETWORK, GATEWAY, RESOLVER_ADDRESS = "10.0.2.0/24", "10.0.2.2", "10.0.2.3"
 """slirp4netns's own, slirp4netns(1)."""
 SLIRP_HALVES = ("10.0.2.0/25", "10.0.2.128/25")
-"""slirp4netns's network is refused but for gateway and resolver: it would forward other addresses in it to machines of this machine's network."""
+"""slirp4netns's network is refused but for gateway and resolver: it would forward other addresses in it to machines
+of this machine's network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class RoutePlan:
 
     @classmethod
     def of(cls, own_addresses: Iterable[str], allowed_networks: Iterable[str] = (), granted_addresses: Iterable[str] = ()) -> Self:
-        """`own_addresses`: this machine's. `allowed_networks`: for every pod. `granted_addresses`: for this pod; public ones need no grant."""
+        """`own_addresses`: this machine's.
+
+        `allowed_networks`: for every pod. `granted_addresses`: for this pod; public ones need no grant.
+        """
         here = {ipaddress.IPv4Network(each) for each in own_addresses}
         allowed = [ipaddress.IPv4Network(each) for each in allowed_networks]
         granted = {ipaddress.IPv4Network(each) for each in granted_addresses if is_private(each)}
@@ -52,7 +57,10 @@ def is_private(address: str) -> bool:
 
 
 def parse_allowed_networks(text: str) -> tuple[str, ...]:
-    """Parse CAPSULE_EGRESS_ALLOW: private networks in CIDR notation, separated by commas or spaces. Raises ValueError."""
+    """Parse CAPSULE_EGRESS_ALLOW: private networks in CIDR notation, separated by commas or spaces.
+
+    Raises ValueError.
+    """
     networks = []
     for word in text.replace(",", " ").split():
         try:

@@ -1,7 +1,7 @@
 """Which host a request is for (pure): RFC 9112 section 3.2, RFC 9110 section 7.2.
 
-There is one reading: access decisions and look-ups use the same value, in lower case, without a port and without the trailing dot of an absolute
-name. Anything that is not a host name is refused, not interpreted.
+There is one reading: access decisions and look-ups use the same value, in lower case, without a port and without the
+trailing dot of an absolute name. Anything that is not a host name is refused, not interpreted.
 """
 
 import re

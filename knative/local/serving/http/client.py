@@ -11,7 +11,8 @@ Headers = list[tuple[bytes, bytes]]
 class UpstreamError(ConnectionError):
     """The pod closed the connection or its response is not HTTP.
 
-    `may_be_unread`: it happened on a reused connection before any byte of a response, so the pod may never have read the request.
+    `may_be_unread`: it happened on a reused connection before any byte of a response, so the pod may never have read
+    the request.
     """
 
     def __init__(self, message: str, may_be_unread: bool = False) -> None:
@@ -24,7 +25,10 @@ class Receiver(Protocol):
 
     @property
     def is_fully_sent(self) -> bool:
-        """Whether the pod has been sent all of the request. If not, the connection cannot be used for another request."""
+        """Whether the pod has been sent all of the request.
+
+        If not, the connection cannot be used for another request.
+        """
         ...
 
     def head(self, status: int, reason: bytes, headers: Headers) -> None: ...

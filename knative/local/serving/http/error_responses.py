@@ -1,6 +1,7 @@
 """Error responses of the ingress, when no pod answers (pure): an HTML page for browsers, a problem document (RFC 9457) for everybody else.
 
-Both carry a request id: the client's own X-Request-Id if it is acceptable, else a new one. The ingress logs the id with every 5xx.
+Both carry a request id: the client's own X-Request-Id if it is acceptable, else a new one. The ingress logs the id with
+every 5xx.
 """
 
 import html
@@ -68,7 +69,10 @@ def request_id_of(header: str | None) -> str:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Return whether a client asks for text/html and weighs it above JSON (RFC 9110 section 12.5.1). `*/*` alone is no browser."""
+    """Return whether a client asks for text/html and weighs it above JSON (RFC 9110 section 12.5.1).
+
+    `*/*` alone is no browser.
+    """
     if accept is None:
         return False
     weights = dict(_weights(accept))

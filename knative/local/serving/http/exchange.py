@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 MAX_BUFFERED_BODY_BYTES = 256 << 10
 """Of a request that waits for a pod; above it the client is paused."""
-HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-authorization"))
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-authorization")
+)
 """Headers that are not forwarded (RFC 9110 section 7.6.1)."""
 
 
@@ -73,8 +75,8 @@ class Exchange:
     def is_fully_sent(self) -> bool:
         """Whether the connection can be used again after the response.
 
-        False for an upgrade request: the client's next bytes go to the pod unchanged. A pod that stayed with HTTP would read them as a request, and
-        the next user of the connection would get its response.
+        False for an upgrade request: the client's next bytes go to the pod unchanged. A pod that stayed with HTTP would
+        read them as a request, and the next user of the connection would get its response.
         """
         return self._is_complete and not self.is_upgrade
 

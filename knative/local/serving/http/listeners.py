@@ -1,7 +1,9 @@
-"""Accept the connections of a listening socket, a bounded number at a time. Further connections wait in the kernel's backlog.
+"""Accept the connections of a listening socket, a bounded number at a time.
 
-asyncio's own servers accept without a bound and do not wait for their connections when they close. Here each connection is a task that the listener
-owns: `close` ends them all and returns when each has closed its descriptors.
+Further connections wait in the kernel's backlog.
+
+asyncio's own servers accept without a bound and do not wait for their connections when they close. Here each connection
+is a task that the listener owns: `close` ends them all and returns when each has closed its descriptors.
 """
 
 import asyncio

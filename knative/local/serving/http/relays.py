@@ -1,7 +1,7 @@
 """Relay connections from a pod's network to a port of this machine's loopback.
 
-For destinations that an operator granted to builds: proxies, package mirrors, private git servers. A connection ends when both sides have closed it,
-after IDLE_SECONDS without data, or with the pod.
+For destinations that an operator granted to builds: proxies, package mirrors, private git servers. A connection ends
+when both sides have closed it, after IDLE_SECONDS without data, or with the pod.
 """
 
 import asyncio
@@ -49,7 +49,10 @@ async def _relay_connection(connection: socket.socket, port: int, idle_seconds: 
 
 
 async def _copy(source: socket.socket, target: socket.socket, on_data: Callable[[], None]) -> None:
-    """Copy until the source ends, then close that direction of the target (RFC 9293 section 3.6). The other direction stays open."""
+    """Copy until the source ends, then close that direction of the target (RFC 9293 section 3.6).
+
+    The other direction stays open.
+    """
     loop = asyncio.get_running_loop()
     while data := await loop.sock_recv(source, CHUNK_BYTES):
         on_data()

@@ -81,7 +81,10 @@ class ClientConnection(asyncio.Protocol):
             self._task.cancel()
 
     def eof_received(self) -> bool:
-        """Close the connection: a client that closed its half cannot be distinguished from one that disconnected. Go's and nginx' servers do the same."""
+        """Close the connection: a client that closed its half cannot be distinguished from one that disconnected.
+
+        Go's and nginx' servers do the same.
+        """
         return False
 
     def data_received(self, data: bytes) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from knative.local.serving.http.client import Headers, Upstream, UpstreamError
 
 MAX_IDLE_SECONDS = 1.5
-"""Below the keep-alive of common servers (gunicorn 2, uvicorn and node 5), so that none closes a connection while a request is written."""
+"""Below the keep-alive of common servers (gunicorn 2, uvicorn and node 5), so that none closes a connection while a
+request is written."""
 MAX_IDLE_PER_PORT = 128
 MAX_BUFFERED_RESPONSE_BYTES = 64 << 20
 
@@ -29,7 +30,10 @@ class Upstreams:
         self._sweeping: asyncio.TimerHandle | None = None
 
     async def acquire(self, port: int, is_new: bool = False) -> Upstream:
-        """Return an idle connection to a pod, or a new one. `is_new`: always a new one. Raises OSError when nothing listens on the port."""
+        """Return an idle connection to a pod, or a new one.
+
+        `is_new`: always a new one. Raises OSError when nothing listens on the port.
+        """
         idle = self._idle.get(port)
         while idle and not is_new:
             upstream = idle.pop()
@@ -68,7 +72,10 @@ class Upstreams:
         self._sweeping = loop.call_later(MAX_IDLE_SECONDS / 2, self._sweep) if self._idle else None
 
     async def request(self, port: int, method: str, head: bytes, body: bytes, is_new: bool = False) -> Answer:
-        """Send a request and return the whole response. Raises OSError when nothing listens on the port, UpstreamError."""
+        """Send a request and return the whole response.
+
+        Raises OSError when nothing listens on the port, UpstreamError.
+        """
         upstream = await self.acquire(port, is_new)
         receiver = BufferingReceiver()
         upstream.begin(receiver, method)

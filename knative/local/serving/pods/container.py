@@ -1,7 +1,7 @@
 """Prepare a pod's container for its start: create its files, resolve its environment, plan its sandbox.
 
-Nothing of the platform's process is inherited. A sandboxed container finds volumes at their paths; one without a file system of its own (single-tenant
-mode, the platform's own) finds them under CAPSULE_ROOT.
+Nothing of the platform's process is inherited. A sandboxed container finds volumes at their paths; one without a file
+system of its own (single-tenant mode, the platform's own) finds them under CAPSULE_ROOT.
 """
 
 import os
@@ -38,7 +38,8 @@ class PreparedContainer:
     command: Command
     group: ControlGroup | None
     termination_file: Path | None
-    """A file of this machine with the container's termination message; None: it is at `termination_path` inside the container."""
+    """A file of this machine with the container's termination message; None: it is at `termination_path` inside the
+    container."""
     termination_path: str
     limits: ResourceLimits
     disk_quotas: Sequence[DiskQuota]
@@ -63,7 +64,10 @@ class ContainerSetup:
         return not self._node.is_trusted(self._pod, image.platform) and self._node.isolation is not Isolation.NONE
 
     def prepare(self, image: Image, env: Mapping[str, str], network: Network | None) -> PreparedContainer:
-        """Prepare the next start. `env`: variables from the pod's owner, such as PORT. Raises MissingReference, IdentitiesExhausted."""
+        """Prepare the next start.
+
+        `env`: variables from the pod's owner, such as PORT. Raises MissingReference, IdentitiesExhausted.
+        """
         node, pod = self._node, self._pod
         is_sandboxed = self.is_sandboxed(image)
         root = MOUNT if is_sandboxed and not image.platform else str(image.folder)
@@ -100,7 +104,10 @@ class ContainerSetup:
         return str(self.container.get("terminationMessagePath", TERMINATION_LOG))
 
     def _owner(self, is_sandboxed: bool) -> tuple[int | None, int | None]:
-        """Return (the owner of its files on this machine, the user of a process of the platform). None: the user who runs the platform."""
+        """Return (the owner of its files on this machine, the user of a process of the platform).
+
+        None: the user who runs the platform.
+        """
         node = self._node
         if node.isolation is not Isolation.ROOT:
             return None, None
@@ -159,12 +166,13 @@ class ContainerSetup:
         )
 
     def _create_volumes(self, owner: int | None, is_on_disks: bool) -> list[MountedVolume]:
-        return volumes.create_volumes(
-            self.folder / "volumes", self._pod["spec"], self.container, self._pod, self._find_object(), owner, is_on_disks
-        )
+        return volumes.create_volumes(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self._find_object(), owner, is_on_disks)
 
     def refresh_volumes(self, image: Image) -> None:
-        """Write the present content of Secrets and ConfigMaps into the volumes. Raises MissingReference when one no longer exists."""
+        """Write the present content of Secrets and ConfigMaps into the volumes.
+
+        Raises MissingReference when one no longer exists.
+        """
         volumes.rewrite(self.folder / "volumes", self._pod["spec"], self._pod, self._find_object(), self._owner(self.is_sandboxed(image))[0])
 
     def _find_object(self) -> FindObject:
@@ -175,7 +183,10 @@ class ContainerSetup:
         return volumes.references(self._pod["spec"].get("volumes") or [])
 
     def volume_at(self, path: str) -> tuple[Path, str] | None:
-        """Return the volume that holds a path: its folder on this machine and its mount path. None when no volume holds the path."""
+        """Return the volume that holds a path: its folder on this machine and its mount path.
+
+        None when no volume holds the path.
+        """
         for mount in self.container.get("volumeMounts") or []:
             target = mount["mountPath"].rstrip("/")
             if path.startswith(target + "/"):

@@ -79,7 +79,10 @@ class ContainerRun:
         return listening_ports(self._process.members()) if self._process is not None and self._process.is_alive else []
 
     async def start(self, listening: socket.socket | None) -> Exit | None:
-        """Start the process. `listening`: a socket that it inherits. Returns None, or the exit of a container that could not be started."""
+        """Start the process.
+
+        `listening`: a socket that it inherits. Returns None, or the exit of a container that could not be started.
+        """
         command = self._prepared.command
         if listening is not None:
             command = replace(command, listen=(listening.fileno(),))
@@ -128,7 +131,10 @@ class ContainerRun:
             await self._process.ended
 
     async def clean_up(self) -> None:
-        """Kill children that the process left in its group, and read the rest of its output. A PID namespace ends with its first process."""
+        """Kill children that the process left in its group, and read the rest of its output.
+
+        A PID namespace ends with its first process.
+        """
         assert self._process is not None
         if self._process.signal_target is not SignalTarget.INIT:
             with suppress(ProcessLookupError, PermissionError):
@@ -179,4 +185,3 @@ class ContainerRun:
     async def _execute(self, argv: tuple[str, ...], timeout_seconds: float) -> str:
         assert self._process is not None
         return await execute_in_container(self._node.launcher, self._process, self._prepared.command, argv, timeout_seconds)
-

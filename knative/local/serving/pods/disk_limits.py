@@ -1,8 +1,8 @@
 """Enforce a pod's disk limit where the kernel does not (`writable`), and its memory limit where there is no control group.
 
-Like a kubelet, the platform polls and ends a container that is over its limit (`Evicted`). Files that are unlinked and still open count too. A single
-file can never be larger than the largest limit (RLIMIT_FSIZE). A container whose use cannot be measured counts as over its limit. A pod that is
-restarted after an eviction begins with empty volumes.
+Like a kubelet, the platform polls and ends a container that is over its limit (`Evicted`). Files that are unlinked and
+still open count too. A single file can never be larger than the largest limit (RLIMIT_FSIZE). A container whose use
+cannot be measured counts as over its limit. A pod that is restarted after an eviction begins with empty volumes.
 """
 
 import asyncio
@@ -67,7 +67,10 @@ class LimitedContainer(Protocol):
 
 
 class LimitGuard:
-    """Polls one run of a container. Await `violations`, a list with at most one task, beside the end of the process, then call `end`."""
+    """Polls one run of a container.
+
+    Await `violations`, a list with at most one task, beside the end of the process, then call `end`.
+    """
 
     def __init__(self, process: Process, container: LimitedContainer, trash: Trash) -> None:
         self._process, self._container, self._trash = process, container, trash
@@ -126,7 +129,10 @@ class LimitGuard:
 
 
 def _exceeds(pid: int, memory_bytes: int) -> bool:
-    """Return whether a process and its descendants use more memory. The quick count is checked first; it counts shared pages several times."""
+    """Return whether a process and its descendants use more memory.
+
+    The quick count is checked first; it counts shared pages several times.
+    """
     (used,) = usage([(pid, None)])
     if used is None or used.memory_bytes <= memory_bytes:
         return False

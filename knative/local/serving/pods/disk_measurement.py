@@ -1,7 +1,7 @@
 """Measure what a tenant's processes hold on the disk, within bounds.
 
-Trees are walked relative to directory descriptors, through no link, limited in depth. A tree or process that cannot be measured raises
-`Unmeasurable`, which callers treat like an exceeded limit.
+Trees are walked relative to directory descriptors, through no link, limited in depth. A tree or process that cannot be
+measured raises `Unmeasurable`, which callers treat like an exceeded limit.
 """
 
 import os

@@ -15,7 +15,10 @@ _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]$")
 
 
 class MissingReference(Exception):
-    """The container needs an object, a key or a feature that does not exist (CreateContainerConfigError). It may be created later."""
+    """The container needs an object, a key or a feature that does not exist (CreateContainerConfigError).
+
+    It may be created later.
+    """
 
 
 def secret_data(secret: Mapping[str, Any]) -> dict[str, bytes]:

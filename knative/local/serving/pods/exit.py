@@ -53,7 +53,8 @@ def exit_of(
 ) -> Exit:
     """Describe the end of a container.
 
-    `message`: its termination message or its last output. `was_out_of_memory`: the kernel killed one of its processes for exceeding its memory.
+    `message`: its termination message or its last output. `was_out_of_memory`: the kernel killed one of its processes
+    for exceeding its memory.
     """
     code = exit_code(status)
     if (was_out_of_memory and code != 0) or (violation is not None and violation.reason == OUT_OF_MEMORY):

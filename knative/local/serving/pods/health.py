@@ -18,8 +18,9 @@ KILL_GRACE_SECONDS = 10.0
 class HealthCheck:
     """Runs the probes of one container.
 
-    `on_ready_change` is called with True when the container becomes ready and with False when it no longer is; `unready_reason` then says why.
-    `activated_inode`: the inode of the listening socket that the process inherited, if any.
+    `on_ready_change` is called with True when the container becomes ready and with False when it no longer is;
+    `unready_reason` then says why. `activated_inode`: the inode of the listening socket that the process inherited, if
+    any.
     """
 
     def __init__(
@@ -41,7 +42,10 @@ class HealthCheck:
         self._template_ports: set[Any] = {0, None, *(each.get("containerPort") for each in ports), *(each.get("name") for each in ports)}
 
     async def run(self, process: Process, execute: Execute) -> None:
-        """Probe until the process ends. A TCP probe without a period ends when the container listens: its end is noticed without a probe."""
+        """Probe until the process ends.
+
+        A TCP probe without a period ends when the container listens: its end is noticed without a probe.
+        """
         probe = self._readiness
         await asyncio.sleep(probe.initial_delay_seconds)
         pause, successes, failures, is_ready = MIN_START_PAUSE_SECONDS, 0, 0, False
@@ -88,15 +92,18 @@ class HealthCheck:
             await asyncio.sleep(probe.period_seconds or READY_PERIOD_SECONDS)
 
     def _port_of(self, probe: Probe) -> int:
-        """A port that the template declares for the container is the one that the process received as PORT. Any other port is taken literally."""
+        """A port that the template declares for the container is the one that the process received as PORT.
+
+        Any other port is taken literally.
+        """
         return self._port if probe.port in self._template_ports or not str(probe.port).isdigit() else int(str(probe.port))
 
 
 def accepts_on(pid: int, inode: int) -> bool:
     """Return whether a process waits for connections on a socket that it inherited.
 
-    Its siblings listen on the same socket and would answer a TCP probe, so /proc is asked instead: does one of the process's epoll sets hold the
-    socket (proc_pid_fdinfo(5))?
+    Its siblings listen on the same socket and would answer a TCP probe, so /proc is asked instead: does one of the
+    process's epoll sets hold the socket (proc_pid_fdinfo(5))?
     """
     try:
         names = [name for name in os.listdir(f"/proc/{pid}/fd") if _link(pid, name) == f"socket:[{inode}]"]

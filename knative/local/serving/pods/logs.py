@@ -1,11 +1,12 @@
 """A container's output in the log format of container runtimes (CRI): `<time> <stream> F <line>`, bounded in size by rotation and in rate.
 
-Lines are written from the event loop as they arrive: a write to the page cache is cheaper than a thread. A line without an end is cut at 16 KiB and
-marked P, as the format requires. The last lines stay in memory: they are the message of a container that failed.
+Lines are written from the event loop as they arrive: a write to the page cache is cheaper than a thread. A line without
+an end is cut at 16 KiB and marked P, as the format requires. The last lines stay in memory: they are the message of a
+container that failed.
 
-A container that prints faster than `RATE_BYTES_PER_SECOND` blocks in its own write(2), as it would on a slow terminal: nothing is lost and nobody else
-is slowed down. Each descriptor belongs to one `Pipe`, which removes its reader from the event loop before it closes the descriptor. Output after
-`close` is dropped.
+A container that prints faster than `RATE_BYTES_PER_SECOND` blocks in its own write(2), as it would on a slow terminal:
+nothing is lost and nobody else is slowed down. Each descriptor belongs to one `Pipe`, which removes its reader from the
+event loop before it closes the descriptor. Output after `close` is dropped.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ TAIL_LINES, TAIL_BYTES = 80, 2048
 CHUNK_BYTES = 1 << 16
 RATE_BYTES_PER_SECOND, BURST_BYTES = 256 << 10, 1 << 20
 LINE_COST_BYTES = 128
-"""Counted for each line in addition to its bytes: short lines cost the platform as much as long ones. The rate allows 2,000 empty lines a second."""
+"""Counted for each line in addition to its bytes: short lines cost the platform as much as long ones. The rate
+allows 2,000 empty lines a second."""
 Sink = Callable[[str, list[str]], None]
 """(stream, lines)"""
 
@@ -42,7 +44,10 @@ class TokenBucket:
 
 
 class Pipe:
-    """The reading end of one stream of a container. `on_data` is called with each chunk, and with b"" at the end of the stream."""
+    """The reading end of one stream of a container.
+
+    `on_data` is called with each chunk, and with b"" at the end of the stream.
+    """
 
     def __init__(self, descriptor: int, on_data: Callable[[bytes], None], bucket: TokenBucket) -> None:
         os.set_blocking(descriptor, False)
@@ -87,7 +92,10 @@ class Pipe:
 
 
 class Log:
-    """One container's log file, `<name>.log`; the part before the last rotation is `<name>.log.1`. `sink` receives every line too."""
+    """One container's log file, `<name>.log`; the part before the last rotation is `<name>.log.1`.
+
+    `sink` receives every line too.
+    """
 
     def __init__(self, path: Path, sink: Sink | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +121,10 @@ class Log:
         return writing
 
     async def drain(self, timeout_seconds: float = 1.0) -> None:
-        """Wait until the pipes of an ended process are read. A daemon may hold them open, so not longer than the timeout."""
+        """Wait until the pipes of an ended process are read.
+
+        A daemon may hold them open, so not longer than the timeout.
+        """
         if waiting := [pipe.ended for pipe in self._pipes if not pipe.ended.done()]:
             await asyncio.wait(waiting, timeout=timeout_seconds)
 

@@ -1,8 +1,8 @@
 """Connections to pods: over the machine's loopback to the platform's own, into a network namespace to a tenant's.
 
-A tenant's pod reaches nothing on this machine. A build may, if the operator has listed a private host to clone from, or a proxy or mirror on this
-machine (`build_access`). For builds only, the network namespace gets listeners: the ingress itself on its port, for the granted hosts, and relays
-to other granted ports.
+A tenant's pod reaches nothing on this machine. A build may, if the operator has listed a private host to clone from, or
+a proxy or mirror on this machine (`build_access`). For builds only, the network namespace gets listeners: the ingress
+itself on its port, for the granted hosts, and relays to other granted ports.
 """
 
 import asyncio
@@ -33,7 +33,10 @@ class BuildIngress(Protocol):
 
 
 class PodNetworks:
-    """The networks of all pods, by the port that a pod received as PORT. Ports are unique over all pods of this machine."""
+    """The networks of all pods, by the port that a pod received as PORT.
+
+    Ports are unique over all pods of this machine.
+    """
 
     def __init__(self) -> None:
         self.ingress: BuildIngress | None = None
@@ -54,7 +57,10 @@ class PodNetworks:
         self._networks.pop(port, None)
 
     async def open(self, isolation: Isolation, access: BuildAccess) -> Network:
-        """Create a network. While one exists, new addresses of this machine are refused in it. Raises NetworkSetupError."""
+        """Create a network.
+
+        While one exists, new addresses of this machine are refused in it. Raises NetworkSetupError.
+        """
         if self._watch is None:
             self._watch = AddressWatch(self._refuse_own_addresses)
         network = await create_network(isolation, self.allowed_networks, await resolve(access.hosts) if access.hosts else ())
@@ -88,7 +94,10 @@ class PodNetworks:
 
 
 async def connect(network: Network | None, port: int) -> socket.socket:
-    """Connect to a port of a loopback: that of the network, None: the machine's. Raises OSError when nothing listens on the port."""
+    """Connect to a port of a loopback: that of the network, None: the machine's.
+
+    Raises OSError when nothing listens on the port.
+    """
     connection = network.socket() if network is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         if (code := connection.connect_ex((LOOPBACK, port))) == errno.EINPROGRESS:
@@ -114,7 +123,10 @@ async def _connect_result(connection: socket.socket) -> int:
 
 
 class PodNetwork:
-    """One pod's network: opened before its first process, kept until the pod ends. `port`: where requests to the pod go, None for a pod without."""
+    """One pod's network: opened before its first process, kept until the pod ends.
+
+    `port`: where requests to the pod go, None for a pod without.
+    """
 
     def __init__(self, networks: PodNetworks, isolation: Isolation | None, port: int | None, access: BuildAccess) -> None:
         """`isolation` None: tenants share the machine's network."""

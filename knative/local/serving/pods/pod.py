@@ -1,6 +1,7 @@
 """A pod: one container as a local process, started, restarted, probed and ended.
 
-The pod writes its object's status to the store as a kubelet does. Its owner (a revision's scaler, a Job) learns of each change through `on_change`.
+The pod writes its object's status to the store as a kubelet does. Its owner (a revision's scaler, a Job) learns of each
+change through `on_change`.
 """
 
 import asyncio
@@ -41,8 +42,9 @@ DEFAULT_GRACE_SECONDS = 30.0
 class Pod:
     """A running pod; creating it starts it.
 
-    `restarts_always`: a Service's container runs until it is stopped; a Job's container runs once. `port`: where requests go (PORT). `env`: variables
-    of the owner. `listening`: a socket that the container inherits. `finishing`: awaited after each run; returns the exit to report.
+    `restarts_always`: a Service's container runs until it is stopped; a Job's container runs once. `port`: where
+    requests go (PORT). `env`: variables of the owner. `listening`: a socket that the container inherits. `finishing`:
+    awaited after each run; returns the exit to report.
     """
 
     def __init__(
@@ -81,10 +83,6 @@ class Pod:
         self._stopping = asyncio.Event()
         self._retry = asyncio.Event()
         self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
-
-    @property
-    def is_ready(self) -> bool:
-        return self.state.is_ready
 
     @property
     def is_running(self) -> bool:
@@ -131,7 +129,10 @@ class Pod:
                 log.warning("pod %s/%s keeps its former files: %s", self.namespace, self.name, missing)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
-        """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own). Returns when the pod has ended."""
+        """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own).
+
+        Returns when the pod has ended.
+        """
         if grace_seconds is not None:
             self.grace_seconds = min(self.grace_seconds, grace_seconds)
         self._stopping.set()
@@ -143,6 +144,10 @@ class Pod:
         self._eviction = LimitViolation(EVICTED, message)
         self.log_line(message)
         await self.stop(0.0)
+
+    @property
+    def _started_at(self) -> str:
+        return self._run.started_at if self._run is not None else ""
 
     # --- lifecycle
 
@@ -157,16 +162,15 @@ class Pod:
                 await self._back_off()
         except Exception:
             log.exception("pod %s/%s failed", self.namespace, self.name)
-            started_at = self._run.started_at if self._run is not None else ""
-            self.state.exit = self.state.exit or Exit(1, "Error", "The platform failed to run this pod; see the log of knative/local.", started_at, now())
+            message = "The platform failed to run this pod; see the log of knative/local."
+            self.state.exit = self.state.exit or Exit(1, "Error", message, self._started_at, now())
         finally:
             await self._network.close()
             if self._run is not None:
                 self._run.close()
             self.setup.release()
             if self._eviction is not None and (self.state.exit is None or self.state.exit.reason != EVICTED):
-                started_at = self._run.started_at if self._run is not None else ""
-                self.state.exit = Exit(KILLED, EVICTED, self._eviction.message, started_at or now(), now())
+                self.state.exit = Exit(KILLED, EVICTED, self._eviction.message, self._started_at or now(), now())
             self._enter(Stage.ENDED)
             if self._log is not None:
                 self._log.close()
@@ -251,15 +255,12 @@ class Pod:
 
     async def _back_off(self) -> None:
         self.state.restarts += 1
-        self._remove_group()
+        if self._run is not None:
+            self._run.remove_group()
         self._enter(Stage.WAITING)
         pause = min(MIN_BACKOFF_SECONDS * 2 ** (2 * (self.state.failures - 1)), MAX_BACKOFF_SECONDS)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause)
-
-    def _remove_group(self) -> None:
-        if self._run is not None:
-            self._run.remove_group()
 
     # --- reporting
 
@@ -268,7 +269,7 @@ class Pod:
 
     def _collect_lines(self, stream: str, lines: list[str]) -> None:
         if self._node.collector is not None:
-            self._node.collector.lines(self.object, stream, lines)
+            self._node.collector.add_lines(self.object, stream, lines)
 
     def _enter(self, stage: Stage) -> None:
         self.state.stage = stage
@@ -284,15 +285,15 @@ class Pod:
 
     # --- after the end
 
-    def delete_files(self) -> None:
-        """Delete everything but the log. The object stays."""
-        self._remove_group()
-        self.setup.delete_files(keep_log=True)
+    def delete_files(self, keep_log: bool = True) -> None:
+        """Delete the pod's folder, or everything in it but the log. The object stays."""
+        if self._run is not None:
+            self._run.remove_group()
+        self.setup.delete_files(keep_log)
 
     def delete(self) -> None:
         """Delete the pod's folder and its object."""
-        self._remove_group()
-        self.setup.delete_files(keep_log=False)
+        self.delete_files(keep_log=False)
         with suppress(NotFound):
             if self._node.store.get("Pod", self.namespace, self.name)["metadata"]["uid"] == self.uid:
                 self._node.store.delete("Pod", self.namespace, self.name)

@@ -21,7 +21,9 @@ READER_SECONDS = 10.0
 
 
 async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: Mapping[str, str]) -> tuple[Image, PreparedContainer]:
-    """Find the image, open the network, create files and plan the sandbox. `env`: variables from the pod's owner, such as PORT.
+    """Find the image, open the network, create files and plan the sandbox.
+
+    `env`: variables from the pod's owner, such as PORT.
 
     Raises UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted.
     """

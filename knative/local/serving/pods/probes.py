@@ -1,7 +1,7 @@
 """Kubernetes' httpGet, tcpSocket and exec probes, on the port that the process received.
 
-Where a template names no period, Knative probes every 50 ms while a container starts. A local process may be up in five, so the first pauses here are
-shorter and grow to 50 ms.
+Where a template names no period, Knative probes every 50 ms while a container starts. A local process may be up in
+five, so the first pauses here are shorter and grow to 50 ms.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ LISTEN_STATE = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
 
 Execute = Callable[[tuple[str, ...], float], Awaitable[str]]
-"""Runs a command in the pod, with a timeout in seconds. Returns "" when it exits with 0, else the reason of the failure."""
+"""Runs a command in the pod, with a timeout in seconds. Returns "" when it exits with 0, else the reason of the
+failure."""
 Connect = Callable[[int], Awaitable[socket.socket]]
 """Connects to a port of the pod. Raises OSError."""
 
@@ -99,7 +100,10 @@ async def _http(probe: Probe, port: int, connect: Connect) -> str:
 
 
 def free_port(used_ports: Container[int] = (), first: int = 12000, last: int = 30000) -> int:
-    """Return a port on which nothing listens and that no pod has, outside of the kernel's range for outgoing connections. Raises OSError."""
+    """Return a port on which nothing listens and that no pod has, outside of the kernel's range for outgoing connections.
+
+    Raises OSError.
+    """
     for _ in range(200):
         port = first + int.from_bytes(os.urandom(4), "big") % (last - first)
         if port in used_ports:

@@ -31,7 +31,7 @@ class Pods:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        node.keeper.has_pods = lambda namespace: any(pod.namespace == namespace for pod in self._pods.values())
+        node.image_collector.has_pods = lambda namespace: any(pod.namespace == namespace for pod in self._pods.values())
         self._pods: dict[str, Pod] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -90,7 +90,10 @@ class Pods:
         return [pod for pod in found if pod.is_running or pod.state.stage is Stage.WAITING]
 
     async def evict(self, uid: str, message: str) -> None:
-        """Evict a pod as a kubelet does: it fails, and its object stays and says why. Only the newest evicted object of an owner stays."""
+        """Evict a pod as a kubelet does: it fails, and its object stays and says why.
+
+        Only the newest evicted object of an owner stays.
+        """
         if (pod := self._pods.get(uid)) is None:
             return
         await pod.evict(message)
@@ -104,7 +107,10 @@ class Pods:
                     self.node.store.delete("Pod", pod.namespace, metadata["name"])
 
     def keep_object(self, pod: Pod) -> None:
-        """Delete the files of a pod that has ended. Its object and its log stay until its owner is deleted (a Job's pod)."""
+        """Delete the files of a pod that has ended.
+
+        Its object and its log stay until its owner is deleted (a Job's pod).
+        """
         self._pods.pop(pod.uid, None)
         pod.delete_files()
 
@@ -138,7 +144,10 @@ class Pods:
         self.node.trash.discard(self.node.pods_folder / object["metadata"]["namespace"] / object["metadata"]["name"])
 
     def _clean_up_previous_run(self) -> None:
-        """Delete pods of revisions, which are created again on demand, and fail unfinished pods of Jobs. No process of the previous run is left."""
+        """Delete pods of revisions, which are created again on demand, and fail unfinished pods of Jobs.
+
+        No process of the previous run is left.
+        """
         store = self.node.store
         for object in store.list("Pod"):
             metadata, status = object["metadata"], object.get("status") or {}

@@ -10,7 +10,10 @@ from knative.local.serving.pods.state import PodState, Stage
 
 
 def pod_status(state: PodState, container: Mapping[str, Any], object: Object) -> dict[str, Any]:
-    """Return the status of a Pod object. `object` is the stored one: times of its status stay as long as the state stays."""
+    """Return the status of a Pod object.
+
+    `object` is the stored one: times of its status stay as long as the state stays.
+    """
     before = object.get("status") or {}
     has_ended = state.stage is Stage.ENDED
     phase = _phase(state, has_ended)

@@ -1,7 +1,8 @@
 """What a container's processes use, as a kubelet measures it: from the control group if there is one, else from /proc.
 
-A control group also counts what daemons and ended children used; its memory is the working set, without files that the kernel may drop. From
-/proc it is the process's session and its descendants, and ended children as far as they were waited for.
+A control group also counts what daemons and ended children used; its memory is the working set, without files that the
+kernel may drop. From /proc it is the process's session and its descendants, and ended children as far as they were
+waited for.
 """
 
 import os
@@ -39,7 +40,10 @@ def usage(processes: Sequence[tuple[int, ControlGroup | None]]) -> list[Usage | 
 
 
 def proportional_memory_bytes(pid: int) -> int | None:
-    """Return the memory of a process and its descendants with shared pages counted once. Slow. None: it cannot be read."""
+    """Return the memory of a process and its descendants with shared pages counted once.
+
+    Slow. None: it cannot be read.
+    """
     total = 0
     for member in _tree(pid, _process_table()):
         try:

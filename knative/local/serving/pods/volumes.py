@@ -1,7 +1,7 @@
 """A pod's volumes as folders: Secrets, ConfigMaps, projections of both, the pod's own fields, and emptyDirs.
 
-Files are replaced as the kubelet does it: `..data` is a link that is replaced atomically. A container sees a rotated secret whole and without
-a redeploy.
+Files are replaced as the kubelet does it: `..data` is a link that is replaced atomically. A container sees a rotated
+secret whole and without a redeploy.
 """
 
 import os
@@ -86,9 +86,12 @@ def references(volumes: list[Mapping[str, Any]]) -> set[tuple[str, str]]:
 
 
 def write(folder: Path, files: Mapping[str, VolumeFile] | None, uid: int | None) -> None:
-    """Replace a folder's files atomically; `files` None creates an empty folder. Does nothing when the files are the same already.
+    """Replace a folder's files atomically; `files` None creates an empty folder.
 
-    `uid`: the owner; None: the user who runs the platform. Raises MissingReference for a path that leads out of the volume.
+    Does nothing when the files are the same already.
+
+    `uid`: the owner; None: the user who runs the platform. Raises MissingReference for a path that leads out of the
+    volume.
     """
     if files is None:
         if not folder.exists():
@@ -140,7 +143,10 @@ def _link_names(folder: Path, names: set[str]) -> None:
 
 
 def rewrite(folder: Path, spec: Mapping[str, Any], pod: Object, find: FindObject, uid: int | None) -> None:
-    """Write the volumes that the platform fills with the present state of their objects. Safe while the container runs. Raises MissingReference."""
+    """Write the volumes that the platform fills with the present state of their objects.
+
+    Safe while the container runs. Raises MissingReference.
+    """
     for volume in spec.get("volumes") or []:
         if "emptyDir" not in volume:
             write(folder / volume["name"], contents(volume, pod, find), uid)
@@ -149,7 +155,9 @@ def rewrite(folder: Path, spec: Mapping[str, Any], pod: Object, find: FindObject
 def create_volumes(
     folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: FindObject, uid: int | None, is_on_disks: bool = False
 ) -> list[MountedVolume]:
-    """Create every volume under `folder` and return the container's mounts. `is_on_disks`: emptyDirs are on disk images (`writable`).
+    """Create every volume under `folder` and return the container's mounts.
+
+    `is_on_disks`: emptyDirs are on disk images (`writable`).
 
     Raises MissingReference.
     """

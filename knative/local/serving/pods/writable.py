@@ -1,9 +1,11 @@
 """Where a container writes: its root, /tmp, its home and its emptyDir volumes.
 
-With disk images (`sandbox.disks`) the kernel limits each of them, and this machine's own file system holds none of their files. Without them (users
-other than root, kernels without loop devices) they are folders below the pod's folder, which `disk_limits` polls.
+With disk images (`sandbox.disks`) the kernel limits each of them, and this machine's own file system holds none of
+their files. Without them (users other than root, kernels without loop devices) they are folders below the pod's folder,
+which `disk_limits` polls.
 
-The root, /tmp and home are new at each start of a container, like a container's writable layer. EmptyDirs live as long as the pod.
+The root, /tmp and home are new at each start of a container, like a container's writable layer. EmptyDirs live as long
+as the pod.
 """
 
 import os
@@ -91,7 +93,10 @@ class WritableStorage:
         return WritableMounts(tuple(mounts), tuple(created))
 
     def create_in_folders(self, mounted: list[MountedVolume], owner: int | None, has_mapped_mounts: bool) -> WritableMounts:
-        """Create folders for the next start; the previous ones are deleted. `owner`: of the folders; None: the user who runs the platform."""
+        """Create folders for the next start; the previous ones are deleted.
+
+        `owner`: of the folders; None: the user who runs the platform.
+        """
         self.trash.discard(self.folder / "writable" / str(self._start))
         self._start += 1
         folder = self.folder / "writable" / str(self._start)
@@ -127,7 +132,10 @@ class WritableStorage:
         return sum(used_bytes(image) for image in [*(self.folder / "disks").glob("*.img"), *self._cache_paths()])
 
     def is_attached(self) -> bool:
-        """Return whether a disk that outlives a start is still attached to an earlier container. The kernel detaches it after the last process."""
+        """Return whether a disk that outlives a start is still attached to an earlier container.
+
+        The kernel detaches it after the last process.
+        """
         return are_attached([*(self.folder / "disks").glob("volume-*.img"), *self._cache_paths()])
 
     def _cache_paths(self) -> list[Path]:
@@ -135,7 +143,10 @@ class WritableStorage:
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Read the beginning of a regular file. Returns b"" for anything else that a tenant may have put there (a link, a pipe, a device)."""
+    """Read the beginning of a regular file.
+
+    Returns b"" for anything else that a tenant may have put there (a link, a pipe, a device).
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

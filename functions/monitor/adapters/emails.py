@@ -1,0 +1,82 @@
+"""E-mails about alerts, in plain text and HTML: to owners about their applications, to operators about the platform."""
+
+import html
+from uuid import UUID
+
+from functions.monitor.domain.applications import PLATFORM
+from functions.monitor.domain.notifications import Notification, NotifiedAlert
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Letter, Mail
+
+DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
+TITLES = {
+    "deployment-failed": "deployment failed",
+    "deployment-rolled-back": "deployment rolled back",
+    "error-rate": "error rate over threshold",
+    "latency": "latency over threshold",
+    "dead-letters": "too many dead letters",
+    "dead-letter-age": "dead letter too old",
+    "events-given-up": "events skipped",
+}
+PAGE = """<!doctype html>
+<html lang="en"><body style="font:16px/1.5 system-ui,sans-serif;color:#1c1c1c;max-width:36em;margin:2em auto;padding:0 1em">
+{body}
+</body></html>
+"""
+
+
+class EmailNotifier:
+    def __init__(self, mail: Mail, settings: Settings) -> None:
+        self._mail = mail
+        self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
+
+    async def send(self, intent: UUID, to: str, content: Notification) -> None:
+        await self._mail.send(Letter(intent, to, _subject(content), self._text(content), self._html(content)))
+
+    def _text(self, content: Notification) -> str:
+        alerts = ["\n".join([_headline(content, alert), *(f"  {line}" for line in _facts(alert))]) for alert in content.alerts]
+        commands = "\n".join(f"  {command}" for command in self._commands(content))
+        return "\n\n".join([*alerts, f"Next:\n{commands}", f"API: {self._url}"]) + "\n"
+
+    def _html(self, content: Notification) -> str:
+        parts = []
+        for alert in content.alerts:
+            parts.append(f"<h1 style='font-size:1.1em'>{html.escape(_headline(content, alert))}</h1>")
+            parts.append("<ul>" + "".join(f"<li>{html.escape(fact)}</li>" for fact in _facts(alert)) + "</ul>")
+        commands = "\n".join(html.escape(command) for command in self._commands(content))
+        parts.append(f"<p>Next:</p><pre>{commands}</pre><p>API: {html.escape(self._url)}</p>")
+        return PAGE.format(body="".join(parts))
+
+    def _commands(self, content: Notification) -> list[str]:
+        """CLI commands, one per line; for operators also the URLs of dead letters, which the CLI does not show."""
+        if content.application_id == PLATFORM.id:
+            contexts = sorted({alert.environment.partition(".")[0] for alert in content.alerts})
+            return ["capsule alerts list", *(f"GET {self._url}/v1/operations/{context}/dead-letters" for context in contexts)]
+        name = content.application
+        timelines = sorted({f"capsule timeline {alert.correlation_id}" for alert in content.alerts if alert.correlation_id})
+        return [f"capsule alerts list --app {name}", f"capsule logs --app {name}", f"capsule metrics --app {name}", *timelines]
+
+
+def _subject(content: Notification) -> str:
+    first = content.alerts[0]
+    title = f"{content.application} {first.environment}: {TITLES.get(first.kind, first.kind)}"
+    more = f" (and {len(content.alerts) - 1} more)" if len(content.alerts) > 1 else ""
+    state = "resolved" if content.type == "alert.resolved" else "alert"
+    return " ".join(f"[Capsule {state}] {title}{more}".split())  # a header is one line
+
+
+def _headline(content: Notification, alert: NotifiedAlert) -> str:
+    resolved = "Resolved: " if content.type == "alert.resolved" else ""
+    subject = "Capsule" if content.application_id == PLATFORM.id else content.application
+    return f"{resolved}{subject}: {alert.summary}"
+
+
+def _facts(alert: NotifiedAlert) -> list[str]:
+    facts = []
+    if alert.fired_at is not None:
+        facts.append(f"since {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC")
+    if alert.resolved_at is not None:
+        facts.append(f"resolved {alert.resolved_at:%Y-%m-%d %H:%M:%S} UTC")
+    if alert.deployment_id is not None:
+        facts.append(f"deployment {alert.deployment_id}")
+    return facts
