@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from knative.local.processes_network import Network, connect, own_addresses
+from knative.local.processes.network.namespaces import Network, connect, own_addresses
 from knative.local.sandbox.isolation import Isolation, detect
 from knative.local.serving.build_access import BuildAccess
-from knative.local.serving.pod_network import Ways
+from knative.local.serving.pods.network import Ways
 from tests.knative.sandbox.conftest import CONNECTED
 
 pytestmark = [

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from knative.local.serving.http_client import Broken
-from knative.local.serving.http_upstreams import Upstreams
-from knative.local.serving.pod_network import Ways
+from knative.local.serving.http.client import Broken
+from knative.local.serving.http.upstreams import Upstreams
+from knative.local.serving.pods.network import Ways
 
 Script = Callable[[int, bytes, asyncio.StreamWriter], Awaitable[None]]
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

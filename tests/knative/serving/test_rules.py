@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import BadImage, digest
-from knative.local.processes_limits import quantity
+from knative.local.processes.control_groups import quantity
 from knative.local.sandbox.plan import Mount, arranged
 from knative.local.serving import naming
 from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
 from knative.local.serving.conditions import TRUE, Condition, ready, written
-from knative.local.serving.environment import Missing, expand, resolve
-from knative.local.serving.volumes import File, contents, write
+from knative.local.serving.pods.environment import Missing, expand, resolve
+from knative.local.serving.pods.volumes import File, contents, write
 
 IDLE = Load(pods=0, stable=0, panic=0, in_flight=0, waiting=0, idle=1000)
 TEN = Scale(target=10.0, maximum=5)
