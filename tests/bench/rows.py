@@ -189,7 +189,7 @@ def declared(capsule: Capsule, count: int) -> Numbers:
     began = time.perf_counter()
     try:
         capsule.cluster.apply(objects, "bench")
-        capsule.cluster.await_ready(objects, 300, lambda ready, of: None)
+        capsule.cluster.wait_until_ready(objects, 300, lambda ready, of: None)
         return {"seconds": time.perf_counter() - began}
     finally:
         capsule.remove(objects)

@@ -54,7 +54,7 @@ def test_the_platform_starts_again(own_whole: Whole, damaged: Application, numbe
     """With the trees in the folders of running instances, and with what deletion has left of them."""
     controller = host.controller(own_whole)
     controller.send_signal(number)
-    processes.await_ended([controller], 40)
+    processes.wait_until_ended([controller], 40)
     own_whole.up()
     assert until(lambda: (answer := damaged.get()).status_code == 200 and answer, 60, "for the application to answer again")
     damaged.delete()

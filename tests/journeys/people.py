@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from knative.machine.demo import mailbox
+from knative.machine import mailbox
 from tests.journeys.whole import Json, Whole, until
 
 ENDED = ("succeeded", "failed")
@@ -64,10 +64,10 @@ class Person:
         self.post("/v1/users", {"email": self.email, "password": self.password}, 202)
 
     def mail(self, seconds: float = 60) -> Message:
-        return until(lambda: mailbox.newest_to(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
+        return until(lambda: mailbox.find_newest(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
 
     def verify(self, seconds: float = 60) -> None:
-        self.post("/v1/users/verify", {"token": mailbox.token_in(self.mail(seconds))}, 200)
+        self.post("/v1/users/verify", {"token": mailbox.find_token(self.mail(seconds))}, 200)
 
     def sign_in(self) -> None:
         self.session = self.post("/v1/sessions", {"email": self.email, "password": self.password}, 201)

@@ -67,14 +67,14 @@ class Whole:
     def kill_everything(self) -> int:
         """SIGKILL to every process at once, until none is left: a power failure, but for the disk. How many there were."""
         killed = 0
-        while left := processes.leftovers(self.home):
+        while left := processes.find_leftovers(self.home):
             for process in left:
                 try:
                     process.send_signal(signal.SIGKILL)
                     killed += 1
                 except psutil.NoSuchProcess:
                     continue
-            processes.await_ended(left, 5)
+            processes.wait_until_ended(left, 5)
         return killed
 
     def kubectl(self, *words: str) -> str:

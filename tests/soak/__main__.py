@@ -40,7 +40,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1_000_000) if asked_for.seed is None else asked_for.seed
     print(f"seed {seed}: {asked_for.messages} commands, each with three consequences", flush=True)
     home = fresh_home("capsule-soak-")
-    home.make()
+    home.create()
     try:
         packages.install([packages.POSTGRES, packages.RABBITMQ], print)
         postgres, rabbitmq = PostgreSQL(home), RabbitMQ(home)
