@@ -69,11 +69,11 @@ def test_whoami_shows_the_account(home: Home) -> None:
 
 def test_the_project_file_selects_the_application(home: Home) -> None:
     assert (home.cwd / "capsule.toml").read_text() == f'app = "{home.name}"\n'
-    shown = home.run("apps", "show", "--json").document
-    assert_matches("ApplicationView", shown)
-    assert shown["name"] == home.name
-    assert home.run("apps", "show", shown["id"], "--json").document["id"] == shown["id"]
-    assert home.run("apps", "show", shown["id"][:18], "--json").document["id"] == shown["id"]
+    application = home.run("apps", "show", "--json").document
+    assert_matches("ApplicationView", application)
+    assert application["name"] == home.name
+    assert home.run("apps", "show", application["id"], "--json").document["id"] == application["id"]
+    assert home.run("apps", "show", application["id"][:18], "--json").document["id"] == application["id"]
     assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
 
 
