@@ -15,7 +15,7 @@ that calls out must be visibly different from one that runs inside a transaction
 
 from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale, command, effect, every, on, query
-from functions.kernel.message import Delayed, Event, Model, OutgoingMessage, Part, Readdressed, after
+from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -34,6 +34,7 @@ from functions.kernel.outcome import (
     Unauthenticated,
     Unavailable,
 )
+from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -52,6 +53,7 @@ __all__ = [
     "Delayed",
     "Done",
     "Event",
+    "Events",
     "FieldError",
     "File",
     "Forbidden",
@@ -64,6 +66,7 @@ __all__ = [
     "Order",
     "Origin",
     "OutgoingMessage",
+    "Page",
     "Part",
     "Payload",
     "PaymentRequired",

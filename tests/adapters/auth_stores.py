@@ -1,4 +1,4 @@
-"""Both kinds of stores of the auth context, and what is in them."""
+"""The stores of the auth context on memory and on PostgreSQL, with sample rows."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,13 +8,13 @@ from typing import Any
 
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
-from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
+from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, Registrations, SentMails, Sessions, Users, VerificationTokens
+from functions.auth.ports import LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
@@ -28,13 +28,13 @@ class Stores:
     users: Users
     sessions: Sessions
     verifications: VerificationTokens
-    sent_mails: SentMails
+    sent_emails: SentEmails
     failures: LoginFailures
     registrations: Registrations
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
-        return self.database.transaction(read_only=read_only) if self.database else nothing()
+        return self.database.transaction(read_only=read_only) if self.database else no_transaction()
 
 
 def in_memory() -> Stores:
@@ -42,14 +42,14 @@ def in_memory() -> Stores:
         memory.MemoryUsers(),
         memory.MemorySessions(),
         memory.MemoryVerificationTokens(),
-        memory.MemorySentMails(),
+        memory.MemorySentEmails(),
         memory.MemoryLoginFailures(),
         memory.MemoryRegistrations(),
     )
 
 
 @asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
+async def no_transaction() -> AsyncIterator[None]:
     yield
 
 
@@ -61,8 +61,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresUsers(database),
             PostgresSessions(database),
             PostgresVerificationTokens(database),
-            PostgresSentMails(database),
-            PostgresLoginFailures(database, turn=timedelta(milliseconds=300)),
+            PostgresSentEmails(database),
+            PostgresLoginFailures(database, lock_timeout=timedelta(milliseconds=300)),
             PostgresRegistrations(database),
             database,
         )
@@ -70,12 +70,13 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
         await database.close()
 
 
-def somebody() -> User:
-    return User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+def new_user() -> User:
+    user, _ = User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+    return user
 
 
 async def stored_user(stores: Stores) -> User:
-    user = somebody()
+    user = new_user()
     async with stores.transaction():
         await stores.users.add(user)
     return user
@@ -83,7 +84,8 @@ async def stored_user(stores: Stores) -> User:
 
 async def stored_session(stores: Stores, at: datetime = NOW) -> tuple[Session, OpaqueToken]:
     user = await stored_user(stores)
-    session, token = Session.start(user.id, Device("203.0.113.7", "curl/8"), at), OpaqueToken.for_refresh()
+    session, _ = Session.start(user.id, Device("203.0.113.7", "curl/8"), at)
+    token = OpaqueToken.for_refresh()
     async with stores.transaction():
         await stores.sessions.add(session, token)
     return session, token

@@ -28,7 +28,7 @@ def before(folder: Path, context: str) -> Path:
     return folder
 
 
-async def test_who_registered_before_has_a_registration_that_looks_stuck(postgres: Databases, tmp_path: Path) -> None:
+async def test_users_without_a_registration_get_a_stuck_one(postgres: Databases, tmp_path: Path) -> None:
     database, user = postgres.empty("auth"), uuid4()
     migrate(database.owner_url, "auth", before(tmp_path, "auth"))
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
@@ -40,14 +40,18 @@ async def test_who_registered_before_has_a_registration_that_looks_stuck(postgre
     assert {"V0_2__create_saga_steps.sql", "V6__create_registrations_table.sql"} <= set(applied)
 
     async with in_postgres(database.functions_url) as stores, stores.transaction():
-        (stuck,) = await stores.registrations.stuck(datetime.now(UTC) + timedelta(seconds=1), 10)
-        found = await stores.registrations.locked(user)
-        assert found is not None and stuck.id == user
-        assert (found.status, found.email, [line.step for line in found.steps]) == (Stage.CUSTOMER, "ada@example.org", ["user", "customer"])
-        assert not found.is_over(datetime.now(UTC) + timedelta(days=29)), "many are resumed some at a time"
-        said = found.expire(datetime.now(UTC))
-        assert isinstance(said[0], CustomerRequested)
-        await stores.registrations.save(found)
+        (stuck,) = await stores.registrations.list_stuck(datetime.now(UTC) + timedelta(seconds=1), 10)
+        registration = await stores.registrations.lock(user)
+        assert registration is not None and stuck.id == user
+        assert (registration.status, registration.email, [step.step for step in registration.steps]) == (
+            Stage.CUSTOMER,
+            "ada@example.org",
+            ["user", "customer"],
+        )
+        assert not registration.is_over(datetime.now(UTC) + timedelta(days=29)), "registrations are resumed in batches"
+        messages = registration.expire(datetime.now(UTC))
+        assert isinstance(messages[0], CustomerRequested)
+        await stores.registrations.save(registration)
 
 
 async def test_deployments_keep_their_steps_and_running_ones_are_looked_at(postgres: Databases, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ A test belongs to a proof by its mark (`pytestmark = proof("tenant-isolation")`)
 import pytest
 
 PROOFS = {
+    "adding-a-function": "docs/adding-a-function.md, applied to a copy of the repository, passes check and the contract on PostgreSQL",
     "tenant-isolation": "Nothing an application or a build does reaches the machine, the platform or a neighbour: a resident attacker, both modes",
 }
 """Name -> what it shows. A later proof gets a line here and marks its tests."""

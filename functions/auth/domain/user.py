@@ -1,12 +1,13 @@
-"""A user: an address, the hash of a password, roles, and whether the address is known to be theirs."""
+"""A user account: address, password hash, roles, and whether the address is verified."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from events.auth import EmailVerified, UserCreated
 from functions.auth.domain.email import Email
-from functions.kernel import new_id
+from functions.kernel import Events, new_id
 
 
 class Role(StrEnum):
@@ -26,15 +27,17 @@ class User:
     version: int = 1
 
     @classmethod
-    def register(cls, email: Email, password_hash: str, at: datetime) -> "User":
-        return cls(new_id(), email.address, password_hash, frozenset({Role.USER}), None, at, at)
+    def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
+        user = cls(new_id(), email.address, password_hash, frozenset({Role.USER}), None, now, now)
+        return user, (UserCreated(user_id=user.id, email=user.email, at=now),)
 
     @property
     def is_verified(self) -> bool:
         return self.email_verified_at is not None
 
-    def verify_email(self, at: datetime) -> None:
-        """Whoever reads the mail of the address owns the account. A second time changes nothing."""
-        if self.email_verified_at is None:
-            self.email_verified_at = at
-            self.updated_at = at
+    def verify_email(self, now: datetime) -> Events:
+        """Mark the address as verified. Idempotent."""
+        if self.email_verified_at is not None:
+            return ()
+        self.email_verified_at = self.updated_at = now
+        return (EmailVerified(user_id=self.id, email=self.email, at=now),)

@@ -43,7 +43,7 @@ def scale_to_zero(session: Session, progress: Progress) -> None:
 
 def summary(session: Session) -> None:
     """Print what was done and how to continue."""
-    home, bill = session.home, session.terminal.ask("invoice")
+    home, bill = session.home, session.terminal.ask("bill")
     settings = {"CAPSULE_API": home.gateway_url, "CAPSULE_CONFIG": str(home.path / "demo")}
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     ports = f"-L {home.ports.gateway}:127.0.0.1:{home.ports.gateway} -L {home.ports.ingress}:127.0.0.1:{home.ports.ingress}"

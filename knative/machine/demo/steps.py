@@ -29,7 +29,7 @@ def account(session: Session) -> None:
     if me["email"] != session.email or not me["emailVerified"]:
         raise Problem(f"Unexpected profile after registration: {me}")
     session.record(f"{session.email} registered, confirmed and signed in")
-    until("a customer on the free plan", 20, lambda: session.terminal.ask("invoice", exit_codes=(0, 4)))
+    until("a customer on the free plan", 20, lambda: session.terminal.ask("bill", exit_codes=(0, 4)))
 
 
 def first_deployment(session: Session) -> None:
@@ -70,7 +70,7 @@ def plan(session: Session) -> None:
     previous = ask("quota")
     run("plans")
     paid = min((each for each in ask("plans") if each["fee"]["amount"] > 0), key=lambda each: int(each["fee"]["amount"]))
-    run("subscribe", paid["code"], "--payment-method", "pm_card_visa")
+    run("subscription", "change", paid["code"], "--payment-method", "pm_card_visa")
     raised = until(
         "the raised quota", 60, lambda: quota if (quota := ask("quota"))["applications"]["limit"] > previous["applications"]["limit"] else None
     )
@@ -91,12 +91,12 @@ def usage(session: Session) -> None:
     session.record(f"on the bill: {_describe(before)}")
     session.terminal.run("logs", "--app", session.name, "--run", "--lines", "5")
     session.terminal.run("metrics", "--app", session.name, "--minutes", "10", "--step", "60")
-    session.terminal.run("invoice")
+    session.terminal.run("bill")
     _send_requests(session)
     after = until(f"{REQUEST_COUNT} more on the bill", 90, lambda: _billed(session, _requests_of(before) + REQUEST_COUNT), pause_seconds=0.5)
     session.record(f"{REQUEST_COUNT} more: {_describe(after)}")
     session.screen.note(f"[dim]{REQUEST_COUNT} more requests: {_describe(before)} → {_describe(after)}[/]")
-    session.terminal.run("invoice")
+    session.terminal.run("bill")
 
 
 def _send_requests(session: Session) -> None:
@@ -110,7 +110,7 @@ def _send_requests(session: Session) -> None:
 
 def _billed(session: Session, min_requests: int) -> Json | None:
     """The application's usage on the current bill, summed; None while it contains fewer requests."""
-    bill = session.terminal.ask("invoice")
+    bill = session.terminal.ask("bill")
     lines = [line for line in bill["lines"] if line["applicationId"] == session.first["applicationId"] and line["environment"] == STAGING]
     if sum(line["requests"] for line in lines) < min_requests:
         return None

@@ -15,11 +15,12 @@ from functions.runtime.messaging.bus import Bus
 from functions.wire import amqp
 from knative.local.controller import Controller
 from knative.local.definitions import load
-from knative.local.eventing import eventing
+from knative.local.eventing.assembly import assemble
 from knative.local.eventing.consumer import Consumer
+from knative.local.eventing.dispatch import Response
 from knative.local.serving.activity import SHAPE, STALE, Activity, Watched
 from knative.local.store import Store
-from tests.knative.eventing.conftest import Machine, Returned, broker, trigger, until
+from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import connected, exchange_of, headers, waiting
 
 TRIGGER = ("Trigger.eventing.knative.dev", "t")
@@ -32,7 +33,7 @@ class Pod:
         self.watched = Watched(folder / "activity")
         self.watched.allow(True)
         self.pushed: list[bytes] = []
-        self.taken: list[bytes] = []
+        self.consumed: list[bytes] = []
         self.scopes: list[Mapping[str, Any]] = []
         self.status = 204
 
@@ -41,16 +42,16 @@ class Pod:
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Returned:
+    ) -> Response:
         self.pushed.append(body)
-        return Returned(204, {}, b"")
+        return Response(204, {}, b"")
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         self.scopes.append(scope)
         await asyncio.sleep(0.005)
         if self.status < 300:
-            self.taken.append(message["body"])
+            self.consumed.append(message["body"])
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -58,9 +59,9 @@ class Pod:
 @asynccontextmanager
 async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
     store = Store(folder / "store.db", load())
-    whole = eventing(store, url, pod, {}, pod.consuming)
-    controller = Controller(store, whole.reconcilers)
-    parts = [*whole.parts, controller]
+    eventing = assemble(store, url, pod, {}, pod.consuming)
+    controller = Controller(store, eventing.reconcilers)
+    parts = [*eventing.runnables, controller]
     for part in parts:
         await part.start()
     try:
@@ -68,7 +69,7 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         template = {"template": {"spec": {"containers": [{"image": "x"}]}}}
         store.apply({**service, "spec": template}, manager="test")
         store.set_status("Service.serving.knative.dev", "test", "pod", {"address": {"url": "http://pod.test.svc.cluster.local"}})
-        machine = Machine(store, whole, controller)
+        machine = Machine(store, eventing, controller)
         wanted = trigger("t", "/auth.register", "user.created", parallelism=20)
         wanted["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
         machine.apply(*broker(), wanted)
@@ -85,7 +86,7 @@ async def consumer_of(machine: Machine, pod: Pod, url: str) -> tuple[Consumer, B
     bus = Bus(url, "a pod")
     bus.on_connected(consumer.connected)
     bus.open()
-    await until(lambda: pod.consuming("test", "pod"), what="the pod does not consume")
+    await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume")
     return consumer, bus
 
 
@@ -100,20 +101,20 @@ async def test_messages_go_to_the_pod_while_it_consumes_and_are_pushed_before_an
             await asyncio.gather(*(publisher.publish(exchange, "", headers(), body) for body in bodies))
 
         await publish(sent[:50])
-        await until(lambda: len(pod.pushed) == 50, what=lambda: f"{len(pod.pushed)} of 50 were pushed")
+        await until(lambda: len(pod.pushed) == 50, failure=lambda: f"{len(pod.pushed)} of 50 were pushed")
         consumer, bus = await consumer_of(machine, pod, vhost)
         await publish(sent[50:150])
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 150)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 150)
         before = len(pod.pushed)
         await publish(sent[150:250])  # by now the dispatcher is spared
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 250)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 250)
         assert len(pod.pushed) == before
         publishing = asyncio.create_task(publish(sent[250:]))  # and while the pod ends
         await consumer.stop()
         await bus.close()
         await publishing
-        await until(lambda: len({*pod.pushed, *pod.taken}) == 300, what=lambda: f"{len({*pod.pushed, *pod.taken})} of 300 arrived")
-        assert sorted([*pod.pushed, *pod.taken]) == sorted(sent)
+        await until(lambda: len({*pod.pushed, *pod.consumed}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.consumed})} of 300 arrived")
+        assert sorted([*pod.pushed, *pod.consumed]) == sorted(sent)
         scope = pod.scopes[0]
         assert (scope["method"], scope["path"]) == ("POST", "/auth.register")
         assert dict(scope["headers"])[b"ce-type"] == b"user.created"
@@ -131,10 +132,10 @@ async def test_what_is_not_simply_handled_is_left_to_the_dispatcher(tmp_path: Pa
         pod.status = 503
         for number in range(3):
             await publisher.publish(exchange, "", headers(), f"{number}".encode())
-        await until(lambda: len(pod.pushed) == 3, what="the dispatcher has not come back")
-        assert not pod.taken
+        await until(lambda: len(pod.pushed) == 3, failure="the dispatcher has not come back")
+        assert not pod.consumed
         pod.status = 204
-        await until(lambda: pod.consuming("test", "pod"), what="the pod does not consume again")
+        await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume again")
         await consumer.stop()
         await bus.close()
         await rabbit.stop()
@@ -145,9 +146,9 @@ async def test_a_pod_that_may_not_consume_leaves_its_queue(tmp_path: Path, vhost
     async with running(tmp_path, vhost, pod) as machine:
         consumer, bus = await consumer_of(machine, pod, vhost)
         pod.watched.allow(False)
-        await until(lambda: not pod.consuming("test", "pod"), what="it still consumes")
+        await until(lambda: not pod.consuming("test", "pod"), failure="it still consumes")
         pod.watched.allow(True)
-        await until(lambda: pod.consuming("test", "pod"), what="it does not consume again")
+        await until(lambda: pod.consuming("test", "pod"), failure="it does not consume again")
         await consumer.stop()
         await bus.close()
 

@@ -1,11 +1,11 @@
-"""Real functions in real pods: the probe context's, on a one-machine Knative in a process of its own, with a RabbitMQ and a PostgreSQL."""
+"""Functions of the probe context in real pods, on a one-machine Knative with RabbitMQ and PostgreSQL."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.knative.conformance.cluster import local
+from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.knative.pods.functions import Pods
 from tests.runtime.harness import worlds
 from tests.servers import discard, fresh_home
@@ -20,10 +20,10 @@ def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory)
     worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
     world = next(worlds_of_one)
     try:
-        with local(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
-            found = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
-            found.set_up(WINDOW)
-            yield found
+        with one_machine_cluster(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
+            running = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
+            running.set_up(WINDOW)
+            yield running
     finally:
         worlds_of_one.close()  # type: ignore[attr-defined]
         discard(home)

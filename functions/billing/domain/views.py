@@ -1,0 +1,109 @@
+"""Parts that several answers of the billing context share."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose
+from functions.billing.domain.money import Money
+from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Entitlements
+from functions.billing.domain.subscriptions import Subscription
+from functions.kernel import Model
+
+
+class Amount(Model):
+    """Minor units (cents) of an ISO 4217 currency."""
+
+    amount: int
+    currency: str
+
+    @classmethod
+    def of(cls, money: Money) -> Self:
+        return cls(amount=money.amount, currency=money.currency)
+
+
+class PeriodView(Model):
+    """From `begin` (inclusive) to `end` (exclusive)."""
+
+    begin: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, period: Period) -> Self:
+        return cls(begin=period.begin, end=period.end)
+
+
+class EntitlementsView(Model):
+    """What the subscription may run: applications, and memory in MiB over all of them."""
+
+    applications: int
+    memory_mib: int
+
+    @classmethod
+    def of(cls, entitlements: Entitlements) -> Self:
+        return cls(applications=entitlements.applications, memory_mib=entitlements.memory_mib)
+
+
+class SubscriptionChangeView(Model):
+    """`status` is `done`, `scheduled` (takes effect at `takes_effect_at`) or `pending` (takes effect when `invoice_id` is paid)."""
+
+    subscription_id: UUID
+    status: str
+    plan: str
+    takes_effect_at: datetime | None = None
+    invoice_id: UUID | None = None
+    due: Amount | None = None
+
+    @classmethod
+    def scheduled(cls, subscription: Subscription, plan: str) -> Self:
+        return cls(subscription_id=subscription.id, status="scheduled", plan=plan, takes_effect_at=subscription.billed_until)
+
+    @classmethod
+    def done(cls, subscription: Subscription) -> Self:
+        return cls(subscription_id=subscription.id, status="done", plan=subscription.plan_code)
+
+    @classmethod
+    def pending(cls, subscription: Subscription, invoice: Invoice) -> Self:
+        return cls(subscription_id=subscription.id, status="pending", plan=invoice.plan_code, invoice_id=invoice.id, due=Amount.of(invoice.total))
+
+
+class InvoiceLineView(Model):
+    kind: LineKind
+    description: str
+    quantity: int
+    amount: Amount
+    period: PeriodView
+
+    @classmethod
+    def of(cls, line: InvoiceLine) -> Self:
+        return cls(
+            kind=line.kind, description=line.description, quantity=line.quantity, amount=Amount.of(line.amount), period=PeriodView.of(line.period)
+        )
+
+
+class InvoiceSummaryView(Model):
+    invoice_id: UUID
+    number: str
+    status: InvoiceStatus
+    purpose: Purpose
+    plan: str
+    period: PeriodView
+    total: Amount
+    issued_at: datetime
+    settled_at: datetime | None
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> "InvoiceSummaryView":
+        assert invoice.number is not None and invoice.issued_at is not None
+        return InvoiceSummaryView(
+            invoice_id=invoice.id,
+            number=invoice.number,
+            status=invoice.status,
+            purpose=invoice.purpose,
+            plan=invoice.plan_code,
+            period=PeriodView.of(invoice.period),
+            total=Amount.of(invoice.total),
+            issued_at=invoice.issued_at,
+            settled_at=invoice.settled_at,
+        )
