@@ -23,6 +23,7 @@ from functions.kernel.outcome import (
     Forbidden,
     Gone,
     Invalid,
+    Location,
     NotFound,
     PaymentRequired,
     Permanent,
@@ -34,6 +35,7 @@ from functions.kernel.outcome import (
     Unauthenticated,
     Unavailable,
 )
+from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -59,12 +61,14 @@ __all__ = [
     "Gone",
     "Invalid",
     "Kind",
+    "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
     "Order",
     "Origin",
     "OutgoingMessage",
+    "Page",
     "Part",
     "Payload",
     "PaymentRequired",

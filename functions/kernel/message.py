@@ -80,9 +80,10 @@ class Readdressed:
 
 
 OutgoingMessage = Event | Delayed | Readdressed
-"""What a use case may state."""
+"""What a use case may publish."""
+
 Events = tuple[OutgoingMessage, ...]
-"""What a state-changing method of an aggregate returns: the messages to publish, `()` if nothing changed."""
+"""What a state-changing method of an aggregate returns; `()` if nothing changed."""
 
 
 def after(delay: timedelta, event: Event) -> Delayed:

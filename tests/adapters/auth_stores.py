@@ -71,7 +71,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
 
 
 def new_user() -> User:
-    return User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+    user, _ = User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+    return user
 
 
 async def stored_user(stores: Stores) -> User:
@@ -83,7 +84,8 @@ async def stored_user(stores: Stores) -> User:
 
 async def stored_session(stores: Stores, at: datetime = NOW) -> tuple[Session, OpaqueToken]:
     user = await stored_user(stores)
-    session, token = Session.start(user.id, Device("203.0.113.7", "curl/8"), at), OpaqueToken.for_refresh()
+    session, _ = Session.start(user.id, Device("203.0.113.7", "curl/8"), at)
+    token = OpaqueToken.for_refresh()
     async with stores.transaction():
         await stores.sessions.add(session, token)
     return session, token

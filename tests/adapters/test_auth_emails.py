@@ -19,7 +19,8 @@ NOW = FixedClock().now()
 
 
 def failed_registration(reason: str) -> Registration:
-    registration, _ = Registration.of(User.register(Email("a&b@example.org"), "hash", NOW), "c-1")
+    user, _ = User.register(Email("a&b@example.org"), "hash", NOW)
+    registration, _ = Registration.of(user, "c-1")
     for event in (
         CustomerCreated(customer_id=registration.id, user_id=registration.id, plan="free", at=NOW),
         QuotaGranted(user_id=registration.id, applications=1, memory_mib=1, at=NOW),

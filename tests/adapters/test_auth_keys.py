@@ -32,7 +32,7 @@ from functions.runtime.security.tokens import (
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-USER = User.register(Email("ada@example.org"), "hash", NOW)
+USER, _ = User.register(Email("ada@example.org"), "hash", NOW)
 SESSION = new_id()
 
 
@@ -77,7 +77,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_an_issued_token_names_its_caller(machine: Machine) -> None:
-    user = User.register(Email("root@example.org"), "hash", NOW)
+    user, _ = User.register(Email("root@example.org"), "hash", NOW)
     user.roles = frozenset({Role.USER, Role.ADMIN})
     caller = machine.tokens.verify(machine.issue(user=user), NOW)
     assert (caller.user_id, caller.session_id, caller.roles, caller.is_admin) == (user.id, SESSION, frozenset({"user", "admin"}), True)

@@ -94,7 +94,7 @@ class TestSessions:
     async def test_all_tokens_of_a_session_stay_known(self, stores: Stores) -> None:
         session, first = await stored_session(stores)
         second = OpaqueToken.for_refresh()
-        assert session.refresh(1, Device("2001:db8::1", "firefox"), NOW + timedelta(minutes=1))
+        assert session.refresh(1, Device("2001:db8::1", "firefox"), NOW + timedelta(minutes=1)) == ()
         async with stores.transaction():
             await stores.sessions.save(session, second)
         async with stores.transaction():

@@ -53,7 +53,7 @@ async def test_refreshes_of_one_session_run_one_after_the_other(stores: Stores) 
             match = await stores.sessions.lock_by_refresh_token(token)
             assert match is not None
             locked, generation = match
-            assert locked.refresh(generation, locked.device, NOW)
+            assert locked.refresh(generation, locked.device, NOW) == ()
             await asyncio.sleep(0.02)
             await stores.sessions.save(locked, OpaqueToken.for_refresh())
             return locked.family.grace_uses

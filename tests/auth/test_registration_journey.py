@@ -215,7 +215,7 @@ def test_a_failed_registration_is_compensated_reported_and_resumed(three: ThreeC
         why="for the e-mail to the administrator",
     )
     status, page = admin.request("auth.registrations", status="compensated")
-    assert (status, [each["email"] for each in page["registrations"]]) == (200, [ada.email])
+    assert (status, [each["email"] for each in page["items"]]) == (200, [ada.email])
     assert ada.request("auth.registrations")[0] == 403
 
     three.start_provider()

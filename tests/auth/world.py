@@ -90,7 +90,7 @@ class World(Capsule):
 
     async def list_registrations(self, **request: Any) -> list[RegistrationView]:
         page = await self.call(ListRegistrations(**request), caller=ADMIN)
-        return list(page.registrations)
+        return list(page.items)
 
 
 class RegistrationScenario:
