@@ -24,8 +24,9 @@ class CustomerCreated(Event, type="customer.created", subject="customer_id"):
 class PaymentAccountChanged(Event, type="payment-account.changed", subject="customer_id"):
     """The status of a payment account changed.
 
-    The account is the customer's at the payment provider. `status`: `opened`; `delayed` (the provider was unavailable, nothing changed); `refused` (the provider does not accept
-    the customer); `given-up` (the customer cannot subscribe to paid plans). `detail`: for people.
+    The account is the customer's at the payment provider. `status`: `opened`; `delayed` (the provider was unavailable,
+    nothing changed); `refused` (the provider does not accept the customer); `given-up` (the customer cannot subscribe to
+    paid plans). `detail`: for people.
     """
 
     customer_id: UUID
