@@ -18,6 +18,7 @@ from knative.machine import grouping, keys, kustomize, packages, processes, rabb
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.postgres import PostgreSQL
+from knative.machine.preloaded_modules import PRELOADED_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
@@ -162,7 +163,8 @@ def start_knative(home: Home) -> bool:
             former.replace(home.payments / keys.PAYMENTS_FILE)
         home.git.mkdir(mode=0o755, parents=True, exist_ok=True)  # what pods of the platform see is settled when it starts
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
+        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders, **preloaded}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         written.write_text(digest)
     processes.await_ready(home, KNATIVE, lambda: processes.answers(home.ports.api) and reachable(home), 30)

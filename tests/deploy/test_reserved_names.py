@@ -13,7 +13,7 @@ from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import ApplicationName, demand_own_host
 from functions.deploy.domain.observation import NotServing, read_rollout
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
-from knative.local import processes_network_routes
+from knative.local.processes.network import routes
 from tests.deploy.world import OWNER, World
 from tests.generated.kinds import PROJECT
 
@@ -118,22 +118,22 @@ def egress(*allowed: str) -> list[dict[str, object]]:
 
 def test_one_machine_and_a_cluster_refuse_the_same_networks() -> None:
     (everywhere,) = [block for block in egress() if block["cidr"] == "0.0.0.0/0"]
-    assert sorted(everywhere["except"]) == sorted(processes_network_routes.REFUSED)  # type: ignore[call-overload]
-    assert processes_network_routes.PRIVATE == tenancy.PRIVATE and processes_network_routes.NEVER == tenancy.NEVER
+    assert sorted(everywhere["except"]) == sorted(routes.REFUSED)  # type: ignore[call-overload]
+    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.NEVER
 
 
 def test_what_an_operator_opens_is_opened_on_both() -> None:
     text = "10.1.0.0/16, 192.168.7.7"
-    assert tenancy.egress_networks(text) == processes_network_routes.allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
+    assert tenancy.egress_networks(text) == routes.parse_allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
     assert {"cidr": "10.1.0.0/16"} in egress("10.1.0.0/16", "192.168.7.7/32")
-    plan = processes_network_routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
+    plan = routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
     assert plan.through_gateway == ("10.1.0.0/16", "172.16.5.5/32"), "public ones need no route, and this machine is never reached"
     assert {"10.0.0.0/8", "10.1.2.3/32", "8.8.8.8/32", "169.254.0.0/16"} <= set(plan.refused) and "192.168.0.0/16" not in plan.refused
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "169.254.169.254", "127.0.0.0/8", "8.8.8.8", "10.0.0.1/8", "shop.internal", "fd00::/8", "10.0.0.0/7"])
 def test_what_is_no_private_network_cannot_be_opened(text: str) -> None:
-    for read in (tenancy.egress_networks, processes_network_routes.allowed_networks):
+    for read in (tenancy.egress_networks, routes.parse_allowed_networks):
         with pytest.raises(ValueError, match="CAPSULE_EGRESS_ALLOW") as refused:
             read(text)
         assert text in str(refused.value)
