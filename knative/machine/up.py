@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.local.processes_network_routes import allowed_networks
+from knative.local.processes.network.routes import parse_allowed_networks
 from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
@@ -74,7 +74,7 @@ def check(home: Home) -> None:
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
     try:
-        allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
+        parse_allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
     except ValueError as error:
         raise Problem(str(error), "Example: CAPSULE_EGRESS_ALLOW=10.1.2.0/24 ./taskw up") from error
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:
