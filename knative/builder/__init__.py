@@ -1,21 +1,24 @@
-"""What runs in a build Job on one machine: a repository at a commit becomes an image, the folder `image` of the workspace.
+"""The program of a build Job on one machine: turns a commit of a git repository into an image, the folder `image` of its workspace.
 
-It holds no credential and writes nothing but its workspace and its termination message. It is told all it needs by its environment:
+A build holds no credentials. It writes its workspace and its termination message and nothing else. Its parameters are
+environment variables:
 
-    REPOSITORY         http(s) address of a git repository
+    REPOSITORY         http(s) URL of a git repository
     REF                branch, tag or commit; empty: the default branch
-    APPLICATION        the application's name, for the log
-    IMAGE              what the image is called, without its digest
+    APPLICATION        name of the application, for the log
+    IMAGE              name of the image, without digest
     REPOSITORY_HOSTS   private hosts that may be cloned from (`host` or `host:port`)
-    BUILD_ENVIRONMENT  names of the variables that installers may see (proxies, mirrors, authorities), and no others
-    BASE_DIRECTORY     the application's folder in the repository; empty: the top
-    CACHE              a folder that is kept between builds, if there is one (/cache)
+    BUILD_ENVIRONMENT  names of the variables that installers see (proxies, mirrors, certificate authorities); they see no others
+    BASE_DIRECTORY     folder of the application in the repository; empty: the root
+    CACHE              folder that is kept between builds (/cache), if it exists
     LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_CACHE_MIB, LIMIT_SECONDS
 
-It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm, yarn by their lock files), static sites, built or
-not, and any Procfile. What runs is this machine's Python and Node.
+It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm and yarn by their lock
+files), static sites with or without a build script, and any Procfile. Applications run on the Python and the Node.js of
+this machine.
 
-On success its termination message is {"commit", "kind"} and, if the Procfile has one, {"release"}: the platform copies the folder, computes its
-digest and adds {"image"}. On failure it is {"reason", "detail"} with a stable reason. On a cluster, Cloud Native Buildpacks do the same
-(`buildpacks.yaml`), and their message holds {"image"}.
+The termination message of a successful build is {"commit", "kind"} and, if the Procfile has a `release:` line,
+{"release"}. The platform copies the folder, computes its digest and adds {"image"}. The message of a failed build is
+{"reason", "detail"}, and {"commit"} once it is known; the reasons are those of `failure`. On a cluster, Cloud Native
+Buildpacks build the image (`buildpacks.yaml`), and their message holds {"image"}.
 """

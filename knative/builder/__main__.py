@@ -1,4 +1,4 @@
-"""One build: clone, recognize, install; the outcome is the termination message, the way there the log."""
+"""Entry point of a build: clone, recognize, install. The outcome is the termination message; progress goes to the log."""
 
 import os
 import shutil
@@ -7,82 +7,89 @@ import time
 import traceback
 from pathlib import Path
 
-from knative.builder.execution import Limits, Shell, check_size, say, size_of
-from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, Failure
-from knative.builder.install import Image
-from knative.builder.outcome import tell
+from knative.builder.execution import Limits, Shell, check_size, log, size_of
+from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, BuildFailure
+from knative.builder.install import ImageInstaller
+from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
-from knative.builder.plan import plan, release_command
+from knative.builder.plan import make_plan, release_command
 from knative.builder.source import Checkout
 
-TOO_DEEP = "Folders are nested too deeply in the repository or in what its build made: use fewer than 100 levels."
+TOO_DEEP = "Folders of the repository or of the build's output are nested too deeply: use fewer than 100 levels."
+
+
+class Build:
+    """One build. `commit` is known once the repository is cloned."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self.commit = ""
+
+    def run(self) -> dict[str, str]:
+        """Build the image and return the fields of the termination message. Raises BuildFailure."""
+        started_at = time.monotonic()
+        parameters = self._parameters
+        deadline = started_at + parameters.timeout_seconds
+        workspace = parameters.workspace
+        source, image = workspace / "source", workspace / "image"
+        for folder in (source, image):
+            shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
+        shell = Shell(parameters.environment, workspace / "home")
+        try:
+            self.commit = Checkout(shell, parameters, source, deadline).run()
+            application = application_folder(source, parameters.base_directory)
+            plan = make_plan(application)
+            log(f"==> Recognized {plan.kind} ({plan.reason})")
+            if plan.command:
+                log(f"    start command: {plan.command}")
+            release = release_command(application)
+            if release:
+                log(f"    release command: {release}")
+            limits = Limits(deadline, workspace, parameters.source_bytes + parameters.image_bytes)
+            ImageInstaller(shell, application, image, usable_cache(parameters), limits).install(plan)
+            check_size(image, parameters.image_bytes)
+        finally:
+            for folder in (source, shell.home):
+                shutil.rmtree(folder, ignore_errors=True)
+        log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
+        return {"commit": self.commit, "kind": plan.kind} | ({"release": release} if release else {})
 
 
 def main() -> int:
-    parameters = Parameters.read(os.environ)
-    said: dict[str, str] = {}
+    parameters = Parameters.from_environment(os.environ)
+    build = Build(parameters)
     try:
-        said |= build(parameters, said)
-    except Failure as failure:
-        said |= {"reason": failure.reason, "detail": failure.detail}
+        return report_success(parameters, build.run())
+    except BuildFailure as error:
+        failure = error
     except RecursionError:
-        said |= {"reason": TOO_LARGE, "detail": TOO_DEEP}
-    except Exception as error:  # noqa: BLE001  whatever goes wrong, the deployment must hear of it
+        failure = BuildFailure(TOO_LARGE, TOO_DEEP)
+    except Exception as error:  # noqa: BLE001  the deployment must learn of every failure
         traceback.print_exc()
-        said |= {"reason": BUILD_FAILED, "detail": f"The builder itself failed: {type(error).__name__}: {error}"}
-    return tell(parameters, said)
+        failure = BuildFailure(BUILD_FAILED, f"Internal error of the builder: {type(error).__name__}: {error}")
+    return report_failure(parameters, failure, **({"commit": build.commit} if build.commit else {}))
 
 
-def build(parameters: Parameters, said: dict[str, str]) -> dict[str, str]:
-    """What the termination message says of an image. `said` learns the commit as soon as it is known. Raises Failure."""
-    began = time.monotonic()
-    deadline = began + parameters.seconds
-    workspace = parameters.workspace
-    source, image = workspace / "source", workspace / "image"
-    for left in (source, image):
-        shutil.rmtree(left, ignore_errors=True)  # of an attempt before
-    shell = Shell(parameters.environment, workspace / "home")
-    try:
-        said["commit"] = Checkout(shell, parameters, source, deadline).make()
-        application = inside(source, parameters.base)
-        found = plan(application)
-        say(f"==> Recognized {found.kind} ({found.reason})")
-        if found.command:
-            say(f"    starts with: {found.command}")
-        prepares = release_command(application)
-        if prepares:
-            say(f"    before it takes traffic: {prepares}")
-        limits = Limits(deadline, workspace, parameters.source_bytes + parameters.image_bytes)
-        Image(shell, application, image, cache_of(parameters), limits).make(found)
-        check_size(image, parameters.image_bytes)
-    finally:
-        for spent in (source, shell.home):
-            shutil.rmtree(spent, ignore_errors=True)
-    say(f"==> Built {parameters.image} in {time.monotonic() - began:.1f} s")
-    return {"kind": found.kind} | ({"release": prepares} if prepares else {})
-
-
-def inside(source: Path, base: str) -> Path:
-    """The folder of the application: a repository may hold several. Raises Failure."""
-    folder = (source / base).resolve()
-    if not folder.is_relative_to(source.resolve()) or not folder.is_dir() or ".git" in Path(base).parts:
-        there = sorted(path.name for path in source.iterdir() if path.is_dir() and path.name != ".git")
-        raise Failure(
-            NOT_RECOGNIZED, f"The base directory {base!r} is no folder of the repository; its folders are: {', '.join(there[:20]) or 'none'}."
-        )
+def application_folder(source: Path, base_directory: str) -> Path:
+    """Return the application's folder in the checkout. Raises BuildFailure if there is no such folder."""
+    folder = (source / base_directory).resolve()
+    if not folder.is_relative_to(source.resolve()) or not folder.is_dir() or ".git" in Path(base_directory).parts:
+        folders = sorted(path.name for path in source.iterdir() if path.is_dir() and path.name != ".git")
+        detail = f'Base directory "{base_directory}" does not exist in the repository. Folders: {", ".join(folders[:20]) or "none"}.'
+        raise BuildFailure(NOT_RECOGNIZED, detail)
     return folder
 
 
-def cache_of(parameters: Parameters) -> Path:
-    """What installers keep: between builds where the Job has a volume for it, emptied when it has grown too large."""
-    kept = parameters.cache
-    if not (kept.is_dir() and os.access(kept, os.W_OK)):
+def usable_cache(parameters: Parameters) -> Path:
+    """Return the cache folder of installers: the one kept between builds if the Job mounts it, emptied if it exceeds its limit."""
+    cache = parameters.cache
+    if not (cache.is_dir() and os.access(cache, os.W_OK)):
         return parameters.workspace / "home" / "cache"
-    if size_of(kept, parameters.cache_bytes) > parameters.cache_bytes:
-        say("    notice: the cache of former builds is too large and starts anew")
-        for each in kept.iterdir():
-            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
-    return kept
+    if size_of(cache, parameters.cache_bytes) > parameters.cache_bytes:
+        log("    notice: the build cache exceeded its size limit and was cleared")
+        for entry in cache.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    return cache
 
 
 if __name__ == "__main__":

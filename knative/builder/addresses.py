@@ -1,7 +1,8 @@
-"""Which repository may be asked, and what its server says before git is let loose on it.
+"""Decide which repository URLs may be cloned, and check that a git server answers before git runs.
 
-Names are resolved here, where the network is: a public name may point to a private address. What was checked is what is connected to, here and by
-git, and a redirect is checked as its target. Behind a proxy the proxy resolves; what it lets through is the operator's to say.
+Host names are resolved here, in the build's network namespace: a public name may point to a private address. The
+checked address is the one that this module and git connect to, and every redirect is checked like the first URL. Behind
+a proxy the proxy resolves names; what it lets through is the operator's decision.
 """
 
 import http.client
@@ -18,28 +19,30 @@ from http.client import HTTPMessage, HTTPResponse
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
-from knative.builder.failure import REPOSITORY_NOT_FOUND, REPOSITORY_PRIVATE, Failure
+from knative.builder.failure import REPOSITORY_NOT_FOUND, REPOSITORY_PRIVATE, BuildFailure
 
 SERVICE = "/info/refs?service=git-upload-pack"
 ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
-HOPS = 5
-TRIES = 3
-PATIENCE = 20
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+MAX_ATTEMPTS = 3
+TIMEOUT_SECONDS = 20
 PORTS = {"http": 80, "https": 443}
 LOOPBACK = "127.0.0.1"
 
-Answer = HTTPResponse | urllib.error.HTTPError
+Response = HTTPResponse | urllib.error.HTTPError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A repository's address after redirects. `address`: where its host is, and where a connection goes without a proxy; empty: not for us to say."""
+class Remote:
+    """A repository's URL after redirects. `address`: the IP address to connect to; empty if a proxy or the operator's name service decides."""
 
     url: str
     address: str = ""
 
     @property
     def git_options(self) -> list[str]:
+        """The settings that make git connect to `address` and to nothing else."""
         if not self.address:
             return []
         parts = urlsplit(self.url)
@@ -47,47 +50,77 @@ class Place:
         return ["http.proxy=", f"http.curloptResolve={parts.hostname}:{parts.port or PORTS[parts.scheme]}:{address}"]
 
 
-def find(url: str, hosts: Collection[str]) -> Place:
-    """Raises Failure(repository-not-found | repository-private)."""
-    for _ in range(HOPS):
-        place = Place(url, admitted(url, hosts))
-        answer = _ask(place)
-        if answer.status not in (301, 302, 303, 307, 308):
-            _judge(url, answer)
-            return place
-        target = urljoin(url.rstrip("/") + SERVICE, answer.headers.get("Location", ""))
+def find_remote(url: str, allowed_hosts: Collection[str]) -> Remote:
+    """Follow redirects to a repository and check that it can be read.
+
+    `allowed_hosts`: private hosts that may be used, as `host` or `host:port`. Raises BuildFailure(repository-not-found
+    | repository-private).
+    """
+    for _ in range(MAX_REDIRECTS):
+        remote = Remote(url, checked_address(url, allowed_hosts))
+        response = _request(remote)
+        if response.status not in REDIRECTS:
+            _check_response(url, response)
+            return remote
+        target = urljoin(url.rstrip("/") + SERVICE, response.headers.get("Location", ""))
         if not target.endswith(SERVICE):
-            raise Failure(REPOSITORY_NOT_FOUND, f"{url} leads to {target}, which is no git repository.")
+            raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} redirects to {target}, which is not a git repository.")
         url = target.removesuffix(SERVICE)
-    raise Failure(REPOSITORY_NOT_FOUND, f"{url} redirects too often.")
+    raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} redirects more than {MAX_REDIRECTS} times.")
 
 
-def admitted(url: str, hosts: Collection[str]) -> str:
-    """The address to connect to; empty if a proxy or an operator's own names decide. Raises Failure for a host that may not be asked."""
+def checked_address(url: str, allowed_hosts: Collection[str]) -> str:
+    """Return the IP address to connect to; empty if a proxy or the operator's name service decides.
+
+    Raises BuildFailure(repository-not-found) for a URL that is not http(s), a host that does not resolve, and a private
+    host that is not allowed.
+    """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise Failure(REPOSITORY_NOT_FOUND, f"{url} is no http or https address.")
+        raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} is not an http or https URL.")
     host, port = parts.hostname, parts.port or PORTS[parts.scheme]
-    listed = host in hosts or f"{host}:{port}" in hosts
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761: always this machine, and no resolver is to be asked
-        found = {ipaddress.ip_address(LOOPBACK)}
-    elif listed or (_behind_proxy(parts.scheme, host) and not _is_address(host)):
+    is_allowed = host in allowed_hosts or f"{host}:{port}" in allowed_hosts
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3: always loopback, never looked up
+        addresses = {ipaddress.ip_address(LOOPBACK)}
+    elif is_allowed or (_has_proxy(parts.scheme, host) and not _is_address(host)):
         return ""
     else:
-        found = _resolved(host, port)
-    if not listed and not all(_public(address) for address in found):
-        raise Failure(REPOSITORY_NOT_FOUND, f"{host} has a private address; an operator can list it in CAPSULE_REPOSITORY_HOSTS.")
-    return str(min(found, key=lambda each: each.version))
+        addresses = _resolve(host, port)
+    if not is_allowed and not all(_is_public(address) for address in addresses):
+        detail = f'Host "{host}" has a private address. An operator can allow it with CAPSULE_REPOSITORY_HOSTS.'
+        raise BuildFailure(REPOSITORY_NOT_FOUND, detail)
+    return str(min(addresses, key=lambda address: address.version))
 
 
-def _resolved(host: str, port: int) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _resolve(host: str, port: int) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
         return {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, ValueError) as error:
-        raise Failure(REPOSITORY_NOT_FOUND, f"The host {host} cannot be found: {error}.") from error
+        detail = f'Host "{host}" cannot be resolved: {describe_error(error)}. Check the URL of the repository.'
+        raise BuildFailure(REPOSITORY_NOT_FOUND, detail) from error
 
 
-def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def describe_error(error: BaseException) -> str:
+    """Say in words, without error numbers, why a network operation failed."""
+    match error:
+        case urllib.error.URLError(reason=BaseException() as reason):
+            return describe_error(reason)
+        case ssl.SSLCertVerificationError():
+            return f"its TLS certificate is not valid ({error.verify_message.rstrip('.')})"
+        case socket.gaierror():
+            temporary = error.errno == socket.EAI_AGAIN
+            return "the name server does not answer" if temporary else "no such host"
+        case TimeoutError():
+            return f"no answer within {TIMEOUT_SECONDS} s"
+        case ConnectionRefusedError():
+            return "connection refused"
+        case OSError(strerror=str() as text) if text:
+            return text[0].lower() + text[1:]
+        case _:
+            return str(error) or type(error).__name__
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return address.is_global and not address.is_multicast
@@ -101,7 +134,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _behind_proxy(scheme: str, host: str) -> bool:
+def _has_proxy(scheme: str, host: str) -> bool:
     return scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host)
 
 
@@ -110,20 +143,20 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class _Plain(http.client.HTTPConnection):
-    """To the address that was checked, whatever the name means by now."""
+class _PinnedConnection(http.client.HTTPConnection):
+    """Connects to the checked address even if the name resolves to another one by now."""
 
-    def __init__(self, host: str, *, address: str, **more: Any) -> None:
-        super().__init__(host, **more)
+    def __init__(self, host: str, *, address: str, **options: Any) -> None:
+        super().__init__(host, **options)
         self.address = address
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self.address, self.port), self.timeout)
 
 
-class _Secure(http.client.HTTPSConnection):
-    def __init__(self, host: str, *, address: str, **more: Any) -> None:
-        super().__init__(host, **more)
+class _PinnedTLSConnection(http.client.HTTPSConnection):
+    def __init__(self, host: str, *, address: str, **options: Any) -> None:
+        super().__init__(host, **options)
         self.address = address
 
     def connect(self) -> None:
@@ -131,46 +164,47 @@ class _Secure(http.client.HTTPSConnection):
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host)
 
 
-class _Checked(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+class _PinnedHandler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     def __init__(self, address: str) -> None:
         super().__init__()
         self.address = address
 
     def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_Plain, address=self.address), req)
+        return self.do_open(partial(_PinnedConnection, address=self.address), req)
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_Secure, address=self.address), req)
+        return self.do_open(partial(_PinnedTLSConnection, address=self.address), req)
 
 
-def _ask(place: Place) -> Answer:
-    """The server's answer, whatever its status. Raises Failure if there is none."""
-    url = place.url.rstrip("/") + SERVICE
-    direct = [urllib.request.ProxyHandler({}), _Checked(place.address)] if place.address else []
+def _request(remote: Remote) -> Response:
+    """Return the server's response, whatever its status. Raises BuildFailure if there is none after MAX_ATTEMPTS."""
+    url = remote.url.rstrip("/") + SERVICE
+    direct = [urllib.request.ProxyHandler({}), _PinnedHandler(remote.address)] if remote.address else []
     opener = urllib.request.build_opener(_NoRedirects, *direct)
     request = urllib.request.Request(url, headers={"User-Agent": "git/2 capsule-builder", "Git-Protocol": "version=2"})
-    for left in reversed(range(TRIES)):
+    for remaining in reversed(range(MAX_ATTEMPTS)):
         try:
-            answer: HTTPResponse = opener.open(request, timeout=PATIENCE)
-            return answer
+            response: HTTPResponse = opener.open(request, timeout=TIMEOUT_SECONDS)
+            return response
         except urllib.error.HTTPError as error:
-            if (error.status is not None and error.status < 500) or not left:
+            if (error.status is not None and error.status < 500) or not remaining:
                 return error
         except (OSError, http.client.HTTPException) as error:
-            if not left:
-                told = getattr(error, "reason", error)
-                raise Failure(REPOSITORY_NOT_FOUND, f"{urlsplit(url).netloc} does not answer: {told}.") from error
+            if not remaining:
+                detail = f"Cannot connect to {urlsplit(url).netloc}: {describe_error(error)}."
+                raise BuildFailure(REPOSITORY_NOT_FOUND, detail) from error
         time.sleep(1)
     raise AssertionError("unreachable")
 
 
-def _judge(url: str, answer: Answer) -> None:
-    status = answer.status
+def _check_response(url: str, response: Response) -> None:
+    status = response.status
     if status in (401, 403):
-        raise Failure(REPOSITORY_PRIVATE, f"{url} asks for a password: the repository is private, or there is none (some hosts do not tell which).")
+        detail = f"{url} requires authentication: the repository is private or does not exist (some hosts do not distinguish)."
+        raise BuildFailure(REPOSITORY_PRIVATE, detail)
     if status in (404, 410):
-        raise Failure(REPOSITORY_NOT_FOUND, f"There is no repository at {url}.")
+        raise BuildFailure(REPOSITORY_NOT_FOUND, f"Repository {url} does not exist.")
     if status != 200:
-        raise Failure(REPOSITORY_NOT_FOUND, f"{url} answers {status} to git.")
-    if answer.headers.get_content_type() != ADVERTISEMENT:
-        raise Failure(REPOSITORY_NOT_FOUND, f"{url} answers, but not as a git repository does.")
+        raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} answers git with HTTP status {status}.")
+    if response.headers.get_content_type() != ADVERTISEMENT:
+        raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} is not a git repository: the server answers with another kind of document.")

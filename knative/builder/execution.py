@@ -1,4 +1,4 @@
-"""Other programs, with a scrubbed environment, a deadline, a limit for what they write, and every line of theirs in the log as it comes."""
+"""Run programs with a clean environment, a deadline and a size limit, and copy their output to the build log as it arrives."""
 
 import os
 import selectors
@@ -11,25 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from knative.builder.failure import TIMED_OUT, TOO_LARGE, Failure
+from knative.builder.failure import TIMED_OUT, TOO_LARGE, BuildFailure
 
-LOOK_EVERY = 0.5
-TAIL = 20
-LONGEST_LINE = 2000
+POLL_SECONDS = 0.5
+TAIL_LINES = 20
+MAX_LINES = 10_000
+MAX_LINE_BYTES = 2000
 
 
 class CommandFailed(Exception):
-    """It ended with another code than 0. `tail`: its last lines."""
+    """A program exited with a code other than 0. `tail`: its last lines."""
 
     def __init__(self, code: int, tail: Sequence[str]) -> None:
-        super().__init__(f"code {code}")
+        super().__init__(f"exit code {code}")
         self.code = code
         self.tail = tuple(tail)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Until when it may run (monotonic), and how large a folder may become in that time."""
+    """`deadline`: on the monotonic clock. `bytes`: how large `folder` may become."""
 
     deadline: float
     folder: Path
@@ -38,95 +39,102 @@ class Limits:
 
 @dataclass(slots=True)
 class Shell:
-    """Runs programs for one build. `environment`: what the operator lets builds see."""
+    """Runs programs for one build. `environment`: the variables that the operator lets builds see."""
 
     environment: Mapping[str, str]
     home: Path
     path: str = field(default_factory=lambda: f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
 
-    def surroundings(self, **more: str) -> dict[str, str]:
+    def command_environment(self, **variables: str) -> dict[str, str]:
         self.home.mkdir(parents=True, exist_ok=True)
-        return {**self.environment, "PATH": self.path, "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8", **more}
+        own = {"PATH": self.path, "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"}
+        return {**self.environment, **own, **variables}
 
-    def run(self, words: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, **more: str) -> list[str]:
-        """Its lines. `quiet`: they are not for the log. Raises CommandFailed; Failure when it takes too long or writes too much."""
+    def run(self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, **variables: str) -> list[str]:
+        """Run a program to its end and return its lines. `quiet` keeps them out of the log.
+
+        Raises CommandFailed, and BuildFailure when the program exceeds its deadline or its size limit. All processes it
+        started are killed.
+        """
         process = subprocess.Popen(
-            list(words),
+            list(command),
             cwd=cwd,
-            env=self.surroundings(**more),
+            env=self.command_environment(**variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            lines = self._follow(process, words[0], limits, quiet)
+            lines = self._read_lines(process, command[0], limits, quiet)
         finally:
-            _end(process)
+            _kill(process)
         if process.returncode != 0:
-            raise CommandFailed(process.returncode, lines[-TAIL:])
+            raise CommandFailed(process.returncode, lines[-TAIL_LINES:])
         return lines
 
-    def _follow(self, process: subprocess.Popen[bytes], name: str, limits: Limits, quiet: bool) -> list[str]:
+    def _read_lines(self, process: subprocess.Popen[bytes], name: str, limits: Limits, quiet: bool) -> list[str]:
         assert process.stdout is not None
-        lines: deque[str] = deque(maxlen=10_000)
-        rest, looked = b"", time.monotonic()
+        lines: deque[str] = deque(maxlen=MAX_LINES)
+        rest, size_checked_at = b"", time.monotonic()
         descriptor = process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             while True:
-                if selector.select(LOOK_EVERY):
+                if selector.select(POLL_SECONDS):
                     chunk = os.read(descriptor, 65536)
                     if not chunk:
                         break
                     *complete, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                    rest = rest[-LONGEST_LINE:]
-                    _take(complete, lines, quiet)
+                    rest = rest[-MAX_LINE_BYTES:]
+                    _append(complete, lines, quiet)
                 now = time.monotonic()
                 if now > limits.deadline:
-                    raise Failure(TIMED_OUT, f"{Path(name).name} was stopped: the build had no more time.")
-                if now - looked > LOOK_EVERY:
+                    raise BuildFailure(TIMED_OUT, f"{Path(name).name} was stopped: the build exceeded its time limit.")
+                if now - size_checked_at > POLL_SECONDS:
                     check_size(limits.folder, limits.bytes)
-                    looked = time.monotonic()
-        _take([rest], lines, quiet)
+                    size_checked_at = time.monotonic()
+        _append([rest], lines, quiet)
         process.wait(timeout=max(1.0, limits.deadline - time.monotonic()))
         check_size(limits.folder, limits.bytes)
         return list(lines)
 
 
 def check_size(folder: Path, limit: int) -> None:
-    """Raises Failure(too-large)."""
+    """Raises BuildFailure(too-large) if the files of a folder are larger than `limit` bytes together."""
     if size_of(folder, stop_at=limit) > limit:
-        raise Failure(TOO_LARGE, f"It takes more than {limit // (1024 * 1024)} MiB, which is all that one build may take here.")
+        raise BuildFailure(TOO_LARGE, f"The build uses more than {limit // (1024 * 1024)} MiB, the limit of one build.")
 
 
 def size_of(folder: Path, stop_at: int) -> int:
+    """Return the size of the files in a folder in bytes; counting stops above `stop_at`."""
     total = 0
-    for where, _, files in os.walk(folder):
+    for parent, _, files in os.walk(folder):
         for name in files:
             try:
-                total += os.lstat(os.path.join(where, name)).st_size
+                total += os.lstat(os.path.join(parent, name)).st_size
             except FileNotFoundError:
-                continue  # a temporary file of the program that is watched
+                continue  # a temporary file of the running program
         if total > stop_at:
             break
     return total
 
 
-def _take(chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
+def _append(chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
     for raw in chunk:
-        if line := raw.decode(errors="replace").rstrip()[:LONGEST_LINE]:
+        if line := raw.decode(errors="replace").rstrip()[:MAX_LINE_BYTES]:
             lines.append(line)
             if not quiet:
-                say(f"    {line}")
+                log(f"    {line}")
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
+    """Write a line of the build log: standard output, unbuffered."""
     print(text, flush=True)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """With everything it started."""
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and everything in its session."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,4 +1,4 @@
-"""Why a repository did not become an image: a stable word, and a sentence for the person who wants to mend it."""
+"""Reasons why a build fails: a stable identifier for programs and a sentence for the user."""
 
 REPOSITORY_NOT_FOUND = "repository-not-found"
 REPOSITORY_PRIVATE = "repository-private"
@@ -9,8 +9,15 @@ TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
 
 
-class Failure(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
+class BuildFailure(Exception):
+    """A failure that the user can act on.
+
+    `output` holds the last lines of the program that failed. They are part of the termination message but not of the
+    last line of the log, which already shows them above.
+    """
+
+    def __init__(self, reason: str, detail: str, output: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.output = output

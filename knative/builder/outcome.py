@@ -1,27 +1,38 @@
-"""The end of a build as Kubernetes tells it: the container's code and its termination message."""
+"""Report the outcome of a build to Kubernetes: exit code and termination message."""
 
 import json
 
-from knative.builder.execution import say
+from knative.builder.execution import log
+from knative.builder.failure import BuildFailure
 from knative.builder.parameters import Parameters
 
-LONGEST_MESSAGE = 4096
-"""Bytes that Kubernetes keeps of one."""
+MAX_MESSAGE_BYTES = 4096
+"""Kubernetes keeps no more of a termination message."""
 
 
-def tell(parameters: Parameters, said: dict[str, str]) -> int:
-    """Writes the message; the code to end with."""
-    if "reason" in said:
-        say(f"==> Failed ({said['reason']}): {said['detail']}")
+def report_success(parameters: Parameters, outcome: dict[str, str]) -> int:
+    """Write the termination message of a successful build. Returns the exit code, 0."""
+    _write(parameters, outcome)
+    return 0
+
+
+def report_failure(parameters: Parameters, failure: BuildFailure, **known: str) -> int:
+    """Log the failure once and write its termination message, with the fields that are `known` (the commit). Returns the exit code, 1."""
+    log(f"==> Failed ({failure.reason}): {failure.detail}")
+    detail = f"{failure.detail} Last output:\n{failure.output}" if failure.output else failure.detail
+    _write(parameters, {**known, "reason": failure.reason, "detail": detail})
+    return 1
+
+
+def _write(parameters: Parameters, outcome: dict[str, str]) -> None:
     parameters.termination_log.parent.mkdir(parents=True, exist_ok=True)
-    parameters.termination_log.write_text(message(said))
-    return 1 if "reason" in said else 0
+    parameters.termination_log.write_text(termination_message(outcome))
 
 
-def message(said: dict[str, str]) -> str:
-    """As JSON, and short enough: of a long detail the end counts."""
-    text = json.dumps(said)
-    if len(text) <= LONGEST_MESSAGE:
+def termination_message(outcome: dict[str, str]) -> str:
+    """Return the outcome as JSON of at most MAX_MESSAGE_BYTES. A long `detail` loses its beginning, since errors come last."""
+    text = json.dumps(outcome)
+    if len(text) <= MAX_MESSAGE_BYTES:
         return text
-    detail = said["detail"].removeprefix("… ")
-    return message({**said, "detail": f"… {detail[len(detail) // 5 + 3 :]}"})
+    detail = outcome["detail"].removeprefix("… ")
+    return termination_message({**outcome, "detail": f"… {detail[len(detail) // 5 + 3 :]}"})

@@ -1,4 +1,4 @@
-"""What a build is told, read once from its environment."""
+"""The parameters of a build, read once from its environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 MIB = 1024 * 1024
 
-PLACES = frozenset(
+PATH_VARIABLES = frozenset(
     {
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
@@ -19,9 +19,10 @@ PLACES = frozenset(
         "NPM_CONFIG_CAFILE",
     }
 )
-SEVERAL_PLACES = frozenset({"PIP_FIND_LINKS", "UV_FIND_LINKS"})
-"""Variables that name files and folders of the operator's machine: a build in its sandbox may not have them, and git and uv fail on what is not
-there."""
+"""Variables that name one file or folder of the operator's machine."""
+
+PATH_LIST_VARIABLES = frozenset({"PIP_FIND_LINKS", "UV_FIND_LINKS"})
+"""Variables that name several files, folders or URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +31,22 @@ class Parameters:
     ref: str
     application: str
     image: str
-    hosts: frozenset[str]
+    allowed_hosts: frozenset[str]
     environment: Mapping[str, str]
-    """What installers may see."""
-    base: str
+    """The variables that installers see."""
+    base_directory: str
     """The application's folder in the repository."""
     workspace: Path
     cache: Path
-    """Kept between the builds of one application, where there is such a folder."""
+    """Kept between the builds of one application, if the folder exists."""
     termination_log: Path
     source_bytes: int
     image_bytes: int
     cache_bytes: int
-    seconds: float
+    timeout_seconds: float
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
         root = Path(environment.get("CAPSULE_ROOT", "/"))
         names = environment.get("BUILD_ENVIRONMENT", "").split()
         return cls(
@@ -53,25 +54,26 @@ class Parameters:
             ref=environment.get("REF", ""),
             application=environment.get("APPLICATION", ""),
             image=environment["IMAGE"],
-            hosts=frozenset(environment.get("REPOSITORY_HOSTS", "").split()),
-            environment=usable({name: environment[name] for name in names if name in environment}),
-            base=environment.get("BASE_DIRECTORY", "").strip().strip("/"),
+            allowed_hosts=frozenset(environment.get("REPOSITORY_HOSTS", "").split()),
+            environment=without_missing_paths({name: environment[name] for name in names if name in environment}),
+            base_directory=environment.get("BASE_DIRECTORY", "").strip().strip("/"),
             cache=root / environment.get("CACHE", "/cache").lstrip("/"),
             workspace=root / environment.get("WORKSPACE", "/workspace").lstrip("/"),
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
             cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
-            seconds=float(environment.get("LIMIT_SECONDS", "600")),
+            timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
         )
 
 
-def usable(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without the files and folders that cannot be seen from here."""
-    found = {}
+def without_missing_paths(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without paths that do not exist in the build's sandbox: git and uv fail on them."""
+    kept = {}
     for name, value in environment.items():
-        words = value.replace(",", " ").split() if name in SEVERAL_PLACES else [value]
-        seen = [word for word in words if "://" in word or Path(word).exists()] if name in PLACES | SEVERAL_PLACES else words
-        if seen:
-            found[name] = " ".join(seen)
-    return found
+        entries = value.replace(",", " ").split() if name in PATH_LIST_VARIABLES else [value]
+        if name in PATH_VARIABLES | PATH_LIST_VARIABLES:
+            entries = [entry for entry in entries if "://" in entry or Path(entry).exists()]
+        if entries:
+            kept[name] = " ".join(entries)
+    return kept

@@ -1,4 +1,7 @@
-"""How a Python application starts that has no Procfile: by where frameworks put the application object, read from the syntax and never run."""
+"""Find the start command of a Python application without a Procfile.
+
+Looks for the application object where frameworks put it. Parses modules and never runs them.
+"""
 
 import ast
 import re
@@ -17,26 +20,27 @@ class Start:
     command: str
     file: str
     server: str | None = None
-    """A package that the command needs, whether the application asks for it or not."""
+    """A package that the command needs even if the application does not list it."""
 
 
-def find(folder: Path) -> Start | None:
+def find_start(folder: Path) -> Start | None:
+    """Return the start command, None if no known file has an application or a main program."""
     for name in FILES:
         path = folder / name
-        if path.is_file() and (found := _of_module(path, name)):
-            return found
+        if path.is_file() and (start := _of_module(path, name)):
+            return start
     return _of_django(folder) or _of_package(folder)
 
 
 def _of_module(path: Path, name: str) -> Start | None:
     tree = _parse(path)
     if tree is None:
-        return Start(f"python {name}", name)  # it says itself what is wrong with it
+        return Start(f"python {name}", name)  # running it reports the syntax error
     module = name.removesuffix(".py")
-    for variable, maker in _assigned(tree):
-        if maker in ASGI or (name == "asgi.py" and variable in ("app", "application")):
+    for variable, callee in _assignments(tree):
+        if callee in ASGI or (name == "asgi.py" and variable in ("app", "application")):
             return _asgi(module, variable, name)
-        if maker in WSGI or (name == "wsgi.py" and variable in ("app", "application")):
+        if callee in WSGI or (name == "wsgi.py" and variable in ("app", "application")):
             return _wsgi(module, variable, name)
     if name in ("asgi.py", "wsgi.py"):
         imported = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
@@ -51,21 +55,21 @@ def _of_django(folder: Path) -> Start | None:
     manage = folder / "manage.py"
     if not manage.is_file():
         return None
-    found = re.search(r"DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([A-Za-z0-9_]+)(\.[A-Za-z0-9_]+)*[\"']", manage.read_text(errors="replace"))
-    if found and (folder / found[1] / "wsgi.py").is_file():
-        return _wsgi(f"{found[1]}.wsgi", "application", "manage.py")
+    setting = re.search(r"DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([A-Za-z0-9_]+)(\.[A-Za-z0-9_]+)*[\"']", manage.read_text(errors="replace"))
+    if setting and (folder / setting[1] / "wsgi.py").is_file():
+        return _wsgi(f"{setting[1]}.wsgi", "application", "manage.py")
     return None
 
 
 def _of_package(folder: Path) -> Start | None:
-    """The one package that can be run as a program."""
-    programs = sorted(path.parent.name for path in folder.glob("*/__main__.py"))
-    return Start(f"python -m {programs[0]}", f"{programs[0]}/__main__.py") if len(programs) == 1 else None
+    """The package with a `__main__.py`, if there is exactly one."""
+    packages = sorted(path.parent.name for path in folder.glob("*/__main__.py"))
+    return Start(f"python -m {packages[0]}", f"{packages[0]}/__main__.py") if len(packages) == 1 else None
 
 
-def _assigned(tree: ast.Module) -> list[tuple[str, str]]:
-    """(variable, what is called to make it) of the module's own assignments."""
-    found = []
+def _assignments(tree: ast.Module) -> list[tuple[str, str]]:
+    """(variable, called function or class) of the module's top-level assignments."""
+    assignments = []
     for node in tree.body:
         targets, value = [], None
         if isinstance(node, ast.Assign):
@@ -74,11 +78,11 @@ def _assigned(tree: ast.Module) -> list[tuple[str, str]]:
             targets, value = [node.target], node.value
         for target in targets:
             if isinstance(target, ast.Name):
-                found.append((target.id, _called(value)))
-    return found
+                assignments.append((target.id, _callee(value)))
+    return assignments
 
 
-def _called(value: ast.expr | None) -> str:
+def _callee(value: ast.expr | None) -> str:
     if not isinstance(value, ast.Call):
         return ""
     function = value.func

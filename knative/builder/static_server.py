@@ -1,4 +1,4 @@
-"""Serves a folder of static files. It is copied into the image of a static site and stands there alone: standard library only."""
+"""Serve a folder of static files. Copied into the image of a static site, so it uses the standard library only."""
 
 import os
 import signal
@@ -18,22 +18,22 @@ class Site(SimpleHTTPRequestHandler):
     timeout = 60
 
     def send_head(self) -> Any:
-        """A file within the folder, or its own 404.html. No listings, no hidden files, nothing that a link leads out to."""
+        """Serve a file of the folder, or the site's 404.html. Listings, hidden files and links out of the folder are not served."""
         path = Path(self.translate_path(self.path))
-        inside = path.resolve().is_relative_to(Path(self.directory).resolve())
-        hidden = any(part.startswith(".") for part in path.relative_to(self.directory).parts) if path.is_relative_to(self.directory) else True
-        if not inside or hidden or not path.exists():
-            return self._missing()
+        is_inside = path.resolve().is_relative_to(Path(self.directory).resolve())
+        is_hidden = any(part.startswith(".") for part in path.relative_to(self.directory).parts) if path.is_relative_to(self.directory) else True
+        if not is_inside or is_hidden or not path.exists():
+            return self._not_found()
         return super().send_head()
 
     def list_directory(self, path: Any) -> Any:
-        return self._missing()
+        return self._not_found()
 
     def end_headers(self) -> None:
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
-    def _missing(self) -> BinaryIO | None:
+    def _not_found(self) -> BinaryIO | None:
         page = Path(self.directory) / "404.html"
         if not page.is_file():
             self.send_error(HTTPStatus.NOT_FOUND)

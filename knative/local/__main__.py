@@ -18,7 +18,7 @@ import uvloop
 
 from knative.local import definitions
 from knative.local.assembly import api_alone, everything
-from knative.local.controller import Part
+from knative.local.controller import Runnable
 from knative.local.settings import Settings
 from knative.local.store import Store
 
@@ -58,7 +58,7 @@ async def run(settings: Settings, only_api: bool) -> None:
     kinds = definitions.load()
     store = Store(settings.state / "store.db", kinds)
     parts = (api_alone if only_api else everything)(store, kinds, settings)
-    started: list[Part] = []
+    started: list[Runnable] = []
     try:
         for part in parts:
             await part.start()
@@ -73,7 +73,7 @@ async def run(settings: Settings, only_api: bool) -> None:
         store.close()
 
 
-async def _stop(started: Sequence[Part]) -> None:
+async def _stop(started: Sequence[Runnable]) -> None:
     """In the reverse order; one that cannot stop does not keep the others running."""
     for part in reversed(started):
         try:

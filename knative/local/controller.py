@@ -27,19 +27,19 @@ class Reconciler(Protocol):
 
     async def reconcile(self, object: Object) -> None: ...
 
-    async def gone(self, object: Object) -> None: ...
+    async def on_deleted(self, object: Object) -> None: ...
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]: ...
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]: ...
 
 
 @runtime_checkable
-class Part(Protocol):
+class Runnable(Protocol):
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
 
 
-class Again(Exception):
+class RequeueAfter(Exception):
     """Raised by a reconciler that is not done and knows when to look again; no failure, so it is not logged."""
 
     def __init__(self, after: float, why: str = "") -> None:
@@ -74,7 +74,7 @@ class _Worker:
     def __init__(self, store: Store, reconciler: Reconciler) -> None:
         self._store = store
         self._reconciler = reconciler
-        self._also = dict(reconciler.also())
+        self._watches = dict(reconciler.watches())
         self._name = type(reconciler).__name__
         self._dirty: dict[Key, asyncio.Event] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
@@ -88,7 +88,7 @@ class _Worker:
             if change.type == "DELETED":
                 self._deleted.setdefault(key, []).append(change.object)
             self._enqueue(key)
-        mapping = self._also.get(kind) or self._also.get("*")
+        mapping = self._watches.get(kind) or self._watches.get("*")
         if mapping is not None:
             try:
                 keys = list(mapping(change.object))
@@ -113,7 +113,7 @@ class _Worker:
                 changed.clear()
                 try:
                     await self._once(key)
-                except Again as again:
+                except RequeueAfter as again:
                     pause, wait = again.after, FIRST_WAIT
                 except Conflict as stale:  # it read before someone else wrote: nothing is wrong
                     log.debug("%s %s/%s: %s", self._name, key[0], key[1], stale)
@@ -135,7 +135,7 @@ class _Worker:
 
     async def _once(self, key: Key) -> None:
         while deleted := self._deleted.get(key):
-            await self._reconciler.gone(deleted[0])
+            await self._reconciler.on_deleted(deleted[0])
             deleted.pop(0)
         self._deleted.pop(key, None)
         found = self._store.find(self._reconciler.kind, *key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from knative.local.controller import Again, Key
+from knative.local.controller import Key, RequeueAfter
 from knative.local.objects import Object
 from knative.local.rbac import CLUSTER_ROLE, CLUSTER_ROLES, GROUP
 from knative.local.store import AlreadyExists, NotFound, Store
@@ -25,10 +25,10 @@ class Namespaces:
         if self._store.find("ServiceAccount", name, "default") is None:
             self._store.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}})
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         return None
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {"ServiceAccount": lambda object: [(None, object["metadata"]["namespace"])]}
 
     def _terminate(self, object: Object, name: str) -> None:
@@ -38,7 +38,7 @@ class Namespaces:
                 if "deletionTimestamp" not in found["metadata"]:
                     self._delete(kind, name, found["metadata"]["name"])
         if self._store.kinds_in(name):
-            raise Again(0.2, "waiting for what is in it to go")
+            raise RequeueAfter(0.2, "waiting for what is in it to go")
         found = self._store.get("Namespace", None, name)
         found["spec"]["finalizers"] = []
         self._store.update(found)

@@ -97,10 +97,10 @@ class QuotaStatus:
         used = {name: written(amount) for name, amount in self._quotas.used(metadata["namespace"], hard).items()}
         self._store.set_status(self.kind, metadata["namespace"], metadata["name"], {"hard": hard, "used": used})
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         return None
 
-    def also(self) -> Mapping[str, "_Concerned"]:
+    def watches(self) -> Mapping[str, "_Concerned"]:
         return {"*": _Concerned(self._store)}
 
 

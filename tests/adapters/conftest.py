@@ -12,7 +12,7 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
 from tests.adapters.deploy_applications import App, ended
-from tests.builder.conftest import PASSED_ON
+from tests.builder.conftest import INHERITED
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
 from tests.knative.machine import Machine, free_offset
@@ -53,10 +53,10 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 @pytest.fixture
 async def built(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
     """Commits files, builds them in a Job, gives what was observed."""
-    passed_on = {name: os.environ[name] for name in PASSED_ON} | {"BUILD_ENVIRONMENT": " ".join(PASSED_ON)}
+    passed_on = {name: os.environ[name] for name in INHERITED} | {"BUILD_ENVIRONMENT": " ".join(INHERITED)}
 
     async def build(app: App, files: dict[str, str]) -> tuple[Observation, str]:
-        repository, deployment = repositories.make(f"r{uuid4().hex[:6]}"), uuid4()
+        repository, deployment = repositories.create(f"r{uuid4().hex[:6]}"), uuid4()
         commit = repository.commit(files)
         job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
         await knative.apply(*app.tenancy, job)

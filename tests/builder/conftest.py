@@ -1,4 +1,4 @@
-"""A builder as its Job runs it: a process of its own that sees its parameters and nothing else."""
+"""Run the builder as its Job does: in its own process, with its parameters as environment."""
 
 import json
 import os
@@ -12,14 +12,14 @@ import pytest
 
 from tests.builder.repositories import Repositories, serving
 
-PASSED_ON = [name for name in os.environ if name.startswith(("PIP_", "UV_")) or name.lower().endswith("_proxy") or "CERT" in name]
+INHERITED = [name for name in os.environ if name.startswith(("PIP_", "UV_")) or name.lower().endswith("_proxy") or "CERT" in name]
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Outcome:
     code: int
-    said: dict[str, str]
+    message: dict[str, str]
     log: str
     image: Path
 
@@ -32,21 +32,21 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 
 @pytest.fixture
 def build(tmp_path: Path, repositories: Repositories) -> Callable[..., Outcome]:
-    def run(url: str, ref: str = "", **more: str) -> Outcome:
-        place = tmp_path / f"pod-{len(list(tmp_path.iterdir()))}"
+    def run(url: str, ref: str = "", **variables: str) -> Outcome:
+        root = tmp_path / f"pod-{len(list(tmp_path.iterdir()))}"
         environment = {
             "PATH": "/usr/bin:/bin",
-            "CAPSULE_ROOT": str(place),
+            "CAPSULE_ROOT": str(root),
             "REPOSITORY": url,
             "REF": ref,
             "APPLICATION": "sample",
             "IMAGE": "capsule.local/apps/sample",
             "REPOSITORY_HOSTS": repositories.host,
-            "BUILD_ENVIRONMENT": " ".join([*PASSED_ON, "http_proxy"]),
-            **{name: os.environ[name] for name in PASSED_ON},
-            **more,
+            "BUILD_ENVIRONMENT": " ".join([*INHERITED, "http_proxy"]),
+            **{name: os.environ[name] for name in INHERITED},
+            **variables,
         }
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "knative.builder"],
             env=environment,
             cwd=ROOT,
@@ -55,7 +55,7 @@ def build(tmp_path: Path, repositories: Repositories) -> Callable[..., Outcome]:
             text=True,
             timeout=300,
         )
-        said = json.loads((place / "dev/termination-log").read_text())
-        return Outcome(done.returncode, said, done.stdout, place / "workspace" / "image")
+        message = json.loads((root / "dev/termination-log").read_text())
+        return Outcome(process.returncode, message, process.stdout, root / "workspace" / "image")
 
     return run

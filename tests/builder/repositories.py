@@ -1,4 +1,4 @@
-"""Real git repositories, served over HTTP by git itself (`git http-backend`), on a port of the test's own."""
+"""Real git repositories, served over HTTP by `git http-backend` on a free port."""
 
 import os
 import subprocess
@@ -14,14 +14,14 @@ QUIET = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 AUTHOR = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.com", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.com"}
 
 
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, env={**os.environ, **QUIET, **AUTHOR}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def git(folder: Path, *arguments: str) -> str:
+    process = subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **QUIET, **AUTHOR}, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
 
 
 class Repository:
-    """`commit({...})` replaces the tree by these files and pushes; `url` is where it is cloned from."""
+    """A repository. `commit({...})` replaces its files and pushes; `url` is its clone URL."""
 
     def __init__(self, served: Path, work: Path, name: str, base: str) -> None:
         self.bare, self.work, self.url = served / f"{name}.git", work / name, f"{base}/{name}.git"
@@ -52,13 +52,16 @@ class Repositories:
         self._served.mkdir()
         self.host = f"127.0.0.1:{port}"
 
-    def make(self, name: str) -> Repository:
+    def create(self, name: str) -> Repository:
         return Repository(self._served, self._work, name, f"http://{self.host}")
 
 
 @contextmanager
-def serving(folder: Path, prepared: Callable[[ThreadingHTTPServer], None] = lambda server: None) -> Iterator[Repositories]:
-    """`/private/…` asks for a password, `/moved/<name>` redirects, `/page` is a page."""
+def serving(folder: Path, prepare: Callable[[ThreadingHTTPServer], None] = lambda server: None) -> Iterator[Repositories]:
+    """Serve repositories of `folder`. `/private/…` requires a password, `/moved/<name>` redirects, `/page` is an HTML page.
+
+    `prepare` may wrap the server before it starts (TLS).
+    """
 
     class Backend(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.0"
@@ -94,8 +97,8 @@ def serving(folder: Path, prepared: Callable[[ThreadingHTTPServer], None] = lamb
                 "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
                 "REMOTE_ADDR": "127.0.0.1",
             }
-            done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True)
-            head, _, answer = done.stdout.partition(b"\r\n\r\n")
+            process = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True)
+            head, _, answer = process.stdout.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
             self._answer(int(headers.pop("Status", "200").split()[0]), answer, headers)
 
@@ -110,7 +113,7 @@ def serving(folder: Path, prepared: Callable[[ThreadingHTTPServer], None] = lamb
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    prepared(server)
+    prepare(server)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""An image that was built, started as the one-machine Knative does."""
+"""Start a built image as the one-machine Knative does."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from tests.knative.images.builds import NAMESPACE, Shop
 
 
 def stored(outcome: Outcome, folder: Path) -> Image:
-    """The image that a build left, handed over to a store."""
+    """Return the image of a build after it was copied into a store."""
 
     async def store() -> Image:
         shop = Shop(folder)
@@ -30,17 +30,17 @@ def stored(outcome: Outcome, folder: Path) -> Image:
 
 @contextlib.contextmanager
 def running(outcome: Outcome, store: Path) -> Iterator[str]:
-    """The image, taken into a store and started from there as the one-machine Knative does, with an environment of its own."""
+    """Start an image from a store and yield its URL."""
     image = stored(outcome, store)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     environment = {**image.env, "PORT": str(port), "HOME": "/nonexistent"}
     process = subprocess.Popen(image.command, cwd=image.folder, env=environment, start_new_session=True)
     try:
         yield f"http://127.0.0.1:{port}"
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(10) is not None, "it does not stop when it is asked to"
+        assert process.wait(10) is not None, "the process ignores SIGTERM"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -48,7 +48,7 @@ def running(outcome: Outcome, store: Path) -> Iterator[str]:
 
 
 def get(url: str) -> str:
-    until = time.monotonic() + 20
+    deadline = time.monotonic() + 20
     while True:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
@@ -56,6 +56,6 @@ def get(url: str) -> str:
         except urllib.error.HTTPError:
             raise
         except OSError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

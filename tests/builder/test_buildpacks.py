@@ -1,4 +1,4 @@
-"""The two ends of a build by buildpacks, which are ours: cloning, and telling what was pushed. The lifecycle between them is not run here."""
+"""The first and last container of a buildpacks build: clone and report. The lifecycle between them does not run here."""
 
 import json
 import os
@@ -6,15 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from knative.builder.outcome import LONGEST_MESSAGE, message
+from knative.builder.outcome import MAX_MESSAGE_BYTES, termination_message
 from tests.builder.conftest import ROOT
 from tests.builder.repositories import Repositories
 
 
-def run(module: str, place: Path, url: str, host: str) -> int:
+def run(module: str, root: Path, url: str, host: str) -> int:
     environment = {
         "PATH": "/usr/bin:/bin",
-        "CAPSULE_ROOT": str(place),
+        "CAPSULE_ROOT": str(root),
         "REPOSITORY": url,
         "IMAGE": "registry.example.com/apps/sample",
         "REPOSITORY_HOSTS": host,
@@ -23,30 +23,30 @@ def run(module: str, place: Path, url: str, host: str) -> int:
     return subprocess.run([sys.executable, "-m", module], env=environment, cwd=ROOT).returncode
 
 
-def test_clone_then_tell(repositories: Repositories, tmp_path: Path) -> None:
-    repository = repositories.make("app")
+def test_the_pushed_image_is_reported_with_its_commit(repositories: Repositories, tmp_path: Path) -> None:
+    repository = repositories.create("app")
     commit = repository.commit({"index.html": "1"})
-    place = tmp_path / "pod"
-    assert run("knative.builder.clone", place, repository.url, repositories.host) == 0
-    assert (place / "workspace/source/index.html").read_text() == "1"
+    root = tmp_path / "pod"
+    assert run("knative.builder.clone", root, repository.url, repositories.host) == 0
+    assert (root / "workspace/source/index.html").read_text() == "1"
     digest = "sha256:" + "a" * 64
-    (place / "workspace/report.toml").write_text(f'[image]\ntags = ["x"]\ndigest = "{digest}"\n')
-    assert run("knative.builder.tell", place, repository.url, repositories.host) == 0
-    said = json.loads((place / "dev/termination-log").read_text())
-    assert said == {"image": f"registry.example.com/apps/sample@{digest}", "commit": commit, "kind": "buildpacks"}
+    (root / "workspace/report.toml").write_text(f'[image]\ntags = ["x"]\ndigest = "{digest}"\n')
+    assert run("knative.builder.report", root, repository.url, repositories.host) == 0
+    message = json.loads((root / "dev/termination-log").read_text())
+    assert message == {"image": f"registry.example.com/apps/sample@{digest}", "commit": commit, "kind": "buildpacks"}
 
 
-def test_a_clone_that_fails_says_why(repositories: Repositories, tmp_path: Path) -> None:
+def test_a_failed_clone_reports_its_reason(repositories: Repositories, tmp_path: Path) -> None:
     assert run("knative.builder.clone", tmp_path / "pod", f"http://{repositories.host}/none.git", repositories.host) == 1
     assert json.loads((tmp_path / "pod/dev/termination-log").read_text())["reason"] == "repository-not-found"
 
 
-def test_no_report_is_a_failed_build(repositories: Repositories, tmp_path: Path) -> None:
-    assert run("knative.builder.tell", tmp_path / "pod", "http://x.example/y", "") == 1
+def test_a_missing_lifecycle_report_fails_the_build(repositories: Repositories, tmp_path: Path) -> None:
+    assert run("knative.builder.report", tmp_path / "pod", "http://x.example/y", "") == 1
     assert json.loads((tmp_path / "pod/dev/termination-log").read_text())["reason"] == "build-failed"
 
 
-def test_a_long_detail_is_cut_to_what_kubernetes_keeps_and_its_end_stays() -> None:
-    said = message({"reason": "build-failed", "detail": "ü" * 9000 + " the end"})
-    assert len(said.encode()) <= LONGEST_MESSAGE
-    assert json.loads(said)["detail"].endswith("the end")
+def test_a_long_detail_keeps_its_end_and_fits_a_termination_message() -> None:
+    message = termination_message({"reason": "build-failed", "detail": "ü" * 9000 + " the end"})
+    assert len(message.encode()) <= MAX_MESSAGE_BYTES
+    assert json.loads(message)["detail"].endswith("the end")

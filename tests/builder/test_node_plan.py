@@ -1,11 +1,11 @@
-"""What starts a repository with a package.json, where no script says so."""
+"""Start commands of repositories with a package.json and no start script."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from knative.builder.node import read
+from knative.builder.node import make_plan
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ from knative.builder.node import read
         ({"scripts": {"start": "node bin/www"}}, ["index.html", "index.js"], "node bin/www"),
     ],
 )
-def test_a_page_is_served_unless_there_is_a_server(tmp_path: Path, package: dict[str, object], files: list[str], command: str) -> None:
+def test_an_index_page_is_served_unless_there_is_a_server(tmp_path: Path, package: dict[str, object], files: list[str], command: str) -> None:
     (tmp_path / "package.json").write_text(json.dumps({"name": "x", "version": "1.0.0", **package}))
     for name in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    assert read(tmp_path, None).command == command
+    assert make_plan(tmp_path, None).command == command

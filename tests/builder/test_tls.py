@@ -1,4 +1,4 @@
-"""Over TLS, as nearly every repository is: the certificate is that of the name, although the connection goes to a checked address."""
+"""Repositories over TLS: the certificate must match the host name although the connection goes to a pinned address."""
 
 import datetime
 import os
@@ -18,11 +18,11 @@ from tests.builder.repositories import serving
 
 
 def certificate(folder: Path, name: str) -> Path:
-    """A self-signed certificate and its key in one file."""
+    """Create a self-signed certificate and its key in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -36,7 +36,7 @@ def certificate(folder: Path, name: str) -> Path:
     )
     path = folder / f"{name}.pem"
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
     return path
 
 
@@ -50,7 +50,7 @@ def test_a_repository_over_tls(tmp_path: Path, name: str, code: int) -> None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
 
     with serving(tmp_path, secure) as repositories:
-        repository = repositories.make("secure")
+        repository = repositories.create("secure")
         repository.commit({"index.html": "1"})
         url = repository.url.replace("http://127.0.0.1", f"https://{name}")
         environment = {
@@ -63,7 +63,7 @@ def test_a_repository_over_tls(tmp_path: Path, name: str, code: int) -> None:
             "GIT_SSL_CAINFO": str(pem),
             "BUILD_ENVIRONMENT": "SSL_CERT_FILE GIT_SSL_CAINFO",
         }
-        done = subprocess.run([sys.executable, "-m", "knative.builder"], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, done.stdout
+        process = subprocess.run([sys.executable, "-m", "knative.builder"], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == code, process.stdout
     if code:
-        assert "certificate" in done.stdout.lower(), "a certificate of another name was accepted, or refused without a word"
+        assert "certificate" in process.stdout.lower(), "a certificate of another name was accepted, or its refusal was not explained"

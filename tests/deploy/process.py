@@ -23,7 +23,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.builder.conftest import PASSED_ON, ROOT
+from tests.builder.conftest import INHERITED, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
 from tests.deploy.world import TEMPLATE
@@ -69,11 +69,11 @@ class DeployWorld(World):
             channel.queue_bind("replies", REPLIES, "replies")
 
     def environment(self) -> dict[str, str]:
-        passed_on = {f"CAPSULE_BUILD_{name}": os.environ[name] for name in PASSED_ON}
+        passed_on = {f"CAPSULE_BUILD_{name}": os.environ[name] for name in INHERITED}
         return {
             **super().environment(),
             **passed_on,
-            "CAPSULE_BUILD_ENV": ",".join(PASSED_ON),
+            "CAPSULE_BUILD_ENV": ",".join(INHERITED),
             "CAPSULE_FUNCTION": "deploy.*",
             "CAPSULE_DEPLOY_DATABASE_URL": self.database,
             "CAPSULE_REPOSITORY_HOSTS": self.hosts,

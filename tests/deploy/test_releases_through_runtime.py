@@ -54,7 +54,7 @@ class Poller:
 
 
 def test_a_release_goes_through_its_life(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
-    repository = repositories.make("life")
+    repository = repositories.create("life")
     repository.commit(files("one"))
     app = developer.create(repository)
     staging = developer.deployed(app)
@@ -114,7 +114,7 @@ def test_a_release_goes_through_its_life(developer: Developer, repositories: Rep
 def test_what_runs_before_the_traffic_blocks_it_and_a_deployment_can_be_given_up(
     developer: Developer, repositories: Repositories, world: DeployWorld
 ) -> None:
-    repository = repositories.make("before")
+    repository = repositories.create("before")
     repository.commit(files("one"))
     app = developer.create(repository)
     status, changed = developer.ask(

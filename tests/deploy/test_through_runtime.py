@@ -16,7 +16,7 @@ def test_a_repository_becomes_a_url_and_a_broken_commit_leaves_it_so(
     developer: Developer, repositories: Repositories, world: DeployWorld, worker: Worker
 ) -> None:
     assert developer.ask("quota")[1]["applications"]["used"] == 0
-    repository = repositories.make("journey")
+    repository = repositories.create("journey")
     first = repository.commit(files("one"))
     application = developer.create(repository)
 
@@ -70,7 +70,7 @@ def _release_of(world: DeployWorld, name: str) -> str:
 
 
 def test_refusals_are_answers(developer: Developer, repositories: Repositories) -> None:
-    repository = repositories.make("refused")
+    repository = repositories.create("refused")
     status, problem = developer.ask("create_application", name="Not A Name", repository=repository.url)
     assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
     status, problem = developer.ask("create_application", name="inside", repository="http://127.0.0.1:1/x")
@@ -86,7 +86,7 @@ def test_refusals_are_answers(developer: Developer, repositories: Repositories) 
 
 
 def test_a_second_deployment_at_once_is_refused(developer: Developer, repositories: Repositories) -> None:
-    repository = repositories.make("twice")
+    repository = repositories.create("twice")
     repository.commit(files("one"))
     application = developer.create(repository)
     assert developer.ask("deploy", applicationId=application, environment="staging")[0] == 202
@@ -103,7 +103,7 @@ def test_health_tells_of_the_database(developer: Developer) -> None:
 def test_a_machine_that_is_killed_in_the_middle_of_a_build_comes_back_and_the_deployment_ends_as_it_should(
     developer: Developer, repositories: Repositories, world: DeployWorld
 ) -> None:
-    repository = repositories.make("killed")
+    repository = repositories.create("killed")
     slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='1', py_modules=[])\n"
     project = '[project]\nname = "slow"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     repository.commit({**files("survivor"), "pyproject.toml": project, "setup.py": slow, "requirements.txt": "./\n"})

@@ -1,8 +1,9 @@
-"""The routes, and what stands before them: who is calling, and whether they may."""
+"""Routes, authentication and authorization."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,18 @@ from knative.local.api.openapi import OpenAPI
 from knative.local.api.patches import APPLY
 from knative.local.api.policies import Write
 from knative.local.api.reading import Reading
-from knative.local.api.status import Refusal, about, bad_request, broken, forbidden, not_allowed, success, unauthorized, unknown_path, unsupported
+from knative.local.api.status import (
+    StatusError,
+    bad_request,
+    forbidden,
+    internal_error,
+    not_allowed,
+    success,
+    target_details,
+    unauthorized,
+    unknown_path,
+    unsupported,
+)
 from knative.local.api.target import DeleteOptions, Target, WriteOptions, parse
 from knative.local.api.writing import Writing
 from knative.local.definitions import Definitions
@@ -33,16 +45,18 @@ from knative.local.tokens import DEFAULT_SECONDS, Identity, Tokens
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 3 << 20
+MAX_BODY_BYTES = 3 << 20
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 EMPTY_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-RETURNED = ("Pod", "ResourceQuota", "Service", "ServiceAccount")
-"""Kinds whose deletion Kubernetes answers with the object; the others' with a Status."""
+RETURNED_ON_DELETE = ("Pod", "ResourceQuota", "Service", "ServiceAccount")
+"""Kinds whose deletion Kubernetes answers with the object, and not with a Status."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class API:
+    """`closing`: set it to end watches and followed logs."""
+
     def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
         self.closing = asyncio.Event()
         self._store, self._definitions, self._tokens = store, definitions, tokens
@@ -67,180 +81,178 @@ class API:
                 request.path_params["group"], request.path_params["version"]
             ),
         }
-        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        all_methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return Starlette(
             routes=[
                 *(Route(path, _healthy) for path in ("/livez", "/readyz", "/healthz")),
-                *(Route(path, self._answer(self._document(made))) for path, made in documents.items()),
-                Route("/openapi/v2", self._answer(self._openapi_v2)),
-                Route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._answer(self._review), methods=["POST"]),
-                Route("/api/{version}/{rest:path}", self._answer(self._resource), methods=every),
-                Route("/apis/{group}/{version}/{rest:path}", self._answer(self._resource), methods=every),
+                *(Route(path, self._authenticated(self._document(make))) for path, make in documents.items()),
+                Route("/openapi/v2", self._authenticated(self._openapi_v2)),
+                Route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._authenticated(self._review_access), methods=["POST"]),
+                Route("/api/{version}/{rest:path}", self._authenticated(self._handle_resource), methods=all_methods),
+                Route("/apis/{group}/{version}/{rest:path}", self._authenticated(self._handle_resource), methods=all_methods),
             ],
-            exception_handlers={404: _unknown, 405: _no_method},
+            exception_handlers={404: _not_found, 405: _method_not_allowed},
         )
 
-    def _answer(self, endpoint: Callable[[Request, Identity], Awaitable[Response]]) -> Endpoint:
-        async def answered(request: Request) -> Response:
+    def _authenticated(self, endpoint: Callable[[Request, Identity], Awaitable[Response]]) -> Endpoint:
+        """Wrap an endpoint: authenticate its request, and turn errors into Status responses."""
+
+        async def handle(request: Request) -> Response:
             try:
-                return await endpoint(request, self._identify(request))
-            except Refusal as refusal:
-                return refused(refusal)
+                return await endpoint(request, self._authenticate(request))
+            except StatusError as error:
+                return error_response(error)
             except Exception:
                 log.exception("%s %s", request.method, request.url.path)
-                return refused(broken())
+                return error_response(internal_error())
 
-        return answered
+        return handle
 
-    def _identify(self, request: Request) -> Identity:
-        sort, _, token = request.headers.get("authorization", "").partition(" ")
-        identity = self._tokens.identify(token.strip()) if sort.lower() == "bearer" else None
+    def _authenticate(self, request: Request) -> Identity:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        identity = self._tokens.identify(token.strip()) if scheme.lower() == "bearer" else None
         if identity is None:
             raise unauthorized()
         return identity
 
     @staticmethod
-    def _document(made: Callable[[Request], Object | None]) -> Callable[[Request, Identity], Awaitable[Response]]:
+    def _document(make: Callable[[Request], Object | None]) -> Callable[[Request, Identity], Awaitable[Response]]:
         async def document(request: Request, identity: Identity) -> Response:
-            found = made(request)
-            if found is None:
+            content = make(request)
+            if content is None:
                 raise unknown_path()
-            return answer(found)
+            return json_response(content)
 
         return document
 
     async def _openapi_v2(self, request: Request, identity: Identity) -> Response:
-        """`kubectl` asks for it in protobuf, and only about kinds that version 3 does not have: no kind is in it then, as none is here."""
+        """`kubectl` requests it as protobuf to look up kinds that version 3 lacks. All kinds are in version 3, so an empty document is correct."""
         if EMPTY_PROTOBUF in request.headers.get("accept", ""):
             return Response(b"", media_type=EMPTY_PROTOBUF.replace("@", "."))
-        return answer(self._openapi.version2())
+        return json_response(self._openapi.version2())
 
-    async def _review(self, request: Request, identity: Identity) -> Response:
-        """`kubectl auth can-i`"""
+    async def _review_access(self, request: Request, identity: Identity) -> Response:
+        """SelfSubjectAccessReview: `kubectl auth can-i`."""
         review = await _body(request)
-        asked = (review.get("spec") or {}).get("resourceAttributes") or {}
-        resource = asked.get("resource", "") + (f"/{asked['subresource']}" if asked.get("subresource") else "")
-        attempt = Attempt(asked.get("verb", ""), asked.get("group", ""), resource, asked.get("namespace"), asked.get("name", ""))
-        return answer({**review, "status": {"allowed": self._authorizer.allows(identity, attempt)}}, 201)
+        attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
+        resource = attributes.get("resource", "") + (f"/{attributes['subresource']}" if attributes.get("subresource") else "")
+        attempt = Attempt(
+            attributes.get("verb", ""), attributes.get("group", ""), resource, attributes.get("namespace"), attributes.get("name", "")
+        )
+        return json_response({**review, "status": {"allowed": self._authorizer.allows(identity, attempt)}}, 201)
 
-    async def _resource(self, request: Request, identity: Identity) -> Response:
+    async def _handle_resource(self, request: Request, identity: Identity) -> Response:
         target = parse(request, self._definitions)
-        self._permit(target, identity)
+        self._authorize(target, identity)
         if target.subresource == "log":
             return StreamingResponse(self._logs.read(target, request), media_type="text/plain")
         if target.subresource == "token":
-            return await self._token(target, request, identity)
+            return await self._create_token(target, request, identity)
         if target.verb == "get":
-            return answer(self._reading.get(target, request))
+            return json_response(self._reading.get(target, request))
         if target.verb == "list":
             return Response(self._reading.list(target, request), media_type="application/json")
         if target.verb == "watch":
             return StreamingResponse(self._reading.watch(target, request), media_type="application/json")
         if target.verb in ("delete", "deletecollection"):
             return await self._delete(target, request, identity)
-        options = WriteOptions.of(request)
+        options = WriteOptions.from_request(request)
         if target.verb == "create":
-            return answer(await self._writing.create(target, await _body(request), options, identity), 201)
+            return json_response(await self._writing.create(target, await _body(request), options, identity), 201)
         if target.verb == "update":
-            return answer(await self._writing.update(target, await _body(request), options, identity))
+            return json_response(await self._writing.update(target, await _body(request), options, identity))
         return await self._patch(target, request, options, identity)
 
-    def _permit(self, target: Target, identity: Identity, verb: str = "") -> None:
-        attempt = Attempt(verb, *_rest(target.attempt)) if verb else target.attempt
+    def _authorize(self, target: Target, identity: Identity, verb: str = "") -> None:
+        """Raises StatusError (403) unless the identity may do `verb`, by default the verb of the request."""
+        attempt = replace(target.attempt, verb=verb) if verb else target.attempt
         if not self._authorizer.allows(identity, attempt):
-            where = f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
-            why = f'User "{identity.name}" cannot {attempt.verb} resource "{attempt.resource}" in API group "{attempt.group}"{where}'
-            raise forbidden(target.definition, target.name, why)
+            scope = f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
+            message = f'User "{identity.name}" cannot {attempt.verb} resource "{attempt.resource}" in API group "{attempt.group}"{scope}'
+            raise forbidden(target.definition, target.name, message)
 
     async def _patch(self, target: Target, request: Request, options: WriteOptions, identity: Identity) -> Response:
-        sort = request.headers.get("content-type", "").partition(";")[0].strip()
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip()
         existed = self._store.find(target.definition.key, target.namespace, target.name) is not None
-        if sort in APPLY:
+        if media_type in APPLY:
             if not request.query_params.get("fieldManager"):
                 raise bad_request("PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch")
             if not existed:
-                self._permit(target, identity, "create")
-        made = await self._writing.patch(target, await _body(request, True), sort, options, identity)
-        return answer(made, 200 if existed else 201)
+                self._authorize(target, identity, "create")
+        patched = await self._writing.patch(target, await _body(request, is_patch=True), media_type, options, identity)
+        return json_response(patched, 200 if existed else 201)
 
     async def _delete(self, target: Target, request: Request, identity: Identity) -> Response:
         content = await _read(request)
-        options = DeleteOptions.of(request, _parsed(request, content) if content else {})
+        options = DeleteOptions.from_request(request, _parse(request, content) if content else {})
         if target.verb == "deletecollection":
             for entry in list(self._reading.selected(target, request)):
                 namespace, name = entry.key[1] or None, entry.key[2]
                 await self._writing.delete(Target(target.definition, namespace, name, "", "delete"), options, identity)
-            return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": about(target.definition)})
-        found = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
-        left = await self._writing.delete(target, options, identity)
-        if left is None and target.definition.key not in RETURNED:
-            return answer(success(target.definition, target.name, _uid(found)))
-        return answer(left or found)
+            details = target_details(target.definition)
+            return json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+        before = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
+        remaining = await self._writing.delete(target, options, identity)
+        if remaining is None and target.definition.key not in RETURNED_ON_DELETE:
+            return json_response(success(target.definition, target.name, str(before["metadata"].get("uid", ""))))
+        return json_response(remaining or before)
 
-    async def _token(self, target: Target, request: Request, identity: Identity) -> Response:
-        """A TokenRequest."""
-        asked = (await _body(request)).get("spec") or {}
+    async def _create_token(self, target: Target, request: Request, identity: Identity) -> Response:
+        """TokenRequest: `kubectl create token`."""
+        spec = (await _body(request)).get("spec") or {}
         account = self._reading.get(Target(target.definition, target.namespace, target.name, "", "get"), request)
-        asking = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"name": target.name}, "spec": asked}
-        self._admission.must_comply(Write("CREATE", target.definition, identity, asking, None, "token", about=account))
-        token, expires = self._tokens.issue(account, int(asked.get("expirationSeconds") or DEFAULT_SECONDS))
-        status = {"token": token, "expirationTimestamp": datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-        return answer({**asking, "status": status}, 201)
+        token_request = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {"name": target.name}, "spec": spec}
+        self._admission.check_policies(Write("CREATE", target.definition, identity, token_request, None, "token", parent=account))
+        token, expires_at = self._tokens.issue(account, int(spec.get("expirationSeconds") or DEFAULT_SECONDS))
+        status = {"token": token, "expirationTimestamp": datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        return json_response({**token_request, "status": status}, 201)
 
 
-def _rest(attempt: Attempt) -> tuple[str, str, str | None, str]:
-    return attempt.group, attempt.resource, attempt.namespace, attempt.name
-
-
-def _uid(found: Object) -> str:
-    return str(found["metadata"].get("uid", ""))
-
-
-async def _body(request: Request, patch: bool = False) -> Any:
-    return _parsed(request, await _read(request), patch)
+async def _body(request: Request, is_patch: bool = False) -> Any:
+    return _parse(request, await _read(request), is_patch)
 
 
 async def _read(request: Request) -> bytes:
-    """Never more than may be sent, whatever its header says."""
+    """Read a body of at most MAX_BODY_BYTES, whatever its Content-Length says."""
     content = b""
-    async for piece in request.stream():
-        content += piece
-        if len(content) > LARGEST_BODY:
-            raise Refusal(413, "RequestEntityTooLarge", f"limit is {LARGEST_BODY}")
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BODY_BYTES:
+            raise StatusError(413, "RequestEntityTooLarge", f"limit is {MAX_BODY_BYTES}")
     return content
 
 
-def _parsed(request: Request, content: bytes, patch: bool = False) -> Any:
-    """JSON, YAML or protobuf; a patch may be a list."""
-    sort = request.headers.get("content-type", "application/json").partition(";")[0]
-    if sort == PROTOBUF:
+def _parse(request: Request, content: bytes, is_patch: bool = False) -> Any:
+    """Parse a body in JSON, YAML or protobuf. A patch may be a list. Raises StatusError (400, 415)."""
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type == PROTOBUF:
         return protobuf.decode(content)
-    if "json" not in sort and "yaml" not in sort:
-        raise unsupported(f"the body of the request is {sort} - accepted media types include: application/json, application/yaml")
+    if "json" not in media_type and "yaml" not in media_type:
+        raise unsupported(f"the body of the request is {media_type} - accepted media types include: application/json, application/yaml")
     try:
-        found = yaml.load(content, yaml.CSafeLoader) if sort.endswith("yaml") and content[:1] != b"{" else orjson.loads(content)
-    except (orjson.JSONDecodeError, yaml.YAMLError) as fault:
-        raise bad_request(f"the body cannot be read: {fault}") from fault
-    if not isinstance(found, dict) and not (patch and isinstance(found, list)):
+        body = yaml.load(content, yaml.CSafeLoader) if media_type.endswith("yaml") and content[:1] != b"{" else orjson.loads(content)
+    except (orjson.JSONDecodeError, yaml.YAMLError) as error:
+        raise bad_request(f"the body cannot be parsed: {error}") from error
+    if not isinstance(body, dict) and not (is_patch and isinstance(body, list)):
         raise bad_request("the body is not an object")
-    return found
+    return body
 
 
-def answer(object: Object, code: int = 200) -> Response:
+def json_response(object: Object, code: int = 200) -> Response:
     return Response(orjson.dumps(object), code, media_type="application/json")
 
 
-def refused(refusal: Refusal) -> Response:
-    return answer(refusal.status(), refusal.code)
+def error_response(error: StatusError) -> Response:
+    return json_response(error.status(), error.code)
 
 
 async def _healthy(request: Request) -> Response:
     return Response("ok", media_type="text/plain")
 
 
-async def _unknown(request: Request, exception: Exception) -> Response:
-    return refused(unknown_path())
+async def _not_found(request: Request, exception: Exception) -> Response:
+    return error_response(unknown_path())
 
 
-async def _no_method(request: Request, exception: Exception) -> Response:
-    return refused(not_allowed())
+async def _method_not_allowed(request: Request, exception: Exception) -> Response:
+    return error_response(not_allowed())

@@ -1,4 +1,4 @@
-"""Every refusal of this API, in Kubernetes' words: a Status object with code and reason, that clients are written to understand."""
+"""Errors of the API as Kubernetes' Status objects, with the codes, reasons and messages that clients expect."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from knative.local.objects import Object
 
 @dataclass(frozen=True)
 class Cause:
-    """One fault of a body: where, what, and of which sort (FieldValueInvalid, FieldValueRequired, …)."""
+    """One error in a body: its field, a message, and a reason (FieldValueInvalid, FieldValueRequired, …)."""
 
     field: str
     message: str
@@ -20,7 +20,9 @@ class Cause:
         return {"reason": self.reason, "message": self.message, "field": self.field}
 
 
-class Refusal(Exception):
+class StatusError(Exception):
+    """A request that is answered with a Status of failure."""
+
     def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code, self.reason, self.message, self.details = code, reason, message, details or {}
@@ -32,7 +34,7 @@ class Refusal(Exception):
         }  # fmt: skip
 
 
-def about(definition: Definition, name: str = "") -> dict[str, Any]:
+def target_details(definition: Definition, name: str = "") -> dict[str, Any]:
     return {"group": definition.group, "kind": definition.plural, **({"name": name} if name else {})}
 
 
@@ -43,66 +45,66 @@ def success(definition: Definition, name: str, uid: str) -> Object:
     }  # fmt: skip
 
 
-def bad_request(message: str) -> Refusal:
-    return Refusal(400, "BadRequest", message)
+def bad_request(message: str) -> StatusError:
+    return StatusError(400, "BadRequest", message)
 
 
-def unknown_fields(definition: Definition, paths: Sequence[str]) -> Refusal:
-    faults = ", ".join(f'unknown field "{path}"' for path in paths)
-    message = f'{definition.kind} in version "{definition.version}" cannot be handled as a {definition.kind}: strict decoding error: {faults}'
+def unknown_fields(definition: Definition, paths: Sequence[str]) -> StatusError:
+    errors = ", ".join(f'unknown field "{path}"' for path in paths)
+    message = f'{definition.kind} in version "{definition.version}" cannot be handled as a {definition.kind}: strict decoding error: {errors}'
     causes = [Cause(path, f'unknown field "{path}"', "FieldValueNotSupported") for path in paths]
-    return Refusal(400, "BadRequest", message, {"causes": [cause.json() for cause in causes]})
+    return StatusError(400, "BadRequest", message, {"causes": [cause.json() for cause in causes]})
 
 
-def unauthorized() -> Refusal:
-    return Refusal(401, "Unauthorized", "Unauthorized")
+def unauthorized() -> StatusError:
+    return StatusError(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(definition: Definition, name: str, why: str) -> Refusal:
-    return Refusal(403, "Forbidden", f'{definition.resource} "{name}" is forbidden: {why}', about(definition, name))
+def forbidden(definition: Definition, name: str, reason: str) -> StatusError:
+    return StatusError(403, "Forbidden", f'{definition.resource} "{name}" is forbidden: {reason}', target_details(definition, name))
 
 
-def not_found(definition: Definition, name: str) -> Refusal:
-    return Refusal(404, "NotFound", f'{definition.resource} "{name}" not found', about(definition, name))
+def not_found(definition: Definition, name: str) -> StatusError:
+    return StatusError(404, "NotFound", f'{definition.resource} "{name}" not found', target_details(definition, name))
 
 
-def unknown_path() -> Refusal:
-    return Refusal(404, "NotFound", "the server could not find the requested resource")
+def unknown_path() -> StatusError:
+    return StatusError(404, "NotFound", "the server could not find the requested resource")
 
 
-def not_allowed() -> Refusal:
-    return Refusal(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+def not_allowed() -> StatusError:
+    return StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
 
 
-def already_exists(definition: Definition, name: str) -> Refusal:
-    return Refusal(409, "AlreadyExists", f'{definition.resource} "{name}" already exists', about(definition, name))
+def already_exists(definition: Definition, name: str) -> StatusError:
+    return StatusError(409, "AlreadyExists", f'{definition.resource} "{name}" already exists', target_details(definition, name))
 
 
-def conflict(definition: Definition, name: str, why: str) -> Refusal:
-    return Refusal(409, "Conflict", f'Operation cannot be fulfilled on {definition.resource} "{name}": {why}', about(definition, name))
+def conflict(definition: Definition, name: str, reason: str) -> StatusError:
+    return StatusError(409, "Conflict", f'Operation cannot be fulfilled on {definition.resource} "{name}": {reason}', target_details(definition, name))
 
 
-def contested(clashes: Sequence[tuple[str, str]], message: str) -> Refusal:
-    """Server-side apply over fields of others: (who, which field)."""
-    causes = [Cause(field, why, "FieldManagerConflict").json() for why, field in clashes]
-    return Refusal(409, "Conflict", message, {"causes": causes})
+def apply_conflict(conflicts: Sequence[tuple[str, str]], message: str) -> StatusError:
+    """Server-side apply of fields that other managers own. `conflicts`: (message, field)."""
+    causes = [Cause(field, text, "FieldManagerConflict").json() for text, field in conflicts]
+    return StatusError(409, "Conflict", message, {"causes": causes})
 
 
-def expired(message: str) -> Refusal:
-    return Refusal(410, "Expired", message)
+def expired(message: str) -> StatusError:
+    return StatusError(410, "Expired", message)
 
 
-def unsupported(message: str) -> Refusal:
-    return Refusal(415, "UnsupportedMediaType", message)
+def unsupported(message: str) -> StatusError:
+    return StatusError(415, "UnsupportedMediaType", message)
 
 
-def broken() -> Refusal:
-    return Refusal(500, "InternalError", "Internal error occurred; the server's log says more")
+def internal_error() -> StatusError:
+    return StatusError(500, "InternalError", "Internal error occurred; see the server's log")
 
 
-def invalid(definition: Definition, name: str, causes: Sequence[Cause]) -> Refusal:
-    faults = [f"{cause.field}: {cause.message}" for cause in causes]
-    told = faults[0] if len(faults) == 1 else "[" + ", ".join(faults) + "]"
+def invalid(definition: Definition, name: str, causes: Sequence[Cause]) -> StatusError:
+    errors = [f"{cause.field}: {cause.message}" for cause in causes]
+    message = errors[0] if len(errors) == 1 else "[" + ", ".join(errors) + "]"
     kind = f"{definition.kind}.{definition.group}" if definition.group else definition.kind
-    details = {**about(definition, name), "kind": definition.kind, "causes": [cause.json() for cause in causes]}
-    return Refusal(422, "Invalid", f'{kind} "{name}" is invalid: {told}', details)
+    details = {**target_details(definition, name), "kind": definition.kind, "causes": [cause.json() for cause in causes]}
+    return StatusError(422, "Invalid", f'{kind} "{name}" is invalid: {message}', details)

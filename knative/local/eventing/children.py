@@ -1,4 +1,4 @@
-"""The rabbitmq.com objects that Brokers and Triggers write, in the shape eventing-rabbitmq writes them."""
+"""The rabbitmq.com objects of Brokers and Triggers, as eventing-rabbitmq writes them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,15 +24,15 @@ def _child(kind: str, owner: Object, name: str, labels: Mapping[str, str], spec:
 
 
 def exchange(owner: Object, name: str, labels: Mapping[str, str], config: Mapping[str, Any]) -> Object:
-    spec = {"name": name, "type": "headers", "durable": True, "autoDelete": False, **_where(config)}
+    spec = {"name": name, "type": "headers", "durable": True, "autoDelete": False, **_cluster(config)}
     return _child("Exchange", owner, name, labels, spec)
 
 
 def queue(
     owner: Object, name: str, labels: Mapping[str, str], config: Mapping[str, Any], queue: str, dead_letter_exchange: str | None = None
 ) -> Object:
-    """Upstream sets the dead-letter exchange (of expired messages) by a policy; over AMQP alone it is an argument of the queue."""
-    spec = {"name": queue, "type": config.get("queueType", "quorum"), "durable": True, "autoDelete": False, **_where(config)}
+    """`queue`: the name in RabbitMQ. Upstream sets the dead-letter exchange for expired messages by a policy; AMQP has an argument for it."""
+    spec = {"name": queue, "type": config.get("queueType", "quorum"), "durable": True, "autoDelete": False, **_cluster(config)}
     if dead_letter_exchange is not None:
         spec["arguments"] = {"x-dead-letter-exchange": dead_letter_exchange}
     return _child("Queue", owner, name, labels, spec)
@@ -43,37 +43,40 @@ def binding(
 ) -> Object:
     spec = {
         "source": source, "destination": queue, "destinationType": "queue", "routingKey": "",
-        "arguments": {**match, "x-match": "all"}, **_where(config),
+        "arguments": {**match, "x-match": "all"}, **_cluster(config),
     }  # fmt: skip
     return _child("Binding", owner, name, labels, spec)
 
 
-def _where(config: Mapping[str, Any]) -> dict[str, Any]:
+def _cluster(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"vhost": config.get("vhost") or "/", "rabbitmqClusterReference": config["rabbitmqClusterReference"]}
 
 
-def ensured(store: Store, wanted: Object) -> Object:
-    """The object as it is in the store, applied only if something differs: a reconcile that changes nothing writes nothing.
+def ensure(store: Store, desired: Object) -> Object:
+    """Apply an object if it differs from the stored one, and return the stored one. Idempotent: without a difference nothing is written.
 
-    A binding, or the name of a queue or exchange, cannot be changed. Where they must (the Broker was deleted and made anew, with another
-    UID) the object goes first and is made again when it is gone, and what it stood for in RabbitMQ with it."""
-    metadata = wanted["metadata"]
-    live = store.find(kind_of(wanted), metadata["namespace"], metadata["name"])
+    Bindings and the names of queues and exchanges cannot change. If they must (a Broker was deleted and created again,
+    with another UID), the object is deleted, with its counterpart in RabbitMQ, and a later reconcile creates it again.
+    Until then its status is empty.
+    """
+    metadata = desired["metadata"]
+    live = store.find(kind_of(desired), metadata["namespace"], metadata["name"])
     if live is None:
-        return store.apply(wanted)
-    if "deletionTimestamp" in live["metadata"] or _is_another(live["spec"], wanted):
-        store.delete(kind_of(wanted), metadata["namespace"], metadata["name"])
+        return store.apply(desired)
+    if "deletionTimestamp" in live["metadata"] or _must_replace(live["spec"], desired):
+        store.delete(kind_of(desired), metadata["namespace"], metadata["name"])
         return {**live, "status": {}}
-    if live["spec"].items() >= wanted["spec"].items() and live["metadata"].get("labels") == metadata["labels"]:
+    if live["spec"].items() >= desired["spec"].items() and live["metadata"].get("labels") == metadata["labels"]:
         return live
-    return store.apply(wanted)
+    return store.apply(desired)
 
 
-def _is_another(live: Mapping[str, Any], wanted: Object) -> bool:
-    fixed = ("source", "destination", "arguments") if wanted["kind"] == "Binding" else ("name",)
-    return any(live.get(field) != wanted["spec"].get(field) for field in fixed)
+def _must_replace(live: Mapping[str, Any], desired: Object) -> bool:
+    immutable = ("source", "destination", "arguments") if desired["kind"] == "Binding" else ("name",)
+    return any(live.get(field) != desired["spec"].get(field) for field in immutable)
 
 
 def delete(store: Store, kind: str, namespace: str, name: str) -> None:
+    """Delete an object if it exists."""
     if store.find(kind, namespace, name) is not None:
         store.delete(kind, namespace, name)

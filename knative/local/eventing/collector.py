@@ -1,191 +1,105 @@
-"""Log lines of pods, measured requests and used resources, as events: what an agent on each node posts on a cluster.
+"""Publishes log lines, request measurements and resource usage of pods as events: the work of an agent on each node of a cluster.
 
-Serving tells it, synchronously and cheaply, of every line and request whose object asks for it (label capsule.dev/collect: "true"); it looks itself
-at what the pods use. At most once a second, and only when there is something, what was gathered goes to the Broker that ConfigMap
-`capsule-collector` names, as `logs.collected`, `requests.measured` and `resources.measured`. It never holds up a pod: when more comes than can go
-(RabbitMQ is away), the oldest lines go overboard, and each pod's own log says how many of its lines that were.
+Serving reports each line and request of objects with label capsule.dev/collect: "true", synchronously and cheaply;
+resources are sampled here. At most once a second, and only if there is something, a batch goes to the Broker that
+ConfigMap `capsule-collector` names, as `logs.collected`, `requests.measured` and `resources.measured`. Pods never wait:
+if RabbitMQ is unavailable, the oldest lines are dropped (`log_buffer`).
 """
 
 import asyncio
 import logging
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from knative.local.controller import Key
 from knative.local.eventing.disks import DiskReports, DiskSource, Usage
-from knative.local.eventing.durations import SCALE, bucket_of
-from knative.local.eventing.ingress import Brokers, Unpublished
-from knative.local.eventing.outgoing import Data, Outgoing, now
-from knative.local.eventing.resources import SAMPLING, Running, Sampler
+from knative.local.eventing.events import now
+from knative.local.eventing.ingress import Brokers, PublishFailed
+from knative.local.eventing.log_buffer import LogBuffer
+from knative.local.eventing.outgoing import Data, Outgoing
+from knative.local.eventing.request_windows import RequestWindows
+from knative.local.eventing.resources import SAMPLE_SECONDS, PodSource, Sampler
 from knative.local.objects import Object
 
 log = logging.getLogger(__name__)
 
 LABEL = "capsule.dev/collect"
 CONFIG_MAP = "capsule-collector"
-INTERVAL = 1.0
-MOST_LINES = 20_000
-MOST_BYTES = 8 << 20
-BATCH_LINES = 2_000
-BATCH_BYTES = 512 << 10
-LONGEST_LINE = 16 << 10
-MOST_WINDOWS = 5_000
-MOST_NOTES = 200
-"""Pods whose logs say that lines were dropped; of more, only the platform's log does."""
+BATCH_SECONDS = 1.0
+MAX_RESOURCE_WINDOWS = 5_000
 
 
 def is_collected(object: Mapping[str, Any]) -> bool:
     return (object["metadata"].get("labels") or {}).get(LABEL) == "true"
 
 
-Entry = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Lines:
-    """What pods wrote, the newest of it."""
-
-    waiting: deque[tuple[Entry, int]] = field(default_factory=deque)
-    bytes: int = 0
-    dropped: dict[tuple[str, str], tuple[Entry, int]] = field(default_factory=dict)
-    dropped_elsewhere: int = 0
-
-    def add(self, entry: Entry) -> None:
-        size = len(entry["line"]) + 300
-        self.waiting.append((entry, size))
-        self.bytes += size
-        while len(self.waiting) > MOST_LINES or self.bytes > MOST_BYTES:
-            oldest, size = self.waiting.popleft()
-            self.bytes -= size
-            self._drop(oldest)
-
-    def _drop(self, entry: Entry) -> None:
-        pod = (entry["namespace"], entry["pod"])
-        if pod in self.dropped or len(self.dropped) < MOST_NOTES:
-            self.dropped[pod] = (entry, self.dropped.get(pod, (entry, 0))[1] + 1)
-        else:
-            self.dropped_elsewhere += 1
-
-    def take(self, platform: str) -> Data | None:
-        """`platform`: the namespace in whose log it is said what cannot be said to each."""
-        if not self.waiting and not self.dropped:
-            return None
-        entries = [_note(entry, count) for entry, count in self.dropped.values()]
-        if self.dropped_elsewhere:
-            unknown = {"at": now(), "namespace": platform, "pod": "collector", "labels": {}}
-            entries.append(_note(unknown, self.dropped_elsewhere))
-        self.dropped, self.dropped_elsewhere, size = {}, 0, 0
-        while self.waiting and len(entries) < BATCH_LINES and size < BATCH_BYTES:
-            entry, bytes = self.waiting.popleft()
-            entries.append(entry)
-            size += bytes
-        self.bytes -= size
-        return {"entries": entries}
-
-
-def _note(like: Mapping[str, Any], dropped: int) -> Entry:
-    text = f"{dropped} older lines were dropped: more was written than could be sent"
-    return {**like, "container": "collector", "stream": "stderr", "line": text}
-
-
-@dataclass(slots=True)
-class Window:
-    """Requests of one service, revision and status since the last batch."""
-
-    labels: Mapping[str, str]
-    count: int = 0
-    seconds: float = 0.0
-    durations: Counter[int] = field(default_factory=Counter)
-    request_bytes: int = 0
-    response_bytes: int = 0
-
-
-WindowKey = tuple[str, str, str, int]
-"""namespace, service, revision, status"""
-
-
 class Collector:
+    """A Runnable. Keeps nothing while it has no target."""
+
     def __init__(self, brokers: Brokers) -> None:
         self._target: tuple[str, str] | None = None
-        self._lines = Lines()
-        self._requests: dict[WindowKey, Window] = {}
-        self._since = ""
+        self._logs = LogBuffer()
+        self._requests = RequestWindows()
         self._resources: list[Mapping[str, Any]] = []
         self._sampler = Sampler()
-        self._running: Running | None = None
+        self._pods: PodSource | None = None
         self._disk_reports: DiskReports | None = None
         self._disks: dict[str, Usage] = {}
-        self._something = asyncio.Event()
+        self._has_data = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._outgoing = (
-            Outgoing(brokers, "logs.collected", self._take_lines),
-            Outgoing(brokers, "requests.measured", self._take_requests),
+            Outgoing(brokers, "logs.collected", self._take_logs),
+            Outgoing(brokers, "requests.measured", self._requests.take_batch),
             Outgoing(brokers, "resources.measured", self._take_resources),
         )
 
-    def point(self, namespace: str, broker: str | None) -> None:
-        """To which Broker; None: to none, and nothing is kept."""
+    def set_target(self, namespace: str, broker: str | None) -> None:
+        """Publish to this Broker from now on. None: to none; what was collected is discarded."""
         self._target = (namespace, broker) if broker else None
         if self._target is None:
-            self._lines, self._requests, self._resources, self._disks = Lines(), {}, [], {}
-            self._sampler.forget()
+            self._logs, self._resources, self._disks = LogBuffer(), [], {}
+            self._requests.take_batch()
+            self._sampler.discard()
             if self._disk_reports is not None:
-                self._disk_reports.forget()
+                self._disk_reports.discard()
             for outgoing in self._outgoing:
-                outgoing.forget()
+                outgoing.discard()
 
-    def measure(self, running: Running, disks: DiskSource | None = None) -> None:
-        """The pods whose use is sampled, and what measures the disk."""
-        self._running = running
+    def set_sources(self, pods: PodSource, disks: DiskSource | None = None) -> None:
+        """Set the pods whose resources are sampled, and the source of disk usage."""
+        self._pods = pods
         self._disk_reports = DiskReports(disks) if disks is not None else None
 
     @property
-    def is_pointed(self) -> bool:
+    def has_target(self) -> bool:
         return self._target is not None
 
-    # --- told by serving
+    # --- called by serving
 
-    def lines(self, pod: Mapping[str, Any], stream: str, lines: Sequence[str], container: str = "user-container") -> None:
-        """Lines that a pod's container wrote just now, without their ends."""
+    def add_lines(self, pod: Mapping[str, Any], stream: str, lines: Sequence[str], container: str = "user-container") -> None:
+        """Add lines, without line ends, that a container of a pod has just written."""
         if self._target is None or not is_collected(pod):
             return
         metadata, at = pod["metadata"], now()
         labels = metadata.get("labels") or {}
         for line in lines:
-            text = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
-            self._lines.add({
+            self._logs.add({
                 "at": at, "namespace": metadata["namespace"], "pod": metadata["name"], "container": container,
-                "labels": labels, "stream": stream, "line": text,
+                "labels": labels, "stream": stream, "line": line,
             })  # fmt: skip
-        self._something.set()
+        self._has_data.set()
 
-    def request(
+    def add_request(
         self, service: Mapping[str, Any], revision: str, status: int, seconds: float, request_bytes: int = 0, response_bytes: int = 0
     ) -> None:
-        """A request to a Service that the ingress saw to its end."""
+        """Add a completed request to a Service."""
         if self._target is None or not is_collected(service):
             return
-        metadata = service["metadata"]
-        if not self._requests:
-            self._since = now()
-        key = (metadata["namespace"], metadata["name"], revision, status)
-        window = self._requests.get(key)
-        if window is None:
-            if len(self._requests) >= MOST_WINDOWS:
-                lost = self._requests.pop(next(iter(self._requests)))
-                log.error("figures of %d requests are lost: RabbitMQ has been away for too long", lost.count)
-            window = self._requests[key] = Window(metadata.get("labels") or {})
-        window.count += 1
-        window.seconds += seconds
-        window.durations[bucket_of(seconds * 1000)] += 1
-        window.request_bytes += request_bytes
-        window.response_bytes += response_bytes
-        self._sampler.asked(metadata["namespace"], metadata["name"])
-        self._something.set()
+        self._requests.add(service, revision, status, seconds, request_bytes, response_bytes)
+        self._sampler.note_request(service["metadata"]["namespace"], service["metadata"]["name"])
+        self._has_data.set()
 
-    # --- to the Broker
+    # --- publishing
 
     async def start(self) -> None:
         self._tasks = [asyncio.create_task(self._run(), name="collector"), asyncio.create_task(self._sample(), name="collector samples")]
@@ -196,55 +110,52 @@ class Collector:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._resources += self._sampler.rest()
-        await self._publish()
+        self._resources += self._sampler.take_all()
+        await self.publish()
 
     async def _run(self) -> None:
         while True:
-            await self._something.wait()
-            self._something.clear()
-            if not await self._publish() or self._lines.waiting or self._requests or self._resources or self._disks:
-                self._something.set()
-            await asyncio.sleep(INTERVAL)
+            await self._has_data.wait()
+            self._has_data.clear()
+            if not await self.publish() or self._logs.waiting or self._requests or self._resources or self._disks:
+                self._has_data.set()
+            await asyncio.sleep(BATCH_SECONDS)
 
     async def _sample(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(SAMPLING)
+            await asyncio.sleep(SAMPLE_SECONDS)
             self.sample(clock())
 
     def sample(self, clock: float) -> None:
-        if self._running is None:
+        """Sample resources and disks. `clock` in seconds."""
+        if self._pods is None:
             return
-        told = self._sampler.sample(((pod, used) for pod, used in self._running.used() if is_collected(pod)), clock)
-        if told and self._target is not None:
-            self._resources = (self._resources + told)[-MOST_WINDOWS:]
-            self._something.set()
+        windows = self._sampler.sample(((pod, used) for pod, used in self._pods.used() if is_collected(pod)), clock)
+        if windows and self._target is not None:
+            self._resources = (self._resources + windows)[-MAX_RESOURCE_WINDOWS:]
+            self._has_data.set()
         if self._disk_reports is not None and self._target is not None:
-            due = self._disk_reports.due(clock, has_windows=bool(told))
+            due = self._disk_reports.due(clock, has_windows=bool(windows))
             if due:
                 self._disks |= {usage["namespace"]: usage for usage in due}
-                self._something.set()
+                self._has_data.set()
 
-    async def _publish(self) -> bool:
-        """A batch of each; what the Broker does not take stays for the next time."""
+    async def publish(self) -> bool:
+        """Publish a batch of each type. Returns whether all were confirmed; the others are sent again by the next call."""
         target = self._target
         if target is None:
             return True
         try:
             for outgoing in self._outgoing:
                 await outgoing.send(*target)
-        except Unpublished as error:
-            log.info("what was collected waits: %s", error)
+        except PublishFailed as error:
+            log.info("collected data is kept and sent again: %s", error)
             return False
         return True
 
-    def _take_lines(self) -> Data | None:
-        return self._lines.take(self._target[0] if self._target else "")
-
-    def _take_requests(self) -> Data | None:
-        taken, self._requests = self._requests, {}
-        return {"windows": _measured(taken, self._since)} if taken else None
+    def _take_logs(self) -> Data | None:
+        return self._logs.take_batch(self._target[0] if self._target else "")
 
     def _take_resources(self) -> Data | None:
         windows, self._resources = self._resources, []
@@ -254,37 +165,24 @@ class Collector:
         return {"windows": windows, **({"disks": disks} if disks else {})}
 
 
-def _measured(windows: Mapping[WindowKey, Window], since: str) -> list[dict[str, Any]]:
-    until = now()
-    return [
-        {
-            "from": since, "to": until, "namespace": namespace, "service": service, "revision": revision, "labels": window.labels,
-            "status": status, "count": window.count, "durationMsSum": round(window.seconds * 1000, 3),
-            "durations": {"scale": SCALE, "buckets": {str(bucket): count for bucket, count in sorted(window.durations.items())}},
-            "requestBytes": window.request_bytes, "responseBytes": window.response_bytes,
-        }
-        for (namespace, service, revision, status), window in windows.items()
-    ]  # fmt: skip
-
-
 class CollectorConfig:
-    """Follows ConfigMap capsule-collector: {broker: capsule}, in the Broker's namespace."""
+    """Reconciles ConfigMap capsule-collector, whose `data.broker` names a Broker of its namespace."""
 
     kind = "ConfigMap"
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self._at: Key | None = None
+        self._key: Key | None = None
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {}
 
     async def reconcile(self, object: Object) -> None:
         if object["metadata"]["name"] == CONFIG_MAP:
-            self._at = (object["metadata"]["namespace"], CONFIG_MAP)
-            self._collector.point(object["metadata"]["namespace"], (object.get("data") or {}).get("broker"))
+            self._key = (object["metadata"]["namespace"], CONFIG_MAP)
+            self._collector.set_target(object["metadata"]["namespace"], (object.get("data") or {}).get("broker"))
 
-    async def gone(self, object: Object) -> None:
-        if (object["metadata"]["namespace"], object["metadata"]["name"]) == self._at:
-            self._at = None
-            self._collector.point("", None)
+    async def on_deleted(self, object: Object) -> None:
+        if (object["metadata"]["namespace"], object["metadata"]["name"]) == self._key:
+            self._key = None
+            self._collector.set_target("", None)

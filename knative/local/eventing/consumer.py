@@ -1,17 +1,20 @@
 """A pod that takes the messages of its own Triggers from RabbitMQ itself and calls its own ASGI application with them, in its own process.
 
-On a cluster each message makes a hop: queue → dispatcher → HTTP → function. On one machine both ends are ours and the hop is a fifth of a
-message's cost, so a Service that says `local.capsule.dev/consumes: "true"` is spared it while it is warm. Nothing else changes. The same pure
-rules (dispatch.py) turn the message into the same request to the same application. A message of which those rules say that it arrives just as it was
-sent needs not even that: it is handed to what the application would hand it to. And what is not simply answered with 2xx is none of
-this module's business: the message goes back into its queue, the pod stops consuming for a while, and the dispatcher, who sees that, comes back
-and applies its own rules (retry, back-off, dead letters) by its own push.
+On a cluster each message makes a hop: queue → dispatcher → HTTP → function. On one machine both ends are ours and the
+hop is a fifth of a message's cost, so a Service that says `local.capsule.dev/consumes: "true"` is spared it while it is
+warm. Nothing else changes. The same pure rules (dispatch.py) turn the message into the same request to the same
+application. A message of which those rules say that it arrives just as it was sent needs not even that: it is handed to
+what the application would hand it to. And what is not simply answered with 2xx is none of this module's business: the
+message goes back into its queue, the pod stops consuming for a while, and the dispatcher, who sees that, comes back and
+applies its own rules (retry, back-off, dead letters) by its own push.
 
-Measured at 100 and 200 events a second on a machine that others kept busy (load 25 on 2 cores), published → committed: 50–180 ms where pushing took
-750–2100, for two thirds of the CPU. With the weight of one process for all pods together (`processes_limits.Groups`) both took seconds there.
+Measured at 100 and 200 events a second on a machine that others kept busy (load 25 on 2 cores), published → committed:
+50–180 ms where pushing took 750–2100, for two thirds of the CPU. With the weight of one process for all pods together
+(`processes_limits.Groups`) both took seconds there.
 
-Two consumers on one queue are always safe: RabbitMQ gives a message to one of them, and to another when that one is gone. So every doubt (the
-pod hangs, it is told to end, its connection is lost, its revision lost the traffic) is settled by the dispatcher consuming again.
+Two consumers on one queue are always safe: RabbitMQ gives a message to one of them, and to another when that one is
+gone. So every doubt (the pod hangs, it is told to end, its connection is lost, its revision lost the traffic) is
+settled by the dispatcher consuming again.
 """
 
 import asyncio
@@ -26,7 +29,7 @@ from pika.exceptions import AMQPError
 
 from functions.wire.access_refusals import CONSUME, refusal_in
 from knative.local.eventing import dispatch
-from knative.local.eventing.acknowledging import Acks
+from knative.local.eventing.acknowledgements import Acknowledgements
 from knative.local.eventing.dispatch import Request
 from knative.local.serving.activity import ACTIVITY, BEAT, QUEUES, Activity
 
@@ -67,7 +70,7 @@ class Consumer:
         self._loop = asyncio.get_running_loop()
         self._connection: Any = None
         self._channel: Any = None
-        self._acks: Acks | None = None
+        self._acks: Acknowledgements | None = None
         self._consuming: dict[str, Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._paused_until = 0.0
@@ -93,7 +96,7 @@ class Consumer:
             self._connection.channel(on_open_callback=self._opened)
 
     def _opened(self, channel: Any) -> None:
-        self._channel, self._acks, self._consuming = channel, Acks(channel), {}
+        self._channel, self._acks, self._consuming = channel, Acknowledgements(channel), {}
         channel.add_on_close_callback(self._closed)
         channel.add_on_cancel_callback(lambda _: channel.close())  # the queue was deleted
         self._consume()
@@ -156,14 +159,14 @@ class Consumer:
         def received(_: Any, method: Any, properties: Any, body: bytes) -> None:
             acks = self._acks
             if acks is not None:
-                acks.delivered(method.delivery_tag)
+                acks.add(method.delivery_tag)
                 task = self._loop.create_task(self._deliver(queue, acks, method.delivery_tag, properties, body))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
         return received
 
-    async def _deliver(self, queue: Queue, acks: Acks, tag: int, properties: Any, body: bytes) -> None:
+    async def _deliver(self, queue: Queue, acks: Acknowledgements, tag: int, properties: Any, body: bytes) -> None:
         began = self._activity.began()
         try:
             handled = await self._handle(queue, properties, body)
@@ -173,12 +176,12 @@ class Consumer:
         finally:
             self._activity.ended(began)
         if handled:
-            acks.settled(tag)
+            acks.acknowledge(tag)
             return
         self._paused_until = self._loop.time() + PAUSE
         self._leave()
         try:
-            acks.returned(tag)
+            acks.requeue(tag)
         except AMQPError as error:
             log.info("a message of %s returns by itself: %s", queue.name, error)
 
@@ -186,15 +189,15 @@ class Consumer:
         if self._take is not None and dispatch.is_plain(properties.headers, properties.content_type):
             async with asyncio.timeout(queue.timeout):
                 return await self._take(queue.path, properties.headers, body)
-        request = dispatch.opened(properties.headers, properties.content_type, body, queue.url)
+        request = dispatch.prepare_request(properties.headers, properties.content_type, body, queue.url)
         if not isinstance(request, Request):
             return False
         async with asyncio.timeout(queue.timeout):
             answer = await ask(self._application, queue.path, request)
-        return 200 <= answer.status < 300 and dispatch.reply_in(answer) is None
+        return 200 <= answer.status < 300 and dispatch.reply_event(answer) is None
 
 
-async def ask(application: Application, path: str, request: Request) -> dispatch.Answer:
+async def ask(application: Application, path: str, request: Request) -> dispatch.Response:
     """The request as an ASGI server would hand it over, and the whole answer."""
     body = request.event.data
     headers = [(name.lower().encode("latin-1"), value.encode()) for name, value in request.headers.items()]
@@ -220,4 +223,4 @@ async def ask(application: Application, path: str, request: Request) -> dispatch
     await application(scope, receive, send)
     start = sent[0]
     said = {name.decode("latin-1"): value.decode("latin-1") for name, value in start.get("headers", ())}
-    return dispatch.Answer(start["status"], said, b"".join(message.get("body", b"") for message in sent[1:]))
+    return dispatch.Response(start["status"], said, b"".join(message.get("body", b"") for message in sent[1:]))

@@ -1,13 +1,14 @@
-"""Report what applications take of the machine's disk, beside the resources of their pods.
+"""Reports of the disk space that applications use.
 
-Reports go with those of pods, and on their own only when an application's images change, which a deployment or the retention of images does: whoever
-reads them scales to zero and is not woken by a cache that grew. What was reported and did not change is not reported again.
+Their receiver scales to zero, so a growing cache must not wake it: reports are sent with resource windows of pods, and
+on their own only when an application's images change (a deployment, image retention). Unchanged usage is not reported
+again.
 """
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from knative.local.eventing.outgoing import now
+from knative.local.eventing.events import now
 
 INTERVAL_SECONDS = 5.0
 """Between two comparisons of the images."""
@@ -19,11 +20,11 @@ class DiskSource(Protocol):
     """The disk images and application images of this machine."""
 
     def images(self) -> Mapping[str, tuple[int, int]]:
-        """Namespace → (images, bytes). Cheap."""
+        """Namespace → (number of images, bytes). Cheap."""
         ...
 
     def disk_usage(self) -> Mapping[str, Usage]:
-        """Application namespace → what it takes."""
+        """Namespace of an application → its usage."""
         ...
 
 
@@ -35,7 +36,7 @@ class DiskReports:
         self._compared_at = 0.0
 
     def due(self, clock: float, *, has_windows: bool) -> list[Usage]:
-        """Returns the usages to report now. `clock` in seconds; `has_windows`: resources of pods are reported now."""
+        """Return the usages to report now. `clock` in seconds; `has_windows`: resource windows of pods are reported now."""
         if not has_windows:
             if clock - self._compared_at < INTERVAL_SECONDS:
                 return []
@@ -49,6 +50,6 @@ class DiskReports:
         at = now()
         return [{"at": at, **each} for each in changed]
 
-    def forget(self) -> None:
-        """Nothing was reported to whoever reads from now on."""
+    def discard(self) -> None:
+        """Report everything again, to a new target."""
         self._images, self._reported = {}, {}

@@ -1,94 +1,36 @@
-"""What becomes of a message on its way through a Trigger: message → CloudEvent request, answer → fate. Pure; whatever transports carry it.
+"""The rules of a delivery: message → CloudEvent request, response → outcome. Pure: knows no transport.
 
-This is where the one-machine Knative must be indistinguishable from eventing-rabbitmq's dispatcher, its losses included: a function that
-works here must not lose messages on a cluster. Hence a message that the real one acknowledges and loses is lost here too, but it is said
-so, with the reason, in the log and in a counter. tests/knative/conformance holds the same rules as a table and runs them against either.
-
-One trap is not copied. A backoffDelay below PT0.1S makes the real dispatcher panic and start again with the same message, for ever;
-`Policy.of` refuses it, and the object's conditions say why.
+Behaves as eventing-rabbitmq's dispatcher, including the messages it loses: a function that works here must not lose
+messages on a cluster. A message that the real dispatcher acknowledges and loses is lost here too, with its reason in
+the log and in a counter. tests/knative/conformance holds the rules as a table and runs them against either. The one
+exception is a backoffDelay that makes the real dispatcher panic (`delivery`).
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import Enum
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
 from knative.local.eventing import events
-from knative.local.eventing.events import Event, Malformed
+from knative.local.eventing.delivery import DeliveryPolicy
+from knative.local.eventing.events import Event, MalformedEvent
 
-NO_ANSWER: Final = -1
+NO_RESPONSE: Final = -1
 DEFAULT_SOURCE: Final = "/apis/v1/namespaces//rabbitmqsources/rabbitmq-dispatcher"
 PREFETCH: Final = 100
-RETRIED: Final = frozenset({404, 408, 409, 429})
+RETRYABLE: Final = frozenset({404, 408, 409, 429})
 
 Trace = tuple[str, str]
-"""traceparent and tracestate; the second may be empty"""
+"""traceparent and tracestate (W3C Trace Context); the second may be empty."""
 
-_PERIOD = re.compile(
-    r"P(?:(\d+(?:[.,]\d+)?)Y)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)W)?(?:(\d+(?:[.,]\d+)?)D)?"
-    r"(?:T(?:(\d+(?:[.,]\d+)?)H)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)S)?)?"
-)
-_PERIOD_SECONDS = (31_556_952, 2_629_746, 604_800, 86_400, 3_600, 60, 1)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _PLAIN_NAME = re.compile(r"[a-z0-9]+")
 _PLAIN_SOURCE = re.compile(r"/[A-Za-z0-9/._-]*")
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
-
-
-class Backoff(Enum):
-    EXPONENTIAL = "exponential"
-    LINEAR = "linear"
-
-
-class BadDelivery(Exception):
-    """A delivery that the real dispatcher would crash on or refuse."""
-
-
-def seconds(period: str) -> float:
-    """An ISO 8601 duration, to a tenth of a second, as the dispatcher rounds it."""
-    match = _PERIOD.fullmatch(period)
-    if match is None or period.endswith(("P", "T")):
-        raise BadDelivery(f"{period!r} is no ISO 8601 duration")
-    total = 0.0
-    for number, unit in zip(match.groups(), _PERIOD_SECONDS, strict=True):
-        if number is not None:
-            total += int(float(number.replace(",", ".")) * 10 + 1e-9) / 10 * unit
-    return total
-
-
-@dataclass(frozen=True)
-class Policy:
-    """spec.delivery, as the dispatcher's environment has it."""
-
-    retry: int = 0
-    backoff: Backoff = Backoff.EXPONENTIAL
-    delay: float = 0.05
-    timeout: float | None = None
-
-    @classmethod
-    def of(cls, delivery: Mapping[str, Any] | None, *, dead_letters: bool = False) -> "Policy":
-        """No delivery: no retry at all. A Broker's dead-letter dispatcher (`dead_letters`) is never told the timeout."""
-        if delivery is None:
-            return cls()
-        delay = seconds(delivery["backoffDelay"]) if delivery.get("backoffDelay") else 0.05
-        retry = int(delivery["retry"]) if delivery.get("retry") is not None else 5
-        if delivery.get("backoffDelay") and delay < 0.1 and retry > 0:
-            raise BadDelivery(f"backoffDelay {delivery['backoffDelay']} is below PT0.1S: the dispatcher would panic at its first retry")
-        try:
-            backoff = Backoff(delivery.get("backoffPolicy") or "exponential")
-        except ValueError as error:
-            raise BadDelivery(f"backoffPolicy {delivery['backoffPolicy']!r} is neither linear nor exponential") from error
-        timeout = seconds(delivery["timeout"]) if delivery.get("timeout") and not dead_letters else None
-        return cls(retry, backoff, delay, timeout or None)
-
-    def wait(self, retry: int) -> float:
-        """Before the retry of this number, the first being 1."""
-        return self.delay * (2**retry if self.backoff is Backoff.EXPONENTIAL else retry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +43,9 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
+    """The subscriber's response."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
@@ -109,26 +53,26 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Acknowledged, and nothing else happens."""
+    """Acknowledged without delivery and without a dead letter."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Done; `reply` goes to the Broker as a new event first."""
+    """Delivered. `reply` is published to the Broker as a new event first."""
 
     reply: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    after: float
+    after_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Acknowledged first, published to the dead-letter exchange second (if there is one; otherwise lost)."""
+    """Acknowledged, then published to the dead-letter exchange. Without such an exchange the message is dropped."""
 
     headers: dict[str, Any]
     body: bytes
@@ -138,11 +82,11 @@ class DeadLetter:
     reason: str
 
 
-Fate = Lost | Acknowledged | Retry | DeadLetter
+Outcome = Lost | Acknowledged | Retry | DeadLetter
 
 
-def printed(value: object) -> str:
-    """A header's value as Go's fmt.Sprint prints it, since that is the text a cluster makes of it."""
+def go_format(value: object) -> str:
+    """Format a header's value as Go's fmt.Sprint does: on a cluster the subscriber gets that text."""
     match value:
         case str():
             return value
@@ -157,35 +101,35 @@ def printed(value: object) -> str:
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S} +0000 UTC"
         case Mapping():
-            return "map[" + " ".join(f"{key}:{printed(value[key])}" for key in sorted(value)) + "]"
+            return "map[" + " ".join(f"{key}:{go_format(value[key])}" for key in sorted(value)) + "]"
         case Sequence():
-            return "[" + " ".join(printed(item) for item in value) + "]"
+            return "[" + " ".join(go_format(item) for item in value) + "]"
         case _:
             return str(value)
 
 
-def trace_of(headers: Mapping[str, Any]) -> Trace | None:
-    """The trace context goes on only when both headers are there as text (the second may be empty) and the first is valid."""
+def trace_context(headers: Mapping[str, Any]) -> Trace | None:
+    """Return the trace context to forward: both headers must be text (the second may be empty) and the first one valid."""
     parent, state = headers.get("traceparent"), headers.get("tracestate")
     if not isinstance(parent, str) or not isinstance(state, str) or not _TRACEPARENT.fullmatch(parent):
         return None
     return parent, state
 
 
-def read(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes) -> Event:
-    """The CloudEvent in a message. Of the properties only a structured content type counts."""
+def parse_message(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes) -> Event:
+    """Read the CloudEvent of a message. Of the AMQP properties only a structured content type counts. Raises MalformedEvent."""
     if content_type and (kind := events.media_type(content_type)).startswith("application/cloudevents"):
         if kind == events.STRUCTURED:
             return events.from_structured(body)
         if kind == events.BATCH:
-            raise Malformed("a batch of events is not taken")
+            raise MalformedEvent("batches of events are not supported")
     plain: dict[str, str] = {}
     for name, value in (headers or {}).items():
         if name not in ("traceparent", "tracestate"):
-            plain[name.lower().removeprefix("ce-")] = value if type(value) is str else printed(value)
+            plain[name.lower().removeprefix("ce-")] = value if type(value) is str else go_format(value)
     version = plain.get("specversion")
     if version not in events.VERSIONS:
-        raise Malformed("no specversion among the headers" if version is None else f"specversion {version!r} is unknown")
+        raise MalformedEvent("no specversion in the headers" if version is None else f"specversion {version!r} is not supported")
     event = Event({}, data=body)
     plain.setdefault("source", DEFAULT_SOURCE)
     for name, text in plain.items():
@@ -197,8 +141,10 @@ def read(headers: Mapping[str, Any] | None, content_type: str | None, body: byte
 
 
 def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> bool:
-    """Whether a subscriber gets the message just as it was sent: `opened` would change nothing but the spelling of its names. So are all of Capsule's
-    own. (The decimals of a time are the exception: .120Z arrives as .12Z, which is the same time.)"""
+    """Whether the subscriber gets a message as it was sent: `prepare_request` changes nothing but the case of header names.
+
+    True for all messages that Capsule publishes. A time may lose trailing zeros (.120Z arrives as .12Z).
+    """
     if not headers or content_type not in (None, events.JSON):
         return False
     for name, value in headers.items():
@@ -206,14 +152,14 @@ def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> boo
             return False
         if not _PLAIN_NAME.fullmatch(name) and name != "content-type":
             return False
-    said = headers.get
-    if said("specversion") != "1.0" or not said("id") or not said("type") or said("content-type") != events.JSON or "dataschema" in headers:
+    get = headers.get
+    if get("specversion") != "1.0" or not get("id") or not get("type") or get("content-type") != events.JSON or "dataschema" in headers:
         return False
-    if said("datacontenttype", events.JSON) != events.JSON or not _PLAIN_SOURCE.fullmatch(said("source", "")):
+    if get("datacontenttype", events.JSON) != events.JSON or not _PLAIN_SOURCE.fullmatch(get("source", "")):
         return False
-    if not _is_plain_time(said("time", "")):
+    if not _is_plain_time(get("time", "")):
         return False
-    return ("traceparent" in headers or "tracestate" in headers) is (trace_of(headers) is not None)
+    return ("traceparent" in headers or "tracestate" in headers) is (trace_context(headers) is not None)
 
 
 def _is_plain_time(time: str) -> bool:
@@ -226,20 +172,20 @@ def _is_plain_time(time: str) -> bool:
     return True
 
 
-def opened(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes, destination: str) -> Request | Lost | DeadLetter:
-    """What the dispatcher does with a message first."""
+def prepare_request(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes, destination: str) -> Request | Lost | DeadLetter:
+    """Turn a message into the request to its subscriber, or return what happens to it instead. `destination`: the subscriber's URL."""
     try:
-        event = read(headers, content_type, body)
-    except Malformed as malformed:
-        return Lost(str(malformed))
-    trace = trace_of(headers or {})
-    sent = _completed(event)
-    fault = sent.fault()
-    if fault is None and (name := sent.unsendable()):
-        fault = f"{name} holds a character that no HTTP header can hold"
-    if fault is not None:
-        return dead_letter(event, trace, NO_ANSWER, destination, fault)
-    request = events.to_http(sent)
+        event = parse_message(headers, content_type, body)
+    except MalformedEvent as error:
+        return Lost(str(error))
+    trace = trace_context(headers or {})
+    outgoing = _with_id_and_time(event)
+    invalid_reason = outgoing.invalid_reason()
+    if invalid_reason is None and (name := outgoing.unsendable_attribute()):
+        invalid_reason = f"{name} contains a character that HTTP headers cannot carry"
+    if invalid_reason is not None:
+        return dead_letter(event, trace, NO_RESPONSE, destination, invalid_reason)
+    request = events.to_http(outgoing)
     if trace is not None:
         request["Traceparent"] = trace[0]
         if trace[1]:
@@ -247,47 +193,47 @@ def opened(headers: Mapping[str, Any] | None, content_type: str | None, body: by
     return Request(event, request, trace)
 
 
-def _completed(event: Event) -> Event:
-    """What the dispatcher's HTTP client adds to a request, and to each try anew; a dead letter is still without it."""
+def _with_id_and_time(event: Event) -> Event:
+    """Add what the dispatcher's HTTP client adds to each request. A dead letter does not have it."""
     missing = {}
     if not event.get("id"):
         missing["id"] = str(uuid4())
     if event.attributes.get("time", events.NO_TIME) == events.NO_TIME:
-        missing["time"] = events.canonical_time(datetime.now(UTC).isoformat())
+        missing["time"] = events.now()
     return Event({**event.attributes, **missing}, event.extensions, event.data) if missing else event
 
 
-def is_retried(status: int) -> bool:
-    return status >= 500 or status in RETRIED or status == NO_ANSWER
+def is_retryable(status: int) -> bool:
+    return status >= 500 or status in RETRYABLE or status == NO_RESPONSE
 
 
-def reply_in(answer: Answer) -> Event | None:
-    """The CloudEvent in an answer; an answer that is none, or a broken one, is simply no reply."""
+def reply_event(response: Response) -> Event | None:
+    """Return the CloudEvent in a response; None if there is none or it is malformed."""
     try:
-        return events.from_http(answer.headers, answer.body)
-    except Malformed:
+        return events.from_http(response.headers, response.body)
+    except MalformedEvent:
         return None
 
 
-def fate(request: Request, answer: Answer | None, tries: int, policy: Policy, destination: str) -> Fate:
-    """After the try of this number (the first is 1); no answer within the timeout, or no connection, is None."""
-    status = NO_ANSWER if answer is None else answer.status
-    if is_retried(status):
-        if tries <= policy.retry:
-            return Retry(policy.wait(tries))
-        reason = "no answer" if answer is None else f"answered {status}"
-        return dead_letter(request.event, request.trace, status, destination, f"{reason} at the {tries}. try")
-    return Acknowledged(reply_in(answer) if answer is not None else None)
+def decide(request: Request, response: Response | None, attempt: int, policy: DeliveryPolicy, destination: str) -> Outcome:
+    """Decide after an attempt, counted from 1. `answer` is None if the connection failed or the timeout passed."""
+    status = NO_RESPONSE if response is None else response.status
+    if is_retryable(status):
+        if attempt <= policy.retry:
+            return Retry(policy.backoff_seconds(attempt))
+        reason = "no response" if response is None else f"status {status}"
+        return dead_letter(request.event, request.trace, status, destination, f"{reason} at attempt {attempt}")
+    return Acknowledged(reply_event(response) if response is not None else None)
 
 
-def stopped(request: Request, destination: str) -> DeadLetter:
-    """A cluster's dispatcher was told to end (SIGTERM): in flight or only prefetched, the message goes, though no function saw it."""
-    return dead_letter(request.event, request.trace, NO_ANSWER, destination, "the dispatcher was stopped")
+def stopped_dead_letter(request: Request, destination: str) -> DeadLetter:
+    """Return the dead letter of a message that was in flight or prefetched when a cluster's dispatcher was stopped (SIGTERM)."""
+    return dead_letter(request.event, request.trace, NO_RESPONSE, destination, "the dispatcher was stopped")
 
 
-def unreplied(request: Request, status: int, destination: str, reason: str) -> DeadLetter:
-    """The function did its work, but the event it answered could not be published: the message itself goes to the dead letters."""
-    letter = dead_letter(request.event, request.trace, status, destination, f"its reply was not published: {reason}")
+def unpublished_reply_dead_letter(request: Request, status: int, destination: str, reason: str) -> DeadLetter:
+    """Return the dead letter of a message that was delivered but whose reply event could not be published."""
+    letter = dead_letter(request.event, request.trace, status, destination, f"its reply could not be published: {reason}")
     letter.headers["knativeerrordata"] = reason
     return letter
 

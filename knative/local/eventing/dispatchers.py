@@ -1,69 +1,80 @@
-"""The dispatchers that run: one for each plan that Brokers and Triggers want, replaced when the plan changes (a roll-out, on a cluster)."""
+"""The running dispatchers: one for each spec that Brokers and Triggers need, replaced when the spec changes (a roll-out, on a cluster)."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
 from knative.local.eventing.consumer import Queue
-from knative.local.eventing.dispatcher import Dispatcher, Plan
+from knative.local.eventing.dispatcher import Dispatcher, DispatcherSpec
 from knative.local.eventing.ingress import Brokers
-from knative.local.eventing.rabbit import Rabbit
-from knative.local.eventing.sinks import Sinks, Way
+from knative.local.eventing.rabbit import RabbitMQ
+from knative.local.eventing.sinks import SinkKind, Sinks
 from knative.local.eventing.topology import Topology
 
 log = logging.getLogger(__name__)
 
 Name = tuple[str, str, str]
-"""what for ("trigger", "trigger-dlq", "broker"), namespace, name"""
+"""purpose ("trigger", "trigger-dlq", "broker"), namespace, name"""
 
 
 class Dispatchers:
+    """A Runnable. `is_consumed` (namespace, Service): whether the Service's pods consume its queues themselves."""
+
     def __init__(
-        self, rabbit: Rabbit, sinks: Sinks, brokers: Brokers, topology: Topology, stop_as_cluster: bool, consuming: Callable[[str, str], bool]
+        self,
+        rabbit: RabbitMQ,
+        sinks: Sinks,
+        brokers: Brokers,
+        topology: Topology,
+        dead_letter_on_stop: bool,
+        is_consumed: Callable[[str, str], bool],
     ) -> None:
-        """`consuming` (namespace, Service): its pods take its messages themselves."""
         self._rabbit = rabbit
         self._sinks = sinks
         self._brokers = brokers
         self._topology = topology
-        self._stop_as_cluster = stop_as_cluster
-        self._consuming = consuming
+        self._dead_letter_on_stop = dead_letter_on_stop
+        self._is_consumed = is_consumed
         self._running: dict[Name, Dispatcher] = {}
-        self._stopped = False
+        self._is_stopped = False
 
-    async def want(self, name: Name, plan: Plan) -> None:
+    async def ensure(self, name: Name, spec: DispatcherSpec) -> None:
+        """Run a dispatcher with this spec, instead of the one that runs under the name. Idempotent."""
         running = self._running.get(name)
-        if self._stopped or (running is not None and running.plan == plan):
+        if self._is_stopped or (running is not None and running.spec == spec):
             return
-        await self.end(name)
+        await self.remove(name)
         self._running[name] = Dispatcher(
-            plan, self._rabbit, self._sinks, self._brokers, self._topology.restore, self._stop_as_cluster, lambda: self._is_spared(plan)
+            spec,
+            self._rabbit,
+            self._sinks,
+            self._brokers,
+            self._topology.restore_queue,
+            self._dead_letter_on_stop,
+            lambda: self._is_paused(spec),
         )
 
-    def _is_spared(self, plan: Plan) -> bool:
-        return plan.sink.way is Way.SERVICE and not plan.dead_letters and self._consuming(plan.sink.namespace, plan.sink.name)
+    def _is_paused(self, spec: DispatcherSpec) -> bool:
+        return spec.sink.kind is SinkKind.SERVICE and not spec.is_for_dead_letters and self._is_consumed(spec.sink.namespace, spec.sink.name)
 
     def queues(self, namespace: str, service: str) -> list[Queue]:
-        """What the pods of a Service may consume themselves: the queues of the Triggers that lead to it."""
-        plans = [running.plan for (what, _, _), running in self._running.items() if what == "trigger"]
+        """Return the queues that the pods of a Service may consume themselves: those of Triggers whose subscriber it is."""
+        specs = [running.spec for (purpose, _, _), running in self._running.items() if purpose == "trigger"]
         return [
-            Queue(plan.queue, plan.sink.url, plan.sink.path, plan.parallelism, plan.policy.timeout)
-            for plan in plans
-            if plan.sink.way is Way.SERVICE and (plan.sink.namespace, plan.sink.name) == (namespace, service)
+            Queue(spec.queue, spec.sink.url, spec.sink.path, spec.parallelism, spec.policy.timeout_seconds)
+            for spec in specs
+            if spec.sink.kind is SinkKind.SERVICE and (spec.sink.namespace, spec.sink.name) == (namespace, service)
         ]
 
-    async def end(self, name: Name) -> None:
+    async def remove(self, name: Name) -> None:
+        """Stop a dispatcher, if it runs."""
         if (running := self._running.pop(name, None)) is not None:
             await running.stop()
-            log.info("%s ended: %s", running.plan.name, dict(running.counts))
-
-    def counts(self) -> dict[Name, dict[str, int]]:
-        """What became of the messages since each began: acknowledged, retried, lost, dead-lettered, dropped."""
-        return {name: dict(running.counts) for name, running in self._running.items()}
+            log.info("%s: dispatcher stopped: %s", running.spec.name, dict(running.counts))
 
     async def start(self) -> None:
         return None
 
     async def stop(self) -> None:
-        self._stopped = True
-        await asyncio.gather(*(self.end(name) for name in list(self._running)))
+        self._is_stopped = True
+        await asyncio.gather(*(self.remove(name) for name in list(self._running)))

@@ -1,8 +1,8 @@
-"""CloudEvents as the Go SDK under Knative reads and writes them, over AMQP headers and HTTP, binary and structured. Pure.
+"""CloudEvents as Knative's Go SDK reads and writes them: over AMQP headers and HTTP, binary and structured. Pure.
 
-Python's own `cloudevents` package is kinder than Go's: it takes names, times and types that a cluster's dispatcher throws away. What is
-lost there must be lost here, so the rules below follow the Go code (sdk-go v2, and eventing-rabbitmq's message.go) to the letter: which
-name is an attribute, which value fails the whole message, which only makes the event invalid.
+The rules follow the Go code (sdk-go v2, eventing-rabbitmq's message.go) exactly: which name is an attribute, which
+value makes the whole message malformed, which only makes the event invalid. Python's `cloudevents` package accepts
+names, times and types that a cluster's dispatcher drops; an event that is lost on a cluster must be lost here too.
 """
 
 import base64
@@ -24,7 +24,7 @@ JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 NO_TIME: Final = "0001-01-01T00:00:00Z"
-"""what Go writes for a time that was never set"""
+"""What Go writes for a time that was never set."""
 
 _NAME = re.compile(r"[a-z0-9]+")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)")
@@ -36,12 +36,14 @@ _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(/[!#$%&'*+.^_`|~0-9A-Za-z
 _LEGAL_IN_URI = "%/:?#[]@!$&'()*+,;=~-._"
 
 
-class Malformed(Exception):
-    """Not a CloudEvent at all; says why."""
+class MalformedEvent(Exception):
+    """A message that is not a CloudEvent. The text says why."""
 
 
 @dataclass(slots=True)
 class Event:
+    """`attributes`: those of the specification, as text. `extensions`: all others."""
+
     attributes: dict[str, str]
     extensions: dict[str, Value] = field(default_factory=dict)
     data: bytes = b""
@@ -49,71 +51,76 @@ class Event:
     def get(self, name: str) -> str:
         return self.attributes.get(name, "")
 
-    def fault(self) -> str | None:
-        """Why the SDK would refuse to send it; None for a valid event."""
+    def invalid_reason(self) -> str | None:
+        """Return why the SDK refuses to send the event; None for a valid one."""
         for name in REQUIRED:
             if not self.attributes.get(name, "").strip():
                 return f"{name} must be a non-empty string"
         content_type = self.attributes.get("datacontenttype")
         if content_type is not None and not _MEDIA_TYPE.fullmatch(content_type):
-            return f"datacontenttype {content_type!r} is no media type"
+            return f"datacontenttype {content_type!r} is not a media type"
         schema = self.attributes.get("dataschema")
         if schema is not None and not _SCHEME.match(schema):
-            return f"dataschema {schema!r} is no absolute URI"
+            return f"dataschema {schema!r} is not an absolute URI"
         return None
 
-    def unsendable(self) -> str | None:
-        """The name of a value that HTTP cannot carry in a header."""
+    def unsendable_attribute(self) -> str | None:
+        """Return the name of an attribute whose value HTTP headers cannot carry, if there is one."""
         for name, value in (*self.attributes.items(), *self.extensions.items()):
             if isinstance(value, str) and _UNSENDABLE.search(value):
                 return name
         return None
 
 
+def now() -> str:
+    """The current time, as attribute `time` has it."""
+    return canonical_time(datetime.now(UTC).isoformat())
+
+
 def canonical_time(text: str) -> str:
-    """RFC 3339 in UTC with as many decimals as are needed (Go: RFC3339Nano); Malformed when it is no time."""
+    """Convert an RFC 3339 time to UTC without trailing zeros (Go: RFC3339Nano). Raises MalformedEvent."""
     match = _TIME.fullmatch(text)
     if match is None:
-        raise Malformed(f"time {text!r} is not in RFC 3339")
+        raise MalformedEvent(f"time {text!r} is not in RFC 3339")
     seconds, fraction, zone = match.groups()
     try:
         moment = datetime.fromisoformat(seconds + ("+00:00" if zone == "Z" else zone))
         if zone != "Z":
             seconds = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     except (ValueError, OverflowError) as error:
-        raise Malformed(f"time {text!r}: {error}") from error
+        raise MalformedEvent(f"time {text!r}: {error}") from error
     fraction = (fraction or "")[:9].rstrip("0")
     return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"
 
 
 def canonical_uri(name: str, text: str) -> str:
-    """What Go's url.Parse makes of it and String() writes again; Malformed where Parse fails."""
+    """Normalize a URI reference as Go's url.Parse and String() do. Raises MalformedEvent where Parse fails."""
     if _CONTROL.search(text) or _ESCAPE.search(text) or text.startswith(":"):
-        raise Malformed(f"{name} {text!r} is no URI reference")
+        raise MalformedEvent(f"{name} {text!r} is not a URI reference")
     if not _SCHEME.match(text) and ":" in text.partition("/")[0].partition("?")[0].partition("#")[0]:
-        raise Malformed(f"{name} {text!r}: first path segment cannot contain a colon")
+        raise MalformedEvent(f"{name} {text!r}: first path segment cannot contain a colon")
     return quote(text, safe=_LEGAL_IN_URI).removesuffix("#")
 
 
 def set_attribute(event: Event, name: str, value: str) -> None:
-    """One attribute or extension by its lower-case name, by the SDK's rules."""
+    """Set an attribute or extension by its lower-case name. Raises MalformedEvent for values that the SDK refuses."""
     match name:
         case "specversion":
             if value not in VERSIONS:
-                raise Malformed(f"specversion {value!r} is unknown")
+                raise MalformedEvent(f"specversion {value!r} is not supported")
             event.attributes[name] = value
         case "id":
             if not value.strip():
-                raise Malformed("id is required to be a non-empty string")
+                raise MalformedEvent("id must be a non-empty string")
             event.attributes[name] = value.strip()
         case "type":
             event.attributes[name] = value.strip()
         case "source":
             event.attributes[name] = canonical_uri(name, value)
         case "time":
-            moment = canonical_time(value)
-            if moment != NO_TIME:
-                event.attributes[name] = moment
+            time = canonical_time(value)
+            if time != NO_TIME:
+                event.attributes[name] = time
         case "datacontenttype" | "subject":
             if value.strip():
                 event.attributes[name] = value.strip()
@@ -122,7 +129,7 @@ def set_attribute(event: Event, name: str, value: str) -> None:
                 event.attributes[name] = canonical_uri(name, value.strip())
         case _:
             if not _NAME.fullmatch(name):
-                raise Malformed(f"{name!r} is not a CloudEvents name: only a-z and 0-9")
+                raise MalformedEvent(f"{name!r} is not a CloudEvents attribute name: use a-z and 0-9")
             event.extensions[name] = value
 
 
@@ -134,11 +141,11 @@ def from_structured(body: bytes) -> Event:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"structured event is not JSON: {error}") from error
+        raise MalformedEvent(f"structured event is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise Malformed("structured event is not a JSON object")
+        raise MalformedEvent("structured event is not a JSON object")
     if document.get("specversion") not in VERSIONS:
-        raise Malformed(f"specversion {document.get('specversion')!r} is unknown")
+        raise MalformedEvent(f"specversion {document.get('specversion')!r} is not supported")
     event = Event({})
     for name, value in document.items():
         if name in ("data", "data_base64") or value is None:
@@ -149,7 +156,7 @@ def from_structured(body: bytes) -> Event:
             set_attribute(event, name.lower(), "")
             event.extensions[name.lower()] = value
         else:
-            raise Malformed(f"{name!r} has a value that no CloudEvents attribute can have")
+            raise MalformedEvent(f"{name!r} has a value of a type that CloudEvents attributes cannot have")
     event.data = _structured_data(document, event)
     return event
 
@@ -159,7 +166,7 @@ def _structured_data(document: Mapping[str, Any], event: Event) -> bytes:
         try:
             return base64.b64decode(encoded, validate=True)
         except (ValueError, TypeError) as error:
-            raise Malformed(f"data_base64: {error}") from error
+            raise MalformedEvent(f"data_base64: {error}") from error
     if "data" not in document or document["data"] is None:
         return b""
     kind = media_type(event.get("datacontenttype"))
@@ -169,18 +176,18 @@ def _structured_data(document: Mapping[str, Any], event: Event) -> bytes:
     try:
         return orjson.dumps(document["data"])
     except TypeError as error:
-        raise Malformed(f"data cannot be kept: {error}") from error
+        raise MalformedEvent(f"data cannot be serialized: {error}") from error
 
 
 def from_http(headers: Mapping[str, str], body: bytes) -> Event | None:
-    """The event in a request or an answer, names of headers in any case; None where there is none, Malformed where it is broken."""
+    """Return the event of a request or response; None if there is none. Header names in any case. Raises MalformedEvent."""
     plain = {name.lower(): value for name, value in headers.items()}
     content_type = plain.get("content-type", "")
     match media_type(content_type):
         case "application/cloudevents+json":
             return from_structured(body)
         case "application/cloudevents-batch+json":
-            raise Malformed("a batch of events is not taken")
+            raise MalformedEvent("batches of events are not supported")
     if plain.get("ce-specversion") not in VERSIONS:
         return None
     event = Event({}, data=body)
@@ -193,23 +200,23 @@ def from_http(headers: Mapping[str, str], body: bytes) -> Event | None:
 
 
 def to_http(event: Event) -> dict[str, str]:
-    """Binary mode. The body is the event's data."""
+    """Return the headers of an event in binary mode; the body is its data."""
     headers = {}
     for name, value in event.attributes.items():
         headers["Content-Type" if name == "datacontenttype" else f"Ce-{name.capitalize()}"] = value
     for name, extension in event.extensions.items():
-        headers[f"Ce-{name.capitalize()}"] = text_of(extension)
+        headers[f"Ce-{name.capitalize()}"] = format_value(extension)
     return headers
 
 
-def text_of(value: Value) -> str:
+def format_value(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def to_amqp(event: Event, trace: tuple[str, str] | None = None) -> dict[str, Any]:
-    """The headers under which eventing-rabbitmq publishes it: unprefixed, `content-type` and `time` always there."""
+    """Return the headers under which eventing-rabbitmq publishes an event: without prefix, always with `content-type` and `time`."""
     headers: dict[str, Any] = {
         "content-type": event.get("datacontenttype"),
         "specversion": event.get("specversion"),

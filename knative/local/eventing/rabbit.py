@@ -1,8 +1,7 @@
-"""One connection to RabbitMQ for everything eventing does, kept up: lost, it comes back by itself, and nobody here dies of it.
+"""The connection of eventing to RabbitMQ, restored whenever it is lost, with its channels and confirmed publishing.
 
-pika speaks in callbacks; this module turns them into awaitables and one rule: whatever was under way when RabbitMQ went ends with `Away`,
-and whoever asked asks again. Every publish is confirmed. Each dispatcher has a channel of its own, as each on a cluster has a pod of its
-own, so a channel that RabbitMQ closes takes nobody else with it.
+Turns pika's callbacks into awaitables. An operation under way when the connection is lost raises RabbitMQUnavailable,
+and its caller repeats it. Each dispatcher has its own channel, so an error that closes one channel affects no other.
 """
 
 import asyncio
@@ -18,21 +17,24 @@ from pika.exceptions import AMQPError, ChannelClosed
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT = 0.2
-LONGEST_WAIT = 5.0
-HEARTBEAT = 60
-CONFIRMED_WITHIN = 30.0
+FIRST_RECONNECT_SECONDS = 0.2
+MAX_RECONNECT_SECONDS = 5.0
+RECONNECT_FACTOR = 1.6
+HEARTBEAT_SECONDS = 60
+CONFIRM_TIMEOUT_SECONDS = 30.0
+CLOSE_TIMEOUT_SECONDS = 3.0
 PERSISTENT = 2
 
-Heard = Callable[[bool], None]
+Listener = Callable[[bool], None]
+"""Called with whether RabbitMQ is connected."""
 
 
-class Away(Exception):
-    """RabbitMQ is not there, or went while it was asked."""
+class RabbitMQUnavailable(Exception):
+    """RabbitMQ is not connected, or the connection was lost during an operation."""
 
 
-class Refused(Exception):
-    """RabbitMQ said no and closed the channel: 404 not found, 406 precondition failed, …"""
+class ChannelRefused(Exception):
+    """RabbitMQ refused an operation and closed the channel: 404 not found, 406 precondition failed, …"""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code} {text}")
@@ -40,17 +42,17 @@ class Refused(Exception):
 
 
 class Unconfirmed(Exception):
-    """Published, but refused or not confirmed in time."""
+    """RabbitMQ rejected a published message or did not confirm it in time."""
 
 
-def _reason(error: BaseException | None) -> Exception:
+def _translate(error: BaseException | None) -> Exception:
     if isinstance(error, ChannelClosed):
-        return Refused(error.reply_code, error.reply_text)
-    return Away(str(error) or type(error).__name__ if error else "the connection is closed")
+        return ChannelRefused(error.reply_code, error.reply_text)
+    return RabbitMQUnavailable(str(error) or type(error).__name__ if error else "the connection is closed")
 
 
 class Channel:
-    """A pika channel whose calls are awaited. Closed once, closed for good: ask the connection for another."""
+    """A pika channel with awaitable calls. `closed`: resolves to the reason; a closed channel is not reopened."""
 
     def __init__(self, inner: PikaChannel) -> None:
         self.inner = inner
@@ -63,7 +65,7 @@ class Channel:
         return not self.closed.done()
 
     def _on_close(self, _: PikaChannel, error: BaseException) -> None:
-        reason = _reason(error)
+        reason = _translate(error)
         if not self.closed.done():
             self.closed.set_result(reason)
         for future in self._waiting:
@@ -72,21 +74,24 @@ class Channel:
         self._waiting.clear()
 
     async def call(self, method: str, /, **arguments: Any) -> Any:
-        """A synchronous AMQP method (queue_declare, exchange_bind, basic_qos …), to its answer."""
+        """Call a synchronous AMQP method (queue_declare, exchange_bind, basic_qos …) and return its reply.
+
+        Raises ChannelRefused and RabbitMQUnavailable.
+        """
         if not self.is_open:
             raise self.closed.result()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
 
-        def answered(frame: Any = None) -> None:
+        def on_reply(frame: Any = None) -> None:
             if not future.done():
                 future.set_result(frame)
 
         try:
-            getattr(self.inner, method)(callback=answered, **arguments)
+            getattr(self.inner, method)(callback=on_reply, **arguments)
             return await future
         except AMQPError as error:
-            raise _reason(error) from error
+            raise _translate(error) from error
         finally:
             self._waiting.discard(future)
 
@@ -97,9 +102,9 @@ class Channel:
 
 
 class Publisher:
-    """Publishes with confirms on a channel of its own, opened when first needed and again when it was closed."""
+    """Publishes with confirms on its own channel, opened at the first publish and again after it was closed."""
 
-    def __init__(self, rabbit: "Rabbit") -> None:
+    def __init__(self, rabbit: "RabbitMQ") -> None:
         self._rabbit = rabbit
         self._channel: Channel | None = None
         self._opening = asyncio.Lock()
@@ -107,7 +112,7 @@ class Publisher:
         self._pending: dict[int, asyncio.Future[None]] = {}
 
     async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, Any], body: bytes, **properties: Any) -> None:
-        """Returns when RabbitMQ has it; Away, Refused or Unconfirmed otherwise."""
+        """Return when RabbitMQ has confirmed the message. Raises RabbitMQUnavailable, ChannelRefused or Unconfirmed."""
         channel = self._channel
         if channel is None or not channel.is_open:
             channel = await self._open()
@@ -120,12 +125,12 @@ class Publisher:
             )
         except AMQPError as error:
             self._pending.pop(tag, None)
-            raise _reason(error) from error
+            raise _translate(error) from error
         try:
-            async with asyncio.timeout(CONFIRMED_WITHIN):
+            async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
                 await confirmed
         except TimeoutError as error:
-            raise Unconfirmed(f"not confirmed within {CONFIRMED_WITHIN:.0f} s") from error
+            raise Unconfirmed(f"not confirmed within {CONFIRM_TIMEOUT_SECONDS:.0f} s") from error
         finally:
             self._pending.pop(tag, None)
 
@@ -137,13 +142,13 @@ class Publisher:
             self._next, self._pending = 1, {}
             pending = self._pending
 
-            def closed(_: asyncio.Future[Exception]) -> None:
+            def on_close(_: asyncio.Future[Exception]) -> None:
                 reason = channel.closed.result()
                 for future in list(pending.values()):
                     if not future.done():
                         future.set_exception(reason)
 
-            channel.closed.add_done_callback(closed)
+            channel.closed.add_done_callback(on_close)
             await channel.call("confirm_delivery", ack_nack_callback=self._on_confirm)
             self._channel = channel
             return channel
@@ -158,41 +163,42 @@ class Publisher:
             if type(method).__name__ == "Ack":
                 future.set_result(None)
             else:
-                future.set_exception(Unconfirmed("RabbitMQ refused the message"))
+                future.set_exception(Unconfirmed("RabbitMQ rejected the message"))
 
     def close(self) -> None:
         if self._channel is not None:
             self._channel.close()
 
 
-class Rabbit:
-    """The connection. `hear` tells when it comes and goes."""
+class RabbitMQ:
+    """The connection, a Runnable. `url`: an AMQP URL."""
 
     def __init__(self, url: str, name: str = "knative-local eventing") -> None:
         self._parameters = pika.URLParameters(url)
-        self._parameters.heartbeat = HEARTBEAT
+        self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.blocked_connection_timeout = None
         self._parameters.client_properties = {"connection_name": name}
         self._parameters.connection_attempts = 1
-        self.where = f"{self._parameters.host}:{self._parameters.port}"
+        self.address = f"{self._parameters.host}:{self._parameters.port}"
         self._connection: AsyncioConnection | None = None
         self._up = asyncio.Event()
-        self._hearing: list[Heard] = []
+        self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_up(self) -> bool:
         return self._up.is_set()
 
-    def hear(self, heard: Heard) -> None:
-        self._hearing.append(heard)
+    def add_listener(self, listener: Listener) -> None:
+        """Call `listener` whenever the connection is established or lost."""
+        self._listeners.append(listener)
 
-    async def up(self) -> None:
+    async def wait_until_up(self) -> None:
         await self._up.wait()
 
     async def start(self) -> None:
-        logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells of each try, with a traceback; `_keep` tells of it once
-        self._task = asyncio.create_task(self._keep(), name="rabbitmq connection")
+        logging.getLogger("pika").setLevel(logging.CRITICAL)  # pika logs each attempt with a traceback; `_stay_connected` logs once
+        self._task = asyncio.create_task(self._stay_connected(), name="rabbitmq connection")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -200,9 +206,10 @@ class Rabbit:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def channel(self) -> Channel:
+        """Open a channel. Raises RabbitMQUnavailable."""
         connection = self._connection
         if connection is None or not connection.is_open:
-            raise Away(f"RabbitMQ at {self.where} is away")
+            raise RabbitMQUnavailable(f"RabbitMQ at {self.address} is unavailable")
         opened: asyncio.Future[PikaChannel] = asyncio.get_running_loop().create_future()
 
         def on_open(channel: PikaChannel) -> None:
@@ -211,39 +218,39 @@ class Rabbit:
 
         def on_close(_: PikaChannel, error: BaseException) -> None:
             if not opened.done():
-                opened.set_exception(_reason(error))
+                opened.set_exception(_translate(error))
 
         try:
             inner = connection.channel(on_open_callback=on_open)
             inner.add_on_close_callback(on_close)
         except AMQPError as error:
-            raise _reason(error) from error
+            raise _translate(error) from error
         return Channel(await opened)
 
-    async def _keep(self) -> None:
-        wait, told = FIRST_WAIT, False
+    async def _stay_connected(self) -> None:
+        wait, is_logged = FIRST_RECONNECT_SECONDS, False
         while True:
             closed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
             try:
                 self._connection = await self._connect(closed)
-            except Away as away:
-                if not told:
-                    log.warning("RabbitMQ at %s is away (%s); trying until it is there", self.where, away)
-                    told = True
+            except RabbitMQUnavailable as error:
+                if not is_logged:
+                    log.warning("RabbitMQ at %s is unavailable (%s); reconnecting until it answers", self.address, error)
+                    is_logged = True
                 await asyncio.sleep(wait)
-                wait = min(wait * 1.6, LONGEST_WAIT)
+                wait = min(wait * RECONNECT_FACTOR, MAX_RECONNECT_SECONDS)
                 continue
-            log.info("connected to RabbitMQ at %s", self.where)
-            wait, told = FIRST_WAIT, False
-            self._tell(True)
+            log.info("connected to RabbitMQ at %s", self.address)
+            wait, is_logged = FIRST_RECONNECT_SECONDS, False
+            self._notify(True)
             try:
                 reason = await asyncio.shield(closed)
-                log.warning("RabbitMQ at %s went: %s", self.where, reason)
+                log.warning("connection to RabbitMQ at %s lost: %s", self.address, reason)
             except asyncio.CancelledError:
                 await self._disconnect(closed)
                 raise
             finally:
-                self._tell(False)
+                self._notify(False)
 
     async def _connect(self, closed: asyncio.Future[BaseException]) -> AsyncioConnection:
         opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
@@ -254,7 +261,7 @@ class Rabbit:
 
         def on_error(_: Any, error: BaseException) -> None:
             if not opened.done():
-                opened.set_exception(Away(str(error) or repr(error)))
+                opened.set_exception(RabbitMQUnavailable(str(error) or repr(error)))
 
         def on_close(_: Any, error: BaseException) -> None:
             if not closed.done():
@@ -273,14 +280,14 @@ class Rabbit:
         if self._connection is not None and self._connection.is_open:
             self._connection.close()
             with suppress(TimeoutError):
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                     await asyncio.shield(closed)
 
-    def _tell(self, up: bool) -> None:
-        if up:
+    def _notify(self, is_up: bool) -> None:
+        if is_up:
             self._up.set()
         else:
             self._up.clear()
             self._connection = None
-        for heard in self._hearing:
-            heard(up)
+        for listener in self._listeners:
+            listener(is_up)

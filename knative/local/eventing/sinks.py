@@ -1,7 +1,7 @@
-"""Where events go: a Destination (a reference, a URI, or both) → an address → the answer of whoever is there.
+"""Resolve destinations (a reference, a URI, or both) to addresses, and send events to them.
 
-Knative Services are called inside this process (they may be at zero, and wake by the call), Brokers are published to, anything else is
-HTTP. A URI that names a Service or a Broker of this cluster by its cluster-local host means that Service or Broker.
+Knative Services are called inside this process, which also wakes them from zero. Brokers are published to. Everything
+else is HTTP. A URI with the cluster-local host of a Service or Broker addresses that Service or Broker.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from knative.local.eventing.dispatch import Answer
-from knative.local.eventing.ingress import Brokers, broker_of, host_of
+from knative.local.eventing.dispatch import Response
+from knative.local.eventing.ingress import Brokers, broker_host, parse_broker_host
 from knative.local.objects import Object, reference_kind
 from knative.local.serving.waiting import Unavailable
 from knative.local.store import Store
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 SERVICE = "Service.serving.knative.dev"
 BROKER = "Broker.eventing.knative.dev"
-SETTLING = 15.0
-"""seconds after the start in which Services come back with their pods"""
-LOOK_AGAIN = 0.05
-PER_HOST = 100
-FOREVER = 7 * 24 * 3600.0
-"""no delivery.timeout: the dispatcher waits as long as the Service does"""
+STARTUP_SECONDS = 15.0
+"""After the start of this process, until Services have their pods again."""
+STARTUP_POLL_SECONDS = 0.05
+CONNECTIONS_PER_HOST = 100
+NO_TIMEOUT_SECONDS = 7 * 24 * 3600.0
+"""Without delivery.timeout the dispatcher waits as long as the Service does."""
 
 
-class Answered(Protocol):
+class ServiceResponse(Protocol):
     @property
     def status(self) -> int: ...
 
@@ -42,22 +42,22 @@ class Answered(Protocol):
 
 
 class Services(Protocol):
-    """What serving offers. An exception means that nobody answered: refused, or not in time."""
+    """Knative Services, as serving offers them. An exception means that there was no response."""
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Answered: ...
+    ) -> ServiceResponse: ...
 
 
-class Unresolved(Exception):
-    """The destination leads nowhere (yet)."""
+class SinkNotFound(Exception):
+    """A destination cannot be resolved, or not yet."""
 
 
-class NoAnswer(Exception):
-    """Refused, broken off, or silent until the timeout."""
+class NoResponse(Exception):
+    """The connection was refused or broken, or the timeout passed."""
 
 
-class Way(Enum):
+class SinkKind(Enum):
     SERVICE = "service"
     BROKER = "broker"
     HTTP = "http"
@@ -65,8 +65,10 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """A resolved destination. `namespace`, `name` and `path` are set for Services and Brokers."""
+
     url: str
-    way: Way
+    kind: SinkKind
     namespace: str = ""
     name: str = ""
     path: str = "/"
@@ -78,88 +80,89 @@ class Sinks:
         self._services = services
         self._brokers = brokers
         self._http: aiohttp.ClientSession | None = None
-        self._settled = 0.0
+        self._startup_ends_at = 0.0
 
     def resolve(self, destination: Mapping[str, Any], namespace: str) -> Address:
+        """Resolve a Destination of an object in `namespace`. Raises SinkNotFound."""
         reference, uri = destination.get("ref"), destination.get("uri")
         if reference is None:
             if not uri or not urlsplit(uri).scheme:
-                raise Unresolved(f"destination needs a ref or an absolute uri, it has {uri!r}")
-            return self._of_uri(uri)
+                raise SinkNotFound(f"destination needs a ref or an absolute uri, not {uri!r}")
+            return self._resolve_uri(uri)
         kind, name = reference_kind(reference), reference["name"]
-        where = reference.get("namespace") or namespace
+        target_namespace = reference.get("namespace") or namespace
         match kind:
             case "Service.serving.knative.dev":
-                way = Way.SERVICE
+                sink_kind = SinkKind.SERVICE
             case "Broker.eventing.knative.dev":
-                way = Way.BROKER
+                sink_kind = SinkKind.BROKER
             case _:
-                raise Unresolved(f"{kind} is not addressable here: a Knative Service or a Broker is")
-        object = self._store.find(kind, where, name)
+                raise SinkNotFound(f"{kind} is not addressable here: use a Knative Service or a Broker")
+        object = self._store.find(kind, target_namespace, name)
         if object is None:
-            raise Unresolved(f"{kind} {where}/{name} does not exist")
+            raise SinkNotFound(f"{kind} {target_namespace}/{name} does not exist")
         base = object.get("status", {}).get("address", {}).get("url")
         if not base:
-            raise Unresolved(f"{kind} {where}/{name} has no address yet")
+            raise SinkNotFound(f"{kind} {target_namespace}/{name} has no address yet")
         url = urljoin(base.rstrip("/") + "/", uri) if uri else base
-        return Address(url, way, where, name, _path(url))
+        return Address(url, sink_kind, target_namespace, name, _path(url))
 
-    def _of_uri(self, uri: str) -> Address:
+    def _resolve_uri(self, uri: str) -> Address:
         host = (urlsplit(uri).hostname or "").lower()
-        if (broker := broker_of(host)) is not None:
-            return Address(uri, Way.BROKER, *broker, _path(uri))
+        if (broker := parse_broker_host(host)) is not None:
+            return Address(uri, SinkKind.BROKER, *broker, _path(uri))
         for domain in (".svc.cluster.local", ".svc"):
             name, _, namespace = host.removesuffix(domain).partition(".")
             if host.endswith(domain) and self._store.find(SERVICE, namespace, name) is not None:
-                return Address(uri, Way.SERVICE, namespace, name, _path(uri))
-        return Address(uri, Way.HTTP)
+                return Address(uri, SinkKind.SERVICE, namespace, name, _path(uri))
+        return Address(uri, SinkKind.HTTP)
 
-    async def send(self, address: Address, headers: Mapping[str, str], body: bytes, timeout: float | None) -> Answer:
-        """POST; NoAnswer when there is none."""
-        match address.way:
-            case Way.BROKER:
-                return await self._brokers.answer(address.namespace, address.name, "POST", address.path, headers, body)
-            case Way.HTTP:
-                return await self._post(address.url, headers, body, timeout)
-            case Way.SERVICE:
-                return await self._call(address, headers, body, timeout or FOREVER)
+    async def send(self, address: Address, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None) -> Response:
+        """POST an event and return the response. Raises NoResponse."""
+        match address.kind:
+            case SinkKind.BROKER:
+                return await self._brokers.handle_request(address.namespace, address.name, "POST", address.path, headers, body)
+            case SinkKind.HTTP:
+                return await self._post(address.url, headers, body, timeout_seconds)
+            case SinkKind.SERVICE:
+                return await self._call_service(address, headers, body, timeout_seconds or NO_TIMEOUT_SECONDS)
 
-    async def _call(self, address: Address, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
-        """A Knative Service. One that has no pod to offer answers 503, as the activator does; while this process has only just begun, that
-        is its own fault and not the Service's, and the message waits."""
+    async def _call_service(self, address: Address, headers: Mapping[str, str], body: bytes, timeout_seconds: float) -> Response:
+        """Call a Knative Service. Without a pod the response is 503, as the activator's; shortly after the start of this process the call waits
+        instead, since the Service's pods are still being started."""
         if not all(map(str.isascii, headers.values())):
             headers = {name: value.encode().decode("latin-1") for name, value in headers.items()}  # Go writes UTF-8 into headers
         while True:
             try:
-                answer = await self._services.request(address.namespace, address.name, "POST", address.path, headers, body, timeout)
+                response = await self._services.request(address.namespace, address.name, "POST", address.path, headers, body, timeout_seconds)
             except Unavailable as error:
                 if self._store.find(SERVICE, address.namespace, address.name) is None:
-                    raise NoAnswer(str(error)) from error
-                if asyncio.get_running_loop().time() > self._settled:
-                    return Answer(503, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
-                await asyncio.sleep(LOOK_AGAIN)
-            except ConnectionError as error:  # on a cluster the proxy beside the function says so
-                return Answer(502, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
+                    raise NoResponse(str(error)) from error
+                if asyncio.get_running_loop().time() > self._startup_ends_at:
+                    return Response(503, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
+                await asyncio.sleep(STARTUP_POLL_SECONDS)
+            except ConnectionError as error:  # as queue-proxy answers on a cluster
+                return Response(502, {"Content-Type": "text/plain; charset=utf-8"}, str(error).encode())
             except Exception as error:
-                raise NoAnswer(str(error) or type(error).__name__) from error
+                raise NoResponse(str(error) or type(error).__name__) from error
             else:
-                return Answer(answer.status, answer.headers, answer.body)
+                return Response(response.status, response.headers, response.body)
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float | None) -> Answer:
-        import aiohttp  # 15 MB that a machine whose sinks are all its own never needs
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None) -> Response:
+        import aiohttp  # 15 MB of memory that only machines with external sinks need
 
         if self._http is None:
-            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=PER_HOST), auto_decompress=False)
+            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit_per_host=CONNECTIONS_PER_HOST), auto_decompress=False)
         try:
             async with self._http.post(
-                url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout)
+                url, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=timeout_seconds)
             ) as response:
-                return Answer(response.status, dict(response.headers), await response.read())
+                return Response(response.status, dict(response.headers), await response.read())
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer(str(error) or type(error).__name__) from error
+            raise NoResponse(str(error) or type(error).__name__) from error
 
     async def start(self) -> None:
-        self._settled = asyncio.get_running_loop().time() + SETTLING
+        self._startup_ends_at = asyncio.get_running_loop().time() + STARTUP_SECONDS
 
     async def stop(self) -> None:
         if self._http is not None:
@@ -172,4 +175,4 @@ def _path(url: str) -> str:
 
 
 def broker_url(broker: Object) -> str:
-    return f"http://{host_of(broker['metadata']['name'], broker['metadata']['namespace'])}"
+    return f"http://{broker_host(broker['metadata']['name'], broker['metadata']['namespace'])}"

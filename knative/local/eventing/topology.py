@@ -1,10 +1,9 @@
-"""Exchange, Queue and Binding objects (rabbitmq.com/v1beta1) → RabbitMQ: what the messaging topology operator is on a cluster.
+"""Exchange, Queue and Binding objects (rabbitmq.com/v1beta1) → RabbitMQ: the messaging topology operator of a cluster.
 
-Brokers and Triggers only write these objects, here as there, so whoever needs the name of an exchange or a queue reads it from the same
-place. There is one RabbitMQ and one virtual host on this machine, so `rabbitmqClusterReference` and `vhost` are kept as written and not
-followed. When RabbitMQ comes back everything is declared again: it may have lost it.
-
-Deletion goes the operator's way too: a finalizer keeps the object until RabbitMQ has let go of the thing.
+Brokers and Triggers write these objects, and whoever needs the name of an exchange or queue reads it from them. This
+machine has one RabbitMQ and one virtual host: `rabbitmqClusterReference` and `vhost` are stored but not followed. After
+a reconnect everything is declared again, since RabbitMQ may have lost it. A finalizer keeps a deleted object until
+RabbitMQ has deleted its counterpart, as with the operator.
 """
 
 import asyncio
@@ -13,9 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from knative.local.controller import Again, Key
-from knative.local.eventing.conditions import Condition, condition_of, conditions, false
-from knative.local.eventing.rabbit import Away, Channel, Rabbit, Refused
+from knative.local.controller import Key, RequeueAfter
+from knative.local.eventing.conditions import Condition, condition_list, condition_of, false
+from knative.local.eventing.rabbit import Channel, ChannelRefused, RabbitMQ, RabbitMQUnavailable
 from knative.local.objects import Object
 from knative.local.store import Conflict, NotFound, Store
 
@@ -23,33 +22,35 @@ log = logging.getLogger(__name__)
 
 NOT_FOUND = 404
 PRECONDITION_FAILED = 406
-LOOK_AGAIN = 1.0
+UNAVAILABLE_REQUEUE_SECONDS = 1.0
+REFUSED_REQUEUE_SECONDS = 10.0
 
 
 class Administration:
-    """One call at a time on one channel: a refusal closes the channel, and must be blamed on the call that earned it."""
+    """Calls AMQP methods one at a time on one channel: a refusal closes the channel and must be reported to the call that caused it."""
 
-    def __init__(self, rabbit: Rabbit) -> None:
+    def __init__(self, rabbit: RabbitMQ) -> None:
         self._rabbit = rabbit
         self._channel: Channel | None = None
         self._lock = asyncio.Lock()
 
     async def call(self, method: str, /, **arguments: Any) -> Any:
+        """Raises ChannelRefused and RabbitMQUnavailable."""
         async with self._lock:
             if self._channel is None or not self._channel.is_open:
                 self._channel = await self._rabbit.channel()
             return await self._channel.call(method, **arguments)
 
-    async def quietly(self, method: str, /, **arguments: Any) -> None:
-        """What is not there need not be removed."""
+    async def call_if_exists(self, method: str, /, **arguments: Any) -> None:
+        """Call a method that deletes; something that does not exist counts as deleted."""
         try:
             await self.call(method, **arguments)
-        except Refused as refused:
+        except ChannelRefused as refused:
             if refused.code != NOT_FOUND:
                 raise
 
 
-class _Declared(ABC):
+class _TopologyReconciler(ABC):
     kind: str
     finalizer: str
 
@@ -61,57 +62,57 @@ class _Declared(ABC):
     async def declare(self, spec: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
-    async def remove(self, spec: Mapping[str, Any]) -> None: ...
+    async def delete(self, spec: Mapping[str, Any]) -> None: ...
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
         return {}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         return None
 
     async def reconcile(self, object: Object) -> None:
         metadata = object["metadata"]
         try:
             if "deletionTimestamp" in metadata:
-                await self._let_go(object)
+                await self._finalize(object)
                 return
             if self.finalizer not in metadata.get("finalizers", []):
                 metadata["finalizers"] = [*metadata.get("finalizers", []), self.finalizer]
                 object = self._store.update(object)
             await self.declare(object["spec"])
-        except Away as away:
-            self.mark(object, false("FailedCreateOrUpdate", str(away)))
-            raise Again(LOOK_AGAIN, str(away)) from away
-        except Refused as refused:
-            self.mark(object, false("FailedCreateOrUpdate", str(refused)))
-            raise Again(LOOK_AGAIN * 10, str(refused)) from refused
-        self.mark(object, Condition("True", "SuccessfulCreateOrUpdate"))
+        except RabbitMQUnavailable as error:
+            self.set_ready(object, false("FailedCreateOrUpdate", str(error)))
+            raise RequeueAfter(UNAVAILABLE_REQUEUE_SECONDS, str(error)) from error
+        except ChannelRefused as error:
+            self.set_ready(object, false("FailedCreateOrUpdate", str(error)))
+            raise RequeueAfter(REFUSED_REQUEUE_SECONDS, str(error)) from error
+        self.set_ready(object, Condition("True", "SuccessfulCreateOrUpdate"))
 
-    async def _let_go(self, object: Object) -> None:
-        held = object["metadata"].get("finalizers", [])
-        if self.finalizer in held:
-            await self.remove(object["spec"])
-            object["metadata"]["finalizers"] = [each for each in held if each != self.finalizer]
+    async def _finalize(self, object: Object) -> None:
+        finalizers = object["metadata"].get("finalizers", [])
+        if self.finalizer in finalizers:
+            await self.delete(object["spec"])
+            object["metadata"]["finalizers"] = [each for each in finalizers if each != self.finalizer]
             self._store.update(object)
 
-    def mark(self, object: Object, ready: Condition) -> None:
+    def set_ready(self, object: Object, ready: Condition) -> None:
         metadata = object["metadata"]
-        status = {"observedGeneration": metadata.get("generation", 1), "conditions": conditions(object, {"Ready": ready})}
+        status = {"observedGeneration": metadata.get("generation", 1), "conditions": condition_list(object, {"Ready": ready})}
         try:
             self._store.set_status(self.kind, metadata["namespace"], metadata["name"], status)
         except NotFound:
-            log.debug("%s %s went while it was declared", self.kind, metadata["name"])
+            log.debug("%s %s was deleted while it was declared", self.kind, metadata["name"])
 
-    async def again(self) -> None:
-        """RabbitMQ is back: everything of this kind is declared once more."""
+    async def declare_all(self) -> None:
+        """Declare every object of this kind again, after a reconnect."""
         for object in self._store.list(self.kind):
             try:
                 await self.reconcile(object)
-            except (Again, Conflict) as later:
-                log.debug("%s %s is left to the controller: %s", self.kind, object["metadata"]["name"], later)
+            except (RequeueAfter, Conflict) as error:
+                log.debug("%s %s is left to the controller: %s", self.kind, object["metadata"]["name"], error)
 
 
-class Exchanges(_Declared):
+class Exchanges(_TopologyReconciler):
     kind = "Exchange.rabbitmq.com"
     finalizer = "deletion.finalizers.exchanges.rabbitmq.com"
 
@@ -125,22 +126,22 @@ class Exchanges(_Declared):
             arguments=spec.get("arguments"),
         )
 
-    async def remove(self, spec: Mapping[str, Any]) -> None:
-        await self._administration.quietly("exchange_delete", exchange=spec["name"])
+    async def delete(self, spec: Mapping[str, Any]) -> None:
+        await self._administration.call_if_exists("exchange_delete", exchange=spec["name"])
 
-    def away(self) -> None:
-        """RabbitMQ went: said on the exchanges, from where it reaches Brokers and Triggers."""
+    def mark_unavailable(self) -> None:
+        """Set Ready to False on all exchanges after the connection was lost. Brokers and Triggers derive their condition from it."""
         for object in self._store.list(self.kind):
             if condition_of(object).status == "True":
-                self.mark(object, false("FailedCreateOrUpdate", "RabbitMQ is away"))
+                self.set_ready(object, false("FailedCreateOrUpdate", "RabbitMQ is unavailable"))
 
 
-class Queues(_Declared):
+class Queues(_TopologyReconciler):
     kind = "Queue.rabbitmq.com"
     finalizer = "deletion.finalizers.queues.rabbitmq.com"
 
     async def declare(self, spec: Mapping[str, Any]) -> None:
-        """A queue that is there with other arguments stays as it is: what is in it counts for more than where its expired messages go."""
+        """Declare a queue. One that exists with other arguments stays as it is: its messages matter more than their expiry policy."""
         arguments = dict(spec.get("arguments") or {})
         if spec.get("type"):
             arguments["x-queue-type"] = spec["type"]
@@ -152,87 +153,89 @@ class Queues(_Declared):
                 auto_delete=spec.get("autoDelete", False),
                 arguments=arguments,
             )
-        except Refused as refused:
+        except ChannelRefused as refused:
             if refused.code != PRECONDITION_FAILED:
                 raise
             await self._administration.call("queue_declare", queue=spec["name"], passive=True)
-            log.warning("queue %s is there with other arguments and is used as it is: %s", spec["name"], refused)
+            log.warning("queue %s exists with other arguments and is used unchanged: %s", spec["name"], refused)
 
-    async def remove(self, spec: Mapping[str, Any]) -> None:
+    async def delete(self, spec: Mapping[str, Any]) -> None:
         if spec.get("deletionPolicy") != "retain":
-            await self._administration.quietly("queue_delete", queue=spec["name"])
+            await self._administration.call_if_exists("queue_delete", queue=spec["name"])
 
 
-class Bindings(_Declared):
+class Bindings(_TopologyReconciler):
     kind = "Binding.rabbitmq.com"
     finalizer = "deletion.finalizers.bindings.rabbitmq.com"
 
     async def declare(self, spec: Mapping[str, Any]) -> None:
         if spec.get("destinationType") == "exchange":
-            await self._administration.call("exchange_bind", **self._ends(spec, "destination", "source"))
+            await self._administration.call("exchange_bind", **_binding(spec, "destination", "source"))
         else:
-            await self._administration.call("queue_bind", **self._ends(spec, "queue", "exchange"))
+            await self._administration.call("queue_bind", **_binding(spec, "queue", "exchange"))
 
-    async def remove(self, spec: Mapping[str, Any]) -> None:
+    async def delete(self, spec: Mapping[str, Any]) -> None:
         if spec.get("destinationType") == "exchange":
-            await self._administration.quietly("exchange_unbind", **self._ends(spec, "destination", "source"))
+            await self._administration.call_if_exists("exchange_unbind", **_binding(spec, "destination", "source"))
         else:
-            await self._administration.quietly("queue_unbind", **self._ends(spec, "queue", "exchange"))
+            await self._administration.call_if_exists("queue_unbind", **_binding(spec, "queue", "exchange"))
 
-    def _ends(self, spec: Mapping[str, Any], to: str, by: str) -> dict[str, Any]:
-        return {
-            to: spec["destination"],
-            by: spec["source"],
-            "routing_key": spec.get("routingKey", ""),
-            "arguments": spec.get("arguments") or {},
-        }
+
+def _binding(spec: Mapping[str, Any], destination: str, source: str) -> dict[str, Any]:
+    """The arguments of a bind or unbind call; `destination` and `source` are pika's names for the two ends."""
+    return {
+        destination: spec["destination"],
+        source: spec["source"],
+        "routing_key": spec.get("routingKey", ""),
+        "arguments": spec.get("arguments") or {},
+    }
 
 
 class Topology:
-    """The Part that follows RabbitMQ's coming and going for the three kinds."""
+    """The three reconcilers, and the Runnable that declares everything again after a reconnect."""
 
-    def __init__(self, store: Store, rabbit: Rabbit) -> None:
+    def __init__(self, store: Store, rabbit: RabbitMQ) -> None:
         self.administration = Administration(rabbit)
         self.exchanges = Exchanges(store, self.administration)
         self.queues = Queues(store, self.administration)
         self.bindings = Bindings(store, self.administration)
         self._store = store
-        self._again: asyncio.Task[None] | None = None
-        self._known = False
-        rabbit.hear(self._heard)
+        self._declaring: asyncio.Task[None] | None = None
+        self._was_connected = False
+        rabbit.add_listener(self._on_connection)
 
     @property
-    def reconcilers(self) -> Sequence[_Declared]:
+    def reconcilers(self) -> Sequence[_TopologyReconciler]:
         return (self.exchanges, self.queues, self.bindings)
 
     async def start(self) -> None:
         return None
 
     async def stop(self) -> None:
-        if self._again is not None:
-            self._again.cancel()
-            await asyncio.gather(self._again, return_exceptions=True)
+        if self._declaring is not None:
+            self._declaring.cancel()
+            await asyncio.gather(self._declaring, return_exceptions=True)
 
-    def _heard(self, up: bool) -> None:
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
-        if not up:
-            self.exchanges.away()
-        elif self._known:
-            self._again = asyncio.create_task(self._all(), name="topology again")
-        self._known = True
+    def _on_connection(self, is_up: bool) -> None:
+        if self._declaring is not None:
+            self._declaring.cancel()
+            self._declaring = None
+        if not is_up:
+            self.exchanges.mark_unavailable()
+        elif self._was_connected:
+            self._declaring = asyncio.create_task(self._declare_all(), name="declare topology")
+        self._was_connected = True
 
-    async def _all(self) -> None:
+    async def _declare_all(self) -> None:
         for reconciler in self.reconcilers:
-            await reconciler.again()
+            await reconciler.declare_all()
 
-    async def restore(self, queue: str) -> None:
-        """A queue that a dispatcher misses: declared and bound once more from its objects."""
+    async def restore_queue(self, queue: str) -> None:
+        """Declare and bind a queue again that was deleted from RabbitMQ. Raises ChannelRefused and RabbitMQUnavailable."""
         for object in self._store.list(self.queues.kind):
             if object["spec"]["name"] == queue and "deletionTimestamp" not in object["metadata"]:
                 await self.queues.declare(object["spec"])
                 for binding in self._store.list(self.bindings.kind, object["metadata"]["namespace"]):
                     if binding["spec"]["destination"] == queue and "deletionTimestamp" not in binding["metadata"]:
                         await self.bindings.declare(binding["spec"])
-                log.warning("queue %s was gone from RabbitMQ and is declared again", queue)
+                log.warning("queue %s did not exist in RabbitMQ and was declared again", queue)

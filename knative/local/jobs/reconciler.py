@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from knative.local.controller import Again
+from knative.local.controller import RequeueAfter
 from knative.local.jobs.decision import Facts, Finish, Start, Suspend, Wait, decide
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
@@ -33,14 +33,14 @@ class Jobs:
         self._running: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         def of_pod(pod: Object) -> Iterable[tuple[str | None, str]]:
             name = (pod["metadata"].get("labels") or {}).get(PREFIX + "job-name")
             return [(pod["metadata"]["namespace"], name)] if name else []
 
         return {"Pod": of_pod}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         """Its pods name it as their owner: their objects are collected, and with an object goes its process."""
 
     async def reconcile(self, object: Object) -> None:
@@ -62,9 +62,9 @@ class Jobs:
             pods = self._of(object)
         self._tell(object, pods, started, step)
         if isinstance(step, Wait) and step.seconds is not None:
-            raise Again(max(step.seconds, 0.01), "a limit of time")
+            raise RequeueAfter(max(step.seconds, 0.01), "a limit of time")
         if isinstance(step, Finish) and object["spec"].get("ttlSecondsAfterFinished") is not None:
-            raise Again(float(object["spec"]["ttlSecondsAfterFinished"]), "its time to live")
+            raise RequeueAfter(float(object["spec"]["ttlSecondsAfterFinished"]), "its time to live")
 
     async def _expire(self, object: Object, finished: float) -> None:
         left_to_live = object["spec"].get("ttlSecondsAfterFinished")
@@ -72,7 +72,7 @@ class Jobs:
             return
         left = finished + float(left_to_live) - time.time()
         if left > 0:
-            raise Again(left, "its time to live")
+            raise RequeueAfter(left, "its time to live")
         with contextlib.suppress(NotFound):
             self._store.delete(JOB, object["metadata"]["namespace"], object["metadata"]["name"])
 

@@ -9,7 +9,7 @@ need (`autoscaler`, pure), requests waiting while there is none (`scaler`). What
 
 from pathlib import Path
 
-from knative.local.controller import Part, Reconciler
+from knative.local.controller import Reconciler, Runnable
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.disk_usage import DiskUsage
 from knative.local.serving.eviction import DiskPressure
@@ -39,7 +39,7 @@ class Serving:
         revisions = Revisions(store, settings, self.pods)
         table, upstreams = Table(), Upstreams(self._node.ways.connect)
         routing = Routing(self._node, table, revisions)
-        self.storage: tuple[Part, ...] = (self._node.trash, self._node.keeper)
+        self.storage: tuple[Runnable, ...] = (self._node.trash, self._node.keeper)
         """Before the API: what a former run left is out of the way then."""
         self.services: Services = Direct(routing, upstreams)
         self.consuming = routing.consuming
@@ -48,7 +48,7 @@ class Serving:
         self._node.ways.ingress, self._node.ways.allowed = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.refusal = pressure.refusal
-        self.parts: tuple[Part, ...] = (self.pods, self._node.migration, revisions, ingress, ports, pressure)
+        self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ingress, ports, pressure)
         self.reconcilers: tuple[Reconciler, ...] = (
             ServiceObjects(store), Configurations(store), revisions, Routes(store, settings, table, revisions, ports),
         )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from knative.local.controller import Again
+from knative.local.controller import RequeueAfter
 from knative.local.objects import Object, now, owner_reference
 from knative.local.serving.conditions import TRUE, Condition, read, written
 from knative.local.serving.naming import revision_name
@@ -24,10 +24,10 @@ class Configurations:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         return {REVISION: _configuration_of}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         """Its revisions name it as their owner and go with it."""
 
     async def reconcile(self, object: Object) -> None:
@@ -40,7 +40,7 @@ class Configurations:
         if latest is None:
             latest = self._store.create(revision(object, name))
         elif not _owned(latest, metadata["uid"]):
-            raise Again(0.1, "a revision of a former configuration of this name is still going")
+            raise RequeueAfter(0.1, "a revision of a former configuration of this name is still going")
         elif (latest["metadata"]["labels"]).get(PREFIX + "configurationGeneration") != str(generation) and latest["spec"] != _spec(template):
             taken = Condition("False", "RevisionNameTaken", f'Revision "{name}" exists and is another; give the template another name.')
         revisions = [

@@ -346,7 +346,7 @@ class Pod:
 
     def _collect(self, stream: str, lines: list[str]) -> None:
         if self._node.collector is not None:
-            self._node.collector.lines(self.object, stream, lines)
+            self._node.collector.add_lines(self.object, stream, lines)
 
     def _become(self, state: State) -> None:
         self.state = state

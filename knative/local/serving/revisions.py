@@ -101,7 +101,7 @@ class Revisions:
 
     # --- reconciling
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         def all_of_them(config: Object) -> Iterable[tuple[str | None, str]]:
             metadata = config["metadata"]
             return list(self._scalers) if (metadata["namespace"], metadata["name"]) == (NAMESPACE, "config-autoscaler") else []
@@ -113,7 +113,7 @@ class Revisions:
         key = metadata["namespace"], metadata["name"]
         scaler = self._scalers.get(key)
         if scaler is not None and scaler.uid != metadata["uid"]:
-            await self.gone(scaler.revision)
+            await self.on_deleted(scaler.revision)
             scaler = None
         if scaler is None:
             given_up = read(object, "Ready")
@@ -132,7 +132,7 @@ class Revisions:
         scaler.rescale(self._defaults())
         self._awake.set()
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         metadata = object["metadata"]
         key = metadata["namespace"], metadata["name"]
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:

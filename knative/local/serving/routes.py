@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from knative.local.controller import Again
+from knative.local.controller import RequeueAfter
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, read, ready, written
 from knative.local.serving.configurations import CONFIGURATION
@@ -44,7 +44,7 @@ class Routes:
         self._store, self._settings, self._table, self._revisions, self._ports = store, settings, table, revisions, ports
         self._loaded = False
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         def of_configuration(object: Object) -> Iterable[tuple[str | None, str]]:
             return [(object["metadata"]["namespace"], object["metadata"]["name"])]
 
@@ -60,7 +60,7 @@ class Routes:
 
         return {CONFIGURATION: of_configuration, REVISION: of_revision, "ConfigMap": of_config}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         metadata = object["metadata"]
         affected = self._table.remove(metadata["namespace"], metadata["name"], metadata["uid"])
         self._reconcile_affected(affected)
@@ -75,7 +75,7 @@ class Routes:
         metadata = object["metadata"]
         found = read(self._store.find(ROUTE, metadata["namespace"], metadata["name"]), "IngressReady")
         if found is not None and found.reason == PORT_UNAVAILABLE:
-            raise Again(PORT_PAUSE_SECONDS, found.message)
+            raise RequeueAfter(PORT_PAUSE_SECONDS, found.message)
 
     def _load(self) -> None:
         """After a restart: all claims are known before the first Route is reconciled, so no host is another's in between."""

@@ -153,7 +153,7 @@ class Routing:
 
     def measured(self, entry: Entry, revision: str, status: int, seconds: float) -> None:
         if self._node.collector is not None:
-            self._node.collector.request(entry.service, revision, status, seconds)
+            self._node.collector.add_request(entry.service, revision, status, seconds)
 
 
 class Services(Protocol):

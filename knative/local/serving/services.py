@@ -20,7 +20,7 @@ class ServiceObjects:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         def same_name(object: Object) -> Iterable[tuple[str | None, str]]:
             metadata = object["metadata"]
             owned = any(owner["kind"] == "Service" for owner in metadata.get("ownerReferences") or ())
@@ -28,7 +28,7 @@ class ServiceObjects:
 
         return {CONFIGURATION: same_name, ROUTE: same_name}
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         """Configuration and Route name it as their owner and go with it."""
 
     async def reconcile(self, object: Object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from knative.local import definitions
-from knative.local.controller import Again, Controller
+from knative.local.controller import Controller, RequeueAfter
 from knative.local.store import AlreadyExists, Change, Conflict, Gone, NotFound, Object, Store
 
 
@@ -61,9 +61,9 @@ async def test_a_status_is_no_generation_and_equal_ones_are_no_change(store: Sto
 
 
 async def test_reconcilers_apply_their_children(store: Store) -> None:
-    store.apply(config("a", k="1", gone="2"))
+    store.apply(config("a", k="1", on_deleted="2"))
     version = store.version
-    store.apply(config("a", k="1", gone="2"))
+    store.apply(config("a", k="1", on_deleted="2"))
     assert store.version == version
     store.apply(config("a", other="3"), manager="other")
     assert store.apply(config("a", k="1"))["data"] == {"k": "1", "other": "3"}
@@ -135,10 +135,10 @@ class Recorder:
         finally:
             self.at_once -= 1
 
-    async def gone(self, object: Object) -> None:
+    async def on_deleted(self, object: Object) -> None:
         self.seen.append(("gone", object["metadata"]["uid"]))
 
-    def also(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         return {"Secret": lambda secret: [("n", secret["metadata"]["name"])]}
 
 
@@ -201,7 +201,7 @@ async def test_looking_again_is_no_failure(store: Store, caplog: pytest.LogCaptu
         async def reconcile(self, object: Object) -> None:
             self.seen.append(("reconcile", ""))
             if len(self.seen) < 3:
-                raise Again(0.01)
+                raise RequeueAfter(0.01)
 
     store.create(config("a"))
     patient = Patient()

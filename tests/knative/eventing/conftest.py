@@ -1,4 +1,4 @@
-"""Eventing against a real RabbitMQ, with the store and the controller it really has; subscribers are HTTP servers on loopback."""
+"""Eventing with its real store and controller and a real RabbitMQ; subscribers are HTTP servers on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,8 +12,9 @@ from aiohttp import web
 
 from knative.local.controller import Controller
 from knative.local.definitions import load
-from knative.local.eventing import Eventing, eventing
+from knative.local.eventing.assembly import Eventing, assemble
 from knative.local.eventing.conditions import is_ready
+from knative.local.eventing.dispatch import Response
 from knative.local.store import Store
 from tests.servers import Brokers
 
@@ -24,38 +25,35 @@ def vhost(rabbitmq: Brokers) -> str:
 
 
 @dataclass
-class Seen:
+class Received:
     path: str
     headers: Mapping[str, str]
     body: bytes
 
 
-Answering = Callable[[Seen], Awaitable[web.Response]]
-
-
 @dataclass
 class Subscriber:
-    """An HTTP server that keeps what it gets and answers as it is told."""
+    """An HTTP server that records requests. `respond` makes its responses."""
 
     url: str = ""
-    seen: list[Seen] = field(default_factory=list)
-    answers: Callable[[Seen], web.Response | Awaitable[web.Response]] = field(default=lambda seen: web.Response(status=204))
+    received: list[Received] = field(default_factory=list)
+    respond: Callable[[Received], web.Response | Awaitable[web.Response]] = field(default=lambda request: web.Response(status=204))
 
     async def handle(self, request: web.Request) -> web.Response:
-        seen = Seen(request.path, {name.lower(): value for name, value in request.headers.items()}, await request.read())
-        self.seen.append(seen)
-        answer = self.answers(seen)
-        return answer if isinstance(answer, web.Response) else await answer
+        received = Received(request.path, {name.lower(): value for name, value in request.headers.items()}, await request.read())
+        self.received.append(received)
+        response = self.respond(received)
+        return response if isinstance(response, web.Response) else await response
 
 
 @pytest.fixture
 async def subscriber() -> AsyncIterator[Callable[[], Awaitable[Subscriber]]]:
     runners: list[web.AppRunner] = []
 
-    async def make() -> Subscriber:
-        made = Subscriber()
+    async def create() -> Subscriber:
+        subscriber = Subscriber()
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_route("*", "/{tail:.*}", made.handle)
+        app.router.add_route("*", "/{tail:.*}", subscriber.handle)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         runners.append(runner)
@@ -63,28 +61,21 @@ async def subscriber() -> AsyncIterator[Callable[[], Awaitable[Subscriber]]]:
         await site.start()
         assert site._server is not None
         host, port = site._server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined]
-        made.url = f"http://{host}:{port}/"
-        return made
+        subscriber.url = f"http://{host}:{port}/"
+        return subscriber
 
-    yield make
+    yield create
     for runner in runners:
         await runner.cleanup()
 
 
-@dataclass(frozen=True)
-class Returned:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class NoServices:
-    """These tests have no Knative Services: what calls one is answered as a Service that does not exist is."""
+    """Serving without any Knative Service."""
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Returned:
-        raise ConnectionRefusedError(f"there is no Service {namespace}/{service}")
+    ) -> Response:
+        raise ConnectionRefusedError(f"Service {namespace}/{service} does not exist")
 
 
 @dataclass
@@ -108,35 +99,37 @@ class Machine:
 T = TypeVar("T")
 
 
-async def until(found: Callable[[], T | None], seconds: float = 40, what: Callable[[], str] | str = "it did not come") -> T:
+async def until(look: Callable[[], T | None], seconds: float = 40, failure: Callable[[], str] | str = "timed out") -> T:
+    """Return the first true value of `look`. Fails the test after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds
-    while not (value := found()):
+    while not (value := look()):
         if asyncio.get_running_loop().time() > end:
-            pytest.fail(what if isinstance(what, str) else what())
+            pytest.fail(failure if isinstance(failure, str) else failure())
         await asyncio.sleep(0.02)
     return value
 
 
 @asynccontextmanager
 async def machine_at(folder: Path, url: str, environment: Mapping[str, str] | None = None) -> AsyncIterator[Machine]:
+    """Run eventing on a store in `folder` and the RabbitMQ at `url`."""
     store = Store(folder / "store.db", load())
-    whole = eventing(store, url, NoServices(), environment or {})
-    controller = Controller(store, whole.reconcilers)
-    parts = [*whole.parts, controller]
-    for part in parts:
-        await part.start()
+    eventing = assemble(store, url, NoServices(), environment or {})
+    controller = Controller(store, eventing.reconcilers)
+    runnables = [*eventing.runnables, controller]
+    for runnable in runnables:
+        await runnable.start()
     try:
-        yield Machine(store, whole, controller)
+        yield Machine(store, eventing, controller)
     finally:
-        for part in reversed(parts):
-            await part.stop()
+        for runnable in reversed(runnables):
+            await runnable.stop()
         store.close()
 
 
 @pytest.fixture
 async def machine(tmp_path: Path, vhost: str) -> AsyncIterator[Machine]:
-    async with machine_at(tmp_path, vhost) as made:
-        yield made
+    async with machine_at(tmp_path, vhost) as running:
+        yield running
 
 
 def broker(name: str = "main", delivery: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -146,15 +139,15 @@ def broker(name: str = "main", delivery: Mapping[str, Any] | None = None) -> lis
         "metadata": {"name": name, "namespace": "test"},
         "spec": {"rabbitmqClusterReference": {"name": "rabbitmq", "namespace": "rabbitmq"}, "queueType": "quorum", "vhost": "/"},
     }
-    made: dict[str, Any] = {
+    object: dict[str, Any] = {
         "apiVersion": "eventing.knative.dev/v1",
         "kind": "Broker",
         "metadata": {"name": name, "namespace": "test", "annotations": {"eventing.knative.dev/broker.class": "RabbitMQBroker"}},
         "spec": {"config": {"apiVersion": "eventing.knative.dev/v1alpha1", "kind": "RabbitmqBrokerConfig", "name": name, "namespace": "test"}},
     }
     if delivery is not None:
-        made["spec"]["delivery"] = dict(delivery)
-    return [config, made]
+        object["spec"]["delivery"] = dict(delivery)
+    return [config, object]
 
 
 def trigger(
@@ -174,4 +167,4 @@ def trigger(
     }
 
 
-__all__ = ["Machine", "Seen", "Subscriber", "broker", "machine_at", "trigger", "until"]
+__all__ = ["Machine", "Received", "Subscriber", "broker", "machine_at", "trigger", "until"]

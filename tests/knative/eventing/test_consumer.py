@@ -32,7 +32,7 @@ class Pod:
         self.watched = Watched(folder / "activity")
         self.watched.allow(True)
         self.pushed: list[bytes] = []
-        self.taken: list[bytes] = []
+        self.published: list[bytes] = []
         self.scopes: list[Mapping[str, Any]] = []
         self.status = 204
 
@@ -50,7 +50,7 @@ class Pod:
         self.scopes.append(scope)
         await asyncio.sleep(0.005)
         if self.status < 300:
-            self.taken.append(message["body"])
+            self.published.append(message["body"])
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -85,7 +85,7 @@ async def consumer_of(machine: Machine, pod: Pod, url: str) -> tuple[Consumer, B
     bus = Bus(url, "a pod")
     bus.on_connected(consumer.connected)
     bus.open()
-    await until(lambda: pod.consuming("test", "pod"), what="the pod does not consume")
+    await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume")
     return consumer, bus
 
 
@@ -100,7 +100,7 @@ async def test_messages_go_to_the_pod_while_it_consumes_and_are_pushed_before_an
             await asyncio.gather(*(publisher.publish(exchange, "", headers(), body) for body in bodies))
 
         await publish(sent[:50])
-        await until(lambda: len(pod.pushed) == 50, what=lambda: f"{len(pod.pushed)} of 50 were pushed")
+        await until(lambda: len(pod.pushed) == 50, failure=lambda: f"{len(pod.pushed)} of 50 were pushed")
         consumer, bus = await consumer_of(machine, pod, vhost)
         await publish(sent[50:150])
         await until(lambda: len(pod.pushed) + len(pod.taken) == 150)
@@ -112,7 +112,7 @@ async def test_messages_go_to_the_pod_while_it_consumes_and_are_pushed_before_an
         await consumer.stop()
         await bus.close()
         await publishing
-        await until(lambda: len({*pod.pushed, *pod.taken}) == 300, what=lambda: f"{len({*pod.pushed, *pod.taken})} of 300 arrived")
+        await until(lambda: len({*pod.pushed, *pod.taken}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.taken})} of 300 arrived")
         assert sorted([*pod.pushed, *pod.taken]) == sorted(sent)
         scope = pod.scopes[0]
         assert (scope["method"], scope["path"]) == ("POST", "/auth.register")
@@ -131,10 +131,10 @@ async def test_what_is_not_simply_handled_is_left_to_the_dispatcher(tmp_path: Pa
         pod.status = 503
         for number in range(3):
             await publisher.publish(exchange, "", headers(), f"{number}".encode())
-        await until(lambda: len(pod.pushed) == 3, what="the dispatcher has not come back")
+        await until(lambda: len(pod.pushed) == 3, failure="the dispatcher has not come back")
         assert not pod.taken
         pod.status = 204
-        await until(lambda: pod.consuming("test", "pod"), what="the pod does not consume again")
+        await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume again")
         await consumer.stop()
         await bus.close()
         await rabbit.stop()
@@ -145,9 +145,9 @@ async def test_a_pod_that_may_not_consume_leaves_its_queue(tmp_path: Path, vhost
     async with running(tmp_path, vhost, pod) as machine:
         consumer, bus = await consumer_of(machine, pod, vhost)
         pod.watched.allow(False)
-        await until(lambda: not pod.consuming("test", "pod"), what="it still consumes")
+        await until(lambda: not pod.consuming("test", "pod"), failure="it still consumes")
         pod.watched.allow(True)
-        await until(lambda: pod.consuming("test", "pod"), what="it does not consume again")
+        await until(lambda: pod.consuming("test", "pod"), failure="it does not consume again")
         await consumer.stop()
         await bus.close()
 

@@ -1,4 +1,4 @@
-"""Names as eventing-rabbitmq makes them (values computed with Knative's kmeta.ChildName rules)."""
+"""Names of eventing-rabbitmq's objects (expected values follow Knative's kmeta.ChildName)."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ def broker(name: str, namespace: str = "capsule") -> dict[str, object]:
     return {"metadata": {"namespace": namespace, "name": name, "uid": UID}}
 
 
-def test_short_names_are_as_they_are() -> None:
+def test_short_names_are_unchanged() -> None:
     assert naming.broker_exchange(broker("capsule")) == f"b.capsule.capsule.{UID}"
     assert naming.broker_dead_letter_exchange(broker("capsule")) == f"b.capsule.capsule.dlx.{UID}"
     assert naming.broker_dead_letter_queue(broker("capsule")) == f"b.capsule.capsule.dlq.{UID}"
@@ -24,13 +24,13 @@ def test_long_names_are_cut_and_hashed() -> None:
     assert len(expected) == 63
 
 
-def test_a_name_that_is_just_too_long_is_filled_up() -> None:
+def test_a_slightly_too_long_name_keeps_the_start_of_its_suffix() -> None:
     parent = "b.capsule.four-more-letters."  # 28 characters: one too many
     assert len(parent) == 28
     digest = hashlib.md5((parent + UID).encode(), usedforsecurity=False).hexdigest()
     assert naming.broker_exchange(broker("four-more-letters")) == parent + digest + UID[:3]
 
 
-def test_a_queue_in_rabbitmq_is_never_cut() -> None:
+def test_queue_names_in_rabbitmq_are_not_cut() -> None:
     trigger = broker("a-rather-long-name-of-a-trigger-that-goes-on")
     assert naming.trigger_queue(trigger, broker("capsule")) == f"capsule.a-rather-long-name-of-a-trigger-that-goes-on.{UID}"

@@ -1,4 +1,4 @@
-"""PingSources: when they tick, and what a tick is."""
+"""PingSources: their schedules and events."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -8,9 +8,9 @@ import pytest
 
 from knative.local.eventing import ping
 from knative.local.eventing.conditions import condition_of
-from knative.local.eventing.ping import BadSchedule
+from knative.local.eventing.ping import InvalidSource
 from tests.knative.eventing.conftest import Machine, broker, trigger, until
-from tests.knative.eventing.test_brokers import Make
+from tests.knative.eventing.test_brokers import CreateSubscriber
 
 PING = "PingSource.sources.knative.dev"
 
@@ -35,24 +35,25 @@ def source(name: str, sink: dict[str, Any], **spec: Any) -> dict[str, Any]:
         ("0 0 * * 7", "", "2026-01-01T00:00:00", "2026-01-04T00:00:00"),
     ],
 )
-def test_when_it_ticks(schedule: str, zone: str, moment: str, expected: str) -> None:
-    assert ping.after(schedule, zone, datetime.fromisoformat(moment).replace(tzinfo=UTC)) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+def test_the_next_tick_follows_schedule_and_time_zone(schedule: str, zone: str, moment: str, expected: str) -> None:
+    after = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    assert ping.next_tick(schedule, zone, after) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("schedule", "zone"), [("often", ""), ("61 * * * *", ""), ("* * * * *", "Mars/Base"), ("@every 5s", "")])
-def test_a_schedule_that_is_none(schedule: str, zone: str) -> None:
-    with pytest.raises(BadSchedule):
-        ping.after(schedule, zone, datetime.now(UTC))
+def test_an_invalid_schedule_or_time_zone_is_refused(schedule: str, zone: str) -> None:
+    with pytest.raises(InvalidSource):
+        ping.next_tick(schedule, zone, datetime.now(UTC))
 
 
-async def test_it_ticks(machine: Machine, subscriber: Make) -> None:
+async def test_events_are_sent_until_the_source_is_deleted(machine: Machine, subscriber: CreateSubscriber) -> None:
     sink = await subscriber()
-    said = {"data": '{"a":1}', "contentType": "application/json", "ceOverrides": {"extensions": {"function": "billing.every_day"}}}
-    machine.apply(source("tick", {"uri": sink.url}, **said))
-    made = await machine.ready(PING, "tick")
-    assert made["status"]["sinkUri"] == sink.url
-    await until(lambda: len(sink.seen) >= 2)
-    first, second = sink.seen[:2]
+    spec = {"data": '{"a":1}', "contentType": "application/json", "ceOverrides": {"extensions": {"function": "billing.every_day"}}}
+    machine.apply(source("tick", {"uri": sink.url}, **spec))
+    ready = await machine.ready(PING, "tick")
+    assert ready["status"]["sinkUri"] == sink.url
+    await until(lambda: len(sink.received) >= 2)
+    first, second = sink.received[:2]
     assert first.body == b'{"a":1}'
     assert first.headers["content-type"] == "application/json"
     assert first.headers["ce-type"] == "dev.knative.sources.ping"
@@ -62,23 +63,23 @@ async def test_it_ticks(machine: Machine, subscriber: Make) -> None:
     machine.store.delete(PING, "test", "tick")
     await until(lambda: ("test", "tick") not in machine.eventing.pings.running)
     await asyncio.sleep(0.2)
-    told = len(sink.seen)
+    count = len(sink.received)
     await asyncio.sleep(1.6)
-    assert told == len(sink.seen)
+    assert count == len(sink.received)
 
 
-async def test_it_ticks_into_a_broker(machine: Machine, subscriber: Make) -> None:
+async def test_events_are_sent_to_a_broker_once_it_exists(machine: Machine, subscriber: CreateSubscriber) -> None:
     sink = await subscriber()
     reference = {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "main"}
     machine.apply(source("tick", {"ref": reference}))
     await until(lambda: condition_of(machine.store.get(PING, "test", "tick"), "SinkProvided").status == "False")
     machine.apply(*broker(), trigger("one", sink.url, "dev.knative.sources.ping"))
     await machine.ready(PING, "tick")
-    await until(lambda: sink.seen)
+    await until(lambda: sink.received)
 
 
-async def test_a_bad_schedule_is_said(machine: Machine, subscriber: Make) -> None:
+async def test_an_invalid_schedule_is_reported_in_a_condition(machine: Machine, subscriber: CreateSubscriber) -> None:
     sink = await subscriber()
     machine.apply(source("bad", {"uri": sink.url}, schedule="sometimes"))
     await until(lambda: condition_of(machine.store.get(PING, "test", "bad")).reason == "InvalidSpec")
-    assert not sink.seen
+    assert not sink.received

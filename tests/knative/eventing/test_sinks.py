@@ -1,4 +1,4 @@
-"""Where destinations lead, and what comes of a Service that cannot answer."""
+"""Resolution of destinations, and responses of Services without pods."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from knative.local.definitions import load
-from knative.local.eventing.dispatch import Answer
-from knative.local.eventing.ingress import Brokers, broker_of
-from knative.local.eventing.rabbit import Rabbit
-from knative.local.eventing.sinks import SERVICE, Address, NoAnswer, Sinks, Unresolved, Way
+from knative.local.eventing.dispatch import Response
+from knative.local.eventing.ingress import Brokers, parse_broker_host
+from knative.local.eventing.rabbit import RabbitMQ
+from knative.local.eventing.sinks import SERVICE, Address, NoResponse, SinkKind, SinkNotFound, Sinks
 from knative.local.serving.waiting import Unavailable
 from knative.local.store import Store
 
@@ -18,13 +18,15 @@ FUNCTION = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata
 REFERENCE = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "f"}
 
 
-class Failing:
-    """Serving as it is when it has no pod to offer."""
+class FailingServices:
+    """Serving without a pod."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def request(self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+    async def request(
+        self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
+    ) -> Response:
         raise self.error
 
 
@@ -36,36 +38,36 @@ def store(tmp_path: Path) -> Any:
 
 
 def sinks(store: Store, error: Exception | None = None) -> Sinks:
-    return Sinks(store, Failing(error or Unavailable("no pod")), Brokers(Rabbit("amqp://guest:guest@127.0.0.1:1/")))
+    return Sinks(store, FailingServices(error or Unavailable("no pod")), Brokers(RabbitMQ("amqp://guest:guest@127.0.0.1:1/")))
 
 
-async def test_destinations(store: Store) -> None:
+async def test_destinations_are_resolved(store: Store) -> None:
     made = sinks(store)
-    with pytest.raises(Unresolved, match="does not exist"):
+    with pytest.raises(SinkNotFound, match="does not exist"):
         made.resolve({"ref": REFERENCE}, "test")
     store.create(FUNCTION)
-    with pytest.raises(Unresolved, match="no address yet"):
+    with pytest.raises(SinkNotFound, match="no address yet"):
         made.resolve({"ref": REFERENCE}, "test")
     store.set_status(SERVICE, "test", "f", {"address": {"url": "http://f.test.svc.cluster.local"}})
     inside = "http://f.test.svc.cluster.local"
-    assert made.resolve({"ref": REFERENCE}, "test") == Address(inside, Way.SERVICE, "test", "f", "/")
-    assert made.resolve({"ref": REFERENCE, "uri": "/a?b=c"}, "test") == Address(f"{inside}/a?b=c", Way.SERVICE, "test", "f", "/a?b=c")
-    assert made.resolve({"uri": f"{inside}/x"}, "other") == Address(f"{inside}/x", Way.SERVICE, "test", "f", "/x")
-    door = "http://main-broker-ingress.test.svc.cluster.local"
-    assert made.resolve({"uri": door}, "other") == Address(door, Way.BROKER, "test", "main", "/")
-    assert made.resolve({"uri": "https://example.com/x"}, "test").way is Way.HTTP
-    for wrong in ({"uri": "/only"}, {}, {"ref": {"apiVersion": "v1", "kind": "Service", "name": "f"}}):
-        with pytest.raises(Unresolved):
-            made.resolve(wrong, "test")
+    assert made.resolve({"ref": REFERENCE}, "test") == Address(inside, SinkKind.SERVICE, "test", "f", "/")
+    assert made.resolve({"ref": REFERENCE, "uri": "/a?b=c"}, "test") == Address(f"{inside}/a?b=c", SinkKind.SERVICE, "test", "f", "/a?b=c")
+    assert made.resolve({"uri": f"{inside}/x"}, "other") == Address(f"{inside}/x", SinkKind.SERVICE, "test", "f", "/x")
+    broker = "http://main-broker-ingress.test.svc.cluster.local"
+    assert made.resolve({"uri": broker}, "other") == Address(broker, SinkKind.BROKER, "test", "main", "/")
+    assert made.resolve({"uri": "https://example.com/x"}, "test").kind is SinkKind.HTTP
+    for invalid in ({"uri": "/only"}, {}, {"ref": {"apiVersion": "v1", "kind": "Service", "name": "f"}}):
+        with pytest.raises(SinkNotFound):
+            made.resolve(invalid, "test")
 
 
-async def test_a_service_without_a_pod_answers_503_and_one_that_is_gone_not_at_all(store: Store) -> None:
-    address = Address("http://f.test.svc.cluster.local", Way.SERVICE, "test", "f")
-    with pytest.raises(NoAnswer):
+async def test_a_service_without_pods_responds_503_and_a_deleted_one_not_at_all(store: Store) -> None:
+    address = Address("http://f.test.svc.cluster.local", SinkKind.SERVICE, "test", "f")
+    with pytest.raises(NoResponse):
         await sinks(store).send(address, {}, b"", 1)
     store.create(FUNCTION)
     assert (await sinks(store).send(address, {}, b"", 1)).status == 503
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         await sinks(store, TimeoutError()).send(address, {}, b"", 1)
 
 
@@ -80,5 +82,5 @@ async def test_a_service_without_a_pod_answers_503_and_one_that_is_gone_not_at_a
         ("main-broker-ingress.example.com", None),
     ],
 )
-def test_hosts_that_mean_a_broker(host: str, broker: tuple[str, str] | None) -> None:
-    assert broker_of(host) == broker
+def test_host_names_of_brokers(host: str, broker: tuple[str, str] | None) -> None:
+    assert parse_broker_host(host) == broker

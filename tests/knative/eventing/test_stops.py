@@ -1,4 +1,4 @@
-"""How dispatchers end: on this machine what is queued stays queued; as on a cluster, all that was taken is buried."""
+"""Stopping dispatchers: by default queued messages stay queued; as on a cluster, prefetched messages are dead-lettered."""
 
 import asyncio
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from aiohttp import web
 
 from tests.knative.eventing.conftest import broker, machine_at, trigger, until
-from tests.knative.eventing.test_brokers import Make, connected, exchange_of, headers
+from tests.knative.eventing.test_brokers import CreateSubscriber, connected, exchange_of, headers
 
 
-async def test_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: Make) -> None:
+async def test_queued_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: CreateSubscriber) -> None:
     sink, letters = await subscriber(), await subscriber()
     released = asyncio.Event()
 
@@ -17,7 +17,7 @@ async def test_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: Ma
         await released.wait()
         return web.Response(status=204)
 
-    sink.answers = wait
+    sink.respond = wait
     delivery = {"retry": 0, "deadLetterSink": {"uri": letters.url}}
     async with machine_at(tmp_path, vhost) as first:
         first.apply(*broker(delivery=delivery), trigger("one", sink.url, "a", parallelism=2))
@@ -25,16 +25,16 @@ async def test_messages_survive_a_stop(tmp_path: Any, vhost: str, subscriber: Ma
         exchange = await exchange_of(first)
         rabbit, publisher = await connected(vhost)
         await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
-        await until(lambda: len(sink.seen) == 2)
+        await until(lambda: len(sink.received) == 2)
         asyncio.get_running_loop().call_later(0.5, released.set)
     async with machine_at(tmp_path, vhost):
-        await until(lambda: len({seen.headers["ce-n"] for seen in sink.seen}) == 20)
-    assert len(sink.seen) == 20, "what was in flight was let finish"
-    assert not letters.seen
+        await until(lambda: len({request.headers["ce-n"] for request in sink.received}) == 20)
+    assert len(sink.received) == 20, "deliveries in flight were completed"
+    assert not letters.received
     await rabbit.stop()
 
 
-async def test_a_stop_as_on_a_cluster_buries_what_was_prefetched(tmp_path: Any, vhost: str, subscriber: Make) -> None:
+async def test_a_stop_as_on_a_cluster_dead_letters_prefetched_messages(tmp_path: Any, vhost: str, subscriber: CreateSubscriber) -> None:
     sink, letters = await subscriber(), await subscriber()
     never = asyncio.Event()
 
@@ -42,17 +42,17 @@ async def test_a_stop_as_on_a_cluster_buries_what_was_prefetched(tmp_path: Any, 
         await never.wait()
         return web.Response(status=204)
 
-    sink.answers = wait
+    sink.respond = wait
     async with machine_at(tmp_path, vhost, {"CAPSULE_DISPATCHER_STOP": "dead-letter"}) as made:
         made.apply(*broker(delivery={"retry": 3, "deadLetterSink": {"uri": letters.url}}), trigger("one", sink.url, "a", parallelism=2))
         await made.ready("Trigger.eventing.knative.dev", "one")
         exchange = await exchange_of(made)
         rabbit, publisher = await connected(vhost)
         await asyncio.gather(*(publisher.publish(exchange, "", headers("a", n=str(n)), b"{}") for n in range(20)))
-        await until(lambda: len(sink.seen) == 2)
-        made.apply(trigger("one", sink.url, "a", parallelism=4))  # a roll-out
-        await until(lambda: len(letters.seen) == 20)
-        assert {seen.headers["ce-knativeerrorcode"] for seen in letters.seen} == {"-1"}
-        assert len(sink.seen) == 2
+        await until(lambda: len(sink.received) == 2)
+        made.apply(trigger("one", sink.url, "a", parallelism=4))  # replaces the dispatcher
+        await until(lambda: len(letters.received) == 20)
+        assert {request.headers["ce-knativeerrorcode"] for request in letters.received} == {"-1"}
+        assert len(sink.received) == 2
         never.set()
     await rabbit.stop()

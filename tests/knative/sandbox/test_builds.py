@@ -64,7 +64,7 @@ def test_it_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, doors: 
     wishes = [*wishes_of(machine, neighbour), *doors, ["connect", "127.0.0.1", listed]]
     said = f"print('GOT', json.dumps(attempt({wishes!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
     body = f"import json, sys\n{said}sys.exit(3)\n"
-    repository = repositories.make("malicious")
+    repository = repositories.create("malicious")
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "malicious", repository.url, repositories.host)
     assert ended["code"] == 1 and json.loads(ended["message"])["reason"] == "build-failed", ended
@@ -132,7 +132,7 @@ def attempt_at(machine: Machine, wish: list[Any]) -> bool:
 
 def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: str, wishes: list[list[Any]]) -> list[str]:
     """What a build got hold of."""
-    repository = repositories.make(f"attempts-{uuid.uuid4().hex[:6]}")
+    repository = repositories.create(f"attempts-{uuid.uuid4().hex[:6]}")
     encoded = json.dumps(wishes).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
     each = f"for got in attempt(json.loads(bytes.fromhex('{encoded}'))): print('GOT', json.dumps(got), file=sys.stderr)"
     repository.commit(setup_py(f"import json, sys\n{each}\nprint('GOT', json.dumps('ALL'), file=sys.stderr)\nsys.exit(3)\n"))
@@ -158,7 +158,7 @@ def test_it_uses_no_more_than_it_was_given(
     machine: Machine, repositories: Repositories, body: str, limits: dict[str, str], reason: str, words: str
 ) -> None:
     namespace = machine.namespace()
-    repository = repositories.make("greedy")
+    repository = repositories.create("greedy")
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "greedy", repository.url, repositories.host, **limits)
     if reason and machine.has_disks:
@@ -173,7 +173,7 @@ def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, reposit
         "import sys, flask, itsdangerous\napp = flask.Flask(__name__)\n"
         "@app.get('/')\ndef where(): return '\\n'.join([__file__, sys.prefix, itsdangerous.__file__, where.__code__.co_filename])\n"
     )
-    repository = repositories.make("placed")
+    repository = repositories.create("placed")
     repository.commit({"requirements.txt": "flask\n", "made/__init__.py": code, "Procfile": "web: flask --app made run --port $PORT\n"})
     ended = build(machine, namespace, "placed", repository.url, repositories.host)
     assert ended["code"] == 0, ended
@@ -194,7 +194,7 @@ def test_the_cache_is_its_application_s_and_goes_with_it(machine: Machine, repos
     if not machine.has_caches:
         pytest.skip("without ID-mapped mounts a cache would belong to the build before")
     namespace, other = machine.namespace(), machine.namespace()
-    repository = repositories.make("cached")
+    repository = repositories.create("cached")
     repository.commit({"requirements.txt": "itsdangerous\n", "main.py": ""})
     for where in (namespace, other):
         ended = build(machine, where, "first", repository.url, repositories.host)

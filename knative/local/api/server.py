@@ -1,4 +1,4 @@
-"""The API as a Part: TLS on 127.0.0.1, certificates and the administrator's kubeconfig made when they are missing."""
+"""The HTTPS server of the API on 127.0.0.1. Creates certificates and the administrator's kubeconfig if they are missing."""
 
 import asyncio
 import logging
@@ -17,21 +17,23 @@ from knative.local.tokens import Tokens, write_kubeconfig
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_CLOSE = 1
+CLOSE_TIMEOUT_SECONDS = 1
 
 
-class PortTaken(OSError): ...
+class PortInUse(OSError): ...
 
 
 class _Server(uvicorn.Server):
-    """Signals are the process's business, not the server's."""
+    """A server without signal handlers: the process has its own."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-class APIPart:
+class APIServer:
+    """A Runnable."""
+
     def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
         self._settings = settings
         self._tokens = tokens
@@ -44,7 +46,7 @@ class APIPart:
         files = await asyncio.to_thread(certificates, self._settings.state / "tls")
         config = uvicorn.Config(
             self._api.app(), ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key), lifespan="off", log_config=None, access_log=False,
-            http="httptools", ws="none", timeout_graceful_shutdown=SECONDS_TO_CLOSE, timeout_keep_alive=75, server_header=False, backlog=512,
+            http="httptools", ws="none", timeout_graceful_shutdown=CLOSE_TIMEOUT_SECONDS, timeout_keep_alive=75, server_header=False, backlog=512,
         )  # fmt: skip
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve([listener]), name="api")
@@ -73,7 +75,7 @@ def _listener(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
-    except OSError as taken:
+    except OSError as error:
         listener.close()
-        raise PortTaken(f"{LOOPBACK}:{port} is taken by another process; end it or set CAPSULE_PORT_OFFSET") from taken
+        raise PortInUse(f"{LOOPBACK}:{port} is in use by another process. Stop it or set CAPSULE_PORT_OFFSET.") from error
     return listener

@@ -1,0 +1,66 @@
+"""Wire eventing: one process, one connection to RabbitMQ, a channel for each Trigger."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from knative.local.controller import Reconciler, Runnable
+from knative.local.eventing.apiserver import ApiServerSources
+from knative.local.eventing.broker import BrokerReconciler
+from knative.local.eventing.collector import Collector, CollectorConfig
+from knative.local.eventing.dispatchers import Dispatchers
+from knative.local.eventing.ingress import Brokers
+from knative.local.eventing.ping import PingSources
+from knative.local.eventing.rabbit import RabbitMQ
+from knative.local.eventing.sinks import Services, Sinks
+from knative.local.eventing.topology import Topology
+from knative.local.eventing.trigger import TriggerReconciler
+from knative.local.store import Store
+
+STOP = "CAPSULE_DISPATCHER_STOP"
+DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True)
+class Eventing:
+    """`runnables`: to start in this order and to stop in the reverse one. `collector` and `dispatchers`: for serving."""
+
+    runnables: tuple[Runnable, ...]
+    reconcilers: tuple[Reconciler, ...]
+    brokers: Brokers
+    collector: Collector
+    pings: PingSources
+    dispatchers: Dispatchers
+
+
+def assemble(
+    store: Store,
+    amqp_url: str,
+    services: Services,
+    environment: Mapping[str, str] = os.environ,
+    is_consumed: Callable[[str, str], bool] = lambda namespace, service: False,
+) -> Eventing:
+    """Create eventing. `is_consumed`: whether the pods of a Service consume the queues of its Triggers themselves."""
+    rabbit = RabbitMQ(amqp_url)
+    topology = Topology(store, rabbit)
+    brokers = Brokers(rabbit)
+    sinks = Sinks(store, services, brokers)
+    dispatchers = Dispatchers(rabbit, sinks, brokers, topology, environment.get(STOP) == DEAD_LETTER, is_consumed)
+    pings = PingSources(store, sinks)
+    apiserver_sources = ApiServerSources(store, sinks)
+    collector = Collector(brokers)
+    return Eventing(
+        runnables=(rabbit, topology, sinks, collector, dispatchers, pings, apiserver_sources),
+        reconcilers=(
+            *topology.reconcilers,
+            BrokerReconciler(store, brokers, sinks, dispatchers),
+            TriggerReconciler(store, sinks, dispatchers),
+            pings,
+            apiserver_sources,
+            CollectorConfig(collector),
+        ),
+        brokers=brokers,
+        collector=collector,
+        pings=pings,
+        dispatchers=dispatchers,
+    )
