@@ -16,9 +16,9 @@ from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, BrokerUnavailable, Bus, Unroutable
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
+from functions.runtime.serving.queue_consumer import QueueConsumer
 from functions.runtime.serving.topology import Binding
-from knative.local.eventing.consumer import Consumer, Queue
-from knative.local.serving.activity import Activity, Watched
+from functions.wire.queue_consumption import ActivityReader, ConsumedQueue, PodActivity
 from knative.machine import rabbitmq_users
 from knative.machine.rabbitmq import RabbitMQ
 from tests.runtime.harness import until
@@ -153,7 +153,7 @@ async def test_the_gateway_asks_a_function_and_gets_its_reply(server: RabbitMQ) 
     function.open()
     reply = asyncio.create_task(gateway.request("auth.register", {"correlationid": "c", "type": "auth.register"}, b"{}", timeout=20))
     headers = await asyncio.to_thread(_next_headers, server)
-    assert await function.offer(REPLIES, headers["replyto"], {"correlationid": "c", "outcome": "done", "status": "202"}, b"{}")
+    assert await function.publish_unconfirmed(REPLIES, headers["replyto"], {"correlationid": "c", "outcome": "done", "status": "202"}, b"{}")
     assert (await reply).status == 202
     with pytest.raises(Unroutable):
         await gateway.request("auth.nothing", {"correlationid": "d"}, b"{}", timeout=20)
@@ -195,7 +195,7 @@ async def test_a_refusal_is_one_line_that_names_user_resource_and_permission(ser
 
 
 async def test_a_gateway_that_may_not_declare_its_queue_says_so(server: RabbitMQ, caplog: pytest.LogCaptureFixture) -> None:
-    bus = Bus(server.user_url("auth"), "edge.gateway", patience=1.0, replies=True)
+    bus = Bus(server.user_url("auth"), "edge.gateway", timeout_seconds=1.0, replies=True)
     bus.open()
     with pytest.raises(BrokerUnavailable, match=r'"auth" access to the queue "capsule\.replies\..*it has no permission to configure'):
         await bus.request("auth.register", {"correlationid": "c"}, b"{}", timeout=5)
@@ -214,10 +214,12 @@ async def test_a_warm_function_consumes_its_own_queue_and_no_other(server: Rabbi
     bus.open()
     consumers = []
     for queue in (OF_AUTH, OF_BILLING):
-        watched = Watched(tmp_path / queue)
+        watched = ActivityReader(tmp_path / queue)
         watched.allow(True)
-        consumer = Consumer(application, [Queue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], Activity(tmp_path / queue))
-        bus.on_connected(consumer.connected)
+        consumer = QueueConsumer(
+            application, [ConsumedQueue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], PodActivity(tmp_path / queue)
+        )
+        bus.on_connected(consumer.on_connected)
         consumers.append(consumer)
     await bus.publish(REDELIVERY, "auth.register", message(), b"own", mandatory=True)
     await bus.publish(EVENTS, "user.created", message(), b"for billing")
@@ -243,7 +245,7 @@ def message() -> dict[str, str]:
 
 @pytest.mark.parametrize(("user", "password", "why"), [("auth", "wrong", "its password is another"), ("nobody", "x", "it does not exist")])
 async def test_a_login_that_is_refused_names_the_user(server: RabbitMQ, user: str, password: str, why: str) -> None:
-    bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", patience=2.0)
+    bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", timeout_seconds=2.0)
     bus.open()
     with pytest.raises(BrokerUnavailable, match=f'log in the user "{user}".*{why}'):
         await bus.publish(EVENTS, "user.created", {}, b"{}")

@@ -143,7 +143,7 @@ def _without_confirms() -> None:
     """An event counts as published once it was handed to the connection, whatever RabbitMQ says."""
 
     async def publish(self: Any, exchange: str, key: str, headers: Any, body: bytes, *, mandatory: bool = False) -> None:
-        await self.offer(exchange, key, headers, body)
+        await self.publish_unconfirmed(exchange, key, headers, body)
 
     bus.Bus.publish = publish  # type: ignore[method-assign]
 

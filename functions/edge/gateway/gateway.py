@@ -260,6 +260,6 @@ def _log_fault(error: Exception, correlation: str) -> None:
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """The gateway over RabbitMQ; it connects in the background and answers 503 until it has."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", patience=2.0, replies=True)
+    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
     bus.open()
     return Gateway(Registry.load(), bus, AccessTokens(settings), Sealer(settings), clock or SystemClock(), Options.read(settings))

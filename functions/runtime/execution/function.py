@@ -255,7 +255,7 @@ class Function:
         if to is None:
             return False
         headers = {"correlationid": message.correlation, "outcome": answer.outcome, "status": str(answer.status)}
-        return await self._around.bus.offer(REPLIES, to, headers, answer.body)
+        return await self._around.bus.publish_unconfirmed(REPLIES, to, headers, answer.body)
 
 
 def _names(owed: list[outbox.OutboxRow]) -> list[str]:

@@ -169,7 +169,7 @@ class Process:
         fault = await self._settle(request.url.path, message)
         return SETTLED if fault is None else Response(f"{fault}\n", 503, media_type="text/plain")
 
-    async def take(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
+    async def handle_message(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
         """A message without a request around it. False where `handle` would answer 503."""
         return await self._settle(path, Message.from_headers(attributes, body)) is None
 

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from functions.wire.queue_consumption import ACTIVITY_VARIABLE, QUEUES_VARIABLE, ActivityReader
 from knative.local.objects import Object
-from knative.local.serving.activity import ACTIVITY, QUEUES, Watched
 from knative.local.serving.autoscaler import Meter
 from knative.local.serving.node import Node
 
@@ -23,7 +23,7 @@ class Consumption:
         self._namespace = metadata["namespace"]
         self._service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
         self._wanted = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
-        self._pods: dict[str, tuple[Watched, int]] = {}
+        self._pods: dict[str, tuple[ActivityReader, int]] = {}
         self.in_flight = 0
         self.full = 0
         """Pods that have as many messages as they take: others wait in the queue, which nobody here can count."""
@@ -35,32 +35,32 @@ class Consumption:
         if not queues or 0 < most < len(queues):
             return {}
         metadata = pod["metadata"]
-        watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
-        watched.allow(may)
-        told = [each.told() for each in queues]
-        for each in told:
-            each["parallelism"] = min(each["parallelism"], most // len(told) or each["parallelism"])
-        self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in told))
-        return {QUEUES: json.dumps(told), ACTIVITY: str(watched.path)}
+        reader = ActivityReader(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
+        reader.set_may_consume(may)
+        described = [each.to_json() for each in queues]
+        for each in described:
+            each["parallelism"] = min(each["parallelism"], most // len(described) or each["parallelism"])
+        self._pods[metadata["uid"]] = (reader, sum(each["parallelism"] for each in described))
+        return {QUEUES_VARIABLE: json.dumps(described), ACTIVITY_VARIABLE: str(reader.path)}
 
     def forget(self, uid: str) -> None:
         self._pods.pop(uid, None)
 
     def busy(self, uid: str) -> int:
         """Messages that this pod has in hand."""
-        return self._pods[uid][0].look().in_flight if uid in self._pods else 0
+        return self._pods[uid][0].read().in_flight if uid in self._pods else 0
 
     def going_on(self, pods: Iterable[str]) -> bool:
         """Whether one of these ready pods consumes."""
-        return any(self._pods[uid][0].look().consuming for uid in pods if uid in self._pods)
+        return any(self._pods[uid][0].read().is_consuming for uid in pods if uid in self._pods)
 
     def measure(self, meter: Meter, now: float, may: bool) -> None:
         """What they did since the last time, as if it were requests."""
         self.in_flight = self.full = 0
-        for watched, most in self._pods.values():
-            watched.allow(may)
-            seen, handled, busy = watched.since()
-            self.in_flight += seen.in_flight
-            self.full += seen.in_flight >= most
-            if handled or seen.in_flight:
+        for reader, most in self._pods.values():
+            reader.set_may_consume(may)
+            snapshot, handled, busy = reader.read_difference()
+            self.in_flight += snapshot.in_flight
+            self.full += snapshot.in_flight >= most
+            if handled or snapshot.in_flight:
                 meter.add(busy, now)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -108,7 +109,8 @@ class Server(ThreadingHTTPServer):
 
 async def consume() -> None:
     from functions.runtime.messaging.bus import Bus
-    from knative.local.eventing.consumer import Consumer
+    from functions.runtime.serving.queue_consumer import QueueConsumer
+    from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
 
     pool = ThreadPoolExecutor(256)
 
@@ -131,10 +133,10 @@ async def consume() -> None:
         status, said, _ = await answered(path, headers, body)
         return 200 <= status < 300 and "ce-type" not in said
 
-    consumer = Consumer.of(os.environ, application, take)
-    assert consumer is not None
+    activity = PodActivity(Path(os.environ[ACTIVITY_VARIABLE]))
+    consumer = QueueConsumer(application, consumed_queues(os.environ), activity, take)
     bus = Bus(os.environ["AMQP_URL"], NAME)
-    bus.on_connected(consumer.connected)
+    bus.on_connected(consumer.on_connected)
     bus.open()
     await asyncio.Event().wait()
 
