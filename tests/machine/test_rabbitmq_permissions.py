@@ -215,7 +215,7 @@ async def test_a_warm_function_consumes_its_own_queue_and_no_other(server: Rabbi
     consumers = []
     for queue in (OF_AUTH, OF_BILLING):
         watched = ActivityReader(tmp_path / queue)
-        watched.allow(True)
+        watched.set_may_consume(True)
         consumer = QueueConsumer(
             application, [ConsumedQueue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], PodActivity(tmp_path / queue)
         )
