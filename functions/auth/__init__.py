@@ -1,15 +1,20 @@
-"""Who is who: users, their addresses, their sessions, and the tokens that tell the other contexts who asks.
+"""Users, their registration, e-mail addresses, sessions and access tokens.
 
-What shapes this context:
+Invariants:
 
-- A stranger learns nothing about an address. Registering, asking for a mail and failing to log in answer alike and take alike whether it has an
-  account or not; what differs is told by mail, to its owner.
-- Whoever reads the mail of an address owns the account, so nothing is signed in before the address is verified.
-- What is secret rests as a hash (argon2id for passwords, SHA-256 for what cannot be guessed), and in no event, reply store or log.
-- Access tokens live a quarter of an hour and are verified anywhere with public keys alone; what lasts is the session, in the database, with its
-  counted generations of refresh tokens.
-- A registration is a saga over three contexts (`domain/registration.py`). The account works from its first transaction on; whatever else belongs to
-  it is asked for until it is there, or given up, compensated and told to the administrators.
-- Mail leaves between transactions. Its token is derived from the intent to send it, its hash stored before it goes: a mail repeated after a
-  crash is the same mail, and its link works whichever copy is read.
+- No answer and no response time reveals whether an address has an account. Registration, requests for a verification
+  e-mail and failed logins are the same for known and unknown addresses; details go by e-mail to the owner of the
+  address.
+- An account belongs to whoever reads the e-mail of its address: nobody signs in before the address is verified.
+- Secrets are stored as hashes only (argon2id for passwords, SHA-256 for random tokens) and appear in no event, stored
+  reply or log.
+- Access tokens expire after 15 minutes and are verified with public keys alone. The session behind them is a database
+  row that counts the generations of its refresh tokens.
+- Registration is a saga over three contexts (`domain/registration.py`). The account works after the first transaction;
+  the other steps are repeated until they succeed, or compensated and reported to the administrators.
+- E-mails are sent between transactions. The token in a verification e-mail is derived from the intent to send it and
+  its hash is stored before the e-mail leaves, so an e-mail that is sent twice after a crash carries the same working
+  link.
+
+Not owned here: customers, plans and payment accounts (billing), quotas (deploy).
 """

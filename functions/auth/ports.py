@@ -1,4 +1,4 @@
-"""What the auth context needs from outside."""
+"""Ports of the auth context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.mails import MailKind, SentMail
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import Session
@@ -22,23 +22,23 @@ class EmailTaken(Exception):
 
 class Users(Protocol):
     async def add(self, user: User) -> None:
-        """Raises EmailTaken; the transaction goes on."""
+        """Insert the user. Raises EmailTaken; the transaction stays usable."""
         ...
 
     async def get(self, user_id: UUID) -> User | None: ...
 
-    async def by_email(self, email: Email) -> User | None: ...
+    async def get_by_email(self, email: Email) -> User | None: ...
 
-    async def admins(self) -> Sequence[User]:
-        """With a verified address."""
+    async def list_verified_admins(self) -> Sequence[User]:
+        """Administrators whose address is verified."""
         ...
 
     async def save(self, user: User) -> None:
-        """Compare-and-set by version. Raises Transient if somebody else was faster."""
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
         ...
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
-        """Replaces the hash of an unchanged password; does nothing if the password was changed meanwhile."""
+        """Replace the hash of the same password. Does nothing if the password has changed since `former_hash` was read."""
         ...
 
 
@@ -47,122 +47,140 @@ class Registrations(Protocol):
 
     async def get(self, user_id: UUID) -> Registration | None: ...
 
-    async def locked(self, user_id: UUID) -> Registration | None:
-        """Until the transaction ends nobody else changes it."""
+    async def lock(self, user_id: UUID) -> Registration | None:
+        """Read the registration and lock its row until the transaction ends."""
         ...
 
     async def save(self, registration: Registration) -> None:
-        """Compare-and-set by version; nothing to do if it has not moved. Raises Transient if the row has changed since it was read."""
+        """Update by compare-and-set on `version`; no-op if it is unchanged. Raises Transient if the row has changed since it was read."""
         ...
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
-        """Running ones whose reminder was due before then, the longest first; without their timelines."""
+    async def list_stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+        """Unfinished registrations whose reminder was due before `since`, oldest first, without their steps."""
         ...
 
-    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
-        """Newest first; without a status all that are not complete."""
+    async def list_page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        """Registrations with an id below `before`, newest first. `status` None: all that are not complete."""
         ...
 
 
 class Sessions(Protocol):
-    async def add(self, session: Session, token: OpaqueToken) -> None: ...
-
-    async def presenting(self, token: OpaqueToken) -> tuple[Session, int] | None:
-        """The session that this refresh token was issued for, and the token's generation; locked until the transaction ends."""
+    async def add(self, session: Session, token: OpaqueToken) -> None:
+        """Insert the session and the hash of its first refresh token."""
         ...
 
-    async def get(self, session_id: UUID) -> Session | None:
-        """Locked until the transaction ends."""
+    async def lock_by_refresh_token(self, token: OpaqueToken) -> tuple[Session, int] | None:
+        """The session that issued this refresh token and the token's generation. Locks the session until the transaction ends."""
+        ...
+
+    async def lock(self, session_id: UUID) -> Session | None:
+        """Read the session and lock its row until the transaction ends."""
         ...
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
-        """With `token`, one more of the session's newest generation."""
+        """Update the session and, with `token`, add a refresh token of its newest generation."""
         ...
 
-    async def prune(self, at: datetime) -> int:
-        """Forgets what ended or expired long ago."""
+    async def prune(self, now: datetime) -> int:
+        """Delete sessions that ended or expired before the retention time. Returns their number."""
         ...
 
 
 class VerificationTokens(Protocol):
     async def add(self, token: VerificationToken) -> None:
-        """The same intent twice is once."""
+        """Insert the token. Idempotent by intent."""
         ...
 
-    async def find(self, token: OpaqueToken) -> VerificationToken | None:
-        """Locked until the transaction ends."""
+    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
+        """Read the token by its hash and lock its row until the transaction ends."""
         ...
 
     async def save(self, token: VerificationToken) -> None: ...
 
-    async def prune(self, at: datetime) -> int: ...
+    async def prune(self, now: datetime) -> int:
+        """Delete tokens that expired before the retention time. Returns their number."""
+        ...
 
 
 class LoginFailures(Protocol):
-    async def of(self, email: Email) -> FailedLogins:
-        """Locked until the transaction ends, so that guesses at one account take turns. Raises AccountLocked when the turn does not come soon."""
+    async def lock(self, email: Email) -> FailedLogins:
+        """Read the failures of an address and lock them until the transaction ends, so that logins for one address run
+        one after another.
+
+        Raises AccountLocked if another login holds the lock for too long.
+        """
         ...
 
     async def save(self, failures: FailedLogins) -> None: ...
 
-    async def prune(self, at: datetime) -> int: ...
+    async def prune(self, now: datetime) -> int:
+        """Delete failures that no longer count. Returns their number."""
+        ...
 
 
-class SentMails(Protocol):
-    async def count(self, user_id: UUID, kind: MailKind, since: datetime) -> int: ...
+class SentEmails(Protocol):
+    async def count(self, user_id: UUID, kind: EmailKind, since: datetime) -> int: ...
 
-    async def add(self, mail: SentMail) -> None: ...
+    async def add(self, email: SentEmail) -> None:
+        """Record a sent e-mail. Idempotent by intent."""
+        ...
 
-    async def prune(self, at: datetime) -> int: ...
+    async def prune(self, now: datetime) -> int:
+        """Delete records older than the retention time. Returns their number."""
+        ...
 
 
 class Hasher(Protocol):
     async def hash(self, password: Password) -> str: ...
 
-    async def matches(self, password_hash: str | None, typed: str) -> bool:
-        """False for None, after the same time as for any other."""
+    async def matches(self, password_hash: str | None, text: str) -> bool:
+        """Whether `text` is the password. False for None, in the same time as for a hash."""
         ...
 
-    def outdated(self, password_hash: str) -> bool:
-        """Whether it was made with weaker parameters than today's."""
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Whether the hash has weaker parameters than current ones."""
         ...
 
-    async def rehash(self, typed: str) -> str: ...
+    async def rehash(self, text: str) -> str:
+        """Hash a password that was accepted before, without checking its strength again."""
+        ...
 
 
-class MailTokens(Protocol):
+class EmailTokens(Protocol):
     def mint(self, intent: UUID) -> OpaqueToken:
-        """The secret of a mailed link: unguessable, and the same for the same intent."""
+        """The secret token of a verification link: unguessable, and the same for the same intent."""
         ...
 
 
 class Mailer(Protocol):
-    """Outside world: not while a transaction is open. Raises Transient or Permanent."""
+    """Sends the e-mails of this context. External: not inside a transaction. `intent` is the idempotency key. Raises Transient or Permanent."""
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
-    async def send_registration_repeated(self, intent: UUID, to: str, verified: bool) -> None: ...
+    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None: ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
-        """To an administrator."""
+        """Sent to an administrator."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     text: str = field(repr=False)
-    expires_in: int
+    expires_in_seconds: int
 
 
 class AccessTokenIssuer(Protocol):
-    def issue(self, user: User, session_id: UUID, at: datetime) -> AccessToken: ...
+    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken: ...
 
 
 class PublicKeys(Protocol):
-    def jwks(self) -> list[dict[str, Any]]: ...
+    def jwks(self) -> list[dict[str, Any]]:
+        """The public signing keys as JWKs (RFC 7517)."""
+        ...
 
 
 class Housekeeping(Protocol):
-    """What the runtime keeps in every context's database."""
+    """The runtime's own clean-up of this context's database: unsent events, old inbox rows, old replies."""
 
     async def sweep(self) -> None: ...

@@ -1,19 +1,23 @@
-"""The billing context: plans, subscriptions, measured use, invoices, payments, and the books.
+"""Plans, subscriptions, measured usage, invoices, payments and the ledger.
 
-Who owns what. Plans, periods, proration, use, invoices and their numbers, and the ledger are ours; the provider (Stripe) owns customers' payment
-methods and moves money: one payment intent for each `Payment`. Its own subscriptions and invoices are not used, since they would be a second
-truth about periods and amounts.
+Ownership. Plans, periods, proration, usage, invoices and their numbers, and the ledger belong to this context. The
+payment provider (Stripe) stores payment methods and moves money: one payment intent per `Payment`. Stripe's own
+subscriptions and invoices are not used, because they would be a second source of truth about periods and amounts.
 
-Who becomes a customer. Every user, in the moment in which billing hears of one, on the free plan. The account at the provider follows when the
-registration asks for it, or the first payment, whichever is first; what came of each try is told (`payment-account.changed`), since it is the
-registration's saga that asks again, and gives up. Then paid plans are closed to the customer, before any money is asked for.
+Customers. Every user becomes a customer on the free plan when billing receives `user.created`. The account at the
+provider is opened when the registration or the first payment requests it, whichever comes first. Each attempt publishes
+`payment-account.changed`; the registration saga repeats the request or gives up. After that, paid plans are closed to
+the customer before any money is requested.
 
-How money is asked for. A command writes an invoice and a `Payment`, the intent with all that will be sent, and says `payment.requested`. One
-effect (`on_payment_requested`) brings every payment forward: it charges, or looks up what became of it, and books the outcome under the lock of
-the customer's subscription, in one transaction with the invoice's number, the ledger's entries, the plan that was bought and the events.
-Commands, the provider's notices, the retries' timer and the housekeeping all only say `payment.requested`, so doubles and disorder are harmless,
-and a lost notice costs ten minutes.
+Payments. A command stores an invoice and a `Payment` with everything the charge needs, and publishes
+`payment.requested`. One effect (`on_payment_requested`) charges it or reads its state at the provider, and records the
+outcome in one transaction under the lock of the customer's subscription: invoice number, ledger entries, the purchased
+plan and the events. Commands, Stripe's webhooks, the retry timer and housekeeping only publish `payment.requested`, so
+duplicates and reordering are harmless and a lost webhook delays the outcome by ten minutes at most.
 
-What is paid when. A plan's fee ahead, for each period; use when the period has ended and an hour of grace has passed, on the same invoice as the
-next fee; what is reported later stands on the invoice after that. An upgrade is paid at once, for the rest of the period.
+What is paid when. A plan's fee is paid in advance for each period. Usage is charged one hour after its period ends, on
+the same invoice as the next fee; usage reported later is on the invoice after that. An upgrade is paid immediately, for
+the rest of the period.
+
+Not owned here: user accounts (auth), what the quotas of a plan prevent (deploy), how usage is measured (monitor).
 """

@@ -1,4 +1,4 @@
-"""What billing's use cases need from outside."""
+"""Ports of the billing context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.billing.domain.credits import CreditNote
+from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.ledger import Transaction
-from functions.billing.domain.payments import Answer, Payment
+from functions.billing.domain.payments import Payment, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Plan
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription
-from functions.billing.domain.usage import UsageRecord, Use
+from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.domain.subscriptions import RatedPeriod, Subscriber, Subscription
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.kernel import Permanent, Transient
 
 
@@ -23,28 +24,28 @@ class Customers(Protocol):
         """Raises CustomerExists if the user is a customer already."""
         ...
 
-    async def of_user(self, user_id: UUID) -> Customer | None: ...
+    async def get_by_user(self, user_id: UUID) -> Customer | None: ...
 
     async def get(self, customer_id: UUID) -> Customer: ...
 
-    async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
-        """The first one stays. Paid plans are open to the customer."""
+    async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+        """Store the id of the customer's account at the provider, unless there is one. Clears a refusal."""
         ...
 
-    async def refuse_account(self, customer_id: UUID, reason: str) -> None:
-        """Closes paid plans to the customer, unless there is an account at the provider."""
+    async def set_account_refusal(self, customer_id: UUID, reason: str) -> None:
+        """Close paid plans to the customer, unless there is an account at the provider."""
         ...
 
-    async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None: ...
+    async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None: ...
 
 
 class Plans(Protocol):
-    async def on_offer(self, at: datetime) -> Sequence[Plan]:
-        """Of each code the version that a subscription beginning now gets, the cheapest first."""
+    async def list_offered(self, at: datetime) -> Sequence[Plan]:
+        """The newest version of each plan on offer, cheapest first."""
         ...
 
-    async def offered(self, code: str, at: datetime) -> Plan:
-        """The version that a subscription beginning now gets. Raises LookupError if no plan of that code is on offer."""
+    async def get_offered(self, code: str, at: datetime) -> Plan:
+        """The newest version of a plan on offer. Raises LookupError if there is no plan with that code."""
         ...
 
     async def get(self, code: str, version: int) -> Plan:
@@ -55,171 +56,216 @@ class Plans(Protocol):
 class Subscriptions(Protocol):
     async def add(self, subscription: Subscription) -> None: ...
 
-    async def running(self, customer_id: UUID) -> Subscription | None:
-        """The one that has not ended."""
+    async def get_current(self, customer_id: UUID) -> Subscription | None:
+        """The customer's subscription that has not ended."""
         ...
 
-    async def locked(self, customer_id: UUID) -> Subscription | None:
-        """As `running`; until this transaction ends nobody else changes it, nor the customer's invoices and payments: who does locks it first."""
+    async def lock(self, customer_id: UUID) -> Subscription | None:
+        """As `get_current`, and lock it until the transaction ends. The lock covers the customer's invoices and payments: take it first."""
         ...
 
-    async def save(self, subscription: Subscription) -> None: ...
-
-    async def ended_before(self, moment: datetime, limit: int) -> Sequence[Subscription]:
-        """Those whose running period was over by then, the oldest first."""
+    async def save(self, subscription: Subscription) -> None:
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
         ...
 
-    async def rated(self, period: RatedPeriod) -> None:
-        """Keeps it, or what is now billed for it."""
+    async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
+        """Subscriptions whose current period ended at or before that time, oldest first."""
         ...
 
-    async def last_rated(self, subscription_id: UUID) -> RatedPeriod | None: ...
+    async def save_rated_period(self, period: RatedPeriod) -> None:
+        """Insert the period, or update its charged amount."""
+        ...
+
+    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribers:
+    """Finds the customer of a user with their subscription. Not a Protocol, because it only combines two ports."""
+
+    customers: Customers
+    subscriptions: Subscriptions
+
+    async def get(self, user_id: UUID) -> Subscriber:
+        """Raises CustomerNotFound."""
+        customer = await self.customers.get_by_user(user_id)
+        return self._subscriber(customer, await self.subscriptions.get_current(customer.id) if customer else None)
+
+    async def lock(self, user_id: UUID) -> Subscriber:
+        """As `get`, with the subscription locked until the transaction ends. Raises CustomerNotFound."""
+        customer = await self.customers.get_by_user(user_id)
+        return self._subscriber(customer, await self.subscriptions.lock(customer.id) if customer else None)
+
+    @staticmethod
+    def _subscriber(customer: Customer | None, subscription: Subscription | None) -> Subscriber:
+        if customer is None or subscription is None:
+            raise CustomerNotFound
+        return Subscriber(customer, subscription)
 
 
 class Invoices(Protocol):
     async def add(self, invoice: Invoice) -> None:
-        """Raises ChangeUnderWay if it is the draft of a second upgrade."""
+        """Raises ChangeInProgress if the subscription has another draft of an upgrade."""
         ...
 
     async def get(self, invoice_id: UUID) -> Invoice:
         """Raises InvoiceNotFound."""
         ...
 
-    async def save(self, invoice: Invoice) -> None: ...
-
-    async def under_way(self, subscription_id: UUID) -> Invoice | None:
-        """The draft of an upgrade that is being paid."""
+    async def save(self, invoice: Invoice) -> None:
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
         ...
 
-    async def is_overdue(self, customer_id: UUID) -> bool:
-        """Whether one is open."""
+    async def get_pending_upgrade(self, subscription_id: UUID) -> Invoice | None:
+        """The draft of an upgrade whose payment has no outcome yet."""
         ...
 
-    async def page(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
-        """The customer's issued invoices, newest first."""
+    async def has_open(self, customer_id: UUID) -> bool:
+        """Whether the customer has an issued invoice that is not paid."""
         ...
 
-    async def next_number(self, series: str) -> str:
-        """The next of its series, without a gap: who asks at the same time waits until this transaction ends."""
+    async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        """The customer's issued invoices with an id below `before`, newest first."""
+        ...
+
+    async def reserve_number(self, series: str) -> str:
+        """The next number of the series, without gaps. Concurrent callers wait until this transaction ends."""
         ...
 
 
 class Payments(Protocol):
     async def add(self, payment: Payment) -> None:
-        """Raises ChangeUnderWay while another payment of that invoice is pending."""
+        """Raises ChangeInProgress if another payment of the invoice is pending."""
         ...
 
     async def get(self, payment_id: UUID) -> Payment | None: ...
 
-    async def save(self, payment: Payment) -> None: ...
-
-    async def last_of(self, invoice_id: UUID) -> Payment | None:
-        """The one with the highest attempt."""
+    async def save(self, payment: Payment) -> None:
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
         ...
 
-    async def latest(self, customer_id: UUID) -> Payment | None: ...
-
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[Payment]:
-        """Pending since before then."""
+    async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
+        """The invoice's payment with the highest attempt number."""
         ...
 
-    async def to_retry(self, before: datetime, limit: int) -> Sequence[Payment]:
-        """Failed ones whose next try was due before then and was not made."""
+    async def get_latest(self, customer_id: UUID) -> Payment | None:
+        """The customer's newest payment, of any invoice."""
+        ...
+
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[Payment]:
+        """Pending payments created before that time, oldest first."""
+        ...
+
+    async def list_due_retries(self, before: datetime, limit: int) -> Sequence[Payment]:
+        """Failed last attempts of open invoices whose retry was due before that time."""
         ...
 
 
-class Credits(Protocol):
+class CreditNotes(Protocol):
     async def add(self, note: CreditNote) -> None: ...
 
-    async def get(self, note_id: UUID) -> CreditNote: ...
+    async def get(self, note_id: UUID) -> CreditNote:
+        """Raises LookupError."""
+        ...
 
-    async def save(self, note: CreditNote) -> None: ...
+    async def save(self, note: CreditNote) -> None:
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        ...
 
-    async def of_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]: ...
+    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]: ...
 
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[CreditNote]: ...
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
+        """Notes issued before that time whose refund has no outcome, oldest first."""
+        ...
 
 
 class Ledger(Protocol):
-    async def post(self, transaction: Transaction) -> None: ...
+    async def post(self, transaction: Transaction) -> None:
+        """Append a transaction. Each kind is posted once per reference."""
+        ...
 
     async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
-        """(account, currency) → sum."""
+        """(account, currency) → sum in minor units."""
         ...
 
 
-class Notices(Protocol):
-    async def first_seen(self, id: str, type: str, at: datetime) -> bool:
-        """False if the provider has sent this notice before."""
+class WebhookEvents(Protocol):
+    async def add(self, id: str, type: str, at: datetime) -> bool:
+        """Record a webhook event. Returns False if it was recorded before."""
         ...
 
-    async def forget(self, before: datetime) -> int: ...
+    async def prune(self, before: datetime) -> int:
+        """Delete events received before that time. Returns their number."""
+        ...
 
 
 class Usage(Protocol):
     async def record(self, record: UsageRecord) -> bool:
-        """Adds the record to its hour, unless its id has been added before. True if it was added."""
+        """Add the record to its hour. Returns False, and adds nothing, if its id was recorded before."""
         ...
 
-    async def within(self, user_id: UUID, period: Period) -> Sequence[Use]:
-        """What was used in the hours of a period, by application and environment, in a stable order."""
+    async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
+        """The usage of a period, summed by application and environment and sorted by both."""
         ...
 
-    async def forget_ids(self, before: datetime) -> int:
-        """Forgets records (not their sums) whose window began before this; some at a time. How many were forgotten."""
+    async def prune_ids(self, before: datetime) -> int:
+        """Delete one batch of records (not their sums) with a window that began before that time. Returns their number."""
         ...
 
 
-class ProviderAway(Transient):
-    """The payment provider does not answer, or not now."""
+class ProviderUnavailable(Transient):
+    """The payment provider does not answer."""
 
 
 class ProviderRefused(Permanent):
-    """The payment provider will not have what we ask; a person has to look."""
+    """The payment provider rejects a request that should be valid. An operator must look."""
 
 
 class PaymentProvider(Protocol):
-    """Who takes the money. Every call bears being repeated: it carries an idempotency key of what it is about.
-    Raises ProviderAway, ProviderRefused, RateLimited."""
+    """Moves money. External: not inside a transaction. Every call is idempotent: it has an idempotency key derived from
+    its subject.
+
+    Raises ProviderUnavailable, ProviderRefused, RateLimited.
+    """
 
     async def open_account(self, customer: Customer) -> str:
-        """The provider's id for the customer."""
+        """Create the customer at the provider. Returns its id there."""
         ...
 
-    async def charge(self, payment: Payment, customer: Customer) -> Answer:
-        """A declined charge is an answer, too."""
+    async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
+        """A declined charge is a result, not an error."""
         ...
 
-    async def look(self, provider_id: str) -> Answer:
-        """What became of a charge."""
+    async def get_charge(self, provider_id: str) -> ProviderResult:
+        """The current state of a charge."""
         ...
 
-    async def refund(self, note: CreditNote, payment: Payment) -> Answer: ...
+    async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """The provider says that something happened to one of our payments (None: to something else)."""
+class WebhookEvent:
+    """An event from the provider. `payment_id` is None if it is not about one of our payments."""
 
     id: str
     type: str
     payment_id: UUID | None
 
 
-class NoticeReader(Protocol):
-    def read(self, body: bytes, signature: str) -> Notice:
-        """Raises BadSignature."""
+class WebhookVerifier(Protocol):
+    def parse(self, body: bytes, signature: str) -> WebhookEvent:
+        """Raises InvalidWebhookSignature."""
         ...
 
 
-class Printer(Protocol):
-    async def invoice(self, invoice: Invoice, customer: Customer) -> bytes:
-        """A PDF, the same every time."""
+class InvoiceRenderer(Protocol):
+    async def render_pdf(self, invoice: Invoice, customer: Customer) -> bytes:
+        """The invoice as a PDF. The same invoice in the same state yields the same bytes."""
         ...
 
 
 class Mailer(Protocol):
-    """Raises Transient or Permanent."""
+    """Sends the e-mails of this context. External: not inside a transaction. Raises Transient or Permanent."""
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None: ...
 
@@ -227,6 +273,6 @@ class Mailer(Protocol):
 
 
 class Housekeeping(Protocol):
-    """What the runtime keeps in every context's database and has to be swept: unsent events, old inbox rows."""
+    """The runtime's own clean-up of this context's database: unsent events, old inbox rows, old replies."""
 
     async def sweep(self) -> None: ...

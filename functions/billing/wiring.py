@@ -1,66 +1,68 @@
-"""What stands behind billing's ports."""
+"""Adapters of the billing context's ports."""
 
-from functions.billing.adapters.mail import LetterMailer
-from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresUsage
-from functions.billing.adapters.postgres_invoices import PostgresCredits, PostgresInvoices
-from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresNotices, PostgresPayments
+from functions.billing.adapters.emails import EmailMailer
+from functions.billing.adapters.pdf import PdfRenderer
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
+from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
-from functions.billing.adapters.printed import PdfPrinter
 from functions.billing.ports import (
-    Credits,
+    CreditNotes,
     Customers,
     Housekeeping,
+    InvoiceRenderer,
     Invoices,
     Ledger,
     Mailer,
-    NoticeReader,
-    Notices,
     PaymentProvider,
     Payments,
     Plans,
-    Printer,
+    Subscribers,
     Subscriptions,
     Usage,
+    WebhookEvents,
+    WebhookVerifier,
 )
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.mail.delivery import Mail, mail
-from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
+from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
 
-def housekeeping(sweeper: Sweeper) -> Housekeeping:
-    return sweeper
+def housekeeping(housekeeping: RuntimeHousekeeping) -> Housekeeping:
+    return housekeeping
 
 
-def provider(settings: Settings) -> PaymentProvider:
-    from functions.billing.adapters.stripe import StripeProvider  # Stripe's client is large: only who calls it waits for it
+def payment_provider(settings: Settings) -> PaymentProvider:
+    from functions.billing.adapters.stripe import StripeProvider  # imported here because Stripe's client loads slowly
 
     return StripeProvider(settings)
 
 
-def notice_reader(settings: Settings) -> NoticeReader:
-    from functions.billing.adapters.stripe import StripeNoticeReader
+def webhook_verifier(settings: Settings) -> WebhookVerifier:
+    from functions.billing.adapters.stripe import StripeWebhookVerifier
 
-    return StripeNoticeReader(settings)
+    return StripeWebhookVerifier(settings)
 
 
 wiring = Wiring(
     database="billing",
     ports={
-        Credits: PostgresCredits,
+        CreditNotes: PostgresCreditNotes,
         Customers: PostgresCustomers,
         Housekeeping: housekeeping,
+        InvoiceRenderer: PdfRenderer,
         Invoices: PostgresInvoices,
         Ledger: PostgresLedger,
         Mail: mail,
-        Mailer: LetterMailer,
-        NoticeReader: notice_reader,
-        Notices: PostgresNotices,
-        PaymentProvider: provider,
+        Mailer: EmailMailer,
+        PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,
-        Printer: PdfPrinter,
+        Subscribers: Subscribers,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,
+        WebhookEvents: PostgresWebhookEvents,
+        WebhookVerifier: webhook_verifier,
     },
 )

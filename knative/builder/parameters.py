@@ -69,11 +69,11 @@ class Parameters:
 
 def without_missing_paths(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without paths that do not exist in the build's sandbox: git and uv fail on them."""
-    kept = {}
+    existing = {}
     for name, value in environment.items():
         entries = value.replace(",", " ").split() if name in PATH_LIST_VARIABLES else [value]
         if name in PATH_VARIABLES | PATH_LIST_VARIABLES:
             entries = [entry for entry in entries if "://" in entry or Path(entry).exists()]
         if entries:
-            kept[name] = " ".join(entries)
-    return kept
+            existing[name] = " ".join(entries)
+    return existing

@@ -8,13 +8,13 @@ from typing import Any
 
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
-from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentMails, PostgresVerificationTokens
+from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, Registrations, SentMails, Sessions, Users, VerificationTokens
+from functions.auth.ports import LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
@@ -28,7 +28,7 @@ class Stores:
     users: Users
     sessions: Sessions
     verifications: VerificationTokens
-    sent_mails: SentMails
+    sent_emails: SentEmails
     failures: LoginFailures
     registrations: Registrations
     database: Database | None = None
@@ -42,7 +42,7 @@ def in_memory() -> Stores:
         memory.MemoryUsers(),
         memory.MemorySessions(),
         memory.MemoryVerificationTokens(),
-        memory.MemorySentMails(),
+        memory.MemorySentEmails(),
         memory.MemoryLoginFailures(),
         memory.MemoryRegistrations(),
     )
@@ -61,8 +61,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresUsers(database),
             PostgresSessions(database),
             PostgresVerificationTokens(database),
-            PostgresSentMails(database),
-            PostgresLoginFailures(database, turn=timedelta(milliseconds=300)),
+            PostgresSentEmails(database),
+            PostgresLoginFailures(database, lock_timeout=timedelta(milliseconds=300)),
             PostgresRegistrations(database),
             database,
         )

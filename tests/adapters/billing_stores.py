@@ -3,24 +3,24 @@
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
-from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans
-from functions.billing.adapters.postgres_invoices import PostgresCredits, PostgresInvoices
-from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresNotices, PostgresPayments
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
+from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
+from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.subscriptions import Subscription
-from functions.billing.ports import Credits, Customers, Invoices, Ledger, Notices, Payments, Plans, Subscriptions
+from functions.billing.ports import CreditNotes, Customers, Invoices, Ledger, Payments, Plans, Subscriptions, WebhookEvents
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
 from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans
-from tests.memory.billing_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
+from tests.memory.billing_money import MemoryCreditNotes, MemoryInvoices, MemoryLedger, MemoryPayments, MemorySubscriptions, MemoryWebhookEvents
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 FREE_PLAN, PRO, BUSINESS = SEEDED
-FAILED = Answer(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
+FAILED = ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
 
 
 class Store:
@@ -34,15 +34,15 @@ class Store:
         memory = MemoryInvoices()
         self.invoices: Invoices = PostgresInvoices(database) if database else memory
         self.payments: Payments = PostgresPayments(database) if database else MemoryPayments(memory)
-        self.credits: Credits = PostgresCredits(database) if database else MemoryCredits()
+        self.credit_notes: CreditNotes = PostgresCreditNotes(database) if database else MemoryCreditNotes()
         self.ledger: Ledger = PostgresLedger(database) if database else MemoryLedger()
-        self.notices: Notices = PostgresNotices(database) if database else MemoryNotices()
+        self.webhook_events: WebhookEvents = PostgresWebhookEvents(database) if database else MemoryWebhookEvents()
 
     def transaction(self) -> AbstractAsyncContextManager[object]:
         return self.database.transaction() if self.database else nullcontext()
 
     async def customer(self) -> tuple[Customer, Subscription]:
-        customer = Customer.of_user(new_id(), "ada@example.org", NOW)
+        customer = Customer.create(new_id(), "ada@example.org", NOW)
         subscription = Subscription.begin(customer, FREE_PLAN, NOW)
         async with self.transaction():
             await self.customers.add(customer)
@@ -50,16 +50,16 @@ class Store:
         return customer, subscription
 
     async def invoice(self, subscription: Subscription, number: str | None = None, purpose: Purpose = Purpose.RENEWAL) -> Invoice:
-        period = subscription.running_period
-        invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee(PRO, period), NOW)
+        period = subscription.current_period
+        invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee_lines(PRO, period), NOW)
         if number:
             invoice.issue(number, NOW)
         async with self.transaction():
             await self.invoices.add(invoice)
         return invoice
 
-    async def payment(self, invoice: Invoice, attempt: int = 1, answer: Answer | None = None, at: datetime = NOW) -> Payment:
-        payment = Payment.intend(invoice, "pm_card_visa", at, attempt)
+    async def payment(self, invoice: Invoice, attempt: int = 1, answer: ProviderResult | None = None, at: datetime = NOW) -> Payment:
+        payment = Payment.create(invoice, "pm_card_visa", at, attempt)
         async with self.transaction():
             await self.payments.add(payment)
             if answer:

@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from functions.auth.adapters.argon2 import AT_ONCE, UNKNOWN, Argon2Hasher
+from functions.auth.adapters.argon2 import DUMMY_HASH, MAX_THREADS, Argon2Hasher
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.kernel import Permanent
@@ -32,13 +32,13 @@ async def test_the_parameters_are_owasp_s() -> None:
 
 async def test_hashes_of_weaker_parameters_are_outdated() -> None:
     hasher = Argon2Hasher()
-    assert not hasher.outdated(await hasher.hash(PASSWORD))
-    assert hasher.outdated(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD.text))
+    assert not hasher.needs_rehash(await hasher.hash(PASSWORD))
+    assert hasher.needs_rehash(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD.text))
 
 
 async def test_no_account_never_matches_and_takes_as_long_as_one() -> None:
     hasher = Argon2Hasher()
-    assert not hasher.outdated(UNKNOWN), "the hash that stands for no account must have today's parameters, or it takes another time"
+    assert not hasher.needs_rehash(DUMMY_HASH), "the hash that stands for no account must have today's parameters, or it takes another time"
     hashed = await hasher.hash(PASSWORD)
 
     async def seconds(password_hash: str | None) -> float:
@@ -69,4 +69,4 @@ async def test_hashing_leaves_the_loop_free_and_is_bounded() -> None:
     await asyncio.gather(*(hasher.hash(PASSWORD) for _ in range(12)))
     ticking.cancel()
     assert ticks > 10
-    assert len(hasher._threads._threads) <= AT_ONCE
+    assert len(hasher._threads._threads) <= MAX_THREADS

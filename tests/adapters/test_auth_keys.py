@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from functions.auth.adapters.keys import LIFETIME, SIGNING_KEYS, DerivedMailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.adapters.keys import ACCESS_TOKEN_LIFETIME, SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
 from functions.auth.domain.email import Email
 from functions.auth.domain.user import Role, User
 from functions.auth.queries.jwks import ShowKeys, jwks
@@ -96,7 +96,7 @@ def test_what_stands_in_a_token(machine: Machine) -> None:
         "sid": str(SESSION),
         "roles": ["user"],
         "iat": int(NOW.timestamp()),
-        "exp": int((NOW + LIFETIME).timestamp()),
+        "exp": int((NOW + ACCESS_TOKEN_LIFETIME).timestamp()),
     }
 
 
@@ -105,10 +105,10 @@ def test_a_token_expires_whether_it_was_seen_before_or_not(machine: Machine, see
     token = machine.issue()
     if seen_before:
         machine.tokens.verify(token, NOW)
-    machine.tokens.verify(token, NOW + LIFETIME - timedelta(seconds=1))
+    machine.tokens.verify(token, NOW + ACCESS_TOKEN_LIFETIME - timedelta(seconds=1))
     for _ in range(2):
         with pytest.raises(Unauthenticated, match="expired"):
-            machine.tokens.verify(token, NOW + LIFETIME)
+            machine.tokens.verify(token, NOW + ACCESS_TOKEN_LIFETIME)
 
 
 def _other_signature(machine: Machine) -> str:
@@ -252,9 +252,9 @@ async def test_nothing_private_is_published(machine: Machine) -> None:
 
 def test_mailed_tokens_are_the_same_for_the_same_intent_and_key_only(machine: Machine) -> None:
     intent, other = new_id(), new_id()
-    minted = DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
-    assert minted == DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
-    assert minted != DerivedMailTokens(SigningKeys(machine.settings)).mint(other)
-    assert len(minted.text) >= 43 and minted.text not in repr(minted)
+    for_intent = DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)
+    assert for_intent == DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)
+    assert for_intent != DerivedEmailTokens(SigningKeys(machine.settings)).mint(other)
+    assert len(for_intent.text) >= 43 and for_intent.text not in repr(for_intent)
     machine.mount(new_signing_jwks())
-    assert minted != DerivedMailTokens(SigningKeys(machine.settings)).mint(intent)
+    assert for_intent != DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)

@@ -42,7 +42,7 @@ async def registered(stores: Stores, at: datetime = NOW) -> Registration:
 async def heard(stores: Stores, user_id: UUID, *facts: CustomerCreated | QuotaGranted | PaymentAccountChanged, at: datetime = NOW) -> Registration:
     for fact in facts:
         async with stores.transaction():
-            found = await stores.registrations.locked(user_id)
+            found = await stores.registrations.lock(user_id)
             assert found is not None
             found.observe(fact, at)
             await stores.registrations.save(found)
@@ -75,7 +75,7 @@ async def test_it_comes_back_as_it_was_at_each_move(stores: Stores) -> None:
     for minutes, fact in enumerate(facts, start=1):
         moved = await heard(stores, begun.id, fact, at=NOW + timedelta(minutes=minutes))
         assert await kept(stores, begun.id) == moved
-    assert (moved.status, moved.given_up, moved.steps[-2].error) == (Stage.LIMITED, Stage.ACCOUNT, "no")
+    assert (moved.status, moved.failed_step, moved.steps[-2].error) == (Stage.COMPENSATED, Stage.ACCOUNT, "no")
     moved = await heard(stores, begun.id, account(begun, "opened"), at=NOW + timedelta(hours=1))
     assert await kept(stores, begun.id) == moved
     assert (moved.status, moved.reason) == (Stage.COMPLETED, None)
@@ -84,7 +84,7 @@ async def test_it_comes_back_as_it_was_at_each_move(stores: Stores) -> None:
 async def test_nobody_has_none(stores: Stores) -> None:
     async with stores.transaction():
         assert await stores.registrations.get(uuid4()) is None
-        assert await stores.registrations.locked(uuid4()) is None
+        assert await stores.registrations.lock(uuid4()) is None
 
 
 async def test_who_read_an_older_version_does_not_overwrite(stores: Stores) -> None:
@@ -103,8 +103,8 @@ async def test_stuck_ones_are_those_whose_reminder_has_not_come(stores: Stores) 
     stuck, done, fresh = [await registered(stores, at) for at in (long_ago, long_ago, NOW)]
     await heard(stores, done.id, customer(done), quota(done), account(done, "opened"))
     async with stores.transaction(read_only=True):
-        found = {each.id: each for each in await stores.registrations.stuck(NOW - timedelta(days=29), 100)}
-        assert await stores.registrations.stuck(long_ago, 100) == []
+        found = {each.id: each for each in await stores.registrations.list_stuck(NOW - timedelta(days=29), 100)}
+        assert await stores.registrations.list_stuck(long_ago, 100) == []
     assert stuck.id in found and not found.keys() & {done.id, fresh.id}
     assert found[stuck.id].reminder() == stuck.reminder()
 
@@ -114,11 +114,11 @@ async def test_pages_of_those_that_are_not_complete(stores: Stores) -> None:
     await heard(stores, done.id, customer(done), quota(done), account(done, "opened"))
     await heard(stores, limited.id, customer(limited), quota(limited), account(limited, "refused", "no"), account(limited, "given-up"))
     async with stores.transaction(read_only=True):
-        page = await stores.registrations.page(None, before=None, limit=2)
+        page = await stores.registrations.list_page(None, before=None, limit=2)
         assert [each.id for each in page] == [limited.id, running.id]
-        assert [line.step for line in page[0].steps] == ["user", "customer", "quota", "payment-account", "limiting"]
-        assert [each.id for each in await stores.registrations.page(Stage.LIMITED, before=None, limit=1)] == [limited.id]
-        assert limited.id not in [each.id for each in await stores.registrations.page(None, before=limited.id, limit=9)]
+        assert [line.step for line in page[0].steps] == ["user", "customer", "quota", "payment-account", "compensating"]
+        assert [each.id for each in await stores.registrations.list_page(Stage.COMPENSATED, before=None, limit=1)] == [limited.id]
+        assert limited.id not in [each.id for each in await stores.registrations.list_page(None, before=limited.id, limit=9)]
 
 
 async def test_administrators_are_those_whose_address_is_verified(stores: Stores) -> None:
@@ -128,7 +128,7 @@ async def test_administrators_are_those_whose_address_is_verified(stores: Stores
     async with stores.transaction():
         for each in (admin, unverified, user):
             await stores.users.add(each)
-        assert [each.id for each in await stores.users.admins() if each.id in (admin.id, unverified.id, user.id)] == [admin.id]
+        assert [each.id for each in await stores.users.list_verified_admins() if each.id in (admin.id, unverified.id, user.id)] == [admin.id]
 
 
 async def test_a_reminder_and_a_fact_at_the_same_time_take_turns(url: str) -> None:
@@ -138,7 +138,7 @@ async def test_a_reminder_and_a_fact_at_the_same_time_take_turns(url: str) -> No
 
         async def reminded() -> tuple[OutgoingMessage, ...]:
             async with stores.transaction():
-                found = await stores.registrations.locked(begun.id)
+                found = await stores.registrations.lock(begun.id)
                 assert found is not None
                 if found.version != begun.reminder().registration_version:
                     return ()

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.mails import MailKind, SentMail
 from functions.auth.domain.session import Device, EndReason
-from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
@@ -39,12 +39,12 @@ class TestUsers:
             await stores.users.add(user)
         async with stores.transaction(read_only=True):
             assert await stores.users.get(user.id) == user
-            assert await stores.users.by_email(Email(user.email.upper())) == user
+            assert await stores.users.get_by_email(Email(user.email.upper())) == user
 
     async def test_nobody_is_none(self, stores: Stores) -> None:
         async with stores.transaction(read_only=True):
             assert await stores.users.get(new_id()) is None
-            assert await stores.users.by_email(Email("nobody@example.org")) is None
+            assert await stores.users.get_by_email(Email("nobody@example.org")) is None
 
     async def test_an_address_belongs_to_one_and_the_transaction_goes_on(self, stores: Stores) -> None:
         first, second, other = somebody(), somebody(), somebody()
@@ -86,10 +86,10 @@ class TestSessions:
     async def test_a_session_comes_back_by_its_token_with_the_generation(self, stores: Stores) -> None:
         session, token = await stored_session(stores)
         async with stores.transaction():
-            assert await stores.sessions.presenting(token) == (session, 1)
-            assert await stores.sessions.get(session.id) == session
-            assert await stores.sessions.presenting(OpaqueToken.for_refresh()) is None
-            assert await stores.sessions.get(new_id()) is None
+            assert await stores.sessions.lock_by_refresh_token(token) == (session, 1)
+            assert await stores.sessions.lock(session.id) == session
+            assert await stores.sessions.lock_by_refresh_token(OpaqueToken.for_refresh()) is None
+            assert await stores.sessions.lock(new_id()) is None
 
     async def test_every_token_of_a_session_is_remembered(self, stores: Stores) -> None:
         session, first = await stored_session(stores)
@@ -98,8 +98,8 @@ class TestSessions:
         async with stores.transaction():
             await stores.sessions.save(session, second)
         async with stores.transaction():
-            assert await stores.sessions.presenting(first) == (session, 1)
-            assert await stores.sessions.presenting(second) == (session, 2)
+            assert await stores.sessions.lock_by_refresh_token(first) == (session, 1)
+            assert await stores.sessions.lock_by_refresh_token(second) == (session, 2)
 
     async def test_an_end_is_kept(self, stores: Stores) -> None:
         session, token = await stored_session(stores)
@@ -107,7 +107,7 @@ class TestSessions:
         async with stores.transaction():
             await stores.sessions.save(session)
         async with stores.transaction():
-            assert await stores.sessions.presenting(token) == (session, 1)
+            assert await stores.sessions.lock_by_refresh_token(token) == (session, 1)
 
     async def test_what_is_long_over_is_forgotten(self, stores: Stores) -> None:
         alive, alive_token = await stored_session(stores)
@@ -115,80 +115,80 @@ class TestSessions:
         ended.end(EndReason.LOGGED_OUT, NOW)
         async with stores.transaction():
             await stores.sessions.save(ended)
-            await stores.sessions.prune(NOW + REMEMBERED)
-            assert await stores.sessions.presenting(ended_token) is not None
-            assert await stores.sessions.prune(NOW + REMEMBERED + timedelta(seconds=1)) >= 1
-            assert await stores.sessions.presenting(ended_token) is None
-            assert await stores.sessions.presenting(alive_token) is not None
-            await stores.sessions.prune(alive.expires_at + REMEMBERED + timedelta(seconds=1))
-            assert await stores.sessions.presenting(alive_token) is None
+            await stores.sessions.prune(NOW + RETENTION)
+            assert await stores.sessions.lock_by_refresh_token(ended_token) is not None
+            assert await stores.sessions.prune(NOW + RETENTION + timedelta(seconds=1)) >= 1
+            assert await stores.sessions.lock_by_refresh_token(ended_token) is None
+            assert await stores.sessions.lock_by_refresh_token(alive_token) is not None
+            await stores.sessions.prune(alive.expires_at + RETENTION + timedelta(seconds=1))
+            assert await stores.sessions.lock_by_refresh_token(alive_token) is None
 
 
 class TestVerificationTokens:
     async def test_the_same_intent_twice_is_once(self, stores: Stores) -> None:
         user, intent, token = await stored_user(stores), new_id(), OpaqueToken(f"cpv_{new_id()}")
         async with stores.transaction():
-            await stores.verifications.add(VerificationToken.minted(intent, user.id, token, NOW))
-            await stores.verifications.add(VerificationToken.minted(intent, user.id, token, NOW + timedelta(hours=1)))
-            found = await stores.verifications.find(token)
-        assert found == VerificationToken.minted(intent, user.id, token, NOW)
+            await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW))
+            await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW + timedelta(hours=1)))
+            found = await stores.verifications.lock(token)
+        assert found == VerificationToken.for_intent(intent, user.id, token, NOW)
 
     async def test_use_is_kept_and_age_ends_it(self, stores: Stores) -> None:
         user, token = await stored_user(stores), OpaqueToken(f"cpv_{new_id()}")
-        minted = VerificationToken.minted(new_id(), user.id, token, NOW)
+        for_intent = VerificationToken.for_intent(new_id(), user.id, token, NOW)
         async with stores.transaction():
-            await stores.verifications.add(minted)
-            minted.use(NOW)
-            await stores.verifications.save(minted)
-            assert await stores.verifications.find(token) == minted
-            await stores.verifications.prune(minted.expires_at + REMEMBERED)
-            assert await stores.verifications.find(token) == minted
-            await stores.verifications.prune(minted.expires_at + REMEMBERED + timedelta(seconds=1))
-            assert await stores.verifications.find(token) is None
+            await stores.verifications.add(for_intent)
+            for_intent.use(NOW)
+            await stores.verifications.save(for_intent)
+            assert await stores.verifications.lock(token) == for_intent
+            await stores.verifications.prune(for_intent.expires_at + RETENTION)
+            assert await stores.verifications.lock(token) == for_intent
+            await stores.verifications.prune(for_intent.expires_at + RETENTION + timedelta(seconds=1))
+            assert await stores.verifications.lock(token) is None
 
 
 class TestSentMails:
     async def test_mails_are_counted_by_user_kind_and_time(self, stores: Stores) -> None:
         user, other = await stored_user(stores), await stored_user(stores)
         mails = [
-            SentMail(new_id(), user.id, MailKind.VERIFICATION, NOW),
-            SentMail(new_id(), user.id, MailKind.VERIFICATION, NOW + timedelta(minutes=1)),
-            SentMail(new_id(), user.id, MailKind.REGISTRATION_REPEATED, NOW + timedelta(minutes=1)),
-            SentMail(new_id(), other.id, MailKind.VERIFICATION, NOW + timedelta(minutes=1)),
+            SentEmail(new_id(), user.id, EmailKind.VERIFICATION, NOW),
+            SentEmail(new_id(), user.id, EmailKind.VERIFICATION, NOW + timedelta(minutes=1)),
+            SentEmail(new_id(), user.id, EmailKind.REGISTRATION_REPEATED, NOW + timedelta(minutes=1)),
+            SentEmail(new_id(), other.id, EmailKind.VERIFICATION, NOW + timedelta(minutes=1)),
         ]
         async with stores.transaction():
             for mail in [*mails, mails[1]]:
-                await stores.sent_mails.add(mail)
-            assert await stores.sent_mails.count(user.id, MailKind.VERIFICATION, NOW - timedelta(seconds=1)) == 2
-            assert await stores.sent_mails.count(user.id, MailKind.VERIFICATION, NOW) == 1
-            await stores.sent_mails.prune(NOW + REMEMBERED + timedelta(seconds=1))
-            assert await stores.sent_mails.count(user.id, MailKind.VERIFICATION, NOW - timedelta(seconds=1)) == 1
+                await stores.sent_emails.add(mail)
+            assert await stores.sent_emails.count(user.id, EmailKind.VERIFICATION, NOW - timedelta(seconds=1)) == 2
+            assert await stores.sent_emails.count(user.id, EmailKind.VERIFICATION, NOW) == 1
+            await stores.sent_emails.prune(NOW + RETENTION + timedelta(seconds=1))
+            assert await stores.sent_emails.count(user.id, EmailKind.VERIFICATION, NOW - timedelta(seconds=1)) == 1
 
 
 class TestLoginFailures:
     async def test_failures_are_kept_and_cleared(self, stores: Stores) -> None:
         email = Email(f"{new_id().hex}@example.org")
         async with stores.transaction():
-            failed = await stores.failures.of(email)
-            assert failed == FailedLogins(FailedLogins.key(email))
+            failed = await stores.failures.lock(email)
+            assert failed == FailedLogins(FailedLogins.hash_address(email))
             for _ in range(6):
                 failed.add(NOW)
             await stores.failures.save(failed)
         async with stores.transaction():
-            again = await stores.failures.of(email)
+            again = await stores.failures.lock(email)
             assert again == failed
             again.clear()
             await stores.failures.save(again)
         async with stores.transaction():
-            assert await stores.failures.of(email) == FailedLogins(FailedLogins.key(email))
+            assert await stores.failures.lock(email) == FailedLogins(FailedLogins.hash_address(email))
 
     async def test_age_ends_them(self, stores: Stores) -> None:
         email = Email(f"{new_id().hex}@example.org")
         async with stores.transaction():
-            failed = await stores.failures.of(email)
+            failed = await stores.failures.lock(email)
             failed.add(NOW)
             await stores.failures.save(failed)
             await stores.failures.prune(NOW + timedelta(hours=24))
-            assert (await stores.failures.of(email)).count == 1
+            assert (await stores.failures.lock(email)).count == 1
             await stores.failures.prune(NOW + timedelta(hours=24, seconds=1))
-            assert (await stores.failures.of(email)).count == 0
+            assert (await stores.failures.lock(email)).count == 0

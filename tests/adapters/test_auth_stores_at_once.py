@@ -51,7 +51,7 @@ async def test_refreshes_of_one_session_take_turns(real: Stores) -> None:
 
     async def refresh() -> int:
         async with real.transaction():
-            presented = await real.sessions.presenting(token)
+            presented = await real.sessions.lock_by_refresh_token(token)
             assert presented is not None
             found, generation = presented
             assert found.refresh(generation, found.device, NOW)
@@ -61,7 +61,7 @@ async def test_refreshes_of_one_session_take_turns(real: Stores) -> None:
 
     assert sorted(await asyncio.gather(*(refresh() for _ in range(4)))) == [0, 1, 2, 3]
     async with real.transaction():
-        stored = await real.sessions.get(session.id)
+        stored = await real.sessions.lock(session.id)
     assert stored is not None and stored.generation == 2
 
 
@@ -70,7 +70,7 @@ async def test_parallel_guesses_cannot_outrun_the_count(real: Stores) -> None:
 
     async def guess() -> int:
         async with real.transaction():
-            failed = await real.failures.of(email)
+            failed = await real.failures.lock(email)
             await asyncio.sleep(0.02)
             failed.add(NOW)
             await real.failures.save(failed)
@@ -82,12 +82,12 @@ async def test_parallel_guesses_cannot_outrun_the_count(real: Stores) -> None:
 async def test_a_login_does_not_wait_for_long_and_its_transaction_goes_on(real: Stores) -> None:
     email, user = Email(f"{new_id().hex}@example.org"), somebody()
     async with real.transaction():
-        await real.failures.of(email)
+        await real.failures.lock(email)
 
         async def another() -> None:
             async with real.transaction():
                 with pytest.raises(AccountLocked) as busy:
-                    await real.failures.of(email)
+                    await real.failures.lock(email)
                 assert busy.value.retry_after == 1
                 await real.users.add(user)
 

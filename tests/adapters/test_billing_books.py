@@ -1,4 +1,4 @@
-"""What only a database can promise of money: nothing issued or booked is ever changed, the books balance, numbers have no gap."""
+"""What only a database can promise of money: nothing issued or Transaction.of is ever changed, the books balance, numbers have no gap."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import pytest
 
 from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.ledger import Fact, booked
+from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
@@ -36,7 +36,7 @@ async def test_numbers_have_no_gap_when_many_ask_and_some_give_up(real: Store) -
         assert real.database is not None
         try:
             async with real.database.transaction():
-                number = await real.invoices.next_number(series)
+                number = await real.invoices.reserve_number(series)
                 await asyncio.sleep(0.01)
                 if gives_up:
                     raise InterruptedError
@@ -57,7 +57,7 @@ async def test_whoever_locks_the_subscription_works_alone(real: Store) -> None:
         nonlocal running, most
         assert real.database is not None
         async with real.database.transaction():
-            await real.subscriptions.locked(customer.id)
+            await real.subscriptions.lock(customer.id)
             running += 1
             most = max(most, running)
             await asyncio.sleep(0.02)
@@ -90,7 +90,7 @@ async def test_what_was_issued_or_booked_is_never_changed(real: Store, statement
     invoice.paid(NOW)
     async with real.transaction():
         await real.invoices.save(invoice)
-        await real.ledger.post(booked(Fact.INVOICE_ISSUED, invoice.id, customer.id, Money(2000, "EUR"), NOW))
+        await real.ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, Money(2000, "EUR"), NOW))
     with pytest.raises(psycopg.errors.RestrictViolation):
         async with real.database.transaction() as connection:
             await connection.execute(statement)  # type: ignore[call-overload]
@@ -115,8 +115,8 @@ async def test_the_books_balance_or_nothing_is_written(real: Store, entries: lis
 async def test_the_lines_of_an_invoice_add_up_or_it_is_not_written(real: Store) -> None:
     assert real.database is not None
     _, subscription = await real.customer()
-    period = subscription.running_period
-    invoice = Invoice.draft(Purpose.RENEWAL, subscription.customer_id, subscription.id, PRO, period, charges.fee(PRO, period), NOW)
+    period = subscription.current_period
+    invoice = Invoice.draft(Purpose.RENEWAL, subscription.customer_id, subscription.id, PRO, period, charges.fee_lines(PRO, period), NOW)
     invoice.total = Money(1999, "EUR")
     with pytest.raises(psycopg.errors.CheckViolation, match="do not add up"):
         async with real.database.transaction():

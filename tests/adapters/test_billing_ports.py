@@ -10,12 +10,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.adapters.postgres import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
 from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
 from functions.billing.domain.subscriptions import Subscription
-from functions.billing.domain.usage import UsageRecord, Use
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
@@ -65,7 +65,7 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 
 def a_customer() -> Customer:
-    return Customer.of_user(new_id(), "ada@example.org", NOW)
+    return Customer.create(new_id(), "ada@example.org", NOW)
 
 
 def a_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:
@@ -78,10 +78,10 @@ async def test_a_user_is_a_customer_once(store: Store) -> None:
         await store.customers.add(customer)
         with pytest.raises(CustomerExists):
             await store.customers.add(replace(a_customer(), user_id=customer.user_id))
-        assert await store.customers.of_user(customer.user_id) == customer  # the transaction goes on
+        assert await store.customers.get_by_user(customer.user_id) == customer  # the transaction goes on
     async with store.transaction():
-        assert await store.customers.of_user(customer.user_id) == customer
-        assert await store.customers.of_user(new_id()) is None
+        assert await store.customers.get_by_user(customer.user_id) == customer
+        assert await store.customers.get_by_user(new_id()) is None
 
 
 async def test_paid_plans_are_closed_to_a_customer_until_there_is_an_account(store: Store) -> None:
@@ -90,28 +90,28 @@ async def test_paid_plans_are_closed_to_a_customer_until_there_is_an_account(sto
         await store.customers.add(customer)
     for _ in range(2):
         async with store.transaction():
-            await store.customers.refuse_account(customer.id, "no")
+            await store.customers.set_account_refusal(customer.id, "no")
     async with store.transaction():
         refused = await store.customers.get(customer.id)
-    assert (refused.account_refused, refused.may_pay) == ("no", False)
+    assert (refused.account_refusal_reason, refused.can_pay) == ("no", False)
 
     async with store.transaction():
-        await store.customers.keep_provider_id(customer.id, f"cus_{customer.id}")
+        await store.customers.set_provider_id(customer.id, f"cus_{customer.id}")
     async with store.transaction():
-        await store.customers.refuse_account(customer.id, "too late")
+        await store.customers.set_account_refusal(customer.id, "too late")
         found = await store.customers.get(customer.id)
-    assert (found.provider_id, found.account_refused, found.may_pay) == (f"cus_{customer.id}", None, True)
+    assert (found.provider_id, found.account_refusal_reason, found.can_pay) == (f"cus_{customer.id}", None, True)
 
 
 async def test_plans_are_those_that_are_seeded(store: Store) -> None:
     async with store.transaction():
         for plan in SEEDED:
-            assert await store.plans.offered(plan.code, NOW) == plan
+            assert await store.plans.get_offered(plan.code, NOW) == plan
             assert await store.plans.get(plan.code, plan.version) == plan
         with pytest.raises(LookupError):
             await store.plans.get("free", 99)
         with pytest.raises(LookupError):
-            await store.plans.offered("gold", NOW)
+            await store.plans.get_offered("gold", NOW)
 
 
 async def test_the_running_subscription_is_found(store: Store) -> None:
@@ -119,10 +119,10 @@ async def test_the_running_subscription_is_found(store: Store) -> None:
     subscription = Subscription.begin(customer, SEEDED[0], NOW)
     async with store.transaction():
         await store.customers.add(customer)
-        assert await store.subscriptions.running(customer.id) is None
+        assert await store.subscriptions.get_current(customer.id) is None
         await store.subscriptions.add(subscription)
     async with store.transaction():
-        assert await store.subscriptions.running(customer.id) == subscription
+        assert await store.subscriptions.get_current(customer.id) == subscription
 
 
 async def test_records_count_once_in_their_hour_and_period(store: Store) -> None:
@@ -138,7 +138,10 @@ async def test_records_count_once_in_their_hour_and_period(store: Store) -> None
         assert await store.usage.record(a_record(user, MAY.end, 100))
         assert await store.usage.record(a_record(new_id(), NOW, 100))
     async with store.transaction():
-        assert list(await store.usage.within(user, MAY)) == [Use(APP, "production", 6, 10), Use(APP, "staging", 12, 30)]
+        assert list(await store.usage.by_environment(user, MAY)) == [
+            EnvironmentUsage(APP, "production", 6, 10),
+            EnvironmentUsage(APP, "staging", 12, 30),
+        ]
 
 
 async def test_forgetting_ids_keeps_the_sums(store: Store) -> None:
@@ -147,9 +150,9 @@ async def test_forgetting_ids_keeps_the_sums(store: Store) -> None:
     async with store.transaction():
         await store.usage.record(old)
         await store.usage.record(young)
-        assert await store.usage.forget_ids(NOW - timedelta(days=5)) >= 1
+        assert await store.usage.prune_ids(NOW - timedelta(days=5)) >= 1
         assert not await store.usage.record(young)
-        assert [use.requests for use in await store.usage.within(user, MAY)] == [5]
+        assert [use.requests for use in await store.usage.by_environment(user, MAY)] == [5]
 
 
 async def test_of_two_workers_with_the_same_user_one_makes_the_customer(database: Database) -> None:
@@ -179,7 +182,7 @@ async def test_of_two_workers_with_the_same_record_one_adds_it(database: Databas
 
     assert sorted(await asyncio.gather(add(record), add(record), add(a_record(user, requests=2)))) == [False, True, True]
     async with database.transaction():
-        assert [use.requests for use in await usage.within(user, MAY)] == [7]
+        assert [use.requests for use in await usage.by_environment(user, MAY)] == [7]
 
 
 async def test_a_customer_has_one_running_subscription(database: Database) -> None:
@@ -209,7 +212,7 @@ async def test_a_newer_version_is_offered_from_its_day_and_the_older_one_stays(p
         )
         await connection.execute("INSERT INTO entitlements VALUES ('pro', 2, 30, 20000)")
     async with fresh.transaction():
-        assert (await plans.offered("pro", NOW - timedelta(seconds=1))).version == 1
-        assert (await plans.offered("pro", NOW)).fee.amount == 2500
+        assert (await plans.get_offered("pro", NOW - timedelta(seconds=1))).version == 1
+        assert (await plans.get_offered("pro", NOW)).fee.amount == 2500
         assert await plans.get("pro", 1) == SEEDED[1]
     await fresh.close()

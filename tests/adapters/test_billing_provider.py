@@ -11,16 +11,16 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from functions.billing.adapters.stripe import StripeNoticeReader, StripeProvider
-from functions.billing.domain.credits import CreditNote
+from functions.billing.adapters.stripe import StripeProvider, StripeWebhookVerifier
+from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
-from functions.billing.domain.rejections import BadSignature
-from functions.billing.ports import PaymentProvider, ProviderAway, ProviderRefused
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
+from functions.billing.domain.rejections import InvalidWebhookSignature
+from functions.billing.ports import PaymentProvider, ProviderRefused, ProviderUnavailable
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from tests.billing.stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
+from tests.billing.stripe_stand_in import KEY, SECRET, Letterbox, StandIn, letterbox, stand_in
 from tests.memory.billing_provider import DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED, MemoryProvider
 from tests.runtime.harness import free_port, until
 
@@ -53,7 +53,7 @@ def a_payment(method: str = VISA, amount: int = 2000) -> Payment:
 
 
 async def a_customer(provider: PaymentProvider) -> Customer:
-    customer = Customer.of_user(new_id(), "ada@example.org", NOW)
+    customer = Customer.create(new_id(), "ada@example.org", NOW)
     return replace(customer, provider_id=await provider.open_account(customer))
 
 
@@ -81,7 +81,7 @@ async def test_the_method_that_was_charged_is_charged_again(provider: PaymentPro
 async def test_what_became_of_a_charge_can_be_looked_up(provider: PaymentProvider) -> None:
     answer = await provider.charge(a_payment(), await a_customer(provider))
     assert answer.provider_id
-    assert await provider.look(answer.provider_id) == answer
+    assert await provider.get_charge(answer.provider_id) == answer
 
 
 @pytest.mark.parametrize("method", [DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED])
@@ -117,7 +117,7 @@ async def test_what_was_not_charged_cannot_be_refunded(provider: PaymentProvider
 
 async def test_a_charge_that_is_not_there_is_for_a_person_to_see(provider: PaymentProvider) -> None:
     with pytest.raises(ProviderRefused):
-        await provider.look("pi_that_never_was")
+        await provider.get_charge("pi_that_never_was")
 
 
 async def test_a_card_whose_owner_must_confirm_is_declined_and_given_up(stripe: StandIn) -> None:
@@ -129,7 +129,7 @@ async def test_a_card_whose_owner_must_confirm_is_declined_and_given_up(stripe: 
     answer = await provider.charge(a_payment(made["id"]), await a_customer(provider))
     assert (answer.status, answer.failure_code) == (PaymentStatus.FAILED, "authentication_required")
     assert [each["status"] for each in stripe.objects("payment_intents") if each["id"] == answer.provider_id] == ["canceled"]
-    assert answer.provider_id and (await provider.look(answer.provider_id)).status is PaymentStatus.FAILED
+    assert answer.provider_id and (await provider.get_charge(answer.provider_id)).status is PaymentStatus.FAILED
 
 
 async def test_the_same_key_with_another_amount_is_refused(stripe: StandIn) -> None:
@@ -144,8 +144,8 @@ async def test_who_does_not_answer_or_know_our_key_is_away(stripe: StandIn) -> N
     nobody = StripeProvider(Settings({**stripe.environment, "CAPSULE_STRIPE_API_BASE": f"http://127.0.0.1:{free_port()}"}))
     stranger = StripeProvider(Settings({**stripe.environment, "CAPSULE_STRIPE_API_KEY": "sk_test_of_somebody"}))
     for provider in (nobody, stranger):
-        with pytest.raises(ProviderAway):
-            await provider.open_account(Customer.of_user(new_id(), "ada@example.org", NOW))
+        with pytest.raises(ProviderUnavailable):
+            await provider.open_account(Customer.create(new_id(), "ada@example.org", NOW))
 
 
 async def test_a_notice_is_read_once_its_signature_is_verified(stripe: StandIn, box: Letterbox) -> None:
@@ -153,10 +153,10 @@ async def test_a_notice_is_read_once_its_signature_is_verified(stripe: StandIn, 
     await provider.charge(payment, await a_customer(provider))
     signature, body = until(lambda: next((each for each in box.taken if str(payment.id).encode() in each[1]), None), why="for a notice")
 
-    reader = StripeNoticeReader(stripe.settings)
+    reader = StripeWebhookVerifier(stripe.settings)
     notice = reader.read(body, signature)
     assert (notice.type, notice.payment_id) == ("payment_intent.succeeded", payment.id) and notice.id.startswith("evt_")
-    both = StripeNoticeReader(Settings({"CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_of_tomorrow, {SECRET}"}))
+    both = StripeWebhookVerifier(Settings({"CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_of_tomorrow, {SECRET}"}))
     assert both.read(body, signature) == notice
 
     time = signature.split(",")[0]
@@ -169,18 +169,18 @@ async def test_a_notice_is_read_once_its_signature_is_verified(stripe: StandIn, 
         (body + b" ", signature),
         (b"\xff", signature),
     ):
-        with pytest.raises(BadSignature):
+        with pytest.raises(InvalidWebhookSignature):
             reader.read(content, shown)
-    with pytest.raises(BadSignature):
-        StripeNoticeReader(Settings({"CAPSULE_STRIPE_WEBHOOK_SECRET": "whsec_another"})).read(body, signature)
+    with pytest.raises(InvalidWebhookSignature):
+        StripeWebhookVerifier(Settings({"CAPSULE_STRIPE_WEBHOOK_SECRET": "whsec_another"})).read(body, signature)
 
 
 async def test_an_old_notice_is_refused(stripe: StandIn) -> None:
     body = '{"id": "evt_1", "object": "event", "type": "plan.created", "data": {"object": {"object": "plan", "id": "plan_1"}}}'
-    reader = StripeNoticeReader(stripe.settings)
+    reader = StripeWebhookVerifier(stripe.settings)
     fresh = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()) - 200)
     assert reader.read(body.encode(), fresh).payment_id is None
-    with pytest.raises(BadSignature):
+    with pytest.raises(InvalidWebhookSignature):
         reader.read(body.encode(), WebhookSignature.generate_signature_header(body, SECRET, int(time.time()) - 301))
 
 
@@ -189,8 +189,8 @@ async def test_the_stand_in_keeps_its_state(tmp_path: Path) -> None:
     payment = a_payment()
     with stand_in(state) as stripe:
         customer = await a_customer(StripeProvider(stripe.settings))
-        answer: Answer = await StripeProvider(stripe.settings).charge(payment, customer)
+        answer: ProviderResult = await StripeProvider(stripe.settings).charge(payment, customer)
     with stand_in(state) as stripe:
         provider = StripeProvider(stripe.settings)
-        assert answer.provider_id and await provider.look(answer.provider_id) == answer
+        assert answer.provider_id and await provider.get_charge(answer.provider_id) == answer
         assert await provider.charge(payment, customer) == answer

@@ -118,7 +118,7 @@ class Story:
     async def housekeeping(self) -> list[Event]:
         """What it sends, to be heard a second later."""
         work, world = Noting(), self.world
-        stores = (world.sessions, world.verifications, world.failures, world.sent_mails, world.registrations)
+        stores = (world.sessions, world.verifications, world.failures, world.sent_emails, world.registrations)
         await housekeeping(NoSweep(), *stores, world.clock, work)
         found = work.recorded.events
         assert all(isinstance(each, Delayed) for each in found)

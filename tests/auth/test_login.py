@@ -6,7 +6,7 @@ import pytest
 
 from events.auth import UserCreated, UserLoggedIn
 from functions.auth.domain.email import Email
-from functions.auth.domain.lockout import FIRST_LOCK, FORGOTTEN_AFTER, FREE_FAILURES, LONGEST_LOCK, FailedLogins
+from functions.auth.domain.lockout import FAILURE_RETENTION, FAILURES_BEFORE_LOCK, FIRST_LOCK, MAX_LOCK, FailedLogins
 from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, WrongCredentials
 from functions.kernel import Done, Rejected
 from tests.auth.world import ADDRESS, PASSWORD, World
@@ -54,7 +54,7 @@ async def test_that_an_address_is_not_verified_is_told_only_to_who_knows_the_pas
 @pytest.mark.parametrize("email", [ADDRESS, "nobody@example.org"])
 async def test_failures_lock_an_address_whether_it_has_an_account_or_not(world: World, email: str) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES, email)
+    await fail(world, FAILURES_BEFORE_LOCK, email)
     with pytest.raises(AccountLocked) as locked:
         await world.login(email, PASSWORD)
     assert locked.value.retry_after == FIRST_LOCK.total_seconds()
@@ -62,7 +62,7 @@ async def test_failures_lock_an_address_whether_it_has_an_account_or_not(world: 
 
 async def test_a_locked_account_hashes_nothing_and_opens_again(world: World) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES)
+    await fail(world, FAILURES_BEFORE_LOCK)
     work = world.hasher.verified
     world.clock.at += FIRST_LOCK - timedelta(milliseconds=1)
     with pytest.raises(AccountLocked) as locked:
@@ -75,7 +75,7 @@ async def test_a_locked_account_hashes_nothing_and_opens_again(world: World) -> 
 
 async def test_every_further_failure_locks_for_twice_as_long(world: World) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES - 1)
+    await fail(world, FAILURES_BEFORE_LOCK - 1)
     locks = []
     for _ in range(10):
         await fail(world, 1)
@@ -85,37 +85,37 @@ async def test_every_further_failure_locks_for_twice_as_long(world: World) -> No
         locks.append(locked.value.retry_after)
         world.clock.forward(seconds=locked.value.retry_after)
     assert locks == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
-    assert locks[-1] == LONGEST_LOCK.total_seconds()
+    assert locks[-1] == MAX_LOCK.total_seconds()
 
 
 async def test_a_success_clears_the_failures(world: World) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES - 1)
+    await fail(world, FAILURES_BEFORE_LOCK - 1)
     assert isinstance(await world.login(), Done)
     assert not world.failures.rows
-    await fail(world, FREE_FAILURES - 1)
+    await fail(world, FAILURES_BEFORE_LOCK - 1)
     assert isinstance(await world.login(), Done)
 
 
 async def test_old_failures_are_forgotten(world: World) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES - 1)
-    world.clock.at += FORGOTTEN_AFTER
-    await fail(world, FREE_FAILURES - 1)
+    await fail(world, FAILURES_BEFORE_LOCK - 1)
+    world.clock.at += FAILURE_RETENTION
+    await fail(world, FAILURES_BEFORE_LOCK - 1)
     assert isinstance(await world.login(), Done)
 
 
 async def test_one_address_locked_leaves_the_others(world: World) -> None:
     await world.verified_user()
-    await fail(world, FREE_FAILURES, "nobody@example.org")
+    await fail(world, FAILURES_BEFORE_LOCK, "nobody@example.org")
     assert isinstance(await world.login(), Done)
 
 
 def test_the_count_can_grow_without_end() -> None:
-    failed = FailedLogins(FailedLogins.key(Email(ADDRESS)), count=10_000)
+    failed = FailedLogins(FailedLogins.hash_address(Email(ADDRESS)), count=10_000)
     world = World()
     failed.add(world.clock.now())
-    assert failed.locked_for(world.clock.now()) == LONGEST_LOCK
+    assert failed.remaining_lock(world.clock.now()) == MAX_LOCK
 
 
 async def test_a_password_hashed_with_weaker_parameters_is_hashed_again(world: World) -> None:

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from events.auth import EmailVerificationRequested, EmailVerified, RegistrationRepeated, UserCreated
-from functions.auth.commands.register import Accepted, Register, register
+from functions.auth.commands.register import Register, RegistrationAccepted, register
 from functions.auth.commands.resend_verification import ResendVerification, resend_verification
-from functions.auth.domain.mails import MOST_AT_ONCE
+from functions.auth.domain.email_limits import MAX_PER_WINDOW
 from functions.auth.domain.rejections import (
     ExpiredVerificationToken,
     InvalidEmail,
@@ -31,12 +31,12 @@ async def ask_again(world: World, email: str = ADDRESS) -> None:
     (event,) = done.events
     assert isinstance(event, EmailVerificationRequested)
     await on_email_verification_requested(
-        event, world.users, world.verifications, world.sent_mails, world.mail_tokens, world.mailer, world.clock, PlainWork()
+        event, world.users, world.verifications, world.sent_emails, world.email_tokens, world.mailer, world.clock, PlainWork()
     )
 
 
 async def tell_owner(world: World, event: RegistrationRepeated) -> None:
-    await on_registration_repeated(event, world.users, world.sent_mails, world.mailer, world.clock, PlainWork())
+    await on_registration_repeated(event, world.users, world.sent_emails, world.mailer, world.clock, PlainWork())
 
 
 async def test_a_visitor_becomes_a_user(world: World) -> None:
@@ -53,7 +53,7 @@ async def test_the_answer_is_the_same_whether_the_account_exists_or_not(world: W
     asked = Register.model_validate({"email": ADDRESS, "password": PASSWORD})
     first = await register(asked, world.users, world.registrations, world.hasher, ORIGIN, world.clock)
     second = await register(asked, world.users, world.registrations, world.hasher, ORIGIN, world.clock)
-    assert first.output == second.output == Accepted()
+    assert first.output == second.output == RegistrationAccepted()
     assert [type(event) for event in (*first.events, *second.events)] == [UserCreated, Delayed, RegistrationRepeated]
 
 
@@ -93,7 +93,7 @@ async def test_the_hash_is_kept_before_the_mail_goes_and_the_mail_goes_in_no_tra
         async def send_registration_repeated(self, intent: UUID, to: str, verified: bool) -> None:
             raise AssertionError
 
-    await on_user_created(created, world.users, world.verifications, world.sent_mails, world.mail_tokens, Watching(), world.clock, work)
+    await on_user_created(created, world.users, world.verifications, world.sent_emails, world.email_tokens, Watching(), world.clock, work)
     assert seen == [(["reading", "preparing"], False, 1)]
     assert work.steps[-1] == "recording"
 
@@ -104,14 +104,14 @@ async def test_a_mail_that_failed_is_made_again_as_the_same_mail(world: World) -
     world.mailer.failure = Transient("no mail server")
     with pytest.raises(Transient):
         await world.mail_verification(created)
-    assert not world.sent_mails.rows
+    assert not world.sent_emails.rows
 
     world.mailer.failure = None
     await world.mail_verification(created)
     await world.mail_verification(created)
     first, second = world.mailer.verifications
     assert first == second
-    assert len(world.verifications.rows) == len(world.sent_mails.rows) == 1
+    assert len(world.verifications.rows) == len(world.sent_emails.rows) == 1
 
 
 async def test_the_token_verifies_once(world: World) -> None:
@@ -169,18 +169,18 @@ async def test_another_mail_is_sent_only_to_who_waits_for_it(world: World) -> No
 
 async def test_nobody_is_flooded_with_mails(world: World) -> None:
     await world.register()
-    for _ in range(MOST_AT_ONCE + 3):
+    for _ in range(MAX_PER_WINDOW + 3):
         world.clock.forward(seconds=1)
         await ask_again(world)
-    assert len(world.mailer.verifications) == MOST_AT_ONCE
-    for _ in range(MOST_AT_ONCE + 3):
+    assert len(world.mailer.verifications) == MAX_PER_WINDOW
+    for _ in range(MAX_PER_WINDOW + 3):
         world.clock.forward(seconds=1)
         await tell_owner(world, RegistrationRepeated(email=ADDRESS, at=world.clock.now()))
-    assert len(world.mailer.repeated) == MOST_AT_ONCE
+    assert len(world.mailer.repeated) == MAX_PER_WINDOW
 
     world.clock.forward(hours=1)
     await ask_again(world)
-    assert len(world.mailer.verifications) == MOST_AT_ONCE + 1
+    assert len(world.mailer.verifications) == MAX_PER_WINDOW + 1
 
 
 async def test_the_owner_hears_of_a_repeated_registration_and_gets_no_link(world: World) -> None:

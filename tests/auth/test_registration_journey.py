@@ -15,7 +15,7 @@ from functions.kernel import Kind
 from functions.runtime.config.registry import find
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from tests.auth.process import AuthWorld, Visitor
-from tests.billing.stand_in import KEY, SECRET, StandIn, stand_in
+from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, asked, free_port, message, until
 
 AUTH = (
@@ -195,16 +195,16 @@ def test_given_up_it_is_compensated_told_and_resumed_by_an_administrator(three: 
 
     three.time_passes(ada, "deadline_at")
     three.tick()
-    shown = ada.until_it_is("limited")
-    assert (shown["givenUp"], shown["reason"]) == ("payment-account", "timed-out")
+    shown = ada.until_it_is("compensated")
+    assert (shown["failedStep"], shown["reason"]) == ("payment-account", "timed-out")
     assert "works on the free plan" in shown["summary"]
-    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account", "limiting"]
+    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account", "compensating"]
     status, problem = ada.of("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")
     assert (status, problem["type"]) == (409, "/problems/payment-account-missing")
     assert ada.of("deploy.quota")[1]["applications"]["limit"] == 5, "what she had she keeps"
 
     until(lambda: any("could not be completed" in mail and ada.email in mail for mail in three.mails(boss.email)), why="for the administrator's mail")
-    status, page = boss.of("auth.registrations", status="limited")
+    status, page = boss.of("auth.registrations", status="compensated")
     assert (status, [each["email"] for each in page["registrations"]]) == (200, [ada.email])
     assert ada.of("auth.registrations")[0] == 403
 

@@ -14,11 +14,11 @@ from events.auth import (
     RegistrationFailed,
 )
 from functions.auth.commands.resume_registration import ResumeRegistration, resume_registration
-from functions.auth.domain.mails import MOST_AT_ONCE
+from functions.auth.domain.email_limits import MAX_PER_WINDOW
 from functions.auth.domain.registration import PLAN, Stage
-from functions.auth.domain.rejections import RegistrationOver, UnknownRegistration
-from functions.auth.domain.shown import NO_ANSWER
+from functions.auth.domain.rejections import RegistrationComplete, UnknownRegistration
 from functions.auth.domain.user import Role
+from functions.auth.domain.views import NO_ANSWER
 from functions.auth.handlers.on_registration_failed import on_registration_failed
 from functions.auth.queries.registration import ShowRegistration, registration
 from functions.auth.queries.registrations import ListRegistrations, registrations
@@ -93,7 +93,7 @@ async def test_a_provider_that_is_away_is_asked_again_until_it_is_back(story: St
     assert (shown.status, shown.steps[-1].attempts, shown.steps[-1].error) == ("payment-account", 1, NO_ANSWER)
     (listed,) = (await registrations(ListRegistrations(), story.world.registrations)).registrations
     assert listed.steps[-1].error == "connection refused", "who runs this needs to know"
-    assert shown.next_look_at == story.world.clock.now() + timedelta(minutes=1)
+    assert shown.next_reminder_at == story.world.clock.now() + timedelta(minutes=1)
 
     await story.reminded()
     assert isinstance(story.asked[-1], PaymentAccountRequested)
@@ -117,7 +117,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_three_days_and_compe
     assert isinstance(failed, RegistrationFailed)
     assert (failed.step, failed.reason, failed.limited) == ("payment-account", "timed-out", True)
     found = await story.found()
-    assert (found.status, found.running) == (Stage.LIMITED, False)
+    assert (found.status, found.running) == (Stage.COMPENSATED, False)
     assert found.last_error == "connection refused"
     assert "works on the free plan" in found.summary and "refused" not in found.summary, "what an outage says is not for the user"
 
@@ -126,11 +126,11 @@ async def test_a_refused_customer_is_compensated_at_once(story: Story) -> None:
     await story.customer()
     await story.quota()
     await story.account("refused", "Invalid email address")
-    assert (await story.found()).status is Stage.LIMITING
+    assert (await story.found()).status is Stage.COMPENSATING
     await story.account("given-up")
     (listed,) = (await registrations(ListRegistrations(), story.world.registrations)).registrations
-    assert (listed.status, listed.given_up, listed.reason, listed.detail) == ("limited", "payment-account", "refused", "Invalid email address")
-    assert [line.step for line in listed.steps] == ["user", "customer", "quota", "payment-account", "limiting"]
+    assert (listed.status, listed.failed_step, listed.reason, listed.detail) == ("compensated", "payment-account", "refused", "Invalid email address")
+    assert [line.step for line in listed.steps] == ["user", "customer", "quota", "payment-account", "compensating"]
     own = await registration(ShowRegistration(), story.world.registrations, Caller(story.user_id))
     assert own == listed and own.steps[3].error == "Invalid email address"
 
@@ -144,7 +144,7 @@ async def test_an_account_that_is_opened_after_all_counts(story: Story, ended: b
         await story.account("given-up")
     await story.account("opened")
     found = await story.found()
-    assert (found.status, found.given_up, found.reason) == (Stage.COMPLETED, None, None)
+    assert (found.status, found.failed_step, found.reason) == (Stage.COMPLETED, None, None)
 
 
 @pytest.mark.parametrize("at", [Stage.CUSTOMER, Stage.QUOTA])
@@ -160,7 +160,7 @@ async def test_a_context_that_does_not_answer_for_a_day_is_given_up_and_a_late_a
 
     await (story.customer() if at is Stage.CUSTOMER else story.quota())
     found = await story.found()
-    assert (found.status, found.given_up) == (Stage.QUOTA if at is Stage.CUSTOMER else Stage.ACCOUNT, None)
+    assert (found.status, found.failed_step) == (Stage.QUOTA if at is Stage.CUSTOMER else Stage.ACCOUNT, None)
 
 
 async def test_a_compensation_that_is_not_answered_ends_too(story: Story) -> None:
@@ -201,9 +201,9 @@ async def test_who_has_mended_the_cause_resumes(story: Story) -> None:
     await story.resume()
     found = await story.found()
     assert isinstance(story.asked[-1], PaymentAccountRequested)
-    assert (found.status, found.given_up, found.deadline_at) == (Stage.ACCOUNT, None, story.world.clock.now() + PLAN[Stage.ACCOUNT].patience)
+    assert (found.status, found.failed_step, found.deadline_at) == (Stage.ACCOUNT, None, story.world.clock.now() + PLAN[Stage.ACCOUNT].patience)
     await story.account("opened")
-    with pytest.raises(RegistrationOver):
+    with pytest.raises(RegistrationComplete):
         await story.resume()
     with pytest.raises(UnknownRegistration):
         await resume_registration(ResumeRegistration(user_id=uuid4()), story.world.registrations, story.world.clock)
@@ -214,13 +214,13 @@ async def test_administrators_are_told_by_mail_and_not_flooded() -> None:
     boss = await world.verified_user()
     (row,) = [user for user in world.users.rows.values() if user.id == boss.user_id]
     row.roles = frozenset({Role.USER, Role.ADMIN})
-    for number in range(MOST_AT_ONCE + 2):
+    for number in range(MAX_PER_WINDOW + 2):
         story = await Story(world).begin(f"user{number}@example.org")
         await story.until_given_up()
         failed = story.asked[-1]
         assert isinstance(failed, RegistrationFailed)
         world.clock.at = row.registered_at
-        await on_registration_failed(failed, world.users, world.registrations, world.sent_mails, world.mailer, world.clock, PlainWork())
-    assert len(world.mailer.failed) == MOST_AT_ONCE
+        await on_registration_failed(failed, world.users, world.registrations, world.sent_emails, world.mailer, world.clock, PlainWork())
+    assert len(world.mailer.failed) == MAX_PER_WINDOW
     assert {to for _, to, _ in world.mailer.failed} == {row.email}
     assert world.mailer.failed[0][2] == "user0@example.org"

@@ -6,16 +6,16 @@ import pytest
 
 from events.auth import SessionEnded
 from functions.auth.commands.logout import Logout, logout
-from functions.auth.commands.refresh import Refreshed
-from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionOver, UnknownUser
-from functions.auth.domain.session import GRACE, GRACE_USES, IDLE, LONGEST
+from functions.auth.commands.refresh import SessionView
+from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired, UnknownUser
+from functions.auth.domain.session import IDLE_TIMEOUT, LONGEST, MAX_GRACE_USES, REUSE_GRACE
 from functions.auth.domain.user import Role
 from functions.auth.queries.profile import ShowProfile, profile
 from functions.kernel import Caller, Client, Done, Rejected, new_id
 from tests.auth.world import ADDRESS, World
 
 
-async def turn(world: World, token: str) -> Refreshed:
+async def turn(world: World, token: str) -> SessionView:
     done = await world.refresh(token)
     assert isinstance(done, Done)
     return done.output
@@ -50,12 +50,12 @@ async def test_an_old_token_ends_the_session_for_everybody(world: World) -> None
     first = await world.signed_in()
     world.clock.forward(minutes=1)
     second = await turn(world, first.refresh_token)
-    world.clock.at += GRACE * 2
+    world.clock.at += REUSE_GRACE * 2
 
     ended = await reuse(world, first.refresh_token)
     assert ended == SessionEnded(session_id=UUID(first.session_id), user_id=created.user_id, reason="refresh-token-reused", at=world.clock.now())
     for token in (first.refresh_token, second.refresh_token):
-        with pytest.raises(SessionOver):
+        with pytest.raises(SessionExpired):
             await world.refresh(token)
 
 
@@ -70,7 +70,7 @@ async def test_a_race_is_let_pass_and_both_go_on(world: World) -> None:
     await world.verified_user()
     first = (await world.signed_in()).refresh_token
     one = await turn(world, first)
-    world.clock.at += GRACE
+    world.clock.at += REUSE_GRACE
     other = await turn(world, first)
     assert one.refresh_token != other.refresh_token
     await turn(world, other.refresh_token)
@@ -81,7 +81,7 @@ async def test_races_are_counted(world: World) -> None:
     await world.verified_user()
     first = (await world.signed_in()).refresh_token
     await turn(world, first)
-    for _ in range(GRACE_USES):
+    for _ in range(MAX_GRACE_USES):
         await turn(world, first)
     await reuse(world, first)
 
@@ -90,7 +90,7 @@ async def test_the_grace_is_not_renewed_by_using_it(world: World) -> None:
     await world.verified_user()
     first = (await world.signed_in()).refresh_token
     await turn(world, first)
-    world.clock.at += GRACE
+    world.clock.at += REUSE_GRACE
     await turn(world, first)
     world.clock.forward(milliseconds=1)
     await reuse(world, first)
@@ -116,8 +116,8 @@ async def test_an_unknown_token_is_refused(world: World) -> None:
 async def test_a_session_nobody_uses_ends(world: World) -> None:
     await world.verified_user()
     token = (await world.signed_in()).refresh_token
-    world.clock.at += IDLE
-    with pytest.raises(SessionOver):
+    world.clock.at += IDLE_TIMEOUT
+    with pytest.raises(SessionExpired):
         await world.refresh(token)
 
 
@@ -125,12 +125,12 @@ async def test_a_session_ends_at_last_however_much_it_is_used(world: World) -> N
     await world.verified_user()
     token = (await world.signed_in()).refresh_token
     began = world.clock.at
-    while world.clock.at < began + LONGEST - IDLE / 2:
-        world.clock.at += IDLE / 2
+    while world.clock.at < began + LONGEST - IDLE_TIMEOUT / 2:
+        world.clock.at += IDLE_TIMEOUT / 2
         if world.clock.at < began + LONGEST:
             token = (await turn(world, token)).refresh_token
     world.clock.at = began + LONGEST
-    with pytest.raises(SessionOver):
+    with pytest.raises(SessionExpired):
         await world.refresh(token)
 
 
@@ -153,7 +153,7 @@ async def test_signing_out_ends_this_session_only_and_once(world: World) -> None
     done = await sign_out(world, caller)
     assert [type(event) for event in done.events] == [SessionEnded]
     assert (await sign_out(world, caller)).events == ()
-    with pytest.raises(SessionOver):
+    with pytest.raises(SessionExpired):
         await world.refresh(here.refresh_token)
     await turn(world, there.refresh_token)
 

@@ -70,7 +70,7 @@ def test_from_registration_to_signing_out(visitor: Visitor) -> None:
     assert visitor.ask("profile", next_session["accessToken"]) == (200, me)
     assert visitor.ask("logout", next_session["accessToken"]) == (204, None)
     status, refusal = visitor.ask("refresh", refreshToken=next_session["refreshToken"])
-    assert (status, kind(refusal)) == (401, "session-over")
+    assert (status, kind(refusal)) == (401, "session-expired")
 
     told = {fact["type"]: fact for fact in until(lambda: visitor.world.facts(), why="for events")}
     assert {"user.created", "email.verified", "user.logged-in", "session.ended"} <= set(told)
@@ -189,7 +189,7 @@ def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Vi
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda _: worker.post(headers, body, "/auth.on_user_created"), range(2))) == [204, 204]
-    assert world.count("sent_mails WHERE user_id = %s", user_id) == 1
+    assert world.count("sent_emails WHERE user_id = %s", user_id) == 1
     mails = [mail for mail in mailbox.Maildir(world.folder / "mail", create=False) if mail["To"] == email]
     assert len({mail["Message-ID"] for mail in mails}) == 1
     assert world.count("dead_letters") == 0
@@ -205,9 +205,9 @@ def test_a_mailing_function_that_is_killed_after_the_mail_sends_the_same_mail_ag
     assert killed.post(event, body, "/auth.on_user_created") == -1
     killed.process.wait(5)
     token = visitor.mailed_token()
-    assert fresh_world.count("sent_mails") == 0
+    assert fresh_world.count("sent_emails") == 0
     assert worker.post(event, body, "/auth.on_user_created") == 204
-    assert fresh_world.count("sent_mails") == 1
+    assert fresh_world.count("sent_emails") == 1
     first, second = mailbox.Maildir(fresh_world.folder / "mail", create=False)
     assert first["Message-ID"] == second["Message-ID"]
     assert all(token in mail for mail in fresh_world.mails(visitor.email))
@@ -260,11 +260,11 @@ def test_housekeeping_forgets_what_has_had_its_time(visitor: Visitor, world: Aut
     for statement in (
         f"UPDATE sessions SET expires_at = now() - interval '8 days' WHERE user_id = {mine}",
         f"UPDATE verification_tokens SET created_at = now() - interval '9 days', expires_at = now() - interval '8 days' WHERE user_id = {mine}",
-        f"UPDATE sent_mails SET sent_at = now() - interval '8 days' WHERE user_id = {mine}",
+        f"UPDATE sent_emails SET sent_at = now() - interval '8 days' WHERE user_id = {mine}",
     ):
         world.rows(statement + " RETURNING 1", visitor.email)
     world.rows("UPDATE login_failures SET last_at = now() - interval '25 hours' RETURNING 1")
-    tables = ("sessions", "verification_tokens", "sent_mails")
+    tables = ("sessions", "verification_tokens", "sent_emails")
     assert all(world.count(f"{table} WHERE user_id = {mine}", visitor.email) for table in tables)
 
     tick = message("dev.knative.sources.ping", function="auth.housekeeping")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from functions.auth.domain.email import Email
-from functions.auth.domain.password import Password, normalised
+from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.rejections import InvalidEmail, WeakPassword
 
 OWNER = Email("grace.hopper@example.org")
@@ -37,7 +37,7 @@ def test_what_is_no_address_is_refused_and_says_where(typed: str) -> None:
     "typed", ["kapsel-9-muster", "correct horse battery staple", "пароль не для всех", "x9$" + "long enough, whoever counts " * 4]
 )
 def test_a_password_that_resists_guessing_is_accepted(typed: str) -> None:
-    assert Password(typed, owner=OWNER).text == normalised(typed)
+    assert Password(typed, owner=OWNER).text == normalize(typed)
 
 
 @pytest.mark.parametrize(

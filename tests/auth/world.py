@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from events.auth import RegistrationRepeated, UserCreated
-from functions.auth.commands.login import Login, SignedIn, login
-from functions.auth.commands.refresh import Refresh, Refreshed, refresh
-from functions.auth.commands.register import Accepted, Register, register
-from functions.auth.commands.verify_email import Verified, VerifyEmail, verify_email
+from functions.auth.commands.login import Login, login
+from functions.auth.commands.refresh import Refresh, refresh
+from functions.auth.commands.register import Register, RegistrationAccepted, register
+from functions.auth.commands.verify_email import VerifiedEmailView, VerifyEmail, verify_email
+from functions.auth.domain.views import SessionView
 from functions.auth.handlers.on_user_created import on_user_created
 from functions.kernel import Client, Delayed, Done, Event, Origin, Rejected
 from tests.memory import auth as memory
@@ -78,27 +79,27 @@ class World:
     registrations: memory.MemoryRegistrations = field(default_factory=memory.MemoryRegistrations)
     sessions: memory.MemorySessions = field(default_factory=memory.MemorySessions)
     verifications: memory.MemoryVerificationTokens = field(default_factory=memory.MemoryVerificationTokens)
-    sent_mails: memory.MemorySentMails = field(default_factory=memory.MemorySentMails)
+    sent_emails: memory.MemorySentEmails = field(default_factory=memory.MemorySentEmails)
     failures: memory.MemoryLoginFailures = field(default_factory=memory.MemoryLoginFailures)
     hasher: memory.PlainHasher = field(default_factory=memory.PlainHasher)
     mailer: memory.MemoryMailer = field(default_factory=memory.MemoryMailer)
-    mail_tokens: memory.PlainMailTokens = field(default_factory=memory.PlainMailTokens)
+    email_tokens: memory.PlainEmailTokens = field(default_factory=memory.PlainEmailTokens)
     access_tokens: memory.PlainAccessTokens = field(default_factory=memory.PlainAccessTokens)
     client: Client = field(default_factory=lambda: Client("203.0.113.7", "curl/8"))
 
     async def register(self, email: str = ADDRESS, password: str = PASSWORD) -> UserCreated | RegistrationRepeated:
         asked = Register(email=email, password=SecretStr(password))
-        done: Done[Accepted] = await register(asked, self.users, self.registrations, self.hasher, Origin("correlation-1"), self.clock)
+        done: Done[RegistrationAccepted] = await register(asked, self.users, self.registrations, self.hasher, Origin("correlation-1"), self.clock)
         event = done.events[0]
         assert isinstance(event, UserCreated | RegistrationRepeated)
         return event
 
     async def mail_verification(self, created: UserCreated) -> str:
         """The token that the mail carries."""
-        await on_user_created(created, self.users, self.verifications, self.sent_mails, self.mail_tokens, self.mailer, self.clock, PlainWork())
+        await on_user_created(created, self.users, self.verifications, self.sent_emails, self.email_tokens, self.mailer, self.clock, PlainWork())
         return self.mailer.verifications[-1][2]
 
-    async def verify(self, token: str) -> Done[Verified]:
+    async def verify(self, token: str) -> Done[VerifiedEmailView]:
         return await verify_email(VerifyEmail(token=SecretStr(token)), self.verifications, self.users, self.clock)
 
     async def verified_user(self) -> UserCreated:
@@ -107,14 +108,14 @@ class World:
         await self.verify(await self.mail_verification(created))
         return created
 
-    async def login(self, email: str = ADDRESS, password: str = PASSWORD) -> Done[SignedIn] | Rejected:
+    async def login(self, email: str = ADDRESS, password: str = PASSWORD) -> Done[SessionView] | Rejected:
         asked = Login(email=email, password=SecretStr(password))
         return await login(asked, self.users, self.failures, self.hasher, self.sessions, self.access_tokens, self.client, self.clock)
 
-    async def signed_in(self) -> SignedIn:
+    async def signed_in(self) -> SessionView:
         done = await self.login()
         assert isinstance(done, Done)
         return done.output
 
-    async def refresh(self, token: str) -> Done[Refreshed] | Rejected:
+    async def refresh(self, token: str) -> Done[SessionView] | Rejected:
         return await refresh(Refresh(refresh_token=SecretStr(token)), self.sessions, self.users, self.access_tokens, self.client, self.clock)

@@ -1,4 +1,4 @@
-"""Money: no lost cent, no mixed currencies."""
+"""Money: no lost cents, no mixed currencies."""
 
 from fractions import Fraction
 
@@ -11,13 +11,13 @@ def test_amounts_of_one_currency_add_and_subtract() -> None:
     assert Money(250, "EUR") + Money(5, "EUR") - Money(55, "EUR") == Money(200, "EUR")
 
 
-def test_currencies_never_mix() -> None:
+def test_adding_different_currencies_is_rejected() -> None:
     with pytest.raises(CurrencyMismatch):
         Money(1, "EUR") + Money(1, "USD")
 
 
 @pytest.mark.parametrize(("amount", "currency"), [(1.5, "EUR"), (True, "EUR"), (1, "eur"), (1, "EURO"), (1, "")])
-def test_what_is_no_money_cannot_be_built(amount: object, currency: str) -> None:
+def test_invalid_money_is_rejected(amount: object, currency: str) -> None:
     with pytest.raises(ValueError):
         Money(amount, currency)  # type: ignore[arg-type]
 
@@ -26,7 +26,7 @@ def test_what_is_no_money_cannot_be_built(amount: object, currency: str) -> None
     ("exact", "rounded"),
     [(Fraction(1, 2), 1), (Fraction(49, 100), 0), (Fraction(-1, 2), 0), (Fraction(-51, 100), -1), (Fraction(3, 2), 2), (Fraction(7), 7)],
 )
-def test_rounding_takes_the_nearest_unit_and_halves_up(exact: Fraction, rounded: int) -> None:
+def test_rounding_is_to_the_nearest_minor_unit_halves_up(exact: Fraction, rounded: int) -> None:
     assert Money.rounded(exact, "EUR").amount == rounded
 
 
@@ -41,12 +41,12 @@ def test_rounding_takes_the_nearest_unit_and_halves_up(exact: Fraction, rounded:
         (0, [], []),
     ],
 )
-def test_shares_add_up_to_the_whole(amount: int, weights: list[int], shares: list[int]) -> None:
-    got = Money(amount, "EUR").shared(weights)
-    assert [share.amount for share in got] == shares
-    assert sum(share.amount for share in got) == amount
+def test_shares_add_up_to_the_amount(amount: int, weights: list[int], shares: list[int]) -> None:
+    result = [share.amount for share in Money(amount, "EUR").shared(weights)]
+    assert result == shares
+    assert sum(result) == amount
 
 
-def test_an_amount_is_not_shared_among_nobody() -> None:
+def test_sharing_an_amount_among_no_weights_is_rejected() -> None:
     with pytest.raises(ValueError):
         Money(1, "EUR").shared([])

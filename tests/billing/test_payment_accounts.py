@@ -1,18 +1,13 @@
-"""The account at the payment provider: opened for a registration, asked for again, refused, given up; and what that means to who wants to pay."""
+"""The account at the payment provider: opened, delayed, refused, given up, and what that means for paid plans."""
 
 import pytest
 
 from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested
 from events.billing import CustomerCreated, PaymentAccountChanged
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.rejections import CustomerNotFound, PaymentAccountMissing
-from functions.billing.handlers.on_customer_requested import on_customer_requested
-from functions.billing.handlers.on_payment_account_closure_requested import on_payment_account_closure_requested
-from functions.billing.handlers.on_payment_account_requested import on_payment_account_requested
-from functions.billing.queries.customer import ShowCustomer
-from functions.billing.queries.customer import customer as show_customer
-from functions.kernel import Caller, Transient
-from tests.billing.world import OTHER, USER, PlainWork, World
+from functions.billing.domain.rejections import PaymentAccountMissing
+from functions.kernel import Permanent, Transient
+from tests.billing.world import OTHER, USER, World
 
 
 @pytest.fixture
@@ -22,111 +17,108 @@ async def world() -> World:
     return world
 
 
-async def wanted(world: World) -> PaymentAccountChanged:
-    work = world.provider.work = PlainWork()
-    event = PaymentAccountRequested(user_id=USER, at=world.clock.now())
-    await on_payment_account_requested(event, world.customers, world.provider, world.clock, work)
-    (changed,) = work.said
-    assert isinstance(changed, PaymentAccountChanged)
-    return changed
+async def request_account(world: World) -> PaymentAccountChanged:
+    await world.publish(PaymentAccountRequested(user_id=USER, at=world.clock.now()))
+    return world.events(PaymentAccountChanged)[-1]
 
 
-async def unwanted(world: World, reason: str = "it refuses") -> PaymentAccountChanged:
-    event = PaymentAccountClosureRequested(user_id=USER, reason=reason, at=world.clock.now())
-    (changed,) = (await on_payment_account_closure_requested(event, world.customers, world.clock)).events
-    assert isinstance(changed, PaymentAccountChanged)
-    return changed
+async def request_closure(world: World, reason: str = "it refuses") -> PaymentAccountChanged:
+    await world.publish(PaymentAccountClosureRequested(user_id=USER, reason=reason, at=world.clock.now()))
+    return world.events(PaymentAccountChanged)[-1]
 
 
-async def customer(world: World) -> Customer:
-    found = await world.customers.of_user(USER)
-    assert found is not None
-    return found
+async def request_customer(world: World) -> CustomerCreated:
+    await world.publish(CustomerRequested(user_id=USER, email="1@example.org", at=world.clock.now()))
+    return world.events(CustomerCreated)[-1]
 
 
-async def shown(world: World) -> str:
-    found = await show_customer(ShowCustomer(), Caller(USER), world.customers, world.subscriptions, world.plans, world.ledger)
-    return found.payment_account
+async def stored_customer(world: World) -> Customer:
+    customer = await world.customers.get_by_user(USER)
+    assert customer is not None
+    return customer
 
 
-async def test_it_is_opened_once_and_told_each_time(world: World) -> None:
-    assert await shown(world) == "pending"
-    first, second = await wanted(world), await wanted(world)
-    assert await shown(world) == "opened"
+async def test_the_account_is_opened_once_and_every_request_is_answered(world: World) -> None:
+    assert (await world.customer()).payment_account == "pending"
+    first, second = await request_account(world), await request_account(world)
+    assert (await world.customer()).payment_account == "opened"
+    assert len(world.events(PaymentAccountChanged)) == 2
     assert (first.status, second.status, first.user_id) == ("opened", "opened", USER)
-    assert world.provider.accounts == {first.customer_id: (await customer(world)).provider_id}
+    assert world.provider.accounts == {first.customer_id: (await stored_customer(world)).provider_id}
 
 
-async def test_a_provider_that_is_away_is_told_of_and_nothing_is_kept(world: World) -> None:
-    world.provider.away = True
-    changed = await wanted(world)
+async def test_an_unavailable_provider_is_reported_as_delayed_and_nothing_is_stored(world: World) -> None:
+    world.provider.is_unavailable = True
+    changed = await request_account(world)
     assert (changed.status, changed.detail) == ("delayed", "the payment provider does not answer")
-    assert (await customer(world)).provider_id is None
-    world.provider.away = False
-    assert (await wanted(world)).status == "opened"
+    assert (await stored_customer(world)).provider_id is None
+    world.provider.is_unavailable = False
+    assert (await request_account(world)).status == "opened"
 
 
-async def test_who_is_refused_and_given_up_stays_on_the_free_plan_and_is_told_why(world: World) -> None:
-    world.provider.refusing = "Invalid email address"
-    refused = await wanted(world)
+async def test_a_refused_customer_stays_on_the_free_plan(world: World) -> None:
+    world.provider.refusal = "Invalid email address"
+    refused = await request_account(world)
     assert (refused.status, refused.detail) == ("refused", "Invalid email address")
-    assert (await unwanted(world, refused.detail)).status == "given-up"
-    assert (await unwanted(world, refused.detail)).status == "given-up"
+    assert (await request_closure(world, refused.detail)).status == "given-up"
+    assert (await request_closure(world, refused.detail)).status == "given-up"
 
-    assert await shown(world) == "refused"
+    assert (await world.customer()).payment_account == "refused"
     with pytest.raises(PaymentAccountMissing):
         await world.subscribe("pro")
-    assert (await world.shown()).plan == "free"
+    assert (await world.subscription()).plan == "free"
     assert not world.provider.charges and not await world.balance()
 
 
-async def test_who_is_resumed_can_pay(world: World) -> None:
-    await unwanted(world)
-    assert (await wanted(world)).status == "opened"
+async def test_a_customer_can_pay_after_a_resumed_registration(world: World) -> None:
+    await request_closure(world)
+    assert (await request_account(world)).status == "opened"
     await world.subscribe("pro")
     await world.settle()
-    assert (await world.shown()).plan == "pro"
+    assert (await world.subscription()).plan == "pro"
 
 
-async def test_an_account_that_is_there_is_not_given_up(world: World) -> None:
-    await wanted(world)
-    assert (await unwanted(world)).status == "opened"
-    assert (await customer(world)).may_pay
+async def test_an_opened_account_is_not_given_up(world: World) -> None:
+    await request_account(world)
+    assert (await request_closure(world)).status == "opened"
+    assert (await stored_customer(world)).can_pay
 
 
-async def test_who_pays_before_the_registration_has_come_so_far_gets_the_account_then_and_it_is_told(world: World) -> None:
+async def test_a_payment_before_the_registrations_request_opens_the_account(world: World) -> None:
     await world.subscribe("pro")
     await world.settle()
-    (changed,) = world.told(PaymentAccountChanged)
-    assert changed.status == "opened" and (await customer(world)).provider_id is not None
+    (changed,) = world.events(PaymentAccountChanged)
+    assert changed.status == "opened" and (await stored_customer(world)).provider_id is not None
     await world.register(OTHER)
-    assert (await wanted(world)).status == "opened"
+    assert (await request_account(world)).status == "opened"
     assert len(world.provider.accounts) == 1
 
 
-async def test_a_customer_that_is_wanted_again_is_told_as_it_is(world: World) -> None:
+async def test_a_repeated_customer_request_is_answered_with_the_existing_customer(world: World) -> None:
     await world.subscribe("pro")
     await world.settle()
-    before = await customer(world)
-    event = CustomerRequested(user_id=USER, email="1@example.org", at=world.clock.now())
-    (told,) = (await on_customer_requested(event, world.customers, world.plans, world.subscriptions)).events
-    assert isinstance(told, CustomerCreated)
-    assert (told.customer_id, told.plan, await customer(world)) == (before.id, "pro", before)
+    before = await stored_customer(world)
+    answer = await request_customer(world)
+    assert len(world.events(CustomerCreated)) == 2
+    assert (answer.customer_id, answer.plan, await stored_customer(world)) == (before.id, "pro", before)
 
 
-async def test_a_customer_whose_user_was_never_heard_of_is_made_when_it_is_wanted() -> None:
+async def test_a_customer_request_creates_the_customer_if_user_created_was_lost() -> None:
     world = World()
-    event = CustomerRequested(user_id=USER, email="1@example.org", at=world.clock.now())
-    (told,) = (await on_customer_requested(event, world.customers, world.plans, world.subscriptions)).events
-    assert isinstance(told, CustomerCreated) and told.plan == "free"
-    await world.register()  # user.created comes after all
-    assert (await customer(world)).id == told.customer_id
-    assert (await world.shown()).plan == "free"
+    answer = await request_customer(world)
+    assert answer.plan == "free"
+    await world.register()  # the late user.created
+    assert len(world.events(CustomerCreated)) == 1
+    assert (await stored_customer(world)).id == answer.customer_id
+    assert (await world.subscription()).plan == "free"
 
 
-async def test_who_is_no_customer_yet_is_tried_later() -> None:
+async def test_an_account_request_for_a_missing_customer_is_retried_and_a_closure_is_dead_lettered() -> None:
     world = World()
-    with pytest.raises(Transient):
-        await wanted(world)
-    with pytest.raises(CustomerNotFound):
-        await unwanted(world)
+    await world.publish(PaymentAccountRequested(user_id=USER, at=world.clock.now()))
+    assert world.events(PaymentAccountChanged) == [] and not world.capsule.dead_letters
+    await world.capsule.advance(days=1)
+    (retried,) = world.capsule.dead_letters
+    assert isinstance(retried.error, Transient)
+    await world.publish(PaymentAccountClosureRequested(user_id=USER, reason="", at=world.clock.now()))
+    assert isinstance(world.capsule.dead_letters[-1].error, Permanent)

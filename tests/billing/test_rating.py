@@ -7,9 +7,9 @@ import pytest
 
 from functions.billing.domain.bill import rate
 from functions.billing.domain.money import Money
-from functions.billing.domain.periods import Period, anchor_of
+from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import Meter, Plan, Price, Tier
-from functions.billing.domain.usage import Use
+from functions.billing.domain.usage import EnvironmentUsage
 from tests.memory.billing import SEEDED
 
 FREE_PLAN, PRO, _ = SEEDED
@@ -28,21 +28,21 @@ def moment(*parts: int) -> datetime:
     ("quantity", "charge"),
     [
         (0, 0),
-        (1_000, 0),  # all included
-        (1_100, 100),  # the first tier, one cent a unit
-        (1_250, 200 + 25),  # 200 units in the first, 50 units at half a cent in the second
+        (1_000, 0),  # included
+        (1_100, 100),  # first tier, one cent per unit
+        (1_250, 200 + 25),  # 200 units in the first tier, 50 units at half a cent in the second
         (1_201, 201),  # 200.5 rounds up, once
-        (1_203, 202),  # 201.5, not 200 + 1 + 0.5 rounded piece by piece
+        (1_203, 202),  # 201.5, not each tier rounded by itself
     ],
 )
-def test_graduated_tiers_charge_each_unit_by_its_own_tier(quantity: int, charge: int) -> None:
+def test_each_unit_is_charged_by_its_own_tier(quantity: int, charge: int) -> None:
     price = Price(1_000, (tier(200, 1, 1), tier(None, 1, 2)))
     assert price.charge(quantity) == Money(charge, "EUR")
     assert price.billable(quantity) == max(0, quantity - 1_000)
 
 
 @pytest.mark.parametrize("tiers", [(), (tier(5, 1, 1),), (tier(None, 1, 1), tier(None, 1, 1)), (tier(5, 1, 1), tier(5, 1, 1), tier(None, 1, 1))])
-def test_a_price_covers_every_quantity_with_rising_tiers(tiers: tuple[Tier, ...]) -> None:
+def test_a_price_needs_ascending_tiers_without_a_limit(tiers: tuple[Tier, ...]) -> None:
     with pytest.raises(ValueError):
         Price(0, tiers)
 
@@ -72,20 +72,20 @@ def test_periods_are_months_from_the_anchor(anchor: datetime, at: datetime, begi
     assert Period.containing(at, anchor) == Period(begin, end)
 
 
-def test_every_moment_of_two_years_lies_in_the_period_found_for_it() -> None:
+def test_periods_of_two_years_are_consecutive() -> None:
     anchor = moment(2026, 1, 31)
-    found = {Period.containing(moment(2026 + month // 12, month % 12 + 1, day, 12), anchor) for month in range(1, 24) for day in (1, 15, 28)}
-    for period in found:
+    periods = {Period.containing(moment(2026 + month // 12, month % 12 + 1, day, 12), anchor) for month in range(1, 24) for day in (1, 15, 28)}
+    for period in periods:
         assert Period.containing(period.begin, anchor) == period
         assert Period.containing(period.end, anchor).begin == period.end
 
 
 def test_an_anchor_is_midnight_utc() -> None:
-    assert anchor_of(datetime.fromisoformat("2026-05-02T01:30:00+03:00")) == moment(2026, 5, 1)
+    assert day_start(datetime.fromisoformat("2026-05-02T01:30:00+03:00")) == moment(2026, 5, 1)
 
 
 def test_the_free_plan_never_costs_anything() -> None:
-    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [Use(A, "staging", 10**9, 10**12)])
+    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [EnvironmentUsage(A, "staging", 10**9, 10**12)])
     assert bill.total == Money(0, "EUR")
     assert {charge.meter: charge.billable for charge in bill.charges} == {
         Meter.REQUESTS: 10**9 - 100_000,
@@ -93,9 +93,13 @@ def test_the_free_plan_never_costs_anything() -> None:
     }
 
 
-def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
-    uses = [Use(A, "production", 2_000_000, 0), Use(A, "staging", 500_000, 90_000_000), Use(B, "production", 500_001, 93_600_000)]
-    bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), uses)
+def test_the_included_quantity_counts_once_and_lines_add_up() -> None:
+    usages = [
+        EnvironmentUsage(A, "production", 2_000_000, 0),
+        EnvironmentUsage(A, "staging", 500_000, 90_000_000),
+        EnvironmentUsage(B, "production", 500_001, 93_600_000),
+    ]
+    bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), usages)
 
     requests, cpu = bill.charges
     assert (requests.quantity, requests.included, requests.billable, requests.amount) == (3_000_001, 2_000_000, 1_000_001, Money(40, "EUR"))
@@ -105,6 +109,6 @@ def test_what_a_plan_includes_is_included_once_and_lines_add_up() -> None:
     assert [line.amount.amount for line in bill.lines] == [26, 7 + 4, 7 + 4]  # remainders: .666658, .666664, .666678
 
 
-def test_a_bill_without_use_is_the_fee() -> None:
+def test_a_bill_without_usage_is_the_fee() -> None:
     bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [])
     assert bill.lines == () and bill.total == PRO.fee

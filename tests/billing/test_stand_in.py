@@ -1,4 +1,4 @@
-"""The stand-in for Stripe is one machine's: no cluster for people ever has it."""
+"""The stand-in for Stripe is part of the one-machine installation only."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from tests.runtime.harness import ROOT
 NAME = "stripe-stand-in"
 
 
-def texts(folder: Path) -> str:
-    found = [file.read_text() for file in folder.rglob("*.yaml")]
-    assert found
-    return "".join(found)
+def manifests(folder: Path) -> str:
+    files = [file.read_text() for file in folder.rglob("*.yaml")]
+    assert files
+    return "".join(files)
 
 
 @pytest.mark.parametrize("folder", ["base", "components", "overlays/staging", "overlays/production"])
-def test_it_is_in_no_cluster(folder: str) -> None:
-    assert NAME not in texts(ROOT / "knative" / folder)
+def test_no_cluster_overlay_contains_the_stand_in(folder: str) -> None:
+    assert NAME not in manifests(ROOT / "knative" / folder)
 
 
-def test_one_machine_has_it() -> None:
-    assert NAME in texts(ROOT / "knative/overlays/local")
+def test_the_local_overlay_contains_the_stand_in() -> None:
+    assert NAME in manifests(ROOT / "knative/overlays/local")

@@ -1,4 +1,4 @@
-"""Plans, payments and invoices over HTTP, with every part real but the money."""
+"""Plans, payments and invoices over HTTP, with every part real except Stripe."""
 
 import json
 import time
@@ -9,158 +9,162 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from tests.billing.live import Live, Person, live
-from tests.billing.stand_in import SECRET
+from tests.billing.running_system import Customer, RunningSystem, running_system
+from tests.billing.stripe_stand_in import SECRET
 from tests.runtime.harness import message, until
 
-NOTICES = "/v1/billing/webhooks/stripe"
+WEBHOOKS = "/v1/billing/webhooks/stripe"
 
 
 @pytest.fixture(scope="module")
-def running(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live(postgres, rabbitmq, tmp_path_factory) as running:
-        yield running
+def system(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    with running_system(postgres, rabbitmq, tmp_path_factory) as system:
+        yield system
 
 
 @pytest.fixture
-def ada(running: Live) -> Person:
-    return Person(running).register()
+def ada(system: RunningSystem) -> Customer:
+    return Customer(system).register()
 
 
-def test_from_a_plan_to_a_paid_invoice_and_a_larger_quota(running: Live, ada: Person) -> None:
-    offered = httpx.get(f"{ada.client.base_url}/v1/billing/plans").json()["plans"]
-    assert [(plan["code"], plan["fee"]["amount"], plan["allowed"]["applications"]) for plan in offered] == [
+def test_an_upgrade_is_charged_invoiced_mailed_and_raises_the_quota(system: RunningSystem, ada: Customer) -> None:
+    plans = httpx.get(f"{ada.client.base_url}/v1/billing/plans").json()["plans"]
+    assert [(plan["code"], plan["fee"]["amount"], plan["allowed"]["applications"]) for plan in plans] == [
         ("free", 0, 5),
         ("pro", 2000, 25),
         ("business", 10000, 100),
     ]
-    assert (ada.shown()["plan"], ada.get("/v1/quota")["applications"]["limit"]) == ("free", 5)
+    assert (ada.subscription()["plan"], ada.get("/v1/quota")["applications"]["limit"]) == ("free", 5)
     assert ada.get("/v1/billing/customer")["owes"] == []
 
     accepted = ada.subscribe("pro")
     assert accepted.status_code == 202, accepted.text
     assert (accepted.json()["status"], accepted.json()["due"]) == ("pending", {"amount": 2000, "currency": "EUR"})
-    shown = ada.until_on("pro")
-    assert (shown["status"], shown["lastPayment"]["status"], shown["next"]) == ("active", "succeeded", None)
+    subscription = ada.wait_for_plan("pro")
+    assert (subscription["status"], subscription["lastPayment"]["status"], subscription["next"]) == ("active", "succeeded", None)
     until(lambda: ada.get("/v1/quota")["applications"]["limit"] == 25, why="for the quota")
 
     (invoice,) = ada.get("/v1/billing/invoices")["invoices"]
     assert (invoice["status"], invoice["total"]["amount"], invoice["plan"]) == ("paid", 2000, "pro")
-    whole = ada.get(f"/v1/billing/invoices/{invoice['invoiceId']}")
-    assert [(line["kind"], line["amount"]["amount"]) for line in whole["lines"]] == [("fee", 2000)]
-    printed = ada.client.get(f"/v1/billing/invoices/{invoice['invoiceId']}/pdf")
-    assert (printed.status_code, printed.headers["content-type"]) == (200, "application/pdf")
-    assert printed.headers["content-disposition"] == f'inline; filename="invoice-{invoice["number"]}.pdf"'
-    assert printed.content.startswith(b"%PDF-")
-    (mail,) = ada.until_mailed(1)
-    (attached,) = mail.iter_attachments()
-    assert (attached.get_content_type(), attached.get_content()) == ("application/pdf", printed.content)
+    details = ada.get(f"/v1/billing/invoices/{invoice['invoiceId']}")
+    assert [(line["kind"], line["amount"]["amount"]) for line in details["lines"]] == [("fee", 2000)]
+    pdf = ada.client.get(f"/v1/billing/invoices/{invoice['invoiceId']}/pdf")
+    assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
+    assert pdf.headers["content-disposition"] == f'inline; filename="invoice-{invoice["number"]}.pdf"'
+    assert pdf.content.startswith(b"%PDF-")
+    (mail,) = ada.wait_for_mails(1)
+    (attachment,) = mail.iter_attachments()
+    assert (attachment.get_content_type(), attachment.get_content()) == ("application/pdf", pdf.content)
 
     assert ada.get("/v1/billing/customer")["owes"] == [{"amount": 0, "currency": "EUR"}]
-    assert Person(running).client.get(f"/v1/billing/invoices/{invoice['invoiceId']}").status_code == 404
-    assert [each["amount"] for each in running.stripe.objects("payment_intents")].count(2000) >= 1
+    assert Customer(system).client.get(f"/v1/billing/invoices/{invoice['invoiceId']}").status_code == 404
+    assert [each["amount"] for each in system.stripe.objects("payment_intents")].count(2000) >= 1
 
 
-def test_notices_come_through_the_gateway_signed_and_count_once(running: Live, ada: Person) -> None:
-    before = running.count("provider_notices")
+def test_webhooks_are_verified_and_handled_once(system: RunningSystem, ada: Customer) -> None:
+    before = system.count("webhook_events")
     ada.subscribe("pro")
-    ada.until_on("pro")
-    until(lambda: running.count("provider_notices") > before, why="for the provider's notice")
+    ada.wait_for_plan("pro")
+    until(lambda: system.count("webhook_events") > before, why="for the webhook")
 
-    payment = ada.shown()["lastPayment"]["paymentId"]
+    payment = ada.subscription()["lastPayment"]["paymentId"]
     body = (
         f'{{"id": "evt_{payment}",\n "type": "payment_intent.succeeded", "data": {{"object": {{"metadata": {{"capsule_payment": "{payment}"}}}}}}}}'
     )
     signature = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()))
-    for shown, content, status in (
+    for signature_header, content, status in (
         (signature, body, 204),
         (signature, body, 204),
         (signature, body + " ", 400),
         ("", body, 400),
         ("t=1,v1=00", body, 400),
     ):
-        answer = httpx.post(f"{ada.client.base_url}{NOTICES}", content=content, headers={"Stripe-Signature": shown})
+        answer = httpx.post(f"{ada.client.base_url}{WEBHOOKS}", content=content, headers={"Stripe-Signature": signature_header})
         assert answer.status_code == status, answer.text
-        assert status == 204 or answer.json()["type"] == "/problems/bad-signature"
+        assert status == 204 or answer.json()["type"] == "/problems/invalid-webhook-signature"
     old = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()) - 301)
-    assert httpx.post(f"{ada.client.base_url}{NOTICES}", content=body, headers={"Stripe-Signature": old}).status_code == 400
-    assert running.count("provider_notices WHERE id = %s", f"evt_{payment}") == 1
-    assert running.count("ledger_transactions WHERE kind = 'payment-received' AND reference = %s", payment) == 1
+    assert httpx.post(f"{ada.client.base_url}{WEBHOOKS}", content=body, headers={"Stripe-Signature": old}).status_code == 400
+    assert system.count("webhook_events WHERE id = %s", f"evt_{payment}") == 1
+    assert system.count("ledger_transactions WHERE kind = 'payment-received' AND reference = %s", payment) == 1
 
 
-def test_a_notice_of_a_payment_that_is_not_ours_is_taken_and_forgotten(running: Live, ada: Person) -> None:
+def test_a_webhook_about_an_unknown_payment_is_accepted_and_ignored(system: RunningSystem, ada: Customer) -> None:
     body = '{"id": "evt_foreign", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1", "metadata": {}}}}'
     signature = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()))
-    assert httpx.post(f"{ada.client.base_url}{NOTICES}", content=body, headers={"Stripe-Signature": signature}).status_code == 204
+    assert httpx.post(f"{ada.client.base_url}{WEBHOOKS}", content=body, headers={"Stripe-Signature": signature}).status_code == 204
 
 
-def test_a_declined_card_leaves_all_as_it_was_and_says_so(running: Live, ada: Person) -> None:
+def test_a_declined_card_changes_nothing_and_is_reported(system: RunningSystem, ada: Customer) -> None:
     ada.subscribe("pro", "pm_card_chargeCustomerFail")
-    until(lambda: (ada.shown()["lastPayment"] or {}).get("status") == "failed", why="for the decline")
-    shown = ada.shown()
-    assert (shown["plan"], shown["lastPayment"]["reason"], shown["lastPayment"]["detail"]) == ("free", "card_declined", "Your card was declined.")
-    (mail,) = ada.until_mailed(1)
+    until(lambda: (ada.subscription()["lastPayment"] or {}).get("status") == "failed", why="for the decline")
+    subscription = ada.subscription()
+    assert (subscription["plan"], subscription["lastPayment"]["reason"], subscription["lastPayment"]["detail"]) == (
+        "free",
+        "card_declined",
+        "Your card was declined.",
+    )
+    (mail,) = ada.wait_for_mails(1)
     assert "declined" in mail["Subject"] and "Your card was declined." in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    refused = ada.subscribe("gold")
-    assert (refused.status_code, refused.json()["type"], refused.json()["errors"][0]["pointer"]) == (422, "/problems/plan-not-offered", "/plan")
+    rejected = ada.subscribe("gold")
+    assert (rejected.status_code, rejected.json()["type"], rejected.json()["errors"][0]["pointer"]) == (422, "/problems/plan-not-offered", "/plan")
 
 
-def test_the_same_key_subscribes_once(running: Live, ada: Person) -> None:
+def test_requests_with_the_same_idempotency_key_subscribe_once(system: RunningSystem, ada: Customer) -> None:
     answers = [
         ada.client.post("/v1/billing/subscription", json={"plan": "pro", "paymentMethod": "pm_card_visa"}, headers={"Idempotency-Key": "k1"})
         for _ in range(3)
     ]
     assert {answer.status_code for answer in answers} == {202} and len({answer.content for answer in answers}) == 1
-    ada.until_on("pro")
-    assert running.count("payments JOIN customers ON customers.id = customer_id WHERE user_id = %s", ada.user) == 1
+    ada.wait_for_plan("pro")
+    assert system.count("payments JOIN customers ON customers.id = customer_id WHERE user_id = %s", ada.user) == 1
 
 
-def test_a_period_that_ends_is_invoiced_charged_and_mailed(running: Live, ada: Person) -> None:
+def test_an_ended_period_is_invoiced_charged_and_mailed(system: RunningSystem, ada: Customer) -> None:
     ada.subscribe("pro")
-    ada.until_on("pro")
-    running.change(
+    ada.wait_for_plan("pro")
+    system.change(
         "UPDATE subscriptions SET anchored_at = anchored_at - interval '2 months', billed_until = anchored_at - interval '1 month'"
         " WHERE customer_id = (SELECT id FROM customers WHERE user_id = %s)",
         ada.user,
     )
     tick = message("dev.knative.sources.ping", function="billing.housekeeping")
-    assert running.current.post(tick, b"{}") == 204
+    assert system.current.post(tick, b"{}") == 204
     until(lambda: [each["status"] for each in ada.get("/v1/billing/invoices")["invoices"]] == ["paid", "paid"], why="for the renewal")
     newest, first = ada.get("/v1/billing/invoices")["invoices"]
     assert (newest["purpose"], newest["number"] > first["number"]) == ("renewal", True)
-    assert len(ada.until_mailed(2)) == 2
+    assert len(ada.wait_for_mails(2)) == 2
     assert ada.get("/v1/billing/invoices", limit=1)["next"] == newest["invoiceId"]
 
 
-def test_an_administrator_gives_money_back(running: Live, ada: Person) -> None:
+def test_an_administrator_refunds_an_invoice(system: RunningSystem, ada: Customer) -> None:
     ada.subscribe("pro")
-    ada.until_on("pro")
+    ada.wait_for_plan("pro")
     (invoice,) = ada.get("/v1/billing/invoices")["invoices"]
     path = f"/v1/billing/invoices/{invoice['invoiceId']}/refunds"
     assert ada.client.post(path, json={"reason": "please"}).status_code == 403
-    root = Person(running, "admin")
-    given = root.client.post(path, json={"reason": "an outage", "amount": 500})
-    assert (given.status_code, given.json()["amount"]["amount"]) == (202, 500), given.text
+    root = Customer(system, "admin")
+    accepted = root.client.post(path, json={"reason": "an outage", "amount": 500})
+    assert (accepted.status_code, accepted.json()["amount"]["amount"]) == (202, 500), accepted.text
     until(lambda: ada.get(path.removesuffix("/refunds"))["credits"][0]["status"] == "succeeded", why="for the refund")
-    assert 500 in [refund["amount"] for refund in running.stripe.objects("refunds")]
+    assert 500 in [refund["amount"] for refund in system.stripe.objects("refunds")]
     assert root.client.post(path, json={"reason": "more", "amount": 1501}).status_code == 422
 
 
-def test_who_dies_between_the_charge_and_its_record_has_charged_once(running: Live, ada: Person) -> None:
-    ada.subscribe("pro")  # makes the customer at Stripe known, so that the next one's only call is the charge
-    ada.until_on("pro")
-    charged = len(running.stripe.objects("payment_intents"))
-    running.current.stop()
-    dying = running.dying_after_its_charge()
-    running.current = running.worker(CAPSULE_FUNCTION="billing.subscribe")
+def test_a_crash_between_charge_and_record_charges_once(system: RunningSystem, ada: Customer) -> None:
+    ada.subscribe("pro")  # opens the account at Stripe, so that the next payment calls Stripe only for the charge
+    ada.wait_for_plan("pro")
+    charges = len(system.stripe.objects("payment_intents"))
+    system.current.stop()
+    killed = system.start_worker_killed_after_charge()
+    system.current = system.worker(CAPSULE_FUNCTION="billing.subscribe")
     assert ada.subscribe("business", None).status_code == 202
-    ((payment,),) = running.rows("SELECT id FROM payments WHERE status = 'pending'")
-    told = message("payment.requested")
-    assert dying.post(told, json.dumps({"paymentId": str(payment)}).encode()) == -1
-    assert dying.process.wait(30) == -9
-    assert len(running.stripe.objects("payment_intents")) == charged + 1 and running.count("payments WHERE status = 'pending'") == 1
+    ((payment,),) = system.rows("SELECT id FROM payments WHERE status = 'pending'")
+    headers = message("payment.requested")
+    assert killed.post(headers, json.dumps({"paymentId": str(payment)}).encode()) == -1
+    assert killed.process.wait(30) == -9
+    assert len(system.stripe.objects("payment_intents")) == charges + 1 and system.count("payments WHERE status = 'pending'") == 1
 
-    running.current.stop()
-    running.current = running.worker()
-    assert ada.until_on("business")["lastPayment"]["status"] == "succeeded"
-    assert len(running.stripe.objects("payment_intents")) == charged + 1
+    system.current.stop()
+    system.current = system.worker()
+    assert ada.wait_for_plan("business")["lastPayment"]["status"] == "succeeded"
+    assert len(system.stripe.objects("payment_intents")) == charges + 1

@@ -1,241 +1,138 @@
-"""The whole billing context over memory: its events are delivered to its handlers, time passes when it is told to."""
+"""The billing context in memory, with the requests of its users. Housekeeping runs whenever time passes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from events.auth import UserCreated
-from events.billing import InvoiceIssued, PaymentFailed
 from events.monitor import UsageMeasured
-from functions.billing.commands.cancel_subscription import CancelSubscription, cancel_subscription
-from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted, pay_invoice
-from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice, refund_invoice
-from functions.billing.commands.resume_subscription import ResumeSubscription, resume_subscription
-from functions.billing.commands.subscribe import Subscribe, subscribe
-from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.credits import RefundRequested
-from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice
-from functions.billing.domain.payments import Payment, PaymentRequested, PaymentRetryRequested
-from functions.billing.domain.subscriptions import PeriodEnded
-from functions.billing.handlers.housekeeping import housekeeping
-from functions.billing.handlers.on_invoice_issued import on_invoice_issued
-from functions.billing.handlers.on_payment_failed import on_payment_failed
-from functions.billing.handlers.on_payment_requested import on_payment_requested
-from functions.billing.handlers.on_payment_retry_requested import on_payment_retry_requested
-from functions.billing.handlers.on_period_ended import on_period_ended
-from functions.billing.handlers.on_refund_requested import on_refund_requested
-from functions.billing.handlers.on_usage_measured import on_usage_measured
-from functions.billing.handlers.on_user_created import on_user_created
-from functions.billing.queries.invoices import InvoicePage, ListInvoices, invoices
-from functions.billing.queries.subscription import ShowSubscription, SubscriptionView, subscription
-from functions.kernel import Caller, Clock, Delayed, Done, Event, new_id
-from tests.memory.billing import MemoryCustomers, MemoryPlans, MemoryUsage
-from tests.memory.billing_money import MemoryCredits, MemoryInvoices, MemoryLedger, MemoryNotices, MemoryPayments, MemorySubscriptions
-from tests.memory.billing_provider import MemoryProvider
+from functions.billing import ports
+from functions.billing.commands.cancel_subscription import CancelSubscription
+from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted
+from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice
+from functions.billing.commands.resume_subscription import ResumeSubscription
+from functions.billing.commands.subscribe import Subscribe
+from functions.billing.domain.views import SubscriptionChangeView
+from functions.billing.queries.current_bill import BillView, CurrentBill
+from functions.billing.queries.customer import CustomerView, ShowCustomer
+from functions.billing.queries.invoices import InvoicePage, ListInvoices
+from functions.billing.queries.subscription import ShowSubscription, SubscriptionView
+from functions.kernel import Caller, Event, new_id
+from tests.capsule import Capsule, FixedClock
+from tests.memory import billing as memory_billing
+from tests.memory import billing_money, billing_provider
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
-USER, OTHER = UUID(int=1), UUID(int=2)
+USER, OTHER, ADMIN, APPLICATION = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=10)
 E = TypeVar("E", bound=Event)
 
 
-class StandingClock(Clock):
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def now(self) -> datetime:
-        return self.at
-
-
-class PlainWork:
-    """Transactions that may not be nested, and what was said in them."""
-
-    def __init__(self) -> None:
-        self.open = False
-        self.said: list[Any] = []
-
-    def emit(self, *events: Any) -> None:
-        self.said.extend(events)
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        assert not self.open, "a transaction inside of a transaction"
-        self.open = True
-        try:
-            yield
-        finally:
-            self.open = False
-
-    preparing = reading
-
-    @asynccontextmanager
-    async def recording(self) -> AsyncIterator["PlainWork"]:
-        async with self.reading():
-            yield self
-
-
-class GuardedProvider(MemoryProvider):
-    """Is never asked while a transaction is open."""
-
-    work: PlainWork | None = None
-
-    def _reach(self) -> None:
-        assert self.work is None or not self.work.open, "the provider was called inside of a transaction"
-        super()._reach()
-
-
-class Postbox:
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, UUID]] = []
-
-    async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
-        assert pdf == b"%PDF"
-        self.sent.append(("invoice", invoice.id))
-
-    async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None:
-        self.sent.append(("failed", payment.id))
-
-    async def invoice(self, invoice: Invoice, customer: Customer) -> bytes:
+class FixedRenderer:
+    async def render_pdf(self, invoice: object, customer: object) -> bytes:
         return b"%PDF"
-
-
-class NoSweep:
-    async def sweep(self) -> None:
-        """The runtime's own tables are not here."""
 
 
 class World:
     def __init__(self) -> None:
-        self.clock = StandingClock()
-        self.customers, self.plans, self.usage = MemoryCustomers(), MemoryPlans(), MemoryUsage()
-        self.subscriptions, self.invoices, self.credits = MemorySubscriptions(), MemoryInvoices(), MemoryCredits()
-        self.payments = MemoryPayments(self.invoices)
-        self.ledger, self.notices = MemoryLedger(), MemoryNotices()
-        self.provider, self.postbox = GuardedProvider(), Postbox()
-        self.facts: list[Event] = []
-        self.later: list[tuple[datetime, Event]] = []
-        self.queue: list[Event] = []
+        self.clock = FixedClock(NOW)
+        self.capsule = Capsule("billing", ports={ports.InvoiceRenderer: FixedRenderer}, clock=self.clock)
+        self.customers: memory_billing.MemoryCustomers = self.capsule.port(ports.Customers)
+        self.usage: memory_billing.MemoryUsage = self.capsule.port(ports.Usage)
+        self.subscriptions: billing_money.MemorySubscriptions = self.capsule.port(ports.Subscriptions)
+        self.invoices: billing_money.MemoryInvoices = self.capsule.port(ports.Invoices)
+        self.payments: billing_money.MemoryPayments = self.capsule.port(ports.Payments)
+        self.ledger: billing_money.MemoryLedger = self.capsule.port(ports.Ledger)
+        self.provider: billing_provider.MemoryProvider = self.capsule.port(ports.PaymentProvider)
+        self.mailer: billing_provider.MemoryMailer = self.capsule.port(ports.Mailer)
 
-    # what a person does
+    # -- requests -----------------------------------------------------------------------------------------------------
 
-    async def register(self, user: UUID = USER) -> None:
-        event = UserCreated(user_id=user, email=f"{user.int}@example.org", at=self.clock.now())
-        self._said((await on_user_created(event, self.customers, self.plans, self.subscriptions)).events)
+    async def register(self, user: UUID = USER, at: datetime | None = None) -> None:
+        await self.publish(UserCreated(user_id=user, email=f"{user.int}@example.org", at=at or self.clock.now()))
 
-    async def subscribe(self, plan: str, method: str | None = "pm_card_visa", user: UUID = USER) -> ChangeAccepted:
-        asked = Subscribe(plan=plan, payment_method=method)
-        ports = (self.customers, self.subscriptions, self.plans, self.invoices, self.payments)
-        return self._done(await subscribe(asked, Caller(user), *ports, self.clock))
+    async def subscribe(self, plan: str, method: str | None = "pm_card_visa", user: UUID = USER) -> SubscriptionChangeView:
+        return await self._call(Subscribe(plan=plan, payment_method=method), user)
 
     async def subscribed(self, plan: str = "pro", user: UUID = USER) -> None:
+        """Register, subscribe and pay."""
         await self.register(user)
         await self.subscribe(plan, user=user)
         await self.settle()
 
-    async def cancel(self) -> ChangeAccepted:
-        return self._done(await cancel_subscription(CancelSubscription(), Caller(USER), self.customers, self.subscriptions, self.plans, self.clock))
+    async def cancel(self) -> SubscriptionChangeView:
+        return await self._call(CancelSubscription())
 
-    async def resume(self) -> ChangeAccepted:
-        return self._done(await resume_subscription(ResumeSubscription(), Caller(USER), self.customers, self.subscriptions, self.plans, self.clock))
+    async def resume(self) -> SubscriptionChangeView:
+        return await self._call(ResumeSubscription())
 
     async def pay(self, invoice_id: UUID, method: str | None = None, user: UUID = USER) -> PaymentAccepted:
-        asked = PayInvoice(invoice_id=invoice_id, payment_method=method)
-        ports = (self.customers, self.subscriptions, self.invoices, self.payments)
-        return self._done(await pay_invoice(asked, Caller(user), *ports, self.clock))
+        return await self._call(PayInvoice(invoice_id=invoice_id, payment_method=method), user)
 
     async def refund(self, invoice_id: UUID, amount: int | None = None) -> RefundAccepted:
-        asked = RefundInvoice(invoice_id=invoice_id, amount=amount, reason="sorry")
-        return self._done(await refund_invoice(asked, self.subscriptions, self.invoices, self.credits, self.ledger, self.clock))
+        request = RefundInvoice(invoice_id=invoice_id, amount=amount, reason="sorry")
+        return await self.capsule.call(request, caller=Caller(ADMIN, frozenset({"user", "admin"})))
 
-    async def use(self, requests: int, at: datetime | None = None) -> None:
+    async def subscription(self, user: UUID = USER) -> SubscriptionView:
+        return await self._call(ShowSubscription(), user)
+
+    async def customer(self, user: UUID = USER) -> CustomerView:
+        return await self._call(ShowCustomer(), user)
+
+    async def bill(self, user: UUID = USER) -> BillView:
+        return await self._call(CurrentBill(), user)
+
+    async def list_invoices(self, **request: Any) -> InvoicePage:
+        return await self._call(ListInvoices(**request))
+
+    async def _call(self, request: Any, user: UUID = USER) -> Any:
+        return await self.capsule.call(request, caller=Caller(user))
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    async def use(
+        self, requests: int, at: datetime | None = None, *, id: UUID | None = None, user: UUID = USER, environment: str = "staging", cpu: int = 0
+    ) -> None:
         begin = at or self.clock.now()
-        event = UsageMeasured(
-            usage_id=new_id(),
-            application_id=UUID(int=10),
-            user_id=USER,
-            environment="production",
-            window_from=begin,
-            window_to=begin + timedelta(seconds=1),
-            requests=requests,
+        await self.publish(
+            UsageMeasured(
+                usage_id=id or new_id(),
+                application_id=APPLICATION,
+                user_id=user,
+                environment=environment,
+                window_from=begin,
+                window_to=begin + timedelta(seconds=1),
+                requests=requests,
+                cpu_milliseconds=cpu,
+            )
         )
-        await on_usage_measured(event, self.usage, self.clock)
 
-    # what is seen
+    async def publish(self, event: Event) -> None:
+        await self.capsule.publish(event)
 
-    async def shown(self, user: UUID = USER) -> SubscriptionView:
-        ports = (self.customers, self.subscriptions, self.plans, self.invoices, self.payments)
-        return await subscription(ShowSubscription(), Caller(user), *ports, self.clock)
-
-    async def invoiced(self, **asked: Any) -> InvoicePage:
-        return await invoices(ListInvoices(**asked), Caller(USER), self.customers, self.invoices)
+    def events(self, kind: type[E]) -> list[E]:
+        return self.capsule.events(kind)
 
     async def balance(self, user: UUID = USER) -> dict[str, int]:
-        customer = await self.customers.of_user(user)
+        """Account → sum in minor units of EUR."""
+        customer = await self.customers.get_by_user(user)
         assert customer is not None
-        found = await self.ledger.balance(customer.id)
-        assert sum(found.values()) == 0, found
-        return {account: amount for (account, _), amount in found.items()}
+        sums = await self.ledger.balance(customer.id)
+        assert sum(sums.values()) == 0, sums
+        return {account: amount for (account, _), amount in sums.items()}
 
-    def told(self, kind: type[E]) -> list[E]:
-        return [fact for fact in self.facts if isinstance(fact, kind)]
-
-    # how it goes on
+    # -- time ---------------------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Delivers what the context says to itself, until it says no more."""
-        while self.queue:
-            await self.deliver(self.queue.pop(0))
+        await self.capsule.settle()
 
-    async def wait(self, until: datetime | None = None, **by: float) -> None:
-        """Time passes; what was said to be delivered by then is, and the housekeeping comes at its end."""
-        end = until or self.clock.at + timedelta(**by)
-        while due := [each for each in self.later if each[0] <= end]:
-            first = min(due, key=lambda each: each[0])
-            self.later.remove(first)
-            self.clock.at = max(self.clock.at, first[0])
-            self.queue.append(first[1])
-            await self.settle()
-        self.clock.at = end
+    async def wait(self, until: datetime | None = None, **duration: float) -> None:
+        """Advance the clock, delivering timers at their time, and run housekeeping at the end."""
+        await self.capsule.advance(until, **duration)
         await self.housekeeping()
 
+    def lose_timers(self) -> None:
+        """Drop all delayed messages, as if the broker had lost them."""
+        self.capsule._delayed.clear()
+
     async def housekeeping(self) -> None:
-        work = PlainWork()
-        ports = (self.subscriptions, self.payments, self.credits, self.notices, self.usage)
-        await housekeeping(NoSweep(), *ports, self.clock, work)
-        self._said(work.said)
-        await self.settle()
-
-    async def deliver(self, event: Event) -> None:
-        work = self.provider.work = PlainWork()
-        match event:
-            case PaymentRequested():
-                ports = (self.payments, self.customers, self.subscriptions, self.plans, self.invoices, self.ledger, self.provider)
-                await on_payment_requested(event, *ports, self.clock, work)
-            case PaymentRetryRequested():
-                done = await on_payment_retry_requested(event, self.payments, self.customers, self.subscriptions, self.invoices, self.clock)
-                self._said(done.events)
-            case PeriodEnded():
-                stores = (self.customers, self.subscriptions, self.plans, self.usage, self.invoices, self.payments, self.ledger)
-                self._said((await on_period_ended(event, *stores, self.clock)).events)
-            case RefundRequested():
-                parts = (self.credits, self.payments, self.customers, self.subscriptions, self.ledger, self.provider)
-                await on_refund_requested(event, *parts, self.clock, work)
-            case InvoiceIssued():
-                await on_invoice_issued(event, self.invoices, self.customers, self.postbox, self.postbox, work)
-            case PaymentFailed():
-                await on_payment_failed(event, self.payments, self.invoices, self.customers, self.postbox, work)
-        self._said(work.said)
-
-    def _done(self, done: Done[Any]) -> Any:
-        self._said(done.events)
-        return done.output
-
-    def _said(self, events: Any) -> None:
-        for event in events:
-            if isinstance(event, Delayed):
-                self.later.append((self.clock.at + event.delay, event.event))
-            else:
-                self.facts.append(event)
-                self.queue.append(event)
+        await self.capsule.run("billing.housekeeping")

@@ -1,6 +1,6 @@
-"""The auth context without a database or a network: for tests of the use cases. The same suite runs over these and over PostgreSQL.
+"""In-memory adapters of the auth context. The contract suites in `tests/adapters` run on these and on PostgreSQL.
 
-Objects are copied on the way in and out, so that only what is saved is kept.
+Objects are copied in and out, so only saved changes are stored.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.auth.domain.email import Email
-from functions.auth.domain.lockout import FORGOTTEN_AFTER, FailedLogins
-from functions.auth.domain.mails import MailKind, SentMail
-from functions.auth.domain.password import Password, normalised
+from functions.auth.domain.email_limits import EmailKind, SentEmail
+from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
+from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import Session
-from functions.auth.domain.tokens import REMEMBERED, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
 from functions.kernel import Transient
@@ -33,16 +33,16 @@ class MemoryUsers:
     async def get(self, user_id: UUID) -> User | None:
         return deepcopy(self.rows.get(user_id))
 
-    async def by_email(self, email: Email) -> User | None:
+    async def get_by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 
-    async def admins(self) -> Sequence[User]:
+    async def list_verified_admins(self) -> Sequence[User]:
         return deepcopy([user for _, user in sorted(self.rows.items()) if Role.ADMIN in user.roles and user.is_verified])
 
     async def save(self, user: User) -> None:
         stored = self.rows.get(user.id)
         if stored is None or stored.version != user.version:
-            raise Transient(f"user {user.id} was changed by somebody else meanwhile")
+            raise Transient(f"user {user.id} has changed since it was read")
         user.version += 1
         self.rows[user.id] = deepcopy(user)
 
@@ -63,7 +63,7 @@ class MemoryRegistrations:
     async def get(self, user_id: UUID) -> Registration | None:
         return deepcopy(self.rows.get(user_id))
 
-    async def locked(self, user_id: UUID) -> Registration | None:
+    async def lock(self, user_id: UUID) -> Registration | None:
         return await self.get(user_id)
 
     async def save(self, registration: Registration) -> None:
@@ -73,17 +73,17 @@ class MemoryRegistrations:
             raise Transient(f"registration {registration.id} has changed since it was read")
         await self.add(registration)
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
-        found = [(each.look_at, each) for each in self.rows.values() if each.look_at and each.look_at < since]
-        return [replace(deepcopy(each), steps=[]) for _, each in sorted(found, key=lambda pair: pair[0])[:limit]]
+    async def list_stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+        stuck = [(each.look_at, each) for each in self.rows.values() if each.look_at and each.look_at < since]
+        return [replace(deepcopy(each), steps=[]) for _, each in sorted(stuck, key=lambda pair: pair[0])[:limit]]
 
-    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
-        found = [
+    async def list_page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        page = [
             each
             for id, each in sorted(self.rows.items(), reverse=True)
             if (each.status is status if status else each.status is not Stage.COMPLETED) and (before is None or id < before)
         ]
-        return deepcopy(found[:limit])
+        return deepcopy(page[:limit])
 
 
 @dataclass
@@ -94,11 +94,11 @@ class MemorySessions:
     async def add(self, session: Session, token: OpaqueToken) -> None:
         await self.save(session, token)
 
-    async def presenting(self, token: OpaqueToken) -> tuple[Session, int] | None:
-        found = self.tokens.get(token.hash)
-        return None if found is None else (deepcopy(self.rows[found[0]]), found[1])
+    async def lock_by_refresh_token(self, token: OpaqueToken) -> tuple[Session, int] | None:
+        match = self.tokens.get(token.hash)
+        return None if match is None else (deepcopy(self.rows[match[0]]), match[1])
 
-    async def get(self, session_id: UUID) -> Session | None:
+    async def lock(self, session_id: UUID) -> Session | None:
         return deepcopy(self.rows.get(session_id))
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
@@ -106,12 +106,12 @@ class MemorySessions:
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
 
-    async def prune(self, at: datetime) -> int:
-        over = [s.id for s in self.rows.values() if min(s.expires_at, s.ended_at or s.expires_at) < at - REMEMBERED]
-        for session_id in over:
+    async def prune(self, now: datetime) -> int:
+        expired = [s.id for s in self.rows.values() if min(s.expires_at, s.ended_at or s.expires_at) < now - RETENTION]
+        for session_id in expired:
             del self.rows[session_id]
-        self.tokens = {key: found for key, found in self.tokens.items() if found[0] in self.rows}
-        return len(over)
+        self.tokens = {key: value for key, value in self.tokens.items() if value[0] in self.rows}
+        return len(expired)
 
 
 @dataclass
@@ -121,31 +121,31 @@ class MemoryVerificationTokens:
     async def add(self, token: VerificationToken) -> None:
         self.rows.setdefault(token.id, deepcopy(token))
 
-    async def find(self, token: OpaqueToken) -> VerificationToken | None:
+    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
         return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash), None)
 
     async def save(self, token: VerificationToken) -> None:
         self.rows[token.id] = deepcopy(token)
 
-    async def prune(self, at: datetime) -> int:
+    async def prune(self, now: datetime) -> int:
         before = len(self.rows)
-        self.rows = {key: row for key, row in self.rows.items() if row.expires_at >= at - REMEMBERED}
+        self.rows = {key: row for key, row in self.rows.items() if row.expires_at >= now - RETENTION}
         return before - len(self.rows)
 
 
 @dataclass
-class MemorySentMails:
-    rows: dict[UUID, SentMail] = field(default_factory=dict)
+class MemorySentEmails:
+    rows: dict[UUID, SentEmail] = field(default_factory=dict)
 
-    async def count(self, user_id: UUID, kind: MailKind, since: datetime) -> int:
-        return sum(mail.user_id == user_id and mail.kind == kind and mail.sent_at > since for mail in self.rows.values())
+    async def count(self, user_id: UUID, kind: EmailKind, since: datetime) -> int:
+        return sum(each.user_id == user_id and each.kind == kind and each.sent_at > since for each in self.rows.values())
 
-    async def add(self, mail: SentMail) -> None:
-        self.rows.setdefault(mail.intent, mail)
+    async def add(self, email: SentEmail) -> None:
+        self.rows.setdefault(email.intent, email)
 
-    async def prune(self, at: datetime) -> int:
+    async def prune(self, now: datetime) -> int:
         before = len(self.rows)
-        self.rows = {key: mail for key, mail in self.rows.items() if mail.sent_at >= at - REMEMBERED}
+        self.rows = {key: each for key, each in self.rows.items() if each.sent_at >= now - RETENTION}
         return before - len(self.rows)
 
 
@@ -153,8 +153,8 @@ class MemorySentMails:
 class MemoryLoginFailures:
     rows: dict[bytes, FailedLogins] = field(default_factory=dict)
 
-    async def of(self, email: Email) -> FailedLogins:
-        key = FailedLogins.key(email)
+    async def lock(self, email: Email) -> FailedLogins:
+        key = FailedLogins.hash_address(email)
         return deepcopy(self.rows.get(key, FailedLogins(key)))
 
     async def save(self, failures: FailedLogins) -> None:
@@ -163,15 +163,15 @@ class MemoryLoginFailures:
         else:
             self.rows.pop(failures.address_hash, None)
 
-    async def prune(self, at: datetime) -> int:
+    async def prune(self, now: datetime) -> int:
         before = len(self.rows)
-        self.rows = {key: row for key, row in self.rows.items() if row.last_at is None or row.last_at >= at - FORGOTTEN_AFTER}
+        self.rows = {key: row for key, row in self.rows.items() if row.last_at is None or row.last_at >= now - FAILURE_RETENTION}
         return before - len(self.rows)
 
 
 @dataclass
 class PlainHasher:
-    """Instead of argon2: keeps count of the work that was done. Hashes of another `strength` are outdated."""
+    """Replaces argon2. Counts verifications; hashes of another `strength` need a rehash."""
 
     strength: int = 2
     verified: int = 0
@@ -179,30 +179,32 @@ class PlainHasher:
     async def hash(self, password: Password) -> str:
         return f"{self.strength}${password.text}"
 
-    async def rehash(self, typed: str) -> str:
-        return f"{self.strength}${normalised(typed)}"
+    async def rehash(self, text: str) -> str:
+        return f"{self.strength}${normalize(text)}"
 
-    async def matches(self, password_hash: str | None, typed: str) -> bool:
+    async def matches(self, password_hash: str | None, text: str) -> bool:
         self.verified += 1
-        return password_hash is not None and password_hash.partition("$")[2] == normalised(typed)
+        return password_hash is not None and password_hash.partition("$")[2] == normalize(text)
 
-    def outdated(self, password_hash: str) -> bool:
+    def needs_rehash(self, password_hash: str) -> bool:
         return not password_hash.startswith(f"{self.strength}$")
 
 
-class PlainMailTokens:
+class PlainEmailTokens:
     def mint(self, intent: UUID) -> OpaqueToken:
         return OpaqueToken(f"token-of-{intent}")
 
 
 @dataclass
 class MemoryMailer:
-    """Keeps what was sent: (intent, to, token text) and (intent, to, verified). `failure` is raised instead, if there is one."""
+    """Records sent e-mails, or raises `failure`."""
 
     verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
+    """(intent, recipient, token)"""
     repeated: list[tuple[UUID, str, bool]] = field(default_factory=list)
+    """(intent, recipient, is_verified)"""
     failed: list[tuple[UUID, str, str]] = field(default_factory=list)
-    """(intent, to, whose)"""
+    """(intent, recipient, address of the registration)"""
     failure: Exception | None = None
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
@@ -210,10 +212,10 @@ class MemoryMailer:
             raise self.failure
         self.verifications.append((intent, to, token.text))
 
-    async def send_registration_repeated(self, intent: UUID, to: str, verified: bool) -> None:
+    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None:
         if self.failure:
             raise self.failure
-        self.repeated.append((intent, to, verified))
+        self.repeated.append((intent, to, is_verified))
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         if self.failure:
@@ -222,5 +224,5 @@ class MemoryMailer:
 
 
 class PlainAccessTokens:
-    def issue(self, user: User, session_id: UUID, at: datetime) -> AccessToken:
+    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
         return AccessToken(f"access of {user.id} in {session_id}", 900)

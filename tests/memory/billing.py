@@ -1,4 +1,4 @@
-"""Customers, plans and usage in memory: the same promises as over PostgreSQL (one suite runs over both), for tests of use cases."""
+"""In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,16 +9,16 @@ from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
-from functions.billing.domain.usage import UsageRecord, Use
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 
 
-def _plan(code: str, fee: int, requests: int, cpu: int, allowed: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
+def _plan(code: str, fee: int, requests: int, cpu: int, entitlements: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
     included = {Meter.REQUESTS: requests, Meter.CPU_MILLISECONDS: cpu}
     prices = {
         meter: Price(quantity, tuple(Tier(up_to, Money(amount, "EUR"), per) for of, up_to, amount, per in tiers if of is meter))
         for meter, quantity in included.items()
     }
-    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, allowed)
+    return Plan(code, 1, code.capitalize(), Money(fee, "EUR"), prices, entitlements)
 
 
 SEEDED = (
@@ -52,7 +52,7 @@ SEEDED = (
         (Meter.CPU_MILLISECONDS, None, 6, 3_600_000),
     ),
 )
-"""What the migrations seed."""
+"""The plans that the migrations insert."""
 
 
 class MemoryCustomers:
@@ -64,7 +64,7 @@ class MemoryCustomers:
             raise CustomerExists(str(customer.user_id))
         self.customers[customer.user_id] = customer
 
-    async def of_user(self, user_id: UUID) -> Customer | None:
+    async def get_by_user(self, user_id: UUID) -> Customer | None:
         return self.customers.get(user_id)
 
     async def get(self, customer_id: UUID) -> Customer:
@@ -73,17 +73,17 @@ class MemoryCustomers:
                 return customer
         raise LookupError(f"there is no customer {customer_id}")
 
-    async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+    async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         customer = await self.get(customer_id)
         if customer.provider_id is None:
-            self.customers[customer.user_id] = replace(customer, provider_id=provider_id, account_refused=None)
+            self.customers[customer.user_id] = replace(customer, provider_id=provider_id, account_refusal_reason=None)
 
-    async def refuse_account(self, customer_id: UUID, reason: str) -> None:
+    async def set_account_refusal(self, customer_id: UUID, reason: str) -> None:
         customer = await self.get(customer_id)
         if customer.provider_id is None:
-            self.customers[customer.user_id] = replace(customer, account_refused=reason)
+            self.customers[customer.user_id] = replace(customer, account_refusal_reason=reason)
 
-    async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:
+    async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None:
         customer = await self.get(customer_id)
         self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
 
@@ -92,11 +92,11 @@ class MemoryPlans:
     def __init__(self, plans: Iterable[Plan] = SEEDED) -> None:
         self.plans = list(plans)
 
-    async def on_offer(self, at: datetime) -> Sequence[Plan]:
+    async def list_offered(self, at: datetime) -> Sequence[Plan]:
         newest = {plan.code: plan for plan in sorted(self.plans, key=lambda plan: plan.version)}
         return sorted(newest.values(), key=lambda plan: (plan.fee.amount, plan.code))
 
-    async def offered(self, code: str, at: datetime) -> Plan:
+    async def get_offered(self, code: str, at: datetime) -> Plan:
         found = [plan for plan in self.plans if plan.code == code]
         if not found:
             raise LookupError(f"no plan {code!r} is on offer")
@@ -123,16 +123,16 @@ class MemoryUsage:
         self.hours[key] = (requests + record.requests, cpu + record.cpu_milliseconds)
         return True
 
-    async def within(self, user_id: UUID, period: Period) -> Sequence[Use]:
+    async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
         sums: dict[tuple[UUID, str], tuple[int, int]] = {}
         for (user, hour, application, environment), (requests, cpu) in self.hours.items():
             if user == user_id and period.begin <= hour < period.end:
                 before = sums.get((application, environment), (0, 0))
                 sums[application, environment] = (before[0] + requests, before[1] + cpu)
-        return [Use(application, environment, *sums[application, environment]) for application, environment in sorted(sums)]
+        return [EnvironmentUsage(application, environment, *sums[application, environment]) for application, environment in sorted(sums)]
 
-    async def forget_ids(self, before: datetime) -> int:
-        old = [id for id, record in self.records.items() if record.begin < before]
-        for id in old:
+    async def prune_ids(self, before: datetime) -> int:
+        expired = [id for id, record in self.records.items() if record.begin < before]
+        for id in expired:
             del self.records[id]
-        return len(old)
+        return len(expired)

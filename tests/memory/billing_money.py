@@ -1,5 +1,8 @@
-"""Subscriptions, invoices, payments, credit notes, the ledger and notices in memory: the same promises as over PostgreSQL (one suite runs over
-both). Rows are copied in and out, so that what is not saved is not kept, and a stale one is noticed."""
+"""In-memory subscriptions, invoices, payments, credit notes, ledger and webhook events.
+
+The contract suites in `tests/adapters` run on these and on PostgreSQL. Rows are copied in and out, so only saved changes
+are stored and stale rows are rejected.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -7,12 +10,12 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from functions.billing.domain.credits import CreditNote, RefundStatus
-from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, numbered
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
+from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, format_number
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.payments import Payment
-from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod, Status, Subscription
+from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
+from functions.billing.domain.subscriptions import RatedPeriod, Subscription, SubscriptionStatus
 from functions.kernel import Transient
 
 
@@ -27,17 +30,17 @@ R = TypeVar("R", bound=Row)
 class Rows(dict[UUID, R]):
     """A table with a version column."""
 
-    def keep(self, row: R) -> None:
+    def insert(self, row: R) -> None:
         self[row.id] = deepcopy(row)
 
-    def change(self, row: R) -> None:
+    def update_row(self, row: R) -> None:
         if self[row.id].version != row.version:
             raise Transient(f"{row.id} has changed since it was read")
         row.version += 1
         self[row.id] = deepcopy(row)
 
-    def where(self, wanted: Callable[[R], bool], by: Callable[[R], object] = lambda row: row.id) -> list[R]:
-        return sorted((deepcopy(row) for row in self.values() if wanted(row)), key=by)  # type: ignore[arg-type]
+    def where(self, condition: Callable[[R], bool], by: Callable[[R], object] = lambda row: row.id) -> list[R]:
+        return sorted((deepcopy(row) for row in self.values() if condition(row)), key=by)  # type: ignore[arg-type]
 
 
 class MemorySubscriptions:
@@ -46,25 +49,25 @@ class MemorySubscriptions:
         self.periods: dict[UUID, list[RatedPeriod]] = {}
 
     async def add(self, subscription: Subscription) -> None:
-        self.subscriptions.keep(subscription)
+        self.subscriptions.insert(subscription)
 
-    async def running(self, customer_id: UUID) -> Subscription | None:
-        found = self.subscriptions.where(lambda row: row.customer_id == customer_id and row.status is not Status.ENDED)
-        return found[0] if found else None
+    async def get_current(self, customer_id: UUID) -> Subscription | None:
+        current = self.subscriptions.where(lambda row: row.customer_id == customer_id and row.status is not SubscriptionStatus.ENDED)
+        return current[0] if current else None
 
-    locked = running
+    lock = get_current
 
     async def save(self, subscription: Subscription) -> None:
-        self.subscriptions.change(subscription)
+        self.subscriptions.update_row(subscription)
 
-    async def ended_before(self, moment: datetime, limit: int) -> Sequence[Subscription]:
-        return self.subscriptions.where(lambda row: row.billed_until <= moment, lambda row: row.billed_until)[:limit]
+    async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
+        return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
 
-    async def rated(self, period: RatedPeriod) -> None:
-        kept = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
-        self.periods[period.subscription_id] = [*kept, deepcopy(period)]
+    async def save_rated_period(self, period: RatedPeriod) -> None:
+        others = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
+        self.periods[period.subscription_id] = [*others, deepcopy(period)]
 
-    async def last_rated(self, subscription_id: UUID) -> RatedPeriod | None:
+    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
         return deepcopy(max(self.periods.get(subscription_id, []), key=lambda each: each.period.begin, default=None))
 
 
@@ -74,9 +77,9 @@ class MemoryInvoices:
         self.numbers: dict[str, int] = {}
 
     async def add(self, invoice: Invoice) -> None:
-        if invoice.purpose is Purpose.UPGRADE and await self.under_way(invoice.subscription_id):
-            raise ChangeUnderWay
-        self.invoices.keep(invoice)
+        if invoice.purpose is Purpose.UPGRADE and await self.get_pending_upgrade(invoice.subscription_id):
+            raise ChangeInProgress
+        self.invoices.insert(invoice)
 
     async def get(self, invoice_id: UUID) -> Invoice:
         if invoice_id not in self.invoices:
@@ -84,24 +87,24 @@ class MemoryInvoices:
         return deepcopy(self.invoices[invoice_id])
 
     async def save(self, invoice: Invoice) -> None:
-        self.invoices.change(invoice)
+        self.invoices.update_row(invoice)
 
-    async def under_way(self, subscription_id: UUID) -> Invoice | None:
+    async def get_pending_upgrade(self, subscription_id: UUID) -> Invoice | None:
         drafts = self.invoices.where(
             lambda row: (row.subscription_id, row.purpose, row.status) == (subscription_id, Purpose.UPGRADE, InvoiceStatus.DRAFT)
         )
         return drafts[0] if drafts else None
 
-    async def is_overdue(self, customer_id: UUID) -> bool:
+    async def has_open(self, customer_id: UUID) -> bool:
         return any(row.customer_id == customer_id and row.status is InvoiceStatus.OPEN for row in self.invoices.values())
 
-    async def page(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+    async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         issued = self.invoices.where(lambda row: row.customer_id == customer_id and row.number is not None and (before is None or row.id < before))
         return issued[::-1][:limit]
 
-    async def next_number(self, series: str) -> str:
+    async def reserve_number(self, series: str) -> str:
         self.numbers[series] = self.numbers.get(series, 0) + 1
-        return numbered(series, self.numbers[series])
+        return format_number(series, self.numbers[series])
 
 
 class MemoryPayments:
@@ -110,26 +113,26 @@ class MemoryPayments:
         self._invoices = invoices
 
     async def add(self, payment: Payment) -> None:
-        if any(row.invoice_id == payment.invoice_id and (row.pending or row.attempt == payment.attempt) for row in self.payments.values()):
-            raise ChangeUnderWay
-        self.payments.keep(payment)
+        if any(row.invoice_id == payment.invoice_id and (row.is_pending or row.attempt == payment.attempt) for row in self.payments.values()):
+            raise ChangeInProgress
+        self.payments.insert(payment)
 
     async def get(self, payment_id: UUID) -> Payment | None:
         return deepcopy(self.payments.get(payment_id))
 
     async def save(self, payment: Payment) -> None:
-        self.payments.change(payment)
+        self.payments.update_row(payment)
 
-    async def last_of(self, invoice_id: UUID) -> Payment | None:
+    async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return _last(self.payments.where(lambda row: row.invoice_id == invoice_id, lambda row: row.attempt))
 
-    async def latest(self, customer_id: UUID) -> Payment | None:
+    async def get_latest(self, customer_id: UUID) -> Payment | None:
         return _last(self.payments.where(lambda row: row.customer_id == customer_id))
 
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[Payment]:
-        return self.payments.where(lambda row: row.pending and row.created_at < before, lambda row: row.created_at)[:limit]
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[Payment]:
+        return self.payments.where(lambda row: row.is_pending and row.created_at < before, lambda row: row.created_at)[:limit]
 
-    async def to_retry(self, before: datetime, limit: int) -> Sequence[Payment]:
+    async def list_due_retries(self, before: datetime, limit: int) -> Sequence[Payment]:
         last = {row.invoice_id: row.id for row in sorted(self.payments.values(), key=lambda row: row.attempt)}
 
         def due(row: Payment) -> bool:
@@ -139,23 +142,23 @@ class MemoryPayments:
         return self.payments.where(due, lambda row: row.retry_at)[:limit]
 
 
-class MemoryCredits:
+class MemoryCreditNotes:
     def __init__(self) -> None:
         self.notes: Rows[CreditNote] = Rows()
 
     async def add(self, note: CreditNote) -> None:
-        self.notes.keep(note)
+        self.notes.insert(note)
 
     async def get(self, note_id: UUID) -> CreditNote:
         return deepcopy(self.notes[note_id])
 
     async def save(self, note: CreditNote) -> None:
-        self.notes.change(note)
+        self.notes.update_row(note)
 
-    async def of_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
+    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
         return self.notes.where(lambda row: row.invoice_id == invoice_id)
 
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[CreditNote]:
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
         return self.notes.where(lambda row: row.status is RefundStatus.PENDING and row.issued_at < before)[:limit]
 
 
@@ -164,8 +167,8 @@ class MemoryLedger:
         self.transactions: list[Transaction] = []
 
     async def post(self, transaction: Transaction) -> None:
-        if any((each.fact, each.reference) == (transaction.fact, transaction.reference) for each in self.transactions):
-            raise ValueError(f"{transaction.fact} of {transaction.reference} is booked already")
+        if any((each.kind, each.reference) == (transaction.kind, transaction.reference) for each in self.transactions):
+            raise ValueError(f"{transaction.kind} of {transaction.reference} was posted before")
         self.transactions.append(transaction)
 
     async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
@@ -177,21 +180,21 @@ class MemoryLedger:
         return sums
 
 
-class MemoryNotices:
+class MemoryWebhookEvents:
     def __init__(self) -> None:
-        self.seen: dict[str, datetime] = {}
+        self.received: dict[str, datetime] = {}
 
-    async def first_seen(self, id: str, type: str, at: datetime) -> bool:
-        if id in self.seen:
+    async def add(self, id: str, type: str, at: datetime) -> bool:
+        if id in self.received:
             return False
-        self.seen[id] = at
+        self.received[id] = at
         return True
 
-    async def forget(self, before: datetime) -> int:
-        old = [id for id, at in self.seen.items() if at < before]
-        for id in old:
-            del self.seen[id]
-        return len(old)
+    async def prune(self, before: datetime) -> int:
+        expired = [id for id, at in self.received.items() if at < before]
+        for id in expired:
+            del self.received[id]
+        return len(expired)
 
 
 def _last(rows: Iterable[Payment]) -> Payment | None:

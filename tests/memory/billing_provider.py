@@ -1,79 +1,84 @@
-"""A payment provider in memory that keeps the promises of the real one (one suite runs over both): idempotency keys, declined cards by the
-provider's own test names, and outcomes that come later."""
+"""In-memory payment provider and mailer of billing. The provider's contract suite runs on this and on Stripe's API.
+
+It honours idempotency keys, declines Stripe's test cards, and has charges whose outcome comes later.
+"""
 
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from functions.billing.domain.credits import CreditNote
+from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
-from functions.billing.ports import ProviderAway, ProviderRefused
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
+from functions.billing.ports import ProviderRefused, ProviderUnavailable
 
 DECLINED_AT_ONCE = "pm_card_visa_chargeDeclined"
 DECLINED_WHEN_CHARGED = "pm_card_chargeCustomerFail"
 SLOW = "pm_slow"
-"""Its outcome is known only when somebody looks for it later."""
+"""Stays pending until `set_outcome`."""
 
 
 @dataclass
 class MemoryProvider:
-    away: bool = False
-    refusing: str = ""
-    """Why it opens no account."""
+    is_unavailable: bool = False
+    refusal: str = ""
+    """If set, opening an account is refused with this reason."""
     accounts: dict[UUID, str] = field(default_factory=dict)
-    charges: dict[str, Answer] = field(default_factory=dict)  # by idempotency key
-    refunds: dict[UUID, Answer] = field(default_factory=dict)
-    declines: set[str] = field(default_factory=lambda: {DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED})
+    charges: dict[str, ProviderResult] = field(default_factory=dict)
+    """By idempotency key."""
+    refunds: dict[UUID, ProviderResult] = field(default_factory=dict)
+    declined_methods: set[str] = field(default_factory=lambda: {DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED})
 
     async def open_account(self, customer: Customer) -> str:
-        self._reach()
-        if self.refusing:
-            raise ProviderRefused(self.refusing)
+        self._require_available()
+        if self.refusal:
+            raise ProviderRefused(self.refusal)
         return self.accounts.setdefault(customer.id, f"cus_{customer.id.hex}")
 
-    async def charge(self, payment: Payment, customer: Customer) -> Answer:
-        self._reach()
+    async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
+        self._require_available()
         if customer.provider_id not in self.accounts.values():
             raise ProviderRefused(f"no such customer: {customer.provider_id!r}")
-        return self.charges.setdefault(payment.idempotency_key, self._answer(payment))
+        return self.charges.setdefault(payment.idempotency_key, self._charge(payment))
 
-    def _answer(self, payment: Payment) -> Answer:
+    def _charge(self, payment: Payment) -> ProviderResult:
         id, method = f"pi_{payment.id.hex}", payment.payment_method
         known = method.removesuffix("_attached")
         if not known.startswith("pm_"):
-            return Answer(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=f"No such payment method: {method}")
-        if known in self.declines:
-            return Answer(id, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
-        return Answer(id, PaymentStatus.PENDING if known == SLOW else PaymentStatus.SUCCEEDED, f"{known}_attached")
+            return ProviderResult(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=f"No such payment method: {method}")
+        if known in self.declined_methods:
+            return ProviderResult(id, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
+        return ProviderResult(id, PaymentStatus.PENDING if known == SLOW else PaymentStatus.SUCCEEDED, f"{known}_attached")
 
-    def becomes(self, payment: Payment, status: PaymentStatus) -> None:
-        """The outcome of a slow one."""
+    def set_outcome(self, payment: Payment, status: PaymentStatus) -> None:
+        """Decide a pending charge."""
         before = self.charges[payment.idempotency_key]
-        self.charges[payment.idempotency_key] = Answer(before.provider_id, status, before.method)
+        self.charges[payment.idempotency_key] = ProviderResult(before.provider_id, status, before.method)
 
-    async def look(self, provider_id: str) -> Answer:
-        self._reach()
-        for answer in self.charges.values():
-            if answer.provider_id == provider_id:
-                return answer
+    async def get_charge(self, provider_id: str) -> ProviderResult:
+        self._require_available()
+        for result in self.charges.values():
+            if result.provider_id == provider_id:
+                return result
         raise ProviderRefused(f"no such payment: {provider_id!r}")
 
-    async def refund(self, note: CreditNote, payment: Payment) -> Answer:
-        self._reach()
-        charged = next((each for each in self.charges.values() if each.provider_id == payment.provider_id), None)
-        if charged is None or charged.status is not PaymentStatus.SUCCEEDED:
-            return Answer(None, PaymentStatus.FAILED, failure_code="charge_not_refundable", failure_message="This payment cannot be refunded.")
-        return self.refunds.setdefault(note.id, Answer(f"re_{note.id.hex}", PaymentStatus.SUCCEEDED))
+    async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult:
+        self._require_available()
+        charge = next((each for each in self.charges.values() if each.provider_id == payment.provider_id), None)
+        if charge is None or charge.status is not PaymentStatus.SUCCEEDED:
+            return ProviderResult(
+                None, PaymentStatus.FAILED, failure_code="charge_not_refundable", failure_message="This payment cannot be refunded."
+            )
+        return self.refunds.setdefault(note.id, ProviderResult(f"re_{note.id.hex}", PaymentStatus.SUCCEEDED))
 
-    def _reach(self) -> None:
-        if self.away:
-            raise ProviderAway("the payment provider does not answer")
+    def _require_available(self) -> None:
+        if self.is_unavailable:
+            raise ProviderUnavailable("the payment provider does not answer")
 
 
 @dataclass
 class MemoryMailer:
-    """Keeps what was sent: the kind of e-mail, the id of its invoice or payment, and the PDF."""
+    """Records sent e-mails: kind, id of the invoice or payment, and the PDF."""
 
     sent: list[tuple[str, UUID]] = field(default_factory=list)
     attachments: list[bytes] = field(default_factory=list)

@@ -9,7 +9,8 @@ import pytest
 
 from functions.runtime.serving import topology
 from knative.machine import migrations
-from tests.knative.conformance.cluster import Cluster, local
+from tests.knative.conformance.cluster import Cluster
+from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
 from tests.runtime.harness import EVENT_TYPES, World, asked, deposit, deposited, message, until, worlds
 from tests.runtime.servers import kill
@@ -113,7 +114,7 @@ def cluster(rabbitmq: Brokers) -> Iterator[Cluster]:
     home = fresh_home("capsule-outage-")
     home.make()
     try:
-        with local(home.path, home.ports.gateway - 3000, rabbitmq.vhost()) as found:
+        with one_machine_cluster(home.path, home.ports.gateway - 3000, rabbitmq.vhost()) as found:
             yield found
     finally:
         discard(home)
@@ -130,11 +131,11 @@ def _bound_as_on_a_cluster(cluster: Cluster, port: int) -> None:
         spec = {"broker": "main", "filter": {"attributes": {"type": type}}, "subscriber": {"uri": f"http://127.0.0.1:{port}/{function}"}}
         cluster.create("Trigger", name, spec, {topology.FUNCTIONS: function, "rabbitmq.eventing.knative.dev/parallelism": "20"})
         cluster.ready("Trigger", name)
-    broker, triggers = cluster.ready("Broker", "main"), cluster.listed("Trigger", "")
+    broker, triggers = cluster.ready("Broker", "main"), cluster.list("Trigger", "")
     bindings = cluster.api.list_namespaced_custom_object("rabbitmq.com", "v1beta1", cluster.namespace, "bindings")["items"]
     with pika.BlockingConnection(pika.URLParameters(cluster.amqp_url)) as connection:
         channel = connection.channel()
-        topology.bind(channel, topology.plan(broker, triggers, cluster.listed("Exchange", ""), cluster.listed("Queue", ""), bindings))
+        topology.bind(channel, topology.plan(broker, triggers, cluster.list("Exchange", ""), cluster.list("Queue", ""), bindings))
         for type in EVENT_TYPES:
             channel.queue_unbind("functions", "capsule.events", type)
         channel.queue_unbind("functions", "capsule.commands", "probe.deposit")

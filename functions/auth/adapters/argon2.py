@@ -1,6 +1,7 @@
-"""Passwords hashed with argon2id at OWASP's parameters, in threads, two at a time.
+"""Hashes passwords with argon2id and OWASP's parameters, in two threads.
 
-19 MiB and 20 ms of a core for each: hashing is what a flood of logins would exhaust a machine with, so it queues here.
+Each hash takes 19 MiB and about 20 ms of CPU. The two threads bound what a flood of logins can take from the machine;
+further hashes wait.
 """
 
 import asyncio
@@ -11,32 +12,32 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from functions.auth.domain.password import Password, normalised
+from functions.auth.domain.password import Password, normalize
 from functions.kernel import Permanent
 
 T = TypeVar("T")
 
-AT_ONCE = 2
-UNKNOWN = "$argon2id$v=19$m=19456,t=2,p=1$u78GuArzxTEXvgN1IUnVDQ$Rsuy2Mp9Af0rT0Rl4pigBhHlZ/Tr+rFcZnz7glW2afo"
-"""The hash of 256 random bits that nobody has kept: verified when there is no account, so that it takes the same time."""
+MAX_THREADS = 2
+DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$u78GuArzxTEXvgN1IUnVDQ$Rsuy2Mp9Af0rT0Rl4pigBhHlZ/Tr+rFcZnz7glW2afo"
+"""The hash of 256 discarded random bits. Verified if there is no account, so that the time is the same."""
 
 
 class Argon2Hasher:
     def __init__(self) -> None:
         self._argon2 = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16)
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="argon2")
 
     async def hash(self, password: Password) -> str:
         return await self._in_thread(lambda: self._argon2.hash(password.text))
 
-    async def rehash(self, typed: str) -> str:
-        return await self._in_thread(lambda: self._argon2.hash(normalised(typed)))
+    async def rehash(self, text: str) -> str:
+        return await self._in_thread(lambda: self._argon2.hash(normalize(text)))
 
-    async def matches(self, password_hash: str | None, typed: str) -> bool:
-        matched = await self._in_thread(lambda: self._verify(password_hash or UNKNOWN, normalised(typed)))
+    async def matches(self, password_hash: str | None, text: str) -> bool:
+        matched = await self._in_thread(lambda: self._verify(password_hash or DUMMY_HASH, normalize(text)))
         return matched and password_hash is not None
 
-    def outdated(self, password_hash: str) -> bool:
+    def needs_rehash(self, password_hash: str) -> bool:
         return self._argon2.check_needs_rehash(password_hash)
 
     def _verify(self, password_hash: str, text: str) -> bool:
@@ -45,7 +46,7 @@ class Argon2Hasher:
         except VerifyMismatchError:
             return False
         except (InvalidHashError, VerificationError) as error:
-            raise Permanent("the stored password hash cannot be read") from error
+            raise Permanent("the stored password hash is malformed") from error
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

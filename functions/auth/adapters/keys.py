@@ -1,6 +1,7 @@
-"""What is made with the signing keys: access tokens, the public set, and the secrets of mailed links.
+"""Adapters that use the signing keys: access tokens, the public key set, and the tokens of verification links.
 
-Keys are read from their mounts at each use and parsed again when they change: a rotation needs no redeploy.
+Keys are read from their mounted files at each use and parsed again when these change, so a rotation needs no
+redeployment.
 """
 
 import base64
@@ -21,7 +22,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.security.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, ISSUER_VARIABLE, PUBLIC_KEYS, TYPE, current_signing_key
 
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
-LIFETIME = timedelta(minutes=15)
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 
 
 class SigningKeys:
@@ -32,12 +33,12 @@ class SigningKeys:
         self._source = b""
 
     def current(self) -> tuple[str, jwt.PyJWK]:
-        """Its kid, and itself."""
+        """Key id (`kid`) and key."""
         self._load()
         return self._kid, self._key
 
-    def derived(self, purpose: str) -> bytes:
-        """A key of its own for another purpose (RFC 5869): it tells nothing about the signing key, and one secret less has to be kept."""
+    def derive(self, purpose: str) -> bytes:
+        """Derive a 32-byte key for another purpose (HKDF, RFC 5869). It reveals nothing about the signing key and needs no secret of its own."""
         self._load()
         return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(self._scalar)
 
@@ -55,7 +56,7 @@ class JwtIssuer:
         self._keys = keys
         self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
 
-    def issue(self, user: User, session_id: UUID, at: datetime) -> AccessToken:
+    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
         kid, key = self._keys.current()
         claims = {
             "iss": self._issuer,
@@ -63,22 +64,22 @@ class JwtIssuer:
             "sub": str(user.id),
             "sid": str(session_id),
             "roles": sorted(user.roles),
-            "iat": int(at.timestamp()),
-            "exp": int((at + LIFETIME).timestamp()),
+            "iat": int(now.timestamp()),
+            "exp": int((now + ACCESS_TOKEN_LIFETIME).timestamp()),
             "jti": str(new_id()),
         }
         text = jwt.encode(claims, key.key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
-        return AccessToken(text, int(LIFETIME.total_seconds()))
+        return AccessToken(text, int(ACCESS_TOKEN_LIFETIME.total_seconds()))
 
 
-class DerivedMailTokens:
-    """HMAC of the intent: unguessable without the key, and the same however often the mail has to be sent."""
+class DerivedEmailTokens:
+    """HMAC of the intent: unguessable without the key, and the same each time the e-mail is sent."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
 
     def mint(self, intent: UUID) -> OpaqueToken:
-        mac = hmac.HMAC(self._keys.derived("capsule: tokens of verification mails, 1"), hashes.SHA256())
+        mac = hmac.HMAC(self._keys.derive("capsule: tokens of verification mails, 1"), hashes.SHA256())
         mac.update(intent.bytes)
         return OpaqueToken(VERIFICATION_PREFIX + base64.urlsafe_b64encode(mac.finalize()).rstrip(b"=").decode())
 

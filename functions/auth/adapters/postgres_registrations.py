@@ -12,47 +12,47 @@ from functions.runtime.reliability.sagas import SagaRows
 from functions.runtime.storage.database import Database
 
 SELECT = "SELECT r.*, u.email FROM registrations r JOIN users u ON u.id = r.id"
-INSERTED = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "look_at", "version")
+INSERTED_COLUMNS = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "look_at", "version")
 
 
 class PostgresRegistrations:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows = SagaRows(database, "registrations", ("given_up", "reason", "detail"))
+        self._rows = SagaRows(database, "registrations", ("failed_step", "reason", "detail"))
 
     async def add(self, registration: Registration) -> None:
         await self._database.connection.execute(
-            f"INSERT INTO registrations ({', '.join(INSERTED)}) VALUES ({', '.join(f'%({name})s' for name in INSERTED)})",
-            {name: getattr(registration, name) for name in INSERTED},
+            f"INSERT INTO registrations ({', '.join(INSERTED_COLUMNS)}) VALUES ({', '.join(f'%({name})s' for name in INSERTED_COLUMNS)})",
+            {name: getattr(registration, name) for name in INSERTED_COLUMNS},
         )
         await self._rows.added(registration)
 
     async def get(self, user_id: UUID) -> Registration | None:
         return await self._one(f"{SELECT} WHERE r.id = %s", user_id)
 
-    async def locked(self, user_id: UUID) -> Registration | None:
+    async def lock(self, user_id: UUID) -> Registration | None:
         return await self._one(f"{SELECT} WHERE r.id = %s FOR UPDATE OF r", user_id)
 
     async def save(self, registration: Registration) -> None:
         await self._rows.save(registration)
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
+    async def list_stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
         return await self._many(f"{SELECT} WHERE r.finished_at IS NULL AND r.look_at < %s ORDER BY r.look_at LIMIT %s", since, limit)
 
-    async def page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
-        wanted = "r.status = %s" if status else "r.status <> %s"
-        found = await self._many(
-            f"{SELECT} WHERE {wanted} AND (%s::uuid IS NULL OR r.id < %s) ORDER BY r.id DESC LIMIT %s",
+    async def list_page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
+        condition = "r.status = %s" if status else "r.status <> %s"
+        registrations = await self._many(
+            f"{SELECT} WHERE {condition} AND (%s::uuid IS NULL OR r.id < %s) ORDER BY r.id DESC LIMIT %s",
             status or Stage.COMPLETED,
             before,
             before,
             limit,
         )
-        return await self._rows.with_steps(found)
+        return await self._rows.with_steps(registrations)
 
     async def _one(self, statement: str, user_id: UUID) -> Registration | None:
-        found = await self._rows.with_steps(await self._many(statement, user_id))
-        return found[0] if found else None
+        registrations = await self._rows.with_steps(await self._many(statement, user_id))
+        return registrations[0] if registrations else None
 
     async def _many(self, statement: str, *arguments: Any) -> list[Registration]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
@@ -61,5 +61,5 @@ class PostgresRegistrations:
 
 
 def _registration(row: dict[str, Any]) -> Registration:
-    row["status"], row["given_up"] = Stage(row["status"]), Stage(row["given_up"]) if row["given_up"] else None
+    row["status"], row["failed_step"] = Stage(row["status"]), Stage(row["failed_step"]) if row["failed_step"] else None
     return Registration(**row, stored_version=row["version"])

@@ -1,4 +1,7 @@
-"""Sessions and the hashes of their refresh tokens in PostgreSQL. A session is read under a row lock: its family rotates one after another."""
+"""Sessions and the hashes of their refresh tokens in PostgreSQL.
+
+Reads lock the row, so refreshes of one session run one after another.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
-from functions.auth.domain.tokens import REMEMBERED, OpaqueToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.runtime.storage.database import Database
 
-AT_ONCE = 5_000
+BATCH_SIZE = 5_000
 COLUMNS = "s.id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, s.generation, grace_uses, ended_at, end_reason"
 
 
@@ -36,7 +39,7 @@ class PostgresSessions:
         )
         await self._issue(session, token)
 
-    async def presenting(self, token: OpaqueToken) -> tuple[Session, int] | None:
+    async def lock_by_refresh_token(self, token: OpaqueToken) -> tuple[Session, int] | None:
         row = await (
             await self._database.connection.execute(
                 f"SELECT {COLUMNS}, t.generation FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id"
@@ -46,7 +49,7 @@ class PostgresSessions:
         ).fetchone()
         return None if row is None else (_session(row[:-1]), row[-1])
 
-    async def get(self, session_id: UUID) -> Session | None:
+    async def lock(self, session_id: UUID) -> Session | None:
         row = await (
             await self._database.connection.execute(f"SELECT {COLUMNS} FROM sessions s WHERE s.id = %s FOR UPDATE", (session_id,))
         ).fetchone()
@@ -72,12 +75,12 @@ class PostgresSessions:
         if token is not None:
             await self._issue(session, token)
 
-    async def prune(self, at: datetime) -> int:
-        gone = await self._database.connection.execute(
+    async def prune(self, now: datetime) -> int:
+        deleted = await self._database.connection.execute(
             "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE least(expires_at, ended_at) < %s LIMIT %s FOR UPDATE SKIP LOCKED)",
-            (at - REMEMBERED, AT_ONCE),
+            (now - RETENTION, BATCH_SIZE),
         )
-        return gone.rowcount
+        return deleted.rowcount
 
     async def _issue(self, session: Session, token: OpaqueToken) -> None:
         await self._database.connection.execute(
@@ -86,15 +89,15 @@ class PostgresSessions:
 
 
 def _session(row: Sequence[Any]) -> Session:
-    session_id, user_id, address, user_agent, started, seen, expires, rotated, generation, grace_uses, ended, reason = row
+    session_id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses, ended_at, reason = row
     return Session(
         session_id,
         user_id,
         Device(address, user_agent),
-        started,
-        seen,
-        expires,
-        RefreshFamily(rotated, generation, grace_uses),
-        ended,
+        started_at,
+        last_seen_at,
+        expires_at,
+        RefreshFamily(rotated_at, generation, grace_uses),
+        ended_at,
         None if reason is None else EndReason(reason),
     )

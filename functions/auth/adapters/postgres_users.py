@@ -46,21 +46,21 @@ class PostgresUsers:
     async def get(self, user_id: UUID) -> User | None:
         return await self._one(BY_ID, user_id)
 
-    async def by_email(self, email: Email) -> User | None:
+    async def get_by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 
-    async def admins(self) -> Sequence[User]:
+    async def list_verified_admins(self) -> Sequence[User]:
         statement = f"SELECT {COLUMNS} FROM users WHERE 'admin' = ANY (roles) AND email_verified_at IS NOT NULL ORDER BY id"
         return [_user(row) for row in await (await self._database.connection.execute(statement)).fetchall()]
 
     async def save(self, user: User) -> None:
-        saved = await self._database.connection.execute(
+        updated = await self._database.connection.execute(
             "UPDATE users SET password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, version = version + 1"
             " WHERE id = %s AND version = %s",
             (user.password_hash, sorted(user.roles), user.email_verified_at, user.updated_at, user.id, user.version),
         )
-        if saved.rowcount != 1:
-            raise Transient(f"user {user.id} was changed by somebody else meanwhile")
+        if updated.rowcount != 1:
+            raise Transient(f"user {user.id} has changed since it was read")
         user.version += 1
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
@@ -74,5 +74,5 @@ class PostgresUsers:
 
 
 def _user(row: Sequence[Any]) -> User:
-    user_id, email, password_hash, roles, verified, created, updated, version = row
-    return User(user_id, email, password_hash, frozenset(map(Role, roles)), verified, created, updated, version)
+    user_id, email, password_hash, roles, email_verified_at, registered_at, updated_at, version = row
+    return User(user_id, email, password_hash, frozenset(map(Role, roles)), email_verified_at, registered_at, updated_at, version)

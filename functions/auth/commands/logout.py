@@ -1,4 +1,4 @@
-"""A user signs out on this device. Doing it twice is as good as once."""
+"""Sign out and end the current session. Idempotent."""
 
 from events.auth import SessionEnded
 from functions.auth.domain.session import EndReason
@@ -11,9 +11,9 @@ class Logout(Model):
 
 
 @command(http="DELETE /v1/sessions/current", answers=204, emits=[SessionEnded])
-async def logout(asked: Logout, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
+async def logout(request: Logout, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
     now = clock.now()
-    session = await sessions.get(caller.session_id) if caller.session_id else None
+    session = await sessions.lock(caller.session_id) if caller.session_id else None
     if session is None or not session.end(EndReason.LOGGED_OUT, now):
         return Done(None)
 

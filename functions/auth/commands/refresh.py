@@ -1,42 +1,38 @@
-"""A session goes on: a refresh token is traded for the next one and a fresh access token. Tokens that were used before end the session."""
+"""Exchange a refresh token for new tokens.
+
+The refresh token is used up. Using it a second time ends the session.
+"""
 
 from pydantic import Field, SecretStr
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionOver
+from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
 from functions.auth.domain.session import Device, EndReason
 from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.views import SessionView
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, command
 
 
 class Refresh(Model):
-    refresh_token: SecretStr = Field(description="The one that the last login or refresh of this session answered.")
-
-
-class Refreshed(Model):
-    session_id: str
-    access_token: str = Field(description="A JWT, for the header `Authorization: Bearer …`.")
-    token_type: str = "Bearer"
-    expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
-    refresh_token: str = Field(description="The next one; the one that was shown is used up.")
+    refresh_token: SecretStr = Field(description="The refresh token from the last sign-in or refresh of this session.")
 
 
 @command(
     http="POST /v1/sessions/refresh",
     allow=ANYONE,
-    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionOver],
+    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
     emits=[SessionEnded],
     secret_answer=True,
 )
 async def refresh(
-    asked: Refresh, sessions: Sessions, users: Users, access_tokens: AccessTokenIssuer, client: Client, clock: Clock
-) -> Done[Refreshed] | Rejected:
+    request: Refresh, sessions: Sessions, users: Users, access_tokens: AccessTokenIssuer, client: Client, clock: Clock
+) -> Done[SessionView] | Rejected:
     now = clock.now()
-    presented = await sessions.presenting(OpaqueToken(asked.refresh_token.get_secret_value()))
-    if presented is None:
+    match = await sessions.lock_by_refresh_token(OpaqueToken(request.refresh_token.get_secret_value()))
+    if match is None:
         raise InvalidRefreshToken
-    session, generation = presented
+    session, generation = match
 
     if not session.refresh(generation, Device.of(client), now):
         await sessions.save(session)
@@ -45,8 +41,8 @@ async def refresh(
 
     user = await users.get(session.user_id)
     if user is None:
-        raise SessionOver
+        raise SessionExpired
     token = OpaqueToken.for_refresh()
     await sessions.save(session, token)
     access = access_tokens.issue(user, session.id, now)
-    return Done(Refreshed(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in, refresh_token=token.text))
+    return Done(SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text))

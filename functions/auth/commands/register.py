@@ -1,7 +1,8 @@
-"""A visitor becomes a user.
+"""Register a new user.
 
-Whether the address had an account already is told to its owner by mail and to nobody else: the answer is the same, and so is the time, which goes
-into hashing the password. With the user begins the saga of the registration, which goes on in other contexts.
+The answer and its time are the same whether or not the address has an account (the time goes into hashing the
+password). The owner of an existing account gets an e-mail. Creating a user starts the registration saga, which
+continues in other contexts.
 """
 
 from pydantic import Field, SecretStr
@@ -20,12 +21,12 @@ class Register(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
     password: SecretStr = Field(
         examples=["correct horse battery staple"],
-        description="8 to 128 characters of any kind; refused if it is among those that are guessed first.",
+        description="8 to 128 characters of any kind. Passwords that are easy to guess are rejected.",
     )
 
 
-class Accepted(Model):
-    message: str = "A mail is on its way to this address; follow the link in it."
+class RegistrationAccepted(Model):
+    message: str = "Verification e-mail sent. Follow the link in it to verify the address."
 
 
 @command(
@@ -36,16 +37,18 @@ class Accepted(Model):
     emits=[UserCreated, RegistrationRepeated, RegistrationTimedOut],
     scale=Scale(max=20),
 )
-async def register(asked: Register, users: Users, registrations: Registrations, hasher: Hasher, origin: Origin, clock: Clock) -> Done[Accepted]:
-    email = Email(asked.email)
-    password = Password(asked.password.get_secret_value(), owner=email)
+async def register(
+    request: Register, users: Users, registrations: Registrations, hasher: Hasher, origin: Origin, clock: Clock
+) -> Done[RegistrationAccepted]:
+    email = Email(request.email)
+    password = Password(request.password.get_secret_value(), owner=email)
 
-    user = User.register(email, await hasher.hash(password), at=clock.now())
+    user = User.register(email, await hasher.hash(password), now=clock.now())
     try:
         await users.add(user)
     except EmailTaken:
-        return Done(Accepted(), RegistrationRepeated(email=email.address, at=user.registered_at))
+        return Done(RegistrationAccepted(), RegistrationRepeated(email=email.address, at=user.registered_at))
 
     registration, reminder = Registration.of(user, origin.correlation_id)
     await registrations.add(registration)
-    return Done(Accepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at), reminder)
+    return Done(RegistrationAccepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at), reminder)

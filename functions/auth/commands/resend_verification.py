@@ -1,6 +1,7 @@
-"""Somebody who did not get the verification mail asks for another.
+"""Send the verification e-mail again.
 
-Nothing is looked up here: the handler of the event does that, so that neither answer nor time tells whether the address has an account.
+The command does not look up the address; the handler of its event does. Neither its answer nor its time reveals whether
+the address has an account.
 """
 
 from pydantic import Field
@@ -15,17 +16,17 @@ class ResendVerification(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
 
 
-class MailRequested(Model):
-    message: str = "If this address waits to be verified, a mail is on its way to it."
+class VerificationEmailAccepted(Model):
+    message: str = "If this address has an unverified account, an e-mail is on its way."
 
 
 @command(
-    http="POST /v1/users/verification-mails",
+    http="POST /v1/users/verification-emails",
     answers=202,
     allow=ANYONE,
     rejects=[InvalidEmail],
     emits=[EmailVerificationRequested],
 )
-async def resend_verification(asked: ResendVerification, clock: Clock) -> Done[MailRequested]:
-    email = Email(asked.email)
-    return Done(MailRequested(), EmailVerificationRequested(email=email.address, at=clock.now()))
+async def resend_verification(request: ResendVerification, clock: Clock) -> Done[VerificationEmailAccepted]:
+    email = Email(request.email)
+    return Done(VerificationEmailAccepted(), EmailVerificationRequested(email=email.address, at=clock.now()))

@@ -1,11 +1,14 @@
-"""An administrator has mended what kept a registration from completing: it goes on with the step that was given up, or asks again at once."""
+"""Resume a registration at its pending or failed step.
+
+For administrators, after the cause of a failure is removed. The step is requested immediately, with a new deadline.
+"""
 
 from uuid import UUID
 
 from events.auth import CustomerRequested, PaymentAccountRequested, QuotaRequested
 from functions.auth.domain.registration import RegistrationTimedOut
-from functions.auth.domain.rejections import RegistrationOver, UnknownRegistration
-from functions.auth.domain.shown import ShownRegistration
+from functions.auth.domain.rejections import RegistrationComplete, UnknownRegistration
+from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
 from functions.kernel import ADMIN, Clock, Done, Model, Scale, command
 
@@ -14,19 +17,23 @@ class ResumeRegistration(Model):
     user_id: UUID
 
 
+class RegistrationResumeAccepted(RegistrationView):
+    """The registration, with its step requested again."""
+
+
 @command(
-    http="POST /v1/auth/registrations/{user_id}/resumption",
+    http="POST /v1/auth/registrations/{user_id}/resume",
     answers=202,
     allow=ADMIN,
-    rejects=[UnknownRegistration, RegistrationOver],
+    rejects=[UnknownRegistration, RegistrationComplete],
     emits=[CustomerRequested, QuotaRequested, PaymentAccountRequested, RegistrationTimedOut],
     scale=Scale(max=1),
 )
-async def resume_registration(asked: ResumeRegistration, registrations: Registrations, clock: Clock) -> Done[ShownRegistration]:
-    registration = await registrations.locked(asked.user_id)
+async def resume_registration(request: ResumeRegistration, registrations: Registrations, clock: Clock) -> Done[RegistrationResumeAccepted]:
+    registration = await registrations.lock(request.user_id)
     if registration is None:
-        raise UnknownRegistration
+        raise UnknownRegistration(f"There is no registration for the user {request.user_id}.")
 
-    said = registration.resume(clock.now())
+    messages = registration.resume(clock.now())
     await registrations.save(registration)
-    return Done(ShownRegistration.of(registration, to_admin=True), *said)
+    return Done(RegistrationResumeAccepted.of(registration, for_admin=True), *messages)

@@ -1,4 +1,4 @@
-"""A user proves that the address is theirs, with the token that was mailed to it."""
+"""Verify an e-mail address with the e-mailed token."""
 
 from pydantic import Field, SecretStr
 
@@ -10,10 +10,10 @@ from functions.kernel import ANYONE, Clock, Done, Model, command
 
 
 class VerifyEmail(Model):
-    token: SecretStr = Field(description="What stands behind `token=` in the mailed link.")
+    token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
 
 
-class Verified(Model):
+class VerifiedEmailView(Model):
     email: str
     email_verified: bool = True
 
@@ -24,9 +24,9 @@ class Verified(Model):
     rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken],
     emits=[EmailVerified],
 )
-async def verify_email(asked: VerifyEmail, verifications: VerificationTokens, users: Users, clock: Clock) -> Done[Verified]:
+async def verify_email(request: VerifyEmail, verifications: VerificationTokens, users: Users, clock: Clock) -> Done[VerifiedEmailView]:
     now = clock.now()
-    token = await verifications.find(OpaqueToken(asked.token.get_secret_value().strip()))
+    token = await verifications.lock(OpaqueToken(request.token.get_secret_value().strip()))
     user = await users.get(token.user_id) if token else None
     if token is None or user is None:
         raise UnknownVerificationToken
@@ -34,8 +34,8 @@ async def verify_email(asked: VerifyEmail, verifications: VerificationTokens, us
     token.use(now)
     await verifications.save(token)
     if user.is_verified:
-        return Done(Verified(email=user.email))
+        return Done(VerifiedEmailView(email=user.email))
 
     user.verify_email(now)
     await users.save(user)
-    return Done(Verified(email=user.email), EmailVerified(user_id=user.id, email=user.email, at=now))
+    return Done(VerifiedEmailView(email=user.email), EmailVerified(user_id=user.id, email=user.email, at=now))

@@ -1,4 +1,4 @@
-"""An e-mail address as it identifies an account: valid in syntax, normalised, in lower case."""
+"""An e-mail address that identifies an account: syntactically valid, normalized, lower case."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,12 @@ class Email:
     address: str
 
     def __init__(self, text: str) -> None:
-        """Raises InvalidEmail. Names of private networks (`ada@build.internal`) are as good as public ones: Capsule is self-hosted."""
+        """Raises InvalidEmail. Domains of private networks (`ada@build.internal`) are accepted: Capsule is self-hosted."""
         try:
             valid = validate_email(text.strip(), strict=True, check_deliverability=False, globally_deliverable=False)
         except EmailNotValidError as error:
-            raise InvalidEmail(str(error), errors=[FieldError("/email", str(error))]) from error
+            detail = f'"{text.strip()}" is not an e-mail address: {error}'
+            raise InvalidEmail(detail, errors=[FieldError("/email", str(error))]) from error
         object.__setattr__(self, "address", valid.normalized.lower())
 
     @property

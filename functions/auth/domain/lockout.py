@@ -1,7 +1,7 @@
-"""Failed logins of one address: a few are free, then each further one locks it for twice as long.
+"""Failed logins of one address: the first few have no effect, each further one locks the address for twice as long.
 
-They are counted for addresses without an account too, so that a lock tells nothing. Addresses are kept as hashes: what strangers type is not
-ours to collect.
+Failures are counted for addresses without an account too, so a lock does not reveal an account. Addresses are stored as
+hashes because most of what strangers type is personal data of others.
 """
 
 import hashlib
@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from functions.auth.domain.email import Email
 
-FREE_FAILURES = 5
+FAILURES_BEFORE_LOCK = 5
 FIRST_LOCK = timedelta(seconds=30)
-LONGEST_LOCK = timedelta(hours=1)
-FORGOTTEN_AFTER = timedelta(hours=24)
+MAX_LOCK = timedelta(hours=1)
+FAILURE_RETENTION = timedelta(hours=24)
 
 
 @dataclass(slots=True)
@@ -24,23 +24,23 @@ class FailedLogins:
     locked_until: datetime | None = None
 
     @staticmethod
-    def key(email: Email) -> bytes:
+    def hash_address(email: Email) -> bytes:
         return hashlib.sha256(email.address.encode()).digest()
 
-    def locked_for(self, at: datetime) -> timedelta | None:
-        """How long still, or None."""
-        if self.locked_until is None or at >= self.locked_until:
+    def remaining_lock(self, now: datetime) -> timedelta | None:
+        """How long the address stays locked; None if it is not."""
+        if self.locked_until is None or now >= self.locked_until:
             return None
-        return self.locked_until - at
+        return self.locked_until - now
 
-    def add(self, at: datetime) -> None:
-        if self.last_at is not None and at - self.last_at >= FORGOTTEN_AFTER:
+    def add(self, now: datetime) -> None:
+        if self.last_at is not None and now - self.last_at >= FAILURE_RETENTION:
             self.count = 0
         self.count += 1
-        self.last_at = at
-        beyond = self.count - FREE_FAILURES
-        if beyond >= 0:
-            self.locked_until = at + min(FIRST_LOCK * 2 ** min(beyond, 20), LONGEST_LOCK)
+        self.last_at = now
+        excess = self.count - FAILURES_BEFORE_LOCK
+        if excess >= 0:
+            self.locked_until = now + min(FIRST_LOCK * 2 ** min(excess, 20), MAX_LOCK)
 
     def clear(self) -> None:
         self.count, self.last_at, self.locked_until = 0, None, None

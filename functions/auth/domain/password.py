@@ -1,7 +1,8 @@
-"""What is accepted as a password: long enough, and not among those that are tried first (NIST SP 800-63B, 5.1.1.2).
+"""Which passwords are accepted: long enough, and not among the first guesses (NIST SP 800-63B, 5.1.1.2).
 
-No rules about kinds of characters. Guesses are estimated with zxcvbn, which knows the 30,000 most common passwords, names, words, keyboard walks,
-dates, repeats and the usual substitutions; the person's own address counts as known to the guesser.
+There are no rules about character classes. zxcvbn estimates the number of guesses: it knows the 30,000 most common
+passwords, names, words, keyboard patterns, dates, repetitions and usual substitutions. The owner's address counts as
+known to the attacker.
 """
 
 import re
@@ -12,44 +13,46 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import WeakPassword
 from functions.kernel import FieldError
 
-SHORTEST, LONGEST = 8, 128
-GUESSES_TO_RESIST = 10**6  # what an online attacker may try within years at the pace that the lock-out leaves
-ESTIMATED = 32  # estimating takes quadratic time; of anything longer the beginning must resist, or the variety be enough
-DISTINCT_WHEN_LONG = 8
+MIN_LENGTH, MAX_LENGTH = 8, 128
+MIN_GUESSES = 10**6
+"""More than an online attacker can try in years, given the lock-out."""
+MAX_ESTIMATED_LENGTH = 32
+"""Estimating takes quadratic time, so only this many characters are estimated, unless a longer password has many distinct ones."""
+MIN_DISTINCT_CHARACTERS = 8
 
 
-def normalised(typed: str) -> str:
-    """The same password typed on another keyboard is the same password (Unicode NFKC)."""
-    return unicodedata.normalize("NFKC", typed)
+def normalize(text: str) -> str:
+    """Unicode NFKC, so that the same password from another keyboard is equal."""
+    return unicodedata.normalize("NFKC", text)
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class Password:
-    """An acceptable new password. Its text never shows in a repr."""
+    """An acceptable new password. Its repr does not contain the text."""
 
     text: str
 
-    def __init__(self, typed: str, *, owner: Email) -> None:
+    def __init__(self, text: str, *, owner: Email) -> None:
         """Raises WeakPassword."""
-        text = normalised(typed)
-        if len(text) < SHORTEST:
-            raise _weak(f"A password has at least {SHORTEST} characters.")
-        if len(text) > LONGEST:
-            raise _weak(f"A password has at most {LONGEST} characters.")
-        if easy_to_guess(text, owner):
-            raise _weak("This password is among those that are guessed first; take a longer or less common one.")
+        text = normalize(text)
+        if len(text) < MIN_LENGTH:
+            raise _weak(f"The password has {len(text)} characters. Use at least {MIN_LENGTH}.")
+        if len(text) > MAX_LENGTH:
+            raise _weak(f"The password has {len(text)} characters. Use at most {MAX_LENGTH}.")
+        if is_easy_to_guess(text, owner):
+            raise _weak("The password is easy to guess. Use a longer or less common one, such as four unrelated words.")
         object.__setattr__(self, "text", text)
 
 
-def easy_to_guess(text: str, owner: Email) -> bool:
-    # Imported here: its word lists take 12 MB, which only a process that judges new passwords should hold.
+def is_easy_to_guess(text: str, owner: Email) -> bool:
+    # Imported here because its word lists take 12 MB.
     from zxcvbn import zxcvbn
 
-    if len(text) > ESTIMATED and len(set(text)) >= DISTINCT_WHEN_LONG:
+    if len(text) > MAX_ESTIMATED_LENGTH and len(set(text)) >= MIN_DISTINCT_CHARACTERS:
         return False
     words = re.findall(r"[^\W_]{3,}", owner.address)
     known = ["capsule", owner.address, owner.local_part, owner.domain, "".join(re.findall(r"[^\W_]+", owner.local_part)), *words]
-    return int(zxcvbn(text[:ESTIMATED], user_inputs=known)["guesses"]) < GUESSES_TO_RESIST
+    return int(zxcvbn(text[:MAX_ESTIMATED_LENGTH], user_inputs=known)["guesses"]) < MIN_GUESSES
 
 
 def _weak(detail: str) -> WeakPassword:

@@ -1,18 +1,23 @@
-"""A registration is a saga: user → customer → quota → payment account, over three contexts, with a row here that says where it stands.
+"""The registration saga: user → customer → quota → payment account.
 
-The user is there from the first transaction on, and can sign in and work as soon as the address is verified: deploy counts the quota that a user
-begins with where none is granted yet, and the free plan costs nothing. What depends on a foreign system, the account at the payment provider, comes
-last, so that nothing waits for it. A step that is not answered is asked for again, at longer and longer distances, for days.
+It spans three contexts; its row says which step it is at.
 
-What is given up, and what becomes of the user then:
+The user exists after the first transaction and can sign in and work once the address is verified: deploy applies the
+initial quota until one is granted, and the free plan costs nothing. The payment account comes last because it needs an
+external system. A step without an answer is requested again at growing intervals for days.
 
-    customer, quota    the other context has not answered for a day, which an operator must see to; nothing was done that had to be undone
-    payment-account    the provider refuses this customer, or was away for three days. The step `limiting` compensates: billing closes paid
-                       plans to the customer and says so to who asks for one, before money is asked for. Nothing was charged: nothing can be
+A step that fails for good:
 
-An account is never taken away from a user for a fault of ours: applications run on. Administrators are told by mail and have the list (GET
-/v1/auth/registrations), the user sees it (GET /v1/users/me/registration); who has mended the cause resumes it. A late success is a success: the fact
-that a given-up step has been done takes the registration on from there.
+    customer, quota    The other context has not answered for a day. An operator must look; there is nothing to
+                       compensate.
+    payment-account    The payment provider refuses the customer, or was unavailable for three days. The step
+                       `compensating` follows: billing closes paid plans to the customer before any money is
+                       requested. Nothing was charged, because nothing can be without an account.
+
+A user never loses the account over a failed registration, and applications keep running. Administrators get an e-mail
+and can list failed registrations (GET /v1/auth/registrations); the user sees the state (GET /v1/users/me/registration).
+An administrator who has removed the cause resumes the registration. A late success counts: if the event of a failed
+step arrives, the registration continues from there.
 """
 
 from dataclasses import dataclass
@@ -31,12 +36,13 @@ from events.auth import (
 )
 from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
-from functions.auth.domain.rejections import RegistrationOver
+from functions.auth.domain.rejections import RegistrationComplete
 from functions.auth.domain.user import User
 from functions.kernel import Event, OutgoingMessage
 from functions.kernel.saga import Plan, Saga, Step
 
-Fact = CustomerCreated | QuotaGranted | PaymentAccountChanged
+StepEvent = CustomerCreated | QuotaGranted | PaymentAccountChanged
+"""Events that complete or fail a step."""
 
 REFUSED, TIMED_OUT = "refused", "timed-out"
 
@@ -46,26 +52,26 @@ class Stage(StrEnum):
     CUSTOMER = "customer"
     QUOTA = "quota"
     ACCOUNT = "payment-account"
-    LIMITING = "limiting"
+    COMPENSATING = "compensating"
     COMPLETED = "completed"
-    LIMITED = "limited"
-    """Compensated: the free plan, and no other."""
+    COMPENSATED = "compensated"
+    """Compensated: the user has the free plan and cannot choose a paid one."""
     FAILED = "failed"
 
 
-LOOK, SLOWEST = timedelta(minutes=1), timedelta(hours=1)
+MIN_INTERVAL, MAX_INTERVAL = timedelta(minutes=1), timedelta(hours=1)
 
 PLAN = Plan(
-    Step(Stage.USER, LOOK, LOOK),
-    Step(Stage.CUSTOMER, timedelta(days=1), LOOK, SLOWEST),
-    Step(Stage.QUOTA, timedelta(days=1), LOOK, SLOWEST),
-    Step(Stage.ACCOUNT, timedelta(days=3), LOOK, SLOWEST, undo=Stage.LIMITING),
-    Step(Stage.LIMITING, timedelta(days=1), LOOK, SLOWEST),
+    Step(Stage.USER, MIN_INTERVAL, MIN_INTERVAL),
+    Step(Stage.CUSTOMER, timedelta(days=1), MIN_INTERVAL, MAX_INTERVAL),
+    Step(Stage.QUOTA, timedelta(days=1), MIN_INTERVAL, MAX_INTERVAL),
+    Step(Stage.ACCOUNT, timedelta(days=3), MIN_INTERVAL, MAX_INTERVAL, undo=Stage.COMPENSATING),
+    Step(Stage.COMPENSATING, timedelta(days=1), MIN_INTERVAL, MAX_INTERVAL),
 )
 
 
 class RegistrationTimedOut(Event, type="registration.timed-out"):
-    """Time has passed, and perhaps a step's time is over, if the registration's row still has this version."""
+    """A step may be overdue. Applies only if the registration still has this version."""
 
     user_id: UUID
     registration_version: int
@@ -73,7 +79,7 @@ class RegistrationTimedOut(Event, type="registration.timed-out"):
 
 @dataclass(slots=True, kw_only=True)
 class Registration(Saga):
-    """`id` is the user's. `given_up`: the step that was; `reason` and `detail` say why."""
+    """`id` is the user's id. `failed_step` is the step that failed for good; `reason` and `detail` say why."""
 
     plan: ClassVar[Plan] = PLAN
 
@@ -81,113 +87,121 @@ class Registration(Saga):
     correlation_id: str
     started_at: datetime
     status: Stage = Stage.USER
-    given_up: Stage | None = None
+    failed_step: Stage | None = None
     reason: str | None = None
     detail: str | None = None
 
     @classmethod
     def of(cls, user: User, correlation_id: str) -> tuple[Self, OutgoingMessage]:
-        """Begun with the user, who is there already: `user.created` asks for the customer."""
+        """Start the saga of a new user at the step `customer`, which the event `user.created` requests. Returns it and its first reminder."""
         at = user.registered_at
-        made = cls(id=user.id, email=user.email, correlation_id=correlation_id, started_at=at, changed_at=at)
-        made.begin(Stage.USER, at)
-        return made, made.enter(Stage.CUSTOMER, at)
+        registration = cls(id=user.id, email=user.email, correlation_id=correlation_id, started_at=at, changed_at=at)
+        registration.begin(Stage.USER, at)
+        return registration, registration.enter(Stage.CUSTOMER, at)
 
     def reminder(self) -> RegistrationTimedOut:
         return RegistrationTimedOut(user_id=self.id, registration_version=self.version)
 
     @property
-    def awaited(self) -> Stage:
-        """What it waits for, even where it asks no more."""
-        return self.given_up or self.status
+    def pending_step(self) -> Stage:
+        """The step whose event continues the registration, also after that step has failed."""
+        return self.failed_step or self.status
 
     @property
     def last_error(self) -> str | None:
-        """Of the step it waits for; a foreign system's words, for who runs this installation."""
-        return next((line.error for line in self.steps if line.step == self.awaited), None)
+        """The last error of the pending step. May contain internal details: for administrators only."""
+        return next((each.error for each in self.steps if each.step == self.pending_step), None)
 
-    def observe(self, fact: Fact, at: datetime) -> tuple[OutgoingMessage, ...]:
-        match fact:
-            case CustomerCreated() if self.awaited is Stage.CUSTOMER:
-                return self._go_on(Stage.QUOTA, at)
-            case QuotaGranted() if self.awaited is Stage.QUOTA:
-                return self._go_on(Stage.ACCOUNT, at)
-            case PaymentAccountChanged(status="opened") if self.awaited is Stage.ACCOUNT:
+    def observe(self, event: StepEvent, at: datetime) -> tuple[OutgoingMessage, ...]:
+        """Apply an event of another context. Returns the messages to send."""
+        match event:
+            case CustomerCreated() if self.pending_step is Stage.CUSTOMER:
+                return self._enter(Stage.QUOTA, at)
+            case QuotaGranted() if self.pending_step is Stage.QUOTA:
+                return self._enter(Stage.ACCOUNT, at)
+            case PaymentAccountChanged(status="opened") if self.pending_step is Stage.ACCOUNT:
                 return self._complete(at)
             case PaymentAccountChanged(status="delayed") if self.status is Stage.ACCOUNT:
-                return (self.failing(fact.detail, at),)
+                return (self.failing(event.detail, at),)
             case PaymentAccountChanged(status="refused") if self.status is Stage.ACCOUNT:
-                self.failing(fact.detail, at)
-                return self._give_up(REFUSED, fact.detail, at)
-            case PaymentAccountChanged(status="given-up") if self.status is Stage.LIMITING:
-                return self._end(Stage.LIMITED, at)
+                self.failing(event.detail, at)
+                return self._fail_step(REFUSED, event.detail, at)
+            case PaymentAccountChanged(status="given-up") if self.status is Stage.COMPENSATING:
+                return self._end(Stage.COMPENSATED, at)
             case _:
                 return ()
 
     def expire(self, at: datetime) -> tuple[OutgoingMessage, ...]:
-        """Its reminder has come: the step is asked for again, or given up if its time is over."""
+        """Handle a due reminder: request the step again, or fail it if its deadline has passed. Returns the messages to send."""
         if not self.running:
             return ()
         if not self.is_over(at):
-            return (self._asked(at), self.retry(at))
-        if self.status is Stage.LIMITING:
+            return (self._request(at), self.retry(at))
+        if self.status is Stage.COMPENSATING:
             return self._end(Stage.FAILED, at)
-        times = self.line.attempts if self.line else 1
-        return self._give_up(TIMED_OUT, f"Asked for {times} times, and not done in the time it had.", at)
+        attempts = self.line.attempts if self.line else 1
+        return self._fail_step(TIMED_OUT, f"No result after {attempts} {'request' if attempts == 1 else 'requests'}.", at)
 
     def resume(self, at: datetime) -> tuple[OutgoingMessage, ...]:
-        """Somebody has mended what was in its way: the step is asked for now, and has all its time again. Raises RegistrationOver."""
+        """Request the pending step again, with a new deadline. Returns the messages to send. Raises RegistrationComplete."""
         if self.status is Stage.COMPLETED:
-            raise RegistrationOver("This registration is complete: there is nothing to resume.")
-        return self._go_on(self.awaited, at)
+            raise RegistrationComplete
+        return self._enter(self.pending_step, at)
 
-    def _go_on(self, stage: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
-        self.given_up = self.reason = self.detail = None
+    def _enter(self, stage: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
+        self.failed_step = self.reason = self.detail = None
         reminder = self.enter(stage, at)
-        return (self._asked(at), reminder)
+        return (self._request(at), reminder)
 
     def _complete(self, at: datetime) -> tuple[OutgoingMessage, ...]:
-        self.given_up = self.reason = self.detail = None
+        self.failed_step = self.reason = self.detail = None
         self.finish(Stage.COMPLETED, at)
         return (RegistrationCompleted(user_id=self.id, at=at),)
 
-    def _give_up(self, reason: str, detail: str, at: datetime) -> tuple[OutgoingMessage, ...]:
-        self.given_up, self.reason, self.detail = self.status, reason, detail
+    def _fail_step(self, reason: str, detail: str, at: datetime) -> tuple[OutgoingMessage, ...]:
+        self.failed_step, self.reason, self.detail = self.status, reason, detail
         undo = PLAN[self.status].undo
         if undo is None:
             return self._end(Stage.FAILED, at)
         reminder = self.enter(Stage(undo), at)
-        return (self._asked(at), reminder)
+        return (self._request(at), reminder)
 
     def _end(self, outcome: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
-        assert self.given_up is not None and self.reason is not None, "it ends so because something was given up"
+        assert self.failed_step is not None and self.reason is not None
         self.finish(outcome, at)
-        told = {"step": self.given_up, "reason": self.reason, "detail": self.detail or "", "limited": outcome is Stage.LIMITED}
-        return (RegistrationFailed(user_id=self.id, at=at, **told),)
+        failed = RegistrationFailed(
+            user_id=self.id,
+            step=self.failed_step,
+            reason=self.reason,
+            detail=self.detail or "",
+            limited=outcome is Stage.COMPENSATED,
+            at=at,
+        )
+        return (failed,)
 
-    def _asked(self, at: datetime) -> Event:
-        """What its step asks of another context."""
+    def _request(self, at: datetime) -> Event:
+        """The event that requests the current step from another context."""
         match self.status:
             case Stage.QUOTA:
                 return QuotaRequested(user_id=self.id, at=at)
             case Stage.ACCOUNT:
                 return PaymentAccountRequested(user_id=self.id, at=at)
-            case Stage.LIMITING:
+            case Stage.COMPENSATING:
                 return PaymentAccountClosureRequested(user_id=self.id, reason=self.detail or self.reason or "", at=at)
             case _:
                 return CustomerRequested(user_id=self.id, email=self.email, at=self.started_at)
 
     @property
     def summary(self) -> str:
-        """In one line, as a person reads it."""
+        """The state in one line, for the user."""
         match self.status:
             case Stage.COMPLETED:
-                return "All is set up."
-            case Stage.LIMITED | Stage.LIMITING:
-                return f"The account works on the free plan. Paid plans are closed: the payment provider opened no account for it. {self.detail}"
+                return "The account is set up."
+            case Stage.COMPENSATED | Stage.COMPENSATING:
+                return f"The account works on the free plan. Paid plans are not available: the payment provider opened no account. {self.detail}"
             case Stage.FAILED:
-                return f"The account works on the free plan. Not everything could be set up ({self.given_up}): {self.detail}"
+                return f"The account works on the free plan. Set-up failed at the step {self.failed_step}: {self.detail}"
             case Stage.ACCOUNT:
-                return "The account works. The account at the payment provider, which paid plans need, is being opened."
+                return "The account works. The payment account, which paid plans need, is being opened."
             case _:
-                return "The account works. The rest is being set up."
+                return "The account works. Set-up continues in the background."

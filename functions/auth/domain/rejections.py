@@ -1,10 +1,10 @@
-"""Every "no" that the auth context gives, and what is told with it. Nothing here lets a stranger learn whether an address has an account."""
+"""Every rejection of the auth context. None reveals whether an address has an account."""
 
 from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated
 
 
 class InvalidEmail(Invalid):
-    """This is not an e-mail address."""
+    """The value is not an e-mail address."""
 
 
 class WeakPassword(Invalid):
@@ -16,44 +16,44 @@ class WrongCredentials(Unauthenticated):
 
 
 class AccountLocked(TooManyRequests):
-    """Too many failed logins for this address; wait before the next."""
+    """Too many failed logins for this address. Try again when the lock ends (see Retry-After)."""
 
 
 class EmailNotVerified(Forbidden):
-    """The e-mail address is not verified yet: follow the link in the mail, or ask for another one."""
+    """The e-mail address is not verified. Follow the link in the verification e-mail, or request another one."""
 
 
 class UnknownVerificationToken(NotFound):
-    """This verification link is unknown; copy it whole, or ask for another mail."""
+    """The verification token is unknown. Copy the complete link, or request another e-mail."""
 
 
 class UsedVerificationToken(Gone):
-    """This verification link has been used."""
+    """The verification link has been used. Sign in."""
 
 
 class ExpiredVerificationToken(Gone):
-    """This verification link has expired; ask for another mail."""
+    """The verification link has expired. Request another e-mail."""
 
 
 class InvalidRefreshToken(Unauthenticated):
-    """The refresh token is unknown; sign in again."""
+    """The refresh token is unknown. Sign in again."""
 
 
 class RefreshTokenReused(Unauthenticated):
-    """The refresh token had been used before, so its session was ended; sign in again."""
+    """The refresh token was used before, so its session has been ended. Sign in again."""
 
 
-class SessionOver(Unauthenticated):
-    """The session has ended or expired; sign in again."""
+class SessionExpired(Unauthenticated):
+    """The session has ended or expired. Sign in again."""
 
 
 class UnknownUser(NotFound):
-    """There is no such user any more."""
+    """The user of this access token no longer exists. Register or sign in with another account."""
 
 
-class RegistrationOver(Conflict):
-    """This registration is complete."""
+class RegistrationComplete(Conflict):
+    """The registration is complete. There is nothing to resume."""
 
 
 class UnknownRegistration(NotFound):
-    """There is no such registration."""
+    """There is no registration for this user."""

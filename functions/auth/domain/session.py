@@ -1,8 +1,9 @@
-"""A session: one device signed in, and the family of refresh tokens that keeps it so.
+"""A session: one signed-in device and its family of refresh tokens.
 
-Tokens of a family are counted in generations. Only the newest generation rotates the family. The one before is let pass for a few seconds and a
-few times, because two tabs of one browser may refresh at once or an answer may be lost: it gets a sibling of the newest. Anything older was kept
-by somebody who should not have it, so the session ends. What decides is the durable count; the clock only closes the grace.
+The tokens of a family have generations. A token of the newest generation rotates the family. A token of the previous
+generation is accepted a few times for a few seconds, because two browser tabs may refresh at once or an answer may be
+lost; it yields another token of the newest generation. Any older token counts as stolen and ends the session (RFC 9700,
+4.14.2). The stored generation decides; the clock only closes the grace period.
 """
 
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from functions.auth.domain.rejections import SessionOver
+from functions.auth.domain.rejections import SessionExpired
 from functions.kernel import Client, new_id
 
-IDLE = timedelta(days=30)
-LONGEST = timedelta(days=180)
-GRACE = timedelta(seconds=10)
-GRACE_USES = 3
+IDLE_TIMEOUT = timedelta(days=30)
+MAX_LIFETIME = timedelta(days=180)
+REUSE_GRACE = timedelta(seconds=10)
+MAX_GRACE_USES = 3
 
 
 class EndReason(StrEnum):
@@ -40,15 +41,15 @@ class RefreshFamily:
     generation: int = 1
     grace_uses: int = 0
 
-    def accept(self, presented: int, at: datetime) -> bool:
-        """Rotates, or lets a race pass. After True a token of the now newest generation is to be issued; False is a reuse."""
-        if presented == self.generation:
-            self.generation, self.rotated_at, self.grace_uses = self.generation + 1, at, 0
+    def accept(self, generation: int, now: datetime) -> bool:
+        """Rotate the family, or use up one grace use. True: issue a token of the (new) newest generation. False: the token is reused."""
+        if generation == self.generation:
+            self.generation, self.rotated_at, self.grace_uses = self.generation + 1, now, 0
             return True
-        raced = presented == self.generation - 1 and self.grace_uses < GRACE_USES and at - self.rotated_at <= GRACE
-        if raced:
+        is_in_grace = generation == self.generation - 1 and self.grace_uses < MAX_GRACE_USES and now - self.rotated_at <= REUSE_GRACE
+        if is_in_grace:
             self.grace_uses += 1
-        return raced
+        return is_in_grace
 
 
 @dataclass(slots=True)
@@ -64,31 +65,35 @@ class Session:
     end_reason: EndReason | None = None
 
     @classmethod
-    def start(cls, user_id: UUID, device: Device, at: datetime) -> "Session":
-        return cls(new_id(), user_id, device, at, at, at + IDLE, RefreshFamily(rotated_at=at))
+    def start(cls, user_id: UUID, device: Device, now: datetime) -> "Session":
+        return cls(new_id(), user_id, device, now, now, now + IDLE_TIMEOUT, RefreshFamily(rotated_at=now))
 
     @property
     def generation(self) -> int:
         return self.family.generation
 
-    def require_alive(self, at: datetime) -> None:
-        """Raises SessionOver."""
-        if self.ended_at is not None or at >= self.expires_at:
-            raise SessionOver
+    def require_active(self, now: datetime) -> None:
+        """Raises SessionExpired."""
+        if self.ended_at is not None or now >= self.expires_at:
+            raise SessionExpired
 
-    def refresh(self, presented: int, device: Device, at: datetime) -> bool:
-        """Takes a refresh token of that generation. False: it was used before, and the session is over now. Raises SessionOver."""
-        self.require_alive(at)
-        if not self.family.accept(presented, at):
-            self.end(EndReason.REFRESH_TOKEN_REUSED, at)
+    def refresh(self, generation: int, device: Device, now: datetime) -> bool:
+        """Extend the session with a refresh token of that generation. False: the token was reused and the session has
+        ended.
+
+        Raises SessionExpired.
+        """
+        self.require_active(now)
+        if not self.family.accept(generation, now):
+            self.end(EndReason.REFRESH_TOKEN_REUSED, now)
             return False
-        self.device, self.last_seen_at = device, at
-        self.expires_at = min(at + IDLE, self.started_at + LONGEST)
+        self.device, self.last_seen_at = device, now
+        self.expires_at = min(now + IDLE_TIMEOUT, self.started_at + MAX_LIFETIME)
         return True
 
-    def end(self, reason: EndReason, at: datetime) -> bool:
-        """False if it was over already."""
+    def end(self, reason: EndReason, now: datetime) -> bool:
+        """Returns False if the session had ended before."""
         if self.ended_at is not None:
             return False
-        self.ended_at, self.end_reason = at, reason
+        self.ended_at, self.end_reason = now, reason
         return True

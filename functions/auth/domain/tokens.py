@@ -1,6 +1,6 @@
-"""Opaque tokens: a prefix that secret scanners know, 256 random bits, and only their hash is ever stored.
+"""Opaque tokens: a prefix for secret scanners and 256 random bits. Only their hash is stored.
 
-A plain SHA-256 is enough for what cannot be guessed; argon2 is for what people think up.
+SHA-256 suffices for random tokens; argon2 is for passwords, which people choose.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from functions.auth.domain.rejections import ExpiredVerificationToken, UsedVerif
 REFRESH_PREFIX = "cpr_"
 VERIFICATION_PREFIX = "cpv_"
 VERIFICATION_LIFETIME = timedelta(hours=24)
-REMEMBERED = timedelta(days=7)  # after its end, so that an old link or session is told to be old, and not unknown
+RETENTION = timedelta(days=7)
+"""Expired tokens and ended sessions are kept this long, so that an old link is reported as expired and not as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ class OpaqueToken:
 
 @dataclass(slots=True)
 class VerificationToken:
-    """The right to prove an address once. `id` is the intent it was minted for: the same intent mints the same token, so that a mail sent twice
-    carries one link."""
+    """The right to verify an address once. `id` is the intent of the e-mail that carries the token."""
 
     id: UUID
     user_id: UUID
@@ -43,13 +43,13 @@ class VerificationToken:
     used_at: datetime | None = None
 
     @classmethod
-    def minted(cls, intent: UUID, user_id: UUID, token: OpaqueToken, at: datetime) -> "VerificationToken":
-        return cls(intent, user_id, token.hash, at, at + VERIFICATION_LIFETIME)
+    def for_intent(cls, intent: UUID, user_id: UUID, token: OpaqueToken, now: datetime) -> "VerificationToken":
+        return cls(intent, user_id, token.hash, now, now + VERIFICATION_LIFETIME)
 
-    def use(self, at: datetime) -> None:
+    def use(self, now: datetime) -> None:
         """Raises UsedVerificationToken or ExpiredVerificationToken."""
         if self.used_at is not None:
             raise UsedVerificationToken
-        if at >= self.expires_at:
+        if now >= self.expires_at:
             raise ExpiredVerificationToken
-        self.used_at = at
+        self.used_at = now

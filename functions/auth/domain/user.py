@@ -1,4 +1,4 @@
-"""A user: an address, the hash of a password, roles, and whether the address is known to be theirs."""
+"""A user account: address, password hash, roles, and whether the address is verified."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,15 +26,15 @@ class User:
     version: int = 1
 
     @classmethod
-    def register(cls, email: Email, password_hash: str, at: datetime) -> "User":
-        return cls(new_id(), email.address, password_hash, frozenset({Role.USER}), None, at, at)
+    def register(cls, email: Email, password_hash: str, now: datetime) -> "User":
+        return cls(new_id(), email.address, password_hash, frozenset({Role.USER}), None, now, now)
 
     @property
     def is_verified(self) -> bool:
         return self.email_verified_at is not None
 
-    def verify_email(self, at: datetime) -> None:
-        """Whoever reads the mail of the address owns the account. A second time changes nothing."""
+    def verify_email(self, now: datetime) -> None:
+        """Mark the address as verified. Idempotent."""
         if self.email_verified_at is None:
-            self.email_verified_at = at
-            self.updated_at = at
+            self.email_verified_at = now
+            self.updated_at = now

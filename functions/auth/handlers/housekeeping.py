@@ -1,12 +1,15 @@
-"""What has had its time is forgotten: used and expired tokens, ended sessions, old failures; registrations whose reminder has not come are reminded
-again, which resumes them or gives them up; and the runtime's own sweep."""
+"""Clean up the auth database and resume stuck registrations.
+
+Deletes used and expired tokens, ended sessions and old failures, runs the runtime's clean-up, and sends reminders again
+that were lost.
+"""
 
 from functions.auth.domain.registration import RegistrationTimedOut
-from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentMails, Sessions, VerificationTokens
+from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, VerificationTokens
 from functions.kernel import Clock, Work, every
 from functions.kernel.saga import STUCK
 
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
 @every("*/10 * * * *", emits=[RegistrationTimedOut])
@@ -15,7 +18,7 @@ async def housekeeping(
     sessions: Sessions,
     verifications: VerificationTokens,
     failures: LoginFailures,
-    sent_mails: SentMails,
+    sent_emails: SentEmails,
     registrations: Registrations,
     clock: Clock,
     work: Work,
@@ -26,6 +29,6 @@ async def housekeeping(
         await sessions.prune(now)
         await verifications.prune(now)
         await failures.prune(now)
-        await sent_mails.prune(now)
-        for registration in await registrations.stuck(now - STUCK, AT_ONCE):
+        await sent_emails.prune(now)
+        for registration in await registrations.list_stuck(now - STUCK, BATCH_SIZE):
             record.emit(registration.nudge())

@@ -9,7 +9,7 @@ from functions.kernel import Clock, Done, on
 
 @on(emits=[QuotaRequested, RegistrationTimedOut])
 async def on_customer_created(created: CustomerCreated, registrations: Registrations, clock: Clock) -> Done[None]:
-    registration = await registrations.locked(created.user_id)
+    registration = await registrations.lock(created.user_id)
     if registration is None:
         return Done(None)
 

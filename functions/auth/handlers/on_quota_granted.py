@@ -1,4 +1,6 @@
-"""A registration's user may run something: now for the account at the payment provider. (Another quota, later, moves nothing.)"""
+"""A registration's user may run something: now for the account at the payment provider. (Another quota, later, moves
+nothing.)
+"""
 
 from events.auth import PaymentAccountRequested
 from events.deploy import QuotaGranted
@@ -9,7 +11,7 @@ from functions.kernel import Clock, Done, on
 
 @on(emits=[PaymentAccountRequested, RegistrationTimedOut])
 async def on_quota_granted(granted: QuotaGranted, registrations: Registrations, clock: Clock) -> Done[None]:
-    registration = await registrations.locked(granted.user_id)
+    registration = await registrations.lock(granted.user_id)
     if registration is None:
         return Done(None)
 

@@ -1,32 +1,32 @@
-"""A registration was given up: the administrators are told by mail, each a few times an hour at most, however many fail for the same cause; the list
-has them all."""
+"""Tell the administrators about a failed registration.
+
+Each administrator gets at most a few e-mails per hour, however many registrations fail; GET /v1/auth/registrations
+lists all of them.
+"""
 
 from events.auth import RegistrationFailed
-from functions.auth.domain.mails import WITHIN, MailKind, SentMail, intent_of, may_send
-from functions.auth.ports import Mailer, Registrations, SentMails, Users
+from functions.auth.domain.email_limits import LIMIT_WINDOW, EmailKind, SentEmail, derive_intent, may_send
+from functions.auth.ports import Mailer, Registrations, SentEmails, Users
 from functions.kernel import Clock, Work, effect
 
 
 @effect()
 async def on_registration_failed(
-    failed: RegistrationFailed, users: Users, registrations: Registrations, sent_mails: SentMails, mailer: Mailer, clock: Clock, work: Work
+    event: RegistrationFailed, users: Users, registrations: Registrations, sent_emails: SentEmails, mailer: Mailer, clock: Clock, work: Work
 ) -> None:
-    now = clock.now()
+    now, kind = clock.now(), EmailKind.REGISTRATION_FAILED
     async with work.reading():
-        registration = await registrations.get(failed.user_id)
-        admins = await users.admins()
-        lately = {admin.id: await sent_mails.count(admin.id, MailKind.REGISTRATION_FAILED, since=now - WITHIN) for admin in admins}
-    if registration is None or registration.given_up is None:
+        registration = await registrations.get(event.user_id)
+        admins = [
+            admin for admin in await users.list_verified_admins() if may_send(await sent_emails.count(admin.id, kind, since=now - LIMIT_WINDOW))
+        ]
+    if registration is None or registration.failed_step is None:
         return
 
-    told = [
-        (admin, intent_of(MailKind.REGISTRATION_FAILED, f"{admin.email}|{registration.id}", failed.at))
-        for admin in admins
-        if may_send(lately[admin.id])
-    ]
-    for admin, intent in told:
+    emails = [(admin, derive_intent(kind, f"{admin.email}|{registration.id}", event.at)) for admin in admins]
+    for admin, intent in emails:
         await mailer.send_registration_failed(intent, admin.email, registration)
 
     async with work.recording():
-        for admin, intent in told:
-            await sent_mails.add(SentMail(intent, admin.id, MailKind.REGISTRATION_FAILED, now))
+        for admin, intent in emails:
+            await sent_emails.add(SentEmail(intent, admin.id, kind, now))

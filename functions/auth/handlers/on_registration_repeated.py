@@ -1,29 +1,29 @@
-"""The owner of an account learns that somebody tried to register with their address.
+"""Tell the owner of an account about a second registration.
 
-The mail holds no verification link even if the account waits for one: whoever registered first may not be who reads it, and must not be let in by
-a click of the owner.
+The e-mail contains no verification link, even if the account is not verified: whoever registered first may not be the
+reader, and a click of the reader must not let them in.
 """
 
 from events.auth import RegistrationRepeated
 from functions.auth.domain.email import Email
-from functions.auth.domain.mails import WITHIN, MailKind, SentMail, intent_of, may_send
-from functions.auth.ports import Mailer, SentMails, Users
+from functions.auth.domain.email_limits import LIMIT_WINDOW, EmailKind, SentEmail, derive_intent, may_send
+from functions.auth.ports import Mailer, SentEmails, Users
 from functions.kernel import Clock, Work, effect
 
 
 @effect()
 async def on_registration_repeated(
-    repeated: RegistrationRepeated, users: Users, sent_mails: SentMails, mailer: Mailer, clock: Clock, work: Work
+    event: RegistrationRepeated, users: Users, sent_emails: SentEmails, mailer: Mailer, clock: Clock, work: Work
 ) -> None:
     now = clock.now()
     async with work.reading():
-        user = await users.by_email(Email(repeated.email))
-        lately = await sent_mails.count(user.id, MailKind.REGISTRATION_REPEATED, since=now - WITHIN) if user else 0
-    if user is None or not may_send(lately):
+        user = await users.get_by_email(Email(event.email))
+        recent_count = await sent_emails.count(user.id, EmailKind.REGISTRATION_REPEATED, since=now - LIMIT_WINDOW) if user else 0
+    if user is None or not may_send(recent_count):
         return
 
-    intent = intent_of(MailKind.REGISTRATION_REPEATED, user.email, repeated.at)
+    intent = derive_intent(EmailKind.REGISTRATION_REPEATED, user.email, event.at)
     await mailer.send_registration_repeated(intent, user.email, user.is_verified)
 
     async with work.recording():
-        await sent_mails.add(SentMail(intent, user.id, MailKind.REGISTRATION_REPEATED, now))
+        await sent_emails.add(SentEmail(intent, user.id, EmailKind.REGISTRATION_REPEATED, now))

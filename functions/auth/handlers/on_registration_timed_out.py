@@ -1,4 +1,7 @@
-"""A registration's reminder: nothing has moved since it was sent, so the step is asked for again, or given up if its time is over."""
+"""Request the current step of a registration again, or fail it.
+
+The event is the registration's own reminder. It has no effect if the registration has changed since it was sent.
+"""
 
 from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested, QuotaRequested, RegistrationFailed
 from functions.auth.domain.registration import RegistrationTimedOut
@@ -10,11 +13,11 @@ from functions.kernel import Clock, Done, Order, on
     emits=[CustomerRequested, QuotaRequested, PaymentAccountRequested, PaymentAccountClosureRequested, RegistrationFailed, RegistrationTimedOut],
     order=Order.ANY,
 )
-async def on_registration_timed_out(timed_out: RegistrationTimedOut, registrations: Registrations, clock: Clock) -> Done[None]:
-    registration = await registrations.locked(timed_out.user_id)
-    if registration is None or registration.version != timed_out.registration_version:
+async def on_registration_timed_out(event: RegistrationTimedOut, registrations: Registrations, clock: Clock) -> Done[None]:
+    registration = await registrations.lock(event.user_id)
+    if registration is None or registration.version != event.registration_version:
         return Done(None)
 
-    said = registration.expire(clock.now())
+    messages = registration.expire(clock.now())
     await registrations.save(registration)
-    return Done(None, *said)
+    return Done(None, *messages)

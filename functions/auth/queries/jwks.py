@@ -1,4 +1,4 @@
-"""The public keys with which anyone may verify our access tokens (RFC 7517)."""
+"""Get the public keys that verify access tokens (RFC 7517)."""
 
 from functions.auth.ports import PublicKeys
 from functions.kernel import ANYONE, Model, query
@@ -8,8 +8,8 @@ class ShowKeys(Model):
     pass
 
 
-class Key(Model):
-    """An elliptic curve key (RFC 7518, 6.2.1); `kid` is its RFC 7638 thumbprint."""
+class KeyView(Model):
+    """An elliptic curve key (RFC 7518, 6.2.1). `kid` is its thumbprint (RFC 7638)."""
 
     kty: str
     crv: str
@@ -20,10 +20,10 @@ class Key(Model):
     alg: str
 
 
-class KeySet(Model):
-    keys: list[Key]
+class KeySetView(Model):
+    keys: list[KeyView]
 
 
 @query(http="GET /.well-known/jwks.json", allow=ANYONE)
-async def jwks(asked: ShowKeys, keys: PublicKeys) -> KeySet:
-    return KeySet(keys=[Key(**key) for key in keys.jwks()])
+async def jwks(request: ShowKeys, keys: PublicKeys) -> KeySetView:
+    return KeySetView(keys=[KeyView(**key) for key in keys.jwks()])

@@ -1,7 +1,10 @@
-"""How far the signed-in user's registration has come: user, customer, quota, payment account, with times, attempts and the last error."""
+"""Show the state of your registration.
+
+Includes each step (user, customer, quota, payment account) with times, attempts and the last error.
+"""
 
 from functions.auth.domain.rejections import UnknownRegistration
-from functions.auth.domain.shown import ShownRegistration
+from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
 from functions.kernel import Caller, Model, query
 
@@ -11,8 +14,8 @@ class ShowRegistration(Model):
 
 
 @query(http="GET /v1/users/me/registration", rejects=[UnknownRegistration])
-async def registration(asked: ShowRegistration, registrations: Registrations, caller: Caller) -> ShownRegistration:
-    found = await registrations.get(caller.user_id)
-    if found is None:
+async def registration(request: ShowRegistration, registrations: Registrations, caller: Caller) -> RegistrationView:
+    registration = await registrations.get(caller.user_id)
+    if registration is None:
         raise UnknownRegistration
-    return ShownRegistration.of(found)
+    return RegistrationView.of(registration)

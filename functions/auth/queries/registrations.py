@@ -1,33 +1,31 @@
-"""An administrator sees which registrations are not complete, and why."""
+"""List registrations that are not complete, newest first."""
 
 from uuid import UUID
 
 from pydantic import Field
 
 from functions.auth.domain.registration import Stage
-from functions.auth.domain.shown import ShownRegistration
+from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
 from functions.kernel import ADMIN, Model, Scale, query
 
 
 class ListRegistrations(Model):
-    """Without a status, all that are not complete."""
-
-    status: Stage | None = None
+    status: Stage | None = Field(default=None, description="Without it, all registrations that are not complete.")
     before: UUID | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class RegistrationPage(Model):
-    registrations: list[ShownRegistration]
+    registrations: list[RegistrationView]
     next: UUID | None
     """The `before` of the next page."""
 
 
 @query(http="GET /v1/auth/registrations", allow=ADMIN, scale=Scale(max=1))
-async def registrations(asked: ListRegistrations, registrations: Registrations) -> RegistrationPage:
-    found = await registrations.page(asked.status, before=asked.before, limit=asked.limit)
+async def registrations(request: ListRegistrations, registrations: Registrations) -> RegistrationPage:
+    page = await registrations.list_page(request.status, before=request.before, limit=request.limit)
     return RegistrationPage(
-        registrations=[ShownRegistration.of(each, to_admin=True) for each in found],
-        next=found[-1].id if len(found) == asked.limit else None,
+        registrations=[RegistrationView.of(each, for_admin=True) for each in page],
+        next=page[-1].id if len(page) == request.limit else None,
     )

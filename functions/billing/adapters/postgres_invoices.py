@@ -1,4 +1,4 @@
-"""Invoices and credit notes over PostgreSQL; what was issued is kept as it is by the database itself."""
+"""Invoices and credit notes in PostgreSQL. Triggers protect issued invoices from changes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,17 +8,19 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from functions.billing.domain.credits import CreditNote, RefundStatus
-from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, numbered
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
+from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, format_number
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.rejections import ChangeUnderWay, InvoiceNotFound
+from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total,
+INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total_minor,
     period_begin, period_end, created_at, issued_at, settled_at, version"""
-NOTE: LiteralString = "id, invoice_id, customer_id, number, amount, currency, reason, issued_at, status, provider_id, failure, settled_at, version"
+NOTE: LiteralString = (
+    "id, invoice_id, customer_id, number, amount_minor, currency, reason, issued_at, status, provider_id, failure_message, settled_at, version"
+)
 
 
 class PostgresInvoices:
@@ -50,40 +52,40 @@ class PostgresInvoices:
                         invoice.version,
                     ),
                 )
-        except errors.UniqueViolation as taken:
-            if taken.diag.constraint_name != "invoices_one_upgrade_under_way":
+        except errors.UniqueViolation as error:
+            if error.diag.constraint_name != "invoices_one_pending_upgrade":
                 raise
-            raise ChangeUnderWay from taken
+            raise ChangeInProgress from error
         async with connection.cursor() as cursor:
             await cursor.executemany(
                 """
-                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount, period_begin, period_end)
+                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount_minor, period_begin, period_end)
                 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
                 """,
                 [
-                    (invoice.id, at, line.kind.value, line.description, line.quantity, line.amount.amount, line.period.begin, line.period.end)
-                    for at, line in enumerate(invoice.lines, 1)
+                    (invoice.id, position, line.kind.value, line.description, line.quantity, line.amount.amount, line.period.begin, line.period.end)
+                    for position, line in enumerate(invoice.lines, 1)
                 ],
             )
 
     async def get(self, invoice_id: UUID) -> Invoice:
-        found = await self._some("WHERE id = %s", invoice_id)
-        if not found:
+        invoices = await self._select("WHERE id = %s", invoice_id)
+        if not invoices:
             raise InvoiceNotFound
-        return found[0]
+        return invoices[0]
 
-    async def under_way(self, subscription_id: UUID) -> Invoice | None:
-        return next(iter(await self._some("WHERE subscription_id = %s AND purpose = 'upgrade' AND status = 'draft'", subscription_id)), None)
+    async def get_pending_upgrade(self, subscription_id: UUID) -> Invoice | None:
+        return next(iter(await self._select("WHERE subscription_id = %s AND purpose = 'upgrade' AND status = 'draft'", subscription_id)), None)
 
-    async def is_overdue(self, customer_id: UUID) -> bool:
+    async def has_open(self, customer_id: UUID) -> bool:
         cursor = await self._database.connection.execute(
             "SELECT EXISTS (SELECT FROM invoices WHERE customer_id = %s AND status = 'open')", (customer_id,)
         )
         row = await cursor.fetchone()
         return bool(row and row[0])
 
-    async def page(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
-        return await self._some(
+    async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        return await self._select(
             "WHERE customer_id = %s AND number IS NOT NULL AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
             customer_id,
             before,
@@ -91,7 +93,7 @@ class PostgresInvoices:
             limit,
         )
 
-    async def _some(self, where: LiteralString, *arguments: object) -> list[Invoice]:
+    async def _select(self, where: LiteralString, *arguments: object) -> list[Invoice]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {INVOICE} FROM invoices {where}", arguments)
             rows = await cursor.fetchall()
@@ -104,25 +106,28 @@ class PostgresInvoices:
         return [_invoice(row, lines.get(row["id"], [])) for row in rows]
 
     async def save(self, invoice: Invoice) -> None:
-        saved = await self._database.connection.execute(
+        updated = await self._database.connection.execute(
             "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, version = version + 1 WHERE id = %s AND version = %s",
             (invoice.status.value, invoice.number, invoice.issued_at, invoice.settled_at, invoice.id, invoice.version),
         )
-        if saved.rowcount != 1:
+        if updated.rowcount != 1:
             raise Transient(f"invoice {invoice.id} has changed since it was read")
         invoice.version += 1
 
-    async def next_number(self, series: str) -> str:
+    async def reserve_number(self, series: str) -> str:
         cursor = await self._database.connection.execute(
-            "INSERT INTO invoice_numbers AS numbers VALUES (%s, 1) ON CONFLICT (series) DO UPDATE SET last = numbers.last + 1 RETURNING last",
+            """
+            INSERT INTO invoice_numbers AS numbers VALUES (%s, 1)
+            ON CONFLICT (series) DO UPDATE SET last_number = numbers.last_number + 1 RETURNING last_number
+            """,
             (series,),
         )
         row = await cursor.fetchone()
         assert row is not None
-        return numbered(series, row[0])
+        return format_number(series, row[0])
 
 
-class PostgresCredits:
+class PostgresCreditNotes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -147,31 +152,31 @@ class PostgresCredits:
         )
 
     async def get(self, note_id: UUID) -> CreditNote:
-        found = await self._some("WHERE id = %s", note_id)
-        if not found:
+        notes = await self._select("WHERE id = %s", note_id)
+        if not notes:
             raise LookupError(f"there is no credit note {note_id}")
-        return found[0]
+        return notes[0]
 
-    async def of_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
-        return await self._some("WHERE invoice_id = %s ORDER BY id", invoice_id)
+    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
+        return await self._select("WHERE invoice_id = %s ORDER BY id", invoice_id)
 
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[CreditNote]:
-        return await self._some("WHERE status = 'pending' AND issued_at < %s ORDER BY issued_at LIMIT %s", before, limit)
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
+        return await self._select("WHERE status = 'pending' AND issued_at < %s ORDER BY issued_at LIMIT %s", before, limit)
 
-    async def _some(self, where: LiteralString, *arguments: object) -> list[CreditNote]:
+    async def _select(self, where: LiteralString, *arguments: object) -> list[CreditNote]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {NOTE} FROM credit_notes {where}", arguments)
             return [_note(row) for row in await cursor.fetchall()]
 
     async def save(self, note: CreditNote) -> None:
-        saved = await self._database.connection.execute(
+        updated = await self._database.connection.execute(
             """
-            UPDATE credit_notes SET status = %s, provider_id = %s, failure = %s, settled_at = %s, version = version + 1
+            UPDATE credit_notes SET status = %s, provider_id = %s, failure_message = %s, settled_at = %s, version = version + 1
             WHERE id = %s AND version = %s
             """,
             (note.status.value, note.provider_id, note.failure, note.settled_at, note.id, note.version),
         )
-        if saved.rowcount != 1:
+        if updated.rowcount != 1:
             raise Transient(f"credit note {note.id} has changed since it was read")
         note.version += 1
 
@@ -190,12 +195,12 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
                 LineKind(line["kind"]),
                 line["description"],
                 line["quantity"],
-                Money(line["amount"], currency),
+                Money(line["amount_minor"], currency),
                 Period(line["period_begin"], line["period_end"]),
             )
             for line in lines
         ),
-        total=Money(row["total"], currency),
+        total=Money(row["total_minor"], currency),
         period=Period(row["period_begin"], row["period_end"]),
         created_at=row["created_at"],
         status=InvoiceStatus(row["status"]),
@@ -207,5 +212,5 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
 
 
 def _note(row: dict[str, Any]) -> CreditNote:
-    amount = Money(row.pop("amount"), row.pop("currency"))
-    return CreditNote(**{**row, "amount": amount, "status": RefundStatus(row["status"])})
+    amount, failure = Money(row.pop("amount_minor"), row.pop("currency")), row.pop("failure_message")
+    return CreditNote(**{**row, "amount": amount, "failure": failure, "status": RefundStatus(row["status"])})

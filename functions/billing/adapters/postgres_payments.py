@@ -1,4 +1,4 @@
-"""Payments, the ledger and the provider's notices over PostgreSQL."""
+"""Payments, the ledger and webhook events in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from psycopg.rows import dict_row
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Payment, PaymentStatus
-from functions.billing.domain.rejections import ChangeUnderWay
+from functions.billing.domain.rejections import ChangeInProgress
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-PAYMENT: LiteralString = """id, customer_id, invoice_id, attempt, amount, currency, payment_method, created_at, status, provider_id,
+PAYMENT: LiteralString = """id, customer_id, invoice_id, attempt, amount_minor, currency, payment_method, created_at, status, provider_id,
     failure_code, failure_message, retry_at, settled_at, version"""
 
 
@@ -47,28 +47,28 @@ class PostgresPayments:
                         payment.version,
                     ),
                 )
-        except errors.UniqueViolation as taken:
-            if taken.diag.constraint_name not in ("payments_one_under_way", "payments_invoice_id_attempt_key"):
+        except errors.UniqueViolation as error:
+            if error.diag.constraint_name not in ("payments_one_pending", "payments_invoice_id_attempt_key"):
                 raise
-            raise ChangeUnderWay from taken
+            raise ChangeInProgress from error
 
     async def get(self, payment_id: UUID) -> Payment | None:
         return await self._one("WHERE id = %s", payment_id)
 
-    async def last_of(self, invoice_id: UUID) -> Payment | None:
+    async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return await self._one("WHERE invoice_id = %s ORDER BY attempt DESC LIMIT 1", invoice_id)
 
-    async def latest(self, customer_id: UUID) -> Payment | None:
+    async def get_latest(self, customer_id: UUID) -> Payment | None:
         return await self._one("WHERE customer_id = %s ORDER BY id DESC LIMIT 1", customer_id)
 
-    async def unsettled(self, before: datetime, limit: int) -> Sequence[Payment]:
-        return await self._some("WHERE status = 'pending' AND created_at < %s ORDER BY created_at LIMIT %s", before, limit)
+    async def list_pending(self, before: datetime, limit: int) -> Sequence[Payment]:
+        return await self._select("WHERE status = 'pending' AND created_at < %s ORDER BY created_at LIMIT %s", before, limit)
 
-    async def to_retry(self, before: datetime, limit: int) -> Sequence[Payment]:
-        return await self._some(
+    async def list_due_retries(self, before: datetime, limit: int) -> Sequence[Payment]:
+        return await self._select(
             """
             WHERE retry_at < %s
-                AND NOT EXISTS (SELECT FROM payments AS l WHERE l.invoice_id = payments.invoice_id AND l.attempt > payments.attempt)
+                AND NOT EXISTS (SELECT FROM payments AS later WHERE later.invoice_id = payments.invoice_id AND later.attempt > payments.attempt)
                 AND EXISTS (SELECT FROM invoices WHERE invoices.id = payments.invoice_id AND invoices.status = 'open')
             ORDER BY retry_at LIMIT %s
             """,
@@ -77,15 +77,15 @@ class PostgresPayments:
         )
 
     async def _one(self, where: LiteralString, *arguments: object) -> Payment | None:
-        return next(iter(await self._some(where, *arguments)), None)
+        return next(iter(await self._select(where, *arguments)), None)
 
-    async def _some(self, where: LiteralString, *arguments: object) -> list[Payment]:
+    async def _select(self, where: LiteralString, *arguments: object) -> list[Payment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {PAYMENT} FROM payments {where}", arguments)
             return [_payment(row) for row in await cursor.fetchall()]
 
     async def save(self, payment: Payment) -> None:
-        saved = await self._database.connection.execute(
+        updated = await self._database.connection.execute(
             """
             UPDATE payments SET status = %s, provider_id = %s, failure_code = %s, failure_message = %s, retry_at = %s, settled_at = %s,
                 version = version + 1
@@ -102,7 +102,7 @@ class PostgresPayments:
                 payment.version,
             ),
         )
-        if saved.rowcount != 1:
+        if updated.rowcount != 1:
             raise Transient(f"payment {payment.id} has changed since it was read")
         payment.version += 1
 
@@ -114,40 +114,41 @@ class PostgresLedger:
     async def post(self, transaction: Transaction) -> None:
         connection = self._database.connection
         await connection.execute(
-            "INSERT INTO ledger_transactions (id, kind, reference, at) VALUES (%s, %s, %s, %s)",
-            (transaction.id, transaction.fact.value, transaction.reference, transaction.at),
+            "INSERT INTO ledger_transactions (id, kind, reference, occurred_at) VALUES (%s, %s, %s, %s)",
+            (transaction.id, transaction.kind.value, transaction.reference, transaction.occurred_at),
         )
         async with connection.cursor() as cursor:
             await cursor.executemany(
-                "INSERT INTO ledger_entries (transaction_id, position, account, customer_id, amount, currency) VALUES (%s, %s, %s, %s, %s, %s)",
+                "INSERT INTO ledger_entries (transaction_id, position, account, customer_id, amount_minor, currency) VALUES (%s, %s, %s, %s, %s, %s)",
                 [
-                    (transaction.id, at, entry.account.value, entry.customer_id, entry.amount.amount, entry.amount.currency)
-                    for at, entry in enumerate(transaction.entries, 1)
+                    (transaction.id, position, entry.account.value, entry.customer_id, entry.amount.amount, entry.amount.currency)
+                    for position, entry in enumerate(transaction.entries, 1)
                 ],
             )
 
     async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
         cursor = await self._database.connection.execute(
-            "SELECT account, currency, sum(amount)::bigint FROM ledger_entries WHERE customer_id = %s GROUP BY account, currency", (customer_id,)
+            "SELECT account, currency, sum(amount_minor)::bigint FROM ledger_entries WHERE customer_id = %s GROUP BY account, currency",
+            (customer_id,),
         )
         return {(account, currency): amount for account, currency, amount in await cursor.fetchall()}
 
 
-class PostgresNotices:
+class PostgresWebhookEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def first_seen(self, id: str, type: str, at: datetime) -> bool:
-        added = await self._database.connection.execute(
-            "INSERT INTO provider_notices (id, type, received_at) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING", (id, type, at)
+    async def add(self, id: str, type: str, at: datetime) -> bool:
+        inserted = await self._database.connection.execute(
+            "INSERT INTO webhook_events (id, type, received_at) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING", (id, type, at)
         )
-        return added.rowcount == 1
+        return inserted.rowcount == 1
 
-    async def forget(self, before: datetime) -> int:
-        gone = await self._database.connection.execute("DELETE FROM provider_notices WHERE received_at < %s", (before,))
-        return gone.rowcount
+    async def prune(self, before: datetime) -> int:
+        deleted = await self._database.connection.execute("DELETE FROM webhook_events WHERE received_at < %s", (before,))
+        return deleted.rowcount
 
 
 def _payment(row: dict[str, Any]) -> Payment:
-    amount = Money(row.pop("amount"), row.pop("currency"))
+    amount = Money(row.pop("amount_minor"), row.pop("currency"))
     return Payment(**{**row, "amount": amount, "status": PaymentStatus(row["status"])})

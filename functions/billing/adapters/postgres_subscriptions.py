@@ -1,4 +1,7 @@
-"""Subscriptions over PostgreSQL. The row is the lock of all that moves with it: its customer's invoices and payments."""
+"""Subscriptions in PostgreSQL.
+
+Locking a row also protects its customer's invoices and payments, which change only under that lock.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +12,7 @@ from psycopg.rows import dict_row
 
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.subscriptions import RatedPeriod, Status, Subscription
+from functions.billing.domain.subscriptions import RatedPeriod, Subscription, SubscriptionStatus
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
@@ -40,22 +43,22 @@ class PostgresSubscriptions:
             ),
         )
 
-    async def running(self, customer_id: UUID) -> Subscription | None:
-        return next(iter(await self._some("WHERE customer_id = %s AND status <> 'ended'", customer_id)), None)
+    async def get_current(self, customer_id: UUID) -> Subscription | None:
+        return next(iter(await self._select("WHERE customer_id = %s AND status <> 'ended'", customer_id)), None)
 
-    async def locked(self, customer_id: UUID) -> Subscription | None:
-        return next(iter(await self._some("WHERE customer_id = %s AND status <> 'ended' FOR UPDATE", customer_id)), None)
+    async def lock(self, customer_id: UUID) -> Subscription | None:
+        return next(iter(await self._select("WHERE customer_id = %s AND status <> 'ended' FOR UPDATE", customer_id)), None)
 
-    async def ended_before(self, moment: datetime, limit: int) -> Sequence[Subscription]:
-        return await self._some("WHERE status <> 'ended' AND billed_until <= %s ORDER BY billed_until LIMIT %s", moment, limit)
+    async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
+        return await self._select("WHERE status <> 'ended' AND billed_until <= %s ORDER BY billed_until LIMIT %s", before, limit)
 
-    async def _some(self, where: LiteralString, *arguments: object) -> list[Subscription]:
+    async def _select(self, where: LiteralString, *arguments: object) -> list[Subscription]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {COLUMNS} FROM subscriptions {where}", arguments)
             return [_subscription(row) for row in await cursor.fetchall()]
 
     async def save(self, subscription: Subscription) -> None:
-        saved = await self._database.connection.execute(
+        updated = await self._database.connection.execute(
             """
             UPDATE subscriptions SET plan_code = %s, plan_version = %s, status = %s, anchored_at = %s, started_at = %s, billed_until = %s,
                 next_plan_code = %s, next_plan_version = %s, version = version + 1
@@ -74,24 +77,25 @@ class PostgresSubscriptions:
                 subscription.version,
             ),
         )
-        if saved.rowcount != 1:
+        if updated.rowcount != 1:
             raise Transient(f"subscription {subscription.id} has changed since it was read")
         subscription.version += 1
 
-    async def rated(self, period: RatedPeriod) -> None:
+    async def save_rated_period(self, period: RatedPeriod) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO rated_periods (subscription_id, period_begin, period_end, plan_code, plan_version, charged) VALUES (%s, %s, %s, %s, %s, %s)
-            ON CONFLICT (subscription_id, period_begin) DO UPDATE SET charged = excluded.charged
+            INSERT INTO rated_periods (subscription_id, period_begin, period_end, plan_code, plan_version, charged_minor)
+            VALUES (%s, %s, %s, %s, %s, %s)
+            ON CONFLICT (subscription_id, period_begin) DO UPDATE SET charged_minor = excluded.charged_minor
             """,
             (period.subscription_id, period.period.begin, period.period.end, period.plan_code, period.plan_version, period.charged.amount),
         )
 
-    async def last_rated(self, subscription_id: UUID) -> RatedPeriod | None:
+    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
-                SELECT period_begin, period_end, plan_code, plan_version, charged, currency
+                SELECT period_begin, period_end, plan_code, plan_version, charged_minor, currency
                 FROM rated_periods JOIN plans ON (code, version) = (plan_code, plan_version)
                 WHERE subscription_id = %s ORDER BY period_begin DESC LIMIT 1
                 """,
@@ -101,8 +105,8 @@ class PostgresSubscriptions:
         if row is None:
             return None
         period = Period(row["period_begin"], row["period_end"])
-        return RatedPeriod(subscription_id, period, row["plan_code"], row["plan_version"], Money(row["charged"], row["currency"]))
+        return RatedPeriod(subscription_id, period, row["plan_code"], row["plan_version"], Money(row["charged_minor"], row["currency"]))
 
 
 def _subscription(row: dict[str, Any]) -> Subscription:
-    return Subscription(**{**row, "status": Status(row["status"])})
+    return Subscription(**{**row, "status": SubscriptionStatus(row["status"])})

@@ -1,12 +1,15 @@
-"""A customer leaves the paid plan: when the period that is paid for ends; at once if nothing is paid for."""
+"""Cancel your paid plan.
+
+Takes effect when the paid period ends; immediately if the subscription is suspended.
+"""
 
 from events.billing import SubscriptionChanged
-from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.facts import subscription_changed
+from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import CustomerNotFound, NothingToCancel
-from functions.billing.domain.subscriptions import Change
-from functions.billing.ports import Customers, Plans, Subscriptions
+from functions.billing.domain.subscriptions import ChangeTiming
+from functions.billing.domain.views import SubscriptionChangeView
+from functions.billing.ports import Plans, Subscribers, Subscriptions
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
@@ -16,18 +19,15 @@ class CancelSubscription(Model):
 
 @command(http="DELETE /v1/billing/subscription", rejects=[CustomerNotFound, NothingToCancel], emits=[SubscriptionChanged])
 async def cancel_subscription(
-    asked: CancelSubscription, caller: Caller, customers: Customers, subscriptions: Subscriptions, plans: Plans, clock: Clock
-) -> Done[ChangeAccepted]:
-    customer = await customers.of_user(caller.user_id)
-    subscription = await subscriptions.locked(customer.id) if customer else None
-    if customer is None or subscription is None:
-        raise CustomerNotFound
+    request: CancelSubscription, caller: Caller, subscribers: Subscribers, subscriptions: Subscriptions, plans: Plans, clock: Clock
+) -> Done[SubscriptionChangeView]:
     now = clock.now()
-    free = await plans.offered(FREE, now)
+    subscriber = await subscribers.lock(caller.user_id)
+    subscription, free = subscriber.subscription, await plans.get_offered(FREE, now)
 
-    when = subscription.cancel(free, now)
+    timing = subscription.cancel(free, now)
 
     await subscriptions.save(subscription)
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
-    answer = ChangeAccepted.done(subscription) if when is Change.NOW else ChangeAccepted.at_period_end(subscription, FREE)
-    return Done(answer, subscription_changed(subscription, customer, plan, free, now))
+    view = SubscriptionChangeView.done(subscription) if timing is ChangeTiming.NOW else SubscriptionChangeView.scheduled(subscription, FREE)
+    return Done(view, subscription_changed(subscription, subscriber.customer, plan, free, now))

@@ -1,21 +1,26 @@
-"""The payment provider says that something has happened. Believed is only that it is time to look: the state is then asked for."""
+"""Handle a webhook from Stripe.
+
+The payload is not trusted: on any event about a payment, the payment's current state is fetched from Stripe.
+https://docs.stripe.com/webhooks
+"""
 
 from functions.billing.domain.payments import PaymentRequested
-from functions.billing.domain.rejections import BadSignature
-from functions.billing.ports import NoticeReader, Notices
+from functions.billing.domain.rejections import InvalidWebhookSignature
+from functions.billing.ports import WebhookEvents, WebhookVerifier
 from functions.kernel import ANYONE, Clock, Done, RawRequest, command
 
 
-class StripeNotice(RawRequest):
-    """As Stripe sends it: an event in JSON, signed over its very bytes."""
+class StripeWebhook(RawRequest):
+    """The request as Stripe sends it: a JSON event, signed over its exact bytes."""
 
     stripe_signature: str = ""
 
 
-@command(http="POST /v1/billing/webhooks/stripe", answers=204, allow=ANYONE, rejects=[BadSignature], emits=[PaymentRequested])
-async def handle_stripe_webhook(asked: StripeNotice, reader: NoticeReader, notices: Notices, clock: Clock) -> Done[None]:
-    notice = reader.read(asked.body, asked.stripe_signature)
+@command(http="POST /v1/billing/webhooks/stripe", answers=204, allow=ANYONE, rejects=[InvalidWebhookSignature], emits=[PaymentRequested])
+async def handle_stripe_webhook(request: StripeWebhook, verifier: WebhookVerifier, webhook_events: WebhookEvents, clock: Clock) -> Done[None]:
+    event = verifier.parse(request.body, request.stripe_signature)
 
-    if not await notices.first_seen(notice.id, notice.type, clock.now()) or notice.payment_id is None:
+    is_new = await webhook_events.add(event.id, event.type, clock.now())
+    if not is_new or event.payment_id is None:
         return Done(None)
-    return Done(None, PaymentRequested(payment_id=notice.payment_id))
+    return Done(None, PaymentRequested(payment_id=event.payment_id))

@@ -1,28 +1,39 @@
-"""A customer pays an open invoice now, perhaps with another payment method; that ends a suspension."""
+"""Pay an open invoice.
+
+Charges the stored payment method or another one. A successful payment ends a suspension.
+"""
 
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.billing.domain.answers import Amount
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.rejections import (
-    ChangeUnderWay,
+    ChangeInProgress,
     CustomerNotFound,
     InvoiceNotFound,
     InvoiceNotOpen,
     PaymentAccountMissing,
     PaymentMethodMissing,
 )
-from functions.billing.ports import Customers, Invoices, Payments, Subscriptions
+from functions.billing.domain.views import Amount
+from functions.billing.ports import Invoices, Payments, Subscribers
 from functions.kernel import Caller, Clock, Done, FieldError, Model, command
 
 
 class PayInvoice(Model):
     invoice_id: UUID
-    payment_method: Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    payment_method: Annotated[
+        str | None,
+        Field(
+            min_length=3,
+            max_length=255,
+            pattern=r"^[A-Za-z0-9_]+$",
+            description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.",
+        ),
+    ] = None
 
 
 class PaymentAccepted(Model):
@@ -37,29 +48,25 @@ class PaymentAccepted(Model):
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/payment",
     answers=202,
-    rejects=[ChangeUnderWay, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
+    rejects=[ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
     emits=[PaymentRequested],
 )
 async def pay_invoice(
-    asked: PayInvoice, caller: Caller, customers: Customers, subscriptions: Subscriptions, invoices: Invoices, payments: Payments, clock: Clock
+    request: PayInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, payments: Payments, clock: Clock
 ) -> Done[PaymentAccepted]:
-    customer = await customers.of_user(caller.user_id)
-    if customer is None or await subscriptions.locked(customer.id) is None:
-        raise CustomerNotFound
-    invoice = await invoices.get(asked.invoice_id)
-    if invoice.customer_id != customer.id:
-        raise InvoiceNotFound
+    subscriber = await subscribers.lock(caller.user_id)
+    invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.status is not InvoiceStatus.OPEN:
-        raise InvoiceNotOpen
-    if not customer.may_pay:
+        raise InvoiceNotOpen(f"This invoice is {invoice.status}. Only an open invoice can be paid.")
+    if not subscriber.customer.can_pay:
         raise PaymentAccountMissing
-    method = asked.payment_method or customer.payment_method
-    if method is None:
-        raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is needed for the first payment")])
+    payment_method = request.payment_method or subscriber.customer.payment_method
+    if payment_method is None:
+        raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is required for the first payment")])
 
-    last = await payments.last_of(invoice.id)
-    payment = Payment.intend(invoice, method, clock.now(), attempt=last.attempt + 1 if last else 1)
+    last = await payments.get_last_attempt(invoice.id)
+    payment = Payment.create(invoice, payment_method, clock.now(), attempt=last.attempt + 1 if last else 1)
     await payments.add(payment)
 
-    answer = PaymentAccepted(payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount))
-    return Done(answer, PaymentRequested(payment_id=payment.id))
+    accepted = PaymentAccepted(payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount))
+    return Done(accepted, PaymentRequested(payment_id=payment.id))

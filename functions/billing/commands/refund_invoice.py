@@ -1,23 +1,24 @@
-"""Money of a paid invoice is to be given back: a credit note is issued, the provider hears of it afterwards."""
+"""Refund a paid invoice, completely or in part.
+
+Issues a credit note. The payment provider is called afterwards.
+"""
 
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.billing.domain.answers import Amount
-from functions.billing.domain.credits import RefundRequested, credit, credit_series
-from functions.billing.domain.ledger import Fact, booked
+from functions.billing.domain.credit_notes import CreditNote, RefundRequested, credit_note_series
+from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, RefundTooLarge
-from functions.billing.ports import Credits, Invoices, Ledger, Subscriptions
+from functions.billing.domain.views import Amount
+from functions.billing.ports import CreditNotes, Invoices, Ledger, Subscriptions
 from functions.kernel import ADMIN, Clock, Done, Model, command
 
 
 class RefundInvoice(Model):
-    """`amount` in minor units; without it, all that was not refunded before."""
-
     invoice_id: UUID
-    amount: Annotated[int, Field(gt=0)] | None = None
+    amount: Annotated[int | None, Field(gt=0, description="Minor units. Default: everything that has not been refunded.")] = None
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -37,18 +38,19 @@ class RefundAccepted(Model):
     emits=[RefundRequested],
 )
 async def refund_invoice(
-    asked: RefundInvoice, subscriptions: Subscriptions, invoices: Invoices, credits: Credits, ledger: Ledger, clock: Clock
+    request: RefundInvoice, subscriptions: Subscriptions, invoices: Invoices, credit_notes: CreditNotes, ledger: Ledger, clock: Clock
 ) -> Done[RefundAccepted]:
     now = clock.now()
-    invoice = await invoices.get(asked.invoice_id)
-    await subscriptions.locked(invoice.customer_id)
-    given = await credits.of_invoice(invoice.id)
+    invoice = await invoices.get(request.invoice_id)
+    await subscriptions.lock(invoice.customer_id)
+    previous = await credit_notes.list_for_invoice(invoice.id)
 
-    note = credit(invoice, given, asked.amount, asked.reason, await invoices.next_number(credit_series(now)), now)
+    number = await invoices.reserve_number(credit_note_series(now))
+    note = CreditNote.issue(invoice, previous, request.amount, request.reason, number, now)
 
-    await credits.add(note)
-    await ledger.post(booked(Fact.CREDIT_ISSUED, note.id, note.customer_id, note.amount, now))
-    answer = RefundAccepted(
+    await credit_notes.add(note)
+    await ledger.post(Transaction.of(TransactionKind.CREDIT_ISSUED, note.id, note.customer_id, note.amount, now))
+    accepted = RefundAccepted(
         credit_note_id=note.id, number=note.number, invoice_id=invoice.id, status=note.status.value, amount=Amount.of(note.amount)
     )
-    return Done(answer, RefundRequested(credit_note_id=note.id))
+    return Done(accepted, RefundRequested(credit_note_id=note.id))

@@ -1,11 +1,11 @@
-"""A customer stays after all: the cancellation, or the smaller plan that waits for the period's end, is taken back."""
+"""Undo a scheduled cancellation or downgrade."""
 
 from events.billing import SubscriptionChanged
-from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.facts import subscription_changed
+from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import CustomerNotFound, NothingToResume
-from functions.billing.ports import Customers, Plans, Subscriptions
+from functions.billing.domain.views import SubscriptionChangeView
+from functions.billing.ports import Plans, Subscribers, Subscriptions
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
@@ -15,17 +15,15 @@ class ResumeSubscription(Model):
 
 @command(http="POST /v1/billing/subscription/resume", rejects=[CustomerNotFound, NothingToResume], emits=[SubscriptionChanged])
 async def resume_subscription(
-    asked: ResumeSubscription, caller: Caller, customers: Customers, subscriptions: Subscriptions, plans: Plans, clock: Clock
-) -> Done[ChangeAccepted]:
-    customer = await customers.of_user(caller.user_id)
-    subscription = await subscriptions.locked(customer.id) if customer else None
-    if customer is None or subscription is None:
-        raise CustomerNotFound
+    request: ResumeSubscription, caller: Caller, subscribers: Subscribers, subscriptions: Subscriptions, plans: Plans, clock: Clock
+) -> Done[SubscriptionChangeView]:
+    subscriber = await subscribers.lock(caller.user_id)
+    subscription = subscriber.subscription
 
     subscription.resume()
 
     await subscriptions.save(subscription)
     now = clock.now()
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
-    changed = subscription_changed(subscription, customer, plan, await plans.offered(FREE, now), now)
-    return Done(ChangeAccepted.done(subscription), changed)
+    event = subscription_changed(subscription, subscriber.customer, plan, await plans.get_offered(FREE, now), now)
+    return Done(SubscriptionChangeView.done(subscription), event)

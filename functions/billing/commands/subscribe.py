@@ -1,4 +1,7 @@
-"""A customer wants another plan: upwards as soon as it is paid for, downwards when the period ends."""
+"""Change your plan.
+
+Upgrades start after their payment, downgrades when the paid period ends.
+"""
 
 from typing import Annotated
 
@@ -6,31 +9,41 @@ from pydantic import Field
 
 from events.billing import SubscriptionChanged
 from functions.billing.domain import charges
-from functions.billing.domain.answers import ChangeAccepted
-from functions.billing.domain.facts import subscription_changed
+from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.payments import LEAST, Payment, PaymentRequested
+from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
-    ChangeUnderWay,
+    ChangeInProgress,
     CustomerNotFound,
     PaymentAccountMissing,
     PaymentMethodMissing,
     PaymentOverdue,
     PlanNotOffered,
-    RenewalUnderWay,
+    RenewalInProgress,
 )
-from functions.billing.domain.subscriptions import Change
-from functions.billing.ports import Customers, Invoices, Payments, Plans, Subscriptions
+from functions.billing.domain.subscriptions import ChangeTiming
+from functions.billing.domain.views import SubscriptionChangeView
+from functions.billing.ports import Invoices, Payments, Plans, Subscribers, Subscriptions
 from functions.kernel import Caller, Clock, Done, FieldError, Model, command
 
 
 class Subscribe(Model):
-    """`payment_method` is the provider's name for it (`pm_…`), as its form in the browser gives it; without it, the one that was charged last."""
-
     plan: str
-    payment_method: Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    payment_method: Annotated[
+        str | None,
+        Field(
+            min_length=3,
+            max_length=255,
+            pattern=r"^[A-Za-z0-9_]+$",
+            description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.",
+        ),
+    ] = None
+
+
+class SubscriptionChangeAccepted(SubscriptionChangeView):
+    """GET /v1/billing/subscription shows the outcome of a `pending` change."""
 
 
 @command(
@@ -38,58 +51,57 @@ class Subscribe(Model):
     answers=202,
     rejects=[
         AlreadySubscribed,
-        ChangeUnderWay,
+        ChangeInProgress,
         CustomerNotFound,
         PaymentAccountMissing,
         PaymentMethodMissing,
         PaymentOverdue,
         PlanNotOffered,
-        RenewalUnderWay,
+        RenewalInProgress,
     ],
     emits=[PaymentRequested, SubscriptionChanged],
 )
 async def subscribe(
-    asked: Subscribe,
+    request: Subscribe,
     caller: Caller,
-    customers: Customers,
+    subscribers: Subscribers,
     subscriptions: Subscriptions,
     plans: Plans,
     invoices: Invoices,
     payments: Payments,
     clock: Clock,
-) -> Done[ChangeAccepted]:
+) -> Done[SubscriptionChangeAccepted]:
     now = clock.now()
-    customer = await customers.of_user(caller.user_id)
-    subscription = await subscriptions.locked(customer.id) if customer else None
-    if customer is None or subscription is None:
-        raise CustomerNotFound
-    if await invoices.under_way(subscription.id):
-        raise ChangeUnderWay
-    if await invoices.is_overdue(customer.id):
+    subscriber = await subscribers.lock(caller.user_id)
+    customer, subscription = subscriber.customer, subscriber.subscription
+    if await invoices.get_pending_upgrade(subscription.id):
+        raise ChangeInProgress
+    if await invoices.has_open(customer.id):
         raise PaymentOverdue
     try:
-        plan = await plans.offered(asked.plan, now)
+        plan = await plans.get_offered(request.plan, now)
     except LookupError:
-        raise PlanNotOffered(errors=[FieldError("/plan", "is not on offer")]) from None
+        codes = ", ".join(each.code for each in await plans.list_offered(now))
+        raise PlanNotOffered(f'There is no plan "{request.plan}". Plans: {codes}.', errors=[FieldError("/plan", f"must be one of {codes}")]) from None
     current = await plans.get(subscription.plan_code, subscription.plan_version)
 
-    if subscription.change_to(plan, current, now) is Change.AT_PERIOD_END:
-        subscription.change_later(plan)
+    if subscription.timing_of(plan, current, now) is ChangeTiming.AT_PERIOD_END:
+        subscription.schedule_plan(plan)
         await subscriptions.save(subscription)
-        changed = subscription_changed(subscription, customer, current, await plans.offered(FREE, now), now)
-        return Done(ChangeAccepted.at_period_end(subscription, plan.code), changed)
+        event = subscription_changed(subscription, customer, current, await plans.get_offered(FREE, now), now)
+        return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), event)
 
-    if not customer.may_pay:
+    if not customer.can_pay:
         raise PaymentAccountMissing
-    method = asked.payment_method or customer.payment_method
-    if method is None:
-        raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is needed for the first payment")])
-    period = subscription.first_period(now)
-    lines = charges.upgrade(current, plan, subscription.running_period, period, now)
+    payment_method = request.payment_method or customer.payment_method
+    if payment_method is None:
+        raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is required for the first payment")])
+    period = subscription.upgrade_period(now)
+    lines = charges.upgrade_lines(current, plan, subscription.current_period, period, now)
     invoice = Invoice.draft(Purpose.UPGRADE, customer.id, subscription.id, plan, period, lines, now)
-    if invoice.total.amount < LEAST:
-        raise RenewalUnderWay("What is left of the period is not worth a charge; ask again when it has ended.")
+    if invoice.total.amount < MIN_CHARGE_MINOR:
+        raise RenewalInProgress(f"The rest of this period costs {invoice.total}, which is too little to charge. Try again after the period ends.")
     await invoices.add(invoice)
-    payment = Payment.intend(invoice, method, now)
+    payment = Payment.create(invoice, payment_method, now)
     await payments.add(payment)
-    return Done(ChangeAccepted.pending(subscription, invoice), PaymentRequested(payment_id=payment.id))
+    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), PaymentRequested(payment_id=payment.id))

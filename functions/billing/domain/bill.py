@@ -1,7 +1,8 @@
-"""Rating: from measured use and a plan to a bill.
+"""Rating: the bill of a period from its measured usage and a plan.
 
-What a plan includes is included once for the whole customer, not for each application, so each meter is charged over the sum. The charge of a
-meter is rounded once; lines share it by their quantities with the largest-remainder method, so lines add up to the total exactly.
+The included quantity of a plan counts once per customer, not once per application, so each meter is charged over the
+sum. The charge of a meter is rounded once. Lines share it by quantity with the largest-remainder method, so they add up
+to the total exactly.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from operator import add
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter, Plan
-from functions.billing.domain.usage import Use
+from functions.billing.domain.usage import EnvironmentUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    use: Use
+    usage: EnvironmentUsage
     amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
+    """`total` is the plan's fee plus the charges."""
+
     period: Period
     plan: Plan
     charges: tuple[Charge, ...]
@@ -39,23 +42,23 @@ class Bill:
     total: Money
 
 
-def rate(plan: Plan, period: Period, uses: Sequence[Use]) -> Bill:
+def rate(plan: Plan, period: Period, usages: Sequence[EnvironmentUsage]) -> Bill:
     charges: list[Charge] = []
-    amounts = [Money.zero(plan.fee.currency) for _ in uses]
+    amounts = [Money.zero(plan.fee.currency) for _ in usages]
     for meter in Meter:
         price = plan.prices[meter]
-        quantities = [_measured(use, meter) for use in uses]
-        quantity = sum(quantities)
-        charge = Charge(meter, quantity, price.included, price.billable(quantity), price.charge(quantity))
+        quantities = [_quantity(usage, meter) for usage in usages]
+        total_quantity = sum(quantities)
+        charge = Charge(meter, total_quantity, price.included, price.billable(total_quantity), price.charge(total_quantity))
         charges.append(charge)
-        amounts = [sofar + share for sofar, share in zip(amounts, charge.amount.shared(quantities), strict=True)]
+        amounts = [amount + share for amount, share in zip(amounts, charge.amount.shared(quantities), strict=True)]
     total = reduce(add, (charge.amount for charge in charges), plan.fee)
-    return Bill(period, plan, tuple(charges), tuple(Line(use, amount) for use, amount in zip(uses, amounts, strict=True)), total)
+    return Bill(period, plan, tuple(charges), tuple(Line(usage, amount) for usage, amount in zip(usages, amounts, strict=True)), total)
 
 
-def _measured(use: Use, meter: Meter) -> int:
+def _quantity(usage: EnvironmentUsage, meter: Meter) -> int:
     match meter:
         case Meter.REQUESTS:
-            return use.requests
+            return usage.requests
         case Meter.CPU_MILLISECONDS:
-            return use.cpu_milliseconds
+            return usage.cpu_milliseconds

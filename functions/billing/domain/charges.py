@@ -1,60 +1,65 @@
-"""What stands on an invoice: the fee of a period ahead, use of the period that has ended, and the difference when a plan changes midway."""
+"""Invoice lines: the next period's fee, the last period's usage, and proration of a plan change within a period."""
 
 from datetime import datetime
 from fractions import Fraction
 
-from functions.billing.domain.bill import Bill
+from functions.billing.domain.bill import Bill, Charge
 from functions.billing.domain.invoices import InvoiceLine, LineKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter, Plan
 
-UNITS = {Meter.REQUESTS: "Requests", Meter.CPU_MILLISECONDS: "Milliseconds of CPU"}
+CPU_MILLISECONDS_PER_HOUR = 3_600_000
 
 
-TICK = datetime.resolution
+def remaining_share(period: Period, now: datetime) -> Fraction:
+    """The exact share of the period that lies ahead, 0 to 1."""
+    remaining, whole = period.end - max(now, period.begin), period.end - period.begin
+    return max(Fraction(0), Fraction(remaining // datetime.resolution, whole // datetime.resolution))
 
 
-def share_left(period: Period, now: datetime) -> Fraction:
-    """How much of the period lies ahead, exactly."""
-    left, whole = period.end - max(now, period.begin), period.end - period.begin
-    return max(Fraction(0), Fraction(left // TICK, whole // TICK))
-
-
-def fee(plan: Plan, period: Period) -> list[InvoiceLine]:
+def fee_lines(plan: Plan, period: Period) -> list[InvoiceLine]:
     return [InvoiceLine(LineKind.FEE, f"{plan.name} plan", 1, plan.fee, period)] if plan.fee.amount else []
 
 
-def upgrade(old: Plan, new: Plan, running: Period, ahead: Period, now: datetime) -> list[InvoiceLine]:
-    """From a plan without a fee: the whole fee of a new period. Midway: the rest of the period on the new plan, less the rest on the old one."""
-    if not old.fee.amount:
-        return fee(new, ahead)
-    left, rest = share_left(running, now), Period(max(now, running.begin), running.end)
+def upgrade_lines(current: Plan, new: Plan, current_period: Period, new_period: Period, now: datetime) -> list[InvoiceLine]:
+    """From a plan without a fee: the fee of a new period. Otherwise: the rest of the period on the new plan less that on the current one."""
+    if not current.fee.amount:
+        return fee_lines(new, new_period)
+    share, rest = remaining_share(current_period, now), Period(max(now, current_period.begin), current_period.end)
     return [
-        InvoiceLine(LineKind.PRORATION, f"Unused time on the {old.name} plan", 1, _part(old.fee, -left), rest),
-        InvoiceLine(LineKind.PRORATION, f"Remaining time on the {new.name} plan", 1, _part(new.fee, left), rest),
+        InvoiceLine(LineKind.PRORATION, f"Unused time on the {current.name} plan", 1, _prorate(current.fee, -share), rest),
+        InvoiceLine(LineKind.PRORATION, f"Remaining time on the {new.name} plan", 1, _prorate(new.fee, share), rest),
     ]
 
 
-def use(bill: Bill) -> list[InvoiceLine]:
-    """A line for each meter that costs something; the fee of that period was paid ahead."""
+def usage_lines(bill: Bill) -> list[InvoiceLine]:
+    """One line per meter with a charge. The fee of the period was paid in advance."""
     return [
-        InvoiceLine(LineKind.USAGE, f"{UNITS[charge.meter]} beyond {charge.included:,}", charge.billable, charge.amount, bill.period)
+        InvoiceLine(LineKind.USAGE, _describe_usage(charge), charge.billable, charge.amount, bill.period)
         for charge in bill.charges
         if charge.amount.amount
     ]
 
 
-def late_use(again: Bill, charged: Money) -> list[InvoiceLine]:
-    """What came in for a period after its invoice was written: the period rated again, less what was charged for it."""
-    more = of_use(again) - charged
-    return [InvoiceLine(LineKind.LATE_USAGE, "Use that was reported late", 1, more, again.period)] if more.amount > 0 else []
+def late_usage_lines(bill: Bill, charged: Money) -> list[InvoiceLine]:
+    """Usage reported after its invoice: the period's new rating less what was `charged` for it."""
+    difference = usage_cost(bill) - charged
+    return [InvoiceLine(LineKind.LATE_USAGE, "Usage reported late", 1, difference, bill.period)] if difference.amount > 0 else []
 
 
-def of_use(bill: Bill, charged: bool = True) -> Money:
-    """What a period's use costs, without the fee."""
-    return Money(sum(charge.amount.amount for charge in bill.charges) if charged else 0, bill.plan.fee.currency)
+def usage_cost(bill: Bill) -> Money:
+    """The cost of a period's usage, without the fee."""
+    return Money(sum(charge.amount.amount for charge in bill.charges), bill.plan.fee.currency)
 
 
-def _part(amount: Money, share: Fraction) -> Money:
+def _describe_usage(charge: Charge) -> str:
+    match charge.meter:
+        case Meter.REQUESTS:
+            return f"Requests above the included {charge.included:,}"
+        case Meter.CPU_MILLISECONDS:
+            return f"CPU milliseconds above the included {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours"
+
+
+def _prorate(amount: Money, share: Fraction) -> Money:
     return Money.rounded(amount.amount * share, amount.currency)

@@ -1,4 +1,4 @@
-"""Who pays, and how."""
+"""Customers: the paying side of a user."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,8 @@ from functions.kernel import new_id
 
 
 class AccountStatus(StrEnum):
+    """Outcome of a request to open or close an account at the payment provider."""
+
     OPENED = "opened"
     DELAYED = "delayed"
     REFUSED = "refused"
@@ -21,8 +23,11 @@ class CustomerExists(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`provider_id` is the customer's name at the payment provider; `payment_method` the one that was charged last with success; `account_refused`
-    why there is no account at the provider, once the registration has given it up."""
+    """`provider_id`: the customer's id at the payment provider. `payment_method`: the last one that was charged
+    successfully.
+
+    `account_refusal_reason`: why there is no account at the provider, once the registration has given up on it.
+    """
 
     id: UUID
     user_id: UUID
@@ -30,17 +35,17 @@ class Customer:
     created_at: datetime
     provider_id: str | None = None
     payment_method: str | None = None
-    account_refused: str | None = None
+    account_refusal_reason: str | None = None
 
     @classmethod
-    def of_user(cls, user_id: UUID, email: str, at: datetime) -> "Customer":
+    def create(cls, user_id: UUID, email: str, at: datetime) -> "Customer":
         return cls(new_id(), user_id, email, at)
 
     @property
-    def may_pay(self) -> bool:
-        return self.account_refused is None or self.provider_id is not None
+    def can_pay(self) -> bool:
+        return self.account_refusal_reason is None or self.provider_id is not None
 
     @property
     def account(self) -> str:
-        """opened, pending, or refused."""
-        return "opened" if self.provider_id else "refused" if self.account_refused else "pending"
+        """`opened`, `pending` or `refused`."""
+        return "opened" if self.provider_id else "refused" if self.account_refusal_reason else "pending"

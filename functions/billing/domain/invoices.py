@@ -1,7 +1,8 @@
 """Invoices: draft → open → paid or void.
 
-An upgrade's invoice stays a draft until its payment has succeeded, so that a declined card burns no number; a renewal's is issued first and paid
-afterwards. A number is given when an invoice is issued and in that very transaction: numbers of a year have no gap.
+The invoice of an upgrade stays a draft until its payment succeeds, so a declined card uses no number. The invoice of a
+renewal is issued first and paid afterwards. An invoice gets its number in the transaction that issues it, so the
+numbers of a year have no gap.
 """
 
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class InvoiceLine:
 
 @dataclass(slots=True)
 class Invoice:
-    """`plan_code` and `plan_version` say what its payment buys or continues, `period` for when."""
+    """`plan_code` and `plan_version` name the plan that the payment buys or continues, for `period`."""
 
     id: UUID
     customer_id: UUID
@@ -68,31 +69,31 @@ class Invoice:
 
     @classmethod
     def draft(
-        cls, purpose: Purpose, customer_id: UUID, subscription_id: UUID, plan: Plan, period: Period, lines: Sequence[InvoiceLine], at: datetime
+        cls, purpose: Purpose, customer_id: UUID, subscription_id: UUID, plan: Plan, period: Period, lines: Sequence[InvoiceLine], now: datetime
     ) -> "Invoice":
         total = reduce(add, (line.amount for line in lines), Money.zero(plan.fee.currency))
-        return cls(new_id(), customer_id, subscription_id, purpose, plan.code, plan.version, tuple(lines), total, period, at)
+        return cls(new_id(), customer_id, subscription_id, purpose, plan.code, plan.version, tuple(lines), total, period, now)
 
-    def issue(self, number: str, at: datetime) -> None:
+    def issue(self, number: str, now: datetime) -> None:
         if self.status is not InvoiceStatus.DRAFT:
             raise ValueError(f"invoice {self.id} is {self.status}, not a draft")
-        self.status, self.number, self.issued_at = InvoiceStatus.OPEN, number, at
+        self.status, self.number, self.issued_at = InvoiceStatus.OPEN, number, now
 
-    def paid(self, at: datetime) -> None:
+    def mark_paid(self, now: datetime) -> None:
         if self.status is not InvoiceStatus.OPEN:
             raise ValueError(f"invoice {self.id} is {self.status}, not open")
-        self.status, self.settled_at = InvoiceStatus.PAID, at
+        self.status, self.settled_at = InvoiceStatus.PAID, now
 
-    def void(self, at: datetime) -> None:
-        """A draft that is given up gets no number; an open invoice keeps its own."""
+    def void(self, now: datetime) -> None:
+        """A voided draft has no number; a voided open invoice keeps its number."""
         if self.status not in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN):
-            raise ValueError(f"invoice {self.id} is {self.status}: that is for good")
-        self.status, self.settled_at = InvoiceStatus.VOID, at
+            raise ValueError(f"invoice {self.id} is {self.status} and can no longer be voided")
+        self.status, self.settled_at = InvoiceStatus.VOID, now
 
 
 def invoice_series(at: datetime) -> str:
     return f"{at.year}"
 
 
-def numbered(series: str, count: int) -> str:
+def format_number(series: str, count: int) -> str:
     return f"{series}-{count:06}"

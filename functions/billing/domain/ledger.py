@@ -1,10 +1,14 @@
-"""Double-entry bookkeeping: each fact about money is written once, as entries that sum to zero, and never changed. Debit is positive.
+"""Double-entry bookkeeping. Debits are positive.
 
-invoice issued     receivable +    revenue −
-payment received   provider +      receivable −       (what the payment provider holds for us)
-invoice voided     revenue +       receivable −
-credit issued      revenue +       receivable −
-refund paid        receivable +    provider −
+Each transaction is posted once, as entries that sum to zero, and never changes.
+
+    invoice issued     receivable +    revenue −
+    payment received   provider +      receivable −
+    invoice voided     revenue +       receivable −
+    credit issued      revenue +       receivable −
+    refund paid        receivable +    provider −
+
+The account `provider` is the money that the payment provider holds for us.
 """
 
 from collections.abc import Iterable
@@ -18,7 +22,7 @@ from functions.kernel import new_id
 
 
 class Unbalanced(ValueError):
-    """Entries that do not sum to zero."""
+    """The entries do not sum to zero."""
 
 
 class Account(StrEnum):
@@ -27,7 +31,7 @@ class Account(StrEnum):
     PROVIDER = "provider"
 
 
-class Fact(StrEnum):
+class TransactionKind(StrEnum):
     INVOICE_ISSUED = "invoice-issued"
     INVOICE_VOIDED = "invoice-voided"
     PAYMENT_RECEIVED = "payment-received"
@@ -35,14 +39,13 @@ class Fact(StrEnum):
     REFUND_PAID = "refund-paid"
 
 
-SIDES = {
-    Fact.INVOICE_ISSUED: (Account.RECEIVABLE, Account.REVENUE),
-    Fact.INVOICE_VOIDED: (Account.REVENUE, Account.RECEIVABLE),
-    Fact.PAYMENT_RECEIVED: (Account.PROVIDER, Account.RECEIVABLE),
-    Fact.CREDIT_ISSUED: (Account.REVENUE, Account.RECEIVABLE),
-    Fact.REFUND_PAID: (Account.RECEIVABLE, Account.PROVIDER),
+DEBIT_AND_CREDIT = {
+    TransactionKind.INVOICE_ISSUED: (Account.RECEIVABLE, Account.REVENUE),
+    TransactionKind.INVOICE_VOIDED: (Account.REVENUE, Account.RECEIVABLE),
+    TransactionKind.PAYMENT_RECEIVED: (Account.PROVIDER, Account.RECEIVABLE),
+    TransactionKind.CREDIT_ISSUED: (Account.REVENUE, Account.RECEIVABLE),
+    TransactionKind.REFUND_PAID: (Account.RECEIVABLE, Account.PROVIDER),
 }
-"""Debit and credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +56,33 @@ class Entry:
 
     def __post_init__(self) -> None:
         if not self.amount.amount:
-            raise ValueError("an entry of nothing is none")
+            raise ValueError("a ledger entry cannot be zero")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """`reference` is the invoice, payment or credit note; a fact of it is booked once."""
+    """`reference` is the id of the invoice, payment or credit note. A kind is posted once per reference."""
 
     id: UUID
-    fact: Fact
+    kind: TransactionKind
     reference: UUID
-    at: datetime
+    occurred_at: datetime
     entries: tuple[Entry, ...]
 
     def __post_init__(self) -> None:
         if not self.entries or any(balances(self.entries).values()):
-            raise Unbalanced(f"{self.fact} of {self.reference}: {balances(self.entries)}")
+            raise Unbalanced(f"{self.kind} of {self.reference}: {balances(self.entries)}")
+
+    @classmethod
+    def of(cls, kind: TransactionKind, reference: UUID, customer_id: UUID, amount: Money, at: datetime) -> "Transaction":
+        debit, credit = DEBIT_AND_CREDIT[kind]
+        entries = (Entry(debit, customer_id, amount), Entry(credit, customer_id, Money(-amount.amount, amount.currency)))
+        return cls(new_id(), kind, reference, at, entries)
 
 
 def balances(entries: Iterable[Entry]) -> dict[str, int]:
-    """The sum by currency."""
+    """Sum in minor units, by currency."""
     sums: dict[str, int] = {}
     for entry in entries:
         sums[entry.amount.currency] = sums.get(entry.amount.currency, 0) + entry.amount.amount
     return sums
-
-
-def booked(fact: Fact, reference: UUID, customer_id: UUID, amount: Money, at: datetime) -> Transaction:
-    debit, credit = SIDES[fact]
-    less = Money(-amount.amount, amount.currency)
-    return Transaction(new_id(), fact, reference, at, (Entry(debit, customer_id, amount), Entry(credit, customer_id, less)))

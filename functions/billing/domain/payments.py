@@ -1,8 +1,9 @@
-"""A payment is the intent to charge: written, with all that will be sent, before the provider hears of it.
+"""A payment: the intent to charge, stored with everything the charge needs before the provider is called.
 
-Its id is the provider's idempotency key, so the same charge asked for twice is one. Another try is another payment with the next attempt number.
-Whoever learns that something has happened to a payment (the call's answer, the provider's notice, a look now and then) only says "look at it"
-(`PaymentRequested`): what counts is the state that the provider then tells, so notices may come twice, late and in any order.
+Its id is the provider's idempotency key, so the same charge requested twice happens once. Another attempt is another
+payment with the next attempt number. Every source of news about a payment (the call's result, Stripe's webhook,
+housekeeping) only publishes `PaymentRequested`. The state is then fetched from the provider, so webhooks may arrive
+twice, late and in any order.
 """
 
 from dataclasses import dataclass
@@ -14,27 +15,27 @@ from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.money import Money
 from functions.kernel import Event, new_id
 
-RETRIES = (timedelta(days=1), timedelta(days=4), timedelta(days=11))
-"""When after its issue an open invoice is charged again; when the last of these has failed too, the subscription is suspended."""
+RETRY_DELAYS = (timedelta(days=1), timedelta(days=4), timedelta(days=11))
+"""When, after its issue, an open invoice is charged again. After the last failure the subscription is suspended."""
 
-EARLY = timedelta(minutes=1)
-"""A timer may come a little before its time; a try within this counts as the one that was due."""
+TIMER_TOLERANCE = timedelta(minutes=1)
+"""A timer may fire slightly early; an attempt within this time counts as the due one."""
 
-LEAST = 50
-"""Minor units that are worth a charge; the provider takes no less."""
+MIN_CHARGE_MINOR = 50
+"""The provider accepts no smaller charge (minor units). https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts"""
 
-UNSETTLED = timedelta(minutes=5)
-"""After so long without an outcome the housekeeping has the provider asked again."""
+SETTLEMENT_TIMEOUT = timedelta(minutes=5)
+"""Housekeeping asks the provider about payments that have had no outcome for this long."""
 
 
 class PaymentRequested(Event, type="payment.requested"):
-    """A payment has no outcome yet: charge it, or see what became of it."""
+    """A payment has no outcome: charge it, or read its state at the provider."""
 
     payment_id: UUID
 
 
 class PaymentRetryRequested(Event, type="payment.retry-requested"):
-    """It is time for the next try, if the invoice is still open and this was its last attempt."""
+    """The next attempt is due if the invoice is still open and this was its last attempt."""
 
     payment_id: UUID
 
@@ -46,8 +47,8 @@ class PaymentStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the provider says of a charge. `method` is the payment method as it is known there from now on."""
+class ProviderResult:
+    """The state of a charge or refund at the provider. `method`: the payment method's id there, for later charges."""
 
     provider_id: str | None
     status: PaymentStatus
@@ -74,35 +75,34 @@ class Payment:
     version: int = 1
 
     @classmethod
-    def intend(cls, invoice: Invoice, payment_method: str, at: datetime, attempt: int = 1) -> "Payment":
-        return cls(new_id(), invoice.customer_id, invoice.id, attempt, invoice.total, payment_method, at)
+    def create(cls, invoice: Invoice, payment_method: str, now: datetime, attempt: int = 1) -> "Payment":
+        return cls(new_id(), invoice.customer_id, invoice.id, attempt, invoice.total, payment_method, now)
 
     @property
     def idempotency_key(self) -> str:
         return f"{self.id}-{self.attempt}"
 
     @property
-    def pending(self) -> bool:
+    def is_pending(self) -> bool:
         return self.status is PaymentStatus.PENDING
 
-    def settle(self, answer: Answer, at: datetime) -> bool:
-        """Takes the provider's answer; whether that was news. An outcome is for good."""
-        if not self.pending:
+    def settle(self, result: ProviderResult, now: datetime) -> bool:
+        """Record the provider's result. Returns whether the payment now has its outcome; an outcome never changes."""
+        if not self.is_pending:
             return False
-        self.provider_id = answer.provider_id or self.provider_id
-        self.status = answer.status
-        if answer.status is PaymentStatus.FAILED:
-            self.failure_code = answer.failure_code or "declined"
-            self.failure_message = answer.failure_message or "The payment was declined."
-        if not self.pending:
-            self.settled_at = at
-        return not self.pending
+        self.provider_id = result.provider_id or self.provider_id
+        self.status = result.status
+        if result.status is PaymentStatus.FAILED:
+            self.failure_code = result.failure_code or "declined"
+            self.failure_message = result.failure_message or "The payment was declined."
+        if not self.is_pending:
+            self.settled_at = now
+        return not self.is_pending
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether it is time for the try after this one."""
-        return not self.pending and self.retry_at is not None and self.retry_at <= now + EARLY
+    def is_retry_due(self, now: datetime) -> bool:
+        return not self.is_pending and self.retry_at is not None and self.retry_at <= now + TIMER_TOLERANCE
 
-    def try_again(self, issued_at: datetime, now: datetime) -> datetime | None:
-        """When the invoice is charged again; None: that was the last try. A card that its owner tries in between does not use up one."""
-        self.retry_at = next((issued_at + wait for wait in RETRIES if issued_at + wait > now + EARLY), None)
+    def schedule_retry(self, issued_at: datetime, now: datetime) -> datetime | None:
+        """Set and return the time of the next attempt; None after the last. Attempts by the customer in between do not count."""
+        self.retry_at = next((issued_at + delay for delay in RETRY_DELAYS if issued_at + delay > now + TIMER_TOLERANCE), None)
         return self.retry_at

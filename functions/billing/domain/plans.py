@@ -1,4 +1,7 @@
-"""Plans and their prices. A plan that was offered never changes; another price is another version, and who subscribed keeps theirs."""
+"""Plans and prices.
+
+An offered plan never changes: another price is another version, and existing subscriptions keep theirs.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ FREE = "free"
 
 
 class Meter(StrEnum):
-    """What is measured."""
+    """A measured quantity."""
 
     REQUESTS = "requests"
     CPU_MILLISECONDS = "cpu_milliseconds"
@@ -20,9 +23,9 @@ class Meter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`amount` for every `per` units, up to and including unit number `up_to` beyond what the plan includes (None: without end).
+    """`amount` per `per` units, up to and including unit `up_to` above the included quantity (None: unlimited).
 
-    A request costs less than the smallest coin, so a price is said for a package; fractions of a package are charged as fractions.
+    A request costs less than a cent, so prices are per package. Fractions of a package are charged as fractions.
     """
 
     up_to: int | None
@@ -31,38 +34,38 @@ class Tier:
 
     def __post_init__(self) -> None:
         if self.per <= 0 or self.amount.amount < 0 or (self.up_to is not None and self.up_to <= 0):
-            raise ValueError(f"{self} is no price")
+            raise ValueError(f"{self} is not a valid price: per and up_to must be positive, amount must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Graduated: each unit beyond the included ones costs what its own tier says."""
+    """Graduated pricing: each unit above the included quantity costs what its own tier says."""
 
     included: int
     tiers: tuple[Tier, ...]
 
     def __post_init__(self) -> None:
         if self.included < 0:
-            raise ValueError("a plan cannot include less than nothing")
+            raise ValueError("the included quantity must not be negative")
         if not self.tiers or self.tiers[-1].up_to is not None:
-            raise ValueError("the last tier has no end, so that every quantity has a price")
+            raise ValueError("the last tier must be unlimited")
         if len({tier.amount.currency for tier in self.tiers}) != 1:
-            raise ValueError("all tiers of a price are in one currency")
+            raise ValueError("all tiers of a price must have one currency")
         ends = [tier.up_to for tier in self.tiers[:-1]]
         if None in ends or any(low >= high for low, high in pairwise(end for end in ends if end is not None)):
-            raise ValueError("tiers rise")
+            raise ValueError("tiers must be in ascending order")
 
     def billable(self, quantity: int) -> int:
         return max(0, quantity - self.included)
 
     def charge(self, quantity: int) -> Money:
-        """Exact over all tiers, rounded once, at the end, to the nearest minor unit (halves up)."""
-        exact, begin, left = Fraction(0), 0, self.billable(quantity)
+        """The exact sum over all tiers, rounded once to the nearest minor unit (halves up)."""
+        exact, begin, remaining = Fraction(0), 0, self.billable(quantity)
         for tier in self.tiers:
-            units = left if tier.up_to is None else min(left, tier.up_to - begin)
+            units = remaining if tier.up_to is None else min(remaining, tier.up_to - begin)
             exact += Fraction(units * tier.amount.amount, tier.per)
-            left -= units
-            if tier.up_to is None or not left:
+            remaining -= units
+            if tier.up_to is None or not remaining:
                 break
             begin = tier.up_to
         return Money.rounded(exact, self.tiers[0].amount.currency)
@@ -70,22 +73,24 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Entitlements:
-    """What a plan allows to run; deploy keeps to it."""
+    """What a plan lets its customer run. The deploy context enforces it."""
 
     applications: int
     memory_mib: int
 
     def __post_init__(self) -> None:
         if self.applications < 0 or self.memory_mib < 0:
-            raise ValueError(f"{self}: a plan cannot allow less than nothing")
+            raise ValueError(f"{self}: entitlements must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """`fee` is paid in advance for each billing period."""
+
     code: str
     version: int
     name: str
-    fee: Money  # for each billing period, ahead
+    fee: Money
     prices: Mapping[Meter, Price]
     entitlements: Entitlements
 

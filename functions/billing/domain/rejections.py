@@ -1,50 +1,50 @@
-"""The ways in which billing says no."""
+"""Every rejection of the billing context."""
 
 from functions.kernel import Conflict, Invalid, NotFound, PaymentRequired, Rejection
 
 
 class CustomerNotFound(NotFound):
-    """There is no customer for this user yet; one is made shortly after registration."""
+    """There is no customer for this user yet. It is created within seconds after registration; try again."""
 
 
 class PlanNotOffered(Invalid):
-    """There is no such plan; GET /v1/billing/plans lists those on offer."""
+    """There is no such plan. GET /v1/billing/plans lists the plans."""
 
 
 class AlreadySubscribed(Conflict):
-    """This is the plan you are on; to keep it after a cancellation, resume it."""
+    """The subscription has this plan already. To undo a pending cancellation, resume the subscription."""
 
 
-class ChangeUnderWay(Conflict):
-    """An upgrade is being paid for; wait for its outcome."""
+class ChangeInProgress(Conflict):
+    """A payment for this subscription is in progress. Wait for its outcome."""
 
 
-class RenewalUnderWay(Conflict):
-    """The period has just ended and its invoice is being written; ask again in an hour."""
+class RenewalInProgress(Conflict):
+    """The period has ended and its invoice is being created. Try again in an hour."""
 
 
 class PaymentOverdue(PaymentRequired):
-    """An invoice is overdue; pay it first."""
+    """An invoice is overdue. Pay it first."""
 
 
 class PaymentAccountMissing(Conflict):
-    """No account could be opened for you at the payment provider, so that you stay on the free plan."""
+    """The payment provider opened no account for this customer, so paid plans are not available."""
 
 
 class PaymentMethodMissing(Invalid):
-    """No payment method is known; name one."""
+    """There is no stored payment method. Pass `paymentMethod`."""
 
 
 class NothingToCancel(Conflict):
-    """There is no paid plan to cancel, or it is cancelled already."""
+    """The subscription has no paid plan, or is cancelled already."""
 
 
 class NothingToResume(Conflict):
-    """No cancellation and no other plan is waiting for the period's end."""
+    """No cancellation and no plan change is scheduled."""
 
 
 class InvoiceNotFound(NotFound):
-    """There is no such invoice, or it is not yours."""
+    """There is no such invoice among yours."""
 
 
 class InvoiceNotOpen(Conflict):
@@ -56,10 +56,10 @@ class InvoiceNotPaid(Conflict):
 
 
 class RefundTooLarge(Invalid):
-    """More than was paid, less what was refunded before, cannot be refunded."""
+    """The amount is larger than what was paid less previous refunds."""
 
 
-class BadSignature(Rejection):
-    """The signature does not fit the body, or is too old."""
+class InvalidWebhookSignature(Rejection):
+    """The webhook's signature does not match its body, or is too old."""
 
     status = 400

@@ -1,10 +1,10 @@
-"""A customer's subscription: one for good, whose plan changes.
+"""A customer's subscription. Each customer keeps one; its plan changes.
 
-Upwards at once, for what is left of the period (from the free plan: with a period of its own that begins that day); downwards, and away, when
-the period that is paid for ends. Nothing is bought by asking: an upgrade takes effect when its payment has succeeded.
+An upgrade starts immediately for the rest of the period (from the free plan: with a new period that begins that day),
+once its payment has succeeded. A downgrade or cancellation takes effect when the paid period ends.
 
-    active ──a renewal's payment fails──▶ past_due ──the last try fails──▶ suspended ──paid──▶ active
-                                             └──────────────paid──────────────▶ active
+    active ──payment of a renewal fails──▶ past_due ──last retry fails──▶ suspended ──paid──▶ active
+                                              └──────────────paid──────────────▶ active
 """
 
 from dataclasses import dataclass
@@ -13,33 +13,41 @@ from enum import StrEnum
 from uuid import UUID
 
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.money import Money
-from functions.billing.domain.periods import Period, anchor_of
+from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import FREE, Plan
-from functions.billing.domain.rejections import AlreadySubscribed, NothingToCancel, NothingToResume, PaymentOverdue, RenewalUnderWay
+from functions.billing.domain.rejections import (
+    AlreadySubscribed,
+    InvoiceNotFound,
+    NothingToCancel,
+    NothingToResume,
+    PaymentOverdue,
+    RenewalInProgress,
+)
 from functions.kernel import Event, new_id
 
-GRACE = timedelta(hours=1)
-"""How long after a period's end its use may still come in before the invoice is written; what comes later stands on the next one."""
+LATE_USAGE_GRACE = timedelta(hours=1)
+"""How long after a period's end its usage may arrive before the invoice is created. Later usage is on the next invoice."""
 
 
 class PeriodEnded(Event, type="period.ended"):
-    """A subscription's period is over, and so is the grace for late use: the next one begins."""
+    """A subscription's period and the grace for late usage are over: invoice it and start the next period."""
 
     subscription_id: UUID
     customer_id: UUID
     period_end: datetime
 
 
-class Status(StrEnum):
+class SubscriptionStatus(StrEnum):
     ACTIVE = "active"
     PAST_DUE = "past_due"
     SUSPENDED = "suspended"
     ENDED = "ended"
 
 
-class Change(StrEnum):
-    """When another plan begins."""
+class ChangeTiming(StrEnum):
+    """When a plan change takes effect."""
 
     NOW = "now"
     AT_PERIOD_END = "at-period-end"
@@ -47,13 +55,13 @@ class Change(StrEnum):
 
 @dataclass(slots=True)
 class Subscription:
-    """It names the version of the plan that was agreed on. `billed_until` is the end of the running period."""
+    """`plan_version` is the version that was agreed on. `billed_until` is the end of the current period."""
 
     id: UUID
     customer_id: UUID
     plan_code: str
     plan_version: int
-    status: Status
+    status: SubscriptionStatus
     anchored_at: datetime
     started_at: datetime
     billed_until: datetime
@@ -63,104 +71,116 @@ class Subscription:
 
     @classmethod
     def begin(cls, customer: Customer, plan: Plan, at: datetime) -> "Subscription":
-        anchor = anchor_of(at)
-        return cls(new_id(), customer.id, plan.code, plan.version, Status.ACTIVE, anchor, at, Period.containing(anchor, anchor).end)
+        anchor = day_start(at)
+        return cls(new_id(), customer.id, plan.code, plan.version, SubscriptionStatus.ACTIVE, anchor, at, Period.containing(anchor, anchor).end)
 
     def period_at(self, moment: datetime) -> Period:
-        """A clock that runs a little behind the one that stamped the start must not end in an error: the first period counts from its anchor."""
+        """The period that contains `moment`. The first period, if `moment` is before the anchor because of clock skew."""
         return Period.containing(max(moment, self.anchored_at), self.anchored_at)
 
     @property
-    def running_period(self) -> Period:
+    def current_period(self) -> Period:
         return self.period_at(self.billed_until - timedelta(microseconds=1))
 
     @property
-    def coming_period(self) -> Period:
+    def next_period(self) -> Period:
         return self.period_at(self.billed_until)
 
     @property
     def is_free(self) -> bool:
         return self.plan_code == FREE
 
-    def change_to(self, plan: Plan, current: Plan, now: datetime) -> Change:
-        """When `plan` would begin. Raises AlreadySubscribed, PaymentOverdue, RenewalUnderWay."""
-        if self.status is not Status.ACTIVE:
+    def timing_of(self, plan: Plan, current: Plan, now: datetime) -> ChangeTiming:
+        """When a change from the `current` plan to `plan` takes effect. Raises AlreadySubscribed, PaymentOverdue, RenewalInProgress."""
+        if self.status is not SubscriptionStatus.ACTIVE:
             raise PaymentOverdue
         if plan.code == self.plan_code:
-            raise AlreadySubscribed
+            raise AlreadySubscribed(f"The subscription has the {plan.name} plan already. To undo a pending cancellation, resume the subscription.")
         if plan.fee.amount <= current.fee.amount:
-            return Change.AT_PERIOD_END
+            return ChangeTiming.AT_PERIOD_END
         if not self.is_free and now >= self.billed_until:
-            raise RenewalUnderWay(retry_after=3600)
-        return Change.NOW
+            raise RenewalInProgress(retry_after=3600)
+        return ChangeTiming.NOW
 
-    def first_period(self, now: datetime) -> Period:
-        """The period that an upgrade of today is paid for: the running one, or, from the free plan, one that begins today."""
+    def upgrade_period(self, now: datetime) -> Period:
+        """The period that an upgrade pays for: the current one or, from the free plan, one that begins today."""
         if not self.is_free:
-            return self.running_period
-        anchor = anchor_of(now)
+            return self.current_period
+        anchor = day_start(now)
         return Period.containing(anchor, anchor)
 
     def upgrade(self, plan_code: str, plan_version: int, period: Period, now: datetime) -> None:
-        """What was paid for begins. A period that is not the running one is a new one to count from."""
-        if period != self.running_period:
+        """Start the paid plan. If `period` is not the current one, later periods are counted from it."""
+        if period != self.current_period:
             self.anchored_at, self.billed_until = period.begin, period.end
-        self._take(plan_code, plan_version, now)
-        self.next_plan_code = self.next_plan_version = None
+        self._set_plan(plan_code, plan_version, now)
 
-    def change_later(self, plan: Plan) -> None:
+    def schedule_plan(self, plan: Plan) -> None:
+        """Change to `plan` when the current period ends."""
         self.next_plan_code, self.next_plan_version = plan.code, plan.version
 
-    def cancel(self, free: Plan, now: datetime) -> Change:
-        """A suspended one ends at once: nothing is running that was paid for. Raises NothingToCancel."""
+    def cancel(self, free: Plan, now: datetime) -> ChangeTiming:
+        """Change to the free plan; immediately if suspended, because then nothing is paid for. Raises NothingToCancel."""
         if self.is_free or self.next_plan_code == FREE:
             raise NothingToCancel
-        if self.status is Status.SUSPENDED:
-            self.status = Status.ACTIVE
-            self._take(free.code, free.version, now)
-            self.next_plan_code = self.next_plan_version = None
-            return Change.NOW
-        self.change_later(free)
-        return Change.AT_PERIOD_END
+        if self.status is SubscriptionStatus.SUSPENDED:
+            self.status = SubscriptionStatus.ACTIVE
+            self._set_plan(free.code, free.version, now)
+            return ChangeTiming.NOW
+        self.schedule_plan(free)
+        return ChangeTiming.AT_PERIOD_END
 
     def resume(self) -> None:
-        """Raises NothingToResume."""
+        """Undo a scheduled cancellation or plan change. Raises NothingToResume."""
         if self.next_plan_code is None:
             raise NothingToResume
         self.next_plan_code = self.next_plan_version = None
 
     @property
-    def coming_plan(self) -> tuple[str, int]:
+    def next_plan(self) -> tuple[str, int]:
+        """Code and version of the plan of the next period."""
         if self.next_plan_code is not None and self.next_plan_version is not None:
             return self.next_plan_code, self.next_plan_version
         return self.plan_code, self.plan_version
 
     def renew(self, now: datetime) -> None:
-        """The next period begins, with the plan that was chosen for it."""
-        self.billed_until = self.coming_period.end
+        """Start the next period, with its scheduled plan if there is one."""
+        self.billed_until = self.next_period.end
         if self.next_plan_code is not None and self.next_plan_version is not None:
-            self._take(self.next_plan_code, self.next_plan_version, now)
-            self.next_plan_code = self.next_plan_version = None
+            self._set_plan(self.next_plan_code, self.next_plan_version, now)
 
-    def fall_behind(self) -> None:
-        if self.status is Status.ACTIVE:
-            self.status = Status.PAST_DUE
+    def mark_past_due(self) -> None:
+        if self.status is SubscriptionStatus.ACTIVE:
+            self.status = SubscriptionStatus.PAST_DUE
 
     def suspend(self) -> None:
-        self.status = Status.SUSPENDED
+        self.status = SubscriptionStatus.SUSPENDED
 
-    def restore(self) -> bool:
-        """Whether it was behind."""
-        behind, self.status = self.status is not Status.ACTIVE, Status.ACTIVE
-        return behind
+    def reactivate(self) -> None:
+        self.status = SubscriptionStatus.ACTIVE
 
-    def _take(self, plan_code: str, plan_version: int, now: datetime) -> None:
+    def _set_plan(self, plan_code: str, plan_version: int, now: datetime) -> None:
         self.plan_code, self.plan_version, self.started_at = plan_code, plan_version, now
+        self.next_plan_code = self.next_plan_version = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A customer with their current subscription."""
+
+    customer: Customer
+    subscription: Subscription
+
+    def require_own(self, invoice: Invoice) -> Invoice:
+        """Return the invoice. Raises InvoiceNotFound if it belongs to another customer."""
+        if invoice.customer_id != self.customer.id:
+            raise InvoiceNotFound
+        return invoice
 
 
 @dataclass(slots=True)
 class RatedPeriod:
-    """A period that has ended: by which plan its use was rated, and what was billed for it so far."""
+    """A period that has ended, with the plan that rated it and the amount charged for its usage so far."""
 
     subscription_id: UUID
     period: Period

@@ -1,7 +1,8 @@
-"""Measured use: records with unique ids, added up by hour, application and environment.
+"""Measured usage: records with unique ids, summed by hour, application and environment.
 
-A record may come twice, late, or out of order. Its id makes it count once; its window, not its arrival, says into which hour and so into which
-period it falls. Ids are remembered a little longer than a record may be late, so that forgetting them cannot make one count again.
+A record may arrive twice, late or out of order. Its id makes it count once. Its window, not its arrival, decides the
+hour and so the period. Ids are kept longer than a record may be late, so deleting them cannot make a record count
+twice.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from uuid import UUID
 
 from functions.kernel import Permanent
 
-LATEST = timedelta(days=40)
-IDS_KEPT = timedelta(days=45)
-AHEAD = timedelta(hours=1)
-MOST = 10**12
+MAX_LATENESS = timedelta(days=40)
+ID_RETENTION = timedelta(days=45)
+MAX_CLOCK_SKEW = timedelta(hours=1)
+MAX_QUANTITY = 10**12
 
 
 class ImplausibleUsage(Permanent):
-    """A record that must not reach a bill without a person looking at it: it goes to the dead letters."""
+    """A record that must not be billed unchecked. It becomes a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +34,24 @@ class UsageRecord:
 
     @property
     def hour(self) -> datetime:
-        """A window counts where it begins."""
+        """The hour in which the window begins."""
         return self.begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
     def check(self, now: datetime) -> None:
         """Raises ImplausibleUsage."""
         if self.end < self.begin:
-            raise ImplausibleUsage(f"usage {self.id}: its window ends ({self.end}) before it begins ({self.begin})")
-        if not (0 <= self.requests <= MOST and 0 <= self.cpu_milliseconds <= MOST):
-            raise ImplausibleUsage(f"usage {self.id}: {self.requests} requests, {self.cpu_milliseconds} ms of CPU")
-        if self.begin < now - LATEST:
-            raise ImplausibleUsage(f"usage {self.id}: from {self.begin}, more than {LATEST.days} days late")
-        if self.begin > now + AHEAD:
-            raise ImplausibleUsage(f"usage {self.id}: from {self.begin}, which has not come yet")
+            raise ImplausibleUsage(f"usage {self.id}: the window ends ({self.end}) before it begins ({self.begin})")
+        if not (0 <= self.requests <= MAX_QUANTITY and 0 <= self.cpu_milliseconds <= MAX_QUANTITY):
+            raise ImplausibleUsage(f"usage {self.id}: {self.requests} requests and {self.cpu_milliseconds} CPU ms; allowed: 0 to {MAX_QUANTITY}")
+        if self.begin < now - MAX_LATENESS:
+            raise ImplausibleUsage(f"usage {self.id}: the window begins at {self.begin}, more than {MAX_LATENESS.days} days ago")
+        if self.begin > now + MAX_CLOCK_SKEW:
+            raise ImplausibleUsage(f"usage {self.id}: the window begins at {self.begin}, in the future")
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What one environment of one application has used within a period."""
+class EnvironmentUsage:
+    """The usage of one environment of one application within a period."""
 
     application_id: UUID
     environment: str

@@ -1,17 +1,21 @@
-"""Billing's housekeeping: the runtime's sweep; periods that are over; payments and refunds without an outcome, which are compared with the provider;
-retries whose timer was lost; and what is too old to come again."""
+"""Clean up the billing database and publish overdue work.
+
+Publishes ended periods, payments and refunds without an outcome (their state is read at the provider), and retries
+whose timer was lost. Deletes usage ids and webhook events that can no longer repeat, and runs the runtime's clean-up.
+"""
 
 from datetime import timedelta
 
-from functions.billing.domain.credits import RefundRequested
-from functions.billing.domain.payments import UNSETTLED, PaymentRequested, PaymentRetryRequested
-from functions.billing.domain.subscriptions import GRACE, PeriodEnded
-from functions.billing.domain.usage import IDS_KEPT
-from functions.billing.ports import Credits, Housekeeping, Notices, Payments, Subscriptions, Usage
+from functions.billing.domain.credit_notes import RefundRequested
+from functions.billing.domain.payments import SETTLEMENT_TIMEOUT, PaymentRequested, PaymentRetryRequested
+from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded
+from functions.billing.domain.usage import ID_RETENTION
+from functions.billing.ports import CreditNotes, Housekeeping, Payments, Subscriptions, Usage, WebhookEvents
 from functions.kernel import Clock, Work, every
 
-AT_A_TIME = 500
-NOTICES_KEPT = timedelta(days=60)  # Stripe sends one again for three days
+BATCH_SIZE = 500
+WEBHOOK_EVENT_RETENTION = timedelta(days=60)
+"""Stripe repeats an event for three days. https://docs.stripe.com/webhooks#automatic-retries"""
 
 
 @every("*/10 * * * *", emits=[PeriodEnded, PaymentRequested, PaymentRetryRequested, RefundRequested])
@@ -19,8 +23,8 @@ async def housekeeping(
     housekeeping: Housekeeping,
     subscriptions: Subscriptions,
     payments: Payments,
-    credits: Credits,
-    notices: Notices,
+    credit_notes: CreditNotes,
+    webhook_events: WebhookEvents,
     usage: Usage,
     clock: Clock,
     work: Work,
@@ -28,13 +32,13 @@ async def housekeeping(
     await housekeeping.sweep()
     now = clock.now()
     async with work.recording() as record:
-        await usage.forget_ids(now - IDS_KEPT)
-        await notices.forget(now - NOTICES_KEPT)
-        for ended in await subscriptions.ended_before(now - GRACE, AT_A_TIME):
-            record.emit(PeriodEnded(subscription_id=ended.id, customer_id=ended.customer_id, period_end=ended.billed_until))
-        for payment in await payments.unsettled(now - UNSETTLED, AT_A_TIME):
+        await usage.prune_ids(now - ID_RETENTION)
+        await webhook_events.prune(now - WEBHOOK_EVENT_RETENTION)
+        for subscription in await subscriptions.list_ended(now - LATE_USAGE_GRACE, BATCH_SIZE):
+            record.emit(PeriodEnded(subscription_id=subscription.id, customer_id=subscription.customer_id, period_end=subscription.billed_until))
+        for payment in await payments.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
             record.emit(PaymentRequested(payment_id=payment.id))
-        for failed in await payments.to_retry(now - UNSETTLED, AT_A_TIME):
-            record.emit(PaymentRetryRequested(payment_id=failed.id))
-        for note in await credits.unsettled(now - UNSETTLED, AT_A_TIME):
+        for payment in await payments.list_due_retries(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
+            record.emit(PaymentRetryRequested(payment_id=payment.id))
+        for note in await credit_notes.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
             record.emit(RefundRequested(credit_note_id=note.id))

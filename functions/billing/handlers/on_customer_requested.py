@@ -1,4 +1,7 @@
-"""A registration has heard nothing of its customer and asks once more: whichever message was lost, the customer is there then, and told of."""
+"""Create the customer of a registration, or confirm that it exists.
+
+A registration publishes the event if it has not seen `customer.created`, whichever message was lost.
+"""
 
 from events.auth import CustomerRequested
 from events.billing import CustomerCreated
@@ -10,17 +13,17 @@ from functions.kernel import Done, Scale, Transient, on
 
 
 @on(emits=[CustomerCreated], scale=Scale(max=2))
-async def on_customer_requested(wanted: CustomerRequested, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
-    customer = await customers.of_user(wanted.user_id)
+async def on_customer_requested(event: CustomerRequested, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
+    customer = await customers.get_by_user(event.user_id)
     if customer is None:
-        customer = Customer.of_user(wanted.user_id, wanted.email, at=wanted.at)
+        customer = Customer.create(event.user_id, event.email, at=event.at)
         try:
             await customers.add(customer)
-        except CustomerExists as meanwhile:
-            raise Transient(f"user {wanted.user_id} has just become a customer") from meanwhile
-        plan = await plans.offered(FREE, at=customer.created_at)
+        except CustomerExists as error:
+            raise Transient(f"user {event.user_id} became a customer in the meantime") from error
+        plan = await plans.get_offered(FREE, at=customer.created_at)
         await subscriptions.add(Subscription.begin(customer, plan, at=customer.created_at))
 
-    subscription = await subscriptions.running(customer.id)
+    subscription = await subscriptions.get_current(customer.id)
     plan_code = subscription.plan_code if subscription else FREE
     return Done(None, CustomerCreated(customer_id=customer.id, user_id=customer.user_id, plan=plan_code, at=customer.created_at))

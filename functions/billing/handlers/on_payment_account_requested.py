@@ -1,33 +1,36 @@
-"""A registration asks for the customer's account at the payment provider. It is told what came of it, even if nothing did: when to ask again, and
-when to give up, is the saga's to say, so the runtime does not try this again by itself."""
+"""Open the customer's account at the payment provider.
+
+Publishes the outcome even if the provider is unavailable: the registration saga decides when to repeat the request and
+when to give up, so the runtime does not retry.
+"""
 
 from events.auth import PaymentAccountRequested
 from events.billing import PaymentAccountChanged
 from functions.billing.domain.customers import AccountStatus
-from functions.billing.domain.facts import payment_account_changed
-from functions.billing.ports import Customers, PaymentProvider, ProviderAway, ProviderRefused
+from functions.billing.domain.events import payment_account_changed
+from functions.billing.ports import Customers, PaymentProvider, ProviderRefused, ProviderUnavailable
 from functions.kernel import Clock, RateLimited, Transient, Work, effect
 
 
 @effect(emits=[PaymentAccountChanged])
 async def on_payment_account_requested(
-    wanted: PaymentAccountRequested, customers: Customers, provider: PaymentProvider, clock: Clock, work: Work
+    event: PaymentAccountRequested, customers: Customers, provider: PaymentProvider, clock: Clock, work: Work
 ) -> None:
     async with work.reading():
-        customer = await customers.of_user(wanted.user_id)
+        customer = await customers.get_by_user(event.user_id)
     if customer is None:
-        raise Transient(f"user {wanted.user_id} is no customer yet")
+        raise Transient(f"user {event.user_id} is not a customer yet")
 
-    account, status, detail = customer.provider_id, AccountStatus.OPENED, ""
-    if account is None:
+    provider_id, status, detail = customer.provider_id, AccountStatus.OPENED, ""
+    if provider_id is None:
         try:
-            account = await provider.open_account(customer)
-        except (ProviderAway, RateLimited) as away:
-            status, detail = AccountStatus.DELAYED, str(away)
-        except ProviderRefused as refused:
-            status, detail = AccountStatus.REFUSED, str(refused)
+            provider_id = await provider.open_account(customer)
+        except (ProviderUnavailable, RateLimited) as error:
+            status, detail = AccountStatus.DELAYED, str(error)
+        except ProviderRefused as error:
+            status, detail = AccountStatus.REFUSED, str(error)
 
     async with work.recording() as record:
-        if account is not None:
-            await customers.keep_provider_id(customer.id, account)
+        if provider_id is not None:
+            await customers.set_provider_id(customer.id, provider_id)
         record.emit(payment_account_changed(customer, status, clock.now(), detail))

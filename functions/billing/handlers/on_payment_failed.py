@@ -1,4 +1,4 @@
-"""Who pays is told that a charge was declined, and what comes next."""
+"""E-mail the customer about a declined payment."""
 
 from events.billing import PaymentFailed
 from functions.billing.ports import Customers, Invoices, Mailer, Payments
@@ -6,10 +6,10 @@ from functions.kernel import Work, effect
 
 
 @effect()
-async def on_payment_failed(failed: PaymentFailed, payments: Payments, invoices: Invoices, customers: Customers, mailer: Mailer, work: Work) -> None:
+async def on_payment_failed(event: PaymentFailed, payments: Payments, invoices: Invoices, customers: Customers, mailer: Mailer, work: Work) -> None:
     async with work.reading():
-        payment = await payments.get(failed.payment_id)
-        invoice = await invoices.get(failed.invoice_id)
+        payment = await payments.get(event.payment_id)
+        invoice = await invoices.get(event.invoice_id)
         customer = await customers.get(invoice.customer_id)
     if payment is None:
         return
@@ -17,4 +17,4 @@ async def on_payment_failed(failed: PaymentFailed, payments: Payments, invoices:
     await mailer.send_payment_failed(payment, invoice, customer)
 
     async with work.recording():
-        pass  # that it was mailed
+        pass  # claims the message, so that a redelivery sends no second e-mail

@@ -1,24 +1,26 @@
-"""A payment is brought forward: charged if it was not, else looked up; its outcome is booked with all that follows from it.
+"""Charge a pending payment, or read its state, and record the outcome.
 
-Whoever asks for it (a command, the provider's notice, the retry's timer, the housekeeping), the provider's answer decides; the payment's row takes
-an outcome once, under the lock of the customer's subscription.
+The provider's result decides, whatever published the event (a command, Stripe's webhook, the retry timer,
+housekeeping). The outcome is recorded once, under the lock of the customer's subscription.
 """
 
+from datetime import datetime
+
 from events.billing import InvoiceIssued, PaymentAccountChanged, PaymentFailed, PaymentProcessed, SubscriptionChanged
-from functions.billing.domain.customers import AccountStatus
-from functions.billing.domain.facts import invoice_issued, payment_account_changed, payment_failed, payment_processed, subscription_changed
-from functions.billing.domain.invoices import InvoiceStatus, invoice_series
-from functions.billing.domain.ledger import Fact, booked
+from functions.billing.domain.customers import AccountStatus, Customer
+from functions.billing.domain.events import invoice_issued, payment_account_changed, payment_failed, payment_processed, subscription_changed
+from functions.billing.domain.invoices import Invoice, InvoiceStatus, invoice_series
+from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import PaymentRequested, PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.plans import FREE
-from functions.billing.domain.settlement import collected, declined
+from functions.billing.domain.settlement import apply_decline, apply_success
 from functions.billing.ports import Customers, Invoices, Ledger, PaymentProvider, Payments, Plans, Subscriptions
 from functions.kernel import Clock, Work, after, effect
 
 
 @effect(emits=[InvoiceIssued, PaymentAccountChanged, PaymentProcessed, PaymentFailed, PaymentRetryRequested, SubscriptionChanged])
 async def on_payment_requested(
-    pending: PaymentRequested,
+    event: PaymentRequested,
     payments: Payments,
     customers: Customers,
     subscriptions: Subscriptions,
@@ -30,52 +32,58 @@ async def on_payment_requested(
     work: Work,
 ) -> None:
     async with work.reading():
-        payment = await payments.get(pending.payment_id)
+        payment = await payments.get(event.payment_id)
         customer = await customers.get(payment.customer_id) if payment else None
-    if payment is None or customer is None or not payment.pending:
+    if payment is None or customer is None or not payment.is_pending:
         return
-    opens = customer.provider_id is None
-    if opens:  # sooner than its registration
-        account = await provider.open_account(customer)
+    opens_account = customer.provider_id is None  # the payment came before the registration requested the account
+    if opens_account:
+        provider_id = await provider.open_account(customer)
         async with work.preparing():
-            await customers.keep_provider_id(customer.id, account)
+            await customers.set_provider_id(customer.id, provider_id)
             customer = await customers.get(customer.id)
 
-    answer = await (provider.look(payment.provider_id) if payment.provider_id else provider.charge(payment, customer))
+    result = await (provider.get_charge(payment.provider_id) if payment.provider_id else provider.charge(payment, customer))
 
     async with work.recording() as record:
-        subscription = await subscriptions.locked(customer.id)
+        subscription = await subscriptions.lock(customer.id)
         payment = await payments.get(payment.id)
         assert payment is not None and subscription is not None
-        if not payment.pending:
+        if not payment.is_pending:  # a concurrent delivery recorded the outcome
             return
         now = clock.now()
-        if opens:
+        if opens_account:
             record.emit(payment_account_changed(customer, AccountStatus.OPENED, now))
         invoice = await invoices.get(payment.invoice_id)
-        before = (invoice.status, subscription.plan_code, subscription.status)
-        payment.settle(answer, now)
+        former_invoice_status, former_subscription = invoice.status, (subscription.plan_code, subscription.status)
+
+        payment.settle(result, now)
         if payment.status is PaymentStatus.SUCCEEDED:
             if invoice.status is InvoiceStatus.DRAFT:
-                invoice.issue(await invoices.next_number(invoice_series(now)), now)
-                await ledger.post(booked(Fact.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
-                record.emit(invoice_issued(invoice, customer, now))
-            await ledger.post(booked(Fact.PAYMENT_RECEIVED, payment.id, customer.id, payment.amount, now))
-            collected(invoice, subscription, now)
-            if answer.method:
-                await customers.keep_payment_method(customer.id, answer.method)
+                record.emit(await _issue(invoice, customer, invoices, ledger, now))
+            await ledger.post(Transaction.of(TransactionKind.PAYMENT_RECEIVED, payment.id, customer.id, payment.amount, now))
+            apply_success(invoice, subscription, now)
+            if result.method:
+                await customers.set_payment_method(customer.id, result.method)
             record.emit(payment_processed(payment, invoice, customer, now))
         elif payment.status is PaymentStatus.FAILED:
-            declined(payment, invoice, subscription, now)
+            apply_decline(payment, invoice, subscription, now)
             record.emit(payment_failed(payment, customer, now))
             if payment.retry_at:
                 record.emit(after(payment.retry_at - now, PaymentRetryRequested(payment_id=payment.id)))
+
         await payments.save(payment)
-        if invoice.status is not before[0]:
+        if invoice.status is not former_invoice_status:
             await invoices.save(invoice)
-        if payment.status is PaymentStatus.SUCCEEDED and not await invoices.is_overdue(customer.id):
-            subscription.restore()
-        if (subscription.plan_code, subscription.status) != before[1:]:
+        if payment.status is PaymentStatus.SUCCEEDED and not await invoices.has_open(customer.id):
+            subscription.reactivate()
+        if (subscription.plan_code, subscription.status) != former_subscription:
             await subscriptions.save(subscription)
             plan = await plans.get(subscription.plan_code, subscription.plan_version)
-            record.emit(subscription_changed(subscription, customer, plan, await plans.offered(FREE, now), now))
+            record.emit(subscription_changed(subscription, customer, plan, await plans.get_offered(FREE, now), now))
+
+
+async def _issue(invoice: Invoice, customer: Customer, invoices: Invoices, ledger: Ledger, now: datetime) -> InvoiceIssued:
+    invoice.issue(await invoices.reserve_number(invoice_series(now)), now)
+    await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
+    return invoice_issued(invoice, customer, now)

@@ -1,4 +1,7 @@
-"""An open invoice is charged again, unless it was paid, or tried again, in the meantime."""
+"""Charge an open invoice again.
+
+Does nothing if the invoice was paid or tried again in the meantime.
+"""
 
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payments import Payment, PaymentRequested, PaymentRetryRequested
@@ -8,18 +11,18 @@ from functions.kernel import Clock, Done, Order, on
 
 @on(emits=[PaymentRequested], order=Order.ANY)
 async def on_payment_retry_requested(
-    due: PaymentRetryRequested, payments: Payments, customers: Customers, subscriptions: Subscriptions, invoices: Invoices, clock: Clock
+    event: PaymentRetryRequested, payments: Payments, customers: Customers, subscriptions: Subscriptions, invoices: Invoices, clock: Clock
 ) -> Done[None]:
-    failed = await payments.get(due.payment_id)
+    failed = await payments.get(event.payment_id)
     if failed is None:
         return Done(None)
-    await subscriptions.locked(failed.customer_id)
+    await subscriptions.lock(failed.customer_id)
     invoice = await invoices.get(failed.invoice_id)
-    last = await payments.last_of(invoice.id)
-    if invoice.status is not InvoiceStatus.OPEN or last is None or not last.is_due(clock.now()):
+    last = await payments.get_last_attempt(invoice.id)
+    if invoice.status is not InvoiceStatus.OPEN or last is None or not last.is_retry_due(clock.now()):
         return Done(None)
 
     customer = await customers.get(failed.customer_id)
-    payment = Payment.intend(invoice, customer.payment_method or last.payment_method, clock.now(), attempt=last.attempt + 1)
+    payment = Payment.create(invoice, customer.payment_method or last.payment_method, clock.now(), attempt=last.attempt + 1)
     await payments.add(payment)
     return Done(None, PaymentRequested(payment_id=payment.id))

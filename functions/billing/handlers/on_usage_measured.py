@@ -1,4 +1,7 @@
-"""Measured use is added up, each record once, to the hour in which its window began."""
+"""Add measured usage to the hour in which its window began.
+
+Each record counts once, however often it is delivered.
+"""
 
 from events.monitor import UsageMeasured
 from functions.billing.domain.usage import UsageRecord

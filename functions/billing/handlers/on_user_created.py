@@ -1,7 +1,8 @@
-"""A user becomes a customer on the free plan.
+"""Create the customer of a new user, on the free plan.
 
-From the moment of the registration, however late billing hears of it, so that no use lies before the first period. The account at the payment
-provider is another matter (`on_payment_account_requested`): who has registered need not wait for a foreign system.
+The subscription begins when the user registered, however late the event arrives, so no usage lies before the first
+period. The account at the payment provider is opened separately (`on_payment_account_requested`): registration does not
+wait for an external system.
 """
 
 from events.auth import UserCreated
@@ -15,12 +16,12 @@ from functions.kernel import Done, on
 
 @on(emits=[CustomerCreated])
 async def on_user_created(event: UserCreated, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
-    customer = Customer.of_user(event.user_id, event.email, at=event.at)
+    customer = Customer.create(event.user_id, event.email, at=event.at)
     try:
         await customers.add(customer)
     except CustomerExists:
         return Done(None)
 
-    plan = await plans.offered(FREE, at=customer.created_at)
+    plan = await plans.get_offered(FREE, at=customer.created_at)
     await subscriptions.add(Subscription.begin(customer, plan, at=customer.created_at))
     return Done(None, CustomerCreated(customer_id=customer.id, user_id=customer.user_id, plan=plan.code, at=customer.created_at))

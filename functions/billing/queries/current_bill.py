@@ -1,12 +1,15 @@
-"""What the running period has cost so far: measured use by application and environment, rated by the plan that was agreed on."""
+"""Show the current bill: usage and charges of this period.
+
+Usage is listed by application and environment. It is rated with the subscription's plan.
+"""
 
 from uuid import UUID
 
-from functions.billing.domain.answers import Amount, BillPeriod
 from functions.billing.domain.bill import Bill, rate
 from functions.billing.domain.plans import Meter
 from functions.billing.domain.rejections import CustomerNotFound
-from functions.billing.ports import Customers, Plans, Subscriptions, Usage
+from functions.billing.domain.views import Amount, PeriodView
+from functions.billing.ports import Plans, Subscribers, Usage
 from functions.kernel import Caller, Clock, Model, query
 
 
@@ -14,15 +17,15 @@ class CurrentBill(Model):
     pass
 
 
-class BillPlan(Model):
+class BillPlanView(Model):
     code: str
     version: int
     name: str
     fee: Amount
 
 
-class BillCharge(Model):
-    """One meter over all applications: the included quantity is included once."""
+class BillChargeView(Model):
+    """One meter over all applications. The included quantity counts once."""
 
     meter: Meter
     quantity: int
@@ -31,7 +34,7 @@ class BillCharge(Model):
     amount: Amount
 
 
-class BillLine(Model):
+class BillLineView(Model):
     application_id: UUID
     environment: str
     requests: int
@@ -40,49 +43,44 @@ class BillLine(Model):
 
 
 class BillView(Model):
-    """`total` = the plan's fee + the charges; the lines add up to the charges."""
+    """`total` is the plan's fee plus the charges. The lines add up to the charges."""
 
     customer_id: UUID
-    period: BillPeriod
-    plan: BillPlan
-    lines: list[BillLine]
-    charges: list[BillCharge]
+    period: PeriodView
+    plan: BillPlanView
+    lines: list[BillLineView]
+    charges: list[BillChargeView]
     total: Amount
 
 
 @query(http="GET /v1/billing/current", rejects=[CustomerNotFound])
-async def current_bill(
-    asked: CurrentBill, caller: Caller, customers: Customers, subscriptions: Subscriptions, plans: Plans, usage: Usage, clock: Clock
-) -> BillView:
-    customer = await customers.of_user(caller.user_id)
-    subscription = await subscriptions.running(customer.id) if customer else None
-    if customer is None or subscription is None:
-        raise CustomerNotFound
-
+async def current_bill(request: CurrentBill, caller: Caller, subscribers: Subscribers, plans: Plans, usage: Usage, clock: Clock) -> BillView:
+    subscriber = await subscribers.get(caller.user_id)
+    subscription = subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     period = subscription.period_at(clock.now())
-    bill = rate(plan, period, await usage.within(caller.user_id, period))
-    return _shown(customer.id, bill)
+    bill = rate(plan, period, await usage.by_environment(caller.user_id, period))
+    return _view(subscriber.customer.id, bill)
 
 
-def _shown(customer_id: UUID, bill: Bill) -> BillView:
+def _view(customer_id: UUID, bill: Bill) -> BillView:
     plan = bill.plan
     return BillView(
         customer_id=customer_id,
-        period=BillPeriod.of(bill.period),
-        plan=BillPlan(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
+        period=PeriodView.of(bill.period),
+        plan=BillPlanView(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
         lines=[
-            BillLine(
-                application_id=line.use.application_id,
-                environment=line.use.environment,
-                requests=line.use.requests,
-                cpu_milliseconds=line.use.cpu_milliseconds,
+            BillLineView(
+                application_id=line.usage.application_id,
+                environment=line.usage.environment,
+                requests=line.usage.requests,
+                cpu_milliseconds=line.usage.cpu_milliseconds,
                 amount=Amount.of(line.amount),
             )
             for line in bill.lines
         ],
         charges=[
-            BillCharge(
+            BillChargeView(
                 meter=charge.meter,
                 quantity=charge.quantity,
                 included=charge.included,

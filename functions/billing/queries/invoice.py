@@ -1,13 +1,13 @@
-"""One invoice with its lines, the payments that were tried and what was given back."""
+"""Show an invoice with its lines, payment and refunds."""
 
 from datetime import datetime
 from uuid import UUID
 
-from functions.billing.domain.answers import Amount, InvoiceLineView, InvoiceSummary
-from functions.billing.domain.credits import RefundStatus
+from functions.billing.domain.credit_notes import RefundStatus
 from functions.billing.domain.payments import PaymentStatus
-from functions.billing.domain.rejections import InvoiceNotFound
-from functions.billing.ports import Credits, Customers, Invoices, Payments
+from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
+from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
+from functions.billing.ports import CreditNotes, Invoices, Payments, Subscribers
 from functions.kernel import Caller, Model, query
 
 
@@ -15,8 +15,8 @@ class ShowInvoice(Model):
     invoice_id: UUID
 
 
-class InvoicePayment(Model):
-    """The last try. `detail` says why it was declined."""
+class InvoicePaymentView(Model):
+    """The last attempt. `detail` says why it was declined."""
 
     payment_id: UUID
     status: PaymentStatus
@@ -25,7 +25,7 @@ class InvoicePayment(Model):
     retry_at: datetime | None
 
 
-class InvoiceCredit(Model):
+class CreditNoteView(Model):
     number: str
     amount: Amount
     reason: str
@@ -33,28 +33,29 @@ class InvoiceCredit(Model):
     issued_at: datetime
 
 
-class InvoiceView(InvoiceSummary):
+class InvoiceView(InvoiceSummaryView):
     lines: list[InvoiceLineView]
-    payment: InvoicePayment | None
-    credits: list[InvoiceCredit]
+    payment: InvoicePaymentView | None
+    credits: list[CreditNoteView]
 
 
-@query(http="GET /v1/billing/invoices/{invoice_id}", rejects=[InvoiceNotFound])
-async def invoice(asked: ShowInvoice, caller: Caller, customers: Customers, invoices: Invoices, payments: Payments, credits: Credits) -> InvoiceView:
-    customer = await customers.of_user(caller.user_id)
-    found = await invoices.get(asked.invoice_id)
-    if customer is None or found.customer_id != customer.id or found.number is None:
+@query(http="GET /v1/billing/invoices/{invoice_id}", rejects=[CustomerNotFound, InvoiceNotFound])
+async def invoice(
+    request: ShowInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, payments: Payments, credit_notes: CreditNotes
+) -> InvoiceView:
+    subscriber = await subscribers.get(caller.user_id)
+    invoice = subscriber.require_own(await invoices.get(request.invoice_id))
+    if invoice.number is None:
         raise InvoiceNotFound
 
-    last = await payments.last_of(found.id)
+    last = await payments.get_last_attempt(invoice.id)
     return InvoiceView(
-        **InvoiceSummary.of(found).model_dump(),
-        lines=[InvoiceLineView.of(line) for line in found.lines],
-        payment=InvoicePayment(payment_id=last.id, status=last.status, attempt=last.attempt, detail=last.failure_message, retry_at=last.retry_at)
-        if last
-        else None,
+        **InvoiceSummaryView.of(invoice).model_dump(),
+        lines=[InvoiceLineView.of(line) for line in invoice.lines],
+        payment=last
+        and InvoicePaymentView(payment_id=last.id, status=last.status, attempt=last.attempt, detail=last.failure_message, retry_at=last.retry_at),
         credits=[
-            InvoiceCredit(number=note.number, amount=Amount.of(note.amount), reason=note.reason, status=note.status, issued_at=note.issued_at)
-            for note in await credits.of_invoice(found.id)
+            CreditNoteView(number=note.number, amount=Amount.of(note.amount), reason=note.reason, status=note.status, issued_at=note.issued_at)
+            for note in await credit_notes.list_for_invoice(invoice.id)
         ],
     )

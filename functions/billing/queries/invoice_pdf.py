@@ -1,14 +1,14 @@
-"""An invoice as a PDF: printed from what was issued, the same every time."""
+"""Download an invoice as PDF."""
 
 from typing import ClassVar
 from uuid import UUID
 
-from functions.billing.domain.rejections import InvoiceNotFound
-from functions.billing.ports import Customers, Invoices, Printer
+from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
+from functions.billing.ports import InvoiceRenderer, Invoices, Subscribers
 from functions.kernel import Caller, File, Model, query
 
 
-class PrintInvoice(Model):
+class DownloadInvoice(Model):
     invoice_id: UUID
 
 
@@ -16,11 +16,13 @@ class InvoicePdf(File):
     media_type: ClassVar[str] = "application/pdf"
 
 
-@query(http="GET /v1/billing/invoices/{invoice_id}/pdf", rejects=[InvoiceNotFound])
-async def invoice_pdf(asked: PrintInvoice, caller: Caller, customers: Customers, invoices: Invoices, printer: Printer) -> InvoicePdf:
-    customer = await customers.of_user(caller.user_id)
-    invoice = await invoices.get(asked.invoice_id)
-    if customer is None or invoice.customer_id != customer.id or invoice.number is None:
+@query(http="GET /v1/billing/invoices/{invoice_id}/pdf", rejects=[CustomerNotFound, InvoiceNotFound])
+async def invoice_pdf(
+    request: DownloadInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, renderer: InvoiceRenderer
+) -> InvoicePdf:
+    subscriber = await subscribers.get(caller.user_id)
+    invoice = subscriber.require_own(await invoices.get(request.invoice_id))
+    if invoice.number is None:
         raise InvoiceNotFound
 
-    return InvoicePdf(name=f"invoice-{invoice.number}.pdf", content=await printer.invoice(invoice, customer))
+    return InvoicePdf(name=f"invoice-{invoice.number}.pdf", content=await renderer.render_pdf(invoice, subscriber.customer))

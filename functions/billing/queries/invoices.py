@@ -1,13 +1,13 @@
-"""A customer's invoices, newest first."""
+"""List your invoices, newest first."""
 
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.billing.domain.answers import InvoiceSummary
 from functions.billing.domain.rejections import CustomerNotFound
-from functions.billing.ports import Customers, Invoices
+from functions.billing.domain.views import InvoiceSummaryView
+from functions.billing.ports import Invoices, Subscribers
 from functions.kernel import Caller, Model, query
 
 
@@ -17,18 +17,15 @@ class ListInvoices(Model):
 
 
 class InvoicePage(Model):
-    """`next` goes into `before` for the next page."""
+    """`next` is the `before` of the next page."""
 
-    invoices: list[InvoiceSummary]
+    invoices: list[InvoiceSummaryView]
     next: UUID | None = None
 
 
 @query(http="GET /v1/billing/invoices", rejects=[CustomerNotFound])
-async def invoices(asked: ListInvoices, caller: Caller, customers: Customers, issued: Invoices) -> InvoicePage:
-    customer = await customers.of_user(caller.user_id)
-    if customer is None:
-        raise CustomerNotFound
-
-    found = await issued.page(customer.id, before=asked.before, limit=asked.limit + 1)
-    page = found[: asked.limit]
-    return InvoicePage(invoices=[InvoiceSummary.of(invoice) for invoice in page], next=page[-1].id if len(found) > asked.limit else None)
+async def invoices(request: ListInvoices, caller: Caller, subscribers: Subscribers, invoices: Invoices) -> InvoicePage:
+    subscriber = await subscribers.get(caller.user_id)
+    found = await invoices.list_issued(subscriber.customer.id, before=request.before, limit=request.limit + 1)
+    page = found[: request.limit]
+    return InvoicePage(invoices=[InvoiceSummaryView.of(invoice) for invoice in page], next=page[-1].id if len(found) > request.limit else None)

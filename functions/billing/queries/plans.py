@@ -1,7 +1,7 @@
-"""The plans on offer: what they cost, include and allow."""
+"""List the plans with their prices and limits."""
 
-from functions.billing.domain.answers import AllowedView, Amount
 from functions.billing.domain.plans import Meter, Plan
+from functions.billing.domain.views import Amount, EntitlementsView
 from functions.billing.ports import Plans
 from functions.kernel import ANYONE, Clock, Model, query
 
@@ -11,7 +11,7 @@ class ListPlans(Model):
 
 
 class TierView(Model):
-    """`amount` for every `per` units, up to unit `up_to` beyond the included ones."""
+    """`amount` per `per` units, up to unit `up_to` above the included quantity."""
 
     up_to: int | None
     amount: Amount
@@ -25,13 +25,13 @@ class PriceView(Model):
 
 
 class PlanView(Model):
-    """`fee` is for each billing period, ahead; use is charged when the period has ended."""
+    """`fee` is paid in advance for each billing period. Usage is charged after the period."""
 
     code: str
     version: int
     name: str
     fee: Amount
-    allowed: AllowedView
+    allowed: EntitlementsView
     prices: list[PriceView]
 
 
@@ -40,17 +40,17 @@ class PlansOnOffer(Model):
 
 
 @query(http="GET /v1/billing/plans", allow=ANYONE)
-async def plans(asked: ListPlans, offers: Plans, clock: Clock) -> PlansOnOffer:
-    return PlansOnOffer(plans=[_shown(plan) for plan in await offers.on_offer(clock.now())])
+async def plans(request: ListPlans, plans: Plans, clock: Clock) -> PlansOnOffer:
+    return PlansOnOffer(plans=[_view(plan) for plan in await plans.list_offered(clock.now())])
 
 
-def _shown(plan: Plan) -> PlanView:
+def _view(plan: Plan) -> PlanView:
     return PlanView(
         code=plan.code,
         version=plan.version,
         name=plan.name,
         fee=Amount.of(plan.fee),
-        allowed=AllowedView.of(plan.entitlements),
+        allowed=EntitlementsView.of(plan.entitlements),
         prices=[
             PriceView(
                 meter=meter,

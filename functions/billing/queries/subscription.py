@@ -1,15 +1,15 @@
-"""A customer's plan: what it allows, what comes next, and how the last payment went."""
+"""Show your plan, its limits and the last payment."""
 
 from datetime import datetime
 from uuid import UUID
 
-from functions.billing.domain.answers import AllowedView, Amount, BillPeriod
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Payment, PaymentStatus
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import CustomerNotFound
-from functions.billing.domain.subscriptions import Status, Subscription
-from functions.billing.ports import Customers, Invoices, Payments, Plans, Subscriptions
+from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
+from functions.billing.domain.views import Amount, EntitlementsView, PeriodView
+from functions.billing.ports import Invoices, Payments, Plans, Subscribers
 from functions.kernel import Caller, Clock, Model, query
 
 
@@ -17,8 +17,8 @@ class ShowSubscription(Model):
     pass
 
 
-class NextPlan(Model):
-    """Begins at `begins_at`; with `pending`, as soon as `invoice_id` is paid."""
+class NextPlanView(Model):
+    """A plan that starts at `begins_at` or, if `pending`, when `invoice_id` is paid."""
 
     plan: str
     pending: bool
@@ -38,58 +38,49 @@ class PaymentView(Model):
 
 
 class SubscriptionView(Model):
-    """`allowed` is what may run now: less than the plan's while the subscription is suspended."""
+    """`allowed` is what may run now; while the subscription is suspended, that is what the free plan allows."""
 
     subscription_id: UUID
     plan: str
     version: int
-    status: Status
+    status: SubscriptionStatus
     since: datetime
-    period: BillPeriod
+    period: PeriodView
     fee: Amount
-    allowed: AllowedView
-    next: NextPlan | None
+    allowed: EntitlementsView
+    next: NextPlanView | None
     last_payment: PaymentView | None
 
 
 @query(http="GET /v1/billing/subscription", rejects=[CustomerNotFound])
 async def subscription(
-    asked: ShowSubscription,
-    caller: Caller,
-    customers: Customers,
-    subscriptions: Subscriptions,
-    plans: Plans,
-    invoices: Invoices,
-    payments: Payments,
-    clock: Clock,
+    request: ShowSubscription, caller: Caller, subscribers: Subscribers, plans: Plans, invoices: Invoices, payments: Payments, clock: Clock
 ) -> SubscriptionView:
-    customer = await customers.of_user(caller.user_id)
-    running = await subscriptions.running(customer.id) if customer else None
-    if customer is None or running is None:
-        raise CustomerNotFound
-
-    plan = await plans.get(running.plan_code, running.plan_version)
-    counts = await plans.offered(FREE, clock.now()) if running.status is Status.SUSPENDED else plan
-    last = await payments.latest(customer.id)
+    subscriber = await subscribers.get(caller.user_id)
+    subscription = subscriber.subscription
+    plan = await plans.get(subscription.plan_code, subscription.plan_version)
+    is_suspended = subscription.status is SubscriptionStatus.SUSPENDED
+    limiting_plan = await plans.get_offered(FREE, clock.now()) if is_suspended else plan
+    last = await payments.get_latest(subscriber.customer.id)
     return SubscriptionView(
-        subscription_id=running.id,
+        subscription_id=subscription.id,
         plan=plan.code,
         version=plan.version,
-        status=running.status,
-        since=running.started_at,
-        period=BillPeriod.of(running.running_period),
+        status=subscription.status,
+        since=subscription.started_at,
+        period=PeriodView.of(subscription.current_period),
         fee=Amount.of(plan.fee),
-        allowed=AllowedView.of(counts.entitlements),
-        next=_next(running, await invoices.under_way(running.id)),
+        allowed=EntitlementsView.of(limiting_plan.entitlements),
+        next=_next_plan(subscription, await invoices.get_pending_upgrade(subscription.id)),
         last_payment=_payment(last) if last else None,
     )
 
 
-def _next(running: Subscription, under_way: Invoice | None) -> NextPlan | None:
-    if under_way is not None:
-        return NextPlan(plan=under_way.plan_code, pending=True, invoice_id=under_way.id)
-    if running.next_plan_code is not None:
-        return NextPlan(plan=running.next_plan_code, pending=False, begins_at=running.billed_until)
+def _next_plan(subscription: Subscription, pending_upgrade: Invoice | None) -> NextPlanView | None:
+    if pending_upgrade is not None:
+        return NextPlanView(plan=pending_upgrade.plan_code, pending=True, invoice_id=pending_upgrade.id)
+    if subscription.next_plan_code is not None:
+        return NextPlanView(plan=subscription.next_plan_code, pending=False, begins_at=subscription.billed_until)
     return None
 
 

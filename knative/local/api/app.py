@@ -136,9 +136,7 @@ class API:
         review = await _body(request)
         attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
         resource = attributes.get("resource", "") + (f"/{attributes['subresource']}" if attributes.get("subresource") else "")
-        attempt = Attempt(
-            attributes.get("verb", ""), attributes.get("group", ""), resource, attributes.get("namespace"), attributes.get("name", "")
-        )
+        attempt = Attempt(attributes.get("verb", ""), attributes.get("group", ""), resource, attributes.get("namespace"), attributes.get("name", ""))
         return json_response({**review, "status": {"allowed": self._authorizer.allows(identity, attempt)}}, 201)
 
     async def _handle_resource(self, request: Request, identity: Identity) -> Response:

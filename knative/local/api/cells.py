@@ -1,4 +1,4 @@
-"""Cells of `kubectl get pods,jobs` that Kubernetes computes and no path into the object can name."""
+"""Cells of `kubectl get` that are computed from several fields, as Kubernetes does for Pods and Jobs."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -32,10 +32,10 @@ def pod_restarts(pod: Object) -> int:
 
 
 def job_status(job: Object) -> str:
-    holding = {each["type"] for each in (job.get("status") or {}).get("conditions") or () if each.get("status") == "True"}
+    true_types = {each["type"] for each in (job.get("status") or {}).get("conditions") or () if each.get("status") == "True"}
     if "deletionTimestamp" in job["metadata"]:
         return "Terminating"
-    return next((word for word in ("Complete", "Failed", "Suspended") if word in holding), "Running")
+    return next((type for type in ("Complete", "Failed", "Suspended") if type in true_types), "Running")
 
 
 def job_completions(job: Object) -> str:
@@ -48,11 +48,11 @@ def job_duration(job: Object) -> str:
     if not (start := status.get("startTime")):
         return ""
     end = status.get("completionTime") or failed
-    return duration((datetime.fromisoformat(end) if end else datetime.now(UTC)) - datetime.fromisoformat(start))
+    return format_duration((datetime.fromisoformat(end) if end else datetime.now(UTC)) - datetime.fromisoformat(start))
 
 
-def duration(passed: timedelta) -> str:
-    """Like `kubectl`: 42s, 3m10s, 25h, 12d."""
+def format_duration(passed: timedelta) -> str:
+    """Format a duration as kubectl does: 42s, 3m10s, 25h, 12d."""
     seconds = int(passed.total_seconds())
     if seconds < 120:
         return f"{max(seconds, 0)}s"
@@ -71,7 +71,7 @@ def policy_validations(policy: Object) -> int:
 
 
 def policy_param_kind(policy: Object) -> str:
-    """What kubectl shows for a policy without parameters; others are not accepted."""
+    """Policies with parameters are not supported; kubectl shows this for those without."""
     return "<unset>"
 
 

@@ -1,4 +1,4 @@
-"""How clients learn what is here: /api, /apis, the resources of each group and version, /version."""
+"""Discovery: /api, /apis, the resources of each group and version, /version."""
 
 import platform
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from knative.local.objects import Object
 from knative.local.settings import Settings
 
 KUBERNETES = ("1", "33")
-"""The version whose REST API this is a subset of."""
+"""The version of Kubernetes whose REST API this is a subset of."""
 
 
 class Discovery:
@@ -21,8 +21,8 @@ class Discovery:
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
     def groups(self) -> Object:
-        found = [self.group(name) for name in (*self._definitions.versions(), "authorization.k8s.io") if name]
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group for group in found if group]}
+        groups = [self.group(name) for name in (*self._definitions.versions(), "authorization.k8s.io") if name]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [group for group in groups if group]}
 
     def group(self, name: str) -> Object | None:
         versions = {**self._definitions.versions(), "authorization.k8s.io": ["v1"]}.get(name)
@@ -52,9 +52,9 @@ class Discovery:
 def _rows(definition: Definition) -> Iterable[Object]:
     common = {"singularName": definition.singular, "namespaced": definition.namespaced, "kind": definition.kind}
     row = {"name": definition.plural, **common, "verbs": sorted(definition.verbs)}
-    for field, words in (("shortNames", definition.short_names), ("categories", definition.categories)):
-        if words:
-            row[field] = list(words)
+    for field, names in (("shortNames", definition.short_names), ("categories", definition.categories)):
+        if names:
+            row[field] = list(names)
     yield row
     if definition.has_status:
         yield {**common, "name": f"{definition.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}

@@ -1,5 +1,4 @@
-"""Pod logs, from the files that the makers of pods write: one for each container, lines in the form of the container runtime interface
-(`<rfc3339nano> stdout F <line>`)."""
+"""Pod logs, read from a file per container, in the format of the Container Runtime Interface (`<rfc3339nano> stdout F <line>`)."""
 
 import asyncio
 import os
@@ -16,18 +15,22 @@ from knative.local.api.target import Target, flag, number
 from knative.local.objects import Object
 from knative.local.store import Store
 
-LOOK_AGAIN_SECONDS = 0.1
-PIECE = 1 << 16
+POLL_SECONDS = 0.1
+CHUNK_BYTES = 1 << 16
+NEWLINE = 10
 FINISHED = ("Succeeded", "Failed")
 
 
 class Logs:
+    """`pods`: the folder of the pods' files. `closing` ends followed logs."""
+
     def __init__(self, store: Store, pods: Path, closing: asyncio.Event) -> None:
         self._store = store
         self._pods = pods
         self._closing = closing
 
     def read(self, target: Target, request: Request) -> AsyncIterator[bytes]:
+        """Return the log of a container. Raises StatusError before the first chunk."""
         query = request.query_params
         pod = self._store.find("Pod", target.namespace, target.name)
         if pod is None:
@@ -40,67 +43,67 @@ class Logs:
             raise bad_request(f'container "{container}" in pod "{target.name}" is waiting to start: ContainerCreating')
         since = _since(query.get("sinceTime"), number(query, "sinceSeconds"))
         lines = self._lines(pod, path, number(query, "tailLines"), flag(query, "follow"))
-        return _shown(lines, since, flag(query, "timestamps"), number(query, "limitBytes"))
+        return _format(lines, since, flag(query, "timestamps"), number(query, "limitBytes"))
 
     @staticmethod
-    def _container(pod: Object, asked: str | None) -> str:
+    def _container(pod: Object, name: str | None) -> str:
         names = [container["name"] for container in pod["spec"]["containers"]]
-        if asked and asked not in names:
-            raise bad_request(f"container {asked} is not valid for pod {pod['metadata']['name']}")
-        if not asked and len(names) > 1:
+        if name and name not in names:
+            raise bad_request(f"container {name} is not valid for pod {pod['metadata']['name']}")
+        if not name and len(names) > 1:
             raise bad_request(f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: [{' '.join(names)}]")
-        return asked or str(names[0])
+        return name or str(names[0])
 
     async def _lines(self, pod: Object, path: Path, tail: int | None, follow: bool) -> AsyncIterator[list[bytes]]:
-        """In batches, without their line ends; while following, until the pod has ended and all is read."""
-        position = _tail(path, tail) if tail is not None else 0
-        rest = b""
+        """Yield batches of lines without line ends. With `follow`, until the pod has ended and everything is read."""
+        position = _tail_position(path, tail) if tail is not None else 0
+        partial = b""
         while True:
-            ended = not follow or self._closing.is_set() or self._ended(pod)
-            position, piece = _piece(path, position)
-            if piece:
-                *lines, rest = (rest + piece).split(b"\n")
+            is_complete = not follow or self._closing.is_set() or self._has_ended(pod)
+            position, chunk = _read_chunk(path, position)
+            if chunk:
+                *lines, partial = (partial + chunk).split(b"\n")
                 yield lines
-            elif ended:
-                if rest:
-                    yield [rest]
+            elif is_complete:
+                if partial:
+                    yield [partial]
                 return
             else:
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
-    def _ended(self, pod: Object) -> bool:
+    def _has_ended(self, pod: Object) -> bool:
         if not self._store.alive(pod["metadata"]["uid"]):
             return True
-        found = self._store.get("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
-        return (found.get("status") or {}).get("phase") in FINISHED
+        current = self._store.get("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
+        return (current.get("status") or {}).get("phase") in FINISHED
 
 
-async def _shown(batches: AsyncIterator[list[bytes]], since: datetime | None, stamps: bool, limit: int | None) -> AsyncIterator[bytes]:
-    left = limit
+async def _format(batches: AsyncIterator[list[bytes]], since: datetime | None, stamps: bool, limit: int | None) -> AsyncIterator[bytes]:
+    bytes_left = limit
     async for batch in batches:
-        text = b"".join(_line(line, since, stamps) for line in batch)
-        if left is not None:
-            text = text[:left]
-            left -= len(text)
+        text = b"".join(_format_line(line, since, stamps) for line in batch)
+        if bytes_left is not None:
+            text = text[:bytes_left]
+            bytes_left -= len(text)
         if text:
             yield text
-        if left == 0:
+        if bytes_left == 0:
             return
 
 
-def _line(line: bytes, since: datetime | None, stamps: bool) -> bytes:
-    """Without the runtime's prefix; a partial line (P) is joined to the one after it."""
+def _format_line(line: bytes, since: datetime | None, stamps: bool) -> bytes:
+    """Remove the runtime's prefix. A partial line (P) is joined with the next one."""
     stamp, _, rest = line.partition(b" ")
     _, _, rest = rest.partition(b" ")
     tag, _, text = rest.partition(b" ")
     if tag not in (b"F", b"P"):
         return line + b"\n"
-    if since is not None and _time(stamp) < since:
+    if since is not None and _parse_stamp(stamp) < since:
         return b""
     return (stamp + b" " if stamps else b"") + text + (b"" if tag == b"P" else b"\n")
 
 
-def _time(stamp: bytes) -> datetime:
+def _parse_stamp(stamp: bytes) -> datetime:
     whole, _, fraction = stamp.decode(errors="replace").removesuffix("Z").partition(".")
     try:
         return datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}+00:00")
@@ -113,42 +116,41 @@ def _since(text: str | None, seconds: int | None) -> datetime | None:
         return datetime.now(UTC) - timedelta(seconds=seconds)
     try:
         return datetime.fromisoformat(text) if text else None
-    except ValueError as fault:
-        raise bad_request(f'invalid sinceTime: "{text}"') from fault
+    except ValueError as error:
+        raise bad_request(f'invalid sinceTime: "{text}"') from error
 
 
-def _piece(path: Path, position: int) -> tuple[int, bytes]:
-    """What was written after a position; from the start when the file was replaced by a shorter one."""
+def _read_chunk(path: Path, position: int) -> tuple[int, bytes]:
+    """Return the next position and what was written after this one; from the start if a shorter file has replaced the file."""
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size < position:
                 position = 0
             file.seek(position)
-            piece = file.read(PIECE)
-            return position + len(piece), piece
+            chunk = file.read(CHUNK_BYTES)
+            return position + len(chunk), chunk
     except FileNotFoundError:
         return 0, b""
 
 
-def _tail(path: Path, lines: int) -> int:
-    """Where the last so many lines begin."""
+def _tail_position(path: Path, lines: int) -> int:
+    """Return where the last `lines` lines begin."""
     try:
         with path.open("rb") as file:
-            return _from_the_end(file, lines)
+            return _seek_lines(file, lines)
     except FileNotFoundError:
         return 0
 
 
-def _from_the_end(file: BinaryIO, lines: int) -> int:
+def _seek_lines(file: BinaryIO, lines: int) -> int:
     end = position = file.seek(0, os.SEEK_END)
     starts: deque[int] = deque()
     while position > 0 and len(starts) <= lines:
-        size = min(PIECE, position)
+        size = min(CHUNK_BYTES, position)
         position -= size
         file.seek(position)
-        piece = file.read(size)
-        found = [position + index + 1 for index in range(len(piece)) if piece[index] == 10]
-        starts.extendleft(reversed(found))
+        chunk = file.read(size)
+        starts.extendleft(reversed([position + index + 1 for index in range(len(chunk)) if chunk[index] == NEWLINE]))
     starts = deque([0, *starts] if position == 0 else starts)
     while starts and starts[-1] >= end:
         starts.pop()

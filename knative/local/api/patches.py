@@ -1,5 +1,7 @@
-"""The three ways to patch besides server-side apply: JSON patch (RFC 6902), merge patch (RFC 7386), and Kubernetes' strategic merge for its own
-kinds (custom resources refuse it, as upstream)."""
+"""Patches besides server-side apply: JSON patch (RFC 6902), merge patch (RFC 7386), and strategic merge patch.
+
+Strategic merge patches work for Kubernetes' own kinds only; custom resources refuse them, as upstream.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,32 +15,31 @@ from knative.local.objects import Object
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 JSON, MERGE, STRATEGIC = "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"
-BUILT_IN = ("", "batch", "rbac.authorization.k8s.io", "admissionregistration.k8s.io")
+BUILT_IN_GROUPS = ("", "batch", "rbac.authorization.k8s.io", "admissionregistration.k8s.io")
 DIRECTIVES = ("$patch", "$retainKeys")
 
 
-def patched(live: Object, patch: Any, sort: str, definition: Definition) -> Object:
-    if sort == JSON:
+def apply_patch(live: Object, patch: Any, media_type: str, definition: Definition) -> Object:
+    """Return the patched object. Raises StatusError (400, 415, 422)."""
+    if media_type == JSON:
         return _json(live, patch, definition)
     if not isinstance(patch, dict):
         raise bad_request("the patch is not an object")
-    if sort == MERGE:
-        found = _merge(live, patch)
-    elif sort == STRATEGIC and definition.group in BUILT_IN:
+    if media_type == MERGE:
+        return dict(_merge(live, patch))
+    if media_type == STRATEGIC and definition.group in BUILT_IN_GROUPS:
         schema = {**definition.schema, "properties": {**definition.schema["properties"], "metadata": METADATA}}
-        found = strategic(live, patch, schema)
-    else:
-        accepted = [JSON, MERGE, APPLY[0], *([STRATEGIC] if definition.group in BUILT_IN else [])]
-        raise unsupported(f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}")
-    return dict(found)
+        return dict(strategic_merge(live, patch, schema))
+    accepted = [JSON, MERGE, APPLY[0], *([STRATEGIC] if definition.group in BUILT_IN_GROUPS else [])]
+    raise unsupported(f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}")
 
 
 def _json(live: Object, patch: Any, definition: Definition) -> Object:
     try:
-        found: Object = jsonpatch.JsonPatch(patch).apply(live)
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as fault:
-        raise invalid(definition, live["metadata"]["name"], [Cause("patch", f"Invalid value: {fault}")]) from fault
-    return found
+        patched: Object = jsonpatch.JsonPatch(patch).apply(live)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        raise invalid(definition, live["metadata"]["name"], [Cause("patch", f"Invalid value: {error}")]) from error
+    return patched
 
 
 def _merge(live: Any, patch: Any) -> Any:
@@ -53,8 +54,11 @@ def _merge(live: Any, patch: Any) -> Any:
     return merged
 
 
-def strategic(live: Any, patch: Any, schema: Schema) -> Any:
-    """Maps by field, keyed lists by their first merge key, `$patch: delete|replace`, `$deleteFromPrimitiveList`, `$setElementOrder`."""
+def strategic_merge(live: Any, patch: Any, schema: Schema) -> Any:
+    """Merge maps by field and keyed lists by their first merge key.
+
+    Supports `$patch: delete|replace`, `$retainKeys`, `$deleteFromPrimitiveList` and `$setElementOrder`.
+    """
     if not isinstance(patch, Mapping):
         return patch
     if patch.get("$patch") == "replace":
@@ -71,9 +75,9 @@ def strategic(live: Any, patch: Any, schema: Schema) -> Any:
         elif value is None:
             merged.pop(name, None)
         elif isinstance(value, list) and list_type(child(schema, name)) in ("map", "set"):
-            merged[name] = _lists(merged.get(name) or [], value, child(schema, name))
+            merged[name] = _merge_lists(merged.get(name) or [], value, child(schema, name))
         else:
-            merged[name] = strategic(merged.get(name), value, child(schema, name))
+            merged[name] = strategic_merge(merged.get(name), value, child(schema, name))
     for name, order in patch.items():
         if name.startswith("$setElementOrder/"):
             field = name.partition("/")[2]
@@ -82,7 +86,7 @@ def strategic(live: Any, patch: Any, schema: Schema) -> Any:
     return merged
 
 
-def _lists(live: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
+def _merge_lists(live: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
     if list_type(schema) == "set":
         return live + [each for each in patch if each not in live]
     key = schema["x-kubernetes-list-map-keys"][0]
@@ -90,23 +94,23 @@ def _lists(live: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
         return [each for each in patch if "$patch" not in each]
     merged = list(live)
     for each in patch:
-        place = next((index for index, item in enumerate(merged) if item.get(key) == each.get(key)), None)
+        index = next((index for index, item in enumerate(merged) if item.get(key) == each.get(key)), None)
         if each.get("$patch") == "delete":
-            if place is not None:
-                del merged[place]
-        elif place is None:
-            merged.append(strategic({}, each, items(schema)))
+            if index is not None:
+                del merged[index]
+        elif index is None:
+            merged.append(strategic_merge({}, each, items(schema)))
         else:
-            merged[place] = strategic(merged[place], each, items(schema))
+            merged[index] = strategic_merge(merged[index], each, items(schema))
     return merged
 
 
-def _ordered(found: list[Any], order: list[Any], schema: Schema) -> list[Any]:
-    """In the order asked for; what it does not name comes after."""
+def _ordered(values: list[Any], order: list[Any], schema: Schema) -> list[Any]:
+    """Sort values as `$setElementOrder` demands; those it does not name come last."""
     key = (schema.get("x-kubernetes-list-map-keys") or [None])[0]
 
-    def word(item: Any) -> Any:
+    def key_of(item: Any) -> Any:
         return item.get(key) if isinstance(item, Mapping) else item
 
-    places = {word(item): place for place, item in enumerate(order)}
-    return sorted(found, key=lambda item: places.get(word(item), len(places)))
+    positions = {key_of(item): position for position, item in enumerate(order)}
+    return sorted(values, key=lambda item: positions.get(key_of(item), len(positions)))

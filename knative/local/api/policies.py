@@ -1,17 +1,17 @@
-"""ValidatingAdmissionPolicies: a write is denied unless each policy that is bound and matches it holds.
+"""ValidatingAdmissionPolicies: deny a write if a validation of a bound and matching policy fails.
 
-After Kubernetes' plugin (apiserver/pkg/admission/plugin/policy: matching/matching.go, validating/validator.go, validating/dispatcher.go), with its
-messages and codes. Evaluated are the writes of clients to stored objects and the tokens of ServiceAccounts; reconcilers write to the store without
-admission. Policies are in force from the moment they are stored.
+Follows Kubernetes' plugin (apiserver/pkg/admission/plugin/policy: matching/matching.go, validating/validator.go,
+validating/dispatcher.go), with its messages and codes. Policies apply to writes of clients and to tokens of
+ServiceAccounts, from the moment they are stored. Reconcilers write to the store without admission.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from knative.local.api.expressions import EvaluationError, InvalidExpression, Result, compiled
-from knative.local.api.selectors import selector_labels
-from knative.local.api.status import Refusal, about
+from knative.local import label_selectors
+from knative.local.api.expressions import EvaluationError, InvalidExpression, Result, compile_expression
+from knative.local.api.status import StatusError, target_details
 from knative.local.definitions import Definition
 from knative.local.objects import Object
 from knative.local.store import Store
@@ -26,7 +26,7 @@ OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "Dele
 
 @dataclass(frozen=True)
 class Write:
-    """A request as admission sees it: what is to be stored and what is stored."""
+    """A write as policies see it. `object`: to be stored. `old`: stored now."""
 
     operation: Literal["CREATE", "UPDATE", "DELETE"]
     definition: Definition
@@ -36,17 +36,17 @@ class Write:
     subresource: str = ""
     is_dry_run: bool = False
     options: Object = field(default_factory=dict)
-    about: Object | None = None
-    """The object that names the request if `object` is of another kind, as a TokenRequest is."""
+    parent: Object | None = None
+    """The object whose subresource is written, if `object` is of another kind, such as TokenRequest."""
 
     @property
     def metadata(self) -> Object:
-        metadata: Object = (self.about or self.object or self.old or {})["metadata"]
+        metadata: Object = (self.parent or self.object or self.old or {})["metadata"]
         return metadata
 
     @property
     def namespace(self) -> str:
-        """A Namespace is in itself, as in Kubernetes' attributes."""
+        """The namespace of the write. A Namespace belongs to itself, as in Kubernetes' admission attributes."""
         return str(self.metadata["name"] if self.definition.key == "Namespace" else self.metadata.get("namespace") or "")
 
     @property
@@ -67,17 +67,17 @@ class Policies:
         self._bound: list[tuple[Object, list[Object]]] = []
 
     def admit(self, write: Write) -> None:
-        """Raises the Refusal of the first denial, by the names of the policies and bindings."""
+        """Raises StatusError for the first denial, in the order of names of policies and bindings."""
         if write.definition.group == GROUP:
-            return  # or a policy could keep everybody from mending it
-        for policy, bindings in self._current():
+            return  # otherwise a policy could prevent its own correction
+        for policy, bindings in self._bound_policies():
             for binding in self._matching(policy, bindings, write):
                 for denial in self._denials(policy["spec"], write):
                     names = f"ValidatingAdmissionPolicy '{policy['metadata']['name']}' with binding '{binding['metadata']['name']}'"
-                    raise _refusal(write, f"{names} denied request: {denial.message}", denial.reason)
+                    raise _status_error(write, f"{names} denied request: {denial.message}", denial.reason)
 
-    def _current(self) -> list[tuple[Object, list[Object]]]:
-        """Policies with their bindings, read again only after one of them has changed."""
+    def _bound_policies(self) -> list[tuple[Object, list[Object]]]:
+        """Policies with their bindings, cached until one of them changes."""
         entries = [entry for kind in (POLICY, BINDING) for entry in self._store.entries(kind)]
         versions = tuple(entry.version for entry in entries)
         if versions != self._versions:
@@ -103,86 +103,88 @@ class Policies:
         )
 
     def _in_namespace(self, selector: Object | None, write: Write) -> bool:
-        """Cluster-scoped objects are never exempt, except Namespaces: those are judged by their own labels, the new ones if there are any."""
+        """Whether namespaceSelector matches. Cluster-scoped objects always match, except Namespaces: those match by their own labels, if new by the
+        new ones."""
         is_namespace = write.definition.key == "Namespace"
         if not selector or (write.is_cluster_scoped and not is_namespace):
             return True
+        matches = label_selectors.from_object(selector)
         if is_namespace and not write.subresource and write.object is not None:
-            return selector_labels(selector)(write.object["metadata"].get("labels") or {})
+            return matches(write.object["metadata"].get("labels") or {})
         namespace = self._store.find("Namespace", None, write.namespace) or {"metadata": {}}
-        return selector_labels(selector)(namespace["metadata"].get("labels") or {})
+        return matches(namespace["metadata"].get("labels") or {})
 
     def _denials(self, spec: Object, write: Write) -> Iterator[Denial]:
         variables = self._variables(write)
-        fails = spec.get("failurePolicy", "Fail") == "Fail"
+        denies_errors = spec.get("failurePolicy", "Fail") == "Fail"
         try:
-            if not _is_met(spec.get("matchConditions") or (), variables):
+            if not _are_met(spec.get("matchConditions") or (), variables):
                 return
-        except EvaluationError as fault:
-            if fails:
-                yield Denial(str(fault))
+        except EvaluationError as error:
+            if denies_errors:
+                yield Denial(str(error))
             return
         for validation in spec["validations"]:
             try:
-                if not _evaluated(validation["expression"], "bool", variables):
+                if not _evaluate(validation["expression"], "bool", variables):
                     yield Denial(_message(validation, variables), validation.get("reason") or "Invalid")
-            except EvaluationError as fault:
-                if fails:
-                    yield Denial(str(fault))
+            except EvaluationError as error:
+                if denies_errors:
+                    yield Denial(str(error))
 
     def _variables(self, write: Write) -> dict[str, Any]:
         namespace = None if write.is_cluster_scoped else self._store.find("Namespace", None, write.namespace)
         return {"request": _request(write), "object": write.object, "oldObject": write.old, "namespaceObject": namespace}
 
 
-def _is_met(conditions: Iterable[Object], variables: dict[str, Any]) -> bool:
-    """A condition that is false decides, whatever errors others have. Raises EvaluationError."""
-    error: EvaluationError | None = None
+def _are_met(conditions: Iterable[Object], variables: dict[str, Any]) -> bool:
+    """Whether all matchConditions are true. A false one decides, even if others raise. Raises EvaluationError."""
+    first_error: EvaluationError | None = None
     for condition in conditions:
         try:
-            if not _evaluated(condition["expression"], "bool", variables):
+            if not _evaluate(condition["expression"], "bool", variables):
                 return False
-        except EvaluationError as fault:
-            error = error or fault
-    if error is not None:
-        raise error
+        except EvaluationError as error:
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
     return True
 
 
-def _evaluated(text: str, result: Result, variables: dict[str, Any]) -> Any:
+def _evaluate(text: str, result: Result, variables: dict[str, Any]) -> Any:
     try:
-        return compiled(text, result).evaluate(variables)
-    except InvalidExpression as fault:  # stored by a version of this API that could compile it
-        raise EvaluationError(f"expression '{text.strip()}': {fault}") from fault
+        return compile_expression(text, result).evaluate(variables)
+    except InvalidExpression as error:  # stored by a version of this API that could compile it
+        raise EvaluationError(f"expression '{text.strip()}': {error}") from error
 
 
 def _message(validation: Object, variables: dict[str, Any]) -> str:
     if "messageExpression" in validation:
         try:
-            message = str(_evaluated(validation["messageExpression"], "string", variables)).strip()
+            message = str(_evaluate(validation["messageExpression"], "string", variables)).strip()
         except EvaluationError:
-            message = ""  # as in Kubernetes: the denial stands, with its other message
+            message = ""  # as in Kubernetes, the denial then has the other message
         if message and "\n" not in message and len(message.encode()) <= MAX_MESSAGE_BYTES:
             return message
     return str(validation.get("message") or "").strip() or f"failed expression: {validation['expression'].strip()}"
 
 
 def _covers(rule: Object, write: Write) -> bool:
-    """apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go"""
+    """Whether a resource rule matches (apiserver/pkg/admission/plugin/webhook/predicates/rules/rules.go)."""
     definition, names = write.definition, rule.get("resourceNames") or ()
     scope = rule.get("scope", "*")
     return (
         (scope == "*" or (scope == "Cluster") == write.is_cluster_scoped)
-        and _among(rule["operations"], write.operation)
-        and _among(rule["apiGroups"], definition.group)
-        and _among(rule["apiVersions"], definition.version)
+        and _contains(rule["operations"], write.operation)
+        and _contains(rule["apiGroups"], definition.group)
+        and _contains(rule["apiVersions"], definition.version)
         and any(_is_resource(each, definition.plural, write.subresource) for each in rule["resources"])
         and (not names or write.metadata["name"] in names)
     )
 
 
-def _among(words: Iterable[str], word: str) -> bool:
-    return any(each in ("*", word) for each in words)
+def _contains(values: Iterable[str], value: str) -> bool:
+    return any(each in ("*", value) for each in values)
 
 
 def _is_resource(pattern: str, plural: str, subresource: str) -> bool:
@@ -193,12 +195,12 @@ def _is_resource(pattern: str, plural: str, subresource: str) -> bool:
 def _is_selected(selector: Object | None, write: Write) -> bool:
     if not selector:
         return True
-    test = selector_labels(selector)
-    return any(test(each.get("metadata", {}).get("labels") or {}) for each in (write.object, write.old) if each is not None)
+    matches = label_selectors.from_object(selector)
+    return any(matches(each.get("metadata", {}).get("labels") or {}) for each in (write.object, write.old) if each is not None)
 
 
 def _request(write: Write) -> Object:
-    """The AdmissionRequest (admission.k8s.io/v1) without its objects; what is empty is absent, as in its JSON."""
+    """The AdmissionRequest (admission.k8s.io/v1) without its objects. Empty fields are absent, as in its JSON."""
     definition, identity = write.definition, write.identity
     kind = {"group": definition.group, "version": definition.version, "kind": (write.object or write.old or {}).get("kind", definition.kind)}
     resource = {"group": definition.group, "version": definition.version, "resource": definition.plural}
@@ -212,7 +214,7 @@ def _request(write: Write) -> Object:
     }  # fmt: skip
 
 
-def _refusal(write: Write, message: str, reason: str) -> Refusal:
+def _status_error(write: Write, message: str, reason: str) -> StatusError:
     name = str(write.metadata["name"])
-    details = {**about(write.definition, name), "causes": [{"message": message}]}
-    return Refusal(CODES[reason], reason, f'{write.definition.resource} "{name}" is forbidden: {message}', details)
+    details = {**target_details(write.definition, name), "causes": [{"message": message}]}
+    return StatusError(CODES[reason], reason, f'{write.definition.resource} "{name}" is forbidden: {message}', details)

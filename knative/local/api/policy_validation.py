@@ -1,28 +1,31 @@
-"""What is refused of an admission policy before it is stored: expressions that do not compile, and the parts of Kubernetes' policies that are not
-evaluated here. Storing those would let requests pass that a cluster denies."""
+"""Validation of admission policies: refuses expressions that do not compile, and features that this API does not evaluate.
+
+Storing a policy with such a feature would admit requests that a cluster denies.
+"""
 
 from collections.abc import Iterator
 
-from knative.local.api.expressions import InvalidExpression, Result, compiled
-from knative.local.api.selectors import selector_labels
-from knative.local.api.status import Cause, Refusal
+from knative.local import label_selectors
+from knative.local.api.expressions import InvalidExpression, Result, compile_expression
+from knative.local.api.policies import MAX_MESSAGE_BYTES
+from knative.local.api.status import Cause
+from knative.local.label_selectors import InvalidSelector
 from knative.local.objects import Object
 
 FORBIDDEN = "FieldValueForbidden"
-MAX_MESSAGE_BYTES = 5 * 1024
 UNSUPPORTED = {
-    "paramKind": "policies have no parameters here",
-    "auditAnnotations": "there is no audit log here",
+    "paramKind": "policies have no parameters",
+    "auditAnnotations": "there is no audit log",
     "variables": "write the expression where it is used",
 }
 
 
 def policy(object: Object) -> Iterator[Cause]:
-    """The causes to refuse a ValidatingAdmissionPolicy; the rules beyond this API's own limits are those of Kubernetes' validation of it."""
+    """Yield the errors of a ValidatingAdmissionPolicy: those of Kubernetes' validation, and unsupported fields."""
     spec = object["spec"]
-    for field, why in UNSUPPORTED.items():
+    for field, explanation in UNSUPPORTED.items():
         if spec.get(field):
-            yield Cause(f"spec.{field}", f"Forbidden: not supported by the one-machine API: {why}", FORBIDDEN)
+            yield Cause(f"spec.{field}", f"Forbidden: not supported by the one-machine API: {explanation}", FORBIDDEN)
     if not spec.get("validations"):
         yield Cause("spec.validations", "Required value: a policy without validations denies nothing", "FieldValueRequired")
     if not spec["matchConstraints"].get("resourceRules"):
@@ -39,7 +42,7 @@ def policy(object: Object) -> Iterator[Cause]:
 
 
 def binding(object: Object) -> Iterator[Cause]:
-    """The causes to refuse a ValidatingAdmissionPolicyBinding."""
+    """Yield the errors of a ValidatingAdmissionPolicyBinding."""
     spec = object["spec"]
     for index, action in enumerate(spec["validationActions"]):
         if action != "Deny":
@@ -62,16 +65,16 @@ def _validation(validation: Object, path: str) -> Iterator[Cause]:
 
 def _expression(text: str, result: Result, path: str) -> Iterator[Cause]:
     try:
-        compiled(text, result)
-    except InvalidExpression as fault:
-        yield Cause(path, f"Invalid value: {text!r}: {fault}")
+        compile_expression(text, result)
+    except InvalidExpression as error:
+        yield Cause(path, f"Invalid value: {text!r}: {error}")
 
 
-def _match_resources(found: Object, path: str) -> Iterator[Cause]:
+def _match_resources(resources: Object, path: str) -> Iterator[Cause]:
     for field in ("namespaceSelector", "objectSelector"):
-        yield from _selector(found.get(field), f"{path}.{field}")
+        yield from _selector(resources.get(field), f"{path}.{field}")
     for field in ("resourceRules", "excludeResourceRules"):
-        for index, rule in enumerate(found.get(field) or ()):
+        for index, rule in enumerate(resources.get(field) or ()):
             for part in ("apiGroups", "apiVersions", "operations"):
                 if "*" in rule[part] and len(rule[part]) > 1:
                     yield Cause(f"{path}.{field}[{index}].{part}", 'Invalid value: if "*" is present, must not specify other values')
@@ -80,9 +83,9 @@ def _match_resources(found: Object, path: str) -> Iterator[Cause]:
 def _selector(selector: Object | None, path: str) -> Iterator[Cause]:
     for index, expression in enumerate((selector or {}).get("matchExpressions") or ()):
         if (expression["operator"] in ("In", "NotIn")) != bool(expression.get("values")):
-            why = "values must be specified when `operator` is 'In' or 'NotIn', and only then"
-            yield Cause(f"{path}.matchExpressions[{index}].values", f"Invalid value: {why}")
+            message = "values must be specified when `operator` is 'In' or 'NotIn', and only then"
+            yield Cause(f"{path}.matchExpressions[{index}].values", f"Invalid value: {message}")
     try:
-        selector_labels(selector)
-    except Refusal as refusal:
-        yield Cause(path, f"Invalid value: {refusal.message}")
+        label_selectors.from_object(selector)
+    except InvalidSelector as error:
+        yield Cause(path, f"Invalid value: {error}")

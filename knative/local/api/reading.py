@@ -1,4 +1,4 @@
-"""get, list and watch, as objects or as a Table."""
+"""get, list and watch, as objects or as a Table (`kubectl get`)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -13,93 +13,97 @@ from knative.local.api import selectors, tables
 from knative.local.api.status import bad_request, expired, not_found
 from knative.local.api.target import Target, flag, number
 from knative.local.definitions import Definition
+from knative.local.label_selectors import LabelTest
 from knative.local.objects import Object
 from knative.local.records import Entry, Record
 from knative.local.store import Gone, Store
 
 BOOKMARK_SECONDS = 30.0
-LONGEST_WATCH = 3600
+MAX_WATCH_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Filter:
-    """namespace, labels and fields of a list or watch"""
+    """The objects that a list or watch selects."""
 
     namespace: str | None
     name: str
-    labels: selectors.LabelTest
+    labels: LabelTest
     fields: Callable[[Object], bool] | None
 
     @classmethod
-    def of(cls, target: Target, request: Request) -> "Filter":
+    def from_request(cls, target: Target, request: Request) -> "Filter":
         query = request.query_params
-        asked = query.get("fieldSelector")
-        return cls(target.namespace, target.name, selectors.labels(query.get("labelSelector", "")), selectors.fields(asked) if asked else None)
+        fields = query.get("fieldSelector")
+        return cls(target.namespace, target.name, selectors.labels(query.get("labelSelector", "")), selectors.fields(fields) if fields else None)
 
-    def takes(self, entry: Entry) -> bool:
-        placed = (self.namespace is None or entry.key[1] == self.namespace) and (not self.name or entry.key[2] == self.name)
-        return placed and self.labels(entry.labels) and (self.fields is None or self.fields(entry.object()))
+    def matches(self, entry: Entry) -> bool:
+        has_place = (self.namespace is None or entry.key[1] == self.namespace) and (not self.name or entry.key[2] == self.name)
+        return has_place and self.labels(entry.labels) and (self.fields is None or self.fields(entry.object()))
 
 
 class Reading:
+    """The read operations. All raise StatusError. `closing` ends watches."""
+
     def __init__(self, store: Store, closing: asyncio.Event) -> None:
         self._store = store
         self._closing = closing
 
     def get(self, target: Target, request: Request) -> Object:
-        found = self._store.find(target.definition.key, target.namespace, target.name)
-        if found is None:
+        object = self._store.find(target.definition.key, target.namespace, target.name)
+        if object is None:
             raise not_found(target.definition, target.name)
-        if tables.wanted(request.headers.get("accept", "")):
-            return self._table(target.definition, [found], request)
-        return found
+        if tables.is_requested(request.headers.get("accept", "")):
+            return self._table(target.definition, [object], request)
+        return object
 
     def list(self, target: Target, request: Request) -> bytes:
-        wanted = Filter.of(target, request)
-        entries = [entry for entry in self._store.entries(target.definition.key, target.namespace) if wanted.takes(entry)]
-        if tables.wanted(request.headers.get("accept", "")):
+        """Return the list as JSON: stored objects are copied into it as bytes."""
+        entries = list(self.selected(target, request))
+        if tables.is_requested(request.headers.get("accept", "")):
             return orjson.dumps(self._table(target.definition, (entry.object() for entry in entries), request))
         metadata = {"resourceVersion": str(self._store.version)}
         head = {"kind": f"{target.definition.kind}List", "apiVersion": target.definition.api_version, "metadata": metadata}
         return orjson.dumps(head)[:-1] + b',"items":[' + b",".join(entry.data for entry in entries) + b"]}"
 
     def selected(self, target: Target, request: Request) -> Iterator[Entry]:
-        wanted = Filter.of(target, request)
-        return (entry for entry in self._store.entries(target.definition.key, target.namespace) if wanted.takes(entry))
+        """Return the entries that a list selects."""
+        filter = Filter.from_request(target, request)
+        return (entry for entry in self._store.entries(target.definition.key, target.namespace) if filter.matches(entry))
 
     def watch(self, target: Target, request: Request) -> AsyncIterator[bytes]:
-        """Refuses at once what is too old; the stream itself comes line by line."""
-        query, kind, wanted = request.query_params, target.definition.key, Filter.of(target, request)
-        version, initial = query.get("resourceVersion", ""), flag(query, "sendInitialEvents")
+        """Return the lines of a watch. Raises StatusError (410) before the first line if the resourceVersion is too old."""
+        query, kind, filter = request.query_params, target.definition.key, Filter.from_request(target, request)
+        version, sends_initial = query.get("resourceVersion", ""), flag(query, "sendInitialEvents")
         if version and not version.isdigit():
             raise bad_request(f'invalid resourceVersion: "{version}"')
-        first = version in ("", "0") or initial
+        starts_with_all = version in ("", "0") or sends_initial
         try:
             watch = (
-                self._store.records(kind, [Record(entry.version, "ADDED", entry, None) for entry in self._store.entries(kind)]) if first
+                self._store.records(kind, [Record(entry.version, "ADDED", entry, None) for entry in self._store.entries(kind)]) if starts_with_all
                 else self._store.since(kind, int(version))
             )  # fmt: skip
         except Gone as gone:
             raise expired(str(gone)) from gone
-        seconds = min(number(query, "timeoutSeconds") or LONGEST_WATCH, LONGEST_WATCH)
-        as_table = tables.wanted(request.headers.get("accept", ""))
-        present = len(list(self._store.entries(kind))) if initial else None
+        seconds = min(number(query, "timeoutSeconds") or MAX_WATCH_SECONDS, MAX_WATCH_SECONDS)
+        as_table = tables.is_requested(request.headers.get("accept", ""))
+        initial_count = len(list(self._store.entries(kind))) if sends_initial else None
 
-        def shown(type: str, entry: Entry, headers: bool) -> bytes:
+        def line(type: str, entry: Entry, headers: bool) -> bytes:
             data = entry.data
             if as_table:
                 data = orjson.dumps(self._table(target.definition, [entry.object()], request, str(entry.version), headers))
             return b'{"type":"%s","object":%s}\n' % (type.encode(), data)
 
         async def lines() -> AsyncIterator[bytes]:
-            loop, left, headers = asyncio.get_running_loop(), present, True
+            loop, initial_left, headers = asyncio.get_running_loop(), initial_count, True
             end = loop.time() + seconds
             closing = asyncio.ensure_future(self._closing.wait())
             try:
-                if left == 0:
+                if initial_left == 0:
                     yield self._bookmark(target.definition, True)
-                while (rest := end - loop.time()) > 0:
-                    record = await _first(watch.next(), closing, min(rest, BOOKMARK_SECONDS))
+                while (remaining := end - loop.time()) > 0:
+                    record = await _next_record(watch.next(), closing, min(remaining, BOOKMARK_SECONDS))
                     if self._closing.is_set():
                         return
                     if record is None:
@@ -107,21 +111,21 @@ class Reading:
                             yield self._bookmark(target.definition, False)
                         continue
                     await self._store.durable()
-                    if (type := _seen(record, wanted)) is not None:
-                        yield shown(type, record.entry, headers)
+                    if (type := _event_type(record, filter)) is not None:
+                        yield line(type, record.entry, headers)
                         headers = False
-                    if left:
-                        left -= 1
-                        if left == 0:
+                    if initial_left:
+                        initial_left -= 1
+                        if initial_left == 0:
                             yield self._bookmark(target.definition, True)
             finally:
                 closing.cancel()
 
         return lines()
 
-    def _bookmark(self, definition: Definition, initial: bool) -> bytes:
+    def _bookmark(self, definition: Definition, ends_initial: bool) -> bytes:
         metadata: Object = {"resourceVersion": str(self._store.version), "creationTimestamp": None}
-        if initial:
+        if ends_initial:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         object = {"kind": definition.kind, "apiVersion": definition.api_version, "metadata": metadata}
         return orjson.dumps({"type": "BOOKMARK", "object": object}) + b"\n"
@@ -134,19 +138,22 @@ class Reading:
 Objects = Iterator[Object] | list[Object]
 
 
-def _seen(record: Record, wanted: Filter) -> str | None:
-    """What this watcher sees of a change: an object that leaves its selector is deleted to it, one that enters is added."""
-    before = record.before is not None and wanted.takes(record.before)
+def _event_type(record: Record, filter: Filter) -> str | None:
+    """Return the event type of a change for a filtered watch, None if it gets no event.
+
+    An object that leaves the filter is DELETED for the watch, one that enters it ADDED.
+    """
+    matched_before = record.before is not None and filter.matches(record.before)
     if record.type == "DELETED":
-        return "DELETED" if before else None
-    if wanted.takes(record.entry):
-        return record.type if before or record.before is None else "ADDED"
-    return "DELETED" if before else None
+        return "DELETED" if matched_before else None
+    if filter.matches(record.entry):
+        return record.type if matched_before or record.before is None else "ADDED"
+    return "DELETED" if matched_before else None
 
 
-async def _first(coming: Coroutine[None, None, Record], closing: "asyncio.Future[Literal[True]]", seconds: float) -> Record | None:
-    """The next record; None when there is none in time or the server closes."""
-    task = asyncio.ensure_future(coming)
+async def _next_record(record: Coroutine[None, None, Record], closing: "asyncio.Future[Literal[True]]", seconds: float) -> Record | None:
+    """Return the next record; None if there is none in time or the server closes."""
+    task = asyncio.ensure_future(record)
     try:
         await asyncio.wait((task, closing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return task.result() if task.done() else None

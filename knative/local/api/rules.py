@@ -1,49 +1,51 @@
-"""What Kubernetes and Knative refuse beyond a schema: names, labels, and the annotations and values that would fail later and more obscurely.
+"""Validation beyond schemas, as Kubernetes' API server and Knative's webhooks do: names, labels, annotations, and relations between fields.
 
-Each rule is a function of an object that yields Causes; RULES says which kinds they are for.
+Each rule is a function that yields the Causes of an object. RULES lists the rules of each kind.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from knative.local import iso_durations
 from knative.local.api import policy_validation
 from knative.local.api.status import Cause
+from knative.local.eventing import naming
 from knative.local.objects import Object, kind_of
 
 SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
-LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
-LOOSE = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-QUALIFIED = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
-ISO8601 = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$")
+DNS_1035_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+DNS_1123_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+QUALIFIED_NAME = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 GO_DURATION = re.compile(r"^(\d+(\.\d+)?(h|m|s|ms|us|ns))+$")
 
 AUTOSCALING = "autoscaling.knative.dev/"
-SHORTEST_BACKOFF = timedelta(seconds=0.1)
+MIN_BACKOFF_SECONDS = 0.1
 
 
 def causes(object: Object) -> Iterator[Cause]:
+    """Yield everything that is wrong with an object whose schema is valid."""
     kind = kind_of(object)
-    yield from metadata(object, LABEL if kind in DNS_LABEL_NAMES else LOOSE if kind == "Namespace" else None)
+    yield from metadata(object, DNS_1035_LABEL if kind in DNS_LABEL_NAMES else DNS_1123_LABEL if kind == "Namespace" else None)
     for rule in RULES.get(kind, ()):
         yield from rule(object)
 
 
-def metadata(object: Object, names: re.Pattern[str] | None) -> Iterator[Cause]:
-    found = object["metadata"]
-    name = found["name"]
-    rbac = object["apiVersion"].startswith("rbac.")
-    if names is not None and (not names.match(name) or len(name) > 63):
+def metadata(object: Object, label: re.Pattern[str] | None) -> Iterator[Cause]:
+    """`label`: the pattern of names that must be DNS labels; None: names are subdomains, those of RBAC objects anything."""
+    values = object["metadata"]
+    name = values["name"]
+    is_rbac = object["apiVersion"].startswith("rbac.")
+    if label is not None and (not label.match(name) or len(name) > 63):
         yield Cause("metadata.name", f'Invalid value: "{name}": must be a DNS label (lower case letters, digits, "-"; 63 at most)')
-    elif not rbac and (not SUBDOMAIN.match(name) or len(name) > 253):
+    elif not is_rbac and (not SUBDOMAIN.match(name) or len(name) > 253):
         yield Cause("metadata.name", f'Invalid value: "{name}": must be a lowercase RFC 1123 subdomain')
-    for key, value in (found.get("labels") or {}).items():
-        if not QUALIFIED.match(key) or not VALUE.match(value):
+    for key, value in (values.get("labels") or {}).items():
+        if not QUALIFIED_NAME.match(key) or not LABEL_VALUE.match(value):
             yield Cause("metadata.labels", f'Invalid value: "{key}={value}": not a label')
-    for key in found.get("annotations") or {}:
-        if not QUALIFIED.match(key):
+    for key in values.get("annotations") or {}:
+        if not QUALIFIED_NAME.match(key):
             yield Cause("metadata.annotations", f'Invalid value: "{key}": not a qualified name')
 
 
@@ -51,37 +53,37 @@ def data_keys(object: Object) -> Iterator[Cause]:
     for field in ("data", "binaryData", "stringData"):
         for key in object.get(field) or {}:
             if not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key):
-                yield Cause(f"{field}[{key}]", "Invalid value: a key is made of letters, digits, '-', '_' and '.'")
+                yield Cause(f"{field}[{key}]", "Invalid value: keys consist of letters, digits, '-', '_' and '.'")
 
 
 def autoscaling(object: Object) -> Iterator[Cause]:
-    """The template's annotations; Knative's webhook refuses them on the Service itself."""
+    """Autoscaling annotations belong to the template; Knative's webhook refuses them on the Service."""
     spec = object.get("spec", {})
     for key in object["metadata"].get("annotations") or {}:
         if key.startswith(AUTOSCALING):
             yield Cause(f"metadata.annotations.{key}", "autoscaling annotations must be put under spec.template.metadata.annotations to work")
     template = spec.get("template", {}).get("metadata", {})
-    found, path = template.get("annotations") or {}, "spec.template.metadata.annotations"
+    path = "spec.template.metadata.annotations"
     numbers: dict[str, float] = {}
-    for key, value in found.items():
+    for key, value in (template.get("annotations") or {}).items():
         if not key.startswith(AUTOSCALING):
             continue
-        word = key.removeprefix(AUTOSCALING)
-        if word in WHOLE_NUMBERS or word in NUMBERS:
-            number = _number(value, word in WHOLE_NUMBERS)
-            low, high = (WHOLE_NUMBERS | NUMBERS)[word]
+        setting = key.removeprefix(AUTOSCALING)
+        if setting in WHOLE_NUMBERS or setting in NUMBERS:
+            number = _number(value, setting in WHOLE_NUMBERS)
+            low, high = (WHOLE_NUMBERS | NUMBERS)[setting]
             if number is None or not low <= number <= high:
                 yield Cause(f"{path}.{key}", f"Invalid value: {value}: expected a number from {low:g} to {high:g}")
             else:
-                numbers[word] = number
-        elif word in DURATIONS:
+                numbers[setting] = number
+        elif setting in DURATIONS:
             if not GO_DURATION.match(value):
                 yield Cause(f"{path}.{key}", f'Invalid value: "{value}": expected a duration such as 30s')
-        elif word in CHOICES:
-            if value not in CHOICES[word]:
-                yield Cause(f"{path}.{key}", f'Invalid value: "{value}": supported here: {", ".join(CHOICES[word])}')
+        elif setting in CHOICES:
+            if value not in CHOICES[setting]:
+                yield Cause(f"{path}.{key}", f'Invalid value: "{value}": supported here: {", ".join(CHOICES[setting])}')
         else:
-            yield Cause(f"{path}.{key}", "Invalid key name: not an autoscaling annotation that is known here")
+            yield Cause(f"{path}.{key}", "Invalid key name: not a supported autoscaling annotation")
     if numbers.get("max-scale") and numbers.get("min-scale", 0) > numbers["max-scale"]:
         yield Cause(path, f"max-scale={numbers['max-scale']:g} is less than min-scale={numbers['min-scale']:g}")
     name = template.get("name", "")
@@ -111,21 +113,20 @@ def traffic(object: Object) -> Iterator[Cause]:
     for index, row in enumerate(rows):
         if row.get("revisionName") and row.get("latestRevision"):
             yield Cause(f"spec.traffic[{index}].latestRevision", "may not set revisionName and latestRevision together")
-        if row.get("tag") and (not LABEL.match(row["tag"]) or tags.count(row["tag"]) > 1):
-            yield Cause(f"spec.traffic[{index}].tag", f'Invalid value: "{row["tag"]}": a DNS label, each once')
+        if row.get("tag") and (not DNS_1035_LABEL.match(row["tag"]) or tags.count(row["tag"]) > 1):
+            yield Cause(f"spec.traffic[{index}].tag", f'Invalid value: "{row["tag"]}": must be a unique DNS label')
         if row.get("url"):
             yield Cause(f"spec.traffic[{index}].url", "must not set the field(s)")
 
 
 def delivery(object: Object) -> Iterator[Cause]:
-    found = object["spec"].get("delivery") or {}
+    spec = object["spec"].get("delivery") or {}
     for field in ("backoffDelay", "timeout"):
-        if field in found and (_seconds(found[field]) or timedelta(0)) <= timedelta(0):
-            yield Cause(f"spec.delivery.{field}", f'Invalid value: "{found[field]}": expected a positive ISO 8601 duration')
-    delay = _seconds(found.get("backoffDelay", "PT1S"))
-    if delay is not None and timedelta(0) < delay < SHORTEST_BACKOFF:
-        yield Cause("spec.delivery.backoffDelay", f'Invalid value: "{found["backoffDelay"]}": below PT0.1S the RabbitMQ dispatcher panics and loops')
-    yield from _destination(found.get("deadLetterSink"), "spec.delivery.deadLetterSink")
+        if field in spec and _duration_seconds(spec[field]) <= 0:
+            yield Cause(f"spec.delivery.{field}", f'Invalid value: "{spec[field]}": expected a positive ISO 8601 duration')
+    if "backoffDelay" in spec and 0 < _duration_seconds(spec["backoffDelay"]) < MIN_BACKOFF_SECONDS:
+        yield Cause("spec.delivery.backoffDelay", f'Invalid value: "{spec["backoffDelay"]}": below PT0.1S the RabbitMQ dispatcher panics and loops')
+    yield from _destination(spec.get("deadLetterSink"), "spec.delivery.deadLetterSink")
 
 
 def subscriber(object: Object) -> Iterator[Cause]:
@@ -136,16 +137,15 @@ def subscriber(object: Object) -> Iterator[Cause]:
 
 
 def broker_class(object: Object) -> Iterator[Cause]:
-    found = (object["metadata"].get("annotations") or {}).get("eventing.knative.dev/broker.class")
-    if found != "RabbitMQBroker":
-        yield Cause("metadata.annotations[eventing.knative.dev/broker.class]", f"Invalid value: {found}: only RabbitMQBroker is served here")
+    value = (object["metadata"].get("annotations") or {}).get(naming.BROKER_CLASS)
+    if value != naming.RABBITMQ_BROKER_CLASS:
+        yield Cause(f"metadata.annotations[{naming.BROKER_CLASS}]", f"Invalid value: {value}: only {naming.RABBITMQ_BROKER_CLASS} is supported")
 
 
 def parallelism(object: Object) -> Iterator[Cause]:
-    key = "rabbitmq.eventing.knative.dev/parallelism"
-    found = (object["metadata"].get("annotations") or {}).get(key)
-    if found is not None and not 1 <= (_number(found, True) or 0) <= 1000:
-        yield Cause(f"metadata.annotations[{key}]", f'Invalid value: "{found}": expected 1 to 1000')
+    value = (object["metadata"].get("annotations") or {}).get(naming.PARALLELISM)
+    if value is not None and not 1 <= (_number(value, True) or 0) <= naming.MAX_PARALLELISM:
+        yield Cause(f"metadata.annotations[{naming.PARALLELISM}]", f'Invalid value: "{value}": expected 1 to {naming.MAX_PARALLELISM}')
 
 
 def ping(object: Object) -> Iterator[Cause]:
@@ -166,28 +166,28 @@ def sink(object: Object) -> Iterator[Cause]:
     yield from _destination(object["spec"]["sink"], "spec.sink")
 
 
-def pod_names(object: Object) -> Iterator[Cause]:
-    """Every mount names a volume of the pod."""
+def volume_mounts(object: Object) -> Iterator[Cause]:
+    """Every volume mount must name a volume of the pod."""
     spec, path = _pod_spec(object)
     volumes = {volume["name"] for volume in spec.get("volumes") or ()}
     for index, container in enumerate(spec["containers"]):
-        for place, mount in enumerate(container.get("volumeMounts") or ()):
+        for mount_index, mount in enumerate(container.get("volumeMounts") or ()):
             if mount["name"] not in volumes:
-                yield Cause(f"{path}.containers[{index}].volumeMounts[{place}].name", f'Not found: "{mount["name"]}"', "FieldValueNotFound")
+                yield Cause(f"{path}.containers[{index}].volumeMounts[{mount_index}].name", f'Not found: "{mount["name"]}"', "FieldValueNotFound")
 
 
 def restart_policy(object: Object) -> Iterator[Cause]:
-    found = object["spec"]["template"]["spec"].get("restartPolicy")
-    if found not in ("Never", "OnFailure"):
-        yield Cause("spec.template.spec.restartPolicy", f'Required value: valid values: "OnFailure", "Never" (found {found})', "FieldValueRequired")
+    value = object["spec"]["template"]["spec"].get("restartPolicy")
+    if value not in ("Never", "OnFailure"):
+        yield Cause("spec.template.spec.restartPolicy", f'Required value: valid values: "OnFailure", "Never" (found {value})', "FieldValueRequired")
 
 
 RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Secret": [data_keys],
     "ConfigMap": [data_keys],
-    "Job.batch": [restart_policy, pod_names],
-    "Service.serving.knative.dev": [autoscaling, traffic, pod_names],
-    "Configuration.serving.knative.dev": [autoscaling, pod_names],
+    "Job.batch": [restart_policy, volume_mounts],
+    "Service.serving.knative.dev": [autoscaling, traffic, volume_mounts],
+    "Configuration.serving.knative.dev": [autoscaling, volume_mounts],
     "Route.serving.knative.dev": [traffic],
     "Broker.eventing.knative.dev": [broker_class, delivery],
     "Trigger.eventing.knative.dev": [subscriber, delivery, parallelism],
@@ -203,18 +203,18 @@ def _pod_spec(object: Object) -> tuple[Object, str]:
     return object["spec"]["template"]["spec"], "spec.template.spec"
 
 
-def _destination(found: Object | None, path: str) -> Iterator[Cause]:
-    if found is not None and not found.get("ref") and not found.get("uri"):
+def _destination(destination: Object | None, path: str) -> Iterator[Cause]:
+    if destination is not None and not destination.get("ref") and not destination.get("uri"):
         yield Cause(path, "expected at least one, got none: ref, uri", "FieldValueRequired")
 
 
-def _number(text: str, whole: bool) -> float | None:
-    return float(text) if re.fullmatch(r"-?\d+" if whole else r"-?\d+(\.\d+)?", text) else None
+def _number(text: str, is_whole: bool) -> float | None:
+    return float(text) if re.fullmatch(r"-?\d+" if is_whole else r"-?\d+(\.\d+)?", text) else None
 
 
-def _seconds(text: str) -> timedelta | None:
-    match = ISO8601.match(text)
-    if match is None:
-        return None
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+def _duration_seconds(text: str) -> float:
+    """0 for a text that is not an ISO 8601 duration."""
+    try:
+        return iso_durations.seconds(text)
+    except ValueError:
+        return 0.0

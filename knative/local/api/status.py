@@ -81,7 +81,9 @@ def already_exists(definition: Definition, name: str) -> StatusError:
 
 
 def conflict(definition: Definition, name: str, reason: str) -> StatusError:
-    return StatusError(409, "Conflict", f'Operation cannot be fulfilled on {definition.resource} "{name}": {reason}', target_details(definition, name))
+    return StatusError(
+        409, "Conflict", f'Operation cannot be fulfilled on {definition.resource} "{name}": {reason}', target_details(definition, name)
+    )
 
 
 def apply_conflict(conflicts: Sequence[tuple[str, str]], message: str) -> StatusError:

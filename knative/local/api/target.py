@@ -1,4 +1,4 @@
-"""What a request is about: the path and query of Kubernetes' REST API, parsed once."""
+"""Parse the path, query and options of a request of Kubernetes' REST API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ SUBRESOURCES = {"serviceaccounts": ("token",), "namespaces": ("finalize",)}
 
 @dataclass(frozen=True)
 class Target:
+    """The kind, object and verb that a request addresses. `name` and `subresource` may be empty."""
+
     definition: Definition
     namespace: str | None
     name: str
@@ -30,7 +32,7 @@ class Target:
 
 
 def parse(request: Request, definitions: Definitions) -> Target:
-    """`/api/v1/…` or `/apis/<group>/<version>/…`."""
+    """Parse `/api/v1/…` or `/apis/<group>/<version>/…`. Raises StatusError (404, 405)."""
     parts = [part for part in request.path_params["rest"].split("/") if part]
     group, version = request.path_params.get("group", ""), request.path_params["version"]
     namespace: str | None = None
@@ -52,9 +54,9 @@ def parse(request: Request, definitions: Definitions) -> Target:
     return Target(definition, namespace, name, subresource, verb)
 
 
-def _verb(method: str, name: str, watching: bool) -> str:
+def _verb(method: str, name: str, is_watch: bool) -> str:
     if method in ("GET", "HEAD"):
-        return "get" if name else "watch" if watching else "list"
+        return "get" if name else "watch" if is_watch else "list"
     if method == "DELETE":
         return "delete" if name else "deletecollection"
     verb = {"POST": "create", "PUT": "update", "PATCH": "patch"}.get(method)
@@ -78,47 +80,51 @@ def number(query: Mapping[str, str], name: str) -> int | None:
 
 @dataclass(frozen=True)
 class WriteOptions:
-    dry: bool
+    """The query of a write. `manager`: the field manager. `force`: take over fields of other managers."""
+
+    is_dry_run: bool
     manager: str
     force: bool
 
-    def as_admitted(self) -> dict[str, object]:
+    def as_admission_options(self) -> dict[str, object]:
         """The fields of CreateOptions and UpdateOptions (meta.k8s.io/v1) that were set."""
-        return {"fieldManager": self.manager, **({"dryRun": ["All"]} if self.dry else {})}
+        return {"fieldManager": self.manager, **({"dryRun": ["All"]} if self.is_dry_run else {})}
 
     @classmethod
-    def of(cls, request: Request) -> "WriteOptions":
+    def from_request(cls, request: Request) -> "WriteOptions":
         query = request.query_params
-        dry = query.get("dryRun", "")
-        if dry not in ("", "All"):
-            raise bad_request(f'invalid dryRun: "{dry}": supported values: "All"')
+        dry_run = query.get("dryRun", "")
+        if dry_run not in ("", "All"):
+            raise bad_request(f'invalid dryRun: "{dry_run}": supported values: "All"')
         agent = request.headers.get("user-agent", "unknown").partition("/")[0]
-        return cls(dry == "All", query.get("fieldManager") or agent, flag(query, "force"))
+        return cls(dry_run == "All", query.get("fieldManager") or agent, flag(query, "force"))
 
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    dry: bool
+    """The options of a deletion. `uid` and `version` are preconditions."""
+
+    is_dry_run: bool
     propagation: Propagation
     uid: str | None
     version: str | None
 
-    def as_admitted(self) -> dict[str, object]:
+    def as_admission_options(self) -> dict[str, object]:
         """The fields of DeleteOptions (meta.k8s.io/v1) that were set."""
         preconditions = {name: value for name, value in (("uid", self.uid), ("resourceVersion", self.version)) if value}
         return {
             "propagationPolicy": self.propagation,
             **({"preconditions": preconditions} if preconditions else {}),
-            **({"dryRun": ["All"]} if self.dry else {}),
+            **({"dryRun": ["All"]} if self.is_dry_run else {}),
         }
 
     @classmethod
-    def of(cls, request: Request, body: Mapping[str, object]) -> "DeleteOptions":
+    def from_request(cls, request: Request, body: Mapping[str, object]) -> "DeleteOptions":
         query, preconditions = request.query_params, cast(Mapping[str, str], body.get("preconditions") or {})
         propagation = str(body.get("propagationPolicy") or query.get("propagationPolicy") or "Background")
         if body.get("orphanDependents"):
             propagation = "Orphan"
         if propagation not in ("Background", "Foreground", "Orphan"):
             raise bad_request(f'invalid propagationPolicy: "{propagation}"')
-        dry = bool(body.get("dryRun")) or bool(query.get("dryRun"))
-        return cls(dry, cast(Propagation, propagation), preconditions.get("uid"), preconditions.get("resourceVersion"))
+        is_dry_run = bool(body.get("dryRun")) or bool(query.get("dryRun"))
+        return cls(is_dry_run, cast(Propagation, propagation), preconditions.get("uid"), preconditions.get("resourceVersion"))

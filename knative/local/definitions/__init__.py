@@ -1,9 +1,9 @@
-"""The kinds that this API knows, as data: one CRD-shaped document a kind, in the YAML files beside this one.
+"""The kinds that the API supports, as data: a document like a CustomResourceDefinition for each, in YAML files.
 
-Everything generic is driven by them: routes and discovery, validation, defaults, merging of lists, immutability, Table columns, OpenAPI. To
-support one more kind is to write its document. `$ref` names a schema of shared.yaml; `x-kubernetes-*` mean what they mean in a CRD, and of
-x-kubernetes-validations one rule is understood, `self == oldSelf`. Ours are `clientVerbs`, which narrows what clients may do, and a jsonPath that
-begins with `=`, which names a computed cell (`api/cells.py`) of the kinds whose columns Kubernetes computes too.
+They drive everything generic: routes, discovery, validation, defaults, merging of lists, immutability, Table columns
+and OpenAPI. To support another kind, write its document. `$ref` names a schema of shared.yaml. `x-kubernetes-*` mean
+the same as in a CRD; of x-kubernetes-validations only the rule `self == oldSelf` is supported. Two extensions:
+`clientVerbs` restricts what clients may do, and a jsonPath that begins with `=` names a computed cell (`api/cells.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,12 +63,12 @@ class Definition:
 
 
 class Definitions:
-    """What the store and the API ask of the kinds."""
+    """All definitions, by kind and by path."""
 
-    def __init__(self, all: list[Definition]) -> None:
-        self._all = all
-        self._by_kind = {each.key: each for each in all}
-        self._by_path = {(each.group, each.version, each.plural): each for each in all}
+    def __init__(self, definitions: list[Definition]) -> None:
+        self._all = definitions
+        self._by_kind = {each.key: each for each in definitions}
+        self._by_path = {(each.group, each.version, each.plural): each for each in definitions}
 
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._all)
@@ -83,13 +83,13 @@ class Definitions:
         return self._by_path.get((group, version, plural))
 
     def versions(self) -> dict[str, list[str]]:
-        """group → versions, in the order of the files."""
-        found: dict[str, list[str]] = {}
+        """Group → versions, in the order of the files."""
+        by_group: dict[str, list[str]] = {}
         for each in self._all:
-            versions = found.setdefault(each.group, [])
+            versions = by_group.setdefault(each.group, [])
             if each.version not in versions:
                 versions.append(each.version)
-        return found
+        return by_group
 
     def has_status(self, kind: str) -> bool:
         return self._by_kind[kind].has_status
@@ -127,7 +127,7 @@ def _definition(spec: Mapping[str, Any], resolver: "_Resolver") -> Definition:
 
 
 class _Resolver:
-    """Replaces `$ref` by the schema it names; one object for each name, so that twenty kinds share one container."""
+    """Replaces `$ref` by the schema it names. All references to a name share one object, which saves memory."""
 
     def __init__(self, shared: Mapping[str, Schema]) -> None:
         self._shared = shared
@@ -138,16 +138,16 @@ class _Resolver:
             return [self.resolve(each) for each in schema]
         if not isinstance(schema, dict):
             return schema
-        beside = {name: self.resolve(value) for name, value in schema.items() if name != "$ref"}
+        own = {name: self.resolve(value) for name, value in schema.items() if name != "$ref"}
         if "$ref" not in schema:
-            return beside
+            return own
         name = schema["$ref"]
         if name not in self._resolved:
             self._resolved[name] = self.resolve(self._shared[name])
-        found = self._resolved[name]
-        if not beside:
-            return found
-        merged = {**found, **beside}
-        if "properties" in beside and "properties" in found:
-            merged["properties"] = {**found["properties"], **beside["properties"]}
+        shared = self._resolved[name]
+        if not own:
+            return shared
+        merged = {**shared, **own}
+        if "properties" in own and "properties" in shared:
+            merged["properties"] = {**shared["properties"], **own["properties"]}
         return merged

@@ -18,7 +18,6 @@ from knative.local.eventing.sinks import BROKER, SERVICE, SinkNotFound, Sinks, b
 from knative.local.objects import Object
 from knative.local.store import NotFound, Store
 
-CLASS = "RabbitMQBroker"
 CONFIG = "RabbitmqBrokerConfig.eventing.knative.dev"
 POLL_SECONDS = 1.0
 
@@ -28,7 +27,7 @@ CONDITION_TYPES = ("ExchangeReady", "DLXReady", "DeadLetterSinkReady", "SecretRe
 
 def has_our_class(broker: Object) -> bool:
     annotations: Mapping[str, str] = broker["metadata"].get("annotations") or {}
-    return annotations.get(naming.BROKER_CLASS) == CLASS
+    return annotations.get(naming.BROKER_CLASS) == naming.RABBITMQ_BROKER_CLASS
 
 
 def delivery_of(broker: Object) -> Mapping[str, Any] | None:

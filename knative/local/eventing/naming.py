@@ -12,6 +12,7 @@ TRIGGER_LABEL: Final = "eventing.knative.dev/trigger"
 TRIGGER_BINDING_KEY: Final = "x-knative-trigger"
 DEAD_LETTER_BINDING_KEY: Final = "x-knative-dlq"
 BROKER_CLASS: Final = "eventing.knative.dev/broker.class"
+RABBITMQ_BROKER_CLASS: Final = "RabbitMQBroker"
 PARALLELISM: Final = "rabbitmq.eventing.knative.dev/parallelism"
 
 MAX_PARALLELISM: Final = 1000

@@ -1,7 +1,7 @@
-"""Kubernetes' Jobs on one machine: a pod that runs to its end, again if it failed, within limits of tries and time.
+"""Kubernetes Jobs on one machine: pods that run to completion, with retries and a deadline.
 
-`decision` is the rule (pure), `reconciler` makes it so, `push` takes the image that a build left. Indexed completion, pod failure policies
-and suspended resumption by schedule are left out.
+`decision` has the rules (pure), `reconciler` carries them out, `push` stores the image of a build. Indexed completion
+and pod failure policies are not supported.
 """
 
 from knative.local.jobs.reconciler import Jobs

@@ -1,48 +1,52 @@
-"""What a Job does next (pure: its spec, its pods and the time in, one step out)."""
+"""Decide the next step of a Job from its spec, its pods and the time. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
-"""Kubernetes waits 10 s first and 6 min at most; a pod costs less here."""
-BACKOFF_LIMIT = 6
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 60.0
+"""Shorter than Kubernetes' 10 s and 6 min: starting a pod costs less here."""
+DEFAULT_BACKOFF_LIMIT = 6
 DEADLINE = ("DeadlineExceeded", "Job was active longer than specified deadline")
 BACKOFF = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class JobState:
+    """Times in seconds since the epoch, and the pods by phase."""
+
     now: float
-    started: float
+    started_at: float
     active: int = 0
     succeeded: int = 0
     failed: int = 0
-    """Pods that failed by themselves; one that was taken by the machine's end does not count."""
-    last_failure: float = 0.0
+    """Without pods that the machine's shutdown ended."""
+    last_failure_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Another pod."""
+    """Start another pod."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Until a pod changes, at most so long."""
+    """Wait until a pod changes, at most `seconds`."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """No pods."""
+    """End all pods."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    complete: bool
+    """The Job has completed or failed; end all pods that still run."""
+
+    is_complete: bool
     reason: str
     message: str
 
@@ -50,22 +54,24 @@ class Finish:
 Step = Start | Wait | Suspend | Finish
 
 
-def decide(spec: Mapping[str, Any], facts: Facts) -> Step:
+def decide(spec: Mapping[str, Any], state: JobState) -> Step:
+    """Source: Kubernetes, "Jobs", and batch/v1 JobSpec."""
     completions = int(spec.get("completions") or 1)
-    if facts.succeeded >= completions:
+    if state.succeeded >= completions:
         return Finish(True, *REACHED)
-    if facts.failed > int(spec.get("backoffLimit", BACKOFF_LIMIT)):
+    if state.failed > int(spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT)):
         return Finish(False, *BACKOFF)
     deadline = spec.get("activeDeadlineSeconds")
-    left = None if deadline is None else facts.started + float(deadline) - facts.now
-    if left is not None and left <= 0:
+    seconds_left = None if deadline is None else state.started_at + float(deadline) - state.now
+    if seconds_left is not None and seconds_left <= 0:
         return Finish(False, *DEADLINE)
     if spec.get("suspend"):
         return Suspend()
-    if facts.active >= min(int(spec.get("parallelism", 1)), completions - facts.succeeded):
-        return Wait(left)
-    if facts.failed:
-        pause = min(FIRST_BACKOFF * 2.0 ** (facts.failed - 1), LONGEST_BACKOFF) - (facts.now - facts.last_failure)
-        if pause > 0:
-            return Wait(pause if left is None else min(pause, left))
+    if state.active >= min(int(spec.get("parallelism", 1)), completions - state.succeeded):
+        return Wait(seconds_left)
+    if state.failed:
+        backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** (state.failed - 1), MAX_BACKOFF_SECONDS)
+        wait = state.last_failure_at + backoff - state.now
+        if wait > 0:
+            return Wait(wait if seconds_left is None else min(wait, seconds_left))
     return Start()

@@ -1,4 +1,4 @@
-"""Makes a Job's pods and tells in its status what became of them."""
+"""Runs the pods of Jobs and reports them in their status."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from knative.local.controller import RequeueAfter
-from knative.local.jobs.decision import Facts, Finish, Start, Suspend, Wait, decide
+from knative.local.jobs.decision import Finish, JobState, Start, Step, Suspend, Wait, decide
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, read, written
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 JOB = "Job.batch"
 PREFIX = "batch.kubernetes.io/"
+MIN_REQUEUE_SECONDS = 0.01
 
 
 class Jobs:
@@ -34,14 +35,14 @@ class Jobs:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
-        def of_pod(pod: Object) -> Iterable[tuple[str | None, str]]:
+        def job_of(pod: Object) -> Iterable[tuple[str | None, str]]:
             name = (pod["metadata"].get("labels") or {}).get(PREFIX + "job-name")
             return [(pod["metadata"]["namespace"], name)] if name else []
 
-        return {"Pod": of_pod}
+        return {"Pod": job_of}
 
     async def on_deleted(self, object: Object) -> None:
-        """Its pods name it as their owner: their objects are collected, and with an object goes its process."""
+        """Nothing to do: the garbage collector deletes the Job's pods, and deleting a pod ends its processes."""
 
     async def reconcile(self, object: Object) -> None:
         if "deletionTimestamp" in object["metadata"]:
@@ -51,70 +52,70 @@ class Jobs:
         if finished is not None:
             await self._expire(object, finished)
             return
-        pods = self._of(object)
-        started = status.get("startTime") or now()
-        facts = facts_of(pods, epoch(started), time.time())
-        step = decide(object["spec"], facts)
+        pods = self._pods_of(object)
+        start_time = status.get("startTime") or now()
+        step = decide(object["spec"], state_of(pods, epoch(start_time), time.time()))
         if isinstance(step, Start):
-            pods = [*pods, self._start(object)]
+            pods = [*pods, self._start_pod(object)]
         elif isinstance(step, Finish | Suspend):
-            await self._end([pod for pod in pods if not _ended(pod)])
-            pods = self._of(object)
-        self._tell(object, pods, started, step)
+            await self._stop_pods([pod for pod in pods if not _is_finished(pod)])
+            pods = self._pods_of(object)
+        self._write_status(object, pods, start_time, step)
         if isinstance(step, Wait) and step.seconds is not None:
-            raise RequeueAfter(max(step.seconds, 0.01), "a limit of time")
+            raise RequeueAfter(max(step.seconds, MIN_REQUEUE_SECONDS), "back-off or deadline")
         if isinstance(step, Finish) and object["spec"].get("ttlSecondsAfterFinished") is not None:
-            raise RequeueAfter(float(object["spec"]["ttlSecondsAfterFinished"]), "its time to live")
+            raise RequeueAfter(float(object["spec"]["ttlSecondsAfterFinished"]), "ttlSecondsAfterFinished")
 
     async def _expire(self, object: Object, finished: float) -> None:
-        left_to_live = object["spec"].get("ttlSecondsAfterFinished")
-        if left_to_live is None:
+        """Delete a Job whose time to live after its end has passed."""
+        ttl = object["spec"].get("ttlSecondsAfterFinished")
+        if ttl is None:
             return
-        left = finished + float(left_to_live) - time.time()
-        if left > 0:
-            raise RequeueAfter(left, "its time to live")
+        seconds_left = finished + float(ttl) - time.time()
+        if seconds_left > 0:
+            raise RequeueAfter(seconds_left, "ttlSecondsAfterFinished")
         with contextlib.suppress(NotFound):
             self._store.delete(JOB, object["metadata"]["namespace"], object["metadata"]["name"])
 
-    def _of(self, job: Object) -> list[Object]:
+    def _pods_of(self, job: Object) -> list[Object]:
         metadata = job["metadata"]
         return self._store.list("Pod", metadata["namespace"], {PREFIX + "controller-uid": metadata["uid"]})
 
-    def _start(self, job: Object) -> Object:
+    def _start_pod(self, job: Object) -> Object:
         metadata = job["metadata"]
         names = {"job-name": metadata["name"], "controller-uid": metadata["uid"]}
         labels = {**names, **{PREFIX + name: value for name, value in names.items()}}
         object = self._pods.make(job, metadata["name"], job["spec"]["template"], labels)
         grace = float(object["spec"].get("terminationGracePeriodSeconds", 30))
-        pod = self._pods.run(object, self._changed, restart=False, grace=grace, finishing=self._finishing)
+        pod = self._pods.run(object, self._on_change, restart=False, grace=grace, finishing=self._push)
         self._running[pod.uid] = pod
         return object
 
-    async def _finishing(self, pod: Pod, exit: Exit) -> Exit:
+    async def _push(self, pod: Pod, exit: Exit) -> Exit:
         return await push(pod, exit, self._pods.node.hand_over)
 
-    def _changed(self, pod: Pod) -> None:
+    def _on_change(self, pod: Pod) -> None:
         if pod.state is State.ENDED:
             self._running.pop(pod.uid, None)
             self._pods.keep_object(pod)
 
-    async def _end(self, objects: Sequence[Object]) -> None:
+    async def _stop_pods(self, objects: Sequence[Object]) -> None:
         running = [self._running[object["metadata"]["uid"]] for object in objects if object["metadata"]["uid"] in self._running]
         await asyncio.gather(*(pod.stop() for pod in running))
 
-    def _tell(self, job: Object, pods: Sequence[Object], started: str, step: Start | Wait | Suspend | Finish) -> None:
+    def _write_status(self, job: Object, pods: Sequence[Object], start_time: str, step: Step) -> None:
         metadata, before = job["metadata"], job.get("status") or {}
         phases = [(pod.get("status") or {}).get("phase") for pod in pods]
         conditions: dict[str, Condition] = {}
         status: dict[str, Any] = {
-            "startTime": started, "active": sum(phase not in FINISHED for phase in phases), "terminating": 0,
+            "startTime": start_time, "active": sum(phase not in FINISHED for phase in phases), "terminating": 0,
             "succeeded": phases.count("Succeeded"), "failed": phases.count("Failed"), "uncountedTerminatedPods": {},
             "ready": sum(bool(read(pod, "Ready") == Condition("True")) for pod in pods),
         }  # fmt: skip
         if isinstance(step, Finish):
-            names = ("SuccessCriteriaMet", "Complete") if step.complete else ("FailureTarget", "Failed")
-            conditions = {name: Condition("True", step.reason, step.message) for name in names}
-            if step.complete:
+            types = ("SuccessCriteriaMet", "Complete") if step.is_complete else ("FailureTarget", "Failed")
+            conditions = {type: Condition("True", step.reason, step.message) for type in types}
+            if step.is_complete:
                 status["completionTime"] = now()
         elif isinstance(step, Suspend):
             conditions = {"Suspended": Condition("True", "JobSuspended", "Job suspended")}
@@ -128,15 +129,17 @@ class Jobs:
 
 
 def finished_at(job: Object) -> float | None:
+    """Return when a Job completed or failed, in seconds since the epoch; None while it runs."""
     for entry in (job.get("status") or {}).get("conditions") or []:
         if entry["type"] in ("Complete", "Failed") and entry["status"] == "True":
             return epoch(entry["lastTransitionTime"])
     return None
 
 
-def facts_of(pods: Sequence[Object], started: float, at: float) -> Facts:
+def state_of(pods: Sequence[Object], started_at: float, at: float) -> JobState:
+    """Count pods by phase. Pods with DisruptionTarget do not count as failed."""
     active = succeeded = failed = 0
-    last = 0.0
+    last_failure_at = 0.0
     for pod in pods:
         phase = (pod.get("status") or {}).get("phase")
         if phase == "Succeeded":
@@ -146,12 +149,12 @@ def facts_of(pods: Sequence[Object], started: float, at: float) -> Facts:
         elif read(pod, "DisruptionTarget") is None:
             failed += 1
             entries = pod["status"].get("containerStatuses") or [{}]
-            ended = entries[0].get("state", {}).get("terminated", {}).get("finishedAt")
-            last = max(last, epoch(ended) if ended else at)
-    return Facts(at, started, active, succeeded, failed, last)
+            finished = entries[0].get("state", {}).get("terminated", {}).get("finishedAt")
+            last_failure_at = max(last_failure_at, epoch(finished) if finished else at)
+    return JobState(at, started_at, active, succeeded, failed, last_failure_at)
 
 
-def _ended(pod: Object) -> bool:
+def _is_finished(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in FINISHED
 
 

@@ -1,4 +1,4 @@
-"""A real server process of the one-machine API on a free port with a state folder of its own, and the clients that users have."""
+"""A real server process of the one-machine API with its own port and state folder, and clients for it."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ API_PORT = 7030
 
 @dataclass
 class Server:
-    """`python -m knative.local serve --parts api`, started, stopped and killed at will over the same state."""
+    """`python -m knative.local serve --parts api`, which can be stopped and started again on the same state."""
 
     home: Path
     offset: int
@@ -63,15 +63,15 @@ class Server:
         return config.new_client_from_config(config_file=str(kubeconfig or self.kubeconfig))
 
     def http(self, kubeconfig: Path | None = None, token: str | None = None) -> httpx.Client:
-        """For what no client library says by itself."""
-        found = yaml.safe_load((kubeconfig or self.kubeconfig).read_text())
-        cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
+        """Return an HTTP client, for requests that client libraries do not make."""
+        instance = yaml.safe_load((kubeconfig or self.kubeconfig).read_text())
+        cluster, user = instance["clusters"][0]["cluster"], instance["users"][0]["user"]
         trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
         header = {"Authorization": f"Bearer {token or user['token']}"} if token != "" else {}
         return httpx.Client(base_url=cluster["server"], verify=trust, headers=header, timeout=10)
 
     def store(self) -> Store:
-        """While it is stopped: what only reconcilers may write."""
+        """Open the store of a stopped server, to write what only reconcilers write."""
         return Store(self.home / "knative" / "store.db", definitions.load())
 
     def _listens(self) -> bool:
@@ -87,34 +87,34 @@ def free_offset() -> int:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Shared by tests that leave it running; each has a namespace of its own."""
-    found = Server(tmp_path_factory.mktemp("capsule"), free_offset())
-    found.start()
-    yield found
-    assert found.stop() == 0, found.log
-    assert "Traceback" not in found.log, found.log
+    """Shared by tests that leave it running; each has its own namespace."""
+    instance = Server(tmp_path_factory.mktemp("capsule"), free_offset())
+    instance.start()
+    yield instance
+    assert instance.stop() == 0, instance.log
+    assert "Traceback" not in instance.log, instance.log
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
-    """For tests that stop, kill or fill it."""
-    found = Server(tmp_path, free_offset())
-    found.start()
-    yield found
-    if found.process is not None and found.process.poll() is None:
-        found.stop()
+    """For tests that stop, kill or fill their server."""
+    instance = Server(tmp_path, free_offset())
+    instance.start()
+    yield instance
+    if instance.process is not None and instance.process.poll() is None:
+        instance.stop()
 
 
 @pytest.fixture
 def api(server: Server) -> Iterator[client.ApiClient]:
-    with server.client() as found:
-        yield found
+    with server.client() as instance:
+        yield instance
 
 
 @pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
-    with server.http() as found:
-        yield found
+    with server.http() as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def namespace(core: client.CoreV1Api) -> str:
 
 
 def service(name: str, namespace: str, image: str = "capsule.local/capsule:dev", **spec: Any) -> dict[str, Any]:
-    """A Knative Service as a client writes it."""
+    """Return a Knative Service as clients write it."""
     return {
         "apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
         "spec": {"template": {"spec": {"containers": [{"image": image}], **spec}}},
@@ -154,5 +154,5 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 def eventually(true: Callable[[], object], seconds: float = 5.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, "it did not come true"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Who may do what: no token, forged tokens, ServiceAccounts with roles and bindings, and no way to give oneself more."""
+"""Authentication and authorization: missing and forged tokens, ServiceAccounts with roles and bindings, privilege escalation."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 def account(core: client.CoreV1Api, namespace: str, name: str = "robot") -> str:
-    """A new ServiceAccount's token."""
+    """Create a ServiceAccount and return a token of it."""
     core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
-    asked = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=600))
-    return str(core.create_namespaced_service_account_token(name, namespace, asked).status.token)
+    token_request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[], expiration_seconds=600))
+    return str(core.create_namespaced_service_account_token(name, namespace, token_request).status.token)
 
 
 def grant(api: client.ApiClient, namespace: str, *rules: dict[str, Any], name: str = "robot") -> None:
@@ -30,7 +30,7 @@ def grant(api: client.ApiClient, namespace: str, *rules: dict[str, Any], name: s
 
 
 @pytest.mark.parametrize("header", [None, "Bearer nonsense", "Bearer e30.e30.e30", "Basic YWRtaW46YWRtaW4=", "Bearer"])
-def test_without_a_good_token_nothing_is_told(server: Server, header: str | None) -> None:
+def test_requests_without_a_valid_token_are_unauthorized(server: Server, header: str | None) -> None:
     with server.http(token="") as http:
         for path in ("/api/v1/secrets", "/apis", "/version", "/openapi/v3"):
             answer = http.get(path, headers={"Authorization": header} if header else {})
@@ -38,7 +38,7 @@ def test_without_a_good_token_nothing_is_told(server: Server, header: str | None
         assert http.get("/readyz").text == "ok"
 
 
-def test_an_account_may_what_its_role_says(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_an_account_may_do_what_its_role_allows(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     with server.http(token=account(core, namespace)) as robot:
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         refused = robot.get(path)
@@ -54,7 +54,7 @@ def test_an_account_may_what_its_role_says(server: Server, api: client.ApiClient
         assert robot.get("/api/v1/configmaps").status_code == 403
 
 
-def test_a_role_may_name_its_objects_and_subresources(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_role_may_be_limited_to_objects_and_subresources(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     for name in ("mine", "theirs"):
         core.create_namespaced_secret(namespace, {"metadata": {"name": name}})
     with server.http(token=account(core, namespace)) as robot:
@@ -65,7 +65,7 @@ def test_a_role_may_name_its_objects_and_subresources(server: Server, api: clien
         assert robot.get(f"/api/v1/namespaces/{namespace}/pods/x/log").status_code == 403
 
 
-def test_a_cluster_role_reaches_everywhere_when_bound_so(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_cluster_role_binding_applies_to_all_namespaces(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     rbac = client.RbacAuthorizationV1Api(api)
     subject = {"kind": "ServiceAccount", "name": "robot", "namespace": namespace}
     reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}
@@ -78,7 +78,7 @@ def test_a_cluster_role_reaches_everywhere_when_bound_so(server: Server, api: cl
         assert robot.get("/api/v1/secrets").status_code == 403
 
 
-def test_apply_needs_create_for_what_is_not_there(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_applying_a_new_object_needs_permission_to_create(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     with server.http(token=account(core, namespace)) as robot:
         grant(api, namespace, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch"]})
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}}
@@ -88,7 +88,9 @@ def test_apply_needs_create_for_what_is_not_there(server: Server, api: client.Ap
         assert robot.patch(path, headers=header, json=body).status_code == 200
 
 
-def test_no_one_gives_what_they_do_not_have(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_roles_and_bindings_cannot_grant_more_than_their_writer_has(
+    server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str
+) -> None:
     everything = {"apiGroups": [RBAC], "resources": ["roles", "rolebindings"], "verbs": ["create", "get", "patch", "update"]}
     own = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
     with server.http(token=account(core, namespace)) as robot:
@@ -104,7 +106,7 @@ def test_no_one_gives_what_they_do_not_have(server: Server, api: client.ApiClien
         assert robot.post(f"{root}/rolebindings", json=admin).status_code == 403
 
 
-def test_a_token_dies_with_its_account(server: Server, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_token_is_revoked_with_its_account(server: Server, core: client.CoreV1Api, namespace: str) -> None:
     token = account(core, namespace)
     with server.http(token=token) as robot:
         assert robot.get("/version").status_code == 200
@@ -114,7 +116,7 @@ def test_a_token_dies_with_its_account(server: Server, core: client.CoreV1Api, n
         assert robot.get("/version").status_code == 401
 
 
-def test_a_pod_s_token_dies_with_the_pod(own_server: Server) -> None:
+def test_a_token_of_a_pod_is_revoked_with_the_pod(own_server: Server) -> None:
     own_server.stop()
     store = own_server.store()
     robot = store.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": "default"}})
@@ -129,20 +131,20 @@ def test_a_pod_s_token_dies_with_the_pod(own_server: Server) -> None:
         assert http.get("/version").status_code == 401
 
 
-def test_an_expired_token_is_none(server: Server, core: client.CoreV1Api, namespace: str) -> None:
+def test_an_expired_token_is_rejected(server: Server, core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_service_account(namespace, {"metadata": {"name": "robot"}})
-    asked = {"spec": {"expirationSeconds": -5, "audiences": []}}
-    token = core.create_namespaced_service_account_token("robot", namespace, asked).status.token
+    token_request = {"spec": {"expirationSeconds": -5, "audiences": []}}
+    token = core.create_namespaced_service_account_token("robot", namespace, token_request).status.token
     with server.http(token=token) as http:
         assert http.get("/version").status_code == 401
 
 
-def test_one_can_ask_what_one_may(http: httpx.Client) -> None:
+def test_self_subject_access_review(http: httpx.Client) -> None:
     review = {"spec": {"resourceAttributes": {"verb": "create", "group": "batch", "resource": "jobs", "namespace": "default"}}}
     assert http.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json=review).json()["status"] == {"allowed": True}
 
 
-def test_the_administrator_s_kubeconfig_survives_a_restart(own_server: Server) -> None:
+def test_the_administrator_s_kubeconfig_stays_valid_after_a_restart(own_server: Server) -> None:
     before = own_server.kubeconfig.read_text()
     own_server.stop()
     own_server.start()

@@ -1,4 +1,4 @@
-"""Server-side apply: who owns what, what goes when its owner no longer names it, who is told of a conflict."""
+"""Server-side apply: ownership of fields, removal of fields, conflicts."""
 
 import json
 from typing import Any
@@ -72,7 +72,7 @@ def test_a_conflict_names_the_manager_and_the_field_unless_forced(apply: Applier
     assert apply.ok(config(), "me")["data"] == {"a": "2"}
 
 
-def test_another_kind_of_write_takes_ownership(apply: Applier, core: client.CoreV1Api) -> None:
+def test_an_update_takes_ownership(apply: Applier, core: client.CoreV1Api) -> None:
     apply.ok(config(a="1"), "me")
     core.patch_namespaced_config_map("a", apply.namespace, {"data": {"a": "2"}}, field_manager="hand")
     answer = apply(config(a="1"), "me")
@@ -92,7 +92,7 @@ def test_lists_with_keys_are_merged_item_by_item(apply: Applier) -> None:
     assert apply.ok(web(), "me")["spec"]["ports"] == [{**other, "protocol": "TCP"}]
 
 
-def test_finalizers_and_owners_are_sets_of_their_own(apply: Applier) -> None:
+def test_finalizers_and_owner_references_are_merged_as_sets(apply: Applier) -> None:
     def marked(name: str) -> dict[str, Any]:
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": [name]}}
 
@@ -103,7 +103,7 @@ def test_finalizers_and_owners_are_sets_of_their_own(apply: Applier) -> None:
     assert "finalizers" not in apply.ok(without, "two")["metadata"]
 
 
-def test_traffic_and_a_service_s_containers_are_one_value(apply: Applier) -> None:
+def test_traffic_and_containers_of_a_service_are_atomic(apply: Applier) -> None:
     traffic = [{"revisionName": "web-1", "percent": 100}]
     apply.ok({**service("web", apply.namespace), "spec": {**service("web", apply.namespace)["spec"], "traffic": traffic}}, "me")
     other = service("web", apply.namespace)
@@ -113,10 +113,10 @@ def test_traffic_and_a_service_s_containers_are_one_value(apply: Applier) -> Non
     assert apply.ok(other, "you", True)["spec"]["traffic"] == other["spec"]["traffic"]
 
 
-def test_defaults_belong_to_no_one(apply: Applier) -> None:
-    made = apply.ok(service("web", apply.namespace), "me")
-    assert made["spec"]["template"]["spec"]["timeoutSeconds"] == 300
-    fields = owners(made)["me"]["f:spec"]["f:template"]["f:spec"]
+def test_defaults_have_no_field_manager(apply: Applier) -> None:
+    result = apply.ok(service("web", apply.namespace), "me")
+    assert result["spec"]["template"]["spec"]["timeoutSeconds"] == 300
+    fields = owners(result)["me"]["f:spec"]["f:template"]["f:spec"]
     assert fields == {"f:containers": {}}
     assert apply.ok(service("web", apply.namespace, timeoutSeconds=60), "you")["spec"]["template"]["spec"]["timeoutSeconds"] == 60
     assert apply.ok(service("web", apply.namespace), "you")["spec"]["template"]["spec"]["timeoutSeconds"] == 300
@@ -128,16 +128,16 @@ def test_a_stale_version_and_a_missing_manager_are_refused(apply: Applier) -> No
     assert apply(config(a="2"), "").status_code == 400
 
 
-def test_a_dry_run_shows_and_leaves(apply: Applier, core: client.CoreV1Api) -> None:
+def test_a_dry_run_returns_the_object_without_storing_it(apply: Applier, core: client.CoreV1Api) -> None:
     apply.ok(config(a="1"), "me")
     assert apply(config(a="2"), "me", dryRun="All").json()["data"] == {"a": "2"}
     assert core.read_namespaced_config_map("a", apply.namespace).data == {"a": "1"}
 
 
-def test_by_the_dynamic_client(dynamic: DynamicClient, namespace: str) -> None:
+def test_the_dynamic_client_applies(dynamic: DynamicClient, namespace: str) -> None:
     services = dynamic.resources.get(api_version="serving.knative.dev/v1", kind="Service")
-    made = dynamic.server_side_apply(services, body=service("web", namespace), name="web", namespace=namespace, field_manager="capsule-deploy")
-    assert made.metadata.managedFields[0].manager == "capsule-deploy"
+    result = dynamic.server_side_apply(services, body=service("web", namespace), name="web", namespace=namespace, field_manager="capsule-deploy")
+    assert result.metadata.managedFields[0].manager == "capsule-deploy"
     changed = service("web", namespace, image="capsule.local/other:1")
     again = dynamic.server_side_apply(services, body=changed, name="web", namespace=namespace, field_manager="capsule-deploy")
     assert (again.spec.template.spec.containers[0].image, again.metadata.generation) == ("capsule.local/other:1", 2)

@@ -1,6 +1,6 @@
-"""The definitions are a subset of what a cluster has: nothing is taken here that is unknown there, and no list is merged otherwise.
+"""The definitions are a subset of a cluster's: they have no fields of their own and merge lists in the same way.
 
-Checked against the models on PyPI always, and against the upstream CRDs where they lie beside the project.
+Compared with models from PyPI, and with the upstream CRDs if they are beside the project.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ def fields(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def at(schema: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any] | None:
-    """The upstream schema at a path; {} where upstream keeps what it does not know."""
+    """Return the upstream schema at a path; {} where upstream preserves unknown fields."""
     for step in path:
         inner = schema.get("items") if step == "[]" else (schema.get("properties") or {}).get(step)
         if inner is None:
@@ -63,7 +63,7 @@ def upstream() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("definition", CUSTOM, ids=lambda each: each.key)
-def test_every_field_is_upstream(definition: Definition, upstream: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_every_field_exists_upstream(definition: Definition, upstream: dict[tuple[str, str], dict[str, Any]]) -> None:
     there = upstream[definition.key, definition.version]
     theirs_whole = there["version"]["schema"]["openAPIV3Schema"]
     names = there["names"]
@@ -94,7 +94,7 @@ def nested(annotation: Any) -> type[BaseModel] | None:
     return next((found for each in getattr(annotation, "__args__", ()) if (found := nested(each)) is not None), None)
 
 
-def strangers(schema: Mapping[str, Any], model: type[BaseModel], path: str) -> Iterator[str]:
+def unknown_fields(schema: Mapping[str, Any], model: type[BaseModel], path: str) -> Iterator[str]:
     known = {field.alias or name: field for name, field in model.model_fields.items()}
     for name, inner in (schema.get("properties") or {}).items():
         if name not in known:
@@ -103,21 +103,21 @@ def strangers(schema: Mapping[str, Any], model: type[BaseModel], path: str) -> I
             continue
         below = nested(known[name].annotation)
         if below is not None:
-            yield from strangers(inner.get("items", inner), below, f"{path}.{name}")
+            yield from unknown_fields(inner.get("items", inner), below, f"{path}.{name}")
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_every_field_is_in_the_models(kind: str) -> None:
-    assert set(strangers(definitions.load().of(kind).schema, MODELS[kind], kind)) <= {f"{kind}.spec.delivery.timeout"}  # kept by its CRD unnamed
+    assert set(unknown_fields(definitions.load().of(kind).schema, MODELS[kind], kind)) <= {f"{kind}.spec.delivery.timeout"}  # kept by its CRD unnamed
 
 
 @pytest.mark.parametrize("definition", ALL, ids=lambda each: each.key)
-def test_each_column_can_be_shown(definition: Definition) -> None:
+def test_each_column_has_a_path_or_is_computed(definition: Definition) -> None:
     assert all(column.path.startswith(".") or column.path in COMPUTED for column in definition.columns)
 
 
 @pytest.mark.parametrize("definition", ALL, ids=lambda each: each.key)
-def test_each_definition_is_whole(definition: Definition) -> None:
+def test_each_definition_is_complete(definition: Definition) -> None:
     assert definition.schema["type"] == "object" and definition.plural == definition.plural.lower()
     for path, ours in fields(definition.schema):
         assert "$ref" not in ours and ours.keys() & {"type", "x-kubernetes-int-or-string"}, ".".join(path)
@@ -134,9 +134,9 @@ OBJECTS = [
 
 
 @pytest.mark.parametrize("object", OBJECTS)
-def test_what_capsule_applies_is_accepted(object: dict[str, Any]) -> None:
+def test_objects_of_capsule_are_accepted(object: dict[str, Any]) -> None:
     definition = definitions.load().find(kind_of(object))
-    assert definition is not None, "a kind that is not served here"
+    assert definition is not None, "the kind is not supported"
     complete = schema.with_defaults(object, schema.whole(definition))
-    assert list(schema.unknown(complete, schema.whole(definition))) == []
-    assert schema.faults(complete, definition) == [] and list(rules.causes(complete)) == []
+    assert list(schema.unknown_paths(complete, schema.whole(definition))) == []
+    assert schema.schema_causes(complete, definition) == [] and list(rules.causes(complete)) == []

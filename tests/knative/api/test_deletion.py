@@ -1,4 +1,4 @@
-"""What goes with what: finalizers, owners in the three ways of propagation, namespaces with all that is in them."""
+"""Deletion: finalizers, the three propagation policies, and namespaces with their objects."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def names(core: client.CoreV1Api, namespace: str) -> set[str]:
     return {item.metadata.name for item in core.list_namespaced_config_map(namespace).items}
 
 
-def test_finalizers_hold_until_the_last_lets_go(core: client.CoreV1Api, namespace: str) -> None:
+def test_finalizers_delay_deletion_until_all_are_removed(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "a", "finalizers": ["x.dev/one", "x.dev/two"]}})
     marked = core.delete_namespaced_config_map("a", namespace)
     assert core.read_namespaced_config_map("a", namespace).metadata.deletion_timestamp is not None, marked
@@ -32,7 +32,7 @@ def test_finalizers_hold_until_the_last_lets_go(core: client.CoreV1Api, namespac
     assert names(core, namespace) == set()
 
 
-def test_children_follow_their_last_owner(core: client.CoreV1Api, namespace: str) -> None:
+def test_children_are_deleted_with_their_last_owner(core: client.CoreV1Api, namespace: str) -> None:
     one, two = (core.create_namespaced_config_map(namespace, config_map(name)) for name in ("one", "two"))
     core.create_namespaced_config_map(namespace, child("both", one, two))
     only = core.create_namespaced_config_map(namespace, child("only", one))
@@ -44,7 +44,7 @@ def test_children_follow_their_last_owner(core: client.CoreV1Api, namespace: str
     eventually(lambda: names(core, namespace) == set())
 
 
-def test_foreground_waits_for_the_children(core: client.CoreV1Api, namespace: str) -> None:
+def test_foreground_deletion_waits_for_the_children(core: client.CoreV1Api, namespace: str) -> None:
     owner = core.create_namespaced_config_map(namespace, config_map("owner"))
     held = child("held", owner)
     held["metadata"]["finalizers"] = ["x.dev/hold"]
@@ -56,7 +56,7 @@ def test_foreground_waits_for_the_children(core: client.CoreV1Api, namespace: st
     eventually(lambda: names(core, namespace) == set())
 
 
-def test_orphans_stay(core: client.CoreV1Api, namespace: str) -> None:
+def test_orphan_deletion_keeps_the_children(core: client.CoreV1Api, namespace: str) -> None:
     owner = core.create_namespaced_config_map(namespace, config_map("owner"))
     core.create_namespaced_config_map(namespace, child("a", owner))
     core.delete_namespaced_config_map("owner", namespace, body={"propagationPolicy": "Orphan"})
@@ -64,27 +64,27 @@ def test_orphans_stay(core: client.CoreV1Api, namespace: str) -> None:
     assert not core.read_namespaced_config_map("a", namespace).metadata.owner_references
 
 
-def test_children_of_an_owner_that_never_was_go_too(core: client.CoreV1Api, namespace: str) -> None:
+def test_children_of_a_missing_owner_are_deleted(core: client.CoreV1Api, namespace: str) -> None:
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "00000000-0000-4000-8000-000000000000"}
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "a", "ownerReferences": [reference]}})
     eventually(lambda: names(core, namespace) == set())
 
 
-def test_a_collection_goes_by_its_labels(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_collection_is_deleted_by_labels(core: client.CoreV1Api, namespace: str) -> None:
     for name, label in (("a", "1"), ("b", "1"), ("c", "2")):
         core.create_namespaced_config_map(namespace, {"metadata": {"name": name, "labels": {"n": label}}})
     core.delete_collection_namespaced_config_map(namespace, label_selector="n=1")
     assert names(core, namespace) == {"c"}
 
 
-def test_preconditions(core: client.CoreV1Api, namespace: str) -> None:
+def test_deletion_preconditions(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("a"))
     with pytest.raises(ApiException) as error:
         core.delete_namespaced_config_map("a", namespace, body={"preconditions": {"uid": "another"}})
     assert error.value.status == 409 and names(core, namespace) == {"a"}
 
 
-def test_a_namespace_goes_with_all_that_is_in_it(core: client.CoreV1Api, http: httpx.Client, namespace: str) -> None:
+def test_a_namespace_is_deleted_with_its_objects(core: client.CoreV1Api, http: httpx.Client, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "held", "finalizers": ["x.dev/hold"]}})
     core.create_namespaced_secret(namespace, {"metadata": {"name": "s"}})
     core.delete_namespace(namespace)
@@ -97,7 +97,7 @@ def test_a_namespace_goes_with_all_that_is_in_it(core: client.CoreV1Api, http: h
     eventually(lambda: http.get(f"/api/v1/namespaces/{namespace}").status_code == 404)
 
 
-def test_what_died_while_no_one_looked_is_collected_at_the_start(own_server: Server) -> None:
+def test_orphaned_children_are_collected_at_the_start(own_server: Server) -> None:
     own_server.stop()
     store = own_server.store()
     owner = store.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner", "namespace": "default"}})

@@ -1,4 +1,4 @@
-"""`kubectl` with the kubeconfig, as an operator uses it; where it is installed."""
+"""`kubectl` with the administrator's kubeconfig, if it is installed."""
 
 import os
 import shutil
@@ -51,14 +51,14 @@ class Kubectl:
         self.server = f"https://127.0.0.1:{7030 + server.offset}"
         self.authority = server.home / "knative" / "tls" / "ca.crt"
 
-    def run(self, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-        command = ["kubectl", "-n", self.namespace, *words]
-        return subprocess.run(command, env=self.environment, input=given, capture_output=True, text=True, timeout=60)
+    def run(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        command = ["kubectl", "-n", self.namespace, *arguments]
+        return subprocess.run(command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=60)
 
-    def __call__(self, *words: str, given: str = "") -> str:
-        done = self.run(*words, given=given)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def __call__(self, *arguments: str, stdin: str = "") -> str:
+        process = self.run(*arguments, stdin=stdin)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
 
 @pytest.fixture
@@ -66,42 +66,42 @@ def kubectl(server: Server, namespace: str, tmp_path: Path) -> Kubectl:
     return Kubectl(server, namespace, tmp_path)
 
 
-def test_apply_on_the_server_twice(kubectl: Kubectl) -> None:
-    first = kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+def test_a_second_server_side_apply_changes_nothing(kubectl: Kubectl) -> None:
+    first = kubectl("apply", "--server-side", "-f", "-", stdin=MANIFEST)
     assert first.count("serverside-applied") == 5
     before = kubectl("get", "ksvc,pingsource,job", "-o", "yaml")
-    kubectl("apply", "--server-side", "--validate=false", "-f", "-", given=MANIFEST)
+    kubectl("apply", "--server-side", "--validate=false", "-f", "-", stdin=MANIFEST)
     assert kubectl("get", "ksvc,pingsource,job", "-o", "yaml") == before
 
 
-def test_apply_on_the_client_removes_what_is_no_longer_there(kubectl: Kubectl) -> None:
-    assert kubectl("apply", "-f", "-", given=MANIFEST).count("created") == 5
+def test_client_side_apply_removes_fields_that_were_left_out(kubectl: Kubectl) -> None:
+    assert kubectl("apply", "-f", "-", stdin=MANIFEST).count("created") == 5
     before = kubectl("get", "ksvc,job", "-o", "yaml")
-    assert kubectl("apply", "-f", "-", given=MANIFEST).count("unchanged") == 4  # a ksvc's defaulted containers always make a patch, as upstream
+    assert kubectl("apply", "-f", "-", stdin=MANIFEST).count("unchanged") == 4  # a ksvc's defaulted containers always make a patch, as upstream
     assert kubectl("get", "ksvc,job", "-o", "yaml") == before
     less = MANIFEST.replace(", {port: 81, name: b}", "").replace(', two: "2"', "").replace("*/10", "*/5")
-    assert kubectl("apply", "-f", "-", given=less).count("unchanged") == 1
+    assert kubectl("apply", "-f", "-", stdin=less).count("unchanged") == 1
     assert kubectl("get", "svc", "plain", "-o", "jsonpath={.spec.ports[*].port}") == "80"
     assert yaml.safe_load(kubectl("get", "cm", "words", "-o", "yaml"))["data"] == {"one": "1"}
 
 
-def test_what_was_applied_by_the_client_is_taken_over_by_the_server_side(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", given=MANIFEST)
-    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+def test_server_side_apply_takes_over_from_client_side_apply(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    kubectl("apply", "--server-side", "-f", "-", stdin=MANIFEST)
     less = MANIFEST.replace(', two: "2"', "")
-    kubectl("apply", "--server-side", "-f", "-", given=less)
+    kubectl("apply", "--server-side", "-f", "-", stdin=less)
     assert yaml.safe_load(kubectl("get", "cm", "words", "-o", "yaml"))["data"] == {"one": "1"}
 
 
-def test_a_conflict_is_explained(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", given=MANIFEST)
-    refused = kubectl.run("apply", "--server-side", "--field-manager=two", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5'))
+def test_an_apply_conflict_is_explained(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", stdin=MANIFEST)
+    refused = kubectl.run("apply", "--server-side", "--field-manager=two", "-f", "-", stdin=MANIFEST.replace('"*/10', '"*/5'))
     assert refused.returncode != 0 and 'Apply failed with 1 conflict: conflict with "one": .spec.schedule' in refused.stderr
-    kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5'))
+    kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", stdin=MANIFEST.replace('"*/10', '"*/5'))
 
 
-def test_get_prints_the_columns_people_look_for(kubectl: Kubectl, http: httpx.Client) -> None:
-    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+def test_get_prints_the_columns_of_upstream(kubectl: Kubectl, http: httpx.Client) -> None:
+    kubectl("apply", "--server-side", "-f", "-", stdin=MANIFEST)
     path = f"/apis/serving.knative.dev/v1/namespaces/{kubectl.namespace}/services/web/status"
     status = {"url": "http://web.localhost", "conditions": [{"type": "Ready", "status": "False", "reason": "RevisionFailed"}]}
     http.patch(path, headers={"Content-Type": "application/merge-patch+json"}, json={"status": status}).raise_for_status()
@@ -114,26 +114,25 @@ def test_get_prints_the_columns_people_look_for(kubectl: Kubectl, http: httpx.Cl
 
 
 def test_describe_explain_label_wait_diff(kubectl: Kubectl) -> None:
-    kubectl("apply", "--server-side", "-f", "-", given=MANIFEST)
+    kubectl("apply", "--server-side", "-f", "-", stdin=MANIFEST)
     assert "Schedule:" in kubectl("describe", "pingsource", "tick") and "once" in kubectl("describe", "job", "once")
     assert "timeoutSeconds" in kubectl("explain", "ksvc.spec.template.spec")
     kubectl("label", "ksvc", "web", "a=b")
     assert kubectl("get", "ksvc", "-l", "a in (b,c)", "-o", "name").strip() == "service.serving.knative.dev/web"
     assert kubectl.run("wait", "--for=condition=Ready", "ksvc/web", "--timeout=1s").returncode == 1
-    assert kubectl.run("diff", "--server-side", "-f", "-", given=MANIFEST.replace('"*/10', '"*/5')).stdout.count("*/5") == 1
+    assert kubectl.run("diff", "--server-side", "-f", "-", stdin=MANIFEST.replace('"*/10', '"*/5')).stdout.count("*/5") == 1
 
 
 def test_an_unknown_field_and_kind_are_refused(kubectl: Kubectl) -> None:
     strange = MANIFEST.replace("{image", "{hostPID: true, image")
-    refused = kubectl.run("apply", "--server-side", "--validate=false", "-f", "-", given=strange)
+    refused = kubectl.run("apply", "--server-side", "--validate=false", "-f", "-", stdin=strange)
     assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[0].hostPID"' in refused.stderr
-    unknown = kubectl.run("apply", "-f", "-", given="{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}")
+    unknown = kubectl.run("apply", "-f", "-", stdin="{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}")
     assert 'no matches for kind "Deployment" in version "apps/v1"' in unknown.stderr
     assert 'the server doesn\'t have a resource type "deployments"' in kubectl.run("get", "deployments").stderr
 
 
-def test_create_by_words(kubectl: Kubectl) -> None:
-    """These send protobuf and nothing else."""
+def test_create_commands_that_send_protobuf(kubectl: Kubectl) -> None:
     kubectl("create", "secret", "generic", "s", "--from-literal=url=amqp://ü")
     assert kubectl("get", "secret", "s", "-o", "go-template={{.data.url | base64decode}} {{.type}}") == "amqp://ü Opaque"
     kubectl("create", "configmap", "c", "--from-literal=a=b", "--from-literal=empty=")
@@ -151,12 +150,12 @@ def test_create_by_words(kubectl: Kubectl) -> None:
     kubectl("create", "namespace", other)
     kubectl("delete", "namespace", other)
     refused = kubectl.run("create", "job", "j", "--image=x")
-    assert refused.returncode != 0 and "Job is not read as protobuf here: send it as YAML or JSON" in refused.stderr
+    assert refused.returncode != 0 and "Job is not supported as protobuf: send it as YAML or JSON" in refused.stderr
 
 
-def test_delete_waits_until_it_is_gone(kubectl: Kubectl) -> None:
-    kubectl("apply", "-f", "-", given=MANIFEST)
-    assert kubectl("delete", "--timeout=20s", "-f", "-", given=MANIFEST).count("deleted") == 5
+def test_delete_waits_for_the_deletion(kubectl: Kubectl) -> None:
+    kubectl("apply", "-f", "-", stdin=MANIFEST)
+    assert kubectl("delete", "--timeout=20s", "-f", "-", stdin=MANIFEST).count("deleted") == 5
     assert kubectl.run("get", "ksvc,pingsource,job").stdout == ""
     kubectl("delete", "namespace", kubectl.namespace, "--timeout=20s")
     eventually(lambda: "NotFound" in kubectl.run("get", "namespace", kubectl.namespace).stderr)
@@ -166,5 +165,5 @@ def test_kustomize_is_applied(kubectl: Kubectl, tmp_path: Path) -> None:
     (tmp_path / "objects.yaml").write_text(MANIFEST)
     (tmp_path / "kustomization.yaml").write_text("resources: [objects.yaml]\nlabels: [{pairs: {a: b}}]\n")
     rendered = kubectl("kustomize", str(tmp_path))
-    assert kubectl("apply", "--server-side", "--validate=false", "-f", "-", given=rendered).count("serverside-applied") == 5
+    assert kubectl("apply", "--server-side", "--validate=false", "-f", "-", stdin=rendered).count("serverside-applied") == 5
     assert len(kubectl("get", "ksvc,cm,job", "-l", "a=b", "-o", "name").split()) == 3

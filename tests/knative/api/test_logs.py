@@ -1,4 +1,4 @@
-"""Pod logs: the files of a pod's containers, as `kubectl logs` reads them, followed while they grow."""
+"""Pod logs, as `kubectl logs` reads and follows them."""
 
 import threading
 import time
@@ -22,24 +22,24 @@ def line(text: str, at: datetime | None = None, tag: str = "F") -> str:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose state holds pods, as the makers of pods leave them."""
-    found = Server(tmp_path_factory.mktemp("logs"), free_offset())
-    store = found.store()
+    """A server whose state has pods and their log files."""
+    server = Server(tmp_path_factory.mktemp("logs"), free_offset())
+    store = server.store()
     pods = {"p": (["main"], "Running"), "two": (["a", "b"], "Running"), "new": (["main"], "Pending"), "done": (["main"], "Succeeded")}
     for name, (containers, phase) in pods.items():
         spec = {"containers": [{"name": each, "image": "x"} for each in containers]}
         store.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec})
         store.set_status("Pod", "default", name, {"phase": phase})
     store.close()
-    found.start()
-    yield found
-    found.stop()
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
 def http(machine: Server) -> Iterator[httpx.Client]:
-    with machine.http() as found:
-        yield found
+    with machine.http() as server:
+        yield server
 
 
 def file(machine: Server, pod: str = "p", container: str = "main") -> Path:
@@ -48,7 +48,7 @@ def file(machine: Server, pod: str = "p", container: str = "main") -> Path:
     return path
 
 
-def test_lines_without_the_runtimes_prefix(machine: Server, http: httpx.Client) -> None:
+def test_lines_are_shown_without_the_prefix_of_the_runtime(machine: Server, http: httpx.Client) -> None:
     file(machine).write_text(line("one") + line("two, ", tag="P") + line("two") + line("") + line("thrée"))
     assert http.get(PATH).text == "one\ntwo, two\n\nthrée\n"
     stamped = http.get(PATH, params={"timestamps": "true"}).text.splitlines()
@@ -56,18 +56,18 @@ def test_lines_without_the_runtimes_prefix(machine: Server, http: httpx.Client) 
 
 
 @pytest.mark.parametrize(("tail", "text"), [("0", ""), ("1", "l999\n"), ("3", "l997\nl998\nl999\n"), ("1000", None), ("5000", None)])
-def test_the_tail(machine: Server, http: httpx.Client, tail: str, text: str | None) -> None:
+def test_tail_lines(machine: Server, http: httpx.Client, tail: str, text: str | None) -> None:
     file(machine).write_text("".join(line(f"l{number}") for number in range(1000)))
-    found = http.get(PATH, params={"tailLines": tail}).text
-    assert found == text if text is not None else found.count("\n") == 1000
+    log = http.get(PATH, params={"tailLines": tail}).text
+    assert log == text if text is not None else log.count("\n") == 1000
 
 
-def test_the_tail_of_long_lines(machine: Server, http: httpx.Client) -> None:
+def test_tail_lines_of_long_lines(machine: Server, http: httpx.Client) -> None:
     file(machine).write_text("".join(line(str(number) * 60_000) for number in range(9)))
     assert http.get(PATH, params={"tailLines": "2"}).text == "7" * 60_000 + "\n" + "8" * 60_000 + "\n"
 
 
-def test_since_and_a_limit(machine: Server, http: httpx.Client) -> None:
+def test_since_and_limit_bytes(machine: Server, http: httpx.Client) -> None:
     file(machine).write_text(line("old", datetime.now(UTC) - timedelta(minutes=5)) + line("new"))
     assert http.get(PATH, params={"sinceSeconds": "60"}).text == "new\n"
     stamp = (datetime.now(UTC) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -75,13 +75,13 @@ def test_since_and_a_limit(machine: Server, http: httpx.Client) -> None:
     assert http.get(PATH, params={"limitBytes": "5"}).text == "old\nn"
 
 
-def test_following_sees_lines_as_they_come_until_the_pod_is_gone(machine: Server) -> None:
+def test_a_followed_log_ends_when_the_pod_is_deleted(machine: Server) -> None:
     file(machine).write_text(line("before"))
-    seen: list[str] = []
+    client_lines: list[str] = []
 
     def follow() -> None:
         with machine.client() as api:
-            seen.extend(watch.Watch().stream(client.CoreV1Api(api).read_namespaced_pod_log, "p", "default", follow=True))
+            client_lines.extend(watch.Watch().stream(client.CoreV1Api(api).read_namespaced_pod_log, "p", "default", follow=True))
 
     lines: list[str] = []
     done = threading.Event()
@@ -107,10 +107,10 @@ def test_following_sees_lines_as_they_come_until_the_pod_is_gone(machine: Server
         client.CoreV1Api(api).delete_namespaced_pod("p", "default")
     eventually(done.is_set)
     threads[0].join(5)
-    assert seen[0] == "before" and "".join(seen).endswith("half whole")
+    assert client_lines[0] == "before" and "".join(client_lines).endswith("half whole")
 
 
-def test_a_finished_pod_s_log_ends_by_itself(machine: Server, http: httpx.Client) -> None:
+def test_a_followed_log_ends_when_the_pod_has_finished(machine: Server, http: httpx.Client) -> None:
     file(machine, "done").write_text(line("all") + line("cut")[:-1])
     assert http.get(PATH.replace("/p/", "/done/"), params={"follow": "true"}).text == "all\ncut\n"
 
@@ -127,12 +127,12 @@ def test_a_finished_pod_s_log_ends_by_itself(machine: Server, http: httpx.Client
         ("two", {"container": "a", "previous": "true"}, 400, 'previous terminated container "a" in pod "two" not found'),
     ],
 )
-def test_what_cannot_be_read_says_why(http: httpx.Client, pod: str, query: dict[str, str], code: int, message: str) -> None:
+def test_errors_explain_why_a_log_cannot_be_read(http: httpx.Client, pod: str, query: dict[str, str], code: int, message: str) -> None:
     answer = http.get(PATH.replace("/p/", f"/{pod}/"), params=query)
     assert (answer.status_code, answer.json()["message"]) == (code, message)
 
 
-def test_containers_have_logs_of_their_own(machine: Server) -> None:
+def test_each_container_has_its_own_log(machine: Server) -> None:
     for container in ("a", "b"):
         file(machine, "two", container).write_text(line(f"from {container}"))
     with machine.client() as api:

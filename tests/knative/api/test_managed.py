@@ -1,4 +1,4 @@
-"""Field sets and merging by themselves: the cases that the API's tests cannot reach through immutable templates."""
+"""Field sets and merging: the cases that tests of the API cannot reach through immutable templates."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def apply(live: dict[str, Any] | None, applied: dict[str, Any], manager: str, fo
     return managed.apply(live, applied, manager, force, JOB)
 
 
-def test_field_sets_are_written_as_kubernetes_writes_them() -> None:
+def test_field_sets_are_encoded_as_in_kubernetes() -> None:
     paths = {path for path, _ in flatten(job(container("a", env=[{"name": "A", "value": "1"}])), {**JOB})}
     tree = encode(paths)
     assert tree["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"a"}'] == {
@@ -45,19 +45,19 @@ def test_two_managers_of_one_container() -> None:
     assert pod(live) == {"containers": [container("main", env=[{"name": "A", "value": "1"}])]}
 
 
-def test_an_item_goes_when_no_one_names_it() -> None:
+def test_an_item_without_manager_is_removed() -> None:
     live = apply(None, job(container("a"), container("b")), "one")
     assert [each["name"] for each in pod(apply(live, job(container("a")), "one"))["containers"]] == ["a"]
 
 
-def test_an_item_stays_for_the_field_another_has_in_it() -> None:
+def test_an_item_with_a_field_of_another_manager_stays() -> None:
     live = apply(None, job(container("a"), container("b", workingDir="/")), "one")
     live = apply(live, job({"name": "b", "command": ["c"]}), "two")
     live = apply(live, job(container("a")), "one")
     assert pod(live)["containers"] == [container("a"), {"name": "b", "command": ["c"]}]
 
 
-def test_items_keep_the_applied_order_and_others_their_place() -> None:
+def test_items_keep_the_applied_order_and_others_their_position() -> None:
     def names(live: list[str], applied: list[str]) -> list[str]:
         schema = JOB["properties"]["spec"]["properties"]["template"]["properties"]["spec"]["properties"]["containers"]
         return [each["name"] for each in merge([{"name": each} for each in live], [{"name": each} for each in applied], schema)]
@@ -74,13 +74,13 @@ def test_an_empty_map_grows_and_shrinks() -> None:
     assert pod(apply(live, job(container("a"), volumes=[{"name": "v", "emptyDir": {}}]), "one"))["volumes"] == [{"name": "v", "emptyDir": {}}]
 
 
-def test_keys_may_be_left_to_their_default() -> None:
+def test_merge_keys_may_have_their_default() -> None:
     live = apply(None, job(container("a", ports=[{"containerPort": 80, "protocol": "TCP"}])), "one")
     live = apply(live, job({"name": "a", "ports": [{"containerPort": 80, "name": "http"}]}), "two")
     assert pod(live)["containers"][0]["ports"] == [{"containerPort": 80, "protocol": "TCP", "name": "http"}]
 
 
-def test_a_conflict_reads_as_a_path() -> None:
+def test_a_conflict_names_the_path_of_the_field() -> None:
     live = apply(None, job(container("main", env=[{"name": "A", "value": "1"}])), "one")
     with pytest.raises(Conflicts) as error:
         apply(live, job({"name": "main", "image": "y", "env": [{"name": "A", "value": "2"}]}), "two")
@@ -90,7 +90,7 @@ def test_a_conflict_reads_as_a_path() -> None:
     }
 
 
-def test_the_same_value_is_shared_and_no_conflict() -> None:
+def test_the_same_value_is_shared_without_conflict() -> None:
     live = apply(None, job(container("a")), "one")
     live = apply(live, job(container("a")), "two")
     assert len(live["metadata"]["managedFields"]) == 2
@@ -99,7 +99,7 @@ def test_the_same_value_is_shared_and_no_conflict() -> None:
     assert [clash.manager.name for clash in error.value.clashes] == ["one"]
 
 
-def test_an_update_takes_what_it_changed_and_drops_what_it_removed() -> None:
+def test_an_update_owns_what_it_changed_and_not_what_it_removed() -> None:
     live = apply(None, job(container("a", command=["c"], workingDir="/")), "one")
     changed = job(container("a", command=["d"]))
     changed["metadata"]["managedFields"] = live["metadata"]["managedFields"]

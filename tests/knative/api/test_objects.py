@@ -1,4 +1,4 @@
-"""create, get, list, update, patch, delete: by the `kubernetes` client against a real process."""
+"""create, get, list, update, patch and delete with the `kubernetes` client against a real process."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from tests.knative.api.conftest import Server, config_map, eventually, service
 
 
 def refusal(error: ApiException) -> dict[str, object]:
-    """The Status object of a refusal, which every refusal must be."""
+    """Return the Status object of an error."""
     status = json.loads(error.body)
     assert (status["kind"], status["status"], status["code"]) == ("Status", "Failure", error.status)
     return dict(status)
 
 
-def test_an_object_is_kept_as_it_was_sent(core: client.CoreV1Api, namespace: str) -> None:
-    made = core.create_namespaced_config_map(namespace, {**config_map("a", k="v"), "metadata": {"name": "a", "labels": {"x": "y"}}})
-    assert made.metadata.uid and made.metadata.creation_timestamp and made.metadata.resource_version
-    found = core.read_namespaced_config_map("a", namespace)
-    assert (found.data, found.metadata.labels, found.metadata.uid) == ({"k": "v"}, {"x": "y"}, made.metadata.uid)
+def test_an_object_is_stored_as_sent(core: client.CoreV1Api, namespace: str) -> None:
+    new = core.create_namespaced_config_map(namespace, {**config_map("a", k="v"), "metadata": {"name": "a", "labels": {"x": "y"}}})
+    assert new.metadata.uid and new.metadata.creation_timestamp and new.metadata.resource_version
+    current = core.read_namespaced_config_map("a", namespace)
+    assert (current.data, current.metadata.labels, current.metadata.uid) == ({"k": "v"}, {"x": "y"}, new.metadata.uid)
     assert [item.metadata.name for item in core.list_namespaced_config_map(namespace).items] == ["a"]
     core.delete_namespaced_config_map("a", namespace)
     with pytest.raises(ApiException) as error:
@@ -33,7 +33,7 @@ def test_an_object_is_kept_as_it_was_sent(core: client.CoreV1Api, namespace: str
     assert refusal(error.value)["reason"] == "NotFound"
 
 
-def test_a_name_is_taken_once_and_generated_when_asked(core: client.CoreV1Api, namespace: str) -> None:
+def test_names_are_unique_or_generated(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("a"))
     with pytest.raises(ApiException) as error:
         core.create_namespaced_config_map(namespace, config_map("a"))
@@ -49,14 +49,14 @@ def test_a_name_is_taken_once_and_generated_when_asked(core: client.CoreV1Api, n
         ("env", {"a", "b"}), ("!env", {"c"}), ("tier=web,env in (dev)", {"b"}), ("nope", set()),
     ],
 )  # fmt: skip
-def test_labels_select(core: client.CoreV1Api, namespace: str, selector: str, names: set[str]) -> None:
+def test_list_by_labels(core: client.CoreV1Api, namespace: str, selector: str, names: set[str]) -> None:
     for name, labels in {"a": {"tier": "web", "env": "prod"}, "b": {"tier": "web", "env": "dev"}, "c": {"tier": "db"}}.items():
         core.create_namespaced_config_map(namespace, {"metadata": {"name": name, "labels": labels}})
-    found = core.list_namespaced_config_map(namespace, label_selector=selector)
-    assert {item.metadata.name for item in found.items} == names
+    current = core.list_namespaced_config_map(namespace, label_selector=selector)
+    assert {item.metadata.name for item in current.items} == names
 
 
-def test_fields_select_and_nonsense_is_refused(core: client.CoreV1Api, namespace: str) -> None:
+def test_list_by_fields_refuses_invalid_selectors(core: client.CoreV1Api, namespace: str) -> None:
     for name in ("a", "b"):
         core.create_namespaced_config_map(namespace, config_map(name))
     everywhere = core.list_config_map_for_all_namespaces(field_selector=f"metadata.namespace={namespace},metadata.name!=a")
@@ -66,7 +66,7 @@ def test_fields_select_and_nonsense_is_refused(core: client.CoreV1Api, namespace
     assert error.value.status == 400
 
 
-def test_a_stale_writer_is_told(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_stale_update_is_a_conflict(core: client.CoreV1Api, namespace: str) -> None:
     first = core.create_namespaced_config_map(namespace, config_map("a", n="1"))
     first.data = {"n": "2"}
     second = core.replace_namespaced_config_map("a", namespace, first)
@@ -77,11 +77,11 @@ def test_a_stale_writer_is_told(core: client.CoreV1Api, namespace: str) -> None:
     assert core.read_namespaced_config_map("a", namespace).data == {"n": "2"}
 
 
-def test_a_write_that_changes_nothing_is_no_change(custom: client.CustomObjectsApi, namespace: str) -> None:
+def test_a_write_without_changes_keeps_the_version(custom: client.CustomObjectsApi, namespace: str) -> None:
     place = ("serving.knative.dev", "v1", namespace, "services")
-    made = custom.create_namespaced_custom_object(*place, service("web", namespace))
-    again = custom.replace_namespaced_custom_object(*place, "web", made)
-    assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+    new = custom.create_namespaced_custom_object(*place, service("web", namespace))
+    replaced = custom.replace_namespaced_custom_object(*place, "web", new)
+    assert replaced["metadata"]["resourceVersion"] == new["metadata"]["resourceVersion"]
     labelled = custom.patch_namespaced_custom_object(*place, "web", {"metadata": {"labels": {"a": "b"}}})
     assert labelled["metadata"]["generation"] == 1
     changed = custom.patch_namespaced_custom_object(*place, "web", {"spec": {"template": {"spec": {"timeoutSeconds": 30}}}})
@@ -92,8 +92,8 @@ def test_patches(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> 
     core.create_namespaced_config_map(namespace, config_map("a", keep="1", drop="2"))
 
     def patch(sort: str, body: object) -> dict[str, str]:
-        found = http.patch(f"/api/v1/namespaces/{namespace}/configmaps/a", headers={"Content-Type": sort}, content=json.dumps(body))
-        return dict(found.raise_for_status().json()["data"])
+        current = http.patch(f"/api/v1/namespaces/{namespace}/configmaps/a", headers={"Content-Type": sort}, content=json.dumps(body))
+        return dict(current.raise_for_status().json()["data"])
 
     assert patch("application/merge-patch+json", {"data": {"drop": None, "new": "3"}}) == {"keep": "1", "new": "3"}
     assert patch("application/json-patch+json", [{"op": "replace", "path": "/data/keep", "value": "9"}]) == {"keep": "9", "new": "3"}
@@ -108,18 +108,18 @@ def test_a_strategic_patch_merges_lists_by_key(core: client.CoreV1Api, api: clie
         batch.patch_namespaced_job("j", namespace, {"spec": {"template": {"spec": {"containers": [{"name": "b", "image": "z"}]}}}})
     assert error.value.status == 422 and "spec.template: field is immutable" in str(refusal(error.value)["message"])
     core.create_namespaced_service(namespace, {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]}})
-    found = core.patch_namespaced_service("s", namespace, {"spec": {"ports": [{"port": 81, "targetPort": 8081}]}})
-    assert [(port.port, port.name, port.target_port) for port in found.spec.ports] == [(80, "a", None), (81, "b", 8081)]
+    current = core.patch_namespaced_service("s", namespace, {"spec": {"ports": [{"port": 81, "targetPort": 8081}]}})
+    assert [(port.port, port.name, port.target_port) for port in current.spec.ports] == [(80, "a", None), (81, "b", 8081)]
 
 
 def test_custom_resources_refuse_strategic_patches(http: httpx.Client, custom: client.CustomObjectsApi, namespace: str) -> None:
     custom.create_namespaced_custom_object("serving.knative.dev", "v1", namespace, "services", service("web", namespace))
     path = f"/apis/serving.knative.dev/v1/namespaces/{namespace}/services/web"
-    found = http.patch(path, headers={"Content-Type": "application/strategic-merge-patch+json"}, content="{}")
-    assert (found.status_code, found.json()["reason"]) == (415, "UnsupportedMediaType")
+    current = http.patch(path, headers={"Content-Type": "application/strategic-merge-patch+json"}, content="{}")
+    assert (current.status_code, current.json()["reason"]) == (415, "UnsupportedMediaType")
 
 
-def test_a_dry_run_leaves_nothing(core: client.CoreV1Api, namespace: str) -> None:
+def test_a_dry_run_stores_nothing(core: client.CoreV1Api, namespace: str) -> None:
     assert core.create_namespaced_config_map(namespace, config_map("a"), dry_run="All").metadata.uid
     assert core.list_namespaced_config_map(namespace).items == []
     core.create_namespaced_config_map(namespace, config_map("a", k="v"))
@@ -128,20 +128,20 @@ def test_a_dry_run_leaves_nothing(core: client.CoreV1Api, namespace: str) -> Non
     assert core.read_namespaced_config_map("a", namespace).data == {"k": "v"}
 
 
-def test_the_status_is_a_writers_of_its_own(custom: client.CustomObjectsApi, namespace: str) -> None:
+def test_the_status_is_written_only_through_its_subresource(custom: client.CustomObjectsApi, namespace: str) -> None:
     place = ("serving.knative.dev", "v1", namespace, "services")
-    made = custom.create_namespaced_custom_object(*place, {**service("web", namespace), "status": {"url": "http://evil"}})
-    assert "status" not in made
+    new = custom.create_namespaced_custom_object(*place, {**service("web", namespace), "status": {"url": "http://evil"}})
+    assert "status" not in new
     custom.patch_namespaced_custom_object_status(*place, "web", {"status": {"url": "http://x"}})
     custom.patch_namespaced_custom_object(*place, "web", {"status": {"url": "http://evil"}, "metadata": {"labels": {"a": "b"}}})
-    found = custom.get_namespaced_custom_object(*place, "web")
-    assert (found["status"], found["metadata"]["generation"]) == ({"url": "http://x"}, 1)
+    current = custom.get_namespaced_custom_object(*place, "web")
+    assert (current["status"], current["metadata"]["generation"]) == ({"url": "http://x"}, 1)
 
 
-def test_a_secret_s_plain_words_are_stored_as_data(core: client.CoreV1Api, namespace: str) -> None:
+def test_string_data_of_a_secret_is_stored_as_data(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_secret(namespace, {"metadata": {"name": "s"}, "stringData": {"url": "amqp://x"}})
-    found = core.read_namespaced_secret("s", namespace)
-    assert (found.data, found.type, found.string_data) == ({"url": "YW1xcDovL3g="}, "Opaque", None)
+    current = core.read_namespaced_secret("s", namespace)
+    assert (current.data, current.type, current.string_data) == ({"url": "YW1xcDovL3g="}, "Opaque", None)
 
 
 def test_namespaces_must_exist(core: client.CoreV1Api) -> None:
@@ -155,7 +155,7 @@ def test_a_namespace_has_a_default_service_account(core: client.CoreV1Api, names
     assert core.read_namespace(namespace).status.phase == "Active"
 
 
-def test_an_unknown_kind_is_answered_as_kubernetes_does(api: client.ApiClient, custom: client.CustomObjectsApi, namespace: str) -> None:
+def test_an_unknown_kind_is_not_found(api: client.ApiClient, custom: client.CustomObjectsApi, namespace: str) -> None:
     with pytest.raises(ApiException) as error:
         custom.list_namespaced_custom_object("apps", "v1", namespace, "deployments")
     assert refusal(error.value)["message"] == "the server could not find the requested resource"
@@ -164,7 +164,7 @@ def test_an_unknown_kind_is_answered_as_kubernetes_does(api: client.ApiClient, c
     assert error.value.status == 405
 
 
-def test_discovery_leads_the_dynamic_client(dynamic: DynamicClient, namespace: str) -> None:
+def test_the_dynamic_client_uses_discovery(dynamic: DynamicClient, namespace: str) -> None:
     pings = dynamic.resources.get(api_version="sources.knative.dev/v1", kind="PingSource")
     spec = {"schedule": "*/5 * * * *", "sink": {"uri": "http://localhost"}}
     pings.create(body={"apiVersion": "sources.knative.dev/v1", "kind": "PingSource", "metadata": {"name": "p"}, "spec": spec}, namespace=namespace)
@@ -179,8 +179,8 @@ def test_objects_survive_a_restart_and_a_kill(own_server: Server) -> None:
         own_server.stop(9 if number else 15)
         own_server.start()
         with own_server.client() as api:
-            found = client.CoreV1Api(api).list_namespaced_config_map("default").items
-        assert [item.metadata.name for item in found] == [f"a{each}" for each in range(number + 1)]
+            current = client.CoreV1Api(api).list_namespaced_config_map("default").items
+        assert [item.metadata.name for item in current] == [f"a{each}" for each in range(number + 1)]
 
 
 def test_the_kubeconfig_is_private_and_the_connection_is_verified(server: Server) -> None:
@@ -191,7 +191,7 @@ def test_the_kubeconfig_is_private_and_the_connection_is_verified(server: Server
         stranger.request("GET", f"https://127.0.0.1:{7030 + server.offset}/version", retries=0)
 
 
-def test_it_stays_small(server: Server) -> None:
+def test_memory_stays_small(server: Server) -> None:
     assert server.process is not None
     with open(f"/proc/{server.process.pid}/status") as status:
         resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies as a real API server enforces them: what matches, what is denied and in which words, what is no policy."""
+"""ValidatingAdmissionPolicies behave as in Kubernetes: matching, denials and their messages."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,9 +20,9 @@ Object = dict[str, Any]
 
 
 def policy(name: str, *validations: Object | str, **spec: Any) -> Object:
-    made = [{"expression": each} if isinstance(each, str) else each for each in validations]
+    rules = [{"expression": each} if isinstance(each, str) else each for each in validations]
     constraints = spec.pop("matchConstraints", {"resourceRules": [spec.pop("rule", {**EVERYTHING, "resources": ["configmaps"]})]})
-    return {"metadata": {"name": name}, "spec": {"matchConstraints": constraints, "validations": made, **spec}}
+    return {"metadata": {"name": name}, "spec": {"matchConstraints": constraints, "validations": rules, **spec}}
 
 
 def binding(name: str, **spec: Any) -> Object:
@@ -34,15 +34,17 @@ Bind = Callable[..., str]
 
 @pytest.fixture
 def bind(http: httpx.Client, namespace: str) -> Iterator[Bind]:
-    """Puts policies in force in the test's namespace alone; answers their name."""
+    """Returns a function that puts a policy in force in the test's namespace and returns its name."""
     names: list[str] = []
 
     def bound(*validations: Object | str, matchResources: Object | None = None, **spec: Any) -> str:
         name = f"p-{uuid.uuid4().hex[:8]}"
         names.append(name)
-        assert (made := http.post(POLICIES, json=policy(name, *validations, **spec))).status_code == 201, made.text
+        assert (response := http.post(POLICIES, json=policy(name, *validations, **spec))).status_code == 201, response.text
         here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-        assert (made := http.post(BINDINGS, json=binding(name, matchResources=here if matchResources is None else matchResources))).status_code == 201
+        assert (
+            response := http.post(BINDINGS, json=binding(name, matchResources=here if matchResources is None else matchResources))
+        ).status_code == 201
         return name
 
     yield bound
@@ -55,10 +57,10 @@ def maps(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/configmaps"
 
 
-# -- in which words ---------------------------------------------------------------------------------------------------
+# -- messages ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_denial_reads_as_kubernetes_writes_it(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_a_denial_has_the_message_of_kubernetes(http: httpx.Client, bind: Bind, namespace: str) -> None:
     name = bind({"expression": "object.data.level != 'high'", "message": "too high"})
     refused = http.post(maps(namespace), json=config_map("a", level="high"))
     message = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: too high"
@@ -81,7 +83,7 @@ def test_the_reason_decides_the_code(http: httpx.Client, bind: Bind, namespace: 
 
 
 @pytest.mark.parametrize(
-    ("extra", "words"),
+    ("extra", "message"),
     [
         ({"messageExpression": "'not ' + object.metadata.name"}, "not a"),
         ({"messageExpression": "'not ' + object.metadata.nothing", "message": "the other"}, "the other"),
@@ -89,12 +91,12 @@ def test_the_reason_decides_the_code(http: httpx.Client, bind: Bind, namespace: 
         ({"messageExpression": "'  '"}, "failed expression: 1 > 2"),
     ],
 )
-def test_a_message_may_be_computed(http: httpx.Client, bind: Bind, namespace: str, extra: Object, words: str) -> None:
+def test_a_message_can_be_an_expression(http: httpx.Client, bind: Bind, namespace: str, extra: Object, message: str) -> None:
     bind({"expression": " 1 > 2 ", **extra})
-    assert http.post(maps(namespace), json=config_map("a")).json()["message"].endswith(f"denied request: {words}")
+    assert http.post(maps(namespace), json=config_map("a")).json()["message"].endswith(f"denied request: {message}")
 
 
-def test_what_cannot_be_evaluated_is_denied_unless_it_may_be_ignored(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_evaluation_errors_deny_unless_the_failure_policy_is_ignore(http: httpx.Client, bind: Bind, namespace: str) -> None:
     wrong = "object.data.missing == 'x'"
     bind(wrong, failurePolicy="Ignore")
     assert http.post(maps(namespace), json=config_map("a", k="v")).status_code == 201
@@ -104,15 +106,15 @@ def test_what_cannot_be_evaluated_is_denied_unless_it_may_be_ignored(http: httpx
     assert f"denied request: expression '{wrong}' resulted in error: " in refused.json()["message"]
 
 
-def test_a_denial_is_not_softened_by_ignore(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_the_failure_policy_ignore_does_not_affect_denials(http: httpx.Client, bind: Bind, namespace: str) -> None:
     bind("object.data.missing == 'x'", "1 > 2", failurePolicy="Ignore")
     assert http.post(maps(namespace), json=config_map("a", k="v")).json()["message"].endswith("failed expression: 1 > 2")
 
 
-# -- what is judged ---------------------------------------------------------------------------------------------------
+# -- requests ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_way_to_write_is_judged(server: Server, http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_policies_apply_to_every_kind_of_write(server: Server, http: httpx.Client, bind: Bind, namespace: str) -> None:
     path = maps(namespace)
     assert http.post(path, json=config_map("there", k="v")).status_code == 201
     bind("1 > 2")
@@ -139,7 +141,7 @@ def test_every_way_to_write_is_judged(server: Server, http: httpx.Client, bind: 
     assert [each["metadata"]["name"] for each in http.get(path).json()["items"]] == ["there"]
 
 
-def test_subresources_are_judged_when_a_rule_names_them(http: httpx.Client, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
+def test_policies_apply_to_subresources_that_a_rule_names(http: httpx.Client, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
     core.create_namespaced_service_account(namespace, {"metadata": {"name": "robot"}})
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/robot/token"
     bind("1 > 2", rule={**EVERYTHING, "resources": ["serviceaccounts"]})
@@ -148,7 +150,7 @@ def test_subresources_are_judged_when_a_rule_names_them(http: httpx.Client, core
     assert http.post(path, json={"spec": {"audiences": []}}).status_code == 422
 
 
-def test_a_status_is_judged_as_a_subresource(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_a_status_write_is_matched_as_a_subresource(http: httpx.Client, bind: Bind, namespace: str) -> None:
     root = f"/apis/serving.knative.dev/v1/namespaces/{namespace}/services"
     assert http.post(root, json=service("s", namespace)).status_code == 201
     bind("object.status.url == oldObject.metadata.name", rule={**EVERYTHING, "resources": ["services/status"]})
@@ -157,15 +159,15 @@ def test_a_status_is_judged_as_a_subresource(http: httpx.Client, bind: Bind, nam
     assert http.patch(f"{root}/s", headers=MERGE, json={"metadata": {"labels": {"a": "b"}}}).status_code == 200
 
 
-def test_an_expression_sees_the_request_both_objects_and_the_namespace(
+def test_expressions_have_the_request_both_objects_and_the_namespace(
     server: Server, api: client.ApiClient, core: client.CoreV1Api, bind: Bind, namespace: str
 ) -> None:
-    seen = {
+    expressions = {
         "CREATE": f"oldObject == null && object.data.k == 'v' && request.name == 'a' && request.namespace == '{namespace}'",
         "UPDATE": "object.data.k == 'w' && oldObject.data.k == 'v' && oldObject.metadata.uid == object.metadata.uid",
         "DELETE": "object == null && oldObject.data.k == 'w' && request.options.propagationPolicy == 'Background'",
     }
-    cases = " || ".join(f"(request.operation == '{operation}' && {what})" for operation, what in seen.items())
+    cases = " || ".join(f"(request.operation == '{operation}' && {what})" for operation, what in expressions.items())
     bind(
         f"request.resource.resource == 'configmaps' && request.kind.kind == 'ConfigMap' && !has(request.subResource) && ({cases})",
         f"request.userInfo.username == 'system:serviceaccount:{namespace}:robot' && 'system:serviceaccounts' in request.userInfo.groups",
@@ -174,19 +176,19 @@ def test_an_expression_sees_the_request_both_objects_and_the_namespace(
     with server.http(token=account(core, namespace)) as robot:
         grant(api, namespace, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "update", "delete"]})
         path = maps(namespace)
-        assert (made := robot.post(path, json=config_map("a", k="v"))).status_code == 201, made.text
-        assert (made := robot.put(f"{path}/a", json=config_map("a", k="w"))).status_code == 200, made.text
+        assert (response := robot.post(path, json=config_map("a", k="v"))).status_code == 201, response.text
+        assert (response := robot.put(f"{path}/a", json=config_map("a", k="w"))).status_code == 200, response.text
         assert (gone := robot.delete(f"{path}/a")).status_code == 200, gone.text
 
 
-def test_a_role_comes_before_a_policy(server: Server, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
+def test_authorization_precedes_policies(server: Server, core: client.CoreV1Api, bind: Bind, namespace: str) -> None:
     bind("1 > 2")
     with server.http(token=account(core, namespace)) as robot:
         refused = robot.post(maps(namespace), json=config_map("a"))
         assert refused.status_code == 403 and "cannot create resource" in refused.json()["message"]
 
 
-# -- what matches -----------------------------------------------------------------------------------------------------
+# -- matching ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,19 +211,19 @@ def test_a_role_comes_before_a_policy(server: Server, core: client.CoreV1Api, bi
         ({"resourceNames": ["b"]}, False),
     ],
 )
-def test_a_rule_matches_by_all_of_its_parts(http: httpx.Client, bind: Bind, namespace: str, rule: Object, matches: bool) -> None:
+def test_a_rule_matches_if_all_its_parts_match(http: httpx.Client, bind: Bind, namespace: str, rule: Object, matches: bool) -> None:
     bind("1 > 2", rule={**EVERYTHING, **rule})
     assert http.post(maps(namespace), json=config_map("a")).status_code == (422 if matches else 201)
 
 
-def test_what_is_excluded_matches_no_more(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_excluded_resources_do_not_match(http: httpx.Client, bind: Bind, namespace: str) -> None:
     excluded = {**EVERYTHING, "resources": ["configmaps"], "resourceNames": ["free"]}
     bind("1 > 2", matchConstraints={"resourceRules": [EVERYTHING], "excludeResourceRules": [excluded]})
     assert http.post(maps(namespace), json=config_map("free")).status_code == 201
     assert http.post(maps(namespace), json=config_map("a")).status_code == 422
 
 
-def test_an_object_selector_looks_at_the_old_and_the_new(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_an_object_selector_matches_the_old_or_the_new_object(http: httpx.Client, bind: Bind, namespace: str) -> None:
     path, labelled = maps(namespace), {"metadata": {"name": "b", "labels": {"guarded": "yes"}}}
     assert http.post(path, json=config_map("a")).status_code == 201 and http.post(path, json=labelled).status_code == 201
     constraints = {"resourceRules": [EVERYTHING], "objectSelector": {"matchExpressions": [{"key": "guarded", "operator": "In", "values": ["yes"]}]}}
@@ -232,7 +234,7 @@ def test_an_object_selector_looks_at_the_old_and_the_new(http: httpx.Client, bin
     assert http.delete(f"{path}/b").status_code == 422
 
 
-def test_a_namespace_is_selected_by_its_new_labels_and_deleted_by_its_old(http: httpx.Client, bind: Bind) -> None:
+def test_a_namespace_is_matched_by_its_new_labels_and_its_deletion_by_the_old(http: httpx.Client, bind: Bind) -> None:
     name = f"n-{uuid.uuid4().hex[:8]}"
     assert http.post("/api/v1/namespaces", json={"metadata": {"name": name, "labels": {"t": name}}}).status_code == 201
     bind("1 > 2", rule=EVERYTHING, matchResources={"namespaceSelector": {"matchLabels": {"t": name}}})
@@ -243,7 +245,7 @@ def test_a_namespace_is_selected_by_its_new_labels_and_deleted_by_its_old(http: 
     assert http.delete(f"/api/v1/namespaces/{name}").status_code == 200
 
 
-def test_conditions_narrow_and_a_false_one_hides_the_errors_of_others(http: httpx.Client, bind: Bind, namespace: str) -> None:
+def test_a_false_match_condition_hides_errors_of_others(http: httpx.Client, bind: Bind, namespace: str) -> None:
     wrong, no, yes = (
         {"name": "wrong", "expression": "object.data.missing == 'x'"},
         {"name": "no", "expression": "object.metadata.name == 'b'"},
@@ -256,7 +258,7 @@ def test_conditions_narrow_and_a_false_one_hides_the_errors_of_others(http: http
     assert http.post(maps(namespace), json=config_map("c", k="v")).json()["message"].endswith("failed expression: 1 > 2")
 
 
-def test_a_policy_without_a_binding_does_nothing_and_ends_with_it(http: httpx.Client, namespace: str) -> None:
+def test_a_policy_applies_only_while_it_has_a_binding(http: httpx.Client, namespace: str) -> None:
     name = f"p-{uuid.uuid4().hex[:8]}"
     own = policy(name, "1 > 2", matchConditions=[{"name": "here", "expression": f"request.namespace == '{namespace}'"}])
     assert http.post(POLICIES, json=own).status_code == 201
@@ -273,13 +275,13 @@ def test_a_policy_without_a_binding_does_nothing_and_ends_with_it(http: httpx.Cl
     assert http.delete(f"{POLICIES}/{name}").status_code == 200
 
 
-def test_no_policy_locks_its_own_mending_out(own_server: Server) -> None:
+def test_policies_do_not_apply_to_policies(own_server: Server) -> None:
     with own_server.http() as http:
         assert http.post(POLICIES, json=policy("all", "1 > 2", rule=EVERYTHING)).status_code == 201
         assert http.post(BINDINGS, json=binding("all")).status_code == 201
         assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 422
         own_server.stop()
         own_server.start()
-        assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 422, "forgotten at a restart"
+        assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 422, "the policy is still in force after a restart"
         assert http.delete(f"{BINDINGS}/all").status_code == 200
         assert http.post("/api/v1/namespaces", json={"metadata": {"name": "x"}}).status_code == 201

@@ -1,4 +1,4 @@
-"""What is no ValidatingAdmissionPolicy or binding, here or anywhere, is refused with the field and the reason, and not stored."""
+"""Invalid ValidatingAdmissionPolicies and bindings are refused with the field and the reason."""
 
 import uuid
 
@@ -41,12 +41,12 @@ REFUSED: dict[str, tuple[Object, str, str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_no_policy_is_not_stored(http: httpx.Client, what: str) -> None:
-    sent, field, words = REFUSED[what]
-    refused = http.post(POLICIES, json=sent)
+def test_an_invalid_policy_is_refused(http: httpx.Client, what: str) -> None:
+    object, field, message = REFUSED[what]
+    refused = http.post(POLICIES, json=object)
     assert (refused.status_code, refused.json()["reason"]) == (422, "Invalid"), refused.text
     (cause,) = refused.json()["details"]["causes"]
-    assert field in cause["field"] and words in cause["message"]
+    assert field in cause["field"] and message in cause["message"]
     assert http.get(f"{POLICIES}/p").status_code == 404
 
 
@@ -62,13 +62,13 @@ def test_what_is_no_policy_is_not_stored(http: httpx.Client, what: str) -> None:
         ),
     ],
 )
-def test_what_is_no_binding_is_not_stored(http: httpx.Client, spec: Object, field: str) -> None:
+def test_an_invalid_binding_is_refused(http: httpx.Client, spec: Object, field: str) -> None:
     refused = http.post(BINDINGS, json=binding("p", **spec))
     assert refused.status_code == 422 and field in refused.json()["message"]
     assert http.get(f"{BINDINGS}/p").status_code == 404
 
 
-def test_a_good_policy_may_not_become_a_bad_one(http: httpx.Client) -> None:
+def test_an_update_to_an_invalid_policy_is_refused(http: httpx.Client) -> None:
     name = f"p-{uuid.uuid4().hex[:8]}"
     assert http.post(POLICIES, json=policy(name, "true")).status_code == 201
     patch = {"spec": {"validations": [{"expression": "1 +"}]}}
@@ -76,7 +76,7 @@ def test_a_good_policy_may_not_become_a_bad_one(http: httpx.Client) -> None:
     assert http.delete(f"{POLICIES}/{name}").status_code == 200
 
 
-def test_only_who_may_do_anything_writes_policies(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
+def test_only_administrators_write_policies(server: Server, api: client.ApiClient, core: client.CoreV1Api, namespace: str) -> None:
     rbac = client.RbacAuthorizationV1Api(api)
     with server.http(token=account(core, namespace)) as robot:
         subject = {"kind": "ServiceAccount", "name": "robot", "namespace": namespace}

@@ -1,4 +1,4 @@
-"""The process itself: it starts once for a state, says why it does not, loses nothing it has acknowledged, and shrugs at noise."""
+"""The process: one per state folder, clear start errors, durable writes, robust against invalid requests."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.knative.api.conftest import Server, free_offset
 
 
 def refuse(home: Path, offset: int) -> str:
-    """What a start that must fail says."""
+    """Return the error output of a start that must fail."""
     environment = {**os.environ, "CAPSULE_HOME": str(home), "CAPSULE_PORT_OFFSET": str(offset)}
     command = [sys.executable, "-m", "knative.local", "serve", "--parts", "api"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
@@ -22,11 +22,11 @@ def refuse(home: Path, offset: int) -> str:
     return done.stderr
 
 
-def test_a_taken_port_is_said(server: Server, tmp_path: Path) -> None:
-    assert f"127.0.0.1:{7030 + server.offset} is taken by another process" in refuse(tmp_path, server.offset)
+def test_a_port_in_use_is_reported(server: Server, tmp_path: Path) -> None:
+    assert f"127.0.0.1:{7030 + server.offset} is in use by another process" in refuse(tmp_path, server.offset)
 
 
-def test_a_state_has_one_process(server: Server) -> None:
+def test_a_state_folder_has_one_process(server: Server) -> None:
     assert f"another one-machine Knative runs on {server.home / 'knative'}" in refuse(server.home, free_offset())
 
 
@@ -36,7 +36,7 @@ def test_it_listens_on_loopback_only(server: Server) -> None:
     assert [row[1] for row in rows if row[3] == "0A" and row[1].endswith(":" + port)] == [f"0100007F:{port}"]
 
 
-def test_noise_is_no_error(server: Server) -> None:
+def test_invalid_requests_cause_no_errors(server: Server) -> None:
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", os.urandom(512), b""):
         with socket.create_connection(("127.0.0.1", 7030 + server.offset)) as stranger:
             stranger.sendall(noise)
@@ -48,7 +48,7 @@ def test_noise_is_no_error(server: Server) -> None:
     assert "Traceback" not in server.log
 
 
-def test_what_was_acknowledged_survives_a_kill_in_the_midst_of_writing(own_server: Server) -> None:
+def test_acknowledged_writes_survive_a_kill(own_server: Server) -> None:
     acknowledged: list[str] = []
 
     def write(worker: int) -> None:

@@ -1,4 +1,4 @@
-"""The store and the controller without the API: what reconcilers rely on."""
+"""The store and the controller without the API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -18,28 +18,28 @@ def config(name: str, namespace: str = "n", **data: str) -> Object:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    found = Store(tmp_path / "store.db", definitions.load())
-    yield found
-    found.close()
+    opened = Store(tmp_path / "store.db", definitions.load())
+    yield opened
+    opened.close()
 
 
-async def test_what_is_read_is_a_copy(store: Store) -> None:
+async def test_reads_return_copies(store: Store) -> None:
     store.create(config("a", k="v"))
     store.get("ConfigMap", "n", "a")["data"]["k"] = "changed"
     assert store.get("ConfigMap", "n", "a")["data"] == {"k": "v"}
 
 
-async def test_faults_have_names(store: Store) -> None:
-    made = store.create(config("a"))
+async def test_errors_have_types(store: Store) -> None:
+    object = store.create(config("a"))
     with pytest.raises(AlreadyExists):
         store.create(config("a"))
     with pytest.raises(NotFound):
         store.get("ConfigMap", "other", "a")
-    store.update({**made, "data": {"k": "1"}})
+    store.update({**object, "data": {"k": "1"}})
     with pytest.raises(Conflict):
-        store.update({**made, "data": {"k": "2"}})
+        store.update({**object, "data": {"k": "2"}})
     with pytest.raises(Conflict):
-        store.update({**made, "metadata": {**made["metadata"], "resourceVersion": None, "uid": "another"}})
+        store.update({**object, "metadata": {**object["metadata"], "resourceVersion": None, "uid": "another"}})
     assert store.find("ConfigMap", "n", "nope") is None
 
 
@@ -50,17 +50,17 @@ async def test_lists_by_namespace_and_labels(store: Store) -> None:
     assert [each["metadata"]["name"] for each in store.list("ConfigMap", labels={"x": "1"})] == ["c", "a", "b"]
 
 
-async def test_a_status_is_no_generation_and_equal_ones_are_no_change(store: Store) -> None:
-    made = store.create({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "s", "namespace": "n"}, "spec": {}})
+async def test_a_status_does_not_change_the_generation_and_an_equal_one_nothing(store: Store) -> None:
+    object = store.create({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "s", "namespace": "n"}, "spec": {}})
     once = store.set_status("Service.serving.knative.dev", "n", "s", {"url": "x"})
     again = store.set_status("Service.serving.knative.dev", "n", "s", {"url": "x"})
-    assert once["metadata"]["resourceVersion"] == again["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]
+    assert once["metadata"]["resourceVersion"] == again["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"]
     assert once["metadata"]["generation"] == 1
-    changed = store.update({**made, "spec": {"traffic": []}, "metadata": {**made["metadata"], "resourceVersion": None}})
+    changed = store.update({**object, "spec": {"traffic": []}, "metadata": {**object["metadata"], "resourceVersion": None}})
     assert (changed["metadata"]["generation"], changed["status"]) == (2, {"url": "x"})
 
 
-async def test_reconcilers_apply_their_children(store: Store) -> None:
+async def test_apply_merges_fields_of_managers(store: Store) -> None:
     store.apply(config("a", k="1", on_deleted="2"))
     version = store.version
     store.apply(config("a", k="1", on_deleted="2"))
@@ -69,7 +69,7 @@ async def test_reconcilers_apply_their_children(store: Store) -> None:
     assert store.apply(config("a", k="1"))["data"] == {"k": "1", "other": "3"}
 
 
-async def test_everything_is_there_again_and_versions_go_on(tmp_path: Path) -> None:
+async def test_objects_and_versions_survive_a_restart(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.db", definitions.load())
     first.create(config("a"))
     first.create(config("b"))
@@ -83,7 +83,7 @@ async def test_everything_is_there_again_and_versions_go_on(tmp_path: Path) -> N
     again.close()
 
 
-async def test_a_disk_that_fails_is_no_success(tmp_path: Path) -> None:
+async def test_a_failed_disk_write_is_an_error(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db", definitions.load())
     store._journal._database.execute("DROP TABLE objects")
     store.create(config("a"))
@@ -94,7 +94,7 @@ async def test_a_disk_that_fails_is_no_success(tmp_path: Path) -> None:
     store.close()
 
 
-async def test_changes_are_remembered_up_to_a_size(store: Store) -> None:
+async def test_recent_changes_are_kept_up_to_a_size(store: Store) -> None:
     start = store.version
     for number in range(50):
         store.create(config(f"a{number}", k="x" * 100_000))
@@ -104,22 +104,22 @@ async def test_changes_are_remembered_up_to_a_size(store: Store) -> None:
     assert [(await watch.next()).entry.key[2] for _ in range(2)] == ["a48", "a49"]
 
 
-async def test_a_watch_misses_nothing_from_the_call_on(store: Store) -> None:
+async def test_a_watch_has_every_change_from_its_call_on(store: Store) -> None:
     store.create(config("a"))
     changes = store.watch("ConfigMap")
     store.create(config("b"))
     store.delete("ConfigMap", "n", "a")
-    found = [await anext(changes) for _ in range(3)]
-    assert [(each.type, each.object["metadata"]["name"]) for each in found] == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+    opened = [await anext(changes) for _ in range(3)]
+    assert [(each.type, each.object["metadata"]["name"]) for each in opened] == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
 
 
 class Recorder:
-    """A reconciler that writes down what it is asked."""
+    """A reconciler that records its calls."""
 
     kind = "ConfigMap"
 
     def __init__(self, fails: int = 0, waits: float = 0) -> None:
-        self.seen: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, str]] = []
         self.fails, self.waits = fails, waits
         self.at_once, self.most = 0, 0
 
@@ -128,7 +128,7 @@ class Recorder:
         self.most = max(self.most, self.at_once)
         try:
             await asyncio.sleep(self.waits)
-            self.seen.append(("reconcile", object["metadata"]["name"] + object["data"].get("v", "")))
+            self.calls.append(("reconcile", object["metadata"]["name"] + object["data"].get("v", "")))
             if self.fails:
                 self.fails -= 1
                 raise RuntimeError("not yet")
@@ -136,7 +136,7 @@ class Recorder:
             self.at_once -= 1
 
     async def on_deleted(self, object: Object) -> None:
-        self.seen.append(("gone", object["metadata"]["uid"]))
+        self.calls.append(("gone", object["metadata"]["uid"]))
 
     def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
         return {"Secret": lambda secret: [("n", secret["metadata"]["name"])]}
@@ -150,32 +150,32 @@ async def run(store: Store, recorder: Any, until: Callable[[], bool]) -> None:
             if until():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(recorder.seen)
+        raise AssertionError(recorder.calls)
     finally:
         await controller.stop()
 
 
-async def test_a_failure_is_tried_again(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_reconcile_is_retried(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     store.create(config("a"))
     recorder = Recorder(fails=2)
-    await run(store, recorder, lambda: len(recorder.seen) == 3)
+    await run(store, recorder, lambda: len(recorder.calls) == 3)
     assert caplog.text.count("RuntimeError: not yet") == 2
 
 
-async def test_one_object_is_one_at_a_time_and_ends_at_the_latest(store: Store) -> None:
+async def test_reconciles_of_an_object_do_not_overlap_and_end_with_the_latest_version(store: Store) -> None:
     store.create(config("a", v="0"))
     recorder = Recorder(waits=0.05)
 
     def change() -> bool:
-        if len(recorder.seen) < 3:
+        if len(recorder.calls) < 3:
             store.update(config("a", v=str(store.version)))
-        return len(recorder.seen) > 3 and recorder.seen[-1] == ("reconcile", "a" + store.get("ConfigMap", "n", "a")["data"]["v"])
+        return len(recorder.calls) > 3 and recorder.calls[-1] == ("reconcile", "a" + store.get("ConfigMap", "n", "a")["data"]["v"])
 
     await run(store, recorder, change)
     assert recorder.most == 1
 
 
-async def test_deleted_and_made_again_is_gone_first(store: Store) -> None:
+async def test_on_deleted_precedes_the_reconcile_of_a_new_object(store: Store) -> None:
     old = store.create(config("a"))
     recorder = Recorder(waits=0.1)
     controller = Controller(store, [recorder])
@@ -185,40 +185,40 @@ async def test_deleted_and_made_again_is_gone_first(store: Store) -> None:
     store.create(config("a", v="2"))
     await asyncio.sleep(0.4)
     await controller.stop()
-    assert recorder.seen == [("reconcile", "a"), ("gone", old["metadata"]["uid"]), ("reconcile", "a2")]
+    assert recorder.calls == [("reconcile", "a"), ("gone", old["metadata"]["uid"]), ("reconcile", "a2")]
 
 
-async def test_other_kinds_wake_it(store: Store) -> None:
+async def test_changes_of_watched_kinds_reconcile(store: Store) -> None:
     store.create(config("a"))
     recorder = Recorder()
-    await run(store, recorder, lambda: len(recorder.seen) == 1)
+    await run(store, recorder, lambda: len(recorder.calls) == 1)
     store.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "m"}})
-    await run(store, recorder, lambda: len(recorder.seen) >= 2)
+    await run(store, recorder, lambda: len(recorder.calls) >= 2)
 
 
-async def test_looking_again_is_no_failure(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_requeue_after_is_not_logged_as_a_failure(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     class Patient(Recorder):
         async def reconcile(self, object: Object) -> None:
-            self.seen.append(("reconcile", ""))
-            if len(self.seen) < 3:
+            self.calls.append(("reconcile", ""))
+            if len(self.calls) < 3:
                 raise RequeueAfter(0.01)
 
     store.create(config("a"))
     patient = Patient()
-    await run(store, patient, lambda: len(patient.seen) == 3)
+    await run(store, patient, lambda: len(patient.calls) == 3)
     assert caplog.text == ""
 
 
-async def test_a_stale_write_is_tried_again_quietly(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_stale_write_is_retried_without_a_log_line(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     class Stale(Recorder):
         async def reconcile(self, object: Object) -> None:
-            self.seen.append(("reconcile", ""))
-            if len(self.seen) == 1:
+            self.calls.append(("reconcile", ""))
+            if len(self.calls) == 1:
                 raise Conflict("stale")
 
     store.create(config("a"))
     stale = Stale()
-    await run(store, stale, lambda: len(stale.seen) == 2)
+    await run(store, stale, lambda: len(stale.calls) == 2)
     assert caplog.text == ""
 
 

@@ -1,4 +1,4 @@
-"""What `kubectl get` prints, cell by cell."""
+"""The cells of `kubectl get`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ def running(**state: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "row"),
+    ("object", "row"),
     [
         (pod({}), ("0/1", "Pending", 0)),
         (pod(running()), ("1/1", "Running", 2)),
@@ -27,8 +27,8 @@ def running(**state: Any) -> dict[str, Any]:
         (pod(running(), deletionTimestamp="2026-01-01T00:00:00Z"), ("1/1", "Terminating", 2)),
     ],
 )
-def test_pods(found: dict[str, Any], row: tuple[str, str, int]) -> None:
-    assert (cells.pod_ready(found), cells.pod_status(found), cells.pod_restarts(found)) == row
+def test_pods(object: dict[str, Any], row: tuple[str, str, int]) -> None:
+    assert (cells.pod_ready(object), cells.pod_status(object), cells.pod_restarts(object)) == row
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ AGES = [(5, "5s"), (119, "119s"), (190, "3m10s"), (3000, "50m"), (20000, "5h33m"
 
 
 @pytest.mark.parametrize(("seconds", "text"), AGES)
-def test_ages(seconds: int, text: str) -> None:
+def test_format_duration(seconds: int, text: str) -> None:
     assert tables.age((datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()) == text
 
 
-def test_columns_by_path() -> None:
+def test_columns_are_read_by_path() -> None:
     labels = {"serving.knative.dev/configuration": "web", "serving.knative.dev/configurationGeneration": "3"}
     conditions = [{"type": "Active", "status": "False"}, {"type": "Ready", "status": "True"}]
     revision = {"metadata": {"name": "web-3", "labels": labels}, "status": {"conditions": conditions, "actualReplicas": 0}}
-    made = tables.table(definitions.load().of("Revision.serving.knative.dev"), [revision], "7", "None")
-    assert made["rows"] == [{"cells": ["web-3", "web", "3", "True", "", 0, None]}]
+    result = tables.table(definitions.load().of("Revision.serving.knative.dev"), [revision], "7", "None")
+    assert result["rows"] == [{"cells": ["web-3", "web", "3", "True", "", 0, None]}]

@@ -1,4 +1,4 @@
-"""What is refused, where the fault is said to be: unknown fields, wrong values, what may not change, what Knative would refuse, quotas."""
+"""Validation: unknown fields, invalid values, immutable fields, rules of Knative, quotas."""
 
 import copy
 from typing import Any
@@ -67,18 +67,18 @@ def path_of(object: dict[str, Any], namespace: str) -> str:
 
 
 def changed(text: str, at: str, value: object) -> dict[str, Any]:
-    """The manifest with one place changed, named as a path with `/`; dots are part of names."""
-    found: dict[str, Any] = yaml.safe_load(text)
+    """Return the manifest with one value changed. `at`: a path with `/`; dots are part of names."""
+    document: dict[str, Any] = yaml.safe_load(text)
     *steps, last = at.split(">")
-    node: Any = found
+    node: Any = document
     for step in steps:
         node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
     node[last] = value
-    return found
+    return document
 
 
 @pytest.mark.parametrize("text", [BROKER, TRIGGER, CONFIG, BINDING, PING, JOB, SERVICE])
-def test_what_is_right_is_taken(http: httpx.Client, namespace: str, text: str) -> None:
+def test_valid_objects_are_accepted(http: httpx.Client, namespace: str, text: str) -> None:
     object = yaml.safe_load(text)
     assert http.post(path_of(object, namespace), json=object).status_code == 201
 
@@ -98,7 +98,7 @@ def test_what_is_right_is_taken(http: httpx.Client, namespace: str, text: str) -
     ],
 )
 @pytest.mark.parametrize("validation", ["Strict", "Ignore"])
-def test_unknown_fields_are_refused_by_their_path(http: httpx.Client, namespace: str, text: str, at: str, path: str, validation: str) -> None:
+def test_unknown_fields_are_refused_with_their_path(http: httpx.Client, namespace: str, text: str, at: str, path: str, validation: str) -> None:
     object = changed(text, at, {})
     answer = http.post(path_of(object, namespace), params={"fieldValidation": validation}, json=object)
     assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
@@ -141,7 +141,7 @@ AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
         (JOB, "spec>backoffLimit", -1, "spec.backoffLimit"),
     ],
 )  # fmt: skip
-def test_wrong_values_are_refused_by_their_path(http: httpx.Client, namespace: str, text: str, at: str, value: object, field: str) -> None:
+def test_invalid_values_are_refused_with_their_path(http: httpx.Client, namespace: str, text: str, at: str, value: object, field: str) -> None:
     object = changed(text, at, value)
     answer = http.post(path_of(object, namespace), json=object)
     assert (answer.status_code, answer.json()["reason"]) == (422, "Invalid")
@@ -160,49 +160,49 @@ def test_wrong_values_are_refused_by_their_path(http: httpx.Client, namespace: s
         (JOB, "spec>template>spec>containers>0>image", "y"),
     ],
 )
-def test_what_may_not_change_does_not(http: httpx.Client, namespace: str, text: str, at: str, value: object) -> None:
-    made = http.post(path_of(yaml.safe_load(text), namespace), json=yaml.safe_load(text)).json()
-    path = f"{path_of(made, namespace)}/{made['metadata']['name']}"
+def test_immutable_fields_do_not_change(http: httpx.Client, namespace: str, text: str, at: str, value: object) -> None:
+    object = http.post(path_of(yaml.safe_load(text), namespace), json=yaml.safe_load(text)).json()
+    path = f"{path_of(object, namespace)}/{object['metadata']['name']}"
     answer = http.put(path, json=changed(text, at, value))
     assert (answer.status_code, answer.json()["reason"]) == (422, "Invalid"), answer.text
-    labelled = copy.deepcopy(made)
+    labelled = copy.deepcopy(object)
     labelled["metadata"]["labels"] = {"a": "b"}
     assert http.put(path, json=labelled).status_code == 200
 
 
 def test_a_triggers_subscriber_may_change(http: httpx.Client, namespace: str) -> None:
-    made = http.post(path_of(yaml.safe_load(TRIGGER), namespace), json=yaml.safe_load(TRIGGER)).json()
-    made["spec"]["subscriber"]["ref"]["name"] = "other"
-    assert http.put(f"{path_of(made, namespace)}/t", json=made).json()["metadata"]["generation"] == 2
+    object = http.post(path_of(yaml.safe_load(TRIGGER), namespace), json=yaml.safe_load(TRIGGER)).json()
+    object["spec"]["subscriber"]["ref"]["name"] = "other"
+    assert http.put(f"{path_of(object, namespace)}/t", json=object).json()["metadata"]["generation"] == 2
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"", b"\xff\xfe", b'{"metadata": 3}', b'{"kind": "Secret"}', b'{"apiVersion": "v2"}'])
-def test_nonsense_is_a_bad_request(http: httpx.Client, namespace: str, body: bytes) -> None:
+def test_an_unparsable_body_is_a_bad_request(http: httpx.Client, namespace: str, body: bytes) -> None:
     answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"k8s\x00", b"k8s\x00\x0a\xff", b"k8s\x00\x0a\x03\x12\x01X", b"k8s\x00" + b"\xff" * 40])
-def test_damaged_protobuf_is_refused(http: httpx.Client, namespace: str, body: bytes) -> None:
+def test_malformed_protobuf_is_refused(http: httpx.Client, namespace: str, body: bytes) -> None:
     answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=body, headers={"Content-Type": "application/vnd.kubernetes.protobuf"})
     assert (answer.status_code, answer.json()["reason"]) == (415, "UnsupportedMediaType")
 
 
-def test_too_much_is_refused_unread(http: httpx.Client, namespace: str) -> None:
+def test_a_too_large_body_is_refused_unread(http: httpx.Client, namespace: str) -> None:
     answer = http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}, "data": {"k": "x" * (4 << 20)}})
     assert answer.status_code == 413
     endless = http.post(f"/api/v1/namespaces/{namespace}/configmaps", content=(b" " * 65536 for _ in range(64)))
     assert (endless.status_code, endless.json()["reason"]) == (413, "RequestEntityTooLarge")
 
 
-def test_the_object_is_the_paths(http: httpx.Client, namespace: str) -> None:
+def test_the_body_must_match_the_path(http: httpx.Client, namespace: str) -> None:
     other = {"metadata": {"name": "a", "namespace": "default"}}
     assert http.post(f"/api/v1/namespaces/{namespace}/configmaps", json=other).status_code == 400
     http.post(f"/api/v1/namespaces/{namespace}/configmaps", json={"metadata": {"name": "a"}})
     assert http.put(f"/api/v1/namespaces/{namespace}/configmaps/a", json={"metadata": {"name": "b"}}).status_code == 400
 
 
-def test_quotas_count(core: client.CoreV1Api, custom: client.CustomObjectsApi, namespace: str) -> None:
+def test_quotas_are_enforced(core: client.CoreV1Api, custom: client.CustomObjectsApi, namespace: str) -> None:
     hard = {"count/services.serving.knative.dev": "1", "secrets": "2"}
     core.create_namespaced_resource_quota(namespace, {"metadata": {"name": "q"}, "spec": {"hard": hard}})
     place = ("serving.knative.dev", "v1", namespace, "services")
@@ -216,7 +216,7 @@ def test_quotas_count(core: client.CoreV1Api, custom: client.CustomObjectsApi, n
     custom.create_namespaced_custom_object(*place, service("two", namespace))
 
 
-def test_an_immutable_secret_is(core: client.CoreV1Api, namespace: str) -> None:
+def test_an_immutable_secret_cannot_change(core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_secret(namespace, {"metadata": {"name": "s"}, "immutable": True, "stringData": {"a": "b"}})
     with pytest.raises(ApiException) as error:
         core.patch_namespaced_secret("s", namespace, {"stringData": {"a": "c"}})

@@ -1,4 +1,4 @@
-"""watch: from a version on, through selectors, until too old; as clients follow objects for hours."""
+"""Watches: from a version, with selectors, until the version is too old."""
 
 import json
 import threading
@@ -20,24 +20,24 @@ def events(http: httpx.Client, path: str, **query: str) -> Iterator[dict[str, An
             yield json.loads(line)
 
 
-def seen(found: Iterator[dict[str, Any]], count: int) -> list[tuple[str, str]]:
-    return [(each["type"], each["object"]["metadata"]["name"]) for _, each in zip(range(count), found, strict=False)]
+def take(stream: Iterator[dict[str, Any]], count: int) -> list[tuple[str, str]]:
+    return [(each["type"], each["object"]["metadata"]["name"]) for _, each in zip(range(count), stream, strict=False)]
 
 
-def test_what_is_there_then_what_changes(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_watch_starts_with_existing_objects(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("a"))
-    found = events(http, f"/api/v1/namespaces/{namespace}/configmaps")
-    assert seen(found, 1) == [("ADDED", "a")]
-    found = events(http, f"/api/v1/namespaces/{namespace}/configmaps")
-    next(found)
+    stream = events(http, f"/api/v1/namespaces/{namespace}/configmaps")
+    assert take(stream, 1) == [("ADDED", "a")]
+    stream = events(http, f"/api/v1/namespaces/{namespace}/configmaps")
+    next(stream)
     core.create_namespaced_config_map(namespace, config_map("b"))
     core.patch_namespaced_config_map("a", namespace, {"data": {"x": "y"}})
     core.delete_namespaced_config_map("b", namespace)
-    assert seen(found, 3) == [("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "b")]
+    assert take(stream, 3) == [("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "b")]
 
 
 def test_nothing_is_missed_between_list_and_watch(core: client.CoreV1Api, namespace: str) -> None:
-    """The `kubernetes` client's own watch, from a list's version."""
+    """Uses the watch of the `kubernetes` client, from the version of a list."""
     version = core.list_namespaced_config_map(namespace).metadata.resource_version
     for number in range(20):
         core.create_namespaced_config_map(namespace, config_map(f"a{number}"))
@@ -45,7 +45,7 @@ def test_nothing_is_missed_between_list_and_watch(core: client.CoreV1Api, namesp
     assert [event["object"].metadata.name for _, event in zip(range(20), stream, strict=False)] == [f"a{number}" for number in range(20)]
 
 
-def test_labels_select_and_what_leaves_them_is_deleted(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
+def test_an_object_that_leaves_the_label_selector_is_deleted(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
     version = core.list_namespaced_config_map(namespace).metadata.resource_version
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "a", "labels": {"on": "1"}}})
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "b"}})
@@ -53,22 +53,22 @@ def test_labels_select_and_what_leaves_them_is_deleted(http: httpx.Client, core:
     core.patch_namespaced_config_map("a", namespace, {"metadata": {"labels": {"on": None}}})
     core.delete_namespaced_config_map("a", namespace)
     core.delete_namespaced_config_map("b", namespace)
-    found = events(http, f"/api/v1/namespaces/{namespace}/configmaps", labelSelector="on=1", resourceVersion=version)
-    assert seen(found, 4) == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a"), ("DELETED", "b")]
+    stream = events(http, f"/api/v1/namespaces/{namespace}/configmaps", labelSelector="on=1", resourceVersion=version)
+    assert take(stream, 4) == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a"), ("DELETED", "b")]
 
 
-def test_one_object_by_its_name(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_watch_of_one_object(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
     version = core.list_namespaced_config_map(namespace).metadata.resource_version
     for name in ("a", "b"):
         core.create_namespaced_config_map(namespace, config_map(name))
     core.patch_namespaced_config_map("a", namespace, {"data": {"x": "y"}})
     core.delete_namespaced_config_map("a", namespace)
     core.delete_namespaced_config_map("b", namespace)
-    found = events(http, f"/api/v1/namespaces/{namespace}/configmaps", fieldSelector="metadata.name=b", resourceVersion=version)
-    assert seen(found, 2) == [("ADDED", "b"), ("DELETED", "b")]
+    stream = events(http, f"/api/v1/namespaces/{namespace}/configmaps", fieldSelector="metadata.name=b", resourceVersion=version)
+    assert take(stream, 2) == [("ADDED", "b"), ("DELETED", "b")]
 
 
-def test_too_old_a_version_is_gone(own_server: Server) -> None:
+def test_a_too_old_version_is_expired(own_server: Server) -> None:
     with own_server.client() as api:
         core = client.CoreV1Api(api)
         version = core.list_namespaced_config_map("default").metadata.resource_version
@@ -83,16 +83,16 @@ def test_too_old_a_version_is_gone(own_server: Server) -> None:
         assert [item.metadata.name for item in core.list_namespaced_config_map("default").items] == ["a"]
 
 
-def test_a_streaming_list_says_when_it_is_complete(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
+def test_a_streaming_list_ends_with_a_bookmark(http: httpx.Client, core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, config_map("a"))
     query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
-    found = events(http, f"/api/v1/namespaces/{namespace}/configmaps", **query)
-    assert next(found)["type"] == "ADDED"
-    bookmark = next(found)
+    stream = events(http, f"/api/v1/namespaces/{namespace}/configmaps", **query)
+    assert next(stream)["type"] == "ADDED"
+    bookmark = next(stream)
     assert bookmark["type"] == "BOOKMARK" and bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"] == "true"
 
 
-def test_the_server_stops_although_someone_watches(own_server: Server) -> None:
+def test_the_server_stops_despite_open_watches(own_server: Server) -> None:
     ended = threading.Event()
 
     def follow() -> None:

@@ -1,28 +1,17 @@
-"""A Kubernetes with Knative and a RabbitMQ, known by a kubeconfig and an AMQP address and by nothing else.
+"""A Kubernetes with Knative and RabbitMQ, used through a kubeconfig and an AMQP URL only.
 
-Without CAPSULE_CONFORMANCE_KUBECONFIG one is started here, `python -m knative.local serve`, and messages take both of its ways. With it, a real
-one is tried, which always pushes:
-
-    CAPSULE_CONFORMANCE_KUBECONFIG       of somebody who may do anything in the namespace
-    CAPSULE_CONFORMANCE_NAMESPACE        it exists, and the RabbitmqCluster's annotation allows it (capsule)
-    CAPSULE_CONFORMANCE_AMQP_URL         RabbitMQ as reached from here
-    CAPSULE_CONFORMANCE_AMQP_URL_INSIDE  and as reached from pods, if that is another address
-    CAPSULE_CONFORMANCE_RABBITMQ         namespace/name of the RabbitmqCluster (rabbitmq/rabbitmq)
-    CAPSULE_CONFORMANCE_IMAGE            any with Python and pika, so the platform's own will do
-    CAPSULE_CONFORMANCE_KILL             kills a container by its id on its node, `ctr -n k8s.io tasks kill -s SIGKILL`; else that row is skipped
+Without CAPSULE_CONFORMANCE_KUBECONFIG the suite starts one here (`one_machine`) and sends messages in both ways: pushed
+by the dispatcher, and consumed by the function itself. With it, the suite uses that cluster (`external`), which always
+pushes.
 """
 
 import base64
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,13 +21,12 @@ import pytest
 from kubernetes import client, config
 from kubernetes.client.rest import ApiException
 from pika.adapters.blocking_connection import BlockingChannel
-from urllib3.exceptions import HTTPError
 
 T = TypeVar("T")
+Objects = list[dict[str, Any]]
 
-PROJECT = Path(__file__).resolve().parents[3]
 SINK = Path(__file__).with_name("sink.py").read_text()
-PATIENCE = 90.0
+TIMEOUT_SECONDS = 90.0
 
 PLURALS = {
     "Service": ("serving.knative.dev", "v1", "services"),
@@ -52,22 +40,25 @@ PLURALS = {
 }
 
 
-def until(found: Callable[[], T | None], seconds: float = PATIENCE, what: str = "it did not come") -> T:
+def until(look: Callable[[], T | None], seconds: float = TIMEOUT_SECONDS, failure: str = "timed out") -> T:
+    """Return the first true value of `look`. Fails the test after `seconds`."""
     end = time.monotonic() + seconds
-    while not (value := found()):
+    while not (value := look()):
         if time.monotonic() > end:
-            pytest.fail(what)
+            pytest.fail(failure)
         time.sleep(0.05)
     return value
 
 
 @dataclass
 class Observation:
+    """A request that a sink received."""
+
     sink: str
     at: float
-    number: int
-    way: str
-    """pushed by the dispatcher, or consumed: taken from the queue by the function itself"""
+    attempt: int
+    mode: str
+    """`pushed` by the dispatcher, or `consumed` from the queue by the function itself."""
     path: str
     headers: Mapping[str, str]
     body: bytes
@@ -75,6 +66,9 @@ class Observation:
     @property
     def case(self) -> str:
         return self.headers.get("ce-case", "")
+
+
+Observations = list[Observation]
 
 
 @dataclass
@@ -86,14 +80,14 @@ class Cluster:
     image: str
     rabbitmq: tuple[str, str]
     kill_dispatcher: Callable[[str], None] = field(default=lambda trigger: None)
-    consumes: bool = False
-    """whether a function can be told to take its messages from its queue itself"""
+    supports_consuming: bool = False
+    """Whether functions can consume their queues themselves."""
     observed: list[Observation] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.api = client.CustomObjectsApi(config.new_client_from_config(str(self.kubeconfig)))
         self.name = f"conformance-{os.urandom(3).hex()}"
-        self.made: list[tuple[str, str]] = []
+        self.created: list[tuple[str, str]] = []
         self._local = threading.local()
         self.channel().queue_declare(self.name, durable=True)
         threading.Thread(target=self._observe, daemon=True).start()
@@ -105,39 +99,41 @@ class Cluster:
         metadata = {"name": name, "namespace": self.namespace, "annotations": dict(annotations or {})}
         body = {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": metadata, "spec": dict(spec)}
         self.api.create_namespaced_custom_object(group, version, self.namespace, plural, body)
-        self.made.append((kind, name))
+        self.created.append((kind, name))
 
     def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
         self.api.patch_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name, dict(change))
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.api.get_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name)
-        return found
+        object: dict[str, Any] = self.api.get_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name)
+        return object
 
-    def listed(self, kind: str, labels: str) -> list[dict[str, Any]]:
+    def list(self, kind: str, labels: str) -> Objects:
         group, version, plural = PLURALS[kind]
-        found: list[dict[str, Any]] = self.api.list_namespaced_custom_object(group, version, self.namespace, plural, label_selector=labels)["items"]
-        return found
+        objects: Objects = self.api.list_namespaced_custom_object(group, version, self.namespace, plural, label_selector=labels)["items"]
+        return objects
 
     def delete(self, kind: str, name: str) -> None:
         with suppress(ApiException):
             self.api.delete_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name)
 
     def ready(self, kind: str, name: str) -> dict[str, Any]:
+        """Wait until an object is ready and return it."""
         last: dict[str, Any] = {}
 
-        def found() -> dict[str, Any] | None:
+        def look() -> dict[str, Any] | None:
             last.update(self.get(kind, name))
             generation = last["metadata"].get("generation")
             conditions = last.get("status", {}).get("conditions", [])
             current = last.get("status", {}).get("observedGeneration") == generation
             return last if current and any(each["type"] == "Ready" and each["status"] == "True" for each in conditions) else None
 
-        return until(found, what=f"{kind} {name} is not ready: {json.dumps(last.get('status'))}")
+        return until(look, failure=f"{kind} {name} is not ready: {json.dumps(last.get('status'))}")
 
-    # --- what the rows need
+    # --- objects of the suite
 
     def sink(self, name: str, answers: str, consumes: bool = False) -> None:
+        """Create a Service that runs `sink.py`. `answers`: the header that says how it responds."""
         env = {"AMQP_URL": self.amqp_url_inside, "OBSERVED": self.name, "ANSWERS": answers, "PYTHONUNBUFFERED": "1"}
         container = {
             "image": self.image,
@@ -152,7 +148,7 @@ class Cluster:
         self.create("Service", name, {"template": {"metadata": {"annotations": annotations}, "spec": {"containers": [container]}}})
 
     def renew(self, name: str) -> None:
-        """A new revision: its pods are told of the Triggers that there are by now."""
+        """Create a new revision: its pods get the queues of all current Triggers."""
         self.patch("Service", name, {"spec": {"template": {"metadata": {"annotations": {"capsule.dev/renewed": str(time.time())}}}}})
         self.ready("Service", name)
 
@@ -173,15 +169,16 @@ class Cluster:
         annotations = {"rabbitmq.eventing.knative.dev/parallelism": str(parallelism)} if parallelism else {}
         self.create("Trigger", name, {"broker": broker, "subscriber": dict(subscriber), **spec}, annotations)
 
-    def exchange(self, broker: str, dead: bool = False) -> str:
-        """Read from the cluster, never computed: the one whose name says dlx is the dead letters'."""
+    def exchange(self, broker: str, is_for_dead_letters: bool = False) -> str:
+        """Return the name of a Broker's exchange, read from the cluster. The name of the dead-letter exchange contains dlx."""
         labels = f"eventing.knative.dev/broker={broker},!eventing.knative.dev/trigger"
-        names: list[str] = [each["spec"]["name"] for each in self.listed("Exchange", labels)]
-        return next(name for name in names if (".dlx." in name) is dead)
+        names = [str(each["spec"]["name"]) for each in self.list("Exchange", labels)]
+        return next(name for name in names if (".dlx." in name) is is_for_dead_letters)
 
     def queue(self, trigger: str) -> str:
-        (found,) = self.listed("Queue", f"eventing.knative.dev/trigger={trigger}")
-        name: str = found["spec"]["name"]
+        """Return the name of a Trigger's queue, read from the cluster."""
+        (object,) = self.list("Queue", f"eventing.knative.dev/trigger={trigger}")
+        name: str = object["spec"]["name"]
         return name
 
     # --- RabbitMQ
@@ -196,11 +193,7 @@ class Cluster:
     def publish(self, exchange: str, key: str, headers: Mapping[str, Any], body: bytes, mandatory: bool = False, **properties: Any) -> None:
         self.channel().basic_publish(exchange, key, body, pika.BasicProperties(headers=dict(headers), **properties), mandatory)
 
-    def waiting(self, queue: str) -> int:
-        count: int = self.channel().queue_declare(queue, passive=True).method.message_count
-        return count
-
-    def consumers(self, queue: str) -> int:
+    def consumer_count(self, queue: str) -> int:
         count: int = self.channel().queue_declare(queue, passive=True).method.consumer_count
         return count
 
@@ -209,128 +202,32 @@ class Cluster:
             with suppress(pika.exceptions.AMQPError):
                 channel = pika.BlockingConnection(pika.URLParameters(self.amqp_url)).channel()
                 for _, _, body in channel.consume(self.name, auto_ack=True):
-                    told = json.loads(body)
-                    self.observed.append(
-                        Observation(told["sink"], told["at"], told["try"], told["way"], told["path"], told["headers"], base64.b64decode(told["body"]))
-                    )
+                    fields = json.loads(body)
+                    self.observed.append(Observation(**{**fields, "body": base64.b64decode(fields["body"])}))
             time.sleep(0.2)
 
-    def seen(self, case: str, sink: str | None = None) -> list[Observation]:
+    def requests(self, case: str, sink: str | None = None) -> Observations:
+        """Return the requests with header `ce-case`, to one sink or to all."""
         return [each for each in self.observed if each.case == case and (sink is None or each.sink == sink)]
 
-    def until_spared(self, queues: Sequence[str]) -> None:
-        """Until a function consumes them all: beside the dispatcher, who leaves with the first message."""
-        until(lambda: all(self.consumers(queue) == 2 for queue in queues), what=f"{queues} are not consumed")
+    def wait_until_consumed(self, queues: Sequence[str]) -> None:
+        """Wait until a function consumes all queues, beside the dispatcher, which is paused with the next message."""
+        until(lambda: all(self.consumer_count(queue) == 2 for queue in queues), failure=f"{queues} are not consumed")
 
-    def until_it_consumes(self, trigger: str) -> None:
-        """Until a message of the Trigger is no longer pushed: the function and the dispatcher have seen each other."""
+    def wait_until_paused(self, trigger: str) -> None:
+        """Wait until messages of the Trigger are no longer pushed: the function consumes and the dispatcher is paused."""
         queue = self.queue(trigger)
 
-        def consumed() -> bool:
+        def is_consumed_alone() -> bool:
             case = f"probe-{trigger}-{time.time()}"
             headers = {"specversion": "1.0", "id": case, "source": "/conformance", "type": "probe", "content-type": "application/json", "case": case}
             self.publish("", queue, headers, b"{}")
-            until(lambda: self.seen(case), 60, "the probe did not arrive")
-            alone = self.channel().queue_declare(queue, passive=True).method.consumer_count == 1  # the dispatcher has left
-            return alone and self.seen(case)[0].way == "consumed"
+            until(lambda: self.requests(case), 60, "the probe did not arrive")
+            return self.consumer_count(queue) == 1 and self.requests(case)[0].mode == "consumed"
 
-        until(consumed, 60, "it does not consume")
+        until(is_consumed_alone, 60, "the function does not consume")
 
     def remove(self) -> None:
-        for kind, name in reversed(self.made):
+        for kind, name in reversed(self.created):
             self.delete(kind, name)
         self.channel().queue_delete(self.name)
-
-
-@contextmanager
-def real(environment: Mapping[str, str]) -> Iterator[Cluster]:
-    namespace, _, name = environment.get("CAPSULE_CONFORMANCE_RABBITMQ", "rabbitmq/rabbitmq").partition("/")
-    url = environment["CAPSULE_CONFORMANCE_AMQP_URL"]
-    cluster = Cluster(
-        kubeconfig=Path(environment["CAPSULE_CONFORMANCE_KUBECONFIG"]),
-        amqp_url=url,
-        amqp_url_inside=environment.get("CAPSULE_CONFORMANCE_AMQP_URL_INSIDE", url),
-        namespace=environment.get("CAPSULE_CONFORMANCE_NAMESPACE", "capsule"),
-        image=environment["CAPSULE_CONFORMANCE_IMAGE"],
-        rabbitmq=(namespace, name),
-    )
-    core = client.CoreV1Api(cluster.api.api_client)
-
-    def kill(trigger: str) -> None:
-        if (command := environment.get("CAPSULE_CONFORMANCE_KILL")) is None:
-            pytest.skip("only a node can kill a container without a word: CAPSULE_CONFORMANCE_KILL is not set")
-        for pod in core.list_namespaced_pod(cluster.namespace, label_selector="eventing.knative.dev/brokerRole=dispatcher").items:
-            if pod.metadata.name.startswith(f"{trigger}-dispatcher"):
-                identity = pod.status.container_statuses[0].container_id.rpartition("/")[2]
-                subprocess.run(f"{command} {identity}", shell=True, check=True)
-
-    cluster.kill_dispatcher = kill
-    try:
-        yield cluster
-    finally:
-        cluster.remove()
-
-
-class Local:
-    """The one-machine Knative in a process of its own."""
-
-    def __init__(self, home: Path, offset: int, amqp_url: str, shared: Path | None) -> None:
-        self.home = home
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
-        self.environment = inherited | {
-            "CAPSULE_HOME": str(home),
-            "CAPSULE_PORT_OFFSET": str(offset),
-            "CAPSULE_AMQP_URL": amqp_url,
-            "CAPSULE_DISPATCHER_STOP": "dead-letter",
-            "CAPSULE_SHARED_FOLDERS": str(shared or ""),
-        }
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        home_log = self.home / "serve.log"
-        with home_log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "knative.local", "serve"], cwd=PROJECT, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
-        until(self._answers, what=f"the one-machine Knative did not start:\n{home_log.read_text()[-3000:]}")
-
-    def _answers(self) -> bool:
-        if not (self.home / "kubeconfig").exists():
-            return False
-        try:
-            with socket.create_connection(("127.0.0.1", 7030 + int(self.environment["CAPSULE_PORT_OFFSET"])), 1):
-                client.VersionApi(config.new_client_from_config(str(self.home / "kubeconfig"))).get_code(_request_timeout=2)
-        except (OSError, ApiException, HTTPError, config.ConfigException):
-            return False
-        return True
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-    def stop(self) -> None:
-        assert self.process is not None
-        self.process.terminate()
-        self.process.wait(60)
-
-
-@contextmanager
-def local(home: Path, offset: int, amqp_url: str, shared: Path | None = None) -> Iterator[Cluster]:
-    """`shared`: a folder that pods of the platform's namespace may write to."""
-    machine = Local(home, offset, amqp_url, shared)
-    machine.start()
-
-    def kill(_: str) -> None:
-        machine.kill()
-        machine.start()
-
-    try:
-        cluster = Cluster(home / "kubeconfig", amqp_url, amqp_url, "capsule", "capsule.local/capsule:dev", ("rabbitmq", "rabbitmq"))
-        cluster.kill_dispatcher, cluster.consumes = kill, True
-        core = client.CoreV1Api(cluster.api.api_client)
-        with suppress(ApiException):
-            core.create_namespace({"metadata": {"name": "capsule"}})
-        yield cluster
-    finally:
-        machine.stop()

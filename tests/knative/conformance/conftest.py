@@ -1,11 +1,13 @@
-"""One cluster for the whole suite, with two sinks, a Broker and a Trigger on it."""
+"""One cluster for the suite, with two sinks, a Broker and a Trigger."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.knative.conformance.cluster import Cluster, local, real
+from tests.knative.conformance.cluster import Cluster
+from tests.knative.conformance.external import external_cluster
+from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.servers import Brokers, discard, fresh_home
 
 DELIVERY = {"retry": 2, "backoffPolicy": "linear", "backoffDelay": "PT0.3S", "timeout": "PT1.5S"}
@@ -14,16 +16,16 @@ DELIVERY = {"retry": 2, "backoffPolicy": "linear", "backoffDelay": "PT0.3S", "ti
 @pytest.fixture(scope="package")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if "CAPSULE_CONFORMANCE_KUBECONFIG" in os.environ:
-        with real(os.environ) as found:
-            yield set_up(found)
+        with external_cluster(os.environ) as running:
+            yield set_up(running)
         return
     rabbitmq: Brokers = request.getfixturevalue("rabbitmq")
     home = fresh_home("capsule-conformance-")
     home.make()
-    url = rabbitmq.server.create_vhost(home.path.name)  # of the suite's own: those of `rabbitmq.vhost()` end with their module
+    url = rabbitmq.server.create_vhost(home.path.name)  # `rabbitmq.vhost()` would be deleted at the end of the first module
     try:
-        with local(home.path, home.ports.gateway - 3000, url) as found:
-            yield set_up(found)
+        with one_machine_cluster(home.path, home.ports.gateway - 3000, url) as running:
+            yield set_up(running)
     finally:
         rabbitmq.server.delete_vhost(home.path.name)
         discard(home)
@@ -36,20 +38,20 @@ def set_up(cluster: Cluster) -> Cluster:
     cluster.trigger("rows", "main", cluster.subscriber("sink"), parallelism=100, filter={"attributes": {"type": "row"}})
     for kind, name in (("Service", "sink"), ("Service", "letters"), ("Broker", "main"), ("Trigger", "rows")):
         cluster.ready(kind, name)
-    if cluster.consumes:
-        cluster.sink("taker", "ce-answers", consumes=True)
-        cluster.ready("Service", "taker")
-        for name, parallelism in (("taken", 100), ("taken-one", 1)):
-            wanted = {"attributes": {"type": name.replace("-", ".")}}
-            cluster.trigger(name, "main", cluster.subscriber("taker"), parallelism, filter=wanted)
+    if cluster.supports_consuming:
+        cluster.sink("consumer", "ce-answers", consumes=True)
+        cluster.ready("Service", "consumer")
+        for name, parallelism in (("consumed", 100), ("consumed-serial", 1)):
+            filter = {"attributes": {"type": name.replace("-", ".")}}
+            cluster.trigger(name, "main", cluster.subscriber("consumer"), parallelism, filter=filter)
             cluster.ready("Trigger", name)
-        cluster.renew("taker")
+        cluster.renew("consumer")
     return cluster
 
 
 @pytest.fixture(params=["pushed", "consumed"], scope="module")
-def way(request: pytest.FixtureRequest, cluster: Cluster) -> str:
-    """How messages come to the function. On a cluster they are always pushed."""
-    if request.param == "consumed" and not cluster.consumes:
-        pytest.skip("on this cluster functions do not consume their queues themselves")
+def mode(request: pytest.FixtureRequest, cluster: Cluster) -> str:
+    """How messages reach the function. On a cluster they are always pushed."""
+    if request.param == "consumed" and not cluster.supports_consuming:
+        pytest.skip("functions of this cluster cannot consume their queues themselves")
     return str(request.param)

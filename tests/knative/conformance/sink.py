@@ -1,11 +1,12 @@
-"""Runs in a container: tells a RabbitMQ queue of every request it gets, then answers as the request itself asks.
+"""Runs in a container: publishes every request it gets to a RabbitMQ queue, then responds as the request says.
 
-The header that ANSWERS names holds one word for each try of the same event, the last one for all further tries: a status, or
-`hang` (no answer for long), `from-<unix time>` (204, not before then), `close` (the connection is broken off), `event` (a CloudEvent in
-the answer), `json` (a body that is none).
+ANSWERS names a header with one word for each attempt to deliver the event; the last word applies to all further ones. A
+word is a status, or `hang` (no response for long), `from-<unix time>` (204, not before that time), `close` (closes the
+connection), `event` (a CloudEvent in the response) or `json` (a body that is not an event).
 
-Told to (`local.capsule.dev/consumes`, on one machine only) it takes its messages from RabbitMQ itself, by the consumer that every function has. A
-message that it does not settle so is pushed to it all the same, so that does not count as a try.
+With annotation `local.capsule.dev/consumes`, on one machine only, it consumes its messages from RabbitMQ itself, with
+the consumer of every function. A message that it does not settle is pushed to it afterwards, so consuming does not
+count as an attempt.
 """
 
 import asyncio
@@ -24,12 +25,13 @@ from typing import Any
 import pika
 
 NAME, QUEUE, ANSWERS = os.environ["K_SERVICE"], os.environ["OBSERVED"], os.environ["ANSWERS"]
-tries: dict[str, int] = {}
+attempts: dict[str, int] = {}
 lock = threading.Lock()
 local = threading.local()
 
 
 def observe(observation: dict[str, object]) -> None:
+    """Publish an observation (`cluster.Observation`)."""
     body = json.dumps(observation).encode()
     for last in (False, True):
         try:
@@ -44,20 +46,20 @@ def observe(observation: dict[str, object]) -> None:
                 raise
 
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
 
-def answer(way: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
-    """None: no answer, the connection is broken off."""
+def respond(mode: str, path: str, headers: Mapping[str, str], body: bytes) -> Response | None:
+    """Return the response; None to close the connection."""
     key = headers.get("ce-case", "") + headers.get("ce-id", "")
     with lock:
-        number = tries.get(key, 0) + 1
-        if way == "pushed":
-            tries[key] = number
-    at = time.time()
-    observe({"sink": NAME, "way": way, "at": at, "try": number, "path": path, "headers": headers, "body": base64.b64encode(body).decode()})
+        attempt = attempts.get(key, 0) + 1
+        if mode == "pushed":
+            attempts[key] = attempt
+    encoded = base64.b64encode(body).decode()
+    observe({"sink": NAME, "at": time.time(), "attempt": attempt, "mode": mode, "path": path, "headers": headers, "body": encoded})
     words = headers.get(ANSWERS, "204").split()
-    match words[min(number, len(words)) - 1]:
+    match words[min(attempt, len(words)) - 1]:
         case "hang":
             time.sleep(20)
             return None
@@ -80,11 +82,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        answered = answer("pushed", self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-        if answered is None:
+        response = respond("pushed", self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        if response is None:
             self.close_connection = True
         else:
-            self.send(*answered)
+            self.send(*response)
 
     def send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -114,34 +116,34 @@ async def consume() -> None:
 
     pool = ThreadPoolExecutor(256)
 
-    async def answered(path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        found = await asyncio.get_running_loop().run_in_executor(pool, answer, "consumed", path, headers, body)
-        if found is None:
+    async def handle(path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        response = await asyncio.get_running_loop().run_in_executor(pool, respond, "consumed", path, headers, body)
+        if response is None:
             raise ConnectionAbortedError(path)
-        return found
+        return response
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        status, said, body = await answered(scope["path"], headers, (await receive())["body"])
-        encoded = [(name.encode(), value.encode()) for name, value in said.items()]
+        status, response_headers, body = await handle(scope["path"], headers, (await receive())["body"])
+        encoded = [(name.encode(), value.encode()) for name, value in response_headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         await send({"type": "http.response.body", "body": body})
 
-    async def take(path: str, attributes: Mapping[str, str], body: bytes) -> bool:
-        plain = ("content-type", "traceparent", "tracestate")
-        headers = {name if name in plain else f"ce-{name}": value for name, value in attributes.items() if name != "datacontenttype"}
-        status, said, _ = await answered(path, headers, body)
-        return 200 <= status < 300 and "ce-type" not in said
+    async def settle(path: str, attributes: Mapping[str, str], body: bytes) -> bool:
+        unprefixed = ("content-type", "traceparent", "tracestate")
+        headers = {name if name in unprefixed else f"ce-{name}": value for name, value in attributes.items() if name != "datacontenttype"}
+        status, response_headers, _ = await handle(path, headers, body)
+        return 200 <= status < 300 and "ce-type" not in response_headers
 
     activity = PodActivity(Path(os.environ[ACTIVITY_VARIABLE]))
-    consumer = QueueConsumer(application, consumed_queues(os.environ), activity, take)
+    consumer = QueueConsumer(application, consumed_queues(os.environ), activity, settle)
     bus = Bus(os.environ["AMQP_URL"], NAME)
     bus.on_connected(consumer.on_connected)
     bus.open()
     await asyncio.Event().wait()
 
 
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # without a handler, PID 1 of a container would linger
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # PID 1 of a container ignores SIGTERM without a handler
 if os.environ.get("CAPSULE_CONSUMES"):
     threading.Thread(target=asyncio.run, args=(consume(),), daemon=True).start()
 Server(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()

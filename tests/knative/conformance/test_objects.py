@@ -1,4 +1,4 @@
-"""Brokers, Triggers, exchanges and queues: what a kubeconfig and an AMQP address show of them."""
+"""Brokers, Triggers, exchanges and queues, used through the API and AMQP."""
 
 import time
 from itertools import groupby
@@ -9,18 +9,18 @@ import pytest
 from kubernetes.client.rest import ApiException
 
 from tests.knative.conformance.cluster import Cluster, until
-from tests.knative.conformance.test_messages import GOOD
+from tests.knative.conformance.test_messages import VALID
 
 
 def headers(case: str, type: str = "row", **more: Any) -> dict[str, Any]:
-    return {**GOOD, "id": f"id-{case}", "case": case, "type": type, **more}
+    return {**VALID, "id": f"id-{case}", "case": case, "type": type, **more}
 
 
-def test_the_exchange_matches_unprefixed_headers_exactly(cluster: Cluster) -> None:
+def test_the_exchange_matches_headers_without_prefix_exactly(cluster: Cluster) -> None:
     exchange = cluster.exchange("main")
     cluster.channel().exchange_declare(exchange, "headers", durable=True, passive=True)
     cluster.publish(exchange, "", headers("routed"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("routed"), 60)
+    until(lambda: cluster.requests("routed"), 60)
     others: tuple[dict[str, Any], ...] = ({"type": "Row"}, {"type": "row "}, {"type": None, "ce-type": "row"})
     for number, other in enumerate(others):
         changed = {name: value for name, value in headers(f"unrouted{number}", **other).items() if value is not None}
@@ -30,36 +30,36 @@ def test_the_exchange_matches_unprefixed_headers_exactly(cluster: Cluster) -> No
     assert not [each for each in cluster.observed if each.case.startswith("unrouted")]
 
 
-def test_exchanges_of_ours_bound_to_the_brokers(cluster: Cluster) -> None:
+def test_own_exchanges_can_be_bound_to_the_broker_s(cluster: Cluster) -> None:
     channel, name = cluster.channel(), cluster.name
     channel.exchange_declare(f"{name}.commands", "direct", durable=True)
     channel.exchange_declare(f"{name}.events", "topic", durable=True)
     channel.exchange_declare(f"{name}.dlx", "fanout", durable=True)
     channel.exchange_bind(cluster.exchange("main"), f"{name}.commands", "row")
     channel.exchange_bind(cluster.exchange("main"), f"{name}.events", "#")
-    channel.exchange_bind(cluster.exchange("main", dead=True), f"{name}.dlx")
+    channel.exchange_bind(cluster.exchange("main", is_for_dead_letters=True), f"{name}.dlx")
     cluster.publish(f"{name}.commands", "row", headers("command", replyto="q"), b"{}", mandatory=True)
     cluster.publish(f"{name}.events", "row", headers("event"), b"{}", mandatory=True)
     cluster.publish(f"{name}.dlx", "", headers("letter"), b"{}", mandatory=True)
     with pytest.raises(pika.exceptions.UnroutableError):
         cluster.publish(f"{name}.commands", "unbound", headers("unbound"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("command", "sink") and cluster.seen("event", "sink") and cluster.seen("letter", "letters"), 60)
-    assert cluster.seen("command")[0].headers["ce-replyto"] == "q"
-    assert not cluster.seen("letter", "sink")
+    until(lambda: cluster.requests("command", "sink") and cluster.requests("event", "sink") and cluster.requests("letter", "letters"), 60)
+    assert cluster.requests("command")[0].headers["ce-replyto"] == "q"
+    assert not cluster.requests("letter", "sink")
     for each in ("commands", "events", "dlx"):
         channel.exchange_delete(f"{name}.{each}")
 
 
-def test_a_queue_bound_under_a_name_of_ours_gets_any_type(cluster: Cluster) -> None:
+def test_a_queue_bound_to_an_own_exchange_gets_any_type(cluster: Cluster) -> None:
     channel, exchange = cluster.channel(), f"{cluster.name}.direct"
     channel.exchange_declare(exchange, "direct", durable=True)
     channel.queue_bind(cluster.queue("rows"), exchange, "rows")
     cluster.publish(exchange, "rows", headers("addressed", type="another.type"), b"{}", mandatory=True)
-    until(lambda: cluster.seen("addressed", "sink"), 60)
+    until(lambda: cluster.requests("addressed", "sink"), 60)
     channel.exchange_delete(exchange)
 
 
-def test_a_delay_queue_gives_the_message_back_whole(cluster: Cluster) -> None:
+def test_a_delay_queue_returns_messages_unchanged(cluster: Cluster) -> None:
     channel, name = cluster.channel(), cluster.name
     channel.exchange_declare(f"{name}.back", "direct", durable=True)
     channel.exchange_declare(f"{name}.delay", "fanout", durable=True)
@@ -72,40 +72,40 @@ def test_a_delay_queue_gives_the_message_back_whole(cluster: Cluster) -> None:
     channel.queue_bind(cluster.queue("rows"), f"{name}.back", "rows")
     sent = time.time()
     cluster.publish(f"{name}.delay", "rows", headers("delayed", attempt="2"), b'{"a":1}', delivery_mode=2)
-    until(lambda: cluster.seen("delayed", "sink"), 60)
-    (seen,) = cluster.seen("delayed", "sink")
-    assert (seen.headers["ce-attempt"], seen.body) == ("2", b'{"a":1}')
-    assert seen.at - sent >= 0.9
+    until(lambda: cluster.requests("delayed", "sink"), 60)
+    (request,) = cluster.requests("delayed", "sink")
+    assert (request.headers["ce-attempt"], request.body) == ("2", b'{"a":1}')
+    assert request.at - sent >= 0.9
     channel.queue_delete(f"{name}.delay")
     channel.exchange_delete(f"{name}.delay")
     channel.exchange_delete(f"{name}.back")
 
 
-def test_an_event_in_the_answer_is_a_new_event(cluster: Cluster) -> None:
+def test_an_event_in_the_response_is_a_new_event(cluster: Cluster) -> None:
     cluster.trigger("replies", "main", cluster.subscriber("letters"), filter={"attributes": {"type": "row.replied"}})
     cluster.ready("Trigger", "replies")
     cluster.publish(cluster.exchange("main"), "", headers("reply", answers="event", replytype="row.replied"), b"{}")
-    until(lambda: cluster.seen("reply", "letters"), 60)
-    assert cluster.seen("reply", "letters")[0].headers["ce-type"] == "row.replied"
-    assert cluster.seen("reply", "letters")[0].body == b'{"reply":true}'
+    until(lambda: cluster.requests("reply", "letters"), 60)
+    assert cluster.requests("reply", "letters")[0].headers["ce-type"] == "row.replied"
+    assert cluster.requests("reply", "letters")[0].body == b'{"reply":true}'
 
 
-def test_what_expires_in_the_queue_is_a_dead_letter(cluster: Cluster) -> None:
-    """The dispatcher has 100 prefetched; what lies behind them expires."""
+def test_a_message_that_expires_in_the_queue_is_dead_lettered(cluster: Cluster) -> None:
+    """The dispatcher prefetches 100 messages; those behind them can expire."""
     cluster.trigger("stuck", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "stuck"}}, delivery={"retry": 0})
     cluster.ready("Trigger", "stuck")
     exchange = cluster.exchange("main")
     for number in range(100):
         cluster.publish(exchange, "", headers("stuck", "stuck", answers="hang") | {"id": f"stuck-{number}"}, b"{}")
-    until(lambda: cluster.seen("stuck"), 60)
+    until(lambda: cluster.requests("stuck"), 60)
     cluster.publish(exchange, "", headers("expired", "stuck"), b"{}", expiration="500")
-    until(lambda: cluster.seen("expired", "letters"), 60)
-    assert "ce-knativeerrorcode" not in cluster.seen("expired", "letters")[0].headers
+    until(lambda: cluster.requests("expired", "letters"), 60)
+    assert "ce-knativeerrorcode" not in cluster.requests("expired", "letters")[0].headers
     cluster.delete("Trigger", "stuck")
 
 
-def test_only_filter_attributes_count(cluster: Cluster) -> None:
-    """spec.filters is ignored: with it alone, a Trigger gets everything. The one-machine API refuses the field, so nobody is fooled."""
+def test_spec_filters_is_ignored_or_refused(cluster: Cluster) -> None:
+    """A cluster ignores spec.filters: a Trigger with nothing else gets every event. The one-machine API refuses the field."""
     try:
         cluster.trigger("filters", "main", cluster.subscriber("letters"), filters=[{"exact": {"type": "never"}}])
     except ApiException as refused:
@@ -114,54 +114,56 @@ def test_only_filter_attributes_count(cluster: Cluster) -> None:
         return
     cluster.ready("Trigger", "filters")
     cluster.publish(cluster.exchange("main"), "", headers("filters", "anything"), b"{}")
-    until(lambda: cluster.seen("filters", "letters"), 60)
+    until(lambda: cluster.requests("filters", "letters"), 60)
     cluster.delete("Trigger", "filters")
 
 
-def test_a_triggers_delivery_replaces_the_brokers(cluster: Cluster) -> None:
+def test_the_delivery_of_a_trigger_replaces_the_broker_s(cluster: Cluster) -> None:
     delivery = {"retry": 1, "backoffDelay": "PT0.2S"}
     cluster.trigger("own", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "own"}}, delivery=delivery)
     cluster.ready("Trigger", "own")
     cluster.publish(cluster.exchange("main"), "", headers("own", "own", answers="500"), b"{}")
-    until(lambda: len(cluster.seen("own", "sink")) == 2, 60)
+    until(lambda: len(cluster.requests("own", "sink")) == 2, 60)
     time.sleep(1.5)
-    assert len(cluster.seen("own", "sink")) == 2
-    assert not cluster.seen("own", "letters"), "without a deadLetterSink of its own it loses what fails"
+    assert len(cluster.requests("own", "sink")) == 2
+    assert not cluster.requests("own", "letters"), "without its own deadLetterSink failures are dropped"
 
 
-def test_a_refused_connection_is_a_dead_letter(cluster: Cluster) -> None:
+def test_a_refused_connection_is_dead_lettered(cluster: Cluster) -> None:
     cluster.trigger("refused", "main", {"uri": "http://127.0.0.1:9/"}, filter={"attributes": {"type": "refused"}})
     cluster.ready("Trigger", "refused")
     cluster.publish(cluster.exchange("main"), "", headers("refused", "refused"), b"{}")
-    until(lambda: cluster.seen("refused", "letters"), 60)
-    (letter,) = cluster.seen("refused", "letters")
-    assert (letter.headers["ce-knativeerrorcode"], letter.headers["ce-knativeerrordest"]) == ("-1", "http://127.0.0.1:9/")
+    until(lambda: cluster.requests("refused", "letters"), 60)
+    (dead_letter,) = cluster.requests("refused", "letters")
+    assert (dead_letter.headers["ce-knativeerrorcode"], dead_letter.headers["ce-knativeerrordest"]) == ("-1", "http://127.0.0.1:9/")
 
 
-def test_one_at_a_time_unless_told_otherwise(cluster: Cluster, way: str) -> None:
-    """The default parallelism is 1: each waits for the one before, its retries included."""
-    trigger, kind, sink = ("serial", "serial", "sink") if way == "pushed" else ("taken-one", "taken.one", "taker")
-    if way == "pushed":
+def test_the_default_parallelism_is_one(cluster: Cluster, mode: str) -> None:
+    """Each message waits for the one before it, including its retries."""
+    trigger, kind, sink = ("serial", "serial", "sink") if mode == "pushed" else ("consumed-serial", "consumed.serial", "consumer")
+    if mode == "pushed":
         cluster.trigger(trigger, "main", cluster.subscriber(sink), filter={"attributes": {"type": kind}})
         cluster.ready("Trigger", trigger)
     else:
-        cluster.until_it_consumes(trigger)
+        cluster.wait_until_paused(trigger)
     for number in range(5):
-        answers = "503 204" if number == 0 else "204"
-        cluster.publish(cluster.exchange("main"), "", headers("serial", kind, answers=answers, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
-    seen = until(lambda: [each for each in cluster.seen("serial", sink) if each.headers["ce-n"] == "4"] and cluster.seen("serial", sink), 60)
-    order = [number for number, _ in groupby(each.headers["ce-n"] for each in seen)]
-    if way == "pushed":
-        assert order == ["0", "1", "2", "3", "4"] and len(seen) == 6
-    else:  # what the function gives back may come behind the next one, for two take from the queue then; and it is pushed as if for the first time
+        responses = "503 204" if number == 0 else "204"
+        cluster.publish(cluster.exchange("main"), "", headers("serial", kind, answers=responses, n=str(number)) | {"id": f"serial-{number}"}, b"{}")
+    received = until(
+        lambda: [each for each in cluster.requests("serial", sink) if each.headers["ce-n"] == "4"] and cluster.requests("serial", sink), 60
+    )
+    order = [number for number, _ in groupby(each.headers["ce-n"] for each in received)]
+    if mode == "pushed":
+        assert order == ["0", "1", "2", "3", "4"] and len(received) == 6
+    else:  # a message that the function returns may follow the next one, because two consumers share the queue then
         assert [number for number in order if number != "0"] == ["1", "2", "3", "4"]
-        assert [each.way for each in seen if each.headers["ce-n"] == "0"] == ["consumed", "pushed", "pushed"] and len(seen) == 7
+        assert [each.mode for each in received if each.headers["ce-n"] == "0"] == ["consumed", "pushed", "pushed"] and len(received) == 7
 
 
 def test_a_broker_without_dead_letters_has_no_exchange_for_them(cluster: Cluster) -> None:
     cluster.broker("bare", None)
     cluster.ready("Broker", "bare")
-    assert len(cluster.listed("Exchange", "eventing.knative.dev/broker=bare")) == 1
+    assert len(cluster.list("Exchange", "eventing.knative.dev/broker=bare")) == 1
     cluster.delete("Broker", "bare")
 
 
@@ -173,38 +175,40 @@ def test_a_broker_without_dead_letters_has_no_exchange_for_them(cluster: Cluster
         ("RabbitmqBrokerConfig", "main", {"spec": {"queueType": "classic"}}),
     ],
 )
-def test_what_cannot_change(cluster: Cluster, kind: str, name: str, change: dict[str, Any]) -> None:
+def test_immutable_fields(cluster: Cluster, kind: str, name: str, change: dict[str, Any]) -> None:
     with pytest.raises(ApiException) as refused:
         cluster.patch(kind, name, change)
     assert refused.value.status in (400, 403, 422)
 
 
-def test_a_roll_out_sends_what_was_prefetched_to_the_dead_letters(cluster: Cluster) -> None:
-    """A new dispatcher replaces the old one, which is stopped by SIGTERM: in flight or only prefetched, code -1."""
-    cluster.trigger("rolled", "main", cluster.subscriber("sink"), 2, filter={"attributes": {"type": "rolled"}}, delivery=_letters(cluster))
+def test_a_roll_out_dead_letters_prefetched_messages(cluster: Cluster) -> None:
+    """A new dispatcher replaces the old one, which gets SIGTERM: messages in flight or prefetched get code -1."""
+    cluster.trigger(
+        "rolled", "main", cluster.subscriber("sink"), 2, filter={"attributes": {"type": "rolled"}}, delivery=_dead_letter_delivery(cluster)
+    )
     cluster.ready("Trigger", "rolled")
     for number in range(4):
         cluster.publish(cluster.exchange("main"), "", headers("rolled", "rolled", answers="hang") | {"id": f"rolled-{number}"}, b"{}")
-    until(lambda: len(cluster.seen("rolled", "sink")) == 2, 60)
+    until(lambda: len(cluster.requests("rolled", "sink")) == 2, 60)
     cluster.patch("Trigger", "rolled", {"metadata": {"annotations": {"rabbitmq.eventing.knative.dev/parallelism": "3"}}})
-    until(lambda: len(cluster.seen("rolled", "letters")) == 4, 60)
-    assert {seen.headers["ce-knativeerrorcode"] for seen in cluster.seen("rolled", "letters")} == {"-1"}
-    assert len(cluster.seen("rolled", "sink")) == 2
+    until(lambda: len(cluster.requests("rolled", "letters")) == 4, 60)
+    assert {request.headers["ce-knativeerrorcode"] for request in cluster.requests("rolled", "letters")} == {"-1"}
+    assert len(cluster.requests("rolled", "sink")) == 2
 
 
-def _letters(cluster: Cluster) -> dict[str, Any]:
+def _dead_letter_delivery(cluster: Cluster) -> dict[str, Any]:
     return {"retry": 0, "deadLetterSink": cluster.subscriber("letters")}
 
 
 def test_a_killed_dispatcher_leaves_its_messages_queued(cluster: Cluster) -> None:
-    cluster.trigger("killed", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "killed"}}, delivery=_letters(cluster))
+    cluster.trigger("killed", "main", cluster.subscriber("sink"), filter={"attributes": {"type": "killed"}}, delivery=_dead_letter_delivery(cluster))
     cluster.ready("Trigger", "killed")
     released = f"from-{time.time() + 6:.0f}"
     for number in range(3):
-        asked = headers("killed", "killed", answers=released if number == 0 else "204") | {"id": f"killed-{number}"}
-        cluster.publish(cluster.exchange("main"), "", asked, b"{}", delivery_mode=2)
-    until(lambda: cluster.seen("killed", "sink"), 60)
+        message = headers("killed", "killed", answers=released if number == 0 else "204") | {"id": f"killed-{number}"}
+        cluster.publish(cluster.exchange("main"), "", message, b"{}", delivery_mode=2)
+    until(lambda: cluster.requests("killed", "sink"), 60)
     cluster.kill_dispatcher("killed")
-    until(lambda: {seen.headers["ce-id"] for seen in cluster.seen("killed", "sink")} == {f"killed-{number}" for number in range(3)}, 90)
+    until(lambda: {request.headers["ce-id"] for request in cluster.requests("killed", "sink")} == {f"killed-{number}" for number in range(3)}, 90)
     time.sleep(1)
-    assert not cluster.seen("killed", "letters")
+    assert not cluster.requests("killed", "letters")

@@ -17,9 +17,10 @@ from functions.wire.amqp import tables
 from functions.wire.queue_consumption import POD_LAYOUT, STALE_AFTER_SECONDS, ActivityReader, PodActivity
 from knative.local.controller import Controller
 from knative.local.definitions import load
-from knative.local.eventing import eventing
+from knative.local.eventing.assembly import assemble
+from knative.local.eventing.dispatch import Response
 from knative.local.store import Store
-from tests.knative.eventing.conftest import Machine, Returned, broker, trigger, until
+from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import connected, exchange_of, headers, waiting
 
 TRIGGER = ("Trigger.eventing.knative.dev", "t")
@@ -32,7 +33,7 @@ class Pod:
         self.watched = ActivityReader(folder / "activity")
         self.watched.set_may_consume(True)
         self.pushed: list[bytes] = []
-        self.published: list[bytes] = []
+        self.consumed: list[bytes] = []
         self.scopes: list[Mapping[str, Any]] = []
         self.status = 204
 
@@ -41,16 +42,16 @@ class Pod:
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Returned:
+    ) -> Response:
         self.pushed.append(body)
-        return Returned(204, {}, b"")
+        return Response(204, {}, b"")
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         self.scopes.append(scope)
         await asyncio.sleep(0.005)
         if self.status < 300:
-            self.published.append(message["body"])
+            self.consumed.append(message["body"])
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -58,9 +59,9 @@ class Pod:
 @asynccontextmanager
 async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
     store = Store(folder / "store.db", load())
-    whole = eventing(store, url, pod, {}, pod.consuming)
-    controller = Controller(store, whole.reconcilers)
-    parts = [*whole.parts, controller]
+    eventing = assemble(store, url, pod, {}, pod.consuming)
+    controller = Controller(store, eventing.reconcilers)
+    parts = [*eventing.runnables, controller]
     for part in parts:
         await part.start()
     try:
@@ -68,7 +69,7 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         template = {"template": {"spec": {"containers": [{"image": "x"}]}}}
         store.apply({**service, "spec": template}, manager="test")
         store.set_status("Service.serving.knative.dev", "test", "pod", {"address": {"url": "http://pod.test.svc.cluster.local"}})
-        machine = Machine(store, whole, controller)
+        machine = Machine(store, eventing, controller)
         wanted = trigger("t", "/auth.register", "user.created", parallelism=20)
         wanted["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
         machine.apply(*broker(), wanted)
@@ -103,17 +104,17 @@ async def test_messages_go_to_the_pod_while_it_consumes_and_are_pushed_before_an
         await until(lambda: len(pod.pushed) == 50, failure=lambda: f"{len(pod.pushed)} of 50 were pushed")
         consumer, bus = await consumer_of(machine, pod, vhost)
         await publish(sent[50:150])
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 150)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 150)
         before = len(pod.pushed)
         await publish(sent[150:250])  # by now the dispatcher is spared
-        await until(lambda: len(pod.pushed) + len(pod.taken) == 250)
+        await until(lambda: len(pod.pushed) + len(pod.consumed) == 250)
         assert len(pod.pushed) == before
         publishing = asyncio.create_task(publish(sent[250:]))  # and while the pod ends
         await consumer.stop()
         await bus.close()
         await publishing
-        await until(lambda: len({*pod.pushed, *pod.taken}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.taken})} of 300 arrived")
-        assert sorted([*pod.pushed, *pod.taken]) == sorted(sent)
+        await until(lambda: len({*pod.pushed, *pod.consumed}) == 300, failure=lambda: f"{len({*pod.pushed, *pod.consumed})} of 300 arrived")
+        assert sorted([*pod.pushed, *pod.consumed]) == sorted(sent)
         scope = pod.scopes[0]
         assert (scope["method"], scope["path"]) == ("POST", "/auth.register")
         assert dict(scope["headers"])[b"ce-type"] == b"user.created"
@@ -132,7 +133,7 @@ async def test_what_is_not_simply_handled_is_left_to_the_dispatcher(tmp_path: Pa
         for number in range(3):
             await publisher.publish(exchange, "", headers(), f"{number}".encode())
         await until(lambda: len(pod.pushed) == 3, failure="the dispatcher has not come back")
-        assert not pod.taken
+        assert not pod.consumed
         pod.status = 204
         await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume again")
         await consumer.stop()

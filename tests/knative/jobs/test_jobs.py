@@ -1,4 +1,4 @@
-"""Jobs through the API, as the deploy context runs its builds."""
+"""Jobs through the API, as the deploy context runs builds."""
 
 import json
 import os
@@ -31,68 +31,68 @@ def job(
 
 def finished(machine: Machine, namespace: str, name: str, seconds: float = 30) -> client.V1Job:
     def look() -> client.V1Job | None:
-        found = machine.batch.read_namespaced_job(name, namespace)
-        return found if {each.type for each in found.status.conditions or []} & {"Complete", "Failed"} else None
+        job_object = machine.batch.read_namespaced_job(name, namespace)
+        return job_object if {each.type for each in job_object.status.conditions or []} & {"Complete", "Failed"} else None
 
     return until(look, seconds)
 
 
-def conditions(found: client.V1Job) -> dict[str, str]:
-    return {each.type: each.reason for each in found.status.conditions if each.status == "True"}
+def conditions(job_object: client.V1Job) -> dict[str, str]:
+    return {each.type: each.reason for each in job_object.status.conditions if each.status == "True"}
 
 
 def pods(machine: Machine, namespace: str, name: str) -> list[client.V1Pod]:
-    found: list[client.V1Pod] = machine.core.list_namespaced_pod(namespace, label_selector=f"job-name={name}").items
-    return found
+    job_object: list[client.V1Pod] = machine.core.list_namespaced_pod(namespace, label_selector=f"job-name={name}").items
+    return job_object
 
 
-SAY_LAST_WORDS = """
+WRITE_MESSAGE = """
 import os
 print('a line')
-open(os.environ.get('CAPSULE_ROOT', '') + '/dev/termination-log', 'w').write('last words')
+open(os.environ.get('CAPSULE_ROOT', '') + '/dev/termination-log', 'w').write('the message')
 """
 
 
 @pytest.mark.parametrize("where", ["capsule", "tenant"])
-def test_a_job_completes_with_its_last_words_and_its_log(machine: Machine, namespace: str, where: str) -> None:
+def test_a_completed_job_has_its_termination_message_and_log(machine: Machine, namespace: str, where: str) -> None:
     space = "capsule" if where == "capsule" else namespace
     name = f"speaks-{namespace}"
-    machine.batch.create_namespaced_job(space, job(name, SAY_LAST_WORDS))
-    found = finished(machine, space, name)
-    assert conditions(found) == {"SuccessCriteriaMet": "CompletionsReached", "Complete": "CompletionsReached"}
-    assert found.status.succeeded == 1 and found.status.completion_time and not found.status.active
+    machine.batch.create_namespaced_job(space, job(name, WRITE_MESSAGE))
+    job_object = finished(machine, space, name)
+    assert conditions(job_object) == {"SuccessCriteriaMet": "CompletionsReached", "Complete": "CompletionsReached"}
+    assert job_object.status.succeeded == 1 and job_object.status.completion_time and not job_object.status.active
     (pod,) = pods(machine, space, name)
-    ended = pod.status.container_statuses[0].state.terminated
-    assert (pod.status.phase, ended.exit_code, ended.reason, ended.message) == ("Succeeded", 0, "Completed", "last words")
+    terminated = pod.status.container_statuses[0].state.terminated
+    assert (pod.status.phase, terminated.exit_code, terminated.reason, terminated.message) == ("Succeeded", 0, "Completed", "the message")
     assert machine.core.read_namespaced_pod_log(pod.metadata.name, space) == "a line\n"
     machine.batch.delete_namespaced_job(name, space, propagation_policy="Background")
     until(lambda: not pods(machine, space, name))
     until(lambda: not (machine.home / "knative" / "pods" / space / pod.metadata.name).exists())
 
 
-def test_a_job_that_fails_is_tried_again_and_then_given_up(machine: Machine, namespace: str) -> None:
+def test_a_failing_job_is_retried_up_to_its_backoff_limit(machine: Machine, namespace: str) -> None:
     script = "import sys; print('the reason'); sys.exit(4)"
     spec = {"backoffLimit": 1}
     machine.batch.create_namespaced_job(namespace, job("fails", script, spec=spec, terminationMessagePolicy="FallbackToLogsOnError"))
-    found = finished(machine, namespace, "fails")
-    assert conditions(found) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
-    assert found.status.failed == 2
+    job_object = finished(machine, namespace, "fails")
+    assert conditions(job_object) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
+    assert job_object.status.failed == 2
     for pod in pods(machine, namespace, "fails"):
-        ended = pod.status.container_statuses[0].state.terminated
-        assert (pod.status.phase, ended.exit_code, ended.message) == ("Failed", 4, "the reason")
+        terminated = pod.status.container_statuses[0].state.terminated
+        assert (pod.status.phase, terminated.exit_code, terminated.message) == ("Failed", 4, "the reason")
 
 
-def test_a_job_past_its_deadline_is_ended(machine: Machine, namespace: str) -> None:
+def test_a_job_is_stopped_at_its_deadline(machine: Machine, namespace: str) -> None:
     script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     pod = {"terminationGracePeriodSeconds": 1}
     machine.batch.create_namespaced_job(namespace, job("slow", script, spec={"activeDeadlineSeconds": 2}, pod=pod))
     pid = _pid(machine, namespace)
-    found = finished(machine, namespace, "slow")
-    assert conditions(found)["Failed"] == "DeadlineExceeded"
+    job_object = finished(machine, namespace, "slow")
+    assert conditions(job_object)["Failed"] == "DeadlineExceeded"
     assert not alive(pid)
 
 
-def test_deleting_a_job_ends_all_its_processes(machine: Machine, namespace: str) -> None:
+def test_deleting_a_job_ends_its_processes(machine: Machine, namespace: str) -> None:
     script = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); print('up', flush=True); time.sleep(60)"
     machine.batch.create_namespaced_job(namespace, job("gone", script))
     pid = _pid(machine, namespace)
@@ -103,18 +103,18 @@ def test_deleting_a_job_ends_all_its_processes(machine: Machine, namespace: str)
     until(lambda: not pods(machine, namespace, "gone"))
 
 
-def test_a_finished_job_lives_as_long_as_it_says(machine: Machine, namespace: str) -> None:
+def test_a_finished_job_is_deleted_after_its_ttl(machine: Machine, namespace: str) -> None:
     machine.batch.create_namespaced_job(namespace, job("brief", "pass", spec={"ttlSecondsAfterFinished": 2}))
     finished(machine, namespace, "brief")
 
-    def gone() -> bool:
+    def is_deleted() -> bool:
         try:
             machine.batch.read_namespaced_job("brief", namespace)
         except ApiException as error:
             return error.status == 404
         return False
 
-    until(gone, 10)
+    until(is_deleted, 10)
     until(lambda: not pods(machine, namespace, "brief"))
 
 
@@ -129,8 +129,8 @@ image = Path(root + '/workspace/image')
 (image / 'rootfs' / 'index.html').write_text(sys.argv[1])
 (image / 'rootfs' / 'run').symlink_to('app.py')
 (image / 'image.json').write_text(json.dumps({'cmd': ['python3', 'app.py'], 'env': {'COLOUR': 'red', 'HERE': '{root}'}, 'kind': 'python'}))
-said = {'image': 'capsule.local/apps/other@sha256:' + '0' * 64, 'commit': 'abc', 'kind': 'python', 'release': 'true', 'more': [1]}
-Path(root + '/dev/termination-log').write_text(json.dumps(said))
+message = {'image': 'capsule.local/apps/other@sha256:' + '0' * 64, 'commit': 'abc', 'kind': 'python', 'release': 'true', 'more': [1]}
+Path(root + '/dev/termination-log').write_text(json.dumps(message))
 """.replace("APPLICATION", repr(APPLICATION))
 VOLUME = {"volumes": [{"name": "workspace", "emptyDir": {}}]}
 MOUNT = {"volumeMounts": [{"name": "workspace", "mountPath": "/workspace"}]}
@@ -142,7 +142,7 @@ def build(name: str, *arguments: str, script: str = BUILD) -> Any:
     return job(name, script, spec={"backoffLimit": 0}, pod=VOLUME, annotations=PUSH, args=list(arguments), env=env, **MOUNT)
 
 
-def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namespace: str) -> None:
+def test_a_build_becomes_an_image_that_runs(machine: Machine, namespace: str) -> None:
     machine.batch.create_namespaced_job(namespace, build("build", "<h1>shop</h1>"))
     assert conditions(finished(machine, namespace, "build")).get("Complete"), pods(machine, namespace, "build")
     (pod,) = pods(machine, namespace, "build")
@@ -150,7 +150,7 @@ def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namesp
     image = message.pop("image")
     assert message == {"commit": "abc", "kind": "python", "release": "true"}
     folder = machine.home / "knative" / "images" / "apps" / namespace / image.partition("@sha256:")[2]
-    assert image.startswith("capsule.local/apps/shop@sha256:"), "the name is the platform's, whatever the build says"
+    assert image.startswith("capsule.local/apps/shop@sha256:"), "the image has the name that the platform chose"
     assert f"==> Stored {image}, 0.0 MiB, 4 files" in machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)
     assert measure(folder, Limits(), ignore={"record.json"}).digest == folder.name
     application = service(namespace, "shop", image=image)
@@ -163,25 +163,25 @@ def test_what_a_build_leaves_becomes_an_image_that_runs(machine: Machine, namesp
 @pytest.mark.parametrize(
     ("script", "arguments", "reason"),
     [
-        (BUILD.replace("'commit'", "'comment'"), ("x",), "names no commit"),
-        (BUILD.replace("json.dumps(said)", "'[' * 4096"), ("x",), "is no JSON object"),
-        (BUILD.replace("'abc'", "[[[]]]"), ("x",), "names no commit"),
-        ("pass", (), "is no JSON object"),
+        (BUILD.replace("'commit'", "'comment'"), ("x",), "has no commit"),
+        (BUILD.replace("json.dumps(message)", "'[' * 4096"), ("x",), "is not a JSON object"),
+        (BUILD.replace("'abc'", "[[[]]]"), ("x",), "has no commit"),
+        ("pass", (), "is not a JSON object"),
         (BUILD.replace("/workspace/image')\n", "/workspace/other')\n"), ("x",), "left no folder image"),
         (BUILD.replace("image.json').write_text", "image.json').symlink_to('/etc/passwd') or print"), ("x",), "image.json"),
         (BUILD + "\nos.rename(image, str(image) + '2'); image.symlink_to('/etc')", ("x",), "left no folder image"),
         (BUILD + "\nfor n in range(120):\n    image = image / 'd'; image.mkdir()", ("x",), "folders deep"),
     ],
 )
-def test_an_image_that_is_not_what_it_says_is_refused(machine: Machine, namespace: str, script: str, arguments: tuple[str, ...], reason: str) -> None:
+def test_an_invalid_image_or_message_fails_the_job(machine: Machine, namespace: str, script: str, arguments: tuple[str, ...], reason: str) -> None:
     machine.batch.create_namespaced_job(namespace, build("bad", *arguments, script=script))
     assert conditions(finished(machine, namespace, "bad")) == {"FailureTarget": "BackoffLimitExceeded", "Failed": "BackoffLimitExceeded"}
     (pod,) = pods(machine, namespace, "bad")
-    ended = pod.status.container_statuses[0].state.terminated
-    assert ended.reason == "ImagePushFailed" and reason in ended.message, ended.message
+    terminated = pod.status.container_statuses[0].state.terminated
+    assert terminated.reason == "ImagePushFailed" and reason in terminated.message, terminated.message
 
 
-def test_images_go_with_their_namespace(machine: Machine) -> None:
+def test_images_are_deleted_with_their_namespace(machine: Machine) -> None:
     namespace, other = machine.namespace(), machine.namespace()
     for where in (namespace, other):
         machine.batch.create_namespaced_job(where, build("build", "equal source"))
@@ -189,8 +189,8 @@ def test_images_go_with_their_namespace(machine: Machine) -> None:
         assert conditions(finished(machine, where, "build")).get("Complete"), pods(machine, where, "build")
     images = machine.home / "knative" / "images" / "apps"
     (mine,), (theirs,) = (list((images / where).iterdir()) for where in (namespace, other))
-    assert mine.name == theirs.name, "equal bytes"
-    assert not os.path.samefile(mine / "rootfs/app.py", theirs / "rootfs/app.py"), "and yet two images"
+    assert mine.name == theirs.name, "equal sources have equal digests"
+    assert not os.path.samefile(mine / "rootfs/app.py", theirs / "rootfs/app.py"), "each application has its own copy"
     machine.core.delete_namespace(namespace)
     until(lambda: not (images / namespace).exists())
     until(lambda: not any((machine.home / "knative" / "trash").iterdir()))
@@ -200,17 +200,17 @@ def test_images_go_with_their_namespace(machine: Machine) -> None:
     assert before["images"] == len(list(images.glob("*/*"))) and before["limit_bytes"] > before["bytes"] > 0
 
 
-def test_a_job_whose_image_is_not_kept_fails_at_once(machine: Machine, namespace: str) -> None:
+def test_a_job_whose_image_was_deleted_fails_at_once(machine: Machine, namespace: str) -> None:
     gone = "capsule.local/apps/shop@sha256:" + "0" * 64
     machine.batch.create_namespaced_job(namespace, job("gone", "pass", spec={"backoffLimit": 0}, image=gone))
     assert conditions(finished(machine, namespace, "gone"))["Failed"] == "BackoffLimitExceeded"
     (pod,) = pods(machine, namespace, "gone")
-    ended = pod.status.container_statuses[0].state.terminated
-    assert (ended.exit_code, ended.reason) == (128, "ImagePullBackOff")
-    assert ended.message == f'image "{gone}" is no longer kept on this machine. Its commit can be deployed again.'
+    terminated = pod.status.container_statuses[0].state.terminated
+    assert (terminated.exit_code, terminated.reason) == (128, "ImagePullBackOff")
+    assert terminated.message == f'image "{gone}" is no longer kept on this machine. Its commit can be deployed again.'
 
 
-def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None:
+def test_a_job_is_restarted_after_the_machine_was_killed(own_machine: Machine) -> None:
     machine = own_machine
     namespace = machine.namespace()
     script = "import time; print('up', flush=True); time.sleep(4)"
@@ -219,14 +219,14 @@ def test_a_job_of_a_run_that_was_killed_runs_again(own_machine: Machine) -> None
     machine.stop(signal.SIGKILL)
     machine.start()
     assert not alive(pid)
-    found = finished(machine, namespace, "again")
-    assert "Complete" in conditions(found), "a machine's end is no failure of the Job"
+    job_object = finished(machine, namespace, "again")
+    assert "Complete" in conditions(job_object), "the end of the machine is not a failure of the Job"
     phases = sorted(pod.status.phase for pod in pods(machine, namespace, "again"))
     assert phases == ["Failed", "Succeeded"]
 
 
-def test_pods_of_jobs_speak_to_the_api_as_their_account(machine: Machine, namespace: str) -> None:
-    """The platform's do; a tenant's pods have no way to the API."""
+def test_pods_of_jobs_call_the_api_with_their_service_account(machine: Machine, namespace: str) -> None:
+    """Only in the platform's namespace: pods of tenants cannot reach the API."""
     reader, namespace = f"reader-{namespace}", "capsule"
     rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]
     machine.core.create_namespaced_service_account(namespace, {"metadata": {"name": reader}})
@@ -257,7 +257,7 @@ except client.ApiException as error:
 
 
 def _pid(machine: Machine, namespace: str) -> int:
-    (found,) = until(lambda: machine.pids(namespace))
+    (job_object,) = until(lambda: machine.pids(namespace))
     time.sleep(0.3)
-    assert alive(found)
-    return found
+    assert alive(job_object)
+    return job_object

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.knative.conformance.cluster import local
+from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.knative.pods.functions import Pods
 from tests.runtime.harness import worlds
 from tests.servers import discard, fresh_home
@@ -20,7 +20,7 @@ def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory)
     worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
     world = next(worlds_of_one)
     try:
-        with local(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
+        with one_machine_cluster(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
             found = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
             found.set_up(WINDOW)
             yield found

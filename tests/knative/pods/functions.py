@@ -54,7 +54,7 @@ class Pods:
             self.cluster.trigger(subject, "main", subscriber, concurrency * most, filter={"attributes": {"type": TYPE, "subject": subject}})
             self.cluster.ready("Trigger", subject)
         self.cluster.renew(name)  # a pod is told its queues when it is started
-        self.cluster.until_spared([self.cluster.queue(each) for each in queues or (name,)])
+        self.cluster.wait_until_consumed([self.cluster.queue(each) for each in queues or (name,)])
 
     def remove(self, name: str, queues: tuple[str, ...] = ()) -> None:
         for each in queues or (name,):

@@ -1,5 +1,7 @@
-"""Billing as it runs: the gateway, a process of billing's and deploy's functions, RabbitMQ, PostgreSQL, and the stand-in for Stripe, whose notices
-come in through the gateway. A pump stands for the broker's dispatchers."""
+"""Billing with all its parts: gateway, functions of billing and deploy, RabbitMQ, PostgreSQL and the stand-in for Stripe.
+
+Stripe's webhooks arrive through the gateway. A pump replaces the broker's dispatchers.
+"""
 
 import json
 import subprocess
@@ -25,14 +27,14 @@ from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.billing.stand_in import StandIn, stand_in
+from tests.billing.stripe_stand_in import StandIn, stand_in
 from tests.runtime.harness import ROOT, Worker, World, free_port, message, until
 
-OTHERS = ("deploy.on_subscription_changed", "deploy.quota")
+DEPLOY_FUNCTIONS = ("deploy.on_subscription_changed", "deploy.quota")
 
 
 @dataclass
-class Live(World):
+class RunningSystem(World):
     deploy: str = ""
     gateway: int = 0
     stripe: StandIn = None  # type: ignore[assignment]
@@ -47,18 +49,18 @@ class Live(World):
             topology.declare_exchanges(channel)
             for queue in ("functions", "events"):
                 channel.queue_declare(queue, durable=True)
-            for declared in Registry.load(["billing", "deploy"]).declarations:
-                if declared.context == "billing" or declared.name in OTHERS:
-                    channel.queue_bind("functions", COMMANDS, declared.name)
-                    if declared.kind in ("event", "effect"):
-                        channel.queue_bind("functions", EVENTS, str(declared.message_type))
+            for declaration in Registry.load(["billing", "deploy"]).declarations:
+                if declaration.context == "billing" or declaration.name in DEPLOY_FUNCTIONS:
+                    channel.queue_bind("functions", COMMANDS, declaration.name)
+                    if declaration.kind in ("event", "effect"):
+                        channel.queue_bind("functions", EVENTS, str(declaration.message_type))
             channel.queue_bind("events", EVENTS, "#")
 
     def environment(self) -> dict[str, str]:
         return {
             **super().environment(),
             **self.stripe.environment,
-            "CAPSULE_FUNCTION": ",".join(("billing.*", *OTHERS)),
+            "CAPSULE_FUNCTION": ",".join(("billing.*", *DEPLOY_FUNCTIONS)),
             "CAPSULE_BILLING_DATABASE_URL": self.database,
             "CAPSULE_DEPLOY_DATABASE_URL": self.deploy,
             "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
@@ -78,12 +80,14 @@ class Live(World):
         except httpx.HTTPError:
             return False
 
-    def dying_after_its_charge(self) -> Worker:
+    def start_worker_killed_after_charge(self) -> Worker:
         port = free_port()
-        log = self.folder / f"dying-{port}.log"
+        log = self.folder / f"killed-{port}.log"
         environment = {**self.environment(), "CAPSULE_FUNCTION": "billing.on_payment_requested", "PORT": str(port)}
         with log.open("wb") as output:
-            process = subprocess.Popen([sys.executable, "-m", "tests.billing.dying"], env=environment, cwd=ROOT, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.billing.killed_after_charge"], env=environment, cwd=ROOT, stdout=output, stderr=output
+            )
         worker = Worker(process, port, log)  # type: ignore[arg-type]
         self.workers.append(worker)
         until(lambda: self._answers(worker), 60, "for a worker")
@@ -96,28 +100,28 @@ class Live(World):
         return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
 
     def mails(self, to: str) -> list[EmailMessage]:
-        read = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (self.folder / "mail" / "new").glob("*")]
-        return [mail for mail in read if mail["To"] == to]
+        mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (self.folder / "mail" / "new").glob("*")]
+        return [mail for mail in mails if mail["To"] == to]
 
     def change(self, statement: str, *parameters: Any) -> None:
-        """As the owner of billing's database: time cannot be waited for."""
+        """Change one row as the owner of billing's database, to simulate the passing of time."""
         with psycopg.connect(self.owner, autocommit=True) as connection:
             assert connection.execute(statement, parameters).rowcount == 1  # type: ignore[call-overload]
 
 
-class Person:
-    """A user with a client of the HTTP API."""
+class Customer:
+    """A user with an HTTP client of the API."""
 
-    def __init__(self, live: Live, *roles: str) -> None:
-        self.live, self.user = live, new_id()
+    def __init__(self, system: RunningSystem, *roles: str) -> None:
+        self.system, self.user = system, new_id()
         self.email = f"{self.user.hex}@example.org"
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{live.gateway}", headers={"Authorization": f"Bearer {live.token(self.user, *roles)}"}, timeout=30
+            base_url=f"http://127.0.0.1:{system.gateway}", headers={"Authorization": f"Bearer {system.token(self.user, *roles)}"}, timeout=30
         )
 
-    def register(self) -> "Person":
+    def register(self) -> "Customer":
         body = {"userId": str(self.user), "email": self.email, "at": "2026-01-31T10:00:00Z"}
-        assert self.live.current.post(message("user.created"), json.dumps(body).encode(), "/billing.on_user_created") == 204
+        assert self.system.current.post(message("user.created"), json.dumps(body).encode(), "/billing.on_user_created") == 204
         return self
 
     def get(self, path: str, **query: Any) -> Any:
@@ -128,32 +132,32 @@ class Person:
     def subscribe(self, plan: str, method: str | None = "pm_card_visa") -> httpx.Response:
         return self.client.post("/v1/billing/subscription", json={"plan": plan, **({"paymentMethod": method} if method else {})})
 
-    def shown(self) -> Any:
+    def subscription(self) -> Any:
         return self.get("/v1/billing/subscription")
 
-    def until_on(self, plan: str) -> Any:
-        until(lambda: self.shown()["plan"] == plan, why=f"for the plan {plan}")
-        return self.shown()
+    def wait_for_plan(self, plan: str) -> Any:
+        until(lambda: self.subscription()["plan"] == plan, why=f"for the plan {plan}")
+        return self.subscription()
 
-    def until_mailed(self, count: int) -> list[EmailMessage]:
-        until(lambda: len(self.live.mails(self.email)) >= count, why=f"for {count} mails")
-        return self.live.mails(self.email)
+    def wait_for_mails(self, count: int) -> list[EmailMessage]:
+        until(lambda: len(self.system.mails(self.email)) >= count, why=f"for {count} mails")
+        return self.system.mails(self.email)
 
 
 @contextmanager
-def live(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder, database = tmp_path_factory.mktemp("live"), postgres.database("billing")
-    here = Live(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, deploy=postgres.database("deploy").functions_url)
-    here.gateway = free_port()
-    with stand_in(folder / "stripe", f"http://127.0.0.1:{here.gateway}/v1/billing/webhooks/stripe") as stripe:
-        here.stripe = stripe
-        here.prepare()
-        gateway = here.open_gateway()
+def running_system(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    folder, database = tmp_path_factory.mktemp("billing"), postgres.database("billing")
+    system = RunningSystem(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, deploy=postgres.database("deploy").functions_url)
+    system.gateway = free_port()
+    with stand_in(folder / "stripe", f"http://127.0.0.1:{system.gateway}/v1/billing/webhooks/stripe") as stripe:
+        system.stripe = stripe
+        system.prepare()
+        gateway = system.open_gateway()
         try:
-            here.current = here.worker()
-            here.pump(lambda: here.current.port)
-            yield here
+            system.current = system.worker()
+            system.pump(lambda: system.current.port)
+            yield system
         finally:
-            here.close()
+            system.close()
             gateway.terminate()
             gateway.wait(30)

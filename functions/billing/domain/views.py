@@ -1,6 +1,7 @@
-"""Words that several of billing's answers share."""
+"""Parts that several answers of the billing context share."""
 
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose
@@ -18,32 +19,34 @@ class Amount(Model):
     currency: str
 
     @classmethod
-    def of(cls, money: Money) -> "Amount":
+    def of(cls, money: Money) -> Self:
         return cls(amount=money.amount, currency=money.currency)
 
 
-class BillPeriod(Model):
-    """`begin` belongs to it, `end` to the next."""
+class PeriodView(Model):
+    """From `begin` (inclusive) to `end` (exclusive)."""
 
     begin: datetime
     end: datetime
 
     @classmethod
-    def of(cls, period: Period) -> "BillPeriod":
+    def of(cls, period: Period) -> Self:
         return cls(begin=period.begin, end=period.end)
 
 
-class AllowedView(Model):
+class EntitlementsView(Model):
+    """What the subscription may run: applications, and memory in MiB over all of them."""
+
     applications: int
     memory_mib: int
 
     @classmethod
-    def of(cls, entitlements: Entitlements) -> "AllowedView":
+    def of(cls, entitlements: Entitlements) -> Self:
         return cls(applications=entitlements.applications, memory_mib=entitlements.memory_mib)
 
 
-class ChangeAccepted(Model):
-    """`status`: `pending` until a payment's outcome is known (GET /v1/billing/subscription shows it), `scheduled` for `takes_effect_at`, `done`."""
+class SubscriptionChangeView(Model):
+    """`status` is `done`, `scheduled` (takes effect at `takes_effect_at`) or `pending` (takes effect when `invoice_id` is paid)."""
 
     subscription_id: UUID
     status: str
@@ -53,15 +56,15 @@ class ChangeAccepted(Model):
     due: Amount | None = None
 
     @classmethod
-    def at_period_end(cls, subscription: Subscription, plan: str) -> "ChangeAccepted":
+    def scheduled(cls, subscription: Subscription, plan: str) -> Self:
         return cls(subscription_id=subscription.id, status="scheduled", plan=plan, takes_effect_at=subscription.billed_until)
 
     @classmethod
-    def done(cls, subscription: Subscription) -> "ChangeAccepted":
+    def done(cls, subscription: Subscription) -> Self:
         return cls(subscription_id=subscription.id, status="done", plan=subscription.plan_code)
 
     @classmethod
-    def pending(cls, subscription: Subscription, invoice: Invoice) -> "ChangeAccepted":
+    def pending(cls, subscription: Subscription, invoice: Invoice) -> Self:
         return cls(subscription_id=subscription.id, status="pending", plan=invoice.plan_code, invoice_id=invoice.id, due=Amount.of(invoice.total))
 
 
@@ -70,36 +73,36 @@ class InvoiceLineView(Model):
     description: str
     quantity: int
     amount: Amount
-    period: BillPeriod
+    period: PeriodView
 
     @classmethod
-    def of(cls, line: InvoiceLine) -> "InvoiceLineView":
+    def of(cls, line: InvoiceLine) -> Self:
         return cls(
-            kind=line.kind, description=line.description, quantity=line.quantity, amount=Amount.of(line.amount), period=BillPeriod.of(line.period)
+            kind=line.kind, description=line.description, quantity=line.quantity, amount=Amount.of(line.amount), period=PeriodView.of(line.period)
         )
 
 
-class InvoiceSummary(Model):
+class InvoiceSummaryView(Model):
     invoice_id: UUID
     number: str
     status: InvoiceStatus
     purpose: Purpose
     plan: str
-    period: BillPeriod
+    period: PeriodView
     total: Amount
     issued_at: datetime
     settled_at: datetime | None
 
     @classmethod
-    def of(cls, invoice: Invoice) -> "InvoiceSummary":
+    def of(cls, invoice: Invoice) -> "InvoiceSummaryView":
         assert invoice.number is not None and invoice.issued_at is not None
-        return cls(
+        return InvoiceSummaryView(
             invoice_id=invoice.id,
             number=invoice.number,
             status=invoice.status,
             purpose=invoice.purpose,
             plan=invoice.plan_code,
-            period=BillPeriod.of(invoice.period),
+            period=PeriodView.of(invoice.period),
             total=Amount.of(invoice.total),
             issued_at=invoice.issued_at,
             settled_at=invoice.settled_at,

@@ -1,25 +1,25 @@
-"""How billing's facts are put into events."""
+"""Builds the events of the billing context from its entities."""
 
 from datetime import datetime
 
 from events.billing import Allowed, InvoiceIssued, PaymentAccountChanged, PaymentFailed, PaymentProcessed, PaymentRefunded, SubscriptionChanged
-from functions.billing.domain.credits import CreditNote
+from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import AccountStatus, Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Payment
 from functions.billing.domain.plans import Plan
-from functions.billing.domain.subscriptions import Status, Subscription
+from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
 
-LONGEST_DETAIL = 500
+MAX_DETAIL_LENGTH = 500
 
 
 def payment_account_changed(customer: Customer, status: AccountStatus, at: datetime, detail: str = "") -> PaymentAccountChanged:
-    return PaymentAccountChanged(customer_id=customer.id, user_id=customer.user_id, status=status, detail=detail[:LONGEST_DETAIL], at=at)
+    return PaymentAccountChanged(customer_id=customer.id, user_id=customer.user_id, status=status, detail=detail[:MAX_DETAIL_LENGTH], at=at)
 
 
 def subscription_changed(subscription: Subscription, customer: Customer, plan: Plan, free: Plan, at: datetime) -> SubscriptionChanged:
-    """`plan` is the subscription's; who is suspended may run what the free plan allows."""
-    allowed = (free if subscription.status is Status.SUSPENDED else plan).entitlements
+    """`plan` is the subscription's. A suspended subscription has the entitlements of the free plan."""
+    entitlements = (free if subscription.status is SubscriptionStatus.SUSPENDED else plan).entitlements
     return SubscriptionChanged(
         subscription_id=subscription.id,
         customer_id=customer.id,
@@ -27,7 +27,7 @@ def subscription_changed(subscription: Subscription, customer: Customer, plan: P
         plan=subscription.plan_code,
         plan_version=subscription.plan_version,
         status=subscription.status.value,
-        allowed=Allowed(applications=allowed.applications, memory_mib=allowed.memory_mib),
+        allowed=Allowed(applications=entitlements.applications, memory_mib=entitlements.memory_mib),
         period_end=subscription.billed_until,
         next_plan=subscription.next_plan_code,
         at=at,

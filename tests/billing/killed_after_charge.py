@@ -1,4 +1,4 @@
-"""A function process that is killed, as by the kernel, when Stripe has taken the charge and before anything is written of it."""
+"""A function process that is killed after Stripe has made a charge and before the outcome is recorded."""
 
 import os
 import signal
@@ -11,11 +11,11 @@ from functions.runtime.serving import serve
 charge = StripeProvider.charge
 
 
-async def charge_and_die(self: StripeProvider, *args: Any) -> Any:
+async def charge_and_be_killed(self: StripeProvider, *args: Any) -> Any:
     await charge(self, *args)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
-    StripeProvider.charge = charge_and_die  # type: ignore[method-assign]
+    StripeProvider.charge = charge_and_be_killed  # type: ignore[method-assign]
     sys.exit(serve.run())

@@ -1,4 +1,4 @@
-"""The stand-in for Stripe as a process of a test's own, and somebody who takes its notices."""
+"""The stand-in for Stripe as a process, and a receiver of its webhooks."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class StandIn:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a function must be told to call it."""
+        """Environment variables of a function that calls the stand-in."""
         return {"CAPSULE_STRIPE_API_BASE": self.base, "CAPSULE_STRIPE_API_KEY": KEY, "CAPSULE_STRIPE_WEBHOOK_SECRET": SECRET}
 
     @property
@@ -39,8 +39,8 @@ class StandIn:
     def objects(self, kind: str) -> list[Any]:
         answer = httpx.get(f"{self.base}/v1/{kind}", params={"limit": 100}, headers={"Authorization": f"Bearer {KEY}"})
         answer.raise_for_status()
-        found: list[Any] = answer.json()["data"]
-        return found
+        objects: list[Any] = answer.json()["data"]
+        return objects
 
     def stop(self) -> None:
         self.process.terminate()
@@ -48,7 +48,7 @@ class StandIn:
 
 
 @contextmanager
-def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/nobody", port: int | None = None) -> Iterator[StandIn]:
+def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/none", port: int | None = None) -> Iterator[StandIn]:
     port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
     settings = {"STATE": str(state), "API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "WEBHOOK_URL": webhook}
@@ -67,7 +67,7 @@ def stand_in(state: Path, webhook: str = "http://127.0.0.1:9/nobody", port: int 
 
 
 def _answers(here: StandIn) -> bool:
-    assert here.process.poll() is None, "the stand-in ended by itself"
+    assert here.process.poll() is None, "the stand-in has exited"
     try:
         return httpx.get(f"{here.base}/healthz").is_success
     except httpx.HTTPError:
@@ -75,36 +75,36 @@ def _answers(here: StandIn) -> bool:
 
 
 @dataclass
-class Letterbox:
-    """Takes notices as they come: (signature, body)."""
+class WebhookReceiver:
+    """Records webhooks as (signature, body)."""
 
     url: str = ""
-    taken: list[tuple[str, bytes]] = field(default_factory=list)
+    received: list[tuple[str, bytes]] = field(default_factory=list)
 
     def of_type(self, type: str) -> list[tuple[str, bytes]]:
-        return [(signature, body) for signature, body in self.taken if json.loads(body)["type"] == type]
+        return [(signature, body) for signature, body in self.received if json.loads(body)["type"] == type]
 
 
 @contextmanager
-def letterbox() -> Iterator[Letterbox]:
-    box = Letterbox()
+def webhook_receiver() -> Iterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
 
-    class Take(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            box.taken.append((self.headers["Stripe-Signature"], body))
+            receiver.received.append((self.headers["Stripe-Signature"], body))
             self.send_response(204)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Take)
-    box.url = f"http://127.0.0.1:{server.server_port}/"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.url = f"http://127.0.0.1:{server.server_port}/"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield box
+        yield receiver
     finally:
         server.shutdown()
         server.server_close()

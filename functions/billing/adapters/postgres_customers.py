@@ -1,4 +1,4 @@
-"""Customers, plans and usage over PostgreSQL. Uniqueness is the database's: nothing here looks first and inserts after."""
+"""Customers, plans and usage in PostgreSQL. Constraints decide uniqueness: nothing is read before it is inserted."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,13 +11,13 @@ from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
-from functions.billing.domain.usage import UsageRecord, Use
+from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.runtime.storage.database import Database
 
-AT_A_TIME = 10_000
-PLAN: LiteralString = """code, version, name, fee, currency, applications, memory_mib
+BATCH_SIZE = 10_000
+PLAN: LiteralString = """code, version, name, fee_minor, currency, applications, memory_mib
     FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
-CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refused"
+CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason"
 
 
 class PostgresCustomers:
@@ -25,14 +25,14 @@ class PostgresCustomers:
         self._database = database
 
     async def add(self, customer: Customer) -> None:
-        added = await self._database.connection.execute(
+        inserted = await self._database.connection.execute(
             "INSERT INTO customers (id, user_id, email, created_at) VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO NOTHING",
             (customer.id, customer.user_id, customer.email, customer.created_at),
         )
-        if not added.rowcount:
+        if not inserted.rowcount:
             raise CustomerExists(str(customer.user_id))
 
-    async def of_user(self, user_id: UUID) -> Customer | None:
+    async def get_by_user(self, user_id: UUID) -> Customer | None:
         async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
             await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE user_id = %s", (user_id,))
             return await cursor.fetchone()
@@ -40,23 +40,23 @@ class PostgresCustomers:
     async def get(self, customer_id: UUID) -> Customer:
         async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
             await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE id = %s", (customer_id,))
-            found = await cursor.fetchone()
-        if found is None:
+            customer = await cursor.fetchone()
+        if customer is None:
             raise LookupError(f"there is no customer {customer_id}")
-        return found
+        return customer
 
-    async def keep_provider_id(self, customer_id: UUID, provider_id: str) -> None:
+    async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         await self._database.connection.execute(
-            "UPDATE customers SET provider_id = %s, account_refused = NULL, version = version + 1 WHERE id = %s AND provider_id IS NULL",
+            "UPDATE customers SET provider_id = %s, account_refusal_reason = NULL, version = version + 1 WHERE id = %s AND provider_id IS NULL",
             (provider_id, customer_id),
         )
 
-    async def refuse_account(self, customer_id: UUID, reason: str) -> None:
+    async def set_account_refusal(self, customer_id: UUID, reason: str) -> None:
         await self._database.connection.execute(
-            "UPDATE customers SET account_refused = %s, version = version + 1 WHERE id = %s AND provider_id IS NULL", (reason, customer_id)
+            "UPDATE customers SET account_refusal_reason = %s, version = version + 1 WHERE id = %s AND provider_id IS NULL", (reason, customer_id)
         )
 
-    async def keep_payment_method(self, customer_id: UUID, payment_method: str) -> None:
+    async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None:
         await self._database.connection.execute(
             "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
         )
@@ -66,13 +66,13 @@ class PostgresPlans:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def on_offer(self, at: datetime) -> Sequence[Plan]:
+    async def list_offered(self, at: datetime) -> Sequence[Plan]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT DISTINCT ON (code) {PLAN} WHERE offered_from <= %s ORDER BY code, version DESC", (at,))
-            plans = [await self._complete(row) for row in await cursor.fetchall()]
+            plans = [await self._plan(row) for row in await cursor.fetchall()]
         return sorted(plans, key=lambda plan: (plan.fee.amount, plan.code))
 
-    async def offered(self, code: str, at: datetime) -> Plan:
+    async def get_offered(self, code: str, at: datetime) -> Plan:
         return await self._one(
             f"SELECT {PLAN} WHERE code = %s AND offered_from <= %s ORDER BY version DESC LIMIT 1", (code, at), f"no plan {code!r} is on offer"
         )
@@ -80,19 +80,19 @@ class PostgresPlans:
     async def get(self, code: str, version: int) -> Plan:
         return await self._one(f"SELECT {PLAN} WHERE code = %s AND version = %s", (code, version), f"there is no plan {code!r} v{version}")
 
-    async def _one(self, query: LiteralString, arguments: tuple[object, ...], missing: str) -> Plan:
+    async def _one(self, query: LiteralString, arguments: tuple[object, ...], error: str) -> Plan:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query, arguments)
-            plan = await cursor.fetchone()
-        if plan is None:
-            raise LookupError(missing)
-        return await self._complete(plan)
+            row = await cursor.fetchone()
+        if row is None:
+            raise LookupError(error)
+        return await self._plan(row)
 
-    async def _complete(self, plan: dict[str, Any]) -> Plan:
+    async def _plan(self, plan: dict[str, Any]) -> Plan:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
-                SELECT meter, included, up_to, amount, per
+                SELECT meter, included_units, up_to, amount_minor, per_units
                 FROM prices JOIN price_tiers USING (plan_code, plan_version, meter)
                 WHERE plan_code = %s AND plan_version = %s
                 ORDER BY meter, position
@@ -104,11 +104,11 @@ class PostgresPlans:
         included: dict[Meter, int] = {}
         for row in rows:
             meter = Meter(row["meter"])
-            included[meter] = row["included"]
-            tiers.setdefault(meter, []).append(Tier(row["up_to"], Money(row["amount"], plan["currency"]), row["per"]))
-        prices = {meter: Price(included[meter], tuple(steps)) for meter, steps in tiers.items()}
-        allowed = Entitlements(plan["applications"], plan["memory_mib"])
-        return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee"], plan["currency"]), prices, allowed)
+            included[meter] = row["included_units"]
+            tiers.setdefault(meter, []).append(Tier(row["up_to"], Money(row["amount_minor"], plan["currency"]), row["per_units"]))
+        prices = {meter: Price(included[meter], tuple(of_meter)) for meter, of_meter in tiers.items()}
+        entitlements = Entitlements(plan["applications"], plan["memory_mib"])
+        return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee_minor"], plan["currency"]), prices, entitlements)
 
 
 class PostgresUsage:
@@ -116,7 +116,7 @@ class PostgresUsage:
         self._database = database
 
     async def record(self, record: UsageRecord) -> bool:
-        added = await self._database.connection.execute(
+        inserted = await self._database.connection.execute(
             """
             WITH recorded AS (
                 INSERT INTO usage_records
@@ -142,10 +142,10 @@ class PostgresUsage:
                 "hour": record.hour,
             },
         )
-        return added.rowcount == 1
+        return inserted.rowcount == 1
 
-    async def within(self, user_id: UUID, period: Period) -> Sequence[Use]:
-        async with self._database.connection.cursor(row_factory=class_row(Use)) as cursor:
+    async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
+        async with self._database.connection.cursor(row_factory=class_row(EnvironmentUsage)) as cursor:
             await cursor.execute(
                 """
                 SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds
@@ -156,8 +156,8 @@ class PostgresUsage:
             )
             return await cursor.fetchall()
 
-    async def forget_ids(self, before: datetime) -> int:
-        gone = await self._database.connection.execute(
-            "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records WHERE window_from < %s LIMIT %s)", (before, AT_A_TIME)
+    async def prune_ids(self, before: datetime) -> int:
+        deleted = await self._database.connection.execute(
+            "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records WHERE window_from < %s LIMIT %s)", (before, BATCH_SIZE)
         )
-        return gone.rowcount
+        return deleted.rowcount

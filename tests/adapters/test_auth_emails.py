@@ -6,7 +6,7 @@ from pathlib import Path
 
 from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
-from functions.auth.adapters.mail import LetterMailer
+from functions.auth.adapters.emails import EmailMailer
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.user import User
@@ -18,7 +18,7 @@ from tests.auth.world import StandingClock
 NOW = StandingClock().now()
 
 
-def given_up(why: str) -> Registration:
+def failed_step(why: str) -> Registration:
     made, _ = Registration.of(User.register(Email("a&b@example.org"), "hash", NOW), "c-1")
     for fact in (
         CustomerCreated(customer_id=made.id, user_id=made.id, plan="free", at=NOW),
@@ -32,8 +32,8 @@ def given_up(why: str) -> Registration:
 
 async def test_an_administrator_reads_what_was_given_up_why_and_how_to_resume_it(tmp_path: Path) -> None:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{tmp_path}/mail", "CAPSULE_PUBLIC_URL": "https://capsule.example/"})
-    registration, intent = given_up("<b>no</b>"), new_id()
-    await LetterMailer(mail(settings, StandingClock()), settings).send_registration_failed(intent, "root@example.org", registration)
+    registration, intent = failed_step("<b>no</b>"), new_id()
+    await EmailMailer(mail(settings, StandingClock()), settings).send_registration_failed(intent, "root@example.org", registration)
 
     (kept,) = mailbox.Maildir(tmp_path / "mail", create=False)
     message = message_from_bytes(kept.as_bytes(), policy=policy.default)
@@ -43,5 +43,5 @@ async def test_an_administrator_reads_what_was_given_up_why_and_how_to_resume_it
     assert plain is not None and html is not None
     text = plain.get_content()
     assert "a&b@example.org" in text and "payment-account (refused)" in text and "The last error: <b>no</b>" in text
-    assert f"POST https://capsule.example/v1/auth/registrations/{registration.id}/resumption" in text
+    assert f"POST https://capsule.example/v1/auth/registrations/{registration.id}/resume" in text
     assert "a&amp;b@example.org" in html.get_content() and "&lt;b&gt;no&lt;/b&gt;" in html.get_content()

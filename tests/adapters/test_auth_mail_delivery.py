@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from functions.auth.adapters.mail import LetterMailer
+from functions.auth.adapters.emails import EmailMailer
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Permanent, Transient, new_id
 from functions.runtime.config.settings import MissingSetting, Settings
@@ -32,9 +32,9 @@ from tests.servers import Databases
 TO, TOKEN = "ada@example.org", OpaqueToken("cpv_abc-DEF_123")
 
 
-def mailer(url: str, **more: str) -> LetterMailer:
+def mailer(url: str, **more: str) -> EmailMailer:
     settings = Settings({"CAPSULE_MAIL_URL": url, "CAPSULE_PUBLIC_URL": "https://capsule.example/", **more})
-    return LetterMailer(mail(settings, StandingClock()), settings)
+    return EmailMailer(mail(settings, StandingClock()), settings)
 
 
 class Inbox:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from functions.billing.adapters.mail import LetterMailer
-from functions.billing.adapters.printed import PdfPrinter, shown
+from functions.billing.adapters.emails import EmailMailer
+from functions.billing.adapters.pdf import PdfRenderer, shown
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.money import Money
-from functions.billing.domain.payments import Answer, Payment, PaymentStatus
+from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
@@ -35,7 +35,7 @@ class Clock:
 
 
 def an_invoice(number: str | None = "2026-000042") -> Invoice:
-    lines = charges.upgrade(PRO, BUSINESS, JUNE, JUNE, NOW)
+    lines = charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, NOW)
     invoice = Invoice.draft(Purpose.UPGRADE, new_id(), new_id(), BUSINESS, JUNE, lines, NOW)
     if number:
         invoice.issue(number, NOW)
@@ -43,7 +43,7 @@ def an_invoice(number: str | None = "2026-000042") -> Invoice:
 
 
 def a_customer(email: str = "ada@example.org") -> Customer:
-    return Customer.of_user(new_id(), email, NOW)
+    return Customer.create(new_id(), email, NOW)
 
 
 def text_of(pdf: bytes) -> str:
@@ -61,7 +61,7 @@ def test_amounts_are_written_with_their_currency(cents: int, said: str) -> None:
 
 
 async def test_an_invoice_says_what_for_how_much_from_whom_and_to_whom() -> None:
-    printer = PdfPrinter(Settings({"CAPSULE_INVOICE_FROM": "Lovelace Hosting Ltd | 12 St James’s Square | London"}))
+    printer = PdfRenderer(Settings({"CAPSULE_INVOICE_FROM": "Lovelace Hosting Ltd | 12 St James’s Square | London"}))
     pdf = await printer.invoice(an_invoice(), a_customer())
     assert pdf.startswith(b"%PDF-")
     text = text_of(pdf)
@@ -72,14 +72,14 @@ async def test_an_invoice_says_what_for_how_much_from_whom_and_to_whom() -> None
 
 
 async def test_an_issued_invoice_is_printed_the_same_for_ever() -> None:
-    invoice, customer, printer = an_invoice(), a_customer(), PdfPrinter(Settings({}))
+    invoice, customer, printer = an_invoice(), a_customer(), PdfRenderer(Settings({}))
     first = await printer.invoice(invoice, customer)
     invoice.paid(NOW + timedelta(days=3))
     assert await printer.invoice(invoice, customer) == first
 
 
 async def test_letters_that_the_font_has_not_are_no_reason_to_fail() -> None:
-    printer = PdfPrinter(Settings({}))
+    printer = PdfRenderer(Settings({}))
     text = text_of(await printer.invoice(an_invoice(), a_customer("žluťoučký@例え.jp")))
     assert "ž" in text and "?" in text
 
@@ -87,14 +87,14 @@ async def test_letters_that_the_font_has_not_are_no_reason_to_fail() -> None:
 async def test_an_invoice_with_many_lines_goes_on_overleaf() -> None:
     invoice = an_invoice()
     invoice.lines = invoice.lines * 40
-    pdf = await PdfPrinter(Settings({})).invoice(invoice, a_customer())
+    pdf = await PdfRenderer(Settings({})).invoice(invoice, a_customer())
     assert pdf.count(b"/Type /Page\n") >= 2
 
 
 class Post:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.mailer = LetterMailer(
+        self.mailer = EmailMailer(
             MaildirMail(folder, "Capsule <no-reply@capsule.test>", Clock()), Settings({"CAPSULE_PUBLIC_URL": "https://capsule.test/"})
         )
 
@@ -114,8 +114,8 @@ def post(tmp_path: Path) -> Post:
 
 
 def a_failure(invoice: Invoice, retry_at: datetime | None) -> Payment:
-    payment = Payment.intend(invoice, "pm_1", NOW)
-    payment.settle(Answer(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was <declined>."), NOW)
+    payment = Payment.create(invoice, "pm_1", NOW)
+    payment.settle(ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was <declined>."), NOW)
     payment.retry_at = retry_at
     return payment
 

@@ -1,0 +1,71 @@
+"""The e-mails of the auth context."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from urllib.parse import quote
+from uuid import UUID
+
+from functions.auth.domain.registration import Registration
+from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
+from functions.runtime.config.settings import Settings
+from functions.runtime.mail.delivery import Letter, Mail
+from functions.wire.email_layout import Block, Command, Lines, Link, render
+
+DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
+
+
+class EmailMailer:
+    def __init__(self, mail: Mail, settings: Settings) -> None:
+        self._mail = mail
+        self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
+
+    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+        link = f"{self._url}/verify?token={quote(token.text)}"
+        hours = round(VERIFICATION_LIFETIME.total_seconds() / 3600)
+        blocks: list[Block] = [
+            f"Welcome to Capsule. Verify the address {to} to sign in.",
+            Link("Verify this address", link),
+            "Or in a terminal:",
+            Command(f"capsule verify {shlex.quote(link)}"),
+            "Without the CLI:",
+            Command(f"curl -X POST {self._url}/v1/users/verify -H 'Content-Type: application/json' -d '{json.dumps({'token': token.text})}'"),
+            f"The link works once, for {hours} hours. If you did not register with Capsule, ignore this e-mail and do not follow the link.",
+        ]
+        await self._send(intent, to, "Verify your address for Capsule", blocks)
+
+    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None:
+        blocks: list[Block] = [f"Someone tried to register with Capsule with the address {to}, which already has an account."]
+        if is_verified:
+            blocks += ["If it was you: sign in with your existing password.", Command(f"capsule login --email {shlex.quote(to)}")]
+        else:
+            blocks += [
+                "If it was you: the address is not verified yet. Use the link in our earlier e-mail or request another one, then sign in with the "
+                "password of your first registration.",
+                Command(f"capsule verify --resend {shlex.quote(to)}"),
+                "If you have never registered before: do not follow any of these links.",
+            ]
+        blocks.append("If it was not you: nothing has changed, and the other person has not learned that you have an account.")
+        await self._send(intent, to, "You already have a Capsule account", blocks)
+
+    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
+        facts = [
+            f"User: {registration.email} ({registration.id})",
+            f"Failed step: {registration.failed_step} ({registration.reason})",
+            f"Detail: {registration.detail or 'none'}",
+            f"Last error: {registration.last_error or 'none'}",
+            f"Correlation id: {registration.correlation_id}",
+        ]
+        authorization = '-H "Authorization: Bearer $CAPSULE_TOKEN"'
+        blocks: list[Block] = [
+            f"The registration of {registration.email} failed at the step {registration.failed_step}.",
+            Lines(tuple(facts)),
+            "The user can sign in and use the free plan. Remove the cause, then resume the registration:",
+            Command(f"curl -X POST {authorization} {self._url}/v1/auth/registrations/{registration.id}/resume"),
+            "List all registrations that are not complete:",
+            Command(f"curl {authorization} {self._url}/v1/auth/registrations"),
+        ]
+        await self._send(intent, to, f"Capsule: registration failed at the step {registration.failed_step}", blocks)
+
+    async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block]) -> None:
+        await self._mail.send(Letter(intent, to, subject, *render(blocks)))

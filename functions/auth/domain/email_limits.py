@@ -1,0 +1,36 @@
+"""How many e-mails one user may get: strangers who enter an address repeatedly cannot flood its owner."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+MAX_PER_WINDOW = 5
+"""E-mails of one kind to one user within `LIMIT_WINDOW`."""
+LIMIT_WINDOW = timedelta(hours=1)
+NAMESPACE = UUID("6f1c8d0a-3a51-5c0e-9d0e-5f1c0c7b2a44")
+
+
+class EmailKind(StrEnum):
+    VERIFICATION = "verification"
+    REGISTRATION_REPEATED = "registration-repeated"
+    REGISTRATION_FAILED = "registration-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SentEmail:
+    intent: UUID
+    user_id: UUID
+    kind: EmailKind
+    sent_at: datetime
+
+
+def derive_intent(kind: EmailKind, address: str, at: datetime) -> UUID:
+    """The idempotency key of an e-mail, from the event that requests it: a redelivered event sends the same e-mail under the same Message-ID."""
+    return uuid.uuid5(NAMESPACE, f"{kind}|{address}|{at.isoformat()}")
+
+
+def may_send(recent_count: int) -> bool:
+    """`recent_count`: e-mails of that kind to that user within `LIMIT_WINDOW`."""
+    return recent_count < MAX_PER_WINDOW

@@ -1,0 +1,81 @@
+"""What the auth context answers: a registration and a signed-in session."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.auth.domain.registration import REFUSED, Registration
+from functions.kernel import Model
+
+NO_ANSWER = "No answer."
+"""Replaces the errors of internal systems for users; they may contain addresses and configuration."""
+
+
+class SessionView(Model):
+    """Tokens of a signed-in session, with the names of RFC 6749, 5.1."""
+
+    session_id: str
+    access_token: str = Field(description="A JWT for the header `Authorization: Bearer …`.")
+    token_type: str = "Bearer"
+    expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
+    refresh_token: str = Field(description="Valid for one refresh. Using it again ends the session.")
+
+
+class RegistrationStepView(Model):
+    step: str
+    started_at: datetime
+    finished_at: datetime | None
+    attempts: int
+    error: str | None
+    """The error of the last failed attempt."""
+
+
+class RegistrationView(Model):
+    user_id: UUID
+    email: str
+    status: str
+    """The current step (`customer`, `quota`, `payment-account`, `compensating`) or the outcome (`completed`, `compensated`, `failed`)."""
+    summary: str
+    """The state in one line, for the user."""
+    failed_step: str | None
+    reason: str | None
+    detail: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    next_reminder_at: datetime | None
+    """When the current step is requested again, unless it finishes before."""
+    deadline_at: datetime | None
+    """When the current step fails for good."""
+    steps: list[RegistrationStepView]
+    correlation_id: str
+
+    @classmethod
+    def of(cls, registration: Registration, *, for_admin: bool = False) -> Self:
+        """Users see the errors of the payment provider's refusal only; `for_admin` includes those of internal systems."""
+        shows_errors = for_admin or registration.reason == REFUSED
+        return cls(
+            user_id=registration.id,
+            email=registration.email,
+            status=registration.status,
+            summary=registration.summary,
+            failed_step=registration.failed_step,
+            reason=registration.reason,
+            detail=registration.detail,
+            started_at=registration.started_at,
+            finished_at=registration.finished_at,
+            next_reminder_at=registration.look_at,
+            deadline_at=registration.deadline_at,
+            steps=[
+                RegistrationStepView(
+                    step=each.step,
+                    started_at=each.started_at,
+                    finished_at=each.finished_at,
+                    attempts=each.attempts,
+                    error=each.error if shows_errors or each.error is None else NO_ANSWER,
+                )
+                for each in registration.steps
+            ],
+            correlation_id=registration.correlation_id,
+        )
