@@ -101,7 +101,7 @@ def _wanted(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
 
 
 def _says_something(route: Route) -> bool:
-    return route.declaration.output not in (None, type(None)) and route.declaration.answers != 204
+    return route.declaration.output not in (None, type(None)) and route.declaration.status != 204
 
 
 def _about(context: str) -> str:
@@ -127,7 +127,7 @@ def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, whole, shapes)}}}
     operation["responses"] = _responses(route, shapes)
     if declaration.allow.anyone:
-        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.needs.values())
+        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.dependencies.values())
         operation["security"] = [{}, {"accessToken": []}] if optional else []
     elif declaration.allow.roles:
         operation["description"] = f"For callers with the role {' or '.join(sorted(declaration.allow.roles))}."
@@ -166,16 +166,16 @@ def _body(route: Route, whole: Schema, shapes: Shapes) -> Schema:
 def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
     declaration = route.declaration
     found: dict[str, Any] = {}
-    success: dict[str, Any] = {"description": HTTPStatus(declaration.answers).phrase}
+    success: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
     if _says_something(route):
         is_file = route.media_type is not None
         success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
     if declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}}
         found["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    elif declaration.answers in (201, 202):
+    elif declaration.status in (201, 202):
         success["headers"] = {"Location": {"description": "Where to look at what was made", "schema": {"type": "string"}}}
-    found[str(declaration.answers)] = success
+    found[str(declaration.status)] = success
     for status, kinds in _problems(route).items():
         common = next(iter(kinds)) if len(kinds) == 1 else ""
         found[str(status)] = {"$ref": f"#/components/responses/{common}"} if common in problems.OWN else _problem_response(status, kinds)
@@ -201,7 +201,7 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     found: dict[int, dict[str, str]] = {}
     for kind in own:
         found.setdefault(kind.status, {})[kind.slug] = kind.title
-    by_the_runtime = (KeyReused, *((AnswerNotKept,) if declaration.secret_answer else ())) if route.mutates else ()
+    by_the_runtime = (KeyReused, *((AnswerNotKept,) if declaration.has_secret_response else ())) if route.mutates else ()
     for rejection in (*declaration.rejects, *by_the_runtime):
         found.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
     if declaration.allow.roles:

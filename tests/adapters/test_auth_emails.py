@@ -12,7 +12,7 @@ from functions.auth.domain.registration import Registration
 from functions.auth.domain.user import User
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import mail
+from functions.runtime.email.transport import email_transport
 from tests.auth.world import StandingClock
 
 NOW = StandingClock().now()
@@ -33,7 +33,7 @@ def failed_step(why: str) -> Registration:
 async def test_an_administrator_reads_what_was_given_up_why_and_how_to_resume_it(tmp_path: Path) -> None:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{tmp_path}/mail", "CAPSULE_PUBLIC_URL": "https://capsule.example/"})
     registration, intent = failed_step("<b>no</b>"), new_id()
-    await EmailMailer(mail(settings, StandingClock()), settings).send_registration_failed(intent, "root@example.org", registration)
+    await EmailMailer(email_transport(settings, StandingClock()), settings).send_registration_failed(intent, "root@example.org", registration)
 
     (kept,) = mailbox.Maildir(tmp_path / "mail", create=False)
     message = message_from_bytes(kept.as_bytes(), policy=policy.default)

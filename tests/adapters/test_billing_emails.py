@@ -21,7 +21,7 @@ from functions.billing.domain.payments import Payment, PaymentStatus, ProviderRe
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import MaildirMail
+from functions.runtime.email.maildir import MaildirTransport
 from tests.memory.billing import SEEDED
 
 _, PRO, BUSINESS = SEEDED
@@ -95,7 +95,7 @@ class Post:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mailer = EmailMailer(
-            MaildirMail(folder, "Capsule <no-reply@capsule.test>", Clock()), Settings({"CAPSULE_PUBLIC_URL": "https://capsule.test/"})
+            MaildirTransport(folder, "Capsule <no-reply@capsule.test>", Clock()), Settings({"CAPSULE_PUBLIC_URL": "https://capsule.test/"})
         )
 
     def arrived(self) -> EmailMessage:

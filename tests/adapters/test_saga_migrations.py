@@ -44,7 +44,7 @@ async def test_who_registered_before_has_a_registration_that_looks_stuck(postgre
         found = await stores.registrations.locked(user)
         assert found is not None and stuck.id == user
         assert (found.status, found.email, [line.step for line in found.steps]) == (Stage.CUSTOMER, "ada@example.org", ["user", "customer"])
-        assert not found.is_over(datetime.now(UTC) + timedelta(days=29)), "many are resumed some at a time"
+        assert not found.has_expired(datetime.now(UTC) + timedelta(days=29)), "many are resumed some at a time"
         said = found.expire(datetime.now(UTC))
         assert isinstance(said[0], CustomerRequested)
         await stores.registrations.save(found)

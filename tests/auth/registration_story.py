@@ -12,10 +12,8 @@ from events.deploy import QuotaGranted
 from functions.auth.commands.resume_registration import ResumeRegistration, resume_registration
 from functions.auth.domain.registration import Registration, RegistrationTimedOut
 from functions.auth.handlers.housekeeping import housekeeping
-from functions.auth.handlers.on_customer_created import on_customer_created
-from functions.auth.handlers.on_payment_account_changed import on_payment_account_changed
-from functions.auth.handlers.on_quota_granted import on_quota_granted
 from functions.auth.handlers.on_registration_timed_out import on_registration_timed_out
+from functions.auth.handlers.registration_saga import registration_saga
 from functions.kernel import Delayed, Event
 from tests.auth.world import PlainWork, Recorded, World
 
@@ -72,12 +70,8 @@ class Story:
     async def hear(self, event: Event) -> "Story":
         where = (self.world.registrations, self.world.clock)
         match event:
-            case CustomerCreated():
-                done = await on_customer_created(event, *where)
-            case QuotaGranted():
-                done = await on_quota_granted(event, *where)
-            case PaymentAccountChanged():
-                done = await on_payment_account_changed(event, *where)
+            case CustomerCreated() | QuotaGranted() | PaymentAccountChanged():
+                done = await registration_saga(event, *where)
             case RegistrationTimedOut():
                 done = await on_registration_timed_out(event, *where)
             case _:

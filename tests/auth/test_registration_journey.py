@@ -76,7 +76,7 @@ class ThreeContexts(AuthWorld):
 
     def time_passes(self, visitor: Visitor, *columns: str) -> None:
         """As if its reminder had been due and had not come; with `deadline_at`, as if the step's time were over too."""
-        changes = ", ".join(f"{column} = now() - interval '5 minutes'" for column in ("look_at", *columns))
+        changes = ", ".join(f"{column} = now() - interval '5 minutes'" for column in ("reminder_at", *columns))
         assert self.rows(f"UPDATE registrations SET {changes} WHERE id = %s RETURNING 1", self.id_of(visitor))
 
     def lose_everything(self) -> int:

@@ -108,7 +108,7 @@ async def test_a_provider_that_stays_away_is_given_up_after_three_days_and_compe
     began = story.world.clock.now()
     await story.account("delayed", "connection refused")
     await story.until_given_up()
-    assert story.world.clock.now() - began == PLAN[Stage.ACCOUNT].patience
+    assert story.world.clock.now() - began == PLAN[Stage.ACCOUNT].time_limit
     unwanted = story.asked[-1]
     assert isinstance(unwanted, PaymentAccountClosureRequested) and "not done in the time it had" in unwanted.reason
 
@@ -201,7 +201,7 @@ async def test_who_has_mended_the_cause_resumes(story: Story) -> None:
     await story.resume()
     found = await story.found()
     assert isinstance(story.asked[-1], PaymentAccountRequested)
-    assert (found.status, found.failed_step, found.deadline_at) == (Stage.ACCOUNT, None, story.world.clock.now() + PLAN[Stage.ACCOUNT].patience)
+    assert (found.status, found.failed_step, found.deadline_at) == (Stage.ACCOUNT, None, story.world.clock.now() + PLAN[Stage.ACCOUNT].time_limit)
     await story.account("opened")
     with pytest.raises(RegistrationComplete):
         await story.resume()

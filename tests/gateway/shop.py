@@ -28,7 +28,7 @@ from functions.kernel import (
     command,
     query,
 )
-from functions.kernel.declaration import declaration_of
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
 
@@ -93,7 +93,7 @@ class Receipt(File):
     media_type: ClassVar[str] = "application/pdf"
 
 
-@command(http="POST /v1/orders", answers=201, rejects=[SoldOut])
+@command(http="POST /v1/orders", status=201, rejects=[SoldOut])
 async def place_order(asked: PlaceOrder, caller: Caller) -> Done[Order]:
     """Somebody orders."""
     raise NotImplementedError
@@ -104,7 +104,7 @@ async def change_order(asked: ChangeOrder, caller: Caller) -> Done[Order]:
     raise NotImplementedError
 
 
-@command(http="DELETE /v1/orders/{order_id}", answers=204)
+@command(http="DELETE /v1/orders/{order_id}", status=204)
 async def cancel_order(asked: FindOrder, caller: Caller) -> Done[None]:
     raise NotImplementedError
 
@@ -144,7 +144,7 @@ async def keys(asked: Nothing) -> Keys:
     raise NotImplementedError
 
 
-@command(http="POST /v1/orders/{order_id}/parcel", answers=204, allow=ANYONE)
+@command(http="POST /v1/orders/{order_id}/parcel", status=204, allow=ANYONE)
 async def take_parcel_notice(asked: ParcelNotice) -> Done[None]:
     raise NotImplementedError
 
@@ -165,9 +165,7 @@ def declarations() -> tuple[Declaration, ...]:
     handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, log_in, verify_email, keys, health)
     for handler in (*handlers, take_parcel_notice, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"
-        declaration = declaration_of(handler)
-        assert declaration is not None
-        found.append(declaration)
+        found.extend(declarations_of(handler))
     return tuple(found)
 
 

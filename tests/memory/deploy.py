@@ -203,7 +203,7 @@ class MemoryDeployments:
 
     async def add(self, deployment: Deployment) -> None:
         for each in self._rows.values():
-            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.running:
+            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.is_running:
                 raise DeploymentInProgress
         deployment.stored_version = deployment.version
         self._rows[deployment.id] = deepcopy(deployment)
@@ -226,15 +226,15 @@ class MemoryDeployments:
 
     async def awaiting(self, kind: str, namespace: str, name: str) -> Deployment | None:
         for each in self._rows.values():
-            if each.running and each.application == application_of(namespace) and (each.awaits.kind, each.awaits.name) == (kind, name):
+            if each.is_running and each.application == application_of(namespace) and (each.awaits.kind, each.awaits.name) == (kind, name):
                 return deepcopy(each)
         return None
 
     async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
-        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.running])
+        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.is_running])
 
     async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        found = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < since]
+        found = [(each.reminder_at, each) for each in self._rows.values() if each.is_running and each.reminder_at and each.reminder_at < since]
         return deepcopy([each for _, each in sorted(found, key=lambda pair: pair[0])[:limit]])
 
     async def last_good(self, environment: Environment) -> Deployment | None:

@@ -28,7 +28,7 @@ SELECT = """
 CHANGING = ("attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to")
 FROZEN = (
     *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
-    *("changed_at", "deadline_at", "look_at", "version"),
+    *("changed_at", "deadline_at", "reminder_at", "version"),
 )
 
 
@@ -106,7 +106,7 @@ class PostgresDeployments:
             raise DeploymentInProgress(
                 f"A deployment of {deployment.application} to {deployment.environment} is running; wait for its end."
             ) from running
-        await self._rows.added(deployment)
+        await self._rows.save_inserted(deployment)
 
     async def get(self, deployment_id: UUID) -> Deployment:
         return await self._one(f"{SELECT} WHERE d.id = %s", deployment_id)
@@ -126,10 +126,10 @@ class PostgresDeployments:
 
     async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
         found = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
-        return await self._rows.with_steps(found)
+        return await self._rows.load_steps(found)
 
     async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.look_at < %s ORDER BY d.look_at LIMIT %s", since, limit)
+        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.reminder_at < %s ORDER BY d.reminder_at LIMIT %s", since, limit)
 
     async def last_good(self, environment: Environment) -> Deployment | None:
         return await self._last_good(environment, None)
@@ -181,7 +181,7 @@ class PostgresDeployments:
         found = await self._many(sql, deployment_id)
         if not found:
             raise DeploymentNotFound
-        return (await self._rows.with_steps(found))[0]
+        return (await self._rows.load_steps(found))[0]
 
     async def _many(self, sql: str, *arguments: Any) -> list[Deployment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:

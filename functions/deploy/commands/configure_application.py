@@ -23,7 +23,7 @@ class ConfiguredApplication(Configured):
 
 @command(
     http="PATCH /v1/apps/{application_id}/config",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

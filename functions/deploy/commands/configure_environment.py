@@ -22,7 +22,7 @@ class ConfiguredEnvironment(Configured):
 
 @command(
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

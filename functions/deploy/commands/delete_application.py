@@ -20,7 +20,7 @@ class Deleting(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound],
     emits=[ApplicationDeleted, BuildFailed, DeploymentFailed],
 )

@@ -22,7 +22,7 @@ class DeletedEnvironment(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/environments/{environment}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
     emits=[EnvironmentDeleted, BuildFailed, DeploymentFailed],
 )

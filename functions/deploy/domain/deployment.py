@@ -38,7 +38,7 @@ from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import BEFORE_BUILT, PREPARED, Awaited, Cause, Progress, Status
 from functions.deploy.domain.timeouts import PLAN, DeploymentTimedOut
 from functions.kernel import after, new_id
-from functions.kernel.saga import SOON, Plan, Saga
+from functions.kernel.sagas import SHORT_DELAY, Plan, Saga
 
 MOST_ATTEMPTS = 2
 FEWEST_ERRORS, LARGEST_SHARE = 3, 0.2
@@ -216,10 +216,10 @@ class Deployment(Saga):
 
     def expire(self, at: datetime) -> Progress:
         """Ends a stage that has taken as long as it may; has one that has time left reminded again."""
-        if not self.running:
+        if not self.is_running:
             return Progress()
-        if not self.is_over(at):
-            return Progress((self.look(at),))
+        if not self.has_expired(at):
+            return Progress((self.postpone(at),))
         if self.status is Status.OBSERVING:
             return self._succeed(at)
         if self.status is Status.ROLLING_BACK:
@@ -237,14 +237,14 @@ class Deployment(Saga):
 
     def cancel(self, at: datetime) -> Progress:
         """Raises DeploymentEnded."""
-        if not self.running or self.status is Status.ROLLING_BACK:
+        if not self.is_running or self.status is Status.ROLLING_BACK:
             raise DeploymentEnded(f"This deployment is {self.status!s}: there is nothing to cancel.")
         if self.status is Status.OBSERVING:
             return self.roll_back(CANCELLED, "It was cancelled.", at)
         return self.fail(CANCELLED, "It was cancelled.", at, Status.CANCELLED)
 
     def fail(self, reason: str, detail: str, at: datetime, ended: Status = Status.FAILED) -> Progress:
-        if not self.running:
+        if not self.is_running:
             return Progress()
         before_built = self.status in BEFORE_BUILT
         if self.status is Status.RELEASING:
@@ -277,4 +277,4 @@ class Deployment(Saga):
         """Another build Job, under another name."""
         self.attempt += 1
         reminder = self.enter(Status.REQUESTED, at)
-        return Progress((after(SOON, facts.requested(self)), reminder))
+        return Progress((after(SHORT_DELAY, facts.requested(self)), reminder))

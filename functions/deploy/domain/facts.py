@@ -18,7 +18,7 @@ from functions.deploy.domain.release import Release
 from functions.deploy.domain.status import Status
 from functions.deploy.domain.timeouts import LOOK
 from functions.kernel import Delayed, Event, after
-from functions.kernel.saga import SOON
+from functions.kernel.sagas import SHORT_DELAY
 
 if TYPE_CHECKING:
     from functions.deploy.domain.deployment import Deployment
@@ -66,8 +66,8 @@ def wanted(of: "Deployment", at: datetime) -> Event:
 def nudges(of: "Deployment") -> tuple[Delayed, ...]:
     """For one that is stuck: whatever message was lost is sent to itself again; all of them bear being doubled."""
     asks = of.status in (Status.REQUESTED, Status.PREPARING, Status.RELEASING, Status.ROLLING_BACK)
-    again = (after(SOON, wanted(of, of.changed_at)),) if asks else ()
-    return (of.nudge(), *again)
+    again = (after(SHORT_DELAY, wanted(of, of.changed_at)),) if asks else ()
+    return (of.resend_reminder(), *again)
 
 
 def build_succeeded(of: "Deployment", release: Release, at: datetime) -> BuildSucceeded:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from functions.deploy.domain.status import Status
 from functions.kernel import Event
-from functions.kernel.saga import Plan, Step
+from functions.kernel.sagas import Plan, Step
 
 TO_BEGIN = timedelta(minutes=10)
 TO_BUILD = timedelta(minutes=20)

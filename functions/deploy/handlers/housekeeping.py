@@ -5,7 +5,7 @@ from functions.deploy.domain.facts import nudges
 from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Deployments, Housekeeping
 from functions.kernel import Clock, Work, every
-from functions.kernel.saga import STUCK
+from functions.kernel.sagas import STUCK_AFTER
 
 AT_ONCE = 100
 
@@ -17,7 +17,7 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, clo
     await housekeeping.sweep()
 
     async with work.reading():
-        stuck = await deployments.stuck(since=clock.now() - STUCK, limit=AT_ONCE)
+        stuck = await deployments.stuck(since=clock.now() - STUCK_AFTER, limit=AT_ONCE)
 
     async with work.recording() as record:
         for deployment in stuck:

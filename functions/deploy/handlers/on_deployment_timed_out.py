@@ -28,7 +28,7 @@ async def on_deployment_timed_out(
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(timed_out.deployment_id)
-    if not deployment.running or deployment.version != timed_out.deployment_version:
+    if not deployment.is_running or deployment.version != timed_out.deployment_version:
         return
 
     seen = await cluster.observe(deployment.awaits)

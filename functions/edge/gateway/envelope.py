@@ -95,7 +95,7 @@ def headers_of(
         "time": stamp(at),
         "content-type": JSON,
         "correlationid": correlation,
-        "deadline": stamp(at + timedelta(seconds=route.declaration.deadline)),
+        "deadline": stamp(at + timedelta(seconds=route.declaration.deadline_seconds)),
         "remote": client.address,
         "traceparent": traced[0],
         "tracestate": traced[1],

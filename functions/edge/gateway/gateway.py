@@ -183,7 +183,7 @@ class Gateway:
         )
         context = route.declaration.context
         try:
-            reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline, keep=route.mutates)
+            reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline_seconds, keep=route.mutates)
         except BrokerUnavailable:
             raise Problem(UNAVAILABLE, "The message broker is away; nothing was done.", retry_after=5) from None
         except Unroutable:

@@ -138,7 +138,7 @@ def _file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
 
 def _location_of(route: Route, table: Table) -> str | None:
     """The path at which one can look at what this command makes: a GET below its own path, or of the same collection elsewhere."""
-    if route.method != "POST" or route.declaration.answers not in (201, 202):
+    if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
     made = getattr(route.declaration.output, "model_fields", {})
