@@ -1,4 +1,4 @@
-"""`python -m cli` is `capsule`."""
+"""Run `capsule` as `python -m cli`."""
 
 from cli.main import main
 

@@ -1,7 +1,7 @@
-"""The HTTP API as a caller sees it: every change carries an Idempotency-Key, and is asked again with the same one where the outcome is not known.
+"""HTTP client of the Capsule API.
 
-503 and 504 are asked again after what Retry-After says; a connection that broke in the middle too, since the key makes it one change. A refused
-connection is told at once: nobody is there.
+Every change carries an Idempotency-Key. The client retries a request with the same key when its outcome is unknown: after 503 and 504 (as long
+as Retry-After says) and after a connection that broke mid-request. A refused connection fails at once.
 """
 
 import uuid
@@ -13,52 +13,58 @@ import httpx
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
-from cli.failures import Refused, Unreachable
+from cli.failures import ApiError, ApiUnreachable
 from cli.settings import is_loopback
 
 Json = dict[str, Any]
-ATTEMPTS = 5
-TIMEOUT = httpx.Timeout(45, connect=10)  # longer than a command's own deadline
-LONGEST_WAIT = 30.0
+MAX_ATTEMPTS = 5
+RETRY_TIMEOUT_SECONDS = 180
+MAX_WAIT_SECONDS = 30.0
+TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
 
-set_on_retry_hooks([])  # it would log; what a person sees of a repetition is that it takes longer
-
-
-class Tokens(Protocol):
-    """Who asks: the access token for the next request, and another one when the API would not have it."""
-
-    def token(self) -> str | None: ...
-    def another(self, rejected: str) -> str | None: ...
+set_on_retry_hooks([])  # stamina logs each retry by default
 
 
-class Nobody:
+class TokenSource(Protocol):
+    def token(self) -> str | None:
+        """Return the access token for the next request."""
+        ...
+
+    def refresh(self, rejected: str) -> str | None:
+        """Return another token after the API answered 401 to `rejected`; None if there is none."""
+        ...
+
+
+class NoToken:
+    """Requests without an account."""
+
     def token(self) -> str | None:
         return None
 
-    def another(self, rejected: str) -> str | None:
+    def refresh(self, rejected: str) -> str | None:
         return None
 
 
-class _AskAgain(Exception):
-    def __init__(self, answer: httpx.Response | None, why: str) -> None:
-        super().__init__(why)
-        self.answer = answer
+class _RetryableError(Exception):
+    def __init__(self, response: httpx.Response | None, reason: str) -> None:
+        super().__init__(reason)
+        self.response = response
 
 
 class Client:
     def __init__(
         self,
         api: str,
-        tokens: Tokens | None = None,
+        tokens: TokenSource | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
-        attempts: int = ATTEMPTS,
-        new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+        max_attempts: int = MAX_ATTEMPTS,
+        new_idempotency_key: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         self.api = api
-        self._tokens = tokens or Nobody()
-        self._attempts = attempts
-        self._new_key = new_key
+        self._tokens = tokens or NoToken()
+        self._max_attempts = max_attempts
+        self._new_idempotency_key = new_idempotency_key
         self._http = httpx.Client(
             base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": "capsule-cli"}
         )
@@ -82,78 +88,107 @@ class Client:
         return self.call("DELETE", path)
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> Json:
-        answer = self.request(method, path, body, query)
-        return dict(answer.json()) if answer.content else {}
+        """Return the response's JSON object; an empty one for a response without content."""
+        response = self.request(method, path, body, query)
+        return dict(response.json()) if response.content else {}
 
-    def pages(self, path: str, **query: Any) -> list[Json]:
-        """Every item of a listing with a cursor."""
+    def page(self, path: str, **query: Any) -> list[Json]:
+        """Return the items of one page of a list."""
+        return _items(self.get(path, **query))
+
+    def items(self, path: str, *, cursor_parameter: str = "cursor", **query: Any) -> list[Json]:
+        """Return all items of a list, from all its pages."""
         items: list[Json] = []
         while True:
             page = self.get(path, **query)
-            items.extend(page["items"])
+            items.extend(_items(page))
             if not page.get("next"):
                 return items
-            query["cursor"] = page["next"]
+            query[cursor_parameter] = page["next"]
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
-        """The answer of a success; anything else raises what a person can read."""
-        params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {} if method == "GET" else {"Idempotency-Key": self._new_key()}
-        token = self._tokens.token()
-        answer = self._asked(method, path, body, params, headers, token)
-        if answer.status_code == 401 and token and (other := self._tokens.another(token)):
-            answer = self._asked(method, path, body, params, headers, other)
-        if answer.is_success:
-            return answer
-        raise Refused(answer.status_code, _document(answer), answer.headers.get("X-Request-Id", ""))
+        """Send a request and return the successful response.
 
-    def _asked(
+        Raises:
+            ApiError: the API answered with an error.
+            ApiUnreachable: no answer came.
+        """
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = {} if method == "GET" else {"Idempotency-Key": self._new_idempotency_key()}
+        token = self._tokens.token()
+        response = self._send_with_retries(method, path, body, params, headers, token)
+        if response.status_code == 401 and token and (new_token := self._tokens.refresh(token)):
+            response = self._send_with_retries(method, path, body, params, headers, new_token)
+        if response.is_success:
+            return response
+        raise ApiError(
+            response.status_code,
+            _problem_document(response),
+            request_id=response.headers.get("X-Request-Id", ""),
+            retry_after_seconds=_retry_after_seconds(response),
+        )
+
+    def _send_with_retries(
         self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str], token: str | None
     ) -> httpx.Response:
-        sent = {**headers, "Authorization": f"Bearer {token}"} if token else headers
+        all_headers = {**headers, "Authorization": f"Bearer {token}"} if token else headers
         try:
-            for attempt in stamina.retry_context(on=_wait, attempts=self._attempts, timeout=180, wait_initial=0.25, wait_max=5):
+            for attempt in stamina.retry_context(
+                on=_retry_delay, attempts=self._max_attempts, timeout=RETRY_TIMEOUT_SECONDS, wait_initial=0.25, wait_max=5
+            ):
                 with attempt:
-                    return self._once(method, path, body, params, sent)
-        except _AskAgain as given_up:
-            if given_up.answer is not None:
-                return given_up.answer
-            raise Unreachable(self.api, str(given_up)) from given_up
-        raise AssertionError("a retry ends with an answer or an error")
+                    return self._send_once(method, path, body, params, all_headers)
+        except _RetryableError as error:
+            if error.response is not None:
+                return error.response
+            raise ApiUnreachable(self.api, str(error)) from error
+        raise AssertionError("stamina ends with a result or an exception")
 
-    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str]) -> httpx.Response:
+    def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str]) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+            response = self._http.request(method, path, json=body, params=params, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-            raise Unreachable(self.api, str(error)) from error
+            raise ApiUnreachable(self.api, str(error)) from error
         except httpx.TransportError as error:
-            raise _AskAgain(None, f"{method} {path}: {error or type(error).__name__}") from error
-        if answer.status_code in (503, 504):
-            raise _AskAgain(answer, f"{answer.status_code}")
-        return answer
-
-
-def _wait(error: Exception) -> bool | float:
-    """For stamina: whether to ask again, or after how many seconds."""
-    if not isinstance(error, _AskAgain):
-        return False
-    if error.answer is None:
-        return True
-    said = error.answer.headers.get("Retry-After", "")
-    return min(float(said), LONGEST_WAIT) if said.isdecimal() else True
-
-
-def _document(answer: httpx.Response) -> Json:
-    """A problem document, or as much of another answer as says something."""
-    try:
-        said = answer.json()
-    except ValueError:
-        said = None
-    if isinstance(said, dict):
-        return said
-    return {"title": f"The API answered {answer.status_code} {answer.reason_phrase}".rstrip(), "detail": answer.text[:300].strip()}
+            raise _RetryableError(None, f"{method} {path}: {error or type(error).__name__}") from error
+        if response.status_code in (503, 504):
+            raise _RetryableError(response, f"{response.status_code}")
+        return response
 
 
 def segment(text: str) -> str:
-    """A part of a path."""
+    """Escape a value for use as one segment of a path."""
     return quote(text, safe="")
+
+
+def _retry_delay(error: Exception) -> bool | float:
+    """Tell stamina whether to retry, or after how many seconds."""
+    if not isinstance(error, _RetryableError):
+        return False
+    if error.response is None:
+        return True
+    seconds = _retry_after_seconds(error.response)
+    return True if seconds is None else min(float(seconds), MAX_WAIT_SECONDS)
+
+
+def _retry_after_seconds(response: httpx.Response) -> int | None:
+    value = response.headers.get("Retry-After", "")
+    return int(value) if value.isdecimal() else None
+
+
+def _items(page: Json) -> list[Json]:
+    """The list in a page: `items`, or the only array of an answer that names its list after its content."""
+    if "items" in page:
+        return list(page["items"])
+    return next((list(value) for value in page.values() if isinstance(value, list)), [])
+
+
+def _problem_document(response: httpx.Response) -> Json:
+    """The response's problem document (RFC 9457), or a substitute for an answer that has none, such as a proxy's page."""
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    return {"title": f"The API answered {response.status_code} {response.reason_phrase}".rstrip(), "detail": response.text[:300].strip()}

@@ -1,7 +1,7 @@
-"""The tokens of this user on this machine: one file, readable by nobody else, one session for each API.
+"""The stored logins of this machine: one file that only its owner can read, one login per API.
 
-The access token is renewed when it is about to expire. A refresh token is good once, so only one process may show it: the others wait at the lock
-and then find the new one in the file.
+An access token is refreshed shortly before it expires. A refresh token works once, so only one process uses it: the others wait for the file
+lock and then read the new token from the file.
 """
 
 import json
@@ -15,11 +15,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cli.failures import Exit, Failure
+from cli.failures import ExitCode, Failure
 
 FILE = "credentials.json"
-EARLY = 30.0  # seconds before its end at which an access token is renewed
-PATIENCE = 60.0
+REFRESH_MARGIN_SECONDS = 30.0
+LOCK_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class Login:
     access_token: str
     refresh_token: str
     expires_at: float
+    """Unix time."""
 
     def is_fresh(self, now: float) -> bool:
-        return now < self.expires_at - EARLY
+        return now < self.expires_at - REFRESH_MARGIN_SECONDS
 
     @classmethod
-    def of(cls, email: str, answer: dict[str, Any], now: float) -> "Login":
-        return cls(email, answer["accessToken"], answer["refreshToken"], now + float(answer["expiresIn"]))
+    def from_response(cls, email: str, response: dict[str, Any], now: float) -> "Login":
+        return cls(email, response["accessToken"], response["refreshToken"], now + float(response["expiresIn"]))
 
 
 class Credentials:
@@ -44,34 +45,45 @@ class Credentials:
         self._clock = clock
 
     def login(self) -> Login | None:
-        found = self._read().get(self._api)
-        return Login(**found) if found else None
+        """Return the stored login.
 
-    def keep(self, login: Login | None) -> None:
-        """None forgets."""
+        Raises:
+            Failure: the file is damaged, or others can read it.
+        """
+        stored = self._read().get(self._api)
+        return Login(**stored) if stored else None
+
+    def store(self, login: Login) -> None:
         with self._locked():
-            self._keep(login)
+            self._write(login)
 
-    def renewed(self, renew: Callable[[Login], dict[str, Any]], *, rejected: str | None = None) -> Login | None:
-        """A login whose access token may be used; `rejected` is one that the API would not have any more, whatever its clock says."""
+    def clear(self) -> None:
+        with self._locked():
+            self._write(None)
+
+    def remove(self, login: Login) -> None:
+        """Remove this login unless another process has signed in since."""
+        with self._locked():
+            if self.login() == login:
+                self._write(None)
+
+    def refreshed(self, refresh: Callable[[Login], dict[str, Any]], *, rejected: str | None = None) -> Login | None:
+        """Return a login with a valid access token, refreshed once for all processes if necessary.
+
+        `rejected` is an access token to which the API answered 401: it counts as expired.
+        """
         login = self.login()
-        if login is None or self._usable(login, rejected):
+        if login is None or self._is_valid(login, rejected):
             return login
         with self._locked():
             login = self.login()
-            if login is None or self._usable(login, rejected):
+            if login is None or self._is_valid(login, rejected):
                 return login
-            renewed = Login.of(login.email, renew(login), self._clock())
-            self._keep(renewed)
-            return renewed
+            new_login = Login.from_response(login.email, refresh(login), self._clock())
+            self._write(new_login)
+            return new_login
 
-    def forget(self, login: Login) -> None:
-        """Unless another process has signed in meanwhile."""
-        with self._locked():
-            if self.login() == login:
-                self._keep(None)
-
-    def _usable(self, login: Login, rejected: str | None) -> bool:
+    def _is_valid(self, login: Login, rejected: str | None) -> bool:
         return login.is_fresh(self._clock()) and login.access_token != rejected
 
     def _read(self) -> dict[str, dict[str, Any]]:
@@ -79,32 +91,39 @@ class Credentials:
             with self.path.open(encoding="utf-8") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise Failure(
-                        f"{self.path} can be read by others, so it may not be secret any more", hint=f"chmod 600 {self.path}; capsule login"
+                        f"{self.path} can be read by others",
+                        "its tokens may be known to them",
+                        hint=f"chmod 600 {self.path}; capsule logout; capsule login",
                     )
-                said = json.load(file)
+                document = json.load(file)
         except FileNotFoundError:
             return {}
         except ValueError as error:
             raise Failure(f"{self.path} is damaged", str(error), hint=f"rm {self.path}; capsule login") from error
-        return dict(said.get("logins") or {})
+        return dict(document.get("logins") or {})
 
-    def _keep(self, login: Login | None) -> None:
-        logins = {api: kept for api, kept in self._read().items() if api != self._api}
+    def _write(self, login: Login | None) -> None:
+        logins = {api: stored for api, stored in self._read().items() if api != self._api}
         if login:
             logins[self._api] = asdict(login)
-        new = self.path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        new_file = self.path.with_suffix(".new")
+        new_file.unlink(missing_ok=True)
+        with os.fdopen(os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             json.dump({"logins": logins}, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self.path)
+        new_file.replace(self.path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with FileLock(self.path.with_suffix(".lock"), timeout=PATIENCE, mode=0o600):
+            with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_SECONDS, mode=0o600):
                 yield
         except Timeout as error:
-            raise Failure(f"another capsule command holds {self.path} for a minute", exit=Exit.UNAVAILABLE) from error
+            raise Failure(
+                f"{self.path} is locked",
+                f"another capsule command has held it for {LOCK_TIMEOUT_SECONDS:.0f} s",
+                hint="End the other command, then try again.",
+                exit_code=ExitCode.UNAVAILABLE,
+            ) from error

@@ -1,12 +1,44 @@
-"""What can go wrong, as a person reads it and as a script does: the API's problem documents (RFC 9457) become sentences and exit codes."""
+"""Errors of the command: what a person reads, what a script parses, and the exit code."""
 
+import time
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
+NEXT_STEPS = {
+    "email-not-verified": "Follow the link in the e-mail, or: capsule verify LINK",
+    "expired-verification-token": "capsule verify --resend ADDRESS",
+    "unknown-verification-token": "capsule verify --resend ADDRESS",
+    "used-verification-token": "capsule login",
+    "wrong-credentials": "Try again, or create an account: capsule register",
+    "no-such-route": "The server is older than this command. Update the server or use an older command.",
+    "application-not-found": "capsule apps list",
+    "application-name-taken": "Choose another name.",
+    "environment-not-found": "capsule environments list, or: capsule environments create NAME",
+    "deployment-not-found": "capsule status",
+    "deployment-in-progress": "Wait for it (capsule status) or stop it (capsule cancel).",
+    "release-not-found": "capsule releases",
+    "no-earlier-release": "capsule releases",
+    "nothing-released": "capsule deploy",
+    "application-quota-exceeded": "capsule quota, or a larger plan: capsule plans",
+    "memory-quota-exceeded": "capsule quota, or a larger plan: capsule plans",
+    "invoice-not-found": "capsule invoices list",
+    "invoice-not-open": "capsule invoices list",
+    "payment-overdue": "capsule invoices list, then: capsule invoices pay NUMBER",
+    "payment-method-missing": "Pass --payment-method ID.",
+    "plan-not-offered": "capsule plans",
+    "already-subscribed": "capsule subscription show",
+    "nothing-to-cancel": "capsule subscription show",
+    "nothing-to-resume": "capsule subscription show",
+    "alert-not-found": "capsule alerts list",
+    "rule-not-found": "capsule alert-rules list",
+    "channel-not-found": "capsule alert-channels list",
+}
+"""What to do about a problem, by the last segment of its type."""
 
-class Exit(IntEnum):
-    DONE = 0
+
+class ExitCode(IntEnum):
+    OK = 0
     FAILED = 1
     USAGE = 2
     NOT_SIGNED_IN = 3
@@ -17,93 +49,105 @@ class Exit(IntEnum):
 
 
 class Failure(Exception):
-    """Ends a command: a title, perhaps why, perhaps what to do about it, and the exit code that says which kind it is."""
+    """Ends a command: a title, the reason, the next step and an exit code."""
 
-    def __init__(self, title: str, detail: str = "", *, hint: str = "", exit: Exit = Exit.FAILED) -> None:
+    def __init__(self, title: str, detail: str = "", *, hint: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(title)
         self.title = title
         self.detail = detail
         self.hint = hint
-        self.exit = exit
+        self.exit_code = exit_code
 
     def document(self) -> dict[str, Any]:
-        """What `--json` prints to standard error."""
-        said = {"title": self.title, "detail": self.detail, "hint": self.hint, "exitCode": int(self.exit)}
-        return {name: value for name, value in said.items() if value != ""}
+        """Return what `--json` prints to standard error."""
+        fields = {"title": self.title, "detail": self.detail, "hint": self.hint, "exitCode": int(self.exit_code)}
+        return {name: value for name, value in fields.items() if value != ""}
 
 
-class Refused(Failure):
-    """The API's no: its problem document."""
+class ApiError(Failure):
+    """An error response of the API with its problem document (RFC 9457)."""
 
-    def __init__(self, status: int, document: Mapping[str, Any], request_id: str = "") -> None:
+    def __init__(self, status: int, document: Mapping[str, Any], *, request_id: str = "", retry_after_seconds: int | None = None) -> None:
         self.status = status
         self.problem = dict(document)
         self.request_id = str(self.problem.get("requestId") or request_id)
         title = str(self.problem.get("title") or f"The API answered {status}")
-        super().__init__(title, str(self.problem.get("detail") or ""), hint=hint_for(status, self.type), exit=exit_for(status))
+        hint = hint_for(status, self.type, retry_after_seconds)
+        super().__init__(title, str(self.problem.get("detail") or ""), hint=hint, exit_code=exit_code_for(status))
 
     @property
     def type(self) -> str:
-        """The last word of the problem's address: `application-not-found`."""
+        """The last segment of the problem's type: `application-not-found`."""
         return str(self.problem.get("type") or "").rpartition("/")[2]
 
     @property
     def faults(self) -> list[tuple[str, str]]:
-        """Where in the input, and what is wrong there."""
-        found = []
+        """The faults of the input as (field, description), such as ("variables.PORT", "is set by the platform")."""
+        faults = []
         for fault in self.problem.get("errors") or []:
-            place = str(fault.get("pointer") or "").strip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
-            found.append((place or str(fault.get("in") or "input"), str(fault.get("detail") or "")))
-        return found
+            field = str(fault.get("pointer") or "").strip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
+            faults.append((field or str(fault.get("in") or "input"), str(fault.get("detail") or "")))
+        return faults
 
     def document(self) -> dict[str, Any]:
         return {**self.problem, **super().document(), "status": self.status, "requestId": self.request_id}
 
 
-class NoSuch(Failure):
+class NotFound(Failure):
     def __init__(self, title: str, detail: str = "", *, hint: str = "") -> None:
-        super().__init__(title, detail, hint=hint, exit=Exit.NOT_FOUND)
+        super().__init__(title, detail, hint=hint, exit_code=ExitCode.NOT_FOUND)
 
 
-class WrongUse(Failure):
+class UsageError(Failure):
     def __init__(self, title: str, detail: str = "", *, hint: str = "") -> None:
-        super().__init__(title, detail, hint=hint, exit=Exit.USAGE)
+        super().__init__(title, detail, hint=hint, exit_code=ExitCode.USAGE)
 
 
 class NotSignedIn(Failure):
-    def __init__(self, title: str = "You are not signed in", detail: str = "") -> None:
-        super().__init__(title, detail, hint="capsule login", exit=Exit.NOT_SIGNED_IN)
+    def __init__(self, title: str = "You are not signed in", detail: str = "", *, hint: str = "capsule login") -> None:
+        super().__init__(title, detail, hint=hint, exit_code=ExitCode.NOT_SIGNED_IN)
 
 
-class Unreachable(Failure):
-    """No answer came from the API at all."""
+class ApiUnreachable(Failure):
+    """No response came from the API."""
 
-    def __init__(self, api: str, why: str) -> None:
+    def __init__(self, api: str, reason: str) -> None:
+        readable = "connection refused" if "refused" in reason.lower() else reason
         super().__init__(
-            f"{api} does not answer", why, hint="is Capsule up there? CAPSULE_API=… or --api names another address", exit=Exit.UNAVAILABLE
+            f"Cannot connect to {api}",
+            readable,
+            hint="Start it: ./taskw up. Other address: --api ADDRESS or CAPSULE_API.",
+            exit_code=ExitCode.UNAVAILABLE,
         )
 
 
-def exit_for(status: int) -> Exit:
+def exit_code_for(status: int) -> ExitCode:
     match status:
         case 400 | 413 | 415 | 422:
-            return Exit.USAGE
+            return ExitCode.USAGE
         case 401:
-            return Exit.NOT_SIGNED_IN
+            return ExitCode.NOT_SIGNED_IN
         case 404 | 410:
-            return Exit.NOT_FOUND
+            return ExitCode.NOT_FOUND
         case 429 | 502 | 503 | 504:
-            return Exit.UNAVAILABLE
+            return ExitCode.UNAVAILABLE
         case _ if 400 <= status < 500:
-            return Exit.REFUSED
-    return Exit.FAILED
+            return ExitCode.REFUSED
+    return ExitCode.FAILED
 
 
-def hint_for(status: int, type: str) -> str:
-    if type == "email-not-verified":
-        return "follow the link in the mail, or: capsule verify TOKEN"
-    if type == "no-such-route":
-        return "this Capsule is older than this command"
-    if status == 401 and type == "unauthenticated":
+def hint_for(status: int, problem_type: str, retry_after_seconds: int | None = None) -> str:
+    """Return the next step after an error response; empty if there is none."""
+    if retry_after_seconds is not None and status in (429, 503, 504):
+        return retry_hint(retry_after_seconds, time.time())
+    if status == 401 and problem_type == "unauthenticated":
         return "capsule login"
-    return ""
+    return NEXT_STEPS.get(problem_type, "")
+
+
+def retry_hint(seconds: int, now: float) -> str:
+    """Return when to try again, such as "Try again in 15 min (at 18:07)."; `now` is a Unix time."""
+    if seconds < 60:
+        return f"Try again in {max(seconds, 1)} s."
+    at = time.strftime("%H:%M", time.localtime(now + seconds + 59))  # the minute after which it succeeds
+    return f"Try again in {-(-seconds // 60)} min (at {at})."

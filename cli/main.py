@@ -5,33 +5,49 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import account, alerts, apps, billing, deploy, environments, observe, releases
+from cli.commands import account, alert_settings, alerts, apps, billing, deploy, environments, observe, releases, subscription
+from cli.help import RootGroup
 
-EXITS = "Exit codes: 0 done · 1 failed · 2 usage · 3 not signed in · 4 not found · 5 refused · 6 unavailable · 130 interrupted"
+SUMMARY = "Deploy applications from git to your own servers."
+EXIT_CODES = (
+    "Exit codes: 0 success · 1 failed · 2 usage · 3 not signed in · 4 not found · 5 refused · 6 unavailable · 130 interrupted\n\n"
+    "Every command has --help. First steps: capsule register, apps create, deploy, open."
+)
+
+RootGroup.panels = {
+    "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
+    "Run": ("status", "releases", "rollback", "promote", "cancel", "env", "scale", "environments", "delete"),
+    "Observe": ("logs", "metrics", "timeline", "alerts", "alert-rules", "alert-channels"),
+    "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
+    "Account": ("whoami", "logout"),
+}
 
 app = typer.Typer(
     name="capsule",
-    help="Hand it a git repository, get a running, observed, billed application.",
-    epilog=EXITS,
+    cls=RootGroup,
+    help=SUMMARY,
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for topic in (account, apps, deploy, environments, releases, observe, alerts, billing):
+for topic in (account, apps, deploy, environments, releases, observe, alerts, alert_settings, billing, subscription):
     topic.declare(app)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         print(f"capsule {importlib.metadata.version('capsule')}")
         raise typer.Exit
 
 
 @app.callback()
-def capsule(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False) -> None:
-    """Hand it a git repository, get a running, observed, billed application."""
+def capsule(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Deploy applications from git to your own servers."""
 
 
 def main() -> None:

@@ -1,39 +1,53 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
-import contextlib
-import os
-from pathlib import Path
+import re
 from typing import Annotated
 
 import typer
 
-from cli.client import Client
-from cli.failures import Failure
-from cli.output import Output
-from cli.session import Given, Session
-from cli.settings import read
+from cli import completion
+from cli.failures import UsageError
+from cli.help import default
 
-
-def application_names(incomplete: str) -> list[str]:
-    """For the shell's completion: quick or not at all, and it says nothing."""
-    with contextlib.suppress(Failure):
-        session = Session(read(None, os.environ, Path.cwd()), Output(True))
-        token = session.settings.token or (login.access_token if (login := session.credentials.login()) else None)
-        if token:
-            listed = Client(session.settings.api, Given(token), attempts=1).get("/v1/apps", limit=100)
-            return [each["name"] for each in listed["items"] if each["name"].startswith(incomplete)]
-    return []
-
+SELECTED = default("that of capsule.toml")
 
 App = Annotated[
     str | None,
-    typer.Option("--app", "-a", metavar="NAME", help="The application, by name or id; else that of capsule.toml.", autocompletion=application_names),
+    typer.Option("--app", "-a", metavar="NAME", help=f"Application, by name or id. {SELECTED}", autocompletion=completion.application_names),
 ]
-Named = Annotated[
+AppArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[APP]", help="The application, by name or id; else that of capsule.toml.", autocompletion=application_names),
+    typer.Argument(metavar="APP", help=f"Application, by name or id. {SELECTED}", autocompletion=completion.application_names),
 ]
 Env = Annotated[
     str | None,
-    typer.Option("--env", "-e", metavar="NAME", help="The environment. [default: staging]", autocompletion=lambda: ["staging", "production"]),
+    typer.Option("--env", "-e", metavar="NAME", help=f"Environment. {default('staging')}", autocompletion=completion.environment_names),
 ]
+EnvFilter = Annotated[
+    str | None,
+    typer.Option("--env", "-e", metavar="NAME", help=f"Environment. {default('all')}", autocompletion=completion.environment_names),
+]
+Release = Annotated[
+    str | None,
+    typer.Option("--release", metavar="rN", help="Release, as `capsule releases` lists it.", autocompletion=completion.release_names),
+]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return at once; do not wait for the result.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Delete without a confirmation.")]
+PaymentMethod = Annotated[
+    str | None,
+    typer.Option("--payment-method", metavar="ID", help=f"Payment method at the provider (pm_…). {default('the one charged last')}"),
+]
+
+
+def parse_release(text: str | None) -> int | None:
+    """Return the number of a release from `r3` or `3`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"r?([1-9]\d*)", text)
+    if match is None:
+        raise UsageError(f'"{text}" is not a release', hint="Use rN, such as r3: capsule releases")
+    return int(match[1])

@@ -1,7 +1,7 @@
-"""Where words go: results to standard output, everything that is only for a person's eyes to standard error.
+"""Standard output and standard error of the command.
 
-With `--json` standard output has JSON and nothing else (one document; what is followed, one document a line), and an error is JSON on standard
-error. What the documents are is the API's matter: they are passed on as they came.
+Results go to standard output, messages for people to standard error. With `--json` standard output holds JSON only: one document, or one
+document per line for what is streamed, as the API sent it. An error is then one JSON document on standard error.
 """
 
 import json
@@ -15,74 +15,112 @@ from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.text import Text
 
-from cli.failures import Failure, Refused
+from cli.failures import ApiError, Failure
+from cli.render.tables import Prose
 
-PIPE_WIDTH = 200
+PIPE_WIDTH = 10_000  # in a file or pipe, tables keep all their columns
+NEXT = "Next: "
 
 
 class Output:
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, verbose: bool = False) -> None:
         self.as_json = as_json
+        self.verbose = verbose
         self.out = Console(highlight=False, width=_width(sys.stdout.isatty()))
         self.err = Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
 
-    def show(self, document: Any, *what: RenderableType) -> None:
-        """A result: the document itself for a script, or how a person reads it."""
+    def show(self, document: Any, *renderables: RenderableType) -> None:
+        """Print a result: `document` as JSON with `--json`, the renderables otherwise. A `str` is printed as it is, without markup."""
         if self.as_json:
             print(json.dumps(document, indent=2, ensure_ascii=False))
             return
-        for each in what:
-            self.out.print(each, soft_wrap=isinstance(each, (str, Text)))
+        for each in renderables:
+            self.out.print(Prose(each) if isinstance(each, (str, Text)) else each, soft_wrap=True)
 
-    def line(self, document: Any, what: Text) -> None:
-        """One of many that come as they come: written at once."""
+    def line(self, document: Any, text: Text) -> None:
+        """Print one line of a stream and flush it."""
         if self.as_json:
             print(json.dumps(document, ensure_ascii=False), flush=True)
         else:
-            self.out.print(what, soft_wrap=True)
+            self.out.print(text, soft_wrap=True)
             self.out.file.flush()
 
-    def note(self, what: str | Text) -> None:
-        """For a person only."""
+    def note(self, text: str | Text) -> None:
+        """Print a message for people to standard error; nothing with `--json`. A `Text` stays on one line, a `str` breaks at spaces."""
         if not self.as_json:
-            self.err.print(what, soft_wrap=True)
+            self.err.print(Prose(text) if isinstance(text, str) else text, soft_wrap=True)
+
+    def next_step(self, *commands: str) -> None:
+        """Print the commands that usually follow."""
+        for index, each in enumerate(commands):
+            self.note(Text.assemble((NEXT if index == 0 else " " * len(NEXT), "dim"), (each, "cyan")))
 
     @contextmanager
-    def progress(self, doing: str) -> Iterator["Doing"]:
+    def progress(self, text: str) -> Iterator["Progress"]:
+        """Show a spinner with a text while the block runs, if standard error is a terminal."""
         if self.as_json or not self.err.is_terminal:
-            yield Doing(None)
+            yield Progress(None)
             return
-        with self.err.status(doing, spinner="dots") as status:
-            yield Doing(status)
+        with self.err.status(text, spinner="dots") as status:
+            yield Progress(status)
 
     def fail(self, failure: Failure) -> None:
         if self.as_json:
             print(json.dumps(failure.document(), ensure_ascii=False), file=sys.stderr)
             return
-        title = Text("✗ ", "bold red") + Text(failure.title, "bold")
-        if failure.detail and failure.detail != failure.title:
-            title += Text(f": {failure.detail}" if "\n" not in failure.detail else f"\n{failure.detail}")
-        self.err.print(title, soft_wrap=True)
-        if isinstance(failure, Refused):
-            for place, detail in failure.faults:
-                self.err.print(Text(f"    {place}: {detail}"), soft_wrap=True)
-            if failure.request_id:
-                self.err.print(Text(f"    request {failure.request_id}", "dim"), soft_wrap=True)
+        for line in failure_lines(failure, verbose=self.verbose):
+            self.err.print(Prose(line), soft_wrap=True)
         if failure.hint:
             self.err.print(Text(f"  → {failure.hint}", "cyan"), soft_wrap=True)
 
 
-class Doing:
-    """What is being done right now, on a line that moves; nothing where nobody looks."""
+class Progress:
+    """The text beside the spinner; without a terminal it does nothing."""
 
     def __init__(self, status: Status | None) -> None:
         self._status = status
 
-    def now(self, doing: str) -> None:
+    def update(self, text: str) -> None:
         if self._status:
-            self._status.update(doing)
+            self._status.update(text)
 
 
-def _width(terminal: bool) -> int | None:
-    """A file has no width: tables in it are not squeezed."""
-    return None if terminal or os.environ.get("COLUMNS") else PIPE_WIDTH
+def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
+    """Return what and why as people read it; the hint follows on a line of its own, unbroken, because it may be a command to copy.
+
+    The faults of an input replace title and detail, which would only announce them. A detail that is a whole sentence replaces the title, which is
+    the same for all problems of a type. The request id helps an operator, so it is shown for 5xx
+    and with `--verbose`.
+    """
+    faults = failure.faults if isinstance(failure, ApiError) else []
+    mark = Text("✗ ", "bold red")
+    if len(faults) == 1:
+        lines = [Text.assemble(mark, (": ".join(faults[0]), "bold"))]
+    elif faults:
+        lines = [Text.assemble(mark, (f"The input has {len(faults)} faults:", "bold"))]
+        lines += [Text(f"    {field}: {detail}") for field, detail in faults]
+    else:
+        title, detail = failure.title, failure.detail
+        if isinstance(failure, ApiError) and is_sentence(detail):
+            title, detail = detail, ""
+        elif detail.rstrip(".") == title.rstrip("."):
+            detail = ""
+        first = Text.assemble(mark, (title, "bold"))
+        if not detail:
+            lines = [first]
+        elif "\n" in detail:
+            lines = [first, *(Text(f"  {line}") for line in detail.splitlines())]
+        else:
+            lines = [Text.assemble(first, f": {detail}" if not title.endswith(".") else f" {detail}")]
+    if isinstance(failure, ApiError) and failure.request_id and (verbose or failure.status >= 500):
+        lines.append(Text(f"    request {failure.request_id}", "dim"))
+    return lines
+
+
+def is_sentence(text: str) -> bool:
+    return text[:1].isupper() and text.endswith(".") and "\n" not in text
+
+
+def _width(is_terminal: bool) -> int | None:
+    """None: Rich asks the terminal, or COLUMNS."""
+    return None if is_terminal or os.environ.get("COLUMNS") else PIPE_WIDTH

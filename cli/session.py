@@ -1,16 +1,18 @@
-"""One run of the command: where to, as whom, and how it is shown. Every command gets it as its first argument."""
+"""One run of the command: its settings, API clients, output and lookups. Every command receives it as its first argument."""
 
 import os
+import shlex
 import time
 from functools import cached_property
 from pathlib import Path
-from uuid import UUID
 
 from cli.client import Client, Json
 from cli.credentials import Credentials, Login
-from cli.failures import NoSuch, NotSignedIn, Refused, WrongUse
+from cli.failures import NotFound, NotSignedIn, UsageError
+from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
 from cli.settings import Settings, read
+from cli.tokens import StaticToken, StoredLogin
 
 
 class Session:
@@ -24,80 +26,59 @@ class Session:
         return cls(read(api, os.environ, Path.cwd()), output)
 
     @cached_property
-    def anyone(self) -> Client:
-        """For what needs no account."""
+    def anonymous(self) -> Client:
+        """A client for requests that need no account."""
         return Client(self.settings.api)
 
     @cached_property
     def api(self) -> Client:
-        """As the one who is signed in."""
+        """A client that acts as the user who is signed in.
+
+        Raises:
+            NotSignedIn: there is neither `CAPSULE_TOKEN` nor a stored login.
+        """
         if self.settings.token:
-            return Client(self.settings.api, Given(self.settings.token))
+            return Client(self.settings.api, StaticToken(self.settings.token))
         if self.credentials.login() is None:
             raise NotSignedIn(f"You are not signed in at {self.settings.api}")
-        return Client(self.settings.api, Kept(self.credentials, self.anyone))
+        return Client(self.settings.api, StoredLogin(self.credentials, self.anonymous))
 
-    def environment(self, asked: str | None) -> str:
-        return asked or self.settings.environment
+    def environment(self, option: str | None) -> str:
+        """Return the environment of `--env`, or the default one."""
+        return option or self.settings.environment
 
-    def application(self, asked: str | None) -> Json:
-        """By name or id: an object with `id` and `name`."""
-        named = asked or self.settings.app
-        if not named:
-            raise WrongUse("Which application?", hint='--app NAME, or a capsule.toml with app = "NAME" in this folder')
-        try:
-            return self.api.get(f"/v1/apps/{UUID(named)}")
-        except ValueError:
-            pass  # it is a name
-        for each in self.api.pages("/v1/apps", limit=100):
-            if each["name"] == named:
-                return each
-        raise NoSuch(f"You have no application {named!r}", hint="capsule apps list")
+    def application(self, option: str | None) -> Json:
+        """Return the selected application by name, id or the beginning of its id: an object with `id` and `name`."""
+        selected = option or self.settings.app
+        if not selected:
+            raise UsageError("No application selected", hint="Use --app NAME, or run `capsule link NAME` once.")
+        if is_full_id(selected):
+            return self.api.get(f"/v1/apps/{selected}")
+        applications = self.api.items("/v1/apps", limit=100)
+        by_name = next((each for each in applications if each["name"] == selected), None)
+        if by_name:
+            return by_name
+        application_id = match_prefix("application", selected, [each["id"] for each in applications])
+        if application_id is None:
+            raise NotFound(f'You have no application "{selected}"', hint="capsule apps list")
+        return next(each for each in applications if each["id"] == application_id)
+
+    def deployment_id(self, application: Json, text: str) -> str:
+        """Return a deployment's full id from the beginning of it."""
+        return resolve_id("deployment", text, lambda: self._ids(f"/v1/apps/{application['id']}/deployments"), hint="capsule status")
+
+    def command(self, words: str, application: Json | None = None) -> str:
+        """Return a `capsule` command to type next, with `--app` unless this folder selects the application already."""
+        if application is None or self.settings.app in (application["name"], application["id"]):
+            return f"capsule {words}"
+        return f"capsule {words} --app {shlex.quote(application['name'])}"
 
     def sign_in(self, email: str, password: str) -> Login:
-        answer = self.anyone.post("/v1/sessions", {"email": email, "password": password})
-        login = Login.of(email, answer, time.time())
-        self.credentials.keep(login)
+        """Start a session and store its tokens."""
+        response = self.anonymous.post("/v1/sessions", {"email": email, "password": password})
+        login = Login.from_response(email, response, time.time())
+        self.credentials.store(login)
         return login
 
-
-class Given:
-    """CAPSULE_TOKEN: as it is; there is nothing to renew it with."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def token(self) -> str | None:
-        return self._token
-
-    def another(self, rejected: str) -> str | None:
-        return None
-
-
-class Kept:
-    """The login of this machine, renewed when it must be."""
-
-    def __init__(self, credentials: Credentials, anyone: Client) -> None:
-        self._credentials = credentials
-        self._anyone = anyone
-
-    def token(self) -> str | None:
-        return self._usable(None)
-
-    def another(self, rejected: str) -> str | None:
-        return self._usable(rejected)
-
-    def _usable(self, rejected: str | None) -> str:
-        before = self._credentials.login()
-        try:
-            login = self._credentials.renewed(
-                lambda login: self._anyone.post("/v1/sessions/refresh", {"refreshToken": login.refresh_token}), rejected=rejected
-            )
-        except Refused as refused:
-            if refused.status not in (401, 403) or before is None:
-                raise
-            self._credentials.forget(before)
-            raise NotSignedIn("Your session is over", refused.detail or refused.title) from refused
-        if login is None:
-            raise NotSignedIn
-        return login.access_token
+    def _ids(self, path: str) -> list[str]:
+        return [str(each["id"]) for each in self.api.items(path, limit=100)]

@@ -1,7 +1,10 @@
-"""Where to: which API, as whom, which application, which environment. What is nearer to the command wins: option, environment variable, file.
+"""Settings of the command: API, token, application and environment.
 
-`config.toml` (in the user's configuration folder, written by hand) may say `api` and `environment`; `capsule.toml` in the folder one works in, or
-above it, may say `app` and `environment`. A `capsule.toml` cannot say `api`: a cloned repository must not decide to whom a password is sent.
+Precedence: option, environment variable, `capsule.toml`, `config.toml`, default.
+
+- `config.toml`, written by hand in the user's configuration folder, may set `api` and `environment`.
+- `capsule.toml`, in the working folder or above it, may set `app` and `environment`. It cannot set `api`: a cloned repository must not decide
+  where a password is sent.
 """
 
 import os
@@ -14,7 +17,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from cli.failures import WrongUse
+from cli.failures import UsageError
 
 DEFAULT_API = "http://127.0.0.1:3000"
 DEFAULT_ENVIRONMENT = "staging"
@@ -32,13 +35,19 @@ class Settings:
 
 
 def read(api: str | None, environ: Mapping[str, str], cwd: Path) -> Settings:
+    """Return the settings of this run; `api` is the option `--api`.
+
+    Raises:
+        UsageError: a file or a value is invalid.
+    """
     folder = config_folder(environ)
-    user, project = _toml(folder / CONFIG_FILE), _toml(found) if (found := project_file(cwd)) else {}
+    user = _read_toml(folder / CONFIG_FILE)
+    project = _read_toml(path) if (path := project_file(cwd)) else {}
     return resolve(folder, api, environ, user, project)
 
 
 def resolve(folder: Path, api: str | None, environ: Mapping[str, str], user: Mapping[str, Any], project: Mapping[str, Any]) -> Settings:
-    """Pure: the order of precedence."""
+    """Combine the sources by precedence. Pure."""
     return Settings(
         folder=folder,
         api=api_address(api or environ.get("CAPSULE_API") or _text(user, "api") or DEFAULT_API),
@@ -53,7 +62,7 @@ def config_folder(environ: Mapping[str, str]) -> Path:
 
 
 def project_file(cwd: Path) -> Path | None:
-    """The nearest capsule.toml from here up to the repository's root."""
+    """Return the nearest `capsule.toml`, from the working folder up to the root of the repository."""
     for folder in (cwd, *cwd.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder / PROJECT_FILE
@@ -63,10 +72,15 @@ def project_file(cwd: Path) -> Path | None:
 
 
 def api_address(text: str) -> str:
+    """Return an address with its scheme: `https`, but `http` for this machine.
+
+    Raises:
+        UsageError: it is not an HTTP address.
+    """
     address = text if "://" in text else f"http://{text}" if is_loopback(text) else f"https://{text}"
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WrongUse(f"{text!r} is not the address of an API", hint="such as https://capsule.example.org")
+        raise UsageError(f'"{text}" is not the address of an API', hint="Example: --api https://capsule.example.org")
     return address.rstrip("/")
 
 
@@ -75,19 +89,19 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} is not readable as TOML", str(error)) from error
+        raise UsageError(f"{path} is not valid TOML", str(error)) from error
     except OSError as error:
-        raise WrongUse(f"{path} cannot be read", os.strerror(error.errno or 0)) from error
+        raise UsageError(f"{path} cannot be read", os.strerror(error.errno or 0)) from error
 
 
-def _text(said: Mapping[str, Any], name: str) -> str | None:
-    value = said.get(name)
+def _text(document: Mapping[str, Any], name: str) -> str | None:
+    value = document.get(name)
     if value is not None and not isinstance(value, str):
-        raise WrongUse(f"{name} must be a text", f"it is {value!r}")
+        raise UsageError(f"{name} must be a string", f"it is {value!r}")
     return value or None

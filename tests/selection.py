@@ -18,7 +18,7 @@ SERVERS = frozenset(
 )
 """Fixtures that start a server, or a process of the platform."""
 WITH_PROCESSES = (
-    *("tests/adapters", "tests/builder", "tests/hostile", "tests/journeys", "tests/knative", "tests/machine"),
+    *("tests/adapters", "tests/builder", "tests/documents", "tests/hostile", "tests/journeys", "tests/knative", "tests/machine"),
     *(f"tests/generated/test_{name}.py" for name in ("architecture", "asyncapi_parser", "drift", "manifests")),
 )
 """Folders and files whose tests start processes themselves."""

@@ -1,1 +1,1 @@
-"""The commands, a topic a file. Each reads its input, asks the API, and hands the answer to `cli.render`."""
+"""The commands, one file per topic. Each reads its input, calls the API, hands the answer to `cli.render` and names the next step."""

@@ -1,19 +1,20 @@
-"""Who one is: register, verify, login, logout, whoami."""
+"""The account: register, verify, login, logout, whoami."""
 
 import re
-import sys
 from typing import Annotated
 
 import typer
 
-from cli.declaring import command
-from cli.failures import Refused, WrongUse
+from cli.declaration import command
+from cli.failures import ApiError, UsageError
+from cli.prompts import ask_email, ask_password
 from cli.render import account as render
 from cli.session import Session
+from cli.settings import is_loopback
 
 LINK_TOKEN = re.compile(r"[?&]token=([^&\s]+)")
-Email = Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Your mail address; asked for without it.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input, for scripts.")]
+Email = Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Your e-mail address. Prompted for if omitted.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -25,60 +26,66 @@ def declare(app: typer.Typer) -> None:
 
 
 def register(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
-    """Make an account. A mail with a link proves that the address is yours."""
-    address = email or typer.prompt("Email", err=True)
-    answer = session.anyone.post("/v1/users", {"email": address, "password": _password(password_stdin, confirm=True)})
-    session.output.show(answer, answer["message"])
-    session.output.note("then: capsule verify LINK, and capsule login")
+    """Create an account and receive a link by e-mail.
+
+    The link verifies the address: pass it to `capsule verify`.
+    """
+    address = ask_email(email)
+    body = {"email": address, "password": ask_password(from_stdin=password_stdin, confirm=True)}
+    accepted = session.anonymous.post("/v1/users", body)
+    session.output.show(accepted, accepted["message"])
+    session.output.next_step(*_open_mail(session), "capsule verify LINK")
 
 
 def verify(
     session: Session,
-    token: Annotated[str | None, typer.Argument(metavar="[LINK]", help="The link of the mail, or the token in it.")] = None,
-    resend: Annotated[str | None, typer.Option("--resend", metavar="ADDRESS", help="Send the mail again.")] = None,
+    link: Annotated[str | None, typer.Argument(metavar="LINK", help="The link in the e-mail, or the token in the link.")] = None,
+    resend: Annotated[str | None, typer.Option("--resend", metavar="ADDRESS", help="Send the e-mail again.")] = None,
 ) -> None:
-    """Prove that a mail address is yours, with the link that was mailed to it."""
+    """Verify your e-mail address with the link."""
     if resend:
-        answer = session.anyone.post("/v1/users/verification-mails", {"email": resend})
-        session.output.show(answer, str(answer.get("message") or f"If {resend} waits to be verified, a mail is on its way."))
+        accepted = session.anonymous.post("/v1/users/verification-emails", {"email": resend})
+        session.output.show(accepted, str(accepted.get("message") or f"If {resend} is not verified yet, an e-mail is on its way."))
+        session.output.next_step(*_open_mail(session), "capsule verify LINK")
         return
-    if not token:
-        raise WrongUse("Which link?", hint="capsule verify LINK, or capsule verify --resend ADDRESS for another mail")
-    found = LINK_TOKEN.search(token)
-    answer = session.anyone.post("/v1/users/verify", {"token": found[1] if found else token})
-    session.output.show(answer, render.verified(answer))
+    if not link:
+        raise UsageError("No link given", hint="capsule verify LINK, or for another e-mail: capsule verify --resend ADDRESS")
+    match = LINK_TOKEN.search(link)
+    verified = session.anonymous.post("/v1/users/verify", {"token": match[1] if match else link})
+    session.output.show(verified, render.verified(verified))
+    session.output.next_step(f"capsule login --email {verified['email']}")
 
 
 def login(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
-    """Sign in on this machine; it lasts until `capsule logout`."""
-    address = email or typer.prompt("Email", err=True)
+    """Sign in on this machine."""
+    address = ask_email(email)
+    password = ask_password(from_stdin=password_stdin, confirm=False)
     with session.output.progress("signing in"):
-        kept = session.sign_in(address, _password(password_stdin, confirm=False))
-    session.output.show({"email": kept.email, "api": session.settings.api}, render.signed_in(kept.email, session.settings.api))
+        stored = session.sign_in(address, password)
+    session.output.show({"email": stored.email, "api": session.settings.api}, render.signed_in(stored.email, session.settings.api))
+    session.output.next_step("capsule apps create NAME REPOSITORY", "capsule apps list")
 
 
 def logout(session: Session) -> None:
-    """Sign out on this machine: the session ends, and the tokens are deleted."""
-    login = session.credentials.login()
-    if login is not None:
+    """Sign out and delete the stored tokens."""
+    if session.credentials.login() is not None:
         try:
             session.api.delete("/v1/sessions/current")
-        except Refused as refused:
-            if refused.status != 401:
+        except ApiError as error:
+            if error.status != 401:
                 raise
-        session.credentials.keep(None)
-    session.output.show({"api": session.settings.api}, f"Signed out at {session.settings.api}.")
+        session.credentials.clear()
+    session.output.show({"api": session.settings.api}, f"✓ Signed out at {session.settings.api}.")
+    session.output.next_step("capsule login")
 
 
 def whoami(session: Session) -> None:
     """Show the account that is signed in."""
     profile = session.api.get("/v1/users/me")
     session.output.show(profile, render.profile(profile, session.settings.api))
+    session.output.next_step("capsule apps list", "capsule subscription show")
 
 
-def _password(from_stdin: bool, *, confirm: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
-        raise WrongUse("There is nobody to ask for a password", hint="--password-stdin reads it from standard input")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+def _open_mail(session: Session) -> list[str]:
+    """A Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
+    return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(session.settings.api) else []

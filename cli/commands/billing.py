@@ -1,170 +1,128 @@
-"""What it costs: plans and the one that was chosen, the running bill, issued invoices, what was measured, and how much one may run."""
+"""Billing: plans, the current bill, invoices, usage and quota."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.client import Json, segment
-from cli.declaring import command
-from cli.failures import Exit, Failure, NoSuch
+from cli.completion import invoice_numbers
+from cli.declaration import command, subcommands
+from cli.failures import NotFound
+from cli.help import default
+from cli.lookup import is_full_id, match_prefix
+from cli.options import PaymentMethod
 from cli.render import billing as render
 from cli.session import Session
 
-PaymentMethod = Annotated[
-    str | None, typer.Option("--payment-method", metavar="PM", help="The provider's name of it (pm_…); else the one that was charged last.")
-]
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Its number or id.")]
-PAUSE = 0.4
-PATIENCE = 60.0
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the invoice, or the beginning of its id.", autocompletion=invoice_numbers)]
 
 
 def declare(app: typer.Typer) -> None:
     command(app, "plans")(plans)
-    command(app, "subscribe")(subscribe)
-    command(app, "subscription")(subscription)
-    command(app, "unsubscribe")(unsubscribe)
-    command(app, "resume")(resume)
-    command(app, "invoice")(invoice)
-    invoices = typer.Typer(no_args_is_help=True, help="Issued invoices: list, show, pdf, pay.")
-    app.add_typer(invoices, name="invoices")
+    command(app, "bill")(bill)
+    invoices = subcommands(app, "invoices", "List, show, save and pay invoices.")
     command(invoices, "list")(list_invoices)
     command(invoices, "show")(show_invoice)
-    command(invoices, "pdf")(pdf)
+    command(invoices, "pdf")(save_pdf)
     command(invoices, "pay")(pay)
     command(app, "usage")(usage)
     command(app, "quota")(quota)
 
 
 def plans(session: Session) -> None:
-    """The plans on offer: what they cost, include and allow."""
-    found = session.anyone.get("/v1/billing/plans")["plans"]
-    session.output.show(found, render.plans(found))
+    """List plans with prices and limits."""
+    items = session.anonymous.items("/v1/billing/plans")
+    session.output.show(items, render.plans(items))
+    session.output.next_step("capsule subscription change PLAN")
 
 
-def subscribe(
-    session: Session,
-    plan: Annotated[str, typer.Argument(help="The plan's code, as `capsule plans` shows it.")],
-    payment_method: PaymentMethod = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the payment.")] = False,
-) -> None:
-    """Choose a plan: upwards as soon as it is paid for, downwards when the period ends."""
-    body = {"plan": plan} | ({"paymentMethod": payment_method} if payment_method else {})
-    accepted = session.api.post("/v1/billing/subscription", body)
-    if accepted["status"] != "pending" or detach:
-        session.output.show(accepted, render.accepted(accepted))
+def bill(session: Session) -> None:
+    """Show the current bill: cost of this period so far."""
+    view = session.api.get("/v1/billing/current")
+    if session.output.as_json:
+        session.output.show(view)
         return
-    session.output.note(render.accepted(accepted))
-    found = _settled(session, accepted)
-    payment = found["lastPayment"] or {}
-    session.output.show(found, *([render.subscription(found)] if found["plan"] == accepted["plan"] else []))
-    if found["plan"] != accepted["plan"]:
-        raise Failure("The payment failed", payment.get("detail") or "", hint=f"capsule subscribe {plan} --payment-method another", exit=Exit.REFUSED)
-
-
-def subscription(session: Session) -> None:
-    """Your plan: what it allows, what comes next, and how the last payment went."""
-    found = session.api.get("/v1/billing/subscription")
-    session.output.show(found, render.subscription(found))
-
-
-def unsubscribe(session: Session) -> None:
-    """Leave the paid plan when the period that is paid for ends."""
-    accepted = session.api.delete("/v1/billing/subscription")
-    session.output.show(accepted, render.accepted(accepted))
-
-
-def resume(session: Session) -> None:
-    """Stay after all: a change that waits for the period's end is taken back."""
-    accepted = session.api.post("/v1/billing/subscription/resume")
-    session.output.show(accepted, render.accepted(accepted))
-
-
-def invoice(session: Session) -> None:
-    """What the running period has cost so far."""
-    bill = session.api.get("/v1/billing/current")
-    session.output.show(bill, *render.bill(bill, _names(session)))
+    session.output.show(view, *render.bill(view, _application_names(session), _paid_amount(session, view)))
+    session.output.next_step("capsule usage", "capsule invoices list")
 
 
 def list_invoices(session: Session) -> None:
-    """Your invoices, the newest first."""
-    found = _invoices(session)
-    session.output.show(found, render.invoices(found))
+    """List issued invoices, newest first."""
+    items = _invoices(session)
+    session.output.show(items, render.invoices(items))
+    is_open = any(each["status"] == "open" for each in items)
+    session.output.next_step(f"capsule invoices {'pay' if is_open else 'show'} NUMBER" if items else "capsule bill")
 
 
 def show_invoice(session: Session, invoice: Number) -> None:
-    """One invoice with its lines and payments."""
-    found = session.api.get(f"/v1/billing/invoices/{segment(_id(session, invoice))}")
-    session.output.show(found, *render.invoice(found))
+    """Show an invoice with its lines and payment."""
+    view = session.api.get(f"/v1/billing/invoices/{segment(_invoice_id(session, invoice))}")
+    session.output.show(view, *render.invoice(view))
+    session.output.next_step(f"capsule invoices {'pay' if view['status'] == 'open' else 'pdf'} {view['number']}")
 
 
-def pdf(
+def save_pdf(
     session: Session,
     invoice: Number,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else invoice-NUMBER.pdf here.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=f"File to write. {default('invoice-NUMBER.pdf')}")] = None,
 ) -> None:
-    """Save an invoice as a PDF."""
-    found = session.api.get(f"/v1/billing/invoices/{segment(_id(session, invoice))}")
-    path = output or Path(f"invoice-{found['number']}.pdf")
-    path.write_bytes(session.api.request("GET", f"/v1/billing/invoices/{found['invoiceId']}/pdf").content)
-    session.output.show({"invoiceId": found["invoiceId"], "path": str(path)}, str(path))
+    """Save an invoice as a PDF file."""
+    view = session.api.get(f"/v1/billing/invoices/{segment(_invoice_id(session, invoice))}")
+    path = output or Path(f"invoice-{view['number']}.pdf")
+    path.write_bytes(session.api.request("GET", f"/v1/billing/invoices/{view['invoiceId']}/pdf").content)
+    session.output.show({"invoiceId": view["invoiceId"], "path": str(path)}, f"✓ Saved {path}.")
+    session.output.next_step(f"capsule invoices show {view['number']}")
 
 
 def pay(session: Session, invoice: Number, payment_method: PaymentMethod = None) -> None:
-    """Pay an open invoice now, perhaps with another payment method."""
+    """Pay an open invoice now."""
     body = {"paymentMethod": payment_method} if payment_method else {}
-    accepted = session.api.post(f"/v1/billing/invoices/{segment(_id(session, invoice))}/payment", body)
-    session.output.show(accepted, "The payment is under way: capsule invoices show " + invoice)
+    accepted = session.api.post(f"/v1/billing/invoices/{segment(_invoice_id(session, invoice))}/payment", body)
+    session.output.show(accepted, "Payment started.")
+    session.output.next_step(f"capsule invoices show {invoice}")
 
 
 def usage(session: Session) -> None:
-    """What was measured in the running period, and how much of it the plan includes."""
-    bill = session.api.get("/v1/billing/current")
-    measured = {"period": bill["period"], "charges": bill["charges"], "lines": bill["lines"]}
-    session.output.show(measured, render.usage(bill), "", render.lines(bill, _names(session)))
+    """Show the usage of this period."""
+    view = session.api.get("/v1/billing/current")
+    document = {"period": view["period"], "charges": view["charges"], "lines": view["lines"]}
+    names = {} if session.output.as_json else _application_names(session)
+    session.output.show(document, render.usage(view), "", render.lines(view, names))
+    session.output.next_step("capsule bill")
 
 
 def quota(session: Session) -> None:
-    """How much you may run, and how much of it is used."""
-    found = session.api.get("/v1/quota")
-    session.output.show(found, render.quota(found))
-
-
-def _settled(session: Session, accepted: Json) -> Json:
-    """The subscription once the payment's outcome is known."""
-    end = time.monotonic() + PATIENCE
-    with session.output.progress("waiting for the payment"):
-        while True:
-            found = session.api.get("/v1/billing/subscription")
-            if not (found["next"] and found["next"]["pending"]):
-                return found
-            if time.monotonic() > end:
-                raise Failure("The payment's outcome is not known yet", hint="capsule subscription", exit=Exit.UNAVAILABLE)
-            time.sleep(PAUSE)
+    """Show limits of your plan and what is used."""
+    view = session.api.get("/v1/quota")
+    session.output.show(view, render.quota(view))
+    session.output.next_step("capsule plans")
 
 
 def _invoices(session: Session) -> list[Json]:
-    found: list[Json] = []
-    before = None
-    while True:
-        page = session.api.get("/v1/billing/invoices", before=before, limit=100)
-        found.extend(page["invoices"])
-        before = page["next"]
-        if not before:
-            return found
+    return session.api.items("/v1/billing/invoices", cursor_parameter="before", limit=100)
 
 
-def _id(session: Session, named: str) -> str:
-    """Of an invoice by its number; an id is one already."""
-    for each in _invoices(session):
-        if named in (each["number"], each["invoiceId"]):
-            return str(each["invoiceId"])
-    raise NoSuch(f"You have no invoice {named!r}", hint="capsule invoices list")
+def _invoice_id(session: Session, text: str) -> str:
+    """Return an invoice's id from its number, its id, or the beginning of its id."""
+    if is_full_id(text):
+        return text
+    items = _invoices(session)
+    by_number = next((each["invoiceId"] for each in items if each["number"] == text), None)
+    found = by_number or match_prefix("invoice", text, [each["invoiceId"] for each in items])
+    if found is None:
+        raise NotFound(f'You have no invoice "{text}"', hint="capsule invoices list")
+    return str(found)
 
 
-def _names(session: Session) -> dict[str, str]:
-    """The bill knows applications by their ids; deleted ones have no name any more."""
-    if session.output.as_json:
-        return {}
-    return {each["id"]: each["name"] for each in session.api.pages("/v1/apps", limit=100)}
+def _application_names(session: Session) -> dict[str, str]:
+    """Return the names of applications by id. A bill knows ids only; deleted applications have no name any more."""
+    return {each["id"]: each["name"] for each in session.api.items("/v1/apps", limit=100)}
+
+
+def _paid_amount(session: Session, bill: Json) -> Json | None:
+    """Return the sum of the paid invoices of the bill's period; None if there are none."""
+    amounts = [each["total"] for each in _invoices(session) if each["status"] == "paid" and each["period"] == bill["period"]]
+    if not amounts:
+        return None
+    return {"amount": sum(int(each["amount"]) for each in amounts), "currency": amounts[0]["currency"]}

@@ -1,18 +1,18 @@
-"""From a commit to a URL: `deploy` asks and follows; what is asked for goes on by itself, whether anybody looks or not."""
+"""Deployments: start, follow, cancel. A deployment runs on the server, whether a command follows it or not."""
 
 from typing import Annotated
 
 import typer
 
 from cli.client import Json, segment
-from cli.declaring import command
-from cli.failures import Failure, NoSuch
-from cli.follow import Following
-from cli.options import App, Env
+from cli.completion import deployment_ids, git_refs
+from cli.declaration import command
+from cli.failures import Failure, NotFound
+from cli.follow import DeploymentFollower
+from cli.help import default
+from cli.options import App, Detach, Env
 from cli.render import deployments as render
 from cli.session import Session
-
-Detach = Annotated[bool, typer.Option("--detach", "-d", help="Do not wait for the end.")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -22,47 +22,76 @@ def declare(app: typer.Typer) -> None:
 
 def deploy(
     session: Session,
-    ref: Annotated[str | None, typer.Option("--ref", "-r", metavar="REF", help="A branch, a tag or a commit; else the default branch.")] = None,
+    ref: Annotated[
+        str | None,
+        typer.Option("--ref", "-r", metavar="REF", help=f"Branch, tag or commit. {default('default branch')}", autocompletion=git_refs),
+    ] = None,
     app: App = None,
     env: Env = None,
     detach: Detach = False,
 ) -> None:
-    """Build a commit and put it where its URL answers, with the build's log as it comes. Ctrl-C stops watching, not the deployment."""
+    """Build and release a commit.
+
+    Streams the build log. Ctrl-C stops following; the deployment continues in the background.
+    """
     application = session.application(app)
     body = {"environment": session.environment(env)} | ({"ref": ref} if ref else {})
-    asked = session.api.post(f"/v1/apps/{application['id']}/deployments", body)
-    session.output.note(render.requested(application["name"], asked))
-    watch(session, application, asked, detach)
+    accepted = session.api.post(f"/v1/apps/{application['id']}/deployments", body)
+    session.output.note(render.requested(application["name"], accepted))
+    follow(session, application, accepted, detach)
 
 
 def cancel(
     session: Session,
-    deployment: Annotated[str | None, typer.Argument(metavar="[DEPLOYMENT]", help="Its id; else the latest.")] = None,
+    deployment: Annotated[
+        str | None,
+        typer.Argument(metavar="DEPLOYMENT", help=f"The beginning of its id. {default('the latest')}", autocompletion=deployment_ids),
+    ] = None,
     app: App = None,
 ) -> None:
-    """Give a deployment up while it runs. What serves goes on serving; a release that has the traffic already is taken back."""
+    """Cancel a running deployment.
+
+    Traffic stays on, or returns to, the previous release.
+    """
     application = session.application(app)
     base = f"/v1/apps/{application['id']}/deployments"
     if deployment is None:
-        latest = session.api.get(base, limit=1)["items"]
+        latest = session.api.page(base, limit=1)
         if not latest:
-            raise NoSuch(f"{application['name']} has no deployment yet", hint="capsule deploy")
-        deployment = str(latest[0]["id"])
-    asked = session.api.post(f"{base}/{segment(deployment)}/cancellation")
-    session.output.show(asked, "It is being cancelled.")
+            raise NotFound(f"{application['name']} has no deployments", hint=session.command("deploy", application))
+        deployment_id = str(latest[0]["id"])
+    else:
+        deployment_id = session.deployment_id(application, deployment)
+    accepted = session.api.post(f"{base}/{segment(deployment_id)}/cancellation")
+    view = session.api.get(f"/v1/apps/{application['id']}/deployments/{segment(deployment_id)}")
+    session.output.show(accepted, render.cancelling(view))
+    session.output.next_step(session.command(f"status {deployment_id}", application))
 
 
-def watch(session: Session, application: Json, asked: Json, detach: bool) -> None:
-    """To the end; one that ended badly ends the command so."""
+def follow(session: Session, application: Json, accepted: Json, detach: bool) -> None:
+    """Follow a deployment to its end.
+
+    Raises:
+        Failure: the deployment failed.
+    """
+    name = application["name"]
     if detach:
-        session.output.show(asked, render.how_to_follow(application["name"], asked["id"]))
+        session.output.show(accepted, f"Deployment {accepted['id']} continues in the background.")
+        session.output.next_step(*render.follow_commands(name, accepted["id"]))
         return
+    follower = DeploymentFollower(session.api, session.output, application, accepted["id"])
     try:
-        ended = Following(session, application, asked["id"]).to_the_end()
+        ended = follower.follow()
     except KeyboardInterrupt:
-        session.output.note("\nThe deployment goes on without you watching.\n" + render.how_to_follow(application["name"], asked["id"]))
+        session.output.note("\nDeployment continues in the background. Follow it:")
+        session.output.next_step(*render.follow_commands(name, accepted["id"]))
         raise
-    succeeded = ended["status"] == "succeeded"
-    session.output.show(ended, *([render.succeeded(ended)] if succeeded else []))
-    if not succeeded:
-        raise Failure(render.failure_title(ended), ended["detail"] or "", hint=render.where_to_look(application["name"], ended))
+    if ended["status"] != "succeeded":
+        session.output.show(ended)
+        detail = render.failure_detail(ended, follower.log_lines)
+        raise Failure(render.failure_title(ended), detail, hint=render.failure_hint(name, ended))
+    session.output.show(ended, render.succeeded(ended))
+    environment = ended["environment"]
+    session.output.next_step(
+        session.command(f"open --env {environment}", application), session.command(f"logs --follow --env {environment}", application)
+    )

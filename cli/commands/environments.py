@@ -1,4 +1,4 @@
-"""What an application finds where it runs, and how large it is there: variables, secrets, scale, environments of one's own."""
+"""Environments: their variables and secrets, their size, and environments of one's own."""
 
 import re
 from pathlib import Path
@@ -7,67 +7,72 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
-from cli.commands.deploy import Detach, watch
-from cli.declaring import command
-from cli.failures import WrongUse
-from cli.options import App, Env
+from cli.commands.deploy import follow
+from cli.completion import environment_names
+from cli.declaration import command, subcommands
+from cli.failures import UsageError
+from cli.options import App, Detach, Env, Yes
+from cli.prompts import confirm_deletion
 from cli.render import environments as render
 from cli.session import Session
 
-NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-All = Annotated[bool, typer.Option("--all", help="In every environment that says nothing else, instead of one.")]
-NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="Count from the next release on, instead of releasing at once.")]
+VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+All = Annotated[bool, typer.Option("--all", help="Apply to all environments that do not override it.")]
+NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="Apply at the next deployment (default: deploy now).")]
 
 
 def declare(app: typer.Typer) -> None:
-    env = typer.Typer(no_args_is_help=True, help="Variables and secrets: list, set, unset. A change is a release.")
-    app.add_typer(env, name="env")
+    env = subcommands(app, "env", "List, set and unset variables and secrets.")
     command(env, "list")(list_settings)
     command(env, "set")(set_)
     command(env, "unset")(unset)
     command(app, "scale")(scale)
-    environments = typer.Typer(no_args_is_help=True, help="Environments beside staging and production: list, create, delete.")
-    app.add_typer(environments, name="environments")
+    environments = subcommands(app, "environments", "List, create and delete environments.")
     command(environments, "list")(list_environments)
     command(environments, "create")(create)
     command(environments, "delete")(delete)
 
 
 def list_settings(session: Session, app: App = None, env: Env = None, everywhere: All = False) -> None:
-    """Variables as they are; of secrets the names only."""
-    found = session.api.get(_config(session, session.application(app), env, everywhere))
-    session.output.show(found, render.settings(found))
+    """List variables, and secrets without their values."""
+    application = session.application(app)
+    view = session.api.get(_config_path(session, application, env, everywhere))
+    session.output.show(view, render.settings(view))
+    session.output.next_step(session.command("env set NAME=VALUE", application))
 
 
 def set_(
     session: Session,
-    settings: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="Variables, as many as you like.")] = None,
-    secret: Annotated[bool, typer.Option("--secret", help="They are secrets: nobody can read them again.")] = False,
-    file: Annotated[Path | None, typer.Option("--file", "-f", exists=True, dir_okay=False, help="NAME=VALUE lines, such as of a .env file.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Variables to set.")] = None,
+    secret: Annotated[bool, typer.Option("--secret", help="Store as secrets (write-only).")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", exists=True, dir_okay=False, help="Read NAME=VALUE lines, as of a .env file."),
+    ] = None,
     app: App = None,
     env: Env = None,
     everywhere: All = False,
     no_deploy: NoDeploy = False,
     detach: Detach = False,
 ) -> None:
-    """Set variables or secrets, many at once; what serves is released again with them."""
+    """Set variables or secrets, then deploy."""
     lines = [*(file.read_text(encoding="utf-8").splitlines() if file else []), *(settings or [])]
-    values = assignments(lines)
+    values = parse_assignments(lines)
     if not values:
-        raise WrongUse("Nothing to set", hint="capsule env set NAME=VALUE")
+        raise UsageError("Nothing to set", hint="capsule env set NAME=VALUE, or --file FILE")
     _change(session, {"secrets" if secret else "variables": values}, app, env, everywhere, no_deploy, detach)
 
 
 def unset(
     session: Session,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Variables or secrets.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Variables or secrets.")],
     app: App = None,
     env: Env = None,
     everywhere: All = False,
     no_deploy: NoDeploy = False,
     detach: Detach = False,
 ) -> None:
-    """Take variables or secrets away; what serves is released again without them."""
+    """Remove variables or secrets, then deploy."""
     _change(session, {"unset": names}, app, env, everywhere, no_deploy, detach)
 
 
@@ -75,68 +80,97 @@ def scale(
     session: Session,
     app: App = None,
     env: Env = None,
-    least: Annotated[int | None, typer.Option("--min", min=0, help="Instances that always run; 0 lets it sleep.")] = None,
-    most: Annotated[int | None, typer.Option("--max", min=1, help="Instances at most.")] = None,
-    memory: Annotated[int | None, typer.Option("--memory", metavar="MIB", help="Memory of an instance.")] = None,
-    cpu: Annotated[int | None, typer.Option("--cpu", metavar="MILLIS", help="Thousandths of a processor of an instance.")] = None,
-    observe: Annotated[
-        int | None, typer.Option("--observe", metavar="SECONDS", help="How long a new release is watched, and taken back if bad.")
+    min_instances: Annotated[int | None, typer.Option("--min", metavar="N", min=0, help="Minimum instances; 0 scales to zero.")] = None,
+    max_instances: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="Maximum instances.")] = None,
+    memory_mib: Annotated[int | None, typer.Option("--memory", metavar="MIB", help="Memory per instance.")] = None,
+    cpu_millis: Annotated[int | None, typer.Option("--cpu", metavar="MILLIS", help="CPU per instance; 1000 is one CPU.")] = None,
+    observation_seconds: Annotated[
+        int | None, typer.Option("--observe", metavar="SECONDS", help="Seconds to watch a new release; it rolls back on errors.")
     ] = None,
     detach: Detach = False,
 ) -> None:
-    """Say how large an application is in an environment; without options, show it. What serves is released again at that size."""
+    """Show or change instances, memory and CPU.
+
+    Without options, shows the sizes. A change creates a deployment.
+    """
     application, name = session.application(app), session.environment(env)
     base = f"/v1/apps/{application['id']}/environments"
-    asked = {"minScale": least, "maxScale": most, "memoryMib": memory, "cpuMillis": cpu, "observationSeconds": observe}
-    body = {field: value for field, value in asked.items() if value is not None}
+    options = {
+        "minScale": min_instances,
+        "maxScale": max_instances,
+        "memoryMib": memory_mib,
+        "cpuMillis": cpu_millis,
+        "observationSeconds": observation_seconds,
+    }
+    body = {field: value for field, value in options.items() if value is not None}
     if not body:
-        items = [each for each in session.api.get(base)["items"] if env is None or each["name"] == name]
+        items = [each for each in session.api.page(base) if env is None or each["name"] == name]
         session.output.show(items, render.environments(items))
+        session.output.next_step(session.command("scale --env NAME --max N", application))
         return
     changed = session.api.put(f"{base}/{segment(name)}/scale", body)
     if changed["deployment"] is None:
         session.output.show(changed, render.size(changed))
+        session.output.next_step(session.command(f"deploy --env {name}", application))
         return
     session.output.note(render.size(changed))
-    watch(session, application, changed["deployment"], detach)
+    follow(session, application, changed["deployment"], detach)
 
 
 def list_environments(session: Session, app: App = None) -> None:
-    """The environments of an application, each with its size and what serves there."""
-    items = session.api.get(f"/v1/apps/{session.application(app)['id']}/environments")["items"]
+    """List environments with size, release and URL."""
+    application = session.application(app)
+    items = session.api.page(f"/v1/apps/{application['id']}/environments")
     session.output.show(items, render.environments(items))
+    session.output.next_step(session.command("deploy --env NAME", application))
 
 
-def create(session: Session, name: Annotated[str, typer.Argument(help="Part of its host name.")], app: App = None) -> None:
-    """Make another environment of an application."""
-    created = session.api.post(f"/v1/apps/{session.application(app)['id']}/environments", {"name": name})
-    session.output.show(created, f"Environment {created['name']}")
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Part of its host name: lower-case letters and digits.")],
+    app: App = None,
+) -> None:
+    """Create an environment."""
+    application = session.application(app)
+    created = session.api.post(f"/v1/apps/{application['id']}/environments", {"name": name})
+    session.output.show(created, f"✓ Created environment {created['name']} of {application['name']}.")
+    session.output.next_step(session.command(f"deploy --env {created['name']}", application))
 
 
 def delete(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Which.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Environment.", autocompletion=environment_names)],
     app: App = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
-    """Give an environment up: what runs there, and its configuration. The releases stay."""
+    """Delete an environment; its releases stay.
+
+    Deletes what runs there, and its variables, secrets and size.
+    """
     application = session.application(app)
-    if not yes and typer.prompt(f"{name} of {application['name']} will be gone. Type its name to confirm", err=True) != name:
-        raise WrongUse("That is not its name; nothing was done")
-    answer = session.api.delete(f"/v1/apps/{application['id']}/environments/{segment(name)}")
-    session.output.show(answer, f"{name} is being deleted.")
+    session.output.note(f"This deletes {name} of {application['name']}: what runs there, its variables, secrets and size. Releases stay.")
+    if name == session.settings.environment:
+        session.output.note(f"{name} is the default environment: after this, commands need --env NAME.")
+    confirm_deletion(name, yes=yes)
+    accepted = session.api.delete(f"/v1/apps/{application['id']}/environments/{segment(name)}")
+    session.output.show(accepted, f"Deleting {name} of {application['name']}.")
+    session.output.next_step(session.command("environments list", application))
 
 
-def assignments(lines: list[str]) -> dict[str, str]:
-    """NAME=VALUE, as in a .env file: empty lines, comments and `export ` are left out, quotes around a value too."""
+def parse_assignments(lines: list[str]) -> dict[str, str]:
+    """Return the values of NAME=VALUE lines. Accepts what a .env file holds: empty lines, comments, `export ` and quotes around a value.
+
+    Raises:
+        UsageError: a line is not NAME=VALUE.
+    """
     values = {}
     for line in lines:
         text = line.strip().removeprefix("export ")
         if not text or text.startswith("#"):
             continue
         name, equals, value = text.partition("=")
-        if not equals or not NAME.match(name.strip()):
-            raise WrongUse(f"{line!r} is not NAME=VALUE")
+        if not equals or not VARIABLE_NAME.match(name.strip()):
+            raise UsageError(f'"{line}" is not NAME=VALUE', hint="Names have letters, digits and underscores: DATABASE_URL=postgres://…")
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
             value = value[1:-1]
         values[name.strip()] = value
@@ -145,17 +179,18 @@ def assignments(lines: list[str]) -> dict[str, str]:
 
 def _change(session: Session, change: Json, app: str | None, env: str | None, everywhere: bool, no_deploy: bool, detach: bool) -> None:
     application = session.application(app)
-    changed = session.api.patch(_config(session, application, env, everywhere), {**change, "deploy": not no_deploy})
+    changed = session.api.patch(_config_path(session, application, env, everywhere), {**change, "deploy": not no_deploy})
     deployments = changed["deployments"]
     if detach or not deployments:
         session.output.show(changed, render.changed(changed))
+        session.output.next_step(session.command("status" if deployments else "deploy", application))
         return
     session.output.note(render.changed(changed))
     for each in deployments:
-        watch(session, application, each, detach)
+        follow(session, application, each, detach)
 
 
-def _config(session: Session, application: Json, env: str | None, everywhere: bool) -> str:
+def _config_path(session: Session, application: Json, env: str | None, everywhere: bool) -> str:
     if everywhere:
         return f"/v1/apps/{application['id']}/config"
     return f"/v1/apps/{application['id']}/environments/{segment(session.environment(env))}/config"

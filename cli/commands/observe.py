@@ -1,4 +1,4 @@
-"""What an application says and does: logs, metrics, and the timeline of what happened because of one request."""
+"""Logs, metrics, and the timeline of one request."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,13 +7,20 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
-from cli.declaring import command
-from cli.failures import NoSuch, WrongUse
-from cli.options import App, Env
+from cli.completion import deployment_ids
+from cli.declaration import command
+from cli.failures import NotFound, UsageError
+from cli.help import default
+from cli.options import App, Env, EnvFilter
 from cli.render import observe as render
 from cli.session import Session
 
-PAUSE = 1.0  # the collector sends once a second
+POLL_SECONDS = 1.0  # the log collector sends once a second
+PAGE_SIZE = 1000
+Deployment = Annotated[
+    str | None,
+    typer.Option("--deployment", metavar="ID", help="Deployment, by the beginning of its id.", autocompletion=deployment_ids),
+]
 
 
 def declare(app: typer.Typer) -> None:
@@ -25,63 +32,104 @@ def declare(app: typer.Typer) -> None:
 def logs(
     session: Session,
     app: App = None,
-    env: Annotated[str | None, typer.Option("--env", "-e", metavar="NAME", help="Of this environment only.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=1000, help="How many of the newest.")] = 100,
-    build: Annotated[bool, typer.Option("--build", help="Of builds only.")] = False,
-    run: Annotated[bool, typer.Option("--run", help="Of running instances only.")] = False,
-    deployment: Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Of this deployment only.")] = None,
-    search: Annotated[str | None, typer.Option("--search", "-s", metavar="TEXT", help="Lines with this text in them.")] = None,
+    env: EnvFilter = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stream new lines until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, max=PAGE_SIZE, help="Number of the newest lines.")] = 100,
+    build: Annotated[bool, typer.Option("--build", help="Builds only.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Running instances only.")] = False,
+    deployment: Deployment = None,
+    search: Annotated[str | None, typer.Option("--search", "-s", metavar="TEXT", help="Lines that contain a text.")] = None,
 ) -> None:
-    """What an application and its builds have written. With --json, one JSON document a line."""
+    """Print or stream logs of builds and instances.
+
+    With --json, prints one JSON document per line.
+    """
     if build and run:
-        raise WrongUse("--build and --run exclude each other", hint="without both, all lines are shown")
-    path = f"/v1/apps/{session.application(app)['id']}/logs"
-    wanted = {"environment": env, "deployment": deployment, "component": "build" if build else "run" if run else None, "search": search}
-    page = session.api.get(path, **wanted, limit=max(lines, 1))
-    _print(session, page["lines"][-lines:] if lines else [])
+        raise UsageError("--build and --run exclude each other", hint="Without both, all lines are printed.")
+    application = session.application(app)
+    path = f"/v1/apps/{application['id']}/logs"
+    filters = {
+        "environment": env,
+        "deployment": session.deployment_id(application, deployment) if deployment else None,
+        "component": "build" if build else "run" if run else None,
+        "search": search,
+    }
+    page = session.api.get(path, **filters, limit=max(lines, 1))
+    newest = page["lines"][-lines:] if lines else []
+    _print_lines(session, newest)
+    if not newest and lines:
+        _explain_no_lines(session, application, is_filtered=any(filters.values()))
     try:
         while follow:
-            time.sleep(0 if len(page["lines"]) == 1000 else PAUSE)
-            page = session.api.get(path, **wanted, after=page["cursor"], limit=1000)
-            _print(session, page["lines"])
+            time.sleep(0 if len(page["lines"]) == PAGE_SIZE else POLL_SECONDS)
+            page = session.api.get(path, **filters, after=page["cursor"], limit=PAGE_SIZE)
+            _print_lines(session, page["lines"])
     except KeyboardInterrupt:
-        session.output.note("")  # how following ends
+        session.output.note("")  # Ctrl-C is how following ends: the exit code is 0
+        return
+    if newest:
+        session.output.next_step(session.command("logs --follow", application))
 
 
 def metrics(
     session: Session,
     app: App = None,
     env: Env = None,
-    minutes: Annotated[int, typer.Option("--minutes", "-m", min=1, max=44_640, help="How far back.")] = 60,
-    step: Annotated[int, typer.Option("--step", min=1, max=86_400, help="Seconds of one line of the table.")] = 300,
+    minutes: Annotated[int, typer.Option("--minutes", "-m", metavar="N", min=1, max=44_640, help="Length of the period until now.")] = 60,
+    step: Annotated[int, typer.Option("--step", metavar="SECONDS", min=1, max=86_400, help="Length of one interval.")] = 300,
 ) -> None:
-    """Requests, their statuses and how long they took."""
+    """Show requests, statuses, latency, CPU and memory."""
+    application = session.application(app)
     end = datetime.now(UTC)
-    span = {"from": (end - timedelta(minutes=minutes)).isoformat(), "to": end.isoformat(), "step": step}
-    found = session.api.get(f"/v1/apps/{session.application(app)['id']}/metrics", environment=session.environment(env), **span)
-    session.output.show(found, render.metrics(found))
+    query = {"from": (end - timedelta(minutes=minutes)).isoformat(), "to": end.isoformat(), "step": step}
+    view = session.api.get(f"/v1/apps/{application['id']}/metrics", environment=session.environment(env), **query)
+    session.output.show(view, render.metrics(view, minutes))
+    session.output.next_step(session.command("logs --run", application), session.command("alert-rules list", application))
 
 
 def timeline(
     session: Session,
-    correlation: Annotated[str | None, typer.Argument(metavar="[REQUEST]", help="A request's id; else the latest deployment's.")] = None,
+    correlation_id: Annotated[
+        str | None, typer.Argument(metavar="REQUEST", help=f"Correlation id of a request. {default('the latest deployment')}")
+    ] = None,
+    deployment: Deployment = None,
     app: App = None,
 ) -> None:
-    """What happened because of one request: commands, events and effects, in order, each with what caused it."""
-    found = session.api.get(f"/v1/timeline/{segment(correlation or _latest(session, app))}")
-    session.output.show(found, render.timeline(found))
+    """Show all that one request caused, in order.
+
+    Lists commands, events and effects, each below its cause.
+    """
+    if correlation_id and deployment:
+        raise UsageError("REQUEST and --deployment exclude each other")
+    selected = correlation_id or _correlation_id(session, app, deployment)
+    view = session.api.get(f"/v1/timeline/{segment(selected)}")
+    session.output.show(view, render.Timeline(view))
+    session.output.next_step("capsule timeline --json   (with the ids of all messages)")
 
 
-def _latest(session: Session, app: str | None) -> str:
+def _correlation_id(session: Session, app: str | None, deployment: str | None) -> str:
+    """Return the correlation id of a deployment, or of the latest one."""
     application = session.application(app)
     base = f"/v1/apps/{application['id']}/deployments"
-    items = session.api.get(base, limit=1)["items"]
-    if not items:
-        raise NoSuch(f"{application['name']} has no deployment yet", hint="capsule deploy")
-    return str(session.api.get(f"{base}/{items[0]['id']}")["correlationId"])
+    if deployment:
+        deployment_id = session.deployment_id(application, deployment)
+    else:
+        items = session.api.page(base, limit=1)
+        if not items:
+            raise NotFound(f"{application['name']} has no deployments", hint=session.command("deploy", application))
+        deployment_id = str(items[0]["id"])
+    return str(session.api.get(f"{base}/{segment(deployment_id)}")["correlationId"])
 
 
-def _print(session: Session, lines: list[Json]) -> None:
+def _print_lines(session: Session, lines: list[Json]) -> None:
     for line in lines:
         session.output.line(line, render.log_line(line))
+
+
+def _explain_no_lines(session: Session, application: Json, *, is_filtered: bool) -> None:
+    if is_filtered:
+        session.output.note("No log lines match.")
+        session.output.next_step(session.command("logs", application))
+    else:
+        session.output.note(f"{application['name']} has not logged anything yet. Deploy it, or send it a request:")
+        session.output.next_step(session.command("deploy", application), session.command("open", application))

@@ -1,1 +1,1 @@
-"""How answers of the API look to a person: pure functions from a document to what Rich prints. No file here asks, waits or prints."""
+"""How answers of the API look to people: pure functions from a document to what Rich prints. Nothing here prompts, waits or prints."""

@@ -1,21 +1,22 @@
-"""An account."""
+"""Accounts."""
 
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.console import RenderableType
+from rich.text import Text
 
-from cli.render.words import facts, moment
-
-
-def verified(answer: dict[str, Any]) -> str:
-    return f"{escape(answer['email'])} is verified."
+from cli.render.formats import NONE, time_and_age
+from cli.render.tables import Facts
 
 
-def signed_in(email: str, api: str) -> str:
-    return f"Signed in as [bold]{escape(email)}[/] at {escape(api)}."
+def verified(view: dict[str, Any]) -> Text:
+    return Text.assemble("✓ ", (view["email"], "bold"), " is verified.")
 
 
-def profile(profile: dict[str, Any], api: str) -> Table:
-    address = profile["email"] + ("" if profile["emailVerified"] else " (not verified)")
-    return facts(("email", address), ("roles", ", ".join(profile["roles"]) or "–"), ("since", moment(profile["createdAt"])), ("api", api))
+def signed_in(email: str, api: str) -> Text:
+    return Text.assemble("✓ Signed in as ", (email, "bold"), f" at {api}.")
+
+
+def profile(view: dict[str, Any], api: str) -> RenderableType:
+    address = view["email"] + ("" if view["emailVerified"] else " (not verified)")
+    return Facts(("e-mail", address), ("roles", ", ".join(view["roles"]) or NONE), ("since", time_and_age(view["createdAt"])), ("API", api))

@@ -1,108 +1,133 @@
-"""Bills and what they are made of."""
+"""Plans, the subscription, the current bill, invoices, usage and quota."""
 
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from cli.render.words import day, facts, grid, moment, money, state
+from cli.render.formats import age, count, cpu_seconds, day, money, period, quantity, status_text, time_and_age
+from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
+METER_NAMES = {"cpu_milliseconds": "CPU seconds"}
 
 
 def plans(items: list[Json]) -> Table:
-    table = grid("plan", "name", "a month", "applications", "memory", "included", right=("a month", "applications", "memory"))
+    table = Table(
+        Column("plan"), Column("name", drop=3), Column("a month", is_right=True), Column("applications", drop=2, is_right=True),
+        Column("memory", drop=1, is_right=True),
+    )  # fmt: skip
     for each in items:
         allowed = each["allowed"]
         included = ", ".join(quantity(price["meter"], price["included"]) for price in each["prices"])
-        code = Text(each["code"], "bold")
-        table.add_row(code, each["name"], money(each["fee"]), str(allowed["applications"]), f"{allowed['memoryMib']} MiB", included)
+        table.add_row(
+            Text(each["code"], "bold"),
+            each["name"],
+            money(each["fee"]),
+            count(allowed["applications"]),
+            f"{count(allowed['memoryMib'])} MiB",
+            details=[f"includes {included}" if included else ""],
+        )
     return table
 
 
-def quantity(meter: str, count: int) -> str:
-    return f"{count / 1000:g} CPU seconds" if meter == "cpu_milliseconds" else f"{count} {meter.replace('_', ' ')}"
-
-
-def accepted(accepted: Json) -> str:
-    match accepted["status"]:
+def accepted(view: Json) -> Text:
+    """Return the answer to a change of the plan."""
+    match view["status"]:
         case "pending":
-            return f"Plan {accepted['plan']} begins as soon as {money(accepted['due'])} are paid."
+            return Text(f"Plan {view['plan']} starts after the payment of {money(view['due'])}.")
         case "scheduled":
-            return f"Plan {accepted['plan']} begins on {day(accepted['takesEffectAt'])}."
-    return f"Your plan is {accepted['plan']}."
+            return Text(f"Plan {view['plan']} starts on {day(view['takesEffectAt'])}.")
+    return Text(f"✓ Your plan is {view['plan']}.")
 
 
-def subscription(found: Json) -> Table:
-    allowed, coming, payment = found["allowed"], found["next"], found["lastPayment"]
-    rows: list[tuple[str, str | Text]] = [
-        ("plan", Text(found["plan"], "bold") + Text(f", {money(found['fee'])} a month")),
-        ("status", state(found["status"])),
-        ("period", f"{day(found['period']['begin'])} to {day(found['period']['end'])}"),
-        ("allows", f"{allowed['applications']} applications, {allowed['memoryMib']} MiB of memory"),
+def subscription(view: Json) -> RenderableType:
+    allowed, coming, payment = view["allowed"], view["next"], view["lastPayment"]
+    facts: list[tuple[str, str | Text]] = [
+        ("plan", Text.assemble((view["plan"], "bold"), f", {money(view['fee'])} a month")),
+        ("status", status_text(view["status"])),
+        ("period", period(view["period"])),
+        ("allows", f"{count(allowed['applications'])} applications, {count(allowed['memoryMib'])} MiB of memory"),
     ]
     if coming:
-        when = "when it is paid" if coming["pending"] else f"on {day(coming['beginsAt'])}"
-        rows.append(("next", f"{coming['plan']}, {when}"))
+        starts = "after the payment" if coming["pending"] else f"on {day(coming['beginsAt'])}"
+        facts.append(("next plan", f"{coming['plan']}, {starts}"))
     if payment:
         detail = f": {payment['detail']}" if payment["detail"] else ""
-        rows.append(("last payment", f"{money(payment['amount'])} {payment['status']}{detail}"))
-    return facts(*rows)
+        facts.append(("last payment", f"{money(payment['amount'])} {payment['status']}{detail}"))
+    return Facts(*facts)
 
 
 def invoices(items: list[Json]) -> RenderableType:
     if not items:
-        return "No invoice yet; `capsule invoice` shows what the running period has cost so far."
-    table = grid("number", "status", "issued", "plan", "for", "total", right=("total",))
+        return Text("No invoices yet.")
+    table = Table(
+        Column("number"), Column("status"), Column("issued", drop=2), Column("plan", drop=3), Column("period", drop=1),
+        Column("total", is_right=True),
+    )  # fmt: skip
     for each in items:
-        period = f"{day(each['period']['begin'])} to {day(each['period']['end'])}"
-        table.add_row(Text(each["number"], "bold"), state(each["status"]), moment(each["issuedAt"]), each["plan"], period, money(each["total"]))
+        number = Text(each["number"], "bold")
+        table.add_row(number, status_text(each["status"]), age(each["issuedAt"]), each["plan"], period(each["period"]), money(each["total"]))
     return table
 
 
-def invoice(found: Json) -> list[RenderableType]:
-    head: list[tuple[str, str | Text]] = [
-        ("number", Text(found["number"], "bold")),
-        ("status", state(found["status"])),
-        ("issued", moment(found["issuedAt"])),
-        ("settled", moment(found["settledAt"])),
+def invoice(view: Json) -> list[RenderableType]:
+    facts: list[tuple[str, str | Text]] = [
+        ("number", Text(view["number"], "bold")),
+        ("status", status_text(view["status"])),
+        ("issued", time_and_age(view["issuedAt"])),
+        ("settled", time_and_age(view["settledAt"])),
     ]
-    if payment := found["payment"]:
-        head.append(("payment", f"{payment['status']}, try {payment['attempt']}" + (f": {payment['detail']}" if payment["detail"] else "")))
-    table = grid("what", "quantity", "amount", right=("quantity", "amount"))
-    for line in found["lines"]:
-        table.add_row(Text(line["description"]), str(line["quantity"]), money(line["amount"]))
-    for credit in found["credits"]:
-        table.add_row(Text(f"credit note {credit['number']}: {credit['reason']}, {credit['status']}"), "", f"-{money(credit['amount'])}")
-    return [facts(*head), "", table, "", Text("total ") + Text(money(found["total"]), "bold")]
+    if payment := view["payment"]:
+        detail = f": {payment['detail']}" if payment["detail"] else ""
+        facts.append(("payment", f"{payment['status']}, attempt {payment['attempt']}{detail}"))
+    table = Table(Column("description"), Column("quantity", drop=1, is_right=True), Column("amount", is_right=True))
+    for line in view["lines"]:
+        table.add_row(line["description"], count(line["quantity"]), money(line["amount"]))
+    for credit in view["credits"]:
+        table.add_row(f"credit note {credit['number']}: {credit['reason']}, {credit['status']}", "", f"-{money(credit['amount'])}")
+    return [Facts(*facts), "", table, "", Text.assemble("Total ", (money(view["total"]), "bold"))]
 
 
-def bill(bill: Json, names: dict[str, str]) -> list[RenderableType]:
-    plan, period = bill["plan"], bill["period"]
-    head = Text(f"{day(period['begin'])} to {day(period['end'])}, plan ").append(plan["name"], "bold").append(f", {money(plan['fee'])} a month")
-    return [head, "", lines(bill, names), "", Text("to pay so far ") + Text(money(bill["total"]), "bold")]
+def bill(view: Json, names: dict[str, str], paid: Json | None = None) -> list[RenderableType]:
+    """Return the current bill. `names` maps applications to their names; `paid` is the amount of the period's paid invoice."""
+    plan = view["plan"]
+    head = Text.assemble(period(view["period"]), ", plan ", (plan["name"], "bold"), f", {money(plan['fee'])} a month")
+    total = Text.assemble("Total this period: ", (money(view["total"]), "bold"), f" ({money(paid)} paid)" if paid else "")
+    return [Prose(head), "", lines(view, names), "", total]
 
 
-def lines(bill: Json, names: dict[str, str]) -> RenderableType:
-    if not bill["lines"]:
-        return "Nothing was measured yet."
-    table = grid("application", "environment", "requests", "CPU seconds", "amount", right=("requests", "CPU seconds", "amount"))
-    for line in bill["lines"]:
+def lines(view: Json, names: dict[str, str]) -> RenderableType:
+    if not view["lines"]:
+        return Text("No usage yet.")
+    table = Table(
+        Column("application"), Column("environment"), Column("requests", is_right=True), Column("CPU seconds", drop=1, is_right=True),
+        Column("amount", is_right=True),
+    )  # fmt: skip
+    for line in view["lines"]:
         name = names.get(line["applicationId"], line["applicationId"])
-        cpu = f"{line['cpuMilliseconds'] / 1000:.3f}"
-        table.add_row(escape(name), line["environment"], str(line["requests"]), cpu, money(line["amount"]))
+        table.add_row(name, line["environment"], count(line["requests"]), cpu_seconds(line["cpuMilliseconds"]), money(line["amount"]))
     return table
 
 
-def usage(bill: Json) -> Table:
-    table = grid("meter", "used", "included", "to pay for", "amount", right=("used", "included", "to pay for", "amount"))
-    for charge in bill["charges"]:
-        table.add_row(charge["meter"], str(charge["quantity"]), str(charge["included"]), str(charge["billable"]), money(charge["amount"]))
+def usage(view: Json) -> Table:
+    table = Table(
+        Column("meter"), Column("used", is_right=True), Column("included", drop=1, is_right=True), Column("billable", drop=2, is_right=True),
+        Column("amount", is_right=True),
+    )  # fmt: skip
+    for charge in view["charges"]:
+        meter = charge["meter"]
+        values = [cpu_seconds(value) if meter == "cpu_milliseconds" else count(value) for value in (charge[name] for name in CHARGE_FIELDS)]
+        table.add_row(METER_NAMES.get(meter, meter.replace("_", " ")), *values, money(charge["amount"]))
     return table
 
 
-def quota(found: Json) -> Table:
-    applications, memory = found["applications"], found["memoryMib"]
-    return facts(("applications", f"{applications['used']} of {applications['limit']}"), ("memory", f"{memory['used']} of {memory['limit']} MiB"))
+CHARGE_FIELDS = ("quantity", "included", "billable")
+
+
+def quota(view: Json) -> RenderableType:
+    applications, memory = view["applications"], view["memoryMib"]
+    return Facts(
+        ("applications", f"{count(applications['used'])} of {count(applications['limit'])}"),
+        ("memory", f"{count(memory['used'])} of {count(memory['limit'])} MiB"),
+    )

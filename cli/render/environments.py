@@ -1,43 +1,52 @@
-"""Environments: what an application finds there, and how large it is."""
+"""Environments: their variables and secrets, and their size."""
 
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from cli.render.words import grid, moment, number, short
+from cli.render.formats import age, release_name, short_commit
+from cli.render.tables import Column, Table
 
 Json = dict[str, Any]
 
 
-def settings(found: Json) -> RenderableType:
-    if not found["entries"]:
-        return "Nothing is set: capsule env set NAME=VALUE"
-    table = grid("name", "value", "of", "version", "changed")
-    for each in found["entries"]:
-        value = Text("secret", "dim") if each["secret"] else Text(each["value"])
-        table.add_row(Text(each["name"], "bold"), value, each["scope"], str(each["version"]), moment(each["changedAt"]))
+def settings(view: Json) -> RenderableType:
+    if not view["entries"]:
+        return Text("No variables or secrets.")
+    table = Table(Column("name"), Column("value"), Column("scope", drop=1), Column("version", drop=3, is_right=True), Column("changed", drop=2))
+    for each in view["entries"]:
+        value = Text("(secret)", "dim") if each["secret"] else Text(each["value"])
+        table.add_row(Text(each["name"], "bold"), value, each["scope"], str(each["version"]), age(each["changedAt"]))
     return table
 
 
-def changed(changed: Json) -> str:
-    places = ", ".join(each["environment"] for each in changed["deployments"])
-    return f"Configuration version {changed['version']}" + (f", released in {places}" if places else ", from the next release on")
+def changed(view: Json) -> str:
+    environments = ", ".join(each["environment"] for each in view["deployments"])
+    return f"Configuration version {view['version']}" + (f", deploying to {environments}." if environments else ", applied at the next deployment.")
 
 
-def size(each: Json) -> str:
-    observed = "" if each["observationSeconds"] is None else f", new releases are watched for {each['observationSeconds']} s"
-    return f"{each['name']}: {_instances(each)} of {each['memoryMib']} MiB and {each['cpuMillis'] / 1000:g} CPU{observed}"
+def size(view: Json) -> str:
+    observed = "" if view["observationSeconds"] is None else f", new releases watched for {view['observationSeconds']} s"
+    return f"{view['name']}: {_instances(view)} instances, {view['memoryMib']} MiB and {view['cpuMillis'] / 1000:g} CPU each{observed}"
 
 
-def environments(items: list[Json]) -> Table:
-    table = grid("environment", "instances", "memory", "CPU", "watched", "release", "commit", "url", right=("memory", "CPU", "watched"))
+def environments(items: list[Json]) -> RenderableType:
+    table = Table(
+        Column("environment"),
+        Column("release"),
+        Column("commit", drop=3),
+        Column("instances"),
+        Column("memory", is_right=True),
+        Column("CPU", drop=1, is_right=True),
+        Column("watched", drop=2, is_right=True),
+    )
     for each in items:
         sizes = (_instances(each), f"{each['memoryMib']} MiB", f"{each['cpuMillis'] / 1000:g}", f"{each['observationSeconds']} s")
-        table.add_row(Text(each["name"], "bold"), *sizes, number(each["release"]), short(each["commit"]), each["url"] or "–")
+        name = Text(each["name"], "bold")
+        table.add_row(name, release_name(each["release"]), short_commit(each["commit"]), *sizes, details=[each["url"] or ""])
     return table
 
 
-def _instances(each: Json) -> str:
-    return f"{each['minScale']} to {each['maxScale']}"
+def _instances(view: Json) -> str:
+    return f"{view['minScale']}–{view['maxScale']}"

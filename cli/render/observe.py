@@ -1,87 +1,125 @@
 """Log lines, metrics, and the timeline of one request."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from cli.render.words import duration, grid, moment
+from cli.render.formats import NONE, age, count, cpu_seconds
+from cli.render.tables import Column, Prose, Table, wrap_words
 
 Json = dict[str, Any]
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-GOOD = ("done", "published", "sent", "ok")
-BAR = 30
+GOOD_OUTCOMES = ("done", "published", "sent", "ok")
+BAR_WIDTH = 30
 
 
 def log_line(line: Json) -> Text:
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    where = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
-    return Text(f"{at} {where} ", "dim") + Text(line["line"], "red" if line["stream"] == "stderr" and line["component"] == "run" else "")
+    source = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
+    is_error_output = line["stream"] == "stderr" and line["component"] == "run"
+    return Text.assemble((f"{at} {source} ", "dim"), (line["line"], "red" if is_error_output else ""))
 
 
-def metrics(found: Json) -> RenderableType:
-    total = found["total"]
-    table = grid("at", "requests", "p50", "p95", "CPU", "memory", "statuses", "", right=("requests", "p50", "p95", "CPU", "memory"))
-    most = max((point["requests"] for point in found["points"]), default=0)
-    for point in found["points"]:
-        if point["requests"] or point["cpuMilliseconds"]:
-            bar = Text("▇" * (max(1, round(BAR * point["requests"] / most)) if point["requests"] else 0), "cyan")
-            latencies = [milliseconds(point[name]) for name in ("p50LatencyMs", "p95LatencyMs")]
-            used = [cpu(point["cpuMilliseconds"]), memory(point["memoryMaxBytes"])]
-            table.add_row(moment(point["at"]), str(point["requests"]), *latencies, *used, statuses(point["byStatus"]), bar)
-    said = Text(f"{total['requests']} requests", "bold").append(f" in {duration(_span(found))}", "none")
-    said.append(
-        f", p50 {milliseconds(total['p50LatencyMs'])}, p95 {milliseconds(total['p95LatencyMs'])}, CPU {cpu(total['cpuMilliseconds'])}  ", "none"
-    )
-    markers = [marker(each) for each in found["markers"]]
-    return Group(said + statuses(total["byStatus"]), *([table] if table.rows else []), *markers)
+def metrics(view: Json, minutes: int) -> RenderableType:
+    """Return the totals of the last `minutes`, a table of the intervals with traffic, and the deployments."""
+    total = view["total"]
+    latency = f"p50 {milliseconds(total['p50LatencyMs'])}, p95 {milliseconds(total['p95LatencyMs'])}"
+    summary = Text(f"{count(total['requests'])} requests", "bold")
+    summary = Text.assemble(summary, f" in the last {span(minutes)}, {latency}, CPU {cpu_seconds(total['cpuMilliseconds'])} s  ")
+    table = _points(view["points"])
+    markers = [Prose(marker(each)) for each in view["markers"]]
+    return Group(Prose(Text.assemble(summary, statuses(total["byStatus"]))), *([table] if table.rows else []), *markers)
+
+
+def span(minutes: int) -> str:
+    if minutes % 1440 == 0 and minutes > 1440:
+        return f"{minutes // 1440} days"
+    return f"{minutes // 60} hours" if minutes % 60 == 0 and minutes > 60 else f"{minutes} minutes"
 
 
 def marker(marker: Json) -> Text:
     style = {"deployment-failed": "red", "deployment-rolled-back": "yellow"}.get(marker["kind"], "green")
-    said = Text(f"{moment(marker['at'])} ").append(marker["kind"], style).append(f" in {marker['environment']}")
-    return said.append(f": {marker['reason']}") if marker["reason"] else said
+    text = Text(f"{age(marker['at'])}  ").append(marker["kind"], style).append(f" in {marker['environment']}")
+    return text.append(f": {marker['reason']}") if marker["reason"] else text
 
 
 def milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} ms"
-
-
-def cpu(value: float) -> str:
-    return f"{value / 1000:.2f} s"
+    return NONE if value is None else f"{value:,.1f} ms"
 
 
 def memory(value: int | None) -> str:
-    return "–" if value is None else f"{value / 2**20:.0f} MiB"
+    return NONE if value is None else f"{value / 2**20:.0f} MiB"
 
 
 def statuses(by_status: Json) -> Text:
-    said = Text()
-    for name, count in sorted(by_status.items()):
+    text = Text()
+    for name, number in sorted(by_status.items()):
         style = {"5": "red", "4": "yellow"}.get(name[:1], "green")
-        said.append(f"{name} {count}  ", style)
-    return said
+        text.append(f"{name} {count(number)}  ", style)
+    text.rstrip()
+    return text
 
 
-def timeline(found: Json) -> RenderableType:
-    begin = datetime.fromisoformat(found["begin"])
-    lines: list[RenderableType] = [Text(f"request {found['correlationId']}"), Text("      at      took", "dim")]
-    for entry in found["entries"]:
-        after = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
-        line = Text(f"{after:6.3f} s {entry['durationMs']:6.0f} ms  ", "dim")
-        line.append(f"{'  ' * entry['depth']}{entry['kind']} ").append(UUID.sub("…", entry["name"]), "bold")
-        if entry["cold"]:
-            line.append(" (cold)", "blue")
-        if entry["outcome"] not in GOOD and entry["outcome"][:1] not in "23":
-            line.append(f" {entry['outcome']}", "yellow")
-        if entry["emitted"]:
-            line.append(" → " + ", ".join(entry["emitted"]), "green")
-        line.no_wrap = True
-        lines.append(line)
-    return Group(*lines)
+class Timeline:
+    """What happened because of one request, in order. Depth shows causes; what a step emitted follows it, on the same line if it fits."""
+
+    def __init__(self, view: Json) -> None:
+        self.view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        begin = datetime.fromisoformat(self.view["begin"])
+        yield Text(f"correlation id {self.view['correlationId']}")
+        yield Text("      at      took", "dim")
+        for entry in self.view["entries"]:
+            yield from _entry_lines(entry, begin, options.max_width)
 
 
-def _span(found: Json) -> float:
-    return (datetime.fromisoformat(found["to"]) - datetime.fromisoformat(found["from"])).total_seconds()
+def _entry_lines(entry: Json, begin: datetime, max_width: int) -> Iterator[Text]:
+    after_seconds = (datetime.fromisoformat(entry["at"]) - begin).total_seconds()
+    line = Text(f"{after_seconds:6.3f} s {entry['durationMs']:6.0f} ms  ", "dim")
+    indent = line.cell_len + 2 * entry["depth"]
+    line = Text.assemble(line, "  " * entry["depth"] + f"{entry['kind']} ", (UUID.sub("…", entry["name"]), "bold"))
+    if entry["cold"]:
+        line.append(" (cold)", "blue")
+    if entry["outcome"] not in GOOD_OUTCOMES and entry["outcome"][:1] not in "23":
+        line.append(f" {entry['outcome']}", "yellow")
+    emitted = Text("→ " + ", ".join(entry["emitted"]), "green") if entry["emitted"] else Text("")
+    if not emitted or line.cell_len + 1 + emitted.cell_len <= max_width:
+        yield Text.assemble(line, " ", emitted) if emitted else line
+        return
+    yield line
+    indent = min(indent, max_width // 2)
+    for part in wrap_words(emitted, max_width - indent):
+        yield Text(" " * indent) + part
+
+
+def _points(points: list[Json]) -> Table:
+    table = Table(
+        Column("at"),
+        Column("requests", is_right=True),
+        Column("p50", drop=2, is_right=True),
+        Column("p95", is_right=True),
+        Column("CPU seconds", drop=4, is_right=True),
+        Column("memory", drop=3, is_right=True),
+        Column("statuses", drop=1),
+        Column("", drop=5),
+    )
+    max_requests = max((point["requests"] for point in points), default=0)
+    for point in points:
+        if point["requests"] or point["cpuMilliseconds"]:
+            length = max(1, round(BAR_WIDTH * point["requests"] / max_requests)) if point["requests"] else 0
+            table.add_row(
+                datetime.fromisoformat(point["at"]).astimezone().strftime("%m-%d %H:%M"),
+                count(point["requests"]),
+                milliseconds(point["p50LatencyMs"]),
+                milliseconds(point["p95LatencyMs"]),
+                cpu_seconds(point["cpuMilliseconds"]),
+                memory(point["memoryMaxBytes"]),
+                statuses(point["byStatus"]),
+                Text("▇" * length, "cyan"),
+            )
+    return table

@@ -5,30 +5,33 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from cli.render.words import facts, grid, moment, number, short
+from cli.render.formats import NONE, age, or_none, short_commit, time_and_age
+from cli.render.tables import Column, Facts, Table
 
 Json = dict[str, Any]
 
 
 def releases(items: list[Json]) -> RenderableType:
     if not items:
-        return "No release yet: capsule deploy"
-    table = grid("release", "commit", "kind", "config", "made", "serves in")
+        return Text("No releases yet.")
+    table = Table(
+        Column("release"), Column("commit"), Column("kind", drop=2), Column("config", drop=3, is_right=True), Column("created", drop=1),
+        Column("serving in"),
+    )  # fmt: skip
     for each in items:
-        serves = Text(", ".join(each["servesIn"]) or "–", "green" if each["servesIn"] else "")
-        table.add_row(
-            Text(f"r{each['number']}", "bold"), short(each["commit"]), each["kind"], str(each["configVersion"]), moment(each["createdAt"]), serves
-        )
+        serving = Text(", ".join(each["servesIn"]) or NONE, "green" if each["servesIn"] else "")
+        name = Text(f"r{each['number']}", "bold")
+        table.add_row(name, short_commit(each["commit"]), each["kind"], str(each["configVersion"]), age(each["createdAt"]), serving)
     return table
 
 
-def release(found: Json) -> RenderableType:
-    return facts(
-        ("release", Text(f"r{found['number']}", "bold")),
-        ("commit", found["commit"]),
-        ("image", found["image"]),
-        ("kind", found["kind"]),
-        ("config", f"version {found['configVersion']}"),
-        ("before traffic", number(found["releaseCommand"])),
-        ("made", moment(found["createdAt"])),
+def release(view: Json) -> RenderableType:
+    return Facts(
+        ("release", Text(f"r{view['number']}", "bold")),
+        ("commit", view["commit"]),
+        ("image", view["image"]),
+        ("kind", view["kind"]),
+        ("config", f"version {view['configVersion']}"),
+        ("release command", or_none(view["releaseCommand"])),
+        ("created", time_and_age(view["createdAt"])),
     )

@@ -28,6 +28,7 @@ from functions.kernel.outcome import (
     Forbidden,
     Gone,
     Invalid,
+    Location,
     NotFound,
     PaymentRequired,
     Permanent,
@@ -39,6 +40,7 @@ from functions.kernel.outcome import (
     Unauthenticated,
     Unavailable,
 )
+from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -64,12 +66,14 @@ __all__ = [
     "Gone",
     "Invalid",
     "Kind",
+    "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
     "Order",
     "Origin",
     "OutgoingMessage",
+    "Page",
     "Part",
     "Payload",
     "PaymentRequired",

@@ -1,17 +1,22 @@
 """How a use case ends: done, rejected, or failed in a way that a retry may or may not repair.
 
 A rejection is an answer, not a failure. A use case declares the subclasses of `Rejection` that it raises; the gateway turns
-each into a problem document (RFC 9457) with `type` = the class name in kebab-case and `title` = the docstring's first line.
+each into a problem document (RFC 9457). `type` is the class name in kebab-case. The docstring's first line is the default
+`detail`, its first sentence the `title`; the sentences after it say how to fix the error.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from functions.kernel.message import OutgoingMessage
 
 T = TypeVar("T", covariant=True)
+Location = Literal["body", "path", "query", "header"]
+"""The part of a request that a field comes from."""
+
+_SENTENCE_END = re.compile(r"\.(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class FieldError:
 
     pointer: str
     detail: str
+    location: Location = "body"
 
 
 class Rejection(Exception):
@@ -28,8 +34,8 @@ class Rejection(Exception):
     status: ClassVar[int] = 422
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
-        super().__init__(detail or self.title())
-        self.detail = detail or self.title()
+        self.detail = detail or self._first_line()
+        super().__init__(self.detail)
         self.errors = tuple(errors)
         self.retry_after = retry_after
 
@@ -40,7 +46,12 @@ class Rejection(Exception):
 
     @classmethod
     def title(cls) -> str:
-        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+        """The first sentence of the docstring."""
+        return _SENTENCE_END.split(cls._first_line(), maxsplit=1)[0]
+
+    @classmethod
+    def _first_line(cls) -> str:
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
 
 class Invalid(Rejection):

@@ -9,6 +9,7 @@ ALTER TABLE sent_emails RENAME CONSTRAINT sent_mails_user_id_fkey TO sent_emails
 
 ALTER TABLE registrations
     DROP CONSTRAINT registrations_status_check,
+    DROP CONSTRAINT registrations_check,            -- finished_at and status agree
     DROP CONSTRAINT registrations_check2;           -- given_up, reason and status agree
 ALTER TABLE registrations RENAME COLUMN given_up TO failed_step;
 ALTER TABLE registrations RENAME CONSTRAINT registrations_given_up_check TO registrations_failed_step_check;
@@ -20,7 +21,6 @@ ALTER TABLE registrations
     ADD CONSTRAINT registrations_failed_step_has_reason CHECK (
         (failed_step IS NULL) = (reason IS NULL)
         AND (failed_step IS NOT NULL) = (status IN ('compensating', 'compensated', 'failed'))),
-    DROP CONSTRAINT registrations_check,            -- finished_at and status agree
     ADD CONSTRAINT registrations_finished_at_check CHECK ((status IN ('completed', 'compensated', 'failed')) = (finished_at IS NOT NULL));
 ALTER TABLE registrations RENAME CONSTRAINT registrations_check1 TO registrations_running_has_times;
 

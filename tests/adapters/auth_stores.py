@@ -1,4 +1,4 @@
-"""Both kinds of stores of the auth context, and what is in them."""
+"""The stores of the auth context on memory and on PostgreSQL, with sample rows."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -34,7 +34,7 @@ class Stores:
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
-        return self.database.transaction(read_only=read_only) if self.database else nothing()
+        return self.database.transaction(read_only=read_only) if self.database else no_transaction()
 
 
 def in_memory() -> Stores:
@@ -49,7 +49,7 @@ def in_memory() -> Stores:
 
 
 @asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
+async def no_transaction() -> AsyncIterator[None]:
     yield
 
 
@@ -70,12 +70,13 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
         await database.close()
 
 
-def somebody() -> User:
-    return User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+def new_user() -> User:
+    user, _ = User.register(Email(f"user-{new_id().hex}@example.org"), HASH, NOW)
+    return user
 
 
 async def stored_user(stores: Stores) -> User:
-    user = somebody()
+    user = new_user()
     async with stores.transaction():
         await stores.users.add(user)
     return user
@@ -83,7 +84,8 @@ async def stored_user(stores: Stores) -> User:
 
 async def stored_session(stores: Stores, at: datetime = NOW) -> tuple[Session, OpaqueToken]:
     user = await stored_user(stores)
-    session, token = Session.start(user.id, Device("203.0.113.7", "curl/8"), at), OpaqueToken.for_refresh()
+    session, _ = Session.start(user.id, Device("203.0.113.7", "curl/8"), at)
+    token = OpaqueToken.for_refresh()
     async with stores.transaction():
         await stores.sessions.add(session, token)
     return session, token

@@ -1,4 +1,4 @@
-"""Billing's stores of money over one kind of storage, and rows to begin with."""
+"""Billing's stores of money on memory or PostgreSQL, with sample rows."""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ FAILED = ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined"
 
 
 class Store:
-    """Billing's ports over one kind of storage. Customers are random, so that tests may share a database."""
+    """Billing's ports on one kind of storage. Customers have random ids, so tests can share a database."""
 
     def __init__(self, database: Database | None) -> None:
         self.database = database
@@ -42,7 +42,7 @@ class Store:
         return self.database.transaction() if self.database else nullcontext()
 
     async def customer(self) -> tuple[Customer, Subscription]:
-        customer = Customer.create(new_id(), "ada@example.org", NOW)
+        customer, _ = Customer.create(new_id(), "ada@example.org", FREE_PLAN.code, NOW)
         subscription = Subscription.begin(customer, FREE_PLAN, NOW)
         async with self.transaction():
             await self.customers.add(customer)
@@ -53,20 +53,25 @@ class Store:
         period = subscription.current_period
         invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee_lines(PRO, period), NOW)
         if number:
-            invoice.issue(number, NOW)
+            customer = await self._customer(subscription)
+            invoice.issue(number, customer, NOW)
         async with self.transaction():
             await self.invoices.add(invoice)
         return invoice
 
-    async def payment(self, invoice: Invoice, attempt: int = 1, answer: ProviderResult | None = None, at: datetime = NOW) -> Payment:
-        payment = Payment.create(invoice, "pm_card_visa", at, attempt)
+    async def _customer(self, subscription: Subscription) -> Customer:
+        async with self.transaction():
+            return await self.customers.get(subscription.customer_id)
+
+    async def payment(self, invoice: Invoice, attempt: int = 1, result: ProviderResult | None = None, at: datetime = NOW) -> Payment:
+        payment, _ = Payment.create(invoice, "pm_card_visa", at, attempt)
         async with self.transaction():
             await self.payments.add(payment)
-            if answer:
-                payment.settle(answer, at)
+            if result:
+                payment.settle(result, at)
                 await self.payments.save(payment)
         return payment
 
 
-def a_number() -> str:
+def new_number() -> str:
     return f"test-{new_id()}"

@@ -1,4 +1,4 @@
-"""Hashing with the real thing."""
+"""Hashing with real argon2."""
 
 import asyncio
 import statistics
@@ -25,38 +25,38 @@ async def test_a_hash_matches_its_password_only() -> None:
     assert await hasher.matches(await hasher.rehash(PASSWORD.text), PASSWORD.text)
 
 
-async def test_the_parameters_are_owasp_s() -> None:
+async def test_the_parameters_are_those_of_owasp() -> None:
     parameters = extract_parameters(await Argon2Hasher().hash(PASSWORD))
     assert (parameters.type, parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (Type.ID, 19 * 1024, 2, 1)
 
 
-async def test_hashes_of_weaker_parameters_are_outdated() -> None:
+async def test_hashes_with_weaker_parameters_need_a_rehash() -> None:
     hasher = Argon2Hasher()
     assert not hasher.needs_rehash(await hasher.hash(PASSWORD))
     assert hasher.needs_rehash(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD.text))
 
 
-async def test_no_account_never_matches_and_takes_as_long_as_one() -> None:
+async def test_a_missing_account_never_matches_and_takes_the_same_time() -> None:
     hasher = Argon2Hasher()
-    assert not hasher.needs_rehash(DUMMY_HASH), "the hash that stands for no account must have today's parameters, or it takes another time"
+    assert not hasher.needs_rehash(DUMMY_HASH), "the dummy hash needs the current parameters, otherwise its time differs"
     hashed = await hasher.hash(PASSWORD)
 
     async def seconds(password_hash: str | None) -> float:
-        began = time.perf_counter()
+        started = time.perf_counter()
         assert not await hasher.matches(password_hash, "wrong")
-        return time.perf_counter() - began
+        return time.perf_counter() - started
 
     pairs = [(await seconds(hashed), await seconds(None)) for _ in range(15)]
     known, unknown = (statistics.median(side) for side in zip(*pairs, strict=True))
     assert 0.6 < known / unknown < 1.6
 
 
-async def test_an_unreadable_hash_is_no_wrong_password() -> None:
+async def test_a_malformed_hash_is_an_error_not_a_wrong_password() -> None:
     with pytest.raises(Permanent):
         await Argon2Hasher().matches("$argon2id$broken", "anything")
 
 
-async def test_hashing_leaves_the_loop_free_and_is_bounded() -> None:
+async def test_hashing_does_not_block_the_event_loop_and_is_bounded() -> None:
     hasher, ticks = Argon2Hasher(), 0
 
     async def tick() -> None:

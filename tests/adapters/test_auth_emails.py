@@ -1,4 +1,4 @@
-"""The letter to an administrator about a registration that was given up: what to look at, how to go on; and what strangers typed is no HTML."""
+"""The e-mail to an administrator about a failed registration."""
 
 import mailbox
 from email import message_from_bytes, policy
@@ -13,35 +13,36 @@ from functions.auth.domain.user import User
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.transport import email_transport
-from tests.auth.world import StandingClock
+from tests.capsule import FixedClock
 
-NOW = StandingClock().now()
+NOW = FixedClock().now()
 
 
-def failed_step(why: str) -> Registration:
-    made, _ = Registration.of(User.register(Email("a&b@example.org"), "hash", NOW), "c-1")
-    for fact in (
-        CustomerCreated(customer_id=made.id, user_id=made.id, plan="free", at=NOW),
-        QuotaGranted(user_id=made.id, applications=1, memory_mib=1, at=NOW),
-        PaymentAccountChanged(customer_id=made.id, user_id=made.id, status="refused", detail=why, at=NOW),
-        PaymentAccountChanged(customer_id=made.id, user_id=made.id, status="given-up", at=NOW),
+def failed_registration(reason: str) -> Registration:
+    user, _ = User.register(Email("a&b@example.org"), "hash", NOW)
+    registration, _ = Registration.of(user, "c-1")
+    for event in (
+        CustomerCreated(customer_id=registration.id, user_id=registration.id, plan="free", at=NOW),
+        QuotaGranted(user_id=registration.id, applications=1, memory_mib=1, at=NOW),
+        PaymentAccountChanged(customer_id=registration.id, user_id=registration.id, status="refused", detail=reason, at=NOW),
+        PaymentAccountChanged(customer_id=registration.id, user_id=registration.id, status="given-up", at=NOW),
     ):
-        made.observe(fact, NOW)
-    return made
+        registration.observe(event, NOW)
+    return registration
 
 
-async def test_an_administrator_reads_what_was_given_up_why_and_how_to_resume_it(tmp_path: Path) -> None:
+async def test_administrators_get_step_reason_and_command_to_resume(tmp_path: Path) -> None:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{tmp_path}/mail", "CAPSULE_PUBLIC_URL": "https://capsule.example/"})
-    registration, intent = failed_step("<b>no</b>"), new_id()
-    await EmailMailer(email_transport(settings, StandingClock()), settings).send_registration_failed(intent, "root@example.org", registration)
+    registration, intent = failed_registration("<b>no</b>"), new_id()
+    await EmailMailer(email_transport(settings, FixedClock()), settings).send_registration_failed(intent, "root@example.org", registration)
 
-    (kept,) = mailbox.Maildir(tmp_path / "mail", create=False)
-    message = message_from_bytes(kept.as_bytes(), policy=policy.default)
+    (delivered,) = mailbox.Maildir(tmp_path / "mail", create=False)
+    message = message_from_bytes(delivered.as_bytes(), policy=policy.default)
     assert (message["To"], message["Message-ID"]) == ("root@example.org", f"<{intent}@capsule.localhost>")
-    assert message["Subject"] == "A registration with Capsule was given up at payment-account"
+    assert message["Subject"] == "Capsule: registration failed at the step payment-account"
     plain, html = (message.get_body((kind,)) for kind in ("plain", "html"))
     assert plain is not None and html is not None
     text = plain.get_content()
-    assert "a&b@example.org" in text and "payment-account (refused)" in text and "The last error: <b>no</b>" in text
-    assert f"POST https://capsule.example/v1/auth/registrations/{registration.id}/resume" in text
+    assert "a&b@example.org" in text and "payment-account (refused)" in text and "Last error: <b>no</b>" in text
+    assert f"https://capsule.example/v1/auth/registrations/{registration.id}/resume" in text and "curl -X POST" in text
     assert "a&amp;b@example.org" in html.get_content() and "&lt;b&gt;no&lt;/b&gt;" in html.get_content()

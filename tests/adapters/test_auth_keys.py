@@ -1,4 +1,4 @@
-"""Access tokens: issued with the mounted private keys, verified with the public ones, refused with a reason."""
+"""Access tokens: issued with the mounted private keys, verified with the public keys, rejected with a reason."""
 
 import base64
 import json
@@ -32,12 +32,12 @@ from functions.runtime.security.tokens import (
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-USER = User.register(Email("ada@example.org"), "hash", NOW)
+USER, _ = User.register(Email("ada@example.org"), "hash", NOW)
 SESSION = new_id()
 
 
 class Machine:
-    """Mounted keys, and those who read them."""
+    """A file system with mounted keys, and their readers."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -63,12 +63,12 @@ class Machine:
         return JwtIssuer(SigningKeys(self.settings), self.settings).issue(user, SESSION, at).text
 
     def forge(self, header: dict[str, Any] | None = None, key: Any = None, algorithm: str = ALGORITHM, **claims: Any) -> str:
-        """A token like ours, but for what is said."""
-        like = jwt.decode(self.issue(), options={"verify_signature": False})
+        """A valid token except for the given header, key, algorithm or claims (None removes a claim)."""
+        valid = jwt.decode(self.issue(), options={"verify_signature": False})
         current = self.private["keys"][0]
         signing = jwt.PyJWK(current, algorithm=ALGORITHM).key if key is None else key
-        said = {name: value for name, value in {**like, **claims}.items() if value is not None}
-        return jwt.encode(said, signing, algorithm=algorithm, headers={"kid": current["kid"], "typ": "at+jwt", **(header or {})})
+        changed = {name: value for name, value in {**valid, **claims}.items() if value is not None}
+        return jwt.encode(changed, signing, algorithm=algorithm, headers={"kid": current["kid"], "typ": "at+jwt", **(header or {})})
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_an_issued_token_names_its_caller(machine: Machine) -> None:
-    user = User.register(Email("root@example.org"), "hash", NOW)
+    user, _ = User.register(Email("root@example.org"), "hash", NOW)
     user.roles = frozenset({Role.USER, Role.ADMIN})
     caller = machine.tokens.verify(machine.issue(user=user), NOW)
     assert (caller.user_id, caller.session_id, caller.roles, caller.is_admin) == (user.id, SESSION, frozenset({"user", "admin"}), True)
 
 
-def test_what_stands_in_a_token(machine: Machine) -> None:
+def test_the_claims_of_a_token(machine: Machine) -> None:
     first, second = machine.issue(), machine.issue()
     assert jwt.get_unverified_header(first) == {"alg": "ES256", "typ": "at+jwt", "kid": machine.private["keys"][0]["kid"]}
     claims = jwt.decode(first, options={"verify_signature": False})
@@ -100,10 +100,10 @@ def test_what_stands_in_a_token(machine: Machine) -> None:
     }
 
 
-@pytest.mark.parametrize("seen_before", [True, False])
-def test_a_token_expires_whether_it_was_seen_before_or_not(machine: Machine, seen_before: bool) -> None:
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_cached_and_uncached_tokens_expire(machine: Machine, is_cached: bool) -> None:
     token = machine.issue()
-    if seen_before:
+    if is_cached:
         machine.tokens.verify(token, NOW)
     machine.tokens.verify(token, NOW + ACCESS_TOKEN_LIFETIME - timedelta(seconds=1))
     for _ in range(2):
@@ -126,17 +126,17 @@ def _other_claims(machine: Machine) -> str:
 def _public_pem(machine: Machine) -> bytes:
     public = jwt.PyJWK(machine.private["keys"][0], algorithm=ALGORITHM).key.public_key()
     pem: bytes = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(pem)  # PyJWT refuses to misuse a PEM as an HMAC key, an attacker's library would not
+    return base64.b64encode(pem)  # PyJWT refuses a PEM as HMAC key; an attacker's library would not
 
 
 FORGERIES: dict[str, tuple[Callable[[Machine], str], str]] = {
     "empty": (lambda machine: "", "malformed"),
-    "no JWT": (lambda machine: "not.a.token", "malformed"),
+    "not a JWT": (lambda machine: "not.a.token", "malformed"),
     "not ASCII": (lambda machine: "é.é.é", "malformed"),
     "another's signature": (_other_signature, "signature"),
     "changed claims": (_other_claims, "signature"),
-    "a key of one's own under our kid": (lambda machine: machine.forge(key=jwt.PyJWK(new_signing_key()).key), "signature"),
-    "an unknown key": (lambda machine: machine.forge(header={"kid": "somebody"}), "unknown key"),
+    "another key under a known kid": (lambda machine: machine.forge(key=jwt.PyJWK(new_signing_key()).key), "signature"),
+    "an unknown key": (lambda machine: machine.forge(header={"kid": "unknown"}), "unknown key"),
     "no kid": (lambda machine: machine.forge(header={"kid": ""}), "unknown key"),
     "no algorithm": (lambda machine: machine.forge(key="", algorithm="none"), "algorithm"),
     "HMAC with the public key": (lambda machine: machine.forge(key=_public_pem(machine), algorithm="HS256"), "algorithm"),
@@ -146,23 +146,23 @@ FORGERIES: dict[str, tuple[Callable[[Machine], str], str]] = {
     "no session": (lambda machine: machine.forge(sid=None), "'sid'"),
     "no expiry": (lambda machine: machine.forge(exp=None), "'exp'"),
     "no subject": (lambda machine: machine.forge(sub=None), "'sub'"),
-    "a subject that is no id": (lambda machine: machine.forge(sub="ada"), "malformed"),
-    "roles that are none": (lambda machine: machine.forge(roles=7), "malformed"),
-    "an expiry that is none": (lambda machine: machine.forge(exp="never"), "malformed"),
+    "a subject that is not an id": (lambda machine: machine.forge(sub="ada"), "malformed"),
+    "malformed roles": (lambda machine: machine.forge(roles=7), "malformed"),
+    "a malformed expiry": (lambda machine: machine.forge(exp="never"), "malformed"),
 }
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_a_forged_token_is_refused_with_its_reason(machine: Machine, name: str) -> None:
+def test_a_forged_token_is_rejected_with_the_reason(machine: Machine, name: str) -> None:
     forge, reason = FORGERIES[name]
     machine.tokens.verify(machine.issue(), NOW)
-    machine.tokens.verify(machine.forge(), NOW)  # what is forged below differs from a good one in nothing but what is said
-    with pytest.raises(Unauthenticated) as refused:
+    machine.tokens.verify(machine.forge(), NOW)  # without changes, a token from `forge` is valid
+    with pytest.raises(Unauthenticated) as rejected:
         machine.tokens.verify(forge(machine), NOW)
-    assert reason in refused.value.detail
+    assert reason in rejected.value.detail
 
 
-def test_another_issuer_by_setting(machine: Machine) -> None:
+def test_the_issuer_is_configurable(machine: Machine) -> None:
     settings = Settings({"CAPSULE_ROOT": str(machine.root), "CAPSULE_ISSUER": "https://capsule.example"})
     token = JwtIssuer(SigningKeys(settings), settings).issue(USER, SESSION, NOW).text
     AccessTokens(settings).verify(token, NOW)
@@ -170,35 +170,35 @@ def test_another_issuer_by_setting(machine: Machine) -> None:
         machine.tokens.verify(token, NOW)
 
 
-def test_keys_turn_without_anyone_being_signed_out(machine: Machine) -> None:
+def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
     issuer = JwtIssuer(SigningKeys(machine.settings), machine.settings)
     before = issuer.issue(USER, SESSION, NOW).text
     former, following = machine.private["keys"]
     machine.tokens.verify(before, NOW)
 
-    turned = rotated_signing_jwks(machine.private)
-    assert [key["kid"] for key in turned["keys"]][::2] == [following["kid"], former["kid"]]
-    assert len({key["kid"] for key in turned["keys"]}) == 3
+    rotated = rotated_signing_jwks(machine.private)
+    assert [key["kid"] for key in rotated["keys"]][::2] == [following["kid"], former["kid"]]
+    assert len({key["kid"] for key in rotated["keys"]}) == 3
     # The next key was published before it signs: a reader that still has the former public set knows it.
-    machine.mount(turned, public=public_jwks({"keys": [former, following]}))
+    machine.mount(rotated, public=public_jwks({"keys": [former, following]}))
     after = issuer.issue(USER, SESSION, NOW).text
     assert jwt.get_unverified_header(after)["kid"] == following["kid"]
     at = NOW
-    for public in (None, public_jwks(turned)):
-        machine.mount(turned, public)
+    for public in (None, public_jwks(rotated)):
+        machine.mount(rotated, public)
         at += timedelta(seconds=LOOK)
         for token in (before, after):
             machine.tokens.verify(token, at)
 
-    machine.mount(rotated_signing_jwks(turned))
-    machine.tokens.verify(before, at)  # the mount is not looked at for every token
+    machine.mount(rotated_signing_jwks(rotated))
+    machine.tokens.verify(before, at)  # the mounted file is not read for every token
     at += timedelta(seconds=LOOK)
     machine.tokens.verify(after, at)
     with pytest.raises(Unauthenticated, match="unknown key"):
         machine.tokens.verify(before, at)
 
 
-def test_tokens_of_a_session_that_ended_are_refused(machine: Machine) -> None:
+def test_tokens_of_an_ended_session_are_rejected(machine: Machine) -> None:
     token = machine.issue()
     machine.tokens.verify(token, NOW)
     machine.tokens.revoke(SESSION)
@@ -207,7 +207,7 @@ def test_tokens_of_a_session_that_ended_are_refused(machine: Machine) -> None:
             machine.tokens.verify(known, NOW)
 
 
-def test_what_is_remembered_is_bounded(machine: Machine) -> None:
+def test_the_caches_are_bounded(machine: Machine) -> None:
     tokens = AccessTokens(machine.settings, cache_size=3)
     issued = [machine.issue(NOW + timedelta(seconds=n)) for n in range(6)]
     for token in issued:
@@ -217,7 +217,7 @@ def test_what_is_remembered_is_bounded(machine: Machine) -> None:
     tokens.verify(issued[0], NOW)
 
 
-def test_missing_or_broken_public_keys_are_nobodys_fault_but_ours(machine: Machine) -> None:
+def test_missing_or_malformed_public_keys_are_a_server_error(machine: Machine) -> None:
     token = machine.issue()
     machine.write(PUBLIC_KEYS, "{")
     with pytest.raises(Unavailable):
@@ -227,12 +227,12 @@ def test_missing_or_broken_public_keys_are_nobodys_fault_but_ours(machine: Machi
         machine.tokens.verify(token, NOW)
 
 
-def test_missing_private_keys_are_named(tmp_path: Path) -> None:
+def test_missing_private_keys_are_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(MissingSetting, match="signing"):
         SigningKeys(Settings({"CAPSULE_ROOT": str(tmp_path)})).current()
 
 
-def test_the_thumbprint_is_rfc_7638_s() -> None:
+def test_the_thumbprint_follows_rfc_7638() -> None:
     """The example of RFC 9449, figure 1, whose `jkt` is given in its section 6.1."""
     key = {
         "kty": "EC",
@@ -243,14 +243,14 @@ def test_the_thumbprint_is_rfc_7638_s() -> None:
     assert thumbprint(key) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 
-async def test_nothing_private_is_published(machine: Machine) -> None:
+async def test_published_keys_contain_no_private_part(machine: Machine) -> None:
     machine.mount(rotated_signing_jwks(machine.private))
     published = (await jwks(ShowKeys(), MountedPublicKeys(machine.settings))).model_dump(by_alias=True)
     assert [set(key) for key in published["keys"]] == [{"kty", "crv", "x", "y", "kid", "use", "alg"}] * 3
     assert published == public_jwks(machine.private)
 
 
-def test_mailed_tokens_are_the_same_for_the_same_intent_and_key_only(machine: Machine) -> None:
+def test_email_tokens_depend_on_intent_and_key_only(machine: Machine) -> None:
     intent, other = new_id(), new_id()
     for_intent = DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)
     assert for_intent == DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)

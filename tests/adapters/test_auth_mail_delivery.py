@@ -1,4 +1,4 @@
-"""The letters, into a real Maildir and over SMTP to a real server."""
+"""E-mails into a real Maildir and over SMTP to a real server."""
 
 import asyncio
 import mailbox
@@ -26,19 +26,19 @@ from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.email.transport import email_transport
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.external_call import CalledInsideTransaction
-from tests.auth.world import StandingClock
+from tests.capsule import FixedClock
 from tests.servers import Databases
 
 TO, TOKEN = "ada@example.org", OpaqueToken("cpv_abc-DEF_123")
 
 
-def mailer(url: str, **more: str) -> EmailMailer:
-    settings = Settings({"CAPSULE_MAIL_URL": url, "CAPSULE_PUBLIC_URL": "https://capsule.example/", **more})
-    return EmailMailer(email_transport(settings, StandingClock()), settings)
+def mailer(url: str, **variables: str) -> EmailMailer:
+    settings = Settings({"CAPSULE_MAIL_URL": url, "CAPSULE_PUBLIC_URL": "https://capsule.example/", **variables})
+    return EmailMailer(email_transport(settings, FixedClock()), settings)
 
 
 class Inbox:
-    """What the server has taken, and what it refuses."""
+    """What the SMTP server has received. `refusal` and `recipient_refusal` are its replies instead of 250."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -81,11 +81,13 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 async def serve(inbox: Inbox) -> AsyncIterator[Serve]:
-    """Starts a server on a free port of 127.0.0.1; `first_tls` speaks TLS from the first byte."""
+    """Starts a server on a free port of 127.0.0.1. `implicit_tls`: TLS from the first byte."""
     started: list[asyncio.Server] = []
 
-    async def start(first_tls: ssl.SSLContext | None = None, **options: Any) -> int:
-        server = await asyncio.get_running_loop().create_server(lambda: SMTP(inbox, hostname="mail.test", **options), "127.0.0.1", 0, ssl=first_tls)
+    async def start(implicit_tls: ssl.SSLContext | None = None, **options: Any) -> int:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: SMTP(inbox, hostname="mail.test", **options), "127.0.0.1", 0, ssl=implicit_tls
+        )
         started.append(server)
         port: int = server.sockets[0].getsockname()[1]
         return port
@@ -97,7 +99,7 @@ async def serve(inbox: Inbox) -> AsyncIterator[Serve]:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signs itself: ca.pem beside key.pem."""
+    """A self-signed certificate for 127.0.0.1: ca.pem, with key.pem beside it."""
     folder = tmp_path_factory.mktemp("authority")
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail of a test")])
     now = datetime.now(UTC)
@@ -125,42 +127,43 @@ def body_of(message: EmailMessage, kind: str) -> str:
     return text
 
 
-async def test_the_verification_mail(serve: Serve, inbox: Inbox) -> None:
+async def test_the_verification_email_has_link_and_commands(serve: Serve, inbox: Inbox) -> None:
     intent = new_id()
     await mailer(f"smtp://127.0.0.1:{await serve()}").send_verification(intent, TO, TOKEN)
     (message,) = inbox.messages
     assert (message["To"], message["From"]) == (TO, "Capsule <no-reply@capsule.localhost>")
     assert message["Message-ID"] == f"<{intent}@capsule.localhost>"
-    assert message["Date"].datetime == StandingClock().now()
+    assert message["Date"].datetime == FixedClock().now()
     assert message["Auto-Submitted"] == "auto-generated"
     link = "https://capsule.example/verify?token=cpv_abc-DEF_123"
     assert link in body_of(message, "plain").splitlines()
     assert f'<a href="{link}">' in body_of(message, "html")
+    commands = [line.strip() for line in body_of(message, "plain").splitlines()]
+    assert f"capsule verify '{link}'" in commands
     assert (
-        "curl -X POST https://capsule.example/v1/users/verify -H 'Content-Type: application/json' -d '{\"token\": \"cpv_abc-DEF_123\"}'"
-        in body_of(message, "plain").splitlines()
+        "curl -X POST https://capsule.example/v1/users/verify -H 'Content-Type: application/json' -d '{\"token\": \"cpv_abc-DEF_123\"}'" in commands
     )
 
 
-async def test_a_mail_sent_twice_is_recognisably_one(serve: Serve, inbox: Inbox) -> None:
-    way_out, intent = mailer(f"smtp://127.0.0.1:{await serve()}"), new_id()
+async def test_the_same_intent_sends_the_same_message_id(serve: Serve, inbox: Inbox) -> None:
+    sender, intent = mailer(f"smtp://127.0.0.1:{await serve()}"), new_id()
     for one in (intent, intent, new_id()):
-        await way_out.send_verification(one, TO, TOKEN)
+        await sender.send_verification(one, TO, TOKEN)
     first, second, other = inbox.messages
     assert first["Message-ID"] == second["Message-ID"] != other["Message-ID"]
     assert body_of(first, "plain") == body_of(second, "plain")
 
 
-@pytest.mark.parametrize("verified", [True, False])
-async def test_the_owner_is_told_of_a_repeated_registration_without_any_link(serve: Serve, inbox: Inbox, verified: bool) -> None:
-    await mailer(f"smtp://127.0.0.1:{await serve()}").send_registration_repeated(new_id(), TO, verified)
+@pytest.mark.parametrize("is_verified", [True, False])
+async def test_the_email_about_a_second_registration_has_no_link(serve: Serve, inbox: Inbox, is_verified: bool) -> None:
+    await mailer(f"smtp://127.0.0.1:{await serve()}").send_registration_repeated(new_id(), TO, is_verified)
     (message,) = inbox.messages
     for kind in ("plain", "html"):
         assert TO in body_of(message, kind)
         assert "http" not in body_of(message, kind)
 
 
-async def test_what_stands_in_an_address_is_no_html(serve: Serve, inbox: Inbox) -> None:
+async def test_addresses_are_escaped_in_html(serve: Serve, inbox: Inbox) -> None:
     await mailer(f"smtp://127.0.0.1:{await serve()}").send_verification(new_id(), "a&b@example.org", TOKEN)
     assert "a&amp;b@example.org" in body_of(inbox.messages[0], "html")
 
@@ -169,7 +172,7 @@ async def test_what_stands_in_an_address_is_no_html(serve: Serve, inbox: Inbox) 
     ("address", "utf8", "delivered"),
     [("ada@münchen.example", False, "ada@xn--mnchen-3ya.example"), ("jürgen@münchen.example", True, "jürgen@münchen.example")],
 )
-async def test_addresses_of_the_whole_world(serve: Serve, inbox: Inbox, address: str, utf8: bool, delivered: str) -> None:
+async def test_international_addresses_are_delivered(serve: Serve, inbox: Inbox, address: str, utf8: bool, delivered: str) -> None:
     await mailer(f"smtp://127.0.0.1:{await serve(enable_SMTPUTF8=utf8)}").send_verification(new_id(), address, TOKEN)
     assert inbox.recipients == [delivered]
     assert address in body_of(inbox.messages[0], "plain")
@@ -181,7 +184,7 @@ async def test_starttls_is_used_where_it_is_offered(serve: Serve, inbox: Inbox, 
     assert inbox.encrypted == [True]
 
 
-async def test_a_certificate_nobody_vouches_for_is_refused(serve: Serve, inbox: Inbox, authority: Path) -> None:
+async def test_an_untrusted_certificate_is_rejected(serve: Serve, inbox: Inbox, authority: Path) -> None:
     port = await serve(tls_context=tls(authority), require_starttls=True)
     with pytest.raises(Transient):
         await mailer(f"smtp://127.0.0.1:{port}").send_verification(new_id(), TO, TOKEN)
@@ -189,18 +192,18 @@ async def test_a_certificate_nobody_vouches_for_is_refused(serve: Serve, inbox: 
 
 
 async def test_tls_from_the_first_byte(serve: Serve, inbox: Inbox, authority: Path) -> None:
-    port = await serve(first_tls=tls(authority))
+    port = await serve(implicit_tls=tls(authority))
     await mailer(f"smtps://127.0.0.1:{port}?ca={authority}").send_verification(new_id(), TO, TOKEN)
     assert len(inbox.messages) == 1
 
 
-async def test_credentials_stand_in_the_address(serve: Serve, inbox: Inbox, authority: Path) -> None:
+async def test_credentials_are_taken_from_the_url(serve: Serve, inbox: Inbox, authority: Path) -> None:
     port = await serve(tls_context=tls(authority), authenticator=inbox.authenticate, auth_required=True)
     await mailer(f"smtp://cap%40sule:s3cr%40t%2Fpw@127.0.0.1:{port}?ca={authority}").send_verification(new_id(), TO, TOKEN)
     assert inbox.users == ["cap@sule"]
 
 
-async def test_wrong_credentials_may_be_mended_and_are_not_told(serve: Serve, inbox: Inbox, authority: Path) -> None:
+async def test_wrong_credentials_are_transient_and_not_in_the_error(serve: Serve, inbox: Inbox, authority: Path) -> None:
     port = await serve(tls_context=tls(authority), authenticator=inbox.authenticate, auth_required=True)
     with pytest.raises(Transient) as failed:
         await mailer(f"smtp://capsule:hunter2@127.0.0.1:{port}?ca={authority}").send_verification(new_id(), TO, TOKEN)
@@ -208,7 +211,7 @@ async def test_wrong_credentials_may_be_mended_and_are_not_told(serve: Serve, in
 
 
 @pytest.mark.parametrize(
-    ("said", "at", "becomes"),
+    ("reply", "attribute", "error"),
     [
         ("451 greylisted", "refusal", Transient),
         ("552 mailbox full", "refusal", Permanent),
@@ -216,61 +219,61 @@ async def test_wrong_credentials_may_be_mended_and_are_not_told(serve: Serve, in
         ("550 no such user", "recipient_refusal", Permanent),
     ],
 )
-async def test_a_server_says_whether_it_may_work_later(serve: Serve, inbox: Inbox, said: str, at: str, becomes: type[Exception]) -> None:
-    setattr(inbox, at, said)
-    with pytest.raises(becomes, match=said[4:]):
+async def test_4xx_replies_are_transient_and_5xx_permanent(serve: Serve, inbox: Inbox, reply: str, attribute: str, error: type[Exception]) -> None:
+    setattr(inbox, attribute, reply)
+    with pytest.raises(error, match=reply[4:]):
         await mailer(f"smtp://127.0.0.1:{await serve()}").send_verification(new_id(), TO, TOKEN)
 
 
-async def test_a_server_that_is_away_may_come_back(unused_tcp_port: int) -> None:
+async def test_an_unreachable_server_is_transient(unused_tcp_port: int) -> None:
     with pytest.raises(Transient, match=str(unused_tcp_port)):
         await mailer(f"smtp://127.0.0.1:{unused_tcp_port}").send_verification(new_id(), TO, TOKEN)
 
 
-async def test_into_a_maildir(tmp_path: Path) -> None:
-    folder, intent = tmp_path / "not there yet" / "mail", new_id()
+async def test_delivery_to_a_maildir_is_readable_without_decoding(tmp_path: Path) -> None:
+    folder, intent = tmp_path / "missing folder" / "mail", new_id()
     await mailer(f"maildir://{folder.as_posix().replace(' ', '%20')}").send_verification(intent, TO, TOKEN)
     box = mailbox.Maildir(folder, factory=None, create=False)
     (message,) = box.values()
     assert message["Message-ID"] == f"<{intent}@capsule.localhost>"
     (file,) = (folder / "new").iterdir()
-    lines = file.read_text().splitlines()  # as a person sees it: nothing to decode
+    lines = file.read_text().splitlines()
     assert "https://capsule.example/verify?token=cpv_abc-DEF_123" in lines
-    assert any(line.startswith("curl ") and line.endswith('-d \'{"token": "cpv_abc-DEF_123"}\'') for line in lines)
+    assert any(line.strip().startswith("curl ") and line.endswith('-d \'{"token": "cpv_abc-DEF_123"}\'') for line in lines)
 
 
-async def test_the_first_mails_may_come_at_once(tmp_path: Path) -> None:
-    ways_out = [mailer(f"maildir://{tmp_path}/mail") for _ in range(8)]
-    await asyncio.gather(*(way_out.send_verification(new_id(), TO, TOKEN) for way_out in ways_out))
+async def test_concurrent_first_deliveries_create_one_maildir(tmp_path: Path) -> None:
+    senders = [mailer(f"maildir://{tmp_path}/mail") for _ in range(8)]
+    await asyncio.gather(*(sender.send_verification(new_id(), TO, TOKEN) for sender in senders))
     assert len(mailbox.Maildir(tmp_path / "mail", create=False)) == 8
 
 
-async def test_a_maildir_that_cannot_be_written_may_be_mended(tmp_path: Path) -> None:
+async def test_an_unwritable_maildir_is_transient(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Transient, match="file"):
         await mailer(f"maildir://{tmp_path}/file/mail").send_verification(new_id(), TO, TOKEN)
 
 
-def test_a_sender_of_one_s_own(tmp_path: Path) -> None:
+def test_the_sender_is_configurable(tmp_path: Path) -> None:
     from functions.runtime.email.message import OutgoingEmail, build_message
 
-    message = build_message(OutgoingEmail(new_id(), TO, "Subject", "text", "<p>html"), "Us <us@platform.example>", StandingClock())
+    message = build_message(OutgoingEmail(new_id(), TO, "Subject", "text", "<p>html"), "Us <us@platform.example>", FixedClock())
     assert message["From"] == "Us <us@platform.example>"
     assert message["Message-ID"].endswith("@platform.example>")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "smtp://", "mailbox"])
-def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+def test_an_invalid_mail_url_is_rejected_at_start(url: str) -> None:
     with pytest.raises(ValueError, match="CAPSULE_MAIL_URL"):
         mailer(url)
 
 
-def test_no_address_at_all_is_refused_at_once() -> None:
+def test_a_missing_mail_url_is_rejected_at_start() -> None:
     with pytest.raises(MissingSetting, match="CAPSULE_MAIL_URL"):
         mailer("")
 
 
-async def test_no_mail_leaves_while_a_transaction_is_open(tmp_path: Path, postgres: Databases) -> None:
+async def test_sending_inside_a_transaction_is_rejected(tmp_path: Path, postgres: Databases) -> None:
     database = Database(postgres.database("auth").functions_url)
     try:
         async with database.transaction():

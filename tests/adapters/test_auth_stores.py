@@ -1,4 +1,4 @@
-"""One suite over memory and over PostgreSQL: what the use cases may rely on, whichever is behind their ports."""
+"""Contracts of the auth context's stores, on memory and PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -13,7 +13,7 @@ from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationTok
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
-from tests.adapters.auth_stores import HASH, NOW, Stores, in_memory, in_postgres, somebody, stored_session, stored_user
+from tests.adapters.auth_stores import HASH, NOW, Stores, in_memory, in_postgres, new_user, stored_session, stored_user
 from tests.servers import Databases
 
 
@@ -32,8 +32,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
 
 
 class TestUsers:
-    async def test_a_user_comes_back_as_it_was_added(self, stores: Stores) -> None:
-        user = somebody()
+    async def test_a_user_is_stored_completely(self, stores: Stores) -> None:
+        user = new_user()
         user.roles = frozenset({Role.USER, Role.ADMIN})
         async with stores.transaction():
             await stores.users.add(user)
@@ -41,13 +41,13 @@ class TestUsers:
             assert await stores.users.get(user.id) == user
             assert await stores.users.get_by_email(Email(user.email.upper())) == user
 
-    async def test_nobody_is_none(self, stores: Stores) -> None:
+    async def test_unknown_users_are_none(self, stores: Stores) -> None:
         async with stores.transaction(read_only=True):
             assert await stores.users.get(new_id()) is None
             assert await stores.users.get_by_email(Email("nobody@example.org")) is None
 
-    async def test_an_address_belongs_to_one_and_the_transaction_goes_on(self, stores: Stores) -> None:
-        first, second, other = somebody(), somebody(), somebody()
+    async def test_a_taken_address_is_rejected_and_the_transaction_stays_usable(self, stores: Stores) -> None:
+        first, second, other = new_user(), new_user(), new_user()
         second.email = first.email
         async with stores.transaction():
             await stores.users.add(first)
@@ -58,7 +58,7 @@ class TestUsers:
             assert await stores.users.get(second.id) is None
             assert await stores.users.get(other.id) == other
 
-    async def test_saving_counts_versions_and_refuses_a_stale_one(self, stores: Stores) -> None:
+    async def test_saving_increments_the_version_and_rejects_a_stale_one(self, stores: Stores) -> None:
         user = await stored_user(stores)
         async with stores.transaction():
             stale = await stores.users.get(user.id)
@@ -71,19 +71,19 @@ class TestUsers:
             async with stores.transaction():
                 await stores.users.save(stale)
 
-    async def test_a_hash_is_replaced_unless_it_was_changed_meanwhile(self, stores: Stores) -> None:
+    async def test_rehash_replaces_only_the_hash_it_was_derived_from(self, stores: Stores) -> None:
         user = await stored_user(stores)
         async with stores.transaction():
             await stores.users.rehash(user.id, HASH + "else", HASH + "new")
-            kept = await stores.users.get(user.id)
+            unchanged = await stores.users.get(user.id)
             await stores.users.rehash(user.id, HASH, HASH + "new")
             replaced = await stores.users.get(user.id)
-        assert kept is not None and replaced is not None
-        assert (kept.password_hash, replaced.password_hash) == (HASH, HASH + "new")
+        assert unchanged is not None and replaced is not None
+        assert (unchanged.password_hash, replaced.password_hash) == (HASH, HASH + "new")
 
 
 class TestSessions:
-    async def test_a_session_comes_back_by_its_token_with_the_generation(self, stores: Stores) -> None:
+    async def test_a_session_is_found_by_its_token_with_the_generation(self, stores: Stores) -> None:
         session, token = await stored_session(stores)
         async with stores.transaction():
             assert await stores.sessions.lock_by_refresh_token(token) == (session, 1)
@@ -91,17 +91,17 @@ class TestSessions:
             assert await stores.sessions.lock_by_refresh_token(OpaqueToken.for_refresh()) is None
             assert await stores.sessions.lock(new_id()) is None
 
-    async def test_every_token_of_a_session_is_remembered(self, stores: Stores) -> None:
+    async def test_all_tokens_of_a_session_stay_known(self, stores: Stores) -> None:
         session, first = await stored_session(stores)
         second = OpaqueToken.for_refresh()
-        assert session.refresh(1, Device("2001:db8::1", "firefox"), NOW + timedelta(minutes=1))
+        assert session.refresh(1, Device("2001:db8::1", "firefox"), NOW + timedelta(minutes=1)) == ()
         async with stores.transaction():
             await stores.sessions.save(session, second)
         async with stores.transaction():
             assert await stores.sessions.lock_by_refresh_token(first) == (session, 1)
             assert await stores.sessions.lock_by_refresh_token(second) == (session, 2)
 
-    async def test_an_end_is_kept(self, stores: Stores) -> None:
+    async def test_the_end_of_a_session_is_stored(self, stores: Stores) -> None:
         session, token = await stored_session(stores)
         session.end(EndReason.LOGGED_OUT, NOW)
         async with stores.transaction():
@@ -109,7 +109,7 @@ class TestSessions:
         async with stores.transaction():
             assert await stores.sessions.lock_by_refresh_token(token) == (session, 1)
 
-    async def test_what_is_long_over_is_forgotten(self, stores: Stores) -> None:
+    async def test_old_sessions_are_pruned(self, stores: Stores) -> None:
         alive, alive_token = await stored_session(stores)
         ended, ended_token = await stored_session(stores)
         ended.end(EndReason.LOGGED_OUT, NOW)
@@ -125,40 +125,40 @@ class TestSessions:
 
 
 class TestVerificationTokens:
-    async def test_the_same_intent_twice_is_once(self, stores: Stores) -> None:
+    async def test_adding_a_token_is_idempotent_by_intent(self, stores: Stores) -> None:
         user, intent, token = await stored_user(stores), new_id(), OpaqueToken(f"cpv_{new_id()}")
         async with stores.transaction():
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW))
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW + timedelta(hours=1)))
-            found = await stores.verifications.lock(token)
-        assert found == VerificationToken.for_intent(intent, user.id, token, NOW)
+            stored = await stores.verifications.lock(token)
+        assert stored == VerificationToken.for_intent(intent, user.id, token, NOW)
 
-    async def test_use_is_kept_and_age_ends_it(self, stores: Stores) -> None:
+    async def test_use_is_stored_and_old_tokens_are_pruned(self, stores: Stores) -> None:
         user, token = await stored_user(stores), OpaqueToken(f"cpv_{new_id()}")
-        for_intent = VerificationToken.for_intent(new_id(), user.id, token, NOW)
+        verification = VerificationToken.for_intent(new_id(), user.id, token, NOW)
         async with stores.transaction():
-            await stores.verifications.add(for_intent)
-            for_intent.use(NOW)
-            await stores.verifications.save(for_intent)
-            assert await stores.verifications.lock(token) == for_intent
-            await stores.verifications.prune(for_intent.expires_at + RETENTION)
-            assert await stores.verifications.lock(token) == for_intent
-            await stores.verifications.prune(for_intent.expires_at + RETENTION + timedelta(seconds=1))
+            await stores.verifications.add(verification)
+            verification.use(NOW)
+            await stores.verifications.save(verification)
+            assert await stores.verifications.lock(token) == verification
+            await stores.verifications.prune(verification.expires_at + RETENTION)
+            assert await stores.verifications.lock(token) == verification
+            await stores.verifications.prune(verification.expires_at + RETENTION + timedelta(seconds=1))
             assert await stores.verifications.lock(token) is None
 
 
-class TestSentMails:
-    async def test_mails_are_counted_by_user_kind_and_time(self, stores: Stores) -> None:
+class TestSentEmails:
+    async def test_emails_are_counted_by_user_kind_and_time(self, stores: Stores) -> None:
         user, other = await stored_user(stores), await stored_user(stores)
-        mails = [
+        emails = [
             SentEmail(new_id(), user.id, EmailKind.VERIFICATION, NOW),
             SentEmail(new_id(), user.id, EmailKind.VERIFICATION, NOW + timedelta(minutes=1)),
             SentEmail(new_id(), user.id, EmailKind.REGISTRATION_REPEATED, NOW + timedelta(minutes=1)),
             SentEmail(new_id(), other.id, EmailKind.VERIFICATION, NOW + timedelta(minutes=1)),
         ]
         async with stores.transaction():
-            for mail in [*mails, mails[1]]:
-                await stores.sent_emails.add(mail)
+            for email in [*emails, emails[1]]:
+                await stores.sent_emails.add(email)
             assert await stores.sent_emails.count(user.id, EmailKind.VERIFICATION, NOW - timedelta(seconds=1)) == 2
             assert await stores.sent_emails.count(user.id, EmailKind.VERIFICATION, NOW) == 1
             await stores.sent_emails.prune(NOW + RETENTION + timedelta(seconds=1))
@@ -166,7 +166,7 @@ class TestSentMails:
 
 
 class TestLoginFailures:
-    async def test_failures_are_kept_and_cleared(self, stores: Stores) -> None:
+    async def test_failures_are_stored_and_cleared(self, stores: Stores) -> None:
         email = Email(f"{new_id().hex}@example.org")
         async with stores.transaction():
             failed = await stores.failures.lock(email)
@@ -175,14 +175,14 @@ class TestLoginFailures:
                 failed.add(NOW)
             await stores.failures.save(failed)
         async with stores.transaction():
-            again = await stores.failures.lock(email)
-            assert again == failed
-            again.clear()
-            await stores.failures.save(again)
+            stored = await stores.failures.lock(email)
+            assert stored == failed
+            stored.clear()
+            await stores.failures.save(stored)
         async with stores.transaction():
             assert await stores.failures.lock(email) == FailedLogins(FailedLogins.hash_address(email))
 
-    async def test_age_ends_them(self, stores: Stores) -> None:
+    async def test_old_failures_are_pruned(self, stores: Stores) -> None:
         email = Email(f"{new_id().hex}@example.org")
         async with stores.transaction():
             failed = await stores.failures.lock(email)

@@ -1,4 +1,4 @@
-"""Invoices as PDF and billing's letters: what they say, to whom, and that the same invoice is printed the same for ever."""
+"""Invoices as PDF, and billing's e-mails."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from functions.billing.adapters.emails import EmailMailer
-from functions.billing.adapters.pdf import PdfRenderer, shown
+from functions.billing.adapters.pdf import PdfRenderer
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
@@ -22,28 +22,29 @@ from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.maildir import MaildirTransport
+from tests.capsule import FixedClock
 from tests.memory.billing import SEEDED
 
 _, PRO, BUSINESS = SEEDED
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 JUNE = Period(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+SELLER = "Lovelace Hosting Ltd | 12 St James’s Square | London"
 
 
-class Clock:
-    def now(self) -> datetime:
-        return NOW
-
-
-def an_invoice(number: str | None = "2026-000042") -> Invoice:
+def new_invoice(number: str | None = "2026-000042") -> Invoice:
     lines = charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, NOW)
     invoice = Invoice.draft(Purpose.UPGRADE, new_id(), new_id(), BUSINESS, JUNE, lines, NOW)
     if number:
-        invoice.issue(number, NOW)
+        invoice.issue(number, new_customer(), NOW)
     return invoice
 
 
-def a_customer(email: str = "ada@example.org") -> Customer:
-    return Customer.create(new_id(), email, NOW)
+def new_customer(email: str = "ada@example.org") -> Customer:
+    return Customer(new_id(), new_id(), email, NOW)
+
+
+def renderer(**variables: str) -> PdfRenderer:
+    return PdfRenderer(Settings({"CAPSULE_INVOICE_FROM": SELLER, **variables}))
 
 
 def text_of(pdf: bytes) -> str:
@@ -55,105 +56,146 @@ def text_of(pdf: bytes) -> str:
     return b"\n".join(re.sub(rb"\\(.)", rb"\1", string) for string in plain).decode("windows-1252")
 
 
-@pytest.mark.parametrize(("cents", "said"), [(0, "0.00 EUR"), (5, "0.05 EUR"), (-1033, "-10.33 EUR"), (123_456_789, "1,234,567.89 EUR")])
-def test_amounts_are_written_with_their_currency(cents: int, said: str) -> None:
-    assert shown(Money(cents, "EUR")) == said
-
-
-async def test_an_invoice_says_what_for_how_much_from_whom_and_to_whom() -> None:
-    printer = PdfRenderer(Settings({"CAPSULE_INVOICE_FROM": "Lovelace Hosting Ltd | 12 St James’s Square | London"}))
-    pdf = await printer.invoice(an_invoice(), a_customer())
+async def test_an_invoice_has_seller_buyer_number_date_service_lines_and_total() -> None:
+    invoice, customer = new_invoice(), new_customer()
+    pdf = await renderer().render_pdf(invoice, customer)
     assert pdf.startswith(b"%PDF-")
     text = text_of(pdf)
-    for said in ("2026-000042", "15 June 2026", "ada@example.org", "Lovelace Hosting Ltd", "St James’s Square", "Unused time on the Pro plan"):
-        assert said in text, said
-    amounts = [shown(line.amount) for line in an_invoice().lines]
-    assert amounts[0].startswith("-") and all(amount in text for amount in amounts) and f"Total {shown(an_invoice().total)}" in text
+    for part in (
+        *("Lovelace Hosting Ltd", "12 St James’s Square", "London", "ada@example.org", f"Customer {customer.id}"),
+        *("2026-000042", "15 June 2026", "Application hosting, business plan", "Unused time on the Pro plan"),
+    ):
+        assert part in text, part
+    amounts = [str(line.amount) for line in invoice.lines]
+    assert amounts[0].startswith("-") and all(amount in text for amount in amounts) and f"Total {invoice.total}" in text
 
 
-async def test_an_issued_invoice_is_printed_the_same_for_ever() -> None:
-    invoice, customer, printer = an_invoice(), a_customer(), PdfRenderer(Settings({}))
-    first = await printer.invoice(invoice, customer)
-    invoice.paid(NOW + timedelta(days=3))
-    assert await printer.invoice(invoice, customer) == first
+async def test_periods_end_with_their_last_day() -> None:
+    text = text_of(await renderer().render_pdf(new_invoice(), new_customer()))
+    assert "1 June 2026 – 30 June 2026" in text and "15 Jun – 30 Jun 2026" in text
+    assert "July" not in text and "Jul " not in text
 
 
-async def test_letters_that_the_font_has_not_are_no_reason_to_fail() -> None:
-    printer = PdfRenderer(Settings({}))
-    text = text_of(await printer.invoice(an_invoice(), a_customer("žluťoučký@例え.jp")))
+async def test_the_payment_state_is_shown() -> None:
+    invoice, customer = new_invoice(), new_customer()
+    assert "Due now, charged to your card" in text_of(await renderer().render_pdf(invoice, customer))
+    invoice.mark_paid(NOW + timedelta(days=3))
+    assert "Paid on 18 June 2026 by card" in text_of(await renderer().render_pdf(invoice, customer))
+    void = new_invoice()
+    void.void(NOW)
+    assert "Void, no payment due" in text_of(await renderer().render_pdf(void, customer))
+
+
+async def test_vat_is_included_in_the_total_and_shown_with_the_sellers_id() -> None:
+    invoice = new_invoice()
+    invoice.total = Money(11_900, "EUR")
+    text = text_of(await renderer(CAPSULE_INVOICE_VAT_PERCENT="19", CAPSULE_INVOICE_VAT_ID="DE123456789").render_pdf(invoice, new_customer()))
+    assert "VAT ID DE123456789" in text
+    assert [line for line in text.splitlines() if line.startswith(("Net", "VAT 19", "Total"))] == [
+        *("Net 100.00 EUR", "VAT 19 % 19.00 EUR", "Total 119.00 EUR"),
+    ]
+
+
+async def test_without_a_vat_rate_the_invoice_says_why() -> None:
+    assert "No VAT is charged." in text_of(await renderer().render_pdf(new_invoice(), new_customer()))
+    note = "VAT exempt, § 19 UStG."
+    assert note in text_of(await renderer(CAPSULE_INVOICE_VAT_NOTE=note).render_pdf(new_invoice(), new_customer()))
+
+
+async def test_an_invoice_in_the_same_state_renders_to_the_same_bytes() -> None:
+    invoice, customer = new_invoice(), new_customer()
+    assert await renderer().render_pdf(invoice, customer) == await renderer().render_pdf(invoice, customer)
+    invoice.mark_paid(NOW + timedelta(days=3))
+    assert await renderer().render_pdf(invoice, customer) == await renderer().render_pdf(invoice, customer)
+
+
+async def test_characters_missing_in_the_font_are_replaced() -> None:
+    text = text_of(await renderer().render_pdf(new_invoice(), new_customer("žluťoučký@例え.jp")))
     assert "ž" in text and "?" in text
 
 
-async def test_an_invoice_with_many_lines_goes_on_overleaf() -> None:
-    invoice = an_invoice()
+async def test_an_invoice_with_many_lines_continues_on_a_new_page() -> None:
+    invoice = new_invoice()
     invoice.lines = invoice.lines * 40
-    pdf = await PdfRenderer(Settings({})).invoice(invoice, a_customer())
+    pdf = await renderer().render_pdf(invoice, new_customer())
     assert pdf.count(b"/Type /Page\n") >= 2
 
 
-class Post:
+class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.mailer = EmailMailer(
-            MaildirTransport(folder, "Capsule <no-reply@capsule.test>", Clock()), Settings({"CAPSULE_PUBLIC_URL": "https://capsule.test/"})
-        )
+        self.mailer = EmailMailer(MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
 
-    def arrived(self) -> EmailMessage:
+    def message(self) -> EmailMessage:
         (file,) = (self.folder / "new").glob("*")
         return message_from_bytes(file.read_bytes(), policy=policy.default)
 
-    def text(self) -> str:
-        body = self.arrived().get_body(("plain",))
+    def lines(self) -> list[str]:
+        """The lines of the plain text, without indentation."""
+        body = self.message().get_body(("plain",))
+        assert body is not None
+        text = str(body.get_content())
+        assert "POST " not in text and "GET " not in text, "customers use the CLI, not the API"
+        return [line.strip() for line in text.splitlines()]
+
+    def html(self) -> str:
+        body = self.message().get_body(("html",))
         assert body is not None
         return str(body.get_content())
 
 
 @pytest.fixture
-def post(tmp_path: Path) -> Post:
-    return Post(tmp_path / "mail")
+def box(tmp_path: Path) -> Mailbox:
+    return Mailbox(tmp_path / "mail")
 
 
-def a_failure(invoice: Invoice, retry_at: datetime | None) -> Payment:
-    payment = Payment.create(invoice, "pm_1", NOW)
+def failed_payment(invoice: Invoice, retry_at: datetime | None) -> Payment:
+    payment, _ = Payment.create(invoice, "pm_1", NOW)
     payment.settle(ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was <declined>."), NOW)
     payment.retry_at = retry_at
     return payment
 
 
-@pytest.mark.parametrize(("paid", "said"), [(True, "It is paid"), (False, "will be charged")])
-async def test_an_invoice_is_mailed_with_its_pdf(post: Post, paid: bool, said: str) -> None:
-    invoice = an_invoice()
-    if paid:
-        invoice.paid(NOW)
-    await post.mailer.send_invoice(invoice, a_customer(), b"%PDF-1.3 bytes \xff")
-    mail = post.arrived()
-    assert (mail["To"], mail["Subject"]) == ("ada@example.org", "Invoice 2026-000042 from Capsule")
-    assert mail["Message-ID"] == f"<{invoice.id}@capsule.test>"
-    (attached,) = mail.iter_attachments()
-    assert (attached.get_filename(), attached.get_content_type(), attached.get_content()) == (
+@pytest.mark.parametrize(("is_paid", "sentence"), [(True, "It is paid."), (False, "Your card is charged automatically.")])
+async def test_an_issued_invoice_is_emailed_with_its_pdf(box: Mailbox, is_paid: bool, sentence: str) -> None:
+    invoice = new_invoice()
+    if is_paid:
+        invoice.mark_paid(NOW)
+    await box.mailer.send_invoice(invoice, new_customer(), b"%PDF-1.3 bytes \xff")
+    message = box.message()
+    assert (message["To"], message["Subject"]) == ("ada@example.org", "Capsule invoice 2026-000042")
+    assert message["Message-ID"] == f"<{invoice.id}@capsule.test>"
+    (attachment,) = message.iter_attachments()
+    assert (attachment.get_filename(), attachment.get_content_type(), attachment.get_content()) == (
         "invoice-2026-000042.pdf",
         "application/pdf",
         b"%PDF-1.3 bytes \xff",
     )
-    assert said in post.text() and "GET https://capsule.test/v1/billing/invoices" in post.text()
+    assert f"{sentence} You do not need to do anything." in box.lines()
+    assert "capsule invoices show 2026-000042" in box.lines() and "capsule invoices list" in box.lines()
 
 
-async def test_a_declined_upgrade_says_that_nothing_has_changed(post: Post) -> None:
-    invoice = an_invoice(number=None)
-    await post.mailer.send_payment_failed(a_failure(invoice, None), invoice, a_customer())
-    assert "the plan you asked for: Your card was <declined>." in post.text() and "Nothing has changed" in post.text()
-    html = post.arrived().get_body(("html",))
-    assert html is not None and "&lt;declined&gt;" in html.get_content()
+async def test_a_declined_upgrade_leaves_the_plan_and_can_be_repeated(box: Mailbox) -> None:
+    invoice = new_invoice(number=None)
+    await box.mailer.send_payment_failed(failed_payment(invoice, None), invoice, new_customer())
+    assert box.message()["Subject"] == "Capsule payment of 41.34 EUR was declined"
+    assert "Your payment of 41.34 EUR for the business plan was declined: Your card was <declined>." in box.lines()
+    assert "Your current plan has not changed. To try again with another card:" in box.lines()
+    assert "capsule subscription change business --payment-method PAYMENT_METHOD" in box.lines()
+    assert "&lt;declined&gt;" in box.html()
 
 
-async def test_a_declined_renewal_says_when_it_is_tried_again_and_how_to_pay_now(post: Post) -> None:
-    invoice = an_invoice()
-    await post.mailer.send_payment_failed(a_failure(invoice, NOW + timedelta(days=1)), invoice, a_customer())
-    assert "invoice 2026-000042" in post.text() and "again on 16 June 2026" in post.text()
-    assert f"POST https://capsule.test/v1/billing/invoices/{invoice.id}/payment" in post.text()
+async def test_a_declined_renewal_names_the_next_attempt_and_the_command_to_pay(box: Mailbox) -> None:
+    invoice = new_invoice()
+    await box.mailer.send_payment_failed(failed_payment(invoice, NOW + timedelta(days=1)), invoice, new_customer())
+    assert "for invoice 2026-000042 was declined" in " ".join(box.lines())
+    assert "The next attempt is on 16 June 2026. To pay now:" in box.lines()
+    assert "capsule invoices pay 2026-000042" in box.lines()
+    assert "capsule invoices pay 2026-000042 --payment-method PAYMENT_METHOD" in box.lines()
 
 
-async def test_the_last_decline_says_that_the_plan_is_suspended(post: Post) -> None:
-    invoice = an_invoice()
-    await post.mailer.send_payment_failed(a_failure(invoice, None), invoice, replace(a_customer(), payment_method="pm_1"))
-    assert "your plan is suspended" in post.text()
+async def test_the_last_declined_attempt_suspends_the_plan(box: Mailbox) -> None:
+    invoice = new_invoice()
+    await box.mailer.send_payment_failed(failed_payment(invoice, None), invoice, replace(new_customer(), payment_method="pm_1"))
+    assert "This was the last attempt. Your plan is suspended until the invoice is paid:" in box.lines()
+    assert "capsule invoices pay 2026-000042" in box.lines()

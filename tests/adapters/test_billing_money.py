@@ -1,4 +1,4 @@
-"""One suite over subscriptions, invoices, payments, credit notes, the ledger and webhook_events, in memory and in PostgreSQL."""
+"""Contracts of the stores of subscriptions, invoices, payments, credit notes, ledger and webhook events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,11 +12,12 @@ from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.invoices import Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
+from functions.billing.domain.payments import PaymentStatus, ProviderResult
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
 from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, a_number
+from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number
 from tests.servers import Databases
 
 
@@ -35,17 +36,17 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     await database.close()
 
 
-async def test_plans_on_offer_are_the_newest_of_each_the_cheapest_first(store: Store) -> None:
+async def test_the_newest_version_of_each_plan_is_offered_cheapest_first(store: Store) -> None:
     async with store.transaction():
         assert list(await store.plans.list_offered(NOW)) == [FREE_PLAN, PRO, BUSINESS]
 
 
-async def test_what_the_provider_calls_a_customer_is_kept_once_and_the_method_each_time(store: Store) -> None:
+async def test_the_first_provider_id_and_the_last_payment_method_are_stored(store: Store) -> None:
     customer, _ = await store.customer()
     first = f"cus_{customer.id}"
     async with store.transaction():
-        for name in (first, "cus_another"):
-            await store.customers.set_provider_id(customer.id, name)
+        for provider_id in (first, "cus_another"):
+            await store.customers.set_provider_id(customer.id, provider_id)
         for method in ("pm_1", "pm_2"):
             await store.customers.set_payment_method(customer.id, method)
         assert await store.customers.get(customer.id) == replace(customer, provider_id=first, payment_method="pm_2")
@@ -53,7 +54,7 @@ async def test_what_the_provider_calls_a_customer_is_kept_once_and_the_method_ea
             await store.customers.get(new_id())
 
 
-async def test_a_subscription_comes_back_as_it_was_saved_and_a_stale_one_is_noticed(store: Store) -> None:
+async def test_a_subscription_is_stored_completely_and_a_stale_one_is_rejected(store: Store) -> None:
     customer, subscription = await store.customer()
     stale = replace(subscription)
     subscription.upgrade(PRO.code, PRO.version, subscription.current_period, NOW + timedelta(hours=1))
@@ -68,7 +69,7 @@ async def test_a_subscription_comes_back_as_it_was_saved_and_a_stale_one_is_noti
             await store.subscriptions.save(stale)
 
 
-async def test_periods_that_are_over_are_found_the_oldest_first(store: Store) -> None:
+async def test_ended_subscriptions_are_listed_oldest_first(store: Store) -> None:
     _, subscription = await store.customer()
     _, older = await store.customer()
     older.billed_until -= timedelta(days=3)
@@ -80,7 +81,7 @@ async def test_periods_that_are_over_are_found_the_oldest_first(store: Store) ->
     assert after.index(older.id) < after.index(subscription.id)
 
 
-async def test_the_last_rated_period_is_kept_with_what_was_charged(store: Store) -> None:
+async def test_the_last_rated_period_is_stored_with_its_charged_amount(store: Store) -> None:
     _, subscription = await store.customer()
     async with store.transaction():
         assert await store.subscriptions.get_last_rated_period(subscription.id) is None
@@ -91,20 +92,20 @@ async def test_the_last_rated_period_is_kept_with_what_was_charged(store: Store)
         assert await store.subscriptions.get_last_rated_period(subscription.id) == rated
 
 
-async def test_an_invoice_comes_back_with_its_lines(store: Store) -> None:
-    _, subscription = await store.customer()
+async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
+    customer, subscription = await store.customer()
     invoice = await store.invoice(subscription)
     async with store.transaction():
         assert await store.invoices.get(invoice.id) == invoice
-        invoice.issue(a_number(), NOW)
-        invoice.paid(NOW)
+        invoice.issue(new_number(), customer, NOW)
+        invoice.mark_paid(NOW)
         await store.invoices.save(invoice)
         assert await store.invoices.get(invoice.id) == invoice
         with pytest.raises(InvoiceNotFound):
             await store.invoices.get(new_id())
 
 
-async def test_one_upgrade_is_under_way(store: Store) -> None:
+async def test_a_subscription_has_one_pending_upgrade(store: Store) -> None:
     _, subscription = await store.customer()
     invoice = await store.invoice(subscription, purpose=Purpose.UPGRADE)
     async with store.transaction():
@@ -118,34 +119,34 @@ async def test_one_upgrade_is_under_way(store: Store) -> None:
     await store.invoice(subscription, purpose=Purpose.UPGRADE)
 
 
-async def test_issued_invoices_are_paged_and_an_open_one_is_overdue(store: Store) -> None:
+async def test_issued_invoices_are_paged_and_open_ones_are_found(store: Store) -> None:
     customer, subscription = await store.customer()
     other = replace(subscription)
     invoices = []
     for month in range(3):
         other.billed_until = replace(subscription).period_at(datetime(2026, 5 + month, 25, tzinfo=UTC)).end
-        invoices.append(await store.invoice(other, a_number()))
+        invoices.append(await store.invoice(other, new_number()))
     await store.invoice(subscription, purpose=Purpose.UPGRADE)
     async with store.transaction():
-        first = await store.invoices.list_issued(customer.id, before=None, limit=2)
-        assert list(first) == invoices[:0:-1]
-        assert list(await store.invoices.list_issued(customer.id, before=first[-1].id, limit=2)) == invoices[:1]
+        page = await store.invoices.list_issued(customer.id, before=None, limit=2)
+        assert list(page) == invoices[:0:-1]
+        assert list(await store.invoices.list_issued(customer.id, before=page[-1].id, limit=2)) == invoices[:1]
         assert await store.invoices.has_open(customer.id)
         for invoice in invoices:
-            invoice.paid(NOW)
+            invoice.mark_paid(NOW)
             await store.invoices.save(invoice)
         assert not await store.invoices.has_open(customer.id)
 
 
-async def test_numbers_of_a_series_count_up(store: Store) -> None:
+async def test_numbers_of_a_series_are_consecutive(store: Store) -> None:
     series = f"s{new_id().hex[-8:]}"
     async with store.transaction():
         assert [await store.invoices.reserve_number(series) for _ in range(3)] == [f"{series}-{count:06}" for count in (1, 2, 3)]
 
 
-async def test_a_payment_comes_back_and_one_of_an_invoice_is_pending(store: Store) -> None:
+async def test_a_payment_is_stored_and_an_invoice_has_one_pending(store: Store) -> None:
     customer, subscription = await store.customer()
-    invoice = await store.invoice(subscription, a_number())
+    invoice = await store.invoice(subscription, new_number())
     payment = await store.payment(invoice)
     async with store.transaction():
         assert await store.payments.get(payment.id) == payment
@@ -164,59 +165,60 @@ async def test_a_payment_comes_back_and_one_of_an_invoice_is_pending(store: Stor
         assert await store.payments.get_last_attempt(invoice.id) == await store.payments.get_latest(customer.id) == second
 
 
-async def test_what_has_no_outcome_for_long_is_found(store: Store) -> None:
+async def test_old_pending_payments_are_listed(store: Store) -> None:
     _, subscription = await store.customer()
-    old = await store.payment(await store.invoice(subscription, a_number()), at=NOW - timedelta(hours=1))
+    old = await store.payment(await store.invoice(subscription, new_number()), at=NOW - timedelta(hours=1))
     _, another = await store.customer()
-    young = await store.payment(await store.invoice(another, a_number()))
+    young = await store.payment(await store.invoice(another, new_number()))
     async with store.transaction():
-        found = [each.id for each in await store.payments.list_pending(NOW, 1000)]
-    assert old.id in found and young.id not in found
+        pending = [each.id for each in await store.payments.list_pending(NOW, 1000)]
+    assert old.id in pending and young.id not in pending
 
 
-async def test_a_retry_that_was_missed_is_found_while_the_invoice_is_open(store: Store) -> None:
+async def test_due_retries_of_open_invoices_are_listed(store: Store) -> None:
     _, subscription = await store.customer()
-    invoice = await store.invoice(subscription, a_number())
-    payment = await store.payment(invoice, answer=FAILED)
+    invoice = await store.invoice(subscription, new_number())
+    payment = await store.payment(invoice, result=FAILED)
     payment.schedule_retry(NOW, NOW)
 
-    async def missed(at: datetime) -> list[UUID]:
+    async def due_at(at: datetime) -> list[UUID]:
         async with store.transaction():
             return [each.invoice_id for each in await store.payments.list_due_retries(at, 1000)]
 
     async with store.transaction():
         await store.payments.save(payment)
     late = NOW + timedelta(days=1, minutes=10)
-    assert invoice.id not in await missed(NOW) and invoice.id in await missed(late)
+    assert invoice.id not in await due_at(NOW) and invoice.id in await due_at(late)
     second = await store.payment(invoice, 2, FAILED)
-    assert invoice.id not in await missed(late)
+    assert invoice.id not in await due_at(late)
     second.schedule_retry(NOW, NOW)
     async with store.transaction():
         await store.payments.save(second)
-    assert invoice.id in await missed(late)
-    invoice.paid(NOW)
+    assert invoice.id in await due_at(late)
+    invoice.mark_paid(NOW)
     async with store.transaction():
         await store.invoices.save(invoice)
-    assert invoice.id not in await missed(late)
+    assert invoice.id not in await due_at(late)
 
 
-async def test_a_credit_note_comes_back(store: Store) -> None:
+async def test_a_credit_note_is_stored_completely(store: Store) -> None:
     customer, subscription = await store.customer()
-    invoice = await store.invoice(subscription, a_number())
-    note = CreditNote(new_id(), invoice.id, customer.id, a_number(), Money(500, "EUR"), "sorry", NOW)
+    invoice = await store.invoice(subscription, new_number())
+    payment = await store.payment(invoice)
+    note = CreditNote(new_id(), invoice.id, customer.id, new_number(), Money(500, "EUR"), "sorry", NOW)
     async with store.transaction():
-        await store.credits.add(note)
-        assert list(await store.credits.list_for_invoice(invoice.id)) == [note]
-        assert note.id in [each.id for each in await store.credits.list_pending(NOW + timedelta(hours=1), 1000)]
-        note.settle(f"re_{note.id}", None, NOW)
-        await store.credits.save(note)
-        assert await store.credits.get(note.id) == note
-        assert note.id not in [each.id for each in await store.credits.list_pending(NOW + timedelta(hours=1), 1000)]
+        await store.credit_notes.add(note)
+        assert list(await store.credit_notes.list_for_invoice(invoice.id)) == [note]
+        assert note.id in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]
+        note.settle(ProviderResult(f"re_{note.id}", PaymentStatus.SUCCEEDED), payment, customer, NOW)
+        await store.credit_notes.save(note)
+        assert await store.credit_notes.get(note.id) == note
+        assert note.id not in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]
 
 
-async def test_the_books_add_up_by_account(store: Store) -> None:
+async def test_the_ledger_sums_by_account(store: Store) -> None:
     customer, subscription = await store.customer()
-    invoice = await store.invoice(subscription, a_number())
+    invoice = await store.invoice(subscription, new_number())
     payment = await store.payment(invoice)
     async with store.transaction():
         await store.ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, Money(2000, "EUR"), NOW))
@@ -226,7 +228,7 @@ async def test_the_books_add_up_by_account(store: Store) -> None:
         assert await store.ledger.balance(new_id()) == {}
 
 
-async def test_a_fact_is_booked_once(store: Store) -> None:
+async def test_a_transaction_kind_is_posted_once_per_reference(store: Store) -> None:
     customer, _ = await store.customer()
     reference = new_id()
     with pytest.raises((psycopg.errors.UniqueViolation, ValueError)):
@@ -235,7 +237,7 @@ async def test_a_fact_is_booked_once(store: Store) -> None:
                 await store.ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, reference, customer.id, Money(1, "EUR"), NOW))
 
 
-async def test_a_notice_is_new_once(store: Store) -> None:
+async def test_a_webhook_event_is_added_once(store: Store) -> None:
     id = f"evt_{new_id().hex}"
     async with store.transaction():
         assert await store.webhook_events.add(id, "payment_intent.succeeded", NOW)

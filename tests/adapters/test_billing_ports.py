@@ -1,4 +1,4 @@
-"""One suite over billing's ports, in memory and in PostgreSQL, and what only a database can promise."""
+"""Contracts of the stores of customers, plans and usage, and their constraints in PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ APP = UUID(int=10)
 
 
 class Store:
-    """Billing's ports over one kind of storage. Users are random, so that tests may share a database."""
+    """Billing's ports on one kind of storage. Users have random ids, so tests can share a database."""
 
     def __init__(self, database: Database | None) -> None:
         self.database = database
@@ -64,28 +64,29 @@ async def database(url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-def a_customer() -> Customer:
-    return Customer.create(new_id(), "ada@example.org", NOW)
+def new_customer() -> Customer:
+    customer, _ = Customer.create(new_id(), "ada@example.org", "free", NOW)
+    return customer
 
 
-def a_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:
+def new_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:
     return UsageRecord(new_id(), user_id, APP, environment, begin, begin + timedelta(seconds=1), requests, 10)
 
 
-async def test_a_user_is_a_customer_once(store: Store) -> None:
-    customer = a_customer()
+async def test_a_user_has_one_customer(store: Store) -> None:
+    customer = new_customer()
     async with store.transaction():
         await store.customers.add(customer)
         with pytest.raises(CustomerExists):
-            await store.customers.add(replace(a_customer(), user_id=customer.user_id))
-        assert await store.customers.get_by_user(customer.user_id) == customer  # the transaction goes on
+            await store.customers.add(replace(new_customer(), user_id=customer.user_id))
+        assert await store.customers.get_by_user(customer.user_id) == customer  # the transaction is still usable
     async with store.transaction():
         assert await store.customers.get_by_user(customer.user_id) == customer
         assert await store.customers.get_by_user(new_id()) is None
 
 
-async def test_paid_plans_are_closed_to_a_customer_until_there_is_an_account(store: Store) -> None:
-    customer = a_customer()
+async def test_a_refused_customer_can_pay_only_with_an_account(store: Store) -> None:
+    customer = new_customer()
     async with store.transaction():
         await store.customers.add(customer)
     for _ in range(2):
@@ -99,11 +100,11 @@ async def test_paid_plans_are_closed_to_a_customer_until_there_is_an_account(sto
         await store.customers.set_provider_id(customer.id, f"cus_{customer.id}")
     async with store.transaction():
         await store.customers.set_account_refusal(customer.id, "too late")
-        found = await store.customers.get(customer.id)
-    assert (found.provider_id, found.account_refusal_reason, found.can_pay) == (f"cus_{customer.id}", None, True)
+        opened = await store.customers.get(customer.id)
+    assert (opened.provider_id, opened.account_refusal_reason, opened.can_pay) == (f"cus_{customer.id}", None, True)
 
 
-async def test_plans_are_those_that_are_seeded(store: Store) -> None:
+async def test_the_seeded_plans_are_stored(store: Store) -> None:
     async with store.transaction():
         for plan in SEEDED:
             assert await store.plans.get_offered(plan.code, NOW) == plan
@@ -114,8 +115,8 @@ async def test_plans_are_those_that_are_seeded(store: Store) -> None:
             await store.plans.get_offered("gold", NOW)
 
 
-async def test_the_running_subscription_is_found(store: Store) -> None:
-    customer = a_customer()
+async def test_the_current_subscription_is_found(store: Store) -> None:
+    customer = new_customer()
     subscription = Subscription.begin(customer, SEEDED[0], NOW)
     async with store.transaction():
         await store.customers.add(customer)
@@ -125,18 +126,18 @@ async def test_the_running_subscription_is_found(store: Store) -> None:
         assert await store.subscriptions.get_current(customer.id) == subscription
 
 
-async def test_records_count_once_in_their_hour_and_period(store: Store) -> None:
+async def test_usage_records_count_once_in_their_hour_and_period(store: Store) -> None:
     user = new_id()
-    first = a_record(user, requests=3)
+    first = new_record(user, requests=3)
     async with store.transaction():
         assert await store.usage.record(first)
         assert not await store.usage.record(first)
-        assert await store.usage.record(a_record(user, NOW + timedelta(minutes=10), 4))
-        assert await store.usage.record(a_record(user, NOW + timedelta(hours=5), 5))
-        assert await store.usage.record(a_record(user, MAY.begin, 6, "production"))
-        assert await store.usage.record(a_record(user, MAY.begin - timedelta(microseconds=1), 100))
-        assert await store.usage.record(a_record(user, MAY.end, 100))
-        assert await store.usage.record(a_record(new_id(), NOW, 100))
+        assert await store.usage.record(new_record(user, NOW + timedelta(minutes=10), 4))
+        assert await store.usage.record(new_record(user, NOW + timedelta(hours=5), 5))
+        assert await store.usage.record(new_record(user, MAY.begin, 6, "production"))
+        assert await store.usage.record(new_record(user, MAY.begin - timedelta(microseconds=1), 100))
+        assert await store.usage.record(new_record(user, MAY.end, 100))
+        assert await store.usage.record(new_record(new_id(), NOW, 100))
     async with store.transaction():
         assert list(await store.usage.by_environment(user, MAY)) == [
             EnvironmentUsage(APP, "production", 6, 10),
@@ -144,24 +145,24 @@ async def test_records_count_once_in_their_hour_and_period(store: Store) -> None
         ]
 
 
-async def test_forgetting_ids_keeps_the_sums(store: Store) -> None:
+async def test_pruning_ids_keeps_the_sums(store: Store) -> None:
     user = new_id()
-    old, young = a_record(user, NOW - timedelta(days=10), 2), a_record(user, NOW, 3)
+    old, young = new_record(user, NOW - timedelta(days=10), 2), new_record(user, NOW, 3)
     async with store.transaction():
         await store.usage.record(old)
         await store.usage.record(young)
         assert await store.usage.prune_ids(NOW - timedelta(days=5)) >= 1
         assert not await store.usage.record(young)
-        assert [use.requests for use in await store.usage.by_environment(user, MAY)] == [5]
+        assert [each.requests for each in await store.usage.by_environment(user, MAY)] == [5]
 
 
-async def test_of_two_workers_with_the_same_user_one_makes_the_customer(database: Database) -> None:
+async def test_concurrent_workers_create_one_customer(database: Database) -> None:
     customers, user = PostgresCustomers(database), new_id()
 
     async def add() -> bool:
         async with database.transaction():
             try:
-                await customers.add(replace(a_customer(), user_id=user))
+                await customers.add(replace(new_customer(), user_id=user))
             except CustomerExists:
                 return False
             await asyncio.sleep(0.1)
@@ -170,23 +171,23 @@ async def test_of_two_workers_with_the_same_user_one_makes_the_customer(database
     assert sorted(await asyncio.gather(add(), add(), add())) == [False, False, True]
 
 
-async def test_of_two_workers_with_the_same_record_one_adds_it(database: Database) -> None:
+async def test_concurrent_workers_add_a_record_once(database: Database) -> None:
     usage, user = PostgresUsage(database), new_id()
-    record = a_record(user, requests=5)
+    record = new_record(user, requests=5)
 
-    async def add(what: UsageRecord) -> bool:
+    async def add(record: UsageRecord) -> bool:
         async with database.transaction():
-            added = await usage.record(what)
+            is_new = await usage.record(record)
             await asyncio.sleep(0.05)
-            return added
+            return is_new
 
-    assert sorted(await asyncio.gather(add(record), add(record), add(a_record(user, requests=2)))) == [False, True, True]
+    assert sorted(await asyncio.gather(add(record), add(record), add(new_record(user, requests=2)))) == [False, True, True]
     async with database.transaction():
-        assert [use.requests for use in await usage.by_environment(user, MAY)] == [7]
+        assert [each.requests for each in await usage.by_environment(user, MAY)] == [7]
 
 
-async def test_a_customer_has_one_running_subscription(database: Database) -> None:
-    customer = a_customer()
+async def test_a_customer_has_one_current_subscription(database: Database) -> None:
+    customer = new_customer()
     with pytest.raises(psycopg.errors.UniqueViolation):
         async with database.transaction():
             await PostgresCustomers(database).add(customer)
@@ -194,21 +195,21 @@ async def test_a_customer_has_one_running_subscription(database: Database) -> No
             await PostgresSubscriptions(database).add(Subscription.begin(customer, SEEDED[1], NOW))
 
 
-@pytest.mark.parametrize("statement", ["UPDATE plans SET fee = 1", "DELETE FROM price_tiers", "UPDATE prices SET included = 0"])
-async def test_what_was_offered_is_never_changed(database: Database, statement: str) -> None:
+@pytest.mark.parametrize("statement", ["UPDATE plans SET fee_minor = 1", "DELETE FROM price_tiers", "UPDATE prices SET included_units = 0"])
+async def test_offered_plans_cannot_be_changed(database: Database, statement: str) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
         async with database.transaction() as connection:
             await connection.execute(statement)  # type: ignore[call-overload]
 
 
-async def test_a_newer_version_is_offered_from_its_day_and_the_older_one_stays(postgres: Databases) -> None:
+async def test_a_new_plan_version_is_offered_from_its_date_and_the_old_one_stays(postgres: Databases) -> None:
     fresh = Database(postgres.database("billing").functions_url)
     plans = PostgresPlans(fresh)
     async with fresh.transaction() as connection:
         await connection.execute("INSERT INTO plans VALUES ('pro', 2, 'Pro', 2500, 'EUR', %s)", (NOW,))
-        await connection.execute("INSERT INTO prices SELECT plan_code, 2, meter, included FROM prices WHERE plan_code = 'pro'")
+        await connection.execute("INSERT INTO prices SELECT plan_code, 2, meter, included_units FROM prices WHERE plan_code = 'pro'")
         await connection.execute(
-            "INSERT INTO price_tiers SELECT plan_code, 2, meter, position, up_to, amount, per FROM price_tiers WHERE plan_code = 'pro'"
+            "INSERT INTO price_tiers SELECT plan_code, 2, meter, position, up_to, amount_minor, per_units FROM price_tiers WHERE plan_code = 'pro'"
         )
         await connection.execute("INSERT INTO entitlements VALUES ('pro', 2, 30, 20000)")
     async with fresh.transaction():

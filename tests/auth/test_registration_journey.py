@@ -1,5 +1,7 @@
-"""A registration over three contexts as it runs: real functions, RabbitMQ with the delay exchange, a database for each context, and the stand-in for
-Stripe, which is there or not. Days cannot be waited for, so what the row says of time is changed; everything else goes its own way."""
+"""A registration over three contexts: real functions, RabbitMQ with the delay exchange, three databases, and Stripe's stand-in.
+
+The stand-in may be down. Days are simulated by changing the times in the registration's row.
+"""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +16,15 @@ import pytest
 from functions.kernel import Kind
 from functions.runtime.config.registry import find
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
-from tests.auth.process import AuthWorld, Visitor
+from tests.auth.running_context import AuthWorld, Visitor
 from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, asked, free_port, message, until
 
-AUTH = (
+AUTH_FUNCTIONS = (
     *("register", "verify_email", "login", "registration", "registrations", "resume_registration", "on_user_created", "on_customer_created"),
     *("on_quota_granted", "on_payment_account_changed", "on_registration_timed_out", "on_registration_failed", "housekeeping"),
 )
-BILLING = (
+BILLING_FUNCTIONS = (
     "on_user_created",
     "on_customer_requested",
     "on_payment_account_requested",
@@ -30,7 +32,12 @@ BILLING = (
     "subscribe",
     "customer",
 )
-FUNCTIONS = (*(f"auth.{name}" for name in AUTH), *(f"billing.{name}" for name in BILLING), "deploy.on_quota_requested", "deploy.quota")
+FUNCTIONS = (
+    *(f"auth.{name}" for name in AUTH_FUNCTIONS),
+    *(f"billing.{name}" for name in BILLING_FUNCTIONS),
+    "deploy.on_quota_requested",
+    "deploy.quota",
+)
 
 
 @dataclass
@@ -38,18 +45,18 @@ class ThreeContexts(AuthWorld):
     billing: str = ""
     deploy: str = ""
     port: int = field(default_factory=free_port)
-    """The provider's, whether or not anybody listens."""
-    opened: ExitStack = field(default_factory=ExitStack)
+    """Port of the payment provider, which may be down."""
+    stack: ExitStack = field(default_factory=ExitStack)
     current: Worker = None  # type: ignore[assignment]
 
     def prepare(self) -> None:
         super().prepare()
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
-            for declared in map(find, FUNCTIONS):
-                channel.queue_bind("functions", COMMANDS, declared.name)
-                if declared.kind in (Kind.EVENT, Kind.EFFECT):
-                    channel.queue_bind("functions", EVENTS, str(declared.message_type))
+            for declaration in map(find, FUNCTIONS):
+                channel.queue_bind("functions", COMMANDS, declaration.name)
+                if declaration.kind in (Kind.EVENT, Kind.EFFECT):
+                    channel.queue_bind("functions", EVENTS, str(declaration.message_type))
 
     def environment(self) -> dict[str, str]:
         return {
@@ -67,20 +74,20 @@ class ThreeContexts(AuthWorld):
         self.pump(lambda: self.current.port)
         return self
 
-    def open_provider(self) -> StandIn:
-        return self.opened.enter_context(stand_in(self.folder / "stripe", port=self.port))
+    def start_provider(self) -> StandIn:
+        return self.stack.enter_context(stand_in(self.folder / "stripe", port=self.port))
 
     def tick(self) -> None:
         headers = message("dev.knative.sources.ping", function="auth.housekeeping")
         assert self.current.post(headers, b"{}", "/auth.housekeeping") == 204
 
-    def time_passes(self, visitor: Visitor, *columns: str) -> None:
-        """As if its reminder had been due and had not come; with `deadline_at`, as if the step's time were over too."""
+    def expire_reminder(self, visitor: Visitor, *columns: str) -> None:
+        """Make the registration's reminder overdue and, with `deadline_at`, its step expired."""
         changes = ", ".join(f"{column} = now() - interval '5 minutes'" for column in ("reminder_at", *columns))
         assert self.rows(f"UPDATE registrations SET {changes} WHERE id = %s RETURNING 1", self.id_of(visitor))
 
-    def lose_everything(self) -> int:
-        """Every message on its way to a function; how many there were."""
+    def purge_messages(self) -> int:
+        """Drop all messages that wait for a function. Returns their number."""
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             return int(connection.channel().queue_purge("functions").method.message_count)
 
@@ -89,7 +96,7 @@ class ThreeContexts(AuthWorld):
 
     def close(self) -> None:
         super().close()
-        self.opened.close()
+        self.stack.close()
 
 
 @pytest.fixture
@@ -102,113 +109,116 @@ def three(postgres: Any, rabbitmq: Any, tmp_path: Path) -> Iterator[ThreeContext
     world.close()
 
 
-class Ada(Visitor):
-    """A visitor who has become a user and is signed in; what she asks of any context."""
+class User(Visitor):
+    """A signed-in user who sends requests to any context."""
 
     token = ""
 
-    def signed_in(self) -> "Ada":
+    def signed_in(self) -> "User":
         self.verified()
         self.token = self.login()[1]["accessToken"]
         return self
 
-    def of(self, function: str, **body: Any) -> tuple[int, Any]:
+    def request(self, function: str, **body: Any) -> tuple[int, Any]:
         headers = asked(function, token=self.token)
         assert self.world.current.post(headers, json.dumps(body).encode(), f"/{function}") == 204  # type: ignore[attr-defined]
         reply, answer = self.world.reply(headers["correlationid"])
         return int(reply["status"]), answer
 
     def registration(self) -> dict[str, Any]:
-        status, shown = self.of("auth.registration")
-        assert status == 200, shown
-        return dict(shown)
+        status, view = self.request("auth.registration")
+        assert status == 200, view
+        return dict(view)
 
-    def until_it_is(self, status: str) -> dict[str, Any]:
+    def wait_for_status(self, status: str) -> dict[str, Any]:
         until(lambda: self.registration()["status"] == status, 30, f"for the registration to be {status}")
         return self.registration()
 
 
-def steps(shown: dict[str, Any]) -> list[tuple[str, int]]:
-    return [(line["step"], line["attempts"]) for line in shown["steps"]]
+def attempts_by_step(view: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(line["step"], line["attempts"]) for line in view["steps"]]
 
 
-def test_user_customer_quota_and_account(three: ThreeContexts) -> None:
-    stripe = three.open_provider()
-    ada = Ada(three, three.start().current).signed_in()
-    shown = ada.until_it_is("completed")
-    assert steps(shown) == [("user", 1), ("customer", 1), ("quota", 1), ("payment-account", 1)]
-    assert all(line["finishedAt"] and line["error"] is None for line in shown["steps"])
+def test_a_registration_completes_over_three_contexts(three: ThreeContexts) -> None:
+    stripe = three.start_provider()
+    ada = User(three, three.start().current).signed_in()
+    view = ada.wait_for_status("completed")
+    assert attempts_by_step(view) == [("user", 1), ("customer", 1), ("quota", 1), ("payment-account", 1)]
+    assert all(line["finishedAt"] and line["error"] is None for line in view["steps"])
     (account,) = stripe.objects("customers")
     assert account["email"] == ada.email
-    assert ada.of("deploy.quota")[1]["applications"]["limit"] == 5
+    assert ada.request("deploy.quota")[1]["applications"]["limit"] == 5
 
-    contexts_met_in = [fact["type"] for fact in three.facts() if not fact["type"].startswith(("user.logged", "email"))]
-    assert contexts_met_in == [
+    types = [event["type"] for event in three.take_events() if not event["type"].startswith(("user.logged", "email"))]
+    assert types == [
         *("user.created", "customer.created", "quota.requested", "quota.granted"),
         *("payment-account.requested", "payment-account.changed", "registration.completed"),
     ]
 
 
-def test_a_provider_that_is_down_is_asked_again_until_it_is_there(three: ThreeContexts) -> None:
-    ada = Ada(three, three.start().current).signed_in()
+def test_an_unavailable_provider_is_asked_again_until_it_answers(three: ThreeContexts) -> None:
+    ada = User(three, three.start().current).signed_in()
     until(lambda: ada.registration()["steps"][-1].get("error"), 30, "for the first attempt to fail")
-    shown = ada.registration()
-    assert (shown["status"], shown["finishedAt"]) == ("payment-account", None)
-    assert ada.of("deploy.quota")[1]["applications"]["limit"] == 5, "who waits for the provider can work"
-    assert ada.of("billing.customer")[1]["plan"]["code"] == "free"
+    view = ada.registration()
+    assert (view["status"], view["finishedAt"]) == ("payment-account", None)
+    assert ada.request("deploy.quota")[1]["applications"]["limit"] == 5, "the quota does not wait for the provider"
+    assert ada.request("billing.customer")[1]["plan"]["code"] == "free"
 
-    stripe = three.open_provider()
-    three.time_passes(ada)
+    stripe = three.start_provider()
+    three.expire_reminder(ada)
     three.tick()
-    shown = ada.until_it_is("completed")
-    assert steps(shown)[-1] == ("payment-account", 2)
+    view = ada.wait_for_status("completed")
+    assert attempts_by_step(view)[-1] == ("payment-account", 2)
     assert len(stripe.objects("customers")) == 1
     assert three.count("dead_letters") == 0
 
 
-def test_killed_between_the_provider_and_its_record_with_all_messages_lost_it_is_resumed_by_the_schedule(three: ThreeContexts) -> None:
-    stripe = three.open_provider()
+def test_housekeeping_resumes_after_a_crash_and_the_loss_of_all_messages(three: ThreeContexts) -> None:
+    stripe = three.start_provider()
     three.start(ACCIDENT="billing.on_payment_account_requested/before-claim")
-    ada = Ada(three, three.current)
+    ada = User(three, three.current)
     assert ada.register()[0] == 202
     until(lambda: three.current.process.poll() is not None, 30, "for the process to be killed")
     for pump in three.pumps:
         pump.stop()
-    assert len(stripe.objects("customers")) == 1, "the provider has done its part"
-    assert three.lose_everything() > 0
+    assert len(stripe.objects("customers")) == 1, "the provider has opened the account"
+    assert three.purge_messages() > 0
 
     three.start()
     ada.worker = three.current
-    three.time_passes(ada)
+    three.expire_reminder(ada)
     three.tick()
     until(lambda: three.count("registrations WHERE status = 'completed'") == 1, 30, "for the registration to be resumed")
-    assert len(stripe.objects("customers")) == 1, "the same account, not a second one"
+    assert len(stripe.objects("customers")) == 1, "no second account"
     assert three.rows("SELECT attempts FROM saga_steps WHERE step = 'payment-account'") == [(2,)]
 
 
-def test_given_up_it_is_compensated_told_and_resumed_by_an_administrator(three: ThreeContexts) -> None:
-    boss = Ada(three, three.start().current).signed_in()
-    three.rows("UPDATE users SET roles = '{user,admin}' WHERE email = %s RETURNING 1", boss.email)
-    boss.token = boss.login()[1]["accessToken"]
-    ada = Ada(three, three.current).signed_in()
+def test_a_failed_registration_is_compensated_reported_and_resumed(three: ThreeContexts) -> None:
+    admin = User(three, three.start().current).signed_in()
+    three.rows("UPDATE users SET roles = '{user,admin}' WHERE email = %s RETURNING 1", admin.email)
+    admin.token = admin.login()[1]["accessToken"]
+    ada = User(three, three.current).signed_in()
     until(lambda: ada.registration()["steps"][-1].get("error"), 30, "for the first attempt to fail")
 
-    three.time_passes(ada, "deadline_at")
+    three.expire_reminder(ada, "deadline_at")
     three.tick()
-    shown = ada.until_it_is("compensated")
-    assert (shown["failedStep"], shown["reason"]) == ("payment-account", "timed-out")
-    assert "works on the free plan" in shown["summary"]
-    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account", "compensating"]
-    status, problem = ada.of("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")
+    view = ada.wait_for_status("compensated")
+    assert (view["failedStep"], view["reason"]) == ("payment-account", "timed-out")
+    assert "works on the free plan" in view["summary"]
+    assert [line["step"] for line in view["steps"]] == ["user", "customer", "quota", "payment-account", "compensating"]
+    status, problem = ada.request("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")
     assert (status, problem["type"]) == (409, "/problems/payment-account-missing")
-    assert ada.of("deploy.quota")[1]["applications"]["limit"] == 5, "what she had she keeps"
+    assert ada.request("deploy.quota")[1]["applications"]["limit"] == 5, "the quota stays"
 
-    until(lambda: any("could not be completed" in mail and ada.email in mail for mail in three.mails(boss.email)), why="for the administrator's mail")
-    status, page = boss.of("auth.registrations", status="compensated")
-    assert (status, [each["email"] for each in page["registrations"]]) == (200, [ada.email])
-    assert ada.of("auth.registrations")[0] == 403
+    until(
+        lambda: any("failed at the step payment-account" in mail and ada.email in mail for mail in three.mails(admin.email)),
+        why="for the e-mail to the administrator",
+    )
+    status, page = admin.request("auth.registrations", status="compensated")
+    assert (status, [each["email"] for each in page["items"]]) == (200, [ada.email])
+    assert ada.request("auth.registrations")[0] == 403
 
-    three.open_provider()
-    assert boss.of("auth.resume_registration", userId=str(three.id_of(ada)))[0] == 202
-    ada.until_it_is("completed")
-    assert ada.of("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")[0] == 202
+    three.start_provider()
+    assert admin.request("auth.resume_registration", userId=str(three.id_of(ada)))[0] == 202
+    ada.wait_for_status("completed")
+    assert ada.request("billing.subscribe", plan="pro", paymentMethod="pm_card_visa")[0] == 202

@@ -1,55 +1,43 @@
-"""Refresh tokens in families, and the end of sessions."""
+"""Families of refresh tokens, and the end of sessions."""
 
 from uuid import UUID
 
 import pytest
 
 from events.auth import SessionEnded
-from functions.auth.commands.logout import Logout, logout
-from functions.auth.commands.refresh import SessionView
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired, UnknownUser
-from functions.auth.domain.session import IDLE_TIMEOUT, LONGEST, MAX_GRACE_USES, REUSE_GRACE
+from functions.auth.domain.session import IDLE_TIMEOUT, MAX_GRACE_USES, MAX_LIFETIME, REUSE_GRACE
 from functions.auth.domain.user import Role
-from functions.auth.queries.profile import ShowProfile, profile
-from functions.kernel import Caller, Client, Done, Rejected, new_id
+from functions.auth.queries.profile import ShowProfile
+from functions.kernel import Caller, Client, new_id
 from tests.auth.world import ADDRESS, World
 
 
-async def turn(world: World, token: str) -> SessionView:
-    done = await world.refresh(token)
-    assert isinstance(done, Done)
-    return done.output
-
-
 async def reuse(world: World, token: str) -> SessionEnded:
-    outcome = await world.refresh(token)
-    assert isinstance(outcome, Rejected)
-    assert isinstance(outcome.reason, RefreshTokenReused)
-    (event,) = outcome.events
-    assert isinstance(event, SessionEnded)
+    """Refresh with a token that must be rejected as reused, and return the event that ends the session."""
+    before = len(world.events(SessionEnded))
+    with pytest.raises(RefreshTokenReused):
+        await world.refresh(token)
+    (event,) = world.events(SessionEnded)[before:]
     return event
 
 
-async def sign_out(world: World, caller: Caller) -> Done[None]:
-    return await logout(Logout(), world.sessions, caller, world.clock)
-
-
-async def test_a_refresh_token_is_traded_for_the_next(world: World) -> None:
+async def test_each_refresh_yields_the_next_refresh_token(world: World) -> None:
     await world.verified_user()
-    tokens = [(await world.signed_in()).refresh_token]
+    tokens = [(await world.login()).refresh_token]
     for _ in range(5):
-        world.clock.forward(minutes=14)
-        tokens.append((await turn(world, tokens[-1])).refresh_token)
+        world.clock.advance(minutes=14)
+        tokens.append((await world.refresh(tokens[-1])).refresh_token)
     assert len(set(tokens)) == 6
     (session,) = world.sessions.rows.values()
     assert session.generation == 6
 
 
-async def test_an_old_token_ends_the_session_for_everybody(world: World) -> None:
+async def test_a_reused_token_ends_the_session(world: World) -> None:
     created = await world.verified_user()
-    first = await world.signed_in()
-    world.clock.forward(minutes=1)
-    second = await turn(world, first.refresh_token)
+    first = await world.login()
+    world.clock.advance(minutes=1)
+    second = await world.refresh(first.refresh_token)
     world.clock.at += REUSE_GRACE * 2
 
     ended = await reuse(world, first.refresh_token)
@@ -59,115 +47,117 @@ async def test_an_old_token_ends_the_session_for_everybody(world: World) -> None
             await world.refresh(token)
 
 
-async def test_two_generations_back_is_a_reuse_even_within_the_grace(world: World) -> None:
+async def test_a_token_two_generations_old_is_reused_even_within_the_grace_period(world: World) -> None:
     await world.verified_user()
-    first = (await world.signed_in()).refresh_token
-    await turn(world, (await turn(world, first)).refresh_token)
+    first = (await world.login()).refresh_token
+    await world.refresh((await world.refresh(first)).refresh_token)
     await reuse(world, first)
 
 
-async def test_a_race_is_let_pass_and_both_go_on(world: World) -> None:
+async def test_two_concurrent_refreshes_both_succeed(world: World) -> None:
     await world.verified_user()
-    first = (await world.signed_in()).refresh_token
-    one = await turn(world, first)
+    first = (await world.login()).refresh_token
+    one = await world.refresh(first)
     world.clock.at += REUSE_GRACE
-    other = await turn(world, first)
+    other = await world.refresh(first)
     assert one.refresh_token != other.refresh_token
-    await turn(world, other.refresh_token)
-    await turn(world, one.refresh_token)  # a sibling of the token that has just rotated the family: a race again
+    await world.refresh(other.refresh_token)
+    await world.refresh(one.refresh_token)  # of the same generation as the token that has just rotated the family: concurrent again
 
 
-async def test_races_are_counted(world: World) -> None:
+async def test_uses_within_the_grace_period_are_limited(world: World) -> None:
     await world.verified_user()
-    first = (await world.signed_in()).refresh_token
-    await turn(world, first)
+    first = (await world.login()).refresh_token
+    await world.refresh(first)
     for _ in range(MAX_GRACE_USES):
-        await turn(world, first)
+        await world.refresh(first)
     await reuse(world, first)
 
 
-async def test_the_grace_is_not_renewed_by_using_it(world: World) -> None:
+async def test_a_use_does_not_extend_the_grace_period(world: World) -> None:
     await world.verified_user()
-    first = (await world.signed_in()).refresh_token
-    await turn(world, first)
+    first = (await world.login()).refresh_token
+    await world.refresh(first)
     world.clock.at += REUSE_GRACE
-    await turn(world, first)
-    world.clock.forward(milliseconds=1)
+    await world.refresh(first)
+    world.clock.advance(milliseconds=1)
     await reuse(world, first)
 
 
-async def test_the_sibling_of_a_stolen_token_is_found_out(world: World) -> None:
-    """A thief who is quick enough for the grace has a token as good as the owner's; whoever of both comes second ends the session."""
+async def test_a_token_stolen_within_the_grace_period_is_detected_at_its_next_use(world: World) -> None:
+    """Thief and owner have tokens of the same generation. Whoever refreshes second ends the session."""
     await world.verified_user()
-    first = (await world.signed_in()).refresh_token
-    owner = await turn(world, first)
-    thief = await turn(world, first)
-    world.clock.forward(minutes=14)
-    await turn(world, owner.refresh_token)
-    world.clock.forward(minutes=14)
+    first = (await world.login()).refresh_token
+    owner = await world.refresh(first)
+    thief = await world.refresh(first)
+    world.clock.advance(minutes=14)
+    await world.refresh(owner.refresh_token)
+    world.clock.advance(minutes=14)
     await reuse(world, thief.refresh_token)
 
 
-async def test_an_unknown_token_is_refused(world: World) -> None:
+async def test_an_unknown_token_is_rejected(world: World) -> None:
     with pytest.raises(InvalidRefreshToken):
         await world.refresh("cpr_guessed")
 
 
-async def test_a_session_nobody_uses_ends(world: World) -> None:
+async def test_an_idle_session_expires(world: World) -> None:
     await world.verified_user()
-    token = (await world.signed_in()).refresh_token
+    token = (await world.login()).refresh_token
     world.clock.at += IDLE_TIMEOUT
     with pytest.raises(SessionExpired):
         await world.refresh(token)
 
 
-async def test_a_session_ends_at_last_however_much_it_is_used(world: World) -> None:
+async def test_a_session_in_use_expires_after_its_maximum_lifetime(world: World) -> None:
     await world.verified_user()
-    token = (await world.signed_in()).refresh_token
-    began = world.clock.at
-    while world.clock.at < began + LONGEST - IDLE_TIMEOUT / 2:
+    token = (await world.login()).refresh_token
+    started_at = world.clock.at
+    while world.clock.at < started_at + MAX_LIFETIME - IDLE_TIMEOUT / 2:
         world.clock.at += IDLE_TIMEOUT / 2
-        if world.clock.at < began + LONGEST:
-            token = (await turn(world, token)).refresh_token
-    world.clock.at = began + LONGEST
+        if world.clock.at < started_at + MAX_LIFETIME:
+            token = (await world.refresh(token)).refresh_token
+    world.clock.at = started_at + MAX_LIFETIME
     with pytest.raises(SessionExpired):
         await world.refresh(token)
 
 
-async def test_a_session_knows_where_it_was_last_seen(world: World) -> None:
+async def test_a_refresh_records_device_and_time(world: World) -> None:
     await world.verified_user()
-    token = (await world.signed_in()).refresh_token
-    world.clock.forward(hours=1)
+    token = (await world.login()).refresh_token
+    world.clock.advance(hours=1)
     world.client = Client("2001:db8::1", "x" * 4000)
-    await turn(world, token)
+    await world.refresh(token)
     (session,) = world.sessions.rows.values()
     assert (session.device.address, len(session.device.user_agent)) == ("2001:db8::1", 512)
     assert session.last_seen_at == world.clock.now()
 
 
-async def test_signing_out_ends_this_session_only_and_once(world: World) -> None:
+async def test_signing_out_ends_this_session_only_and_is_idempotent(world: World) -> None:
     created = await world.verified_user()
-    here, there = await world.signed_in(), await world.signed_in()
+    here, there = await world.login(), await world.login()
     caller = Caller(created.user_id, session_id=UUID(here.session_id))
 
-    done = await sign_out(world, caller)
-    assert [type(event) for event in done.events] == [SessionEnded]
-    assert (await sign_out(world, caller)).events == ()
+    await world.logout(caller)
+    assert len(world.events(SessionEnded)) == 1
+    await world.logout(caller)
+    assert len(world.events(SessionEnded)) == 1
     with pytest.raises(SessionExpired):
         await world.refresh(here.refresh_token)
-    await turn(world, there.refresh_token)
+    await world.refresh(there.refresh_token)
 
 
 async def test_signing_out_without_a_session_does_nothing(world: World) -> None:
     created = await world.verified_user()
-    assert (await sign_out(world, Caller(created.user_id))).events == ()
-    assert (await sign_out(world, Caller(created.user_id, session_id=new_id()))).events == ()
+    await world.logout(Caller(created.user_id))
+    await world.logout(Caller(created.user_id, session_id=new_id()))
+    assert not world.events(SessionEnded)
 
 
-async def test_the_profile(world: World) -> None:
+async def test_the_profile_shows_the_account(world: World) -> None:
     created = await world.verified_user()
-    shown = await profile(ShowProfile(), world.users, Caller(created.user_id))
-    assert shown.model_dump(by_alias=True) == {
+    profile = await world.call(ShowProfile(), caller=Caller(created.user_id))
+    assert profile.model_dump(by_alias=True) == {
         "id": created.user_id,
         "email": ADDRESS,
         "emailVerified": True,
@@ -177,6 +167,6 @@ async def test_the_profile(world: World) -> None:
     }
 
 
-async def test_the_profile_of_nobody(world: World) -> None:
+async def test_the_profile_of_an_unknown_user_is_not_found(world: World) -> None:
     with pytest.raises(UnknownUser):
-        await profile(ShowProfile(), world.users, Caller(new_id()))
+        await world.call(ShowProfile(), caller=Caller(new_id()))

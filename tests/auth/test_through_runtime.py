@@ -1,4 +1,4 @@
-"""The auth context as it runs: a real function process, RabbitMQ, PostgreSQL, argon2 and a Maildir, from registration to signing out."""
+"""The auth context with a real function process, RabbitMQ, PostgreSQL, argon2 and a Maildir."""
 
 import json
 import mailbox
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from events.auth import UserCreated
-from tests.auth.process import PASSWORD, AuthWorld, Visitor, auth_worlds
+from tests.auth.running_context import PASSWORD, AuthWorld, Visitor, auth_worlds
 from tests.runtime.harness import Worker, asked, message, until
 
 
@@ -25,7 +25,7 @@ def world(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def fresh_world(postgres: Any, rabbitmq: Any, tmp_path: Path) -> Iterator[AuthWorld]:
-    """One in which nothing carries events to functions but the test itself."""
+    """A world without a pump: only the test delivers events."""
     yield from auth_worlds(postgres, rabbitmq, tmp_path)
 
 
@@ -47,41 +47,41 @@ def kind(problem: Any) -> str:
 
 
 def test_from_registration_to_signing_out(visitor: Visitor) -> None:
-    assert visitor.register() == (202, {"message": "A mail is on its way to this address; follow the link in it."})
+    assert visitor.register() == (202, {"message": "Verification e-mail sent. Follow the link in it to verify the address."})
     token = visitor.mailed_token()
 
     assert visitor.login("wrong wrong wrong")[0] == 401
-    status, refusal = visitor.login()
-    assert (status, kind(refusal)) == (403, "email-not-verified")
-    assert visitor.ask("verify_email", token=token) == (200, {"email": visitor.email, "emailVerified": True})
-    status, refusal = visitor.ask("verify_email", token=token)
-    assert (status, kind(refusal)) == (410, "used-verification-token")
+    status, problem = visitor.login()
+    assert (status, kind(problem)) == (403, "email-not-verified")
+    assert visitor.call("verify_email", token=token) == (200, {"email": visitor.email, "emailVerified": True})
+    status, problem = visitor.call("verify_email", token=token)
+    assert (status, kind(problem)) == (410, "used-verification-token")
 
     status, session = visitor.login()
     assert status == 201
     assert set(session) == {"sessionId", "accessToken", "tokenType", "expiresIn", "refreshToken"}
     assert (session["tokenType"], session["expiresIn"]) == ("Bearer", 900)
-    status, me = visitor.ask("profile", session["accessToken"])
+    status, me = visitor.call("profile", session["accessToken"])
     assert status == 200
     assert (me["email"], me["emailVerified"], me["roles"]) == (visitor.email, True, ["user"])
 
-    status, next_session = visitor.ask("refresh", refreshToken=session["refreshToken"])
+    status, next_session = visitor.call("refresh", refreshToken=session["refreshToken"])
     assert status == 200 and next_session["sessionId"] == session["sessionId"]
-    assert visitor.ask("profile", next_session["accessToken"]) == (200, me)
-    assert visitor.ask("logout", next_session["accessToken"]) == (204, None)
-    status, refusal = visitor.ask("refresh", refreshToken=next_session["refreshToken"])
-    assert (status, kind(refusal)) == (401, "session-expired")
+    assert visitor.call("profile", next_session["accessToken"]) == (200, me)
+    assert visitor.call("logout", next_session["accessToken"]) == (204, None)
+    status, problem = visitor.call("refresh", refreshToken=next_session["refreshToken"])
+    assert (status, kind(problem)) == (401, "session-expired")
 
-    told = {fact["type"]: fact for fact in until(lambda: visitor.world.facts(), why="for events")}
-    assert {"user.created", "email.verified", "user.logged-in", "session.ended"} <= set(told)
-    assert told["user.created"]["email"] == visitor.email
-    assert told["session.ended"]["reason"] == "logged-out"
+    events = {event["type"]: event for event in until(lambda: visitor.world.take_events(), why="for events")}
+    assert {"user.created", "email.verified", "user.logged-in", "session.ended"} <= set(events)
+    assert events["user.created"]["email"] == visitor.email
+    assert events["session.ended"]["reason"] == "logged-out"
 
 
-def test_no_secret_rests_anywhere(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+def test_no_secret_is_stored_or_logged(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
     visitor.verified()
     _, session = visitor.login()
-    _, refreshed = visitor.ask("refresh", refreshToken=session["refreshToken"])
+    _, refreshed = visitor.call("refresh", refreshToken=session["refreshToken"])
     visitor.login("a wrong password too")
     secrets = [PASSWORD, "a wrong password too", visitor.mailed_token()]
     secrets += [answer[name] for answer in (session, refreshed) for name in ("accessToken", "refreshToken")]
@@ -93,49 +93,52 @@ def test_no_secret_rests_anywhere(visitor: Visitor, world: AuthWorld, worker: Wo
     assert visitor.email in stored
     for secret in secrets:
         assert secret not in stored
-        assert secret.encode().hex() not in stored  # bytea is shown in hexadecimal
+        assert secret.encode().hex() not in stored  # PostgreSQL prints bytea in hexadecimal
         assert secret.encode() not in stored_bytes
         assert secret not in worker.log.read_text()
 
 
-def test_the_owner_is_mailed_when_somebody_registers_again(visitor: Visitor) -> None:
+def test_the_owner_is_emailed_about_a_second_registration(visitor: Visitor) -> None:
     first = visitor.register()
-    until(lambda: visitor.world.mails(visitor.email), why="for the first mail")
+    until(lambda: visitor.world.mails(visitor.email), why="for the first e-mail")
     assert visitor.register("another password 4711") == first
-    mails = until(lambda: len(found := visitor.world.mails(visitor.email)) == 2 and found, why="for the second mail")
-    assert sum("has an account already" in mail for mail in mails) == 1
+    mails = until(lambda: len(mails := visitor.world.mails(visitor.email)) == 2 and mails, why="for the second e-mail")
+    assert sum("already has an account" in mail for mail in mails) == 1
     assert visitor.login("another password 4711")[0] == 401
 
 
-def test_neither_answer_nor_time_tells_whether_an_account_exists(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+def test_neither_answer_nor_time_reveals_an_account(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
     visitor.verified()
-    somebody, nobody = visitor.email, f"{uuid.uuid4().hex}@example.org"
+    known_email, unknown_email = visitor.email, f"{uuid.uuid4().hex}@example.org"
 
     def seconds(email: str, function: str, **more: str) -> tuple[float, tuple[int, Any]]:
-        began = time.perf_counter()
-        answer = visitor.ask(function, email=email, **more)
-        return time.perf_counter() - began, answer
+        started = time.perf_counter()
+        answer = visitor.call(function, email=email, **more)
+        return time.perf_counter() - started, answer
 
-    registering = [
-        (seconds(somebody, "register", password=PASSWORD), seconds(f"{uuid.uuid4().hex}@example.org", "register", password=PASSWORD))
+    registrations = [
+        (seconds(known_email, "register", password=PASSWORD), seconds(f"{uuid.uuid4().hex}@example.org", "register", password=PASSWORD))
         for _ in range(12)
     ]
-    assert {answer[0] for pair in registering for _, answer in pair} == {202}
-    assert len({json.dumps(answer[1]) for pair in registering for _, answer in pair}) == 1
-    known, unknown = (statistics.median(pair[side][0] for pair in registering) for side in (0, 1))
+    assert {answer[0] for pair in registrations for _, answer in pair} == {202}
+    assert len({json.dumps(answer[1]) for pair in registrations for _, answer in pair}) == 1
+    known, unknown = (statistics.median(pair[side][0] for pair in registrations) for side in (0, 1))
     assert 0.5 < known / unknown < 2
 
-    (_, known_answer), (_, unknown_answer) = seconds(somebody, "login", password="wrong one"), seconds(nobody, "login", password="wrong one")
+    (_, known_answer), (_, unknown_answer) = (
+        seconds(known_email, "login", password="wrong one"),
+        seconds(unknown_email, "login", password="wrong one"),
+    )
     assert known_answer == unknown_answer
-    assert visitor.ask("resend_verification", email=somebody) == visitor.ask("resend_verification", email=nobody)
+    assert visitor.call("resend_verification", email=known_email) == visitor.call("resend_verification", email=unknown_email)
 
 
-def test_failures_are_kept_though_they_are_refusals_and_lock(visitor: Visitor) -> None:
+def test_failed_logins_are_stored_although_rejected_and_lock_the_address(visitor: Visitor) -> None:
     visitor.verified()
     assert [visitor.login("wrong")[0] for _ in range(5)] == [401] * 5
-    status, locked = visitor.login()
-    assert (status, kind(locked)) == (429, "account-locked")
-    assert 25 <= locked["retryAfter"] <= 30
+    status, problem = visitor.login()
+    assert (status, kind(problem)) == (429, "account-locked")
+    assert 25 <= problem["retryAfter"] <= 30
 
 
 def test_parallel_guesses_are_all_counted(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
@@ -149,38 +152,40 @@ def test_parallel_guesses_are_all_counted(visitor: Visitor, world: AuthWorld, wo
         assert set(pool.map(guess, range(12))) == {204}
     status, _ = visitor.login()
     assert status == 429
-    assert world.rows("SELECT max(failures) FROM login_failures")[0][0] == 5  # the sixth guess and those after it were not looked at
+    assert world.rows("SELECT max(failures) FROM login_failures")[0][0] == 5  # from the sixth guess on, no password is checked
 
 
-def test_a_token_that_is_used_twice_at_once_is_used_once(visitor: Visitor) -> None:
+def test_concurrent_uses_of_a_token_verify_once(visitor: Visitor) -> None:
     visitor.register()
     token = visitor.mailed_token()
     bodies = [json.dumps({"token": visitor.world.sealer.seal("auth", token)}).encode() for _ in range(4)]
     headers = [asked("auth.verify_email") for _ in bodies]
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda sent: visitor.worker.post(sent[0], sent[1], "/auth.verify_email"), zip(headers, bodies, strict=True))) == {204}
+        assert set(
+            pool.map(lambda request: visitor.worker.post(request[0], request[1], "/auth.verify_email"), zip(headers, bodies, strict=True))
+        ) == {204}
 
     def all_replied() -> list[int]:
-        while taken := visitor.world.take("replies"):
-            statuses.append(int(taken[0]["status"]))
+        while reply := visitor.world.take("replies"):
+            statuses.append(int(reply[0]["status"]))
         return statuses if len(statuses) == 4 else []
 
     statuses: list[int] = []
     assert sorted(until(all_replied, why="for four replies")) == [200, 410, 410, 410]
 
 
-def test_another_mail_on_request(visitor: Visitor) -> None:
+def test_the_verification_email_can_be_resent(visitor: Visitor) -> None:
     visitor.register()
     first = visitor.mailed_token()
-    assert visitor.ask("resend_verification", email=visitor.email)[0] == 202
-    until(lambda: len(visitor.world.mails(visitor.email)) == 2, why="for the second mail")
-    mailed = {re.search(r"/verify\?token=(\S+)", mail)[1] for mail in visitor.world.mails(visitor.email)}  # type: ignore[index]
-    assert len(mailed) == 2 and first in mailed
-    for token in mailed:
-        assert visitor.ask("verify_email", token=token)[0] == 200
+    assert visitor.call("resend_verification", email=visitor.email)[0] == 202
+    until(lambda: len(visitor.world.mails(visitor.email)) == 2, why="for the second e-mail")
+    tokens = {re.search(r"/verify\?token=([^\s']+)", mail)[1] for mail in visitor.world.mails(visitor.email)}  # type: ignore[index]
+    assert len(tokens) == 2 and first in tokens
+    for token in tokens:
+        assert visitor.call("verify_email", token=token)[0] == 200
 
 
-def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+def test_concurrent_deliveries_of_one_event_send_one_email(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
     visitor.register()
     visitor.mailed_token()
     user_id, email, at = world.rows("SELECT id, email, created_at FROM users WHERE email = %s", visitor.email)[0]
@@ -195,7 +200,7 @@ def test_one_event_delivered_twice_at_once_is_one_mail_to_its_reader(visitor: Vi
     assert world.count("dead_letters") == 0
 
 
-def test_a_mailing_function_that_is_killed_after_the_mail_sends_the_same_mail_again(fresh_world: AuthWorld) -> None:
+def test_a_function_killed_after_the_email_sends_the_same_email_again(fresh_world: AuthWorld) -> None:
     worker, killed = fresh_world.worker(), fresh_world.worker(ACCIDENT="auth.on_user_created/before-claim")
     visitor = Visitor(fresh_world, worker)
     visitor.register()
@@ -211,10 +216,10 @@ def test_a_mailing_function_that_is_killed_after_the_mail_sends_the_same_mail_ag
     first, second = mailbox.Maildir(fresh_world.folder / "mail", create=False)
     assert first["Message-ID"] == second["Message-ID"]
     assert all(token in mail for mail in fresh_world.mails(visitor.email))
-    assert visitor.ask("verify_email", token=token)[0] == 200
+    assert visitor.call("verify_email", token=token)[0] == 200
 
 
-def test_the_same_login_asked_twice_opens_one_session(visitor: Visitor, world: AuthWorld) -> None:
+def test_a_repeated_login_message_starts_one_session(visitor: Visitor, world: AuthWorld) -> None:
     visitor.verified()
     id = str(uuid.uuid4())
     body = {"email": visitor.email, "password": world.sealer.seal("auth", PASSWORD)}
@@ -227,32 +232,32 @@ def test_the_same_login_asked_twice_opens_one_session(visitor: Visitor, world: A
     assert world.count("sessions s JOIN users u ON u.id = s.user_id WHERE u.email = %s", visitor.email) == 1
 
 
-def test_who_is_not_signed_in_is_told_why(visitor: Visitor) -> None:
+def test_a_missing_or_forged_token_is_rejected(visitor: Visitor) -> None:
     for token in ("", "forged.token.here"):
-        status, problem = visitor.ask("profile", token)
+        status, problem = visitor.call("profile", token)
         assert (status, kind(problem)) == (401, "unauthenticated")
 
 
-def test_bad_input_is_refused_at_once_with_pointers(visitor: Visitor) -> None:
-    status, problem = visitor.ask("register", email="ada", password=PASSWORD)
+def test_invalid_input_is_rejected_with_pointers(visitor: Visitor) -> None:
+    status, problem = visitor.call("register", email="ada", password=PASSWORD)
     assert (status, kind(problem), problem["errors"][0]["pointer"]) == (422, "invalid-email", "/email")
-    status, problem = visitor.ask("register", email=visitor.email, password="password")
+    status, problem = visitor.call("register", email=visitor.email, password="password")
     assert (status, kind(problem), problem["errors"][0]["pointer"]) == (422, "weak-password", "/password")
-    status, problem = visitor.ask("register", email=visitor.email, password=PASSWORD, admin="yes")
+    status, problem = visitor.call("register", email=visitor.email, password=PASSWORD, admin="yes")
     assert (status, [error["pointer"] for error in problem["errors"]]) == (422, ["/admin"])
 
 
-def test_keys_and_health(visitor: Visitor) -> None:
-    status, keys = visitor.ask("jwks")
+def test_public_keys_and_health_are_served(visitor: Visitor) -> None:
+    status, keys = visitor.call("jwks")
     assert (status, [key["kty"] for key in keys["keys"]]) == (200, ["EC", "EC"])
-    status, health = visitor.ask("health")
+    status, health = visitor.call("health")
     assert (status, health["status"], health["service"]) == (200, "healthy", "auth-service")
     assert set(health["metadata"]) == {"version", "memory", "database"}
     assert set(health["metadata"]["memory"]) == {"used", "total", "unit"}
     assert health["metadata"]["database"]["connected"] is True
 
 
-def test_housekeeping_forgets_what_has_had_its_time(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
+def test_housekeeping_deletes_expired_rows(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
     visitor.verified()
     visitor.login()
     visitor.login("wrong")

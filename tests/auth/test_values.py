@@ -1,4 +1,4 @@
-"""Addresses and passwords: an invalid one cannot be built."""
+"""E-mail addresses and passwords: invalid ones cannot be constructed."""
 
 import time
 
@@ -12,7 +12,7 @@ OWNER = Email("grace.hopper@example.org")
 
 
 @pytest.mark.parametrize(
-    ("typed", "address"),
+    ("text", "address"),
     [
         ("Ada@Example.ORG", "ada@example.org"),
         ("  ada@example.org ", "ada@example.org"),
@@ -21,27 +21,25 @@ OWNER = Email("grace.hopper@example.org")
         ("jürgen@münchen.example", "jürgen@münchen.example"),
     ],
 )
-def test_an_address_is_normalised(typed: str, address: str) -> None:
-    assert Email(typed).address == address
+def test_an_address_is_normalized(text: str, address: str) -> None:
+    assert Email(text).address == address
 
 
-@pytest.mark.parametrize("typed", ["", "ada", "ada@", "@example.org", "a b@example.org", "ada@exa mple.org", "ada@example..org", "a" * 65 + "@x.org"])
-def test_what_is_no_address_is_refused_and_says_where(typed: str) -> None:
-    with pytest.raises(InvalidEmail) as refused:
-        Email(typed)
-    assert [error.pointer for error in refused.value.errors] == ["/email"]
-    assert refused.value.detail
+@pytest.mark.parametrize("text", ["", "ada", "ada@", "@example.org", "a b@example.org", "ada@exa mple.org", "ada@example..org", "a" * 65 + "@x.org"])
+def test_an_invalid_address_is_rejected_with_its_pointer(text: str) -> None:
+    with pytest.raises(InvalidEmail) as rejected:
+        Email(text)
+    assert [error.pointer for error in rejected.value.errors] == ["/email"]
+    assert rejected.value.detail
+
+
+@pytest.mark.parametrize("text", ["kapsel-9-muster", "correct horse battery staple", "пароль не для всех", "x9$" + "long enough by any count " * 4])
+def test_a_password_that_is_hard_to_guess_is_accepted(text: str) -> None:
+    assert Password(text, owner=OWNER).text == normalize(text)
 
 
 @pytest.mark.parametrize(
-    "typed", ["kapsel-9-muster", "correct horse battery staple", "пароль не для всех", "x9$" + "long enough, whoever counts " * 4]
-)
-def test_a_password_that_resists_guessing_is_accepted(typed: str) -> None:
-    assert Password(typed, owner=OWNER).text == normalize(typed)
-
-
-@pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         "short7!",
         "x" * 129,
@@ -60,29 +58,29 @@ def test_a_password_that_resists_guessing_is_accepted(typed: str) -> None:
         "capsule1",
     ],
 )
-def test_a_weak_password_is_refused_and_says_where(typed: str) -> None:
-    with pytest.raises(WeakPassword) as refused:
-        Password(typed, owner=OWNER)
-    assert [error.pointer for error in refused.value.errors] == ["/password"]
+def test_a_weak_password_is_rejected_with_its_pointer(text: str) -> None:
+    with pytest.raises(WeakPassword) as rejected:
+        Password(text, owner=OWNER)
+    assert [error.pointer for error in rejected.value.errors] == ["/password"]
 
 
-def test_64_and_more_characters_are_accepted() -> None:
+def test_passwords_longer_than_64_characters_are_accepted() -> None:
     assert len(Password("Ein langer Satz, den nur ich kenne, und er hat über vierundsechzig Zeichen.", owner=OWNER).text) > 64
 
 
-def test_the_same_password_from_another_keyboard_is_the_same() -> None:
+def test_unicode_forms_of_one_password_are_equal() -> None:
     composed, decomposed = "caf\u00e9 am rande", "cafe\u0301 am rande"
     assert composed != decomposed
     assert Password(composed, owner=OWNER).text == Password(decomposed, owner=OWNER).text
 
 
-def test_judging_a_long_password_takes_no_long_time() -> None:
-    Password("warm the word lists up", owner=OWNER)
+def test_checking_a_long_password_is_fast() -> None:
+    Password("loads the word lists", owner=OWNER)
     hostile = "".join(chr(33 + (i * 7919) % 94) for i in range(128))
-    began = time.perf_counter()
+    started = time.perf_counter()
     Password(hostile, owner=OWNER)
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - started < 0.1
 
 
-def test_a_password_does_not_show() -> None:
+def test_the_repr_of_a_password_hides_it() -> None:
     assert "kapsel-9-muster" not in repr(Password("kapsel-9-muster", owner=OWNER))

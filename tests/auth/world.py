@@ -1,121 +1,166 @@
-"""The auth context over memory: what its use cases need, and a clock that stands until it is moved."""
+"""The auth context in memory, with the requests of its users. Events of other contexts are published by the test."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
 from events.auth import RegistrationRepeated, UserCreated
-from functions.auth.commands.login import Login, login
-from functions.auth.commands.refresh import Refresh, refresh
-from functions.auth.commands.register import Register, RegistrationAccepted, register
-from functions.auth.commands.verify_email import VerifiedEmailView, VerifyEmail, verify_email
-from functions.auth.domain.views import SessionView
-from functions.auth.handlers.on_user_created import on_user_created
-from functions.kernel import Client, Delayed, Done, Event, Origin, Rejected
+from events.billing import CustomerCreated, PaymentAccountChanged
+from events.deploy import QuotaGranted
+from functions.auth import ports
+from functions.auth.commands.login import Login
+from functions.auth.commands.logout import Logout
+from functions.auth.commands.refresh import Refresh
+from functions.auth.commands.register import Register
+from functions.auth.commands.resend_verification import ResendVerification
+from functions.auth.commands.resume_registration import ResumeRegistration
+from functions.auth.commands.verify_email import VerifiedEmailView, VerifyEmail
+from functions.auth.domain.registration import Registration
+from functions.auth.domain.views import RegistrationView, SessionView
+from functions.auth.queries.registration import ShowRegistration
+from functions.auth.queries.registrations import ListRegistrations
+from functions.kernel import Caller, Client, Event
+from tests.capsule import Capsule
 from tests.memory import auth as memory
 
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
+ADMIN = Caller(UUID(int=3), frozenset({"user", "admin"}))
+E = TypeVar("E", bound=Event)
 
 
-class StandingClock:
+class World(Capsule):
     def __init__(self) -> None:
-        self.at = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+        super().__init__("auth")
+        self.users: memory.MemoryUsers = self.port(ports.Users)
+        self.registrations: memory.MemoryRegistrations = self.port(ports.Registrations)
+        self.sessions: memory.MemorySessions = self.port(ports.Sessions)
+        self.verifications: memory.MemoryVerificationTokens = self.port(ports.VerificationTokens)
+        self.sent_emails: memory.MemorySentEmails = self.port(ports.SentEmails)
+        self.failures: memory.MemoryLoginFailures = self.port(ports.LoginFailures)
+        self.hasher: memory.PlainHasher = self.port(ports.Hasher)
+        self.mailer: memory.MemoryMailer = self.port(ports.Mailer)
+        self.client = Client("203.0.113.7", "curl/8")
 
-    def now(self) -> datetime:
-        return self.at
-
-    def forward(self, **by: float) -> None:
-        self.at += timedelta(**by)
-
-
-class Recorded:
-    def __init__(self) -> None:
-        self.events: list[Event | Delayed] = []
-
-    def emit(self, *events: Event | Delayed) -> None:
-        self.events.extend(events)
-
-
-class PlainWork:
-    """Notes which transactions were opened, in their order, and refuses one inside another."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.open = False
-
-    @asynccontextmanager
-    async def _transaction(self, name: str) -> AsyncIterator[None]:
-        assert not self.open, "a transaction is open already"
-        self.steps.append(name)
-        self.open = True
-        try:
-            yield
-        finally:
-            self.open = False
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        async with self._transaction("reading"):
-            yield
-
-    @asynccontextmanager
-    async def preparing(self) -> AsyncIterator[None]:
-        async with self._transaction("preparing"):
-            yield
-
-    @asynccontextmanager
-    async def recording(self) -> AsyncIterator[Recorded]:
-        async with self._transaction("recording"):
-            yield Recorded()
-
-
-@dataclass
-class World:
-    clock: StandingClock = field(default_factory=StandingClock)
-    users: memory.MemoryUsers = field(default_factory=memory.MemoryUsers)
-    registrations: memory.MemoryRegistrations = field(default_factory=memory.MemoryRegistrations)
-    sessions: memory.MemorySessions = field(default_factory=memory.MemorySessions)
-    verifications: memory.MemoryVerificationTokens = field(default_factory=memory.MemoryVerificationTokens)
-    sent_emails: memory.MemorySentEmails = field(default_factory=memory.MemorySentEmails)
-    failures: memory.MemoryLoginFailures = field(default_factory=memory.MemoryLoginFailures)
-    hasher: memory.PlainHasher = field(default_factory=memory.PlainHasher)
-    mailer: memory.MemoryMailer = field(default_factory=memory.MemoryMailer)
-    email_tokens: memory.PlainEmailTokens = field(default_factory=memory.PlainEmailTokens)
-    access_tokens: memory.PlainAccessTokens = field(default_factory=memory.PlainAccessTokens)
-    client: Client = field(default_factory=lambda: Client("203.0.113.7", "curl/8"))
+    # -- accounts -----------------------------------------------------------------------------------------------------
 
     async def register(self, email: str = ADDRESS, password: str = PASSWORD) -> UserCreated | RegistrationRepeated:
-        asked = Register(email=email, password=SecretStr(password))
-        done: Done[RegistrationAccepted] = await register(asked, self.users, self.registrations, self.hasher, Origin("correlation-1"), self.clock)
-        event = done.events[0]
+        """Register and return the published event. `settle` sends the e-mail."""
+        await self.call(Register(email=email, password=SecretStr(password)))
+        event = self.published[-1].event
         assert isinstance(event, UserCreated | RegistrationRepeated)
         return event
 
-    async def mail_verification(self, created: UserCreated) -> str:
-        """The token that the mail carries."""
-        await on_user_created(created, self.users, self.verifications, self.sent_emails, self.email_tokens, self.mailer, self.clock, PlainWork())
-        return self.mailer.verifications[-1][2]
+    async def registered(self, email: str = ADDRESS) -> tuple[UserCreated, str]:
+        """Register and receive the e-mail: the event and the verification token."""
+        created = await self.register(email)
+        assert isinstance(created, UserCreated)
+        await self.settle()
+        return created, self.mailer.verifications[-1][2]
 
-    async def verify(self, token: str) -> Done[VerifiedEmailView]:
-        return await verify_email(VerifyEmail(token=SecretStr(token)), self.verifications, self.users, self.clock)
+    async def verify(self, token: str) -> VerifiedEmailView:
+        view = await self.call(VerifyEmail(token=SecretStr(token)))
+        assert isinstance(view, VerifiedEmailView)
+        return view
 
     async def verified_user(self) -> UserCreated:
-        created = await self.register()
-        assert isinstance(created, UserCreated)
-        await self.verify(await self.mail_verification(created))
+        created, token = await self.registered()
+        await self.verify(token)
         return created
 
-    async def login(self, email: str = ADDRESS, password: str = PASSWORD) -> Done[SessionView] | Rejected:
-        asked = Login(email=email, password=SecretStr(password))
-        return await login(asked, self.users, self.failures, self.hasher, self.sessions, self.access_tokens, self.client, self.clock)
+    async def resend(self, email: str = ADDRESS) -> None:
+        await self.call(ResendVerification(email=email))
+        await self.settle()
 
-    async def signed_in(self) -> SessionView:
-        done = await self.login()
-        assert isinstance(done, Done)
-        return done.output
+    # -- sessions -----------------------------------------------------------------------------------------------------
 
-    async def refresh(self, token: str) -> Done[SessionView] | Rejected:
-        return await refresh(Refresh(refresh_token=SecretStr(token)), self.sessions, self.users, self.access_tokens, self.client, self.clock)
+    async def login(self, email: str = ADDRESS, password: str = PASSWORD) -> SessionView:
+        view = await self.call(Login(email=email, password=SecretStr(password)), client=self.client)
+        assert isinstance(view, SessionView)
+        return view
+
+    async def refresh(self, token: str) -> SessionView:
+        view = await self.call(Refresh(refresh_token=SecretStr(token)), client=self.client)
+        assert isinstance(view, SessionView)
+        return view
+
+    async def logout(self, caller: Caller) -> None:
+        await self.call(Logout(), caller=caller)
+
+    async def list_registrations(self, **request: Any) -> list[RegistrationView]:
+        page = await self.call(ListRegistrations(**request), caller=ADMIN)
+        return list(page.items)
+
+
+class RegistrationScenario:
+    """One registration. The test publishes the events of the other contexts."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
+        self.user_id, self.customer_id = uuid4(), uuid4()
+        self._first = 0
+
+    async def start(self, email: str = ADDRESS) -> "RegistrationScenario":
+        created = await self.world.register(email)
+        assert isinstance(created, UserCreated)
+        await self.world.settle()
+        self.user_id = created.user_id
+        self._first = len(self.world.published)
+        return self
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+    @property
+    def requested(self) -> list[Event]:
+        """Events that the registration has published since its start."""
+        return [each.event for each in self.world.published[self._first :]]
+
+    async def stored(self) -> Registration:
+        registration = await self.world.registrations.get(self.user_id)
+        assert registration is not None
+        return registration
+
+    async def show(self) -> RegistrationView:
+        view = await self.world.call(ShowRegistration(), caller=Caller(self.user_id))
+        assert isinstance(view, RegistrationView)
+        return view
+
+    async def publish_customer_created(self) -> None:
+        await self.world.publish(CustomerCreated(customer_id=self.customer_id, user_id=self.user_id, plan="free", at=self.now))
+
+    async def publish_quota_granted(self) -> None:
+        await self.world.publish(QuotaGranted(user_id=self.user_id, applications=5, memory_mib=2560, at=self.now))
+
+    async def publish_account_changed(self, status: str, detail: str = "") -> None:
+        await self.world.publish(PaymentAccountChanged(customer_id=self.customer_id, user_id=self.user_id, status=status, detail=detail, at=self.now))
+
+    def reminder_delay(self) -> timedelta:
+        """How long until the registration's next reminder."""
+        due, _ = self.world.reminders()[-1]
+        return due - self.now
+
+    async def wait_for_reminder(self) -> None:
+        await self.world.advance(until=self.world.reminders()[-1][0])
+
+    async def wait_until_the_step_fails(self) -> None:
+        status = (await self.stored()).status
+        while (await self.stored()).status is status:
+            await self.wait_for_reminder()
+
+    def lose_reminders(self) -> None:
+        """Drop all delayed messages, as if the broker had lost them."""
+        self.world._delayed.clear()
+
+    async def housekeeping(self) -> list[Event]:
+        """Run housekeeping and deliver the reminders it sends. Returns them."""
+        await self.world.run("auth.housekeeping")
+        reminders = [event for _, event in self.world.reminders()]
+        await self.world.advance(seconds=1)
+        return reminders
+
+    async def resume(self) -> None:
+        await self.world.call(ResumeRegistration(user_id=self.user_id), caller=ADMIN)
+        await self.world.settle()

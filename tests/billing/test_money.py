@@ -50,3 +50,8 @@ def test_shares_add_up_to_the_amount(amount: int, weights: list[int], shares: li
 def test_sharing_an_amount_among_no_weights_is_rejected() -> None:
     with pytest.raises(ValueError):
         Money(1, "EUR").shared([])
+
+
+@pytest.mark.parametrize(("amount", "text"), [(0, "0.00 EUR"), (5, "0.05 EUR"), (-1033, "-10.33 EUR"), (123_456_789, "1,234,567.89 EUR")])
+def test_money_is_printed_with_decimals_and_currency(amount: int, text: str) -> None:
+    assert str(Money(amount, "EUR")) == text

@@ -24,11 +24,11 @@ async def test_usage_and_the_next_fee_are_invoiced_and_charged(world: World) -> 
     await world.subscribed()
     await world.use(4_000_000)  # two million above the included quantity, at 0.40 EUR per million
     await world.wait(until=INVOICED - timedelta(minutes=1))
-    assert len((await world.list_invoices()).invoices) == 1
+    assert len((await world.list_invoices()).items) == 1
     await world.use(1_000_000, at=ENDS - timedelta(minutes=1))  # late, but within the grace period
     await world.wait(until=INVOICED)
 
-    newest = (await world.list_invoices()).invoices[0]
+    newest = (await world.list_invoices()).items[0]
     assert (newest.number, newest.status, newest.total.amount) == ("2026-000002", "paid", 2120)
     assert lines_of(world, "2026-000002") == [("usage", 120), ("fee", 2000)]
     subscription = await world.subscription()
@@ -43,7 +43,7 @@ async def test_repeated_period_ended_events_create_one_invoice(world: World) -> 
     for ended in world.events(PeriodEnded):
         await world.publish(ended)
     await world.housekeeping()
-    assert len((await world.list_invoices()).invoices) == 2
+    assert len((await world.list_invoices()).items) == 2
 
 
 async def test_missed_periods_are_invoiced_one_by_one(world: World) -> None:
@@ -51,7 +51,7 @@ async def test_missed_periods_are_invoiced_one_by_one(world: World) -> None:
     await world.wait(until=datetime(2026, 9, 20, 2, tzinfo=UTC))
     for _ in range(3):
         await world.housekeeping()
-    assert len((await world.list_invoices()).invoices) == 5
+    assert len((await world.list_invoices()).items) == 5
     assert (await world.subscription()).period.end == datetime(2026, 10, 20, tzinfo=UTC)
 
 
@@ -71,7 +71,7 @@ async def test_usage_below_the_minimum_charge_is_on_the_next_invoice(world: Worl
     await world.use(3_000_000)
     await world.cancel()
     await world.wait(until=INVOICED)
-    assert len((await world.list_invoices()).invoices) == 1 and (await world.subscription()).plan == "free"
+    assert len((await world.list_invoices()).items) == 1 and (await world.subscription()).plan == "free"
     await world.use(1_000_000, at=ENDS - timedelta(minutes=1))
     await world.wait(until=datetime(2026, 7, 20, 1, tzinfo=UTC))
     assert lines_of(world, "2026-000002") == [("late-usage", 80)]
@@ -81,7 +81,7 @@ async def test_the_free_plan_renews_without_an_invoice(world: World) -> None:
     await world.register()
     await world.use(10_000_000)
     await world.wait(until=INVOICED)
-    assert (await world.list_invoices()).invoices == [] and (await world.subscription()).period.begin == ENDS
+    assert (await world.list_invoices()).items == [] and (await world.subscription()).period.begin == ENDS
 
 
 async def test_a_pending_upgrade_delays_the_renewal(world: World) -> None:
@@ -137,7 +137,7 @@ class TestDunning:
 
     async def test_paying_with_another_card_ends_a_suspension(self, behind: World) -> None:
         await behind.wait(days=12)
-        invoice = (await behind.list_invoices()).invoices[0]
+        invoice = (await behind.list_invoices()).items[0]
         with pytest.raises(PaymentOverdue):
             await behind.subscribe("business")
         await behind.pay(invoice.invoice_id, "pm_another")
@@ -153,7 +153,7 @@ class TestDunning:
         assert (await behind.subscription()).status == "active"  # later renewals charge the other card
 
     async def test_a_customers_own_declined_attempt_does_not_count_as_a_retry(self, behind: World) -> None:
-        invoice = (await behind.list_invoices()).invoices[0]
+        invoice = (await behind.list_invoices()).items[0]
         await behind.pay(invoice.invoice_id, DECLINED_WHEN_CHARGED)
         await behind.settle()
         subscription = await behind.subscription()
@@ -171,7 +171,7 @@ class TestDunning:
         await behind.wait(until=datetime(2026, 7, 20, 1, tzinfo=UTC))
         subscription = await behind.subscription()
         assert (subscription.plan, subscription.status, subscription.allowed.applications) == ("free", "suspended", 5)
-        assert len((await behind.list_invoices()).invoices) == 2
+        assert len((await behind.list_invoices()).items) == 2
 
     async def test_a_suspended_subscription_can_be_cancelled_immediately(self, behind: World) -> None:
         await behind.wait(days=12)
@@ -182,7 +182,7 @@ class TestDunning:
             await behind.subscribe("pro")
 
     async def test_an_open_invoice_belongs_to_its_customer_and_cannot_be_refunded(self, behind: World) -> None:
-        invoice = (await behind.list_invoices()).invoices[0]
+        invoice = (await behind.list_invoices()).items[0]
         await behind.register(OTHER)
         with pytest.raises(InvoiceNotFound):
             await behind.pay(invoice.invoice_id, "pm_card_visa", OTHER)
@@ -195,6 +195,6 @@ async def test_invoices_are_paged_newest_first(world: World) -> None:
     for month in (6, 7, 8):
         await world.wait(until=datetime(2026, month, 20, 1, tzinfo=UTC))
     first_page = await world.list_invoices(limit=3)
-    assert [each.number for each in first_page.invoices] == ["2026-000004", "2026-000003", "2026-000002"]
-    second_page = await world.list_invoices(limit=3, before=first_page.next)
-    assert [each.number for each in second_page.invoices] == ["2026-000001"] and second_page.next is None
+    assert [each.number for each in first_page.items] == ["2026-000004", "2026-000003", "2026-000002"]
+    second_page = await world.list_invoices(limit=3, cursor=first_page.next)
+    assert [each.number for each in second_page.items] == ["2026-000001"] and second_page.next is None

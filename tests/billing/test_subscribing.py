@@ -36,7 +36,7 @@ async def test_an_upgrade_starts_when_its_payment_succeeds(world: World) -> None
     (changed,) = world.events(SubscriptionChanged)
     assert (processed.amount, processed.currency, processed.plan) == (2000, "EUR", "pro")
     assert (changed.plan, changed.allowed.applications, changed.allowed.memory_mib) == ("pro", 25, 16_384)
-    (invoice,) = (await world.list_invoices()).invoices
+    (invoice,) = (await world.list_invoices()).items
     assert (invoice.number, invoice.status, invoice.total.amount) == ("2026-000001", "paid", 2000)
     assert await world.balance() == {"receivable": 0, "revenue": -2000, "provider": 2000}
     assert [kind for kind, _ in world.mailer.sent] == ["invoice"] and world.mailer.attachments == [b"%PDF"]
@@ -52,12 +52,12 @@ async def test_a_declined_upgrade_changes_nothing_and_uses_no_invoice_number(wor
     assert (subscription.last_payment.status, subscription.last_payment.reason) == ("failed", "card_declined")
     (failed,) = world.events(PaymentFailed)
     assert (failed.reason, failed.retry_at) == ("card_declined", None) and not world.events(SubscriptionChanged)
-    assert (await world.list_invoices()).invoices == [] and await world.balance() == {}
+    assert (await world.list_invoices()).items == [] and await world.balance() == {}
     assert [kind for kind, _ in world.mailer.sent] == ["failed"]
 
     await world.subscribe("pro")
     await world.settle()
-    assert [invoice.number for invoice in (await world.list_invoices()).invoices] == ["2026-000001"]
+    assert [invoice.number for invoice in (await world.list_invoices()).items] == ["2026-000001"]
 
 
 async def test_repeated_payment_requests_record_the_outcome_once(world: World) -> None:
@@ -133,7 +133,7 @@ async def test_an_upgrade_within_a_period_costs_the_difference_for_the_rest_of_i
     subscription = await world.subscription()
     assert (subscription.plan, subscription.period.begin) == ("business", datetime(2026, 5, 20, tzinfo=UTC))
     assert subscription.period.end == datetime(2026, 6, 20, tzinfo=UTC)
-    newest = (await world.list_invoices()).invoices[0]
+    newest = (await world.list_invoices()).items[0]
     lines = (await world.invoices.get(newest.invoice_id)).lines
     assert [(line.kind, line.amount.amount) for line in lines] == [("proration", -1000), ("proration", 5000)]
 
@@ -149,7 +149,7 @@ async def test_a_downgrade_takes_effect_at_the_end_of_the_period(world: World) -
     await world.wait(until=datetime(2026, 6, 20, 1, 5, tzinfo=UTC))
     subscription = await world.subscription()
     assert (subscription.plan, subscription.next, subscription.allowed.applications) == ("pro", None, 25)
-    invoices = (await world.list_invoices()).invoices
+    invoices = (await world.list_invoices()).items
     assert [(invoice.plan, invoice.total.amount) for invoice in invoices] == [("pro", 2000), ("business", 10_000)]
     assert world.events(SubscriptionChanged)[-1].allowed.applications == 25
 
@@ -166,7 +166,7 @@ async def test_a_cancelled_plan_lasts_until_the_period_ends_and_can_be_resumed(w
     await world.wait(until=datetime(2026, 6, 20, 1, 5, tzinfo=UTC))
     subscription = await world.subscription()
     assert (subscription.plan, subscription.status, subscription.allowed.applications) == ("free", "active", 5)
-    assert len((await world.list_invoices()).invoices) == 1
+    assert len((await world.list_invoices()).items) == 1
     with pytest.raises(NothingToCancel):
         await world.cancel()
 
@@ -213,7 +213,7 @@ async def test_invoice_numbers_have_no_gap_across_customers(world: World) -> Non
 
 async def test_a_refund_issues_a_credit_note(world: World) -> None:
     await world.subscribed()
-    (invoice,) = (await world.list_invoices()).invoices
+    (invoice,) = (await world.list_invoices()).items
     note = await world.refund(invoice.invoice_id, 500)
     assert (note.number, note.status, note.amount.amount) == ("CN-2026-000001", "pending", 500)
     assert await world.balance() == {"receivable": -500, "revenue": -1500, "provider": 2000}

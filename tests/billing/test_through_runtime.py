@@ -28,7 +28,7 @@ def ada(system: RunningSystem) -> Customer:
 
 
 def test_an_upgrade_is_charged_invoiced_mailed_and_raises_the_quota(system: RunningSystem, ada: Customer) -> None:
-    plans = httpx.get(f"{ada.client.base_url}/v1/billing/plans").json()["plans"]
+    plans = httpx.get(f"{ada.client.base_url}/v1/billing/plans").json()["items"]
     assert [(plan["code"], plan["fee"]["amount"], plan["allowed"]["applications"]) for plan in plans] == [
         ("free", 0, 5),
         ("pro", 2000, 25),
@@ -44,7 +44,7 @@ def test_an_upgrade_is_charged_invoiced_mailed_and_raises_the_quota(system: Runn
     assert (subscription["status"], subscription["lastPayment"]["status"], subscription["next"]) == ("active", "succeeded", None)
     until(lambda: ada.get("/v1/quota")["applications"]["limit"] == 25, why="for the quota")
 
-    (invoice,) = ada.get("/v1/billing/invoices")["invoices"]
+    (invoice,) = ada.get("/v1/billing/invoices")["items"]
     assert (invoice["status"], invoice["total"]["amount"], invoice["plan"]) == ("paid", 2000, "pro")
     details = ada.get(f"/v1/billing/invoices/{invoice['invoiceId']}")
     assert [(line["kind"], line["amount"]["amount"]) for line in details["lines"]] == [("fee", 2000)]
@@ -129,8 +129,8 @@ def test_an_ended_period_is_invoiced_charged_and_mailed(system: RunningSystem, a
     )
     tick = message("dev.knative.sources.ping", function="billing.housekeeping")
     assert system.current.post(tick, b"{}") == 204
-    until(lambda: [each["status"] for each in ada.get("/v1/billing/invoices")["invoices"]] == ["paid", "paid"], why="for the renewal")
-    newest, first = ada.get("/v1/billing/invoices")["invoices"]
+    until(lambda: [each["status"] for each in ada.get("/v1/billing/invoices")["items"]] == ["paid", "paid"], why="for the renewal")
+    newest, first = ada.get("/v1/billing/invoices")["items"]
     assert (newest["purpose"], newest["number"] > first["number"]) == ("renewal", True)
     assert len(ada.wait_for_mails(2)) == 2
     assert ada.get("/v1/billing/invoices", limit=1)["next"] == newest["invoiceId"]
@@ -139,7 +139,7 @@ def test_an_ended_period_is_invoiced_charged_and_mailed(system: RunningSystem, a
 def test_an_administrator_refunds_an_invoice(system: RunningSystem, ada: Customer) -> None:
     ada.subscribe("pro")
     ada.wait_for_plan("pro")
-    (invoice,) = ada.get("/v1/billing/invoices")["invoices"]
+    (invoice,) = ada.get("/v1/billing/invoices")["items"]
     path = f"/v1/billing/invoices/{invoice['invoiceId']}/refunds"
     assert ada.client.post(path, json={"reason": "please"}).status_code == 403
     root = Customer(system, "admin")

@@ -12,12 +12,12 @@ from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice
 from functions.billing.commands.resume_subscription import ResumeSubscription
 from functions.billing.commands.subscribe import Subscribe
-from functions.billing.domain.views import SubscriptionChangeView
+from functions.billing.domain.views import InvoiceSummaryView, SubscriptionChangeView
 from functions.billing.queries.current_bill import BillView, CurrentBill
 from functions.billing.queries.customer import CustomerView, ShowCustomer
-from functions.billing.queries.invoices import InvoicePage, ListInvoices
+from functions.billing.queries.invoices import ListInvoices
 from functions.billing.queries.subscription import ShowSubscription, SubscriptionView
-from functions.kernel import Caller, Event, new_id
+from functions.kernel import Caller, Event, Page, new_id
 from tests.capsule import Capsule, FixedClock
 from tests.memory import billing as memory_billing
 from tests.memory import billing_money, billing_provider
@@ -81,7 +81,7 @@ class World:
     async def bill(self, user: UUID = USER) -> BillView:
         return await self._call(CurrentBill(), user)
 
-    async def list_invoices(self, **request: Any) -> InvoicePage:
+    async def list_invoices(self, **request: Any) -> Page[InvoiceSummaryView]:
         return await self._call(ListInvoices(**request))
 
     async def _call(self, request: Any, user: UUID = USER) -> Any:

@@ -39,6 +39,7 @@ from tests.capsule.transactions import MemoryWork, external, transaction
 
 E = TypeVar("E", bound=Event)
 
+
 class EventWithoutHandler(AssertionError):
     """No function of the registry handles this event, and `tests.capsule.ports.PUBLISHED_ONLY` does not name it."""
 
@@ -231,8 +232,10 @@ class Capsule:
     def _arguments(
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
-        given: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
-        return {name: given[need] if need in given else self._adapter(declaration, need) for name, need in declaration.dependencies.items()}
+        from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        return {
+            name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
+        }
 
     def _adapter(self, declaration: Declaration, port: Any) -> Any:
         adapter = self._containers[declaration.context].get(port, declaration.name)

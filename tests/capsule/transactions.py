@@ -41,7 +41,7 @@ def transaction(stores: Collection[Any]) -> Iterator[None]:
 def _copied(value: Any) -> Any:
     """The containers of a store, two levels deep. Their elements are never changed in place: memory adapters copy them in and out."""
     if isinstance(value, dict):
-        copied = value.copy()
+        copied = copy(value)
         copied.update((key, copy(each)) for key, each in value.items() if isinstance(each, dict | list | set))
         return copied
     return copy(value) if isinstance(value, list | set) else value

@@ -1,11 +1,11 @@
-"""`terminal` talks to nobody; `scripted` makes a server that says what it is told to; the whole Capsule is that of the journeys."""
+"""Fixtures: `terminal` has no API to connect to, `scripted` starts a server with scripted responses, `whole` is a complete Capsule."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.scripted import Asked, Said, Scripted
+from tests.cli.scripted import Request, Response, ScriptedServer
 from tests.cli.terminal import Terminal
 from tests.journeys.conftest import ada, whole
 
@@ -19,13 +19,13 @@ def terminal(tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-def scripted() -> Iterator[Callable[[Callable[[Asked], Said]], Scripted]]:
-    made: list[Scripted] = []
+def scripted() -> Iterator[Callable[[Callable[[Request], Response]], ScriptedServer]]:
+    servers: list[ScriptedServer] = []
 
-    def make(answer: Callable[[Asked], Said]) -> Scripted:
-        made.append(Scripted(answer))
-        return made[-1]
+    def start(respond: Callable[[Request], Response]) -> ScriptedServer:
+        servers.append(ScriptedServer(respond))
+        return servers[-1]
 
-    yield make
-    for each in made:
+    yield start
+    for each in servers:
         each.close()

@@ -1,4 +1,4 @@
-"""What `--json` prints is what the API answers: held against the schemas of schemas/openapi.yaml."""
+"""Checks what `--json` prints against the schemas of schemas/openapi.yaml."""
 
 from functools import cache
 from typing import Any
@@ -14,7 +14,7 @@ def components() -> dict[str, Any]:
     return dict(yaml.safe_load((PROJECT / "schemas/openapi.yaml").read_text())["components"]["schemas"])
 
 
-def must_be(schema: str, document: Any) -> None:
-    wanted = {"$ref": f"#/components/schemas/{schema}", "components": {"schemas": components()}}
-    faults = [f"{fault.instance_path}: {fault.message}" for fault in jsonschema_rs.Draft202012Validator(wanted).iter_errors(document)]
+def assert_matches(schema: str, document: Any) -> None:
+    reference = {"$ref": f"#/components/schemas/{schema}", "components": {"schemas": components()}}
+    faults = [f"{fault.instance_path}: {fault.message}" for fault in jsonschema_rs.Draft202012Validator(reference).iter_errors(document)]
     assert not faults, (schema, faults)

@@ -1,4 +1,4 @@
-"""An HTTP server that answers what a test tells it to: for what a real Capsule does only on a bad day, and must do at once here."""
+"""An HTTP server with scripted responses, for errors that a real Capsule rarely returns."""
 
 import json
 import threading
@@ -11,33 +11,33 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     method: str
     path: str
     headers: Mapping[str, str]
     body: Any
 
     @property
-    def key(self) -> str | None:
+    def idempotency_key(self) -> str | None:
         return self.headers.get("Idempotency-Key")
 
 
 @dataclass(frozen=True)
-class Said:
+class Response:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    cut: bool = False
-    """The connection breaks before the answer."""
+    is_cut: bool = False
+    """Close the connection without a response."""
 
 
-class Scripted:
-    """`answer` decides; `asked` is what came, in order."""
+class ScriptedServer:
+    """`respond` decides about each request; `requests` holds them in order."""
 
-    def __init__(self, answer: Callable[[Asked], Said]) -> None:
-        self.asked: list[Asked] = []
+    def __init__(self, respond: Callable[[Request], Response]) -> None:
+        self.requests: list[Request] = []
         self._lock = threading.Lock()
-        scripted = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -45,16 +45,16 @@ class Scripted:
             def handle_any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length)) if length else None
-                asked = Asked(self.command, self.path, dict(self.headers.items()), body)
-                with scripted._lock:
-                    scripted.asked.append(asked)
-                said = answer(asked)
-                if said.cut:
+                request = Request(self.command, self.path, dict(self.headers.items()), body)
+                with server._lock:
+                    server.requests.append(request)
+                response = respond(request)
+                if response.is_cut:
                     self.close_connection = True
                     return
-                content = b"" if said.body is None else json.dumps(said.body).encode()
-                self.send_response(said.status)
-                for name, value in said.headers.items():
+                content = b"" if response.body is None else json.dumps(response.body).encode()
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
@@ -75,7 +75,8 @@ class Scripted:
         self._server.server_close()
 
 
-def problem(status: int, slug: str, title: str, **more: Any) -> Said:
-    headers = more.pop("headers", {})
-    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": "", "instance": "/", "requestId": "r-1", **more}
-    return Said(status, body, {"Content-Type": "application/problem+json", **headers})
+def problem(status: int, slug: str, title: str, **fields: Any) -> Response:
+    """Return a problem document (RFC 9457)."""
+    headers = fields.pop("headers", {})
+    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": "", "instance": "/", "requestId": "r-1", **fields}
+    return Response(status, body, {"Content-Type": "application/problem+json", **headers})

@@ -1,4 +1,4 @@
-"""`capsule` as a person runs it: a process with a folder for its configuration and an API to talk to."""
+"""Runs `capsule` as a process with its own configuration folder, or within the test's process."""
 
 import json
 import os
@@ -20,8 +20,8 @@ CAPSULE = (sys.executable, "-m", "cli")
 
 
 @dataclass
-class Done:
-    code: int
+class Result:
+    exit_code: int
     out: str
     err: str
 
@@ -39,47 +39,55 @@ class Terminal:
     api: str
     config: Path
     cwd: Path
-    more: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
         own = {"CAPSULE_API": self.api, "CAPSULE_CONFIG": str(self.config), "PYTHONPATH": str(PROJECT), "COLUMNS": "200"}
-        return {**inherited, **own, **self.more}
+        return {**inherited, **own, **self.variables}
 
-    def begin(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*CAPSULE, *words], cwd=self.cwd, env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*CAPSULE, *arguments],
+            cwd=self.cwd,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
-    def run(self, *words: str, typed: str = "", code: int | None = 0) -> Done:
-        """Fails the test if it ends otherwise; None: however it ends."""
-        return self.end(self.begin(*words), typed, code)
+    def run(self, *arguments: str, stdin: str = "", code: int | None = 0) -> Result:
+        """Run to the end. Fails the test if the exit code differs from `code`; None accepts any."""
+        return self.wait(self.start(*arguments), stdin, code)
 
-    def type(self, *words: str, code: int) -> Done:
-        """The same without a process of its own, for what is over at once."""
-        ended = runner.invoke(app, list(words), prog_name="capsule", env={**self.environment, "CAPSULE_TOKEN": self.more.get("CAPSULE_TOKEN")})
-        assert ended.exit_code == code, (words, ended.exit_code, ended.output, ended.exception)
-        return Done(ended.exit_code, ended.stdout, ended.stderr)
+    def invoke(self, *arguments: str, code: int) -> Result:
+        """Run within this process, which is faster. Standard input is not a terminal."""
+        result = runner.invoke(
+            app, list(arguments), prog_name="capsule", env={**self.environment, "CAPSULE_TOKEN": self.variables.get("CAPSULE_TOKEN")}
+        )
+        assert result.exit_code == code, (arguments, result.exit_code, result.output, result.exception)
+        return Result(result.exit_code, result.stdout, result.stderr)
 
-    def end(self, process: subprocess.Popen[str], typed: str = "", code: int | None = 0) -> Done:
-        out, err = process.communicate(typed, timeout=180)
+    def wait(self, process: subprocess.Popen[str], stdin: str = "", code: int | None = 0) -> Result:
+        out, err = process.communicate(stdin, timeout=180)
         assert code is None or process.returncode == code, (process.args, process.returncode, out, err)
-        return Done(process.returncode, out, err)
+        return Result(process.returncode, out, err)
 
-    def read_until(self, process: subprocess.Popen[str], text: str, of: Literal["stdout", "stderr"] = "stdout", seconds: float = 60) -> None:
-        """What comes as it comes, up to the line that has it in it."""
-        stream = process.stderr if of == "stderr" else process.stdout
+    def read_until(self, process: subprocess.Popen[str], text: str, name: Literal["stdout", "stderr"] = "stdout", seconds: float = 60) -> None:
+        """Read a stream up to the line that contains `text`; fail after `seconds`."""
+        stream = process.stderr if name == "stderr" else process.stdout
         assert stream
-        too_late = threading.Timer(seconds, process.kill)
-        too_late.start()
+        killer = threading.Timer(seconds, process.kill)
+        killer.start()
         try:
             while text not in (line := stream.readline()):
                 assert line, f"{process.args!r} ended or was killed after {seconds} s without {text!r}: {process.communicate()}"
         finally:
-            too_late.cancel()
+            killer.cancel()
 
-    def interrupt(self, process: subprocess.Popen[str]) -> Done:
-        """Ctrl-C."""
+    def interrupt(self, process: subprocess.Popen[str]) -> Result:
+        """Send SIGINT, as Ctrl-C does, and wait for the end."""
         process.send_signal(signal.SIGINT)
-        return self.end(process, code=None)
+        return self.wait(process, code=None)

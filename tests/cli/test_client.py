@@ -1,74 +1,87 @@
-"""Asking again: the same change under the same key, after as long as the server says, and not for ever."""
+"""Retries with the same Idempotency-Key, error responses, and lists."""
 
 from collections.abc import Callable
 
 import pytest
 
 from cli.client import Client
-from cli.failures import Exit, Refused, Unreachable
-from tests.cli.scripted import Asked, Said, Scripted, problem
+from cli.failures import ApiError, ApiUnreachable, ExitCode
+from tests.cli.scripted import Request, Response, ScriptedServer, problem
 
-Make = Callable[[Callable[[Asked], Said]], Scripted]
+StartServer = Callable[[Callable[[Request], Response]], ScriptedServer]
 BUSY = problem(503, "unavailable", "Not available right now", headers={"Retry-After": "0"})
 UNKNOWN = problem(504, "outcome-unknown", "The outcome is unknown", headers={"Retry-After": "0"})
 
 
-def first_then(said: list[Said]) -> Callable[[Asked], Said]:
-    """One after the other, the last for ever."""
-    left = list(said)
-    return lambda asked: left.pop(0) if len(left) > 1 else left[0]
+def in_turn(responses: list[Response]) -> Callable[[Request], Response]:
+    """Return one response after the other, then the last one again."""
+    remaining = list(responses)
+    return lambda request: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
-@pytest.mark.parametrize("trouble", [BUSY, UNKNOWN, Said(cut=True)], ids=["503", "504", "cut"])
-def test_a_change_is_asked_again_with_the_same_key(scripted: Make, trouble: Said) -> None:
-    server = scripted(first_then([trouble, trouble, Said(201, {"id": "1"})]))
+@pytest.mark.parametrize("failure", [BUSY, UNKNOWN, Response(is_cut=True)], ids=["503", "504", "broken connection"])
+def test_a_change_is_retried_with_the_same_key(scripted: StartServer, failure: Response) -> None:
+    server = scripted(in_turn([failure, failure, Response(201, {"id": "1"})]))
     assert Client(server.url).post("/v1/apps", {"name": "hello"}) == {"id": "1"}
-    assert len(server.asked) == 3
-    assert len({each.key for each in server.asked}) == 1 and server.asked[0].key
-    assert all(each.body == {"name": "hello"} for each in server.asked)
+    assert len(server.requests) == 3
+    assert len({each.idempotency_key for each in server.requests}) == 1 and server.requests[0].idempotency_key
+    assert all(each.body == {"name": "hello"} for each in server.requests)
 
 
-def test_two_changes_have_two_keys_and_a_question_has_none(scripted: Make) -> None:
-    server = scripted(lambda asked: Said(200, {}))
+def test_each_change_has_its_own_key_and_a_read_has_none(scripted: StartServer) -> None:
+    server = scripted(lambda request: Response(200, {}))
     client = Client(server.url)
     client.post("/v1/apps", {})
     client.delete("/v1/apps/1")
     client.get("/v1/apps")
-    first, second, question = server.asked
-    assert first.key and second.key and first.key != second.key and question.key is None
+    first, second, read = (each.idempotency_key for each in server.requests)
+    assert first and second and first != second and read is None
 
 
-def test_it_gives_up_with_what_the_server_said(scripted: Make) -> None:
-    server = scripted(lambda asked: BUSY)
-    with pytest.raises(Refused) as refused:
-        Client(server.url, attempts=3).post("/v1/apps", {})
-    assert refused.value.exit is Exit.UNAVAILABLE and refused.value.title == "Not available right now"
-    assert len(server.asked) == 3
+def test_after_the_last_attempt_the_servers_problem_is_raised(scripted: StartServer) -> None:
+    server = scripted(lambda request: BUSY)
+    with pytest.raises(ApiError) as error:
+        Client(server.url, max_attempts=3).post("/v1/apps", {})
+    assert error.value.exit_code is ExitCode.UNAVAILABLE and error.value.title == "Not available right now"
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 500])
-def test_a_no_is_not_asked_again(scripted: Make, status: int) -> None:
-    server = scripted(lambda asked: problem(status, "x", "No"))
-    with pytest.raises(Refused):
+def test_other_error_statuses_are_not_retried(scripted: StartServer, status: int) -> None:
+    server = scripted(lambda request: problem(status, "x", "No"))
+    with pytest.raises(ApiError):
         Client(server.url).post("/v1/apps", {})
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_nobody_there_is_said_at_once() -> None:
-    with pytest.raises(Unreachable) as nobody:
+def test_a_refused_connection_fails_at_once() -> None:
+    with pytest.raises(ApiUnreachable) as error:
         Client("http://127.0.0.1:9").get("/v1/apps")
-    assert nobody.value.exit is Exit.UNAVAILABLE
+    assert error.value.exit_code is ExitCode.UNAVAILABLE
 
 
-def test_an_answer_that_is_no_problem_document_says_what_it_says(scripted: Make) -> None:
-    server = scripted(lambda asked: Said(502, "a page of a proxy"))
-    with pytest.raises(Refused) as refused:
+def test_a_response_without_a_problem_document_shows_its_status_and_text(scripted: StartServer) -> None:
+    server = scripted(lambda request: Response(502, "a page of a proxy"))
+    with pytest.raises(ApiError) as error:
         Client(server.url).get("/v1/apps")
-    assert "502" in refused.value.title and "a page of a proxy" in refused.value.detail
+    assert "502" in error.value.title and "a page of a proxy" in error.value.detail
 
 
-def test_every_page_is_read(scripted: Make) -> None:
-    def answer(asked: Asked) -> Said:
-        return Said(200, {"items": [{"n": 2}], "next": None} if "cursor=c1" in asked.path else {"items": [{"n": 1}], "next": "c1"})
+def test_all_pages_of_a_list_are_read(scripted: StartServer) -> None:
+    def respond(request: Request) -> Response:
+        return Response(200, {"items": [{"n": 2}], "next": None} if "cursor=c1" in request.path else {"items": [{"n": 1}], "next": "c1"})
 
-    assert Client(scripted(answer).url).pages("/v1/apps", limit=1) == [{"n": 1}, {"n": 2}]
+    assert Client(scripted(respond).url).items("/v1/apps", limit=1) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("key", ["items", "rules"])
+def test_the_items_of_a_list_are_its_only_array(scripted: StartServer, key: str) -> None:
+    server = scripted(lambda request: Response(200, {"next": None, key: [{"n": 1}]}))
+    assert Client(server.url).page("/v1/apps") == [{"n": 1}]
+
+
+def test_the_wait_of_retry_after_is_in_the_hint(scripted: StartServer) -> None:
+    server = scripted(lambda request: problem(429, "account-locked", "Too many failed sign-ins", headers={"Retry-After": "900"}))
+    with pytest.raises(ApiError) as error:
+        Client(server.url).post("/v1/sessions", {})
+    assert error.value.hint.startswith("Try again in 15 min (at ")

@@ -1,88 +1,99 @@
-"""What people read: money as they write it, states they can tell apart, nothing of an answer taken for markup."""
+"""Rendered documents: values and their units, states and reasons, and no markup in data."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from cli.render import apps, billing, deployments, observe
-from cli.render.words import day, duration, money
+from cli.render.formats import age, cpu_seconds, day, duration, money, period, quantity
 
 EUR = {"amount": 0, "currency": "EUR"}
 
 
-def read(*what: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=160)
-    for each in what:
-        console.print(each)
-    written = console.file
-    assert isinstance(written, io.StringIO)
-    return written.getvalue()
+def render(*renderables: RenderableType, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    for each in renderables:
+        console.print(each, soft_wrap=True)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "said"), [(0, "EUR", "0.00 EUR"), (1905, "eur", "19.05 EUR"), (-5, "USD", "-0.05 USD"), (700, "JPY", "700 JPY")]
+    ("amount", "currency", "text"),
+    [
+        (0, "EUR", "0.00 EUR"),
+        (1905, "eur", "19.05 EUR"),
+        (-5, "USD", "-0.05 USD"),
+        (700, "JPY", "700 JPY"),
+        (123456789, "EUR", "1,234,567.89 EUR"),
+    ],
 )
-def test_money(amount: int, currency: str, said: str) -> None:
-    assert money({"amount": amount, "currency": currency}) == said
+def test_amounts_have_separators_and_a_currency(amount: int, currency: str, text: str) -> None:
+    assert money({"amount": amount, "currency": currency}) == text
 
 
-def test_time() -> None:
+def test_days_and_durations() -> None:
     assert day("2026-11-22T23:59:59+00:00") == "2026-11-22"
-    assert (duration(1.26), duration(125)) == ("1.3 s", "2 min 5 s")
+    assert (duration(1.26), duration(125), duration(3720)) == ("1.3 s", "2 min 5 s", "1 h 2 min")
 
 
-def deployment(**more: Any) -> dict[str, Any]:
-    said: dict[str, Any] = {
+def deployment(**fields: Any) -> dict[str, Any]:
+    document: dict[str, Any] = {
         "id": "d-1", "applicationId": "a-1", "environment": "staging", "ref": None, "status": "succeeded", "reason": None, "detail": None,
         "commit": "0123456789abcdef", "release": 3, "url": "http://hello-staging.localhost:7080", "requestedAt": "2026-01-01T00:00:00Z",
         "finishedAt": "2026-01-01T00:00:09Z", "steps": [], "correlationId": "c-1", "cause": "deploy", 
         "previousRelease": 2, "rolledBackTo": None,
     }  # fmt: skip
-    return {**said, **more}
+    return {**document, **fields}
 
 
-def test_a_deployment_that_succeeded() -> None:
-    said = read(deployments.succeeded(deployment()))
-    assert "release 3, commit 0123456789ab, in 9.0 s" in said and "http://hello-staging.localhost:7080" in said
+def test_a_successful_deployment_names_release_commit_and_url() -> None:
+    text = render(deployments.succeeded(deployment()))
+    assert "r3 serving in staging · commit 0123456789ab · 9.0 s" in text and "http://hello-staging.localhost:7080" in text
 
 
-def test_a_deployment_that_failed_says_why() -> None:
+def test_a_failed_deployment_shows_its_reason() -> None:
     failed = deployment(status="failed", reason="build-failed", detail="no such package [red]x[/]", release=None, url=None)
-    assert deployments.failure_title(failed) == "The deployment failed: build-failed"
-    assert "no such package [red]x[/]" in read(deployments.deployment(failed))
+    assert deployments.failure_title(failed) == "Deployment failed: build-failed"
+    assert "no such package [red]x[/]" in render(deployments.deployment(failed))
 
 
-def test_a_rollback_is_shown_as_one() -> None:
+def test_a_rolled_back_deployment_names_the_release_that_serves() -> None:
     back = deployment(status="rolled-back", reason="failing-requests", detail="7 of 9 requests", rolledBackTo=2)
-    assert deployments.failure_title(back) == "The deployment failed, rolled back to r2: failing-requests"
-    assert "rolled-back: failing-requests (back to r2)" in read(deployments.listed([back]))
+    assert deployments.failure_title(back) == "Deployment rolled back to r2: failing-requests"
+    assert "rolled-back: failing-requests (back to r2)" in render(deployments.deployments([back]))
 
 
-def test_names_are_not_markup() -> None:
+def test_data_is_not_read_as_markup() -> None:
     created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", "createdAt": "2026-01-01T00:00:00Z"}
-    assert "[bold]x" in read(apps.created(created)) and "[red]" in read(apps.created(created))
-    assert "http://example.org/[red]" in read(apps.applications([created]))
+    assert "[bold]x" in render(apps.created(created)) and "[red]" in render(apps.created(created))
+    assert "http://example.org/[red]" in render(apps.applications([created]))
 
 
-def test_a_bill_names_applications_that_are_there_and_shows_the_id_of_those_that_are_gone() -> None:
+def test_a_bill_shows_names_of_applications_and_ids_of_deleted_ones() -> None:
     line = {"environment": "staging", "requests": 101, "cpuMilliseconds": 1250, "amount": EUR}
     bill = {
         "period": {"begin": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}, "plan": {"name": "Free", "fee": EUR}, "total": EUR,
         "lines": [{"applicationId": "a-1", **line}, {"applicationId": "a-2", **line}], "charges": [],
     }  # fmt: skip
-    said = read(*billing.bill(bill, {"a-1": "hello"}))
-    assert "hello" in said and "a-2" in said and "101" in said and "1.250" in said
+    text = render(*billing.bill(bill, {"a-1": "hello"}))
+    assert "hello" in text and "a-2" in text and "101" in text and "1.250" in text
+    paid = render(*billing.bill(bill, {}, {"amount": 2000, "currency": "EUR"}))
+    assert "Total this period: 0.00 EUR (20.00 EUR paid)" in paid and "2026-01-01 to 2026-01-31" in paid
 
 
 def test_metrics_without_requests_have_no_table() -> None:
     none = {"requests": 0, "byStatus": {}, "p50LatencyMs": None, "p95LatencyMs": None, "cpuMilliseconds": 0, "memoryMaxBytes": None}
-    found = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": []}
-    assert "0 requests in 60 min" in read(observe.metrics(found)) and "statuses" not in read(observe.metrics(found))
+    view = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": []}
+    text = render(observe.metrics(view, 60))
+    assert "0 requests in the last 60 minutes" in text and "statuses" not in text
 
 
-def test_a_timeline_shows_causes_as_depth_and_outcomes_that_are_not_well() -> None:
+def test_a_timeline_shows_causes_as_depth_and_bad_outcomes() -> None:
     entry = {
         "at": "2026-01-01T00:00:00Z",
         "durationMs": 4.4,
@@ -93,13 +104,63 @@ def test_a_timeline_shows_causes_as_depth_and_outcomes_that_are_not_well() -> No
         "depth": 1,
         "name": "deploy.deploy",
     }
-    found = {"correlationId": "c-1", "begin": "2026-01-01T00:00:00Z", "entries": [entry, {**entry, "outcome": "rejected", "emitted": []}]}
-    said = read(observe.timeline(found))
-    assert "  command deploy.deploy (cold) → x.y" in said and "rejected" in said
+    view = {"correlationId": "c-1", "begin": "2026-01-01T00:00:00Z", "entries": [entry, {**entry, "outcome": "rejected", "emitted": []}]}
+    text = render(observe.Timeline(view))
+    assert "  command deploy.deploy (cold) → x.y" in text and "rejected" in text
 
 
-def test_an_applications_disk() -> None:
-    found = {"images": 3, "imagesBytes": 102 * 2**20, "cacheBytes": 3 * 2**29, "instancesBytes": 12 * 2**10, "measuredAt": "2026-01-01T00:00:00Z"}
-    assert read(apps.disk(found)) == "disk   images 3, 102 MiB · cache 1.5 GiB · instances 12 KiB\n"
-    assert "cache not measured · instances not measured" in read(apps.disk({**found, "cacheBytes": None, "instancesBytes": None}))
-    assert read(apps.disk(None)) == "disk   not measured\n"
+def test_disk_usage_has_binary_units() -> None:
+    view = {"images": 3, "imagesBytes": 102 * 2**20, "cacheBytes": 3 * 2**29, "instancesBytes": 12 * 2**10, "measuredAt": "2026-01-01T00:00:00Z"}
+    assert render(apps.disk(view)) == "disk   images 3, 102 MiB · cache 1.5 GiB · instances 12 KiB\n"
+    assert "cache not measured · instances not measured" in render(apps.disk({**view, "cacheBytes": None, "instancesBytes": None}))
+    assert render(apps.disk(None)) == "disk   not measured\n"
+
+
+def test_times_are_relative() -> None:
+    now = datetime(2026, 1, 10, tzinfo=UTC)
+    ages = {seconds: age((now - timedelta(seconds=seconds)).isoformat(), now) for seconds in (12, 300, 7200, 3 * 86_400, -3600)}
+    assert ages == {12: "12 s ago", 300: "5 min ago", 7200: "2 h ago", 3 * 86_400: "3 days ago", -3600: "in 1 h"}
+    assert age("2025-11-01T12:00:00+00:00", now) == "2025-11-01"
+
+
+def test_a_period_ends_with_its_last_day() -> None:
+    assert period({"begin": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}) == "2026-01-01 to 2026-01-31"
+    assert period({"begin": "2026-01-01T11:47:00Z", "end": "2026-02-01T11:47:00Z"}) == "2026-01-01 to 2026-02-01"
+
+
+def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
+    assert quantity("cpu_milliseconds", 1_800_000_000) == "1,800,000 CPU seconds"
+    assert quantity("requests", 20_000_000) == "20,000,000 requests"
+    assert (cpu_seconds(1250), cpu_seconds(0)) == ("1.250", "0")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "release", "last_release", "text"),
+    [
+        ("rolled-back", "failing-requests", 1, 3, "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)"),
+        ("failed", "build-failed", 1, None, "r1 serving (0123456789ab) · last deployment failed (build-failed)"),
+        ("building", None, None, None, "nothing serving · last deployment building"),
+    ],
+)
+def test_an_environments_state_names_what_serves_and_the_last_deployment(
+    status: str, reason: str | None, release: int | None, last_release: int | None, text: str
+) -> None:
+    latest = {"id": "d-1", "status": status, "reason": reason, "requestedAt": "2026-01-01T00:00:00Z"}
+    environment = {"name": "staging", "url": None, "release": release, "commit": "0123456789abcdef", "latestDeployment": latest}
+    assert apps.environment_state(environment, last_release).plain == text
+
+
+def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:
+    failed = deployment(status="failed", reason="build-failed", detail="The installation failed: error: No solution\n  cause: none", release=None)
+    log = ["==> Failed (build-failed): The installation failed: error: No solution", "  cause: none"]
+    assert deployments.failure_detail(failed, log) == "r2 keeps serving."
+    assert deployments.failure_detail(failed, log[:1]) == "  cause: none\nr2 keeps serving."
+    assert deployments.failure_detail(failed, []).startswith("The installation failed")
+    assert deployments.failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
+
+
+def test_a_deployment_that_fails_after_its_build_names_what_serves_and_the_log() -> None:
+    failed = deployment(status="failed", reason="exits-at-start", detail="Process exited with code 1.", rolledBackTo=1, steps=[{"step": "releasing"}])
+    assert deployments.failure_title(failed) == "Deployment failed before taking traffic: exits-at-start"
+    assert deployments.failure_detail(failed, []) == "Process exited with code 1.\nr1 keeps serving."
+    assert deployments.failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"

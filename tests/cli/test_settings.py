@@ -1,17 +1,17 @@
-"""Where to, as whom, what about: what is nearer to the command wins."""
+"""Precedence of options, environment variables and files."""
 
 from pathlib import Path
 
 import pytest
 
-from cli.failures import WrongUse
+from cli.failures import UsageError
 from cli.settings import DEFAULT_API, api_address, project_file, read, resolve
 
-HERE = Path("/nowhere")
+FOLDER = Path("/nowhere")
 
 
-def test_without_anything_said_it_is_this_machine_and_staging() -> None:
-    settings = resolve(HERE, None, {}, {}, {})
+def test_the_defaults_are_this_machine_and_staging() -> None:
+    settings = resolve(FOLDER, None, {}, {}, {})
     assert (settings.api, settings.environment, settings.app, settings.token) == (DEFAULT_API, "staging", None, None)
 
 
@@ -23,23 +23,23 @@ def test_without_anything_said_it_is_this_machine_and_staging() -> None:
         (None, {}, {"api": "https://file.example"}, "https://file.example"),
     ],
 )
-def test_the_api_is_the_options_then_the_environments_then_the_files(
+def test_the_api_comes_from_the_option_then_the_variable_then_the_file(
     option: str | None, environ: dict[str, str], user: dict[str, str], expected: str
 ) -> None:
-    assert resolve(HERE, option, environ, user, {}).api == expected
+    assert resolve(FOLDER, option, environ, user, {}).api == expected
 
 
-def test_a_project_says_which_application_but_not_which_api() -> None:
-    settings = resolve(HERE, None, {}, {}, {"app": "hello", "environment": "production", "api": "https://evil.example"})
+def test_a_project_file_sets_the_application_but_not_the_api() -> None:
+    settings = resolve(FOLDER, None, {}, {}, {"app": "hello", "environment": "production", "api": "https://evil.example"})
     assert (settings.app, settings.environment, settings.api) == ("hello", "production", DEFAULT_API)
 
 
-def test_the_environment_goes_before_the_projects_file() -> None:
-    settings = resolve(HERE, None, {"CAPSULE_APP": "other", "CAPSULE_ENVIRONMENT": "qa", "CAPSULE_TOKEN": "t"}, {}, {"app": "hello"})
+def test_variables_take_precedence_over_the_project_file() -> None:
+    settings = resolve(FOLDER, None, {"CAPSULE_APP": "other", "CAPSULE_ENVIRONMENT": "qa", "CAPSULE_TOKEN": "t"}, {}, {"app": "hello"})
     assert (settings.app, settings.environment, settings.token) == ("other", "qa", "t")
 
 
-def test_the_projects_file_is_found_from_below_and_not_beyond_the_repository(tmp_path: Path) -> None:
+def test_the_project_file_is_searched_up_to_the_root_of_the_repository(tmp_path: Path) -> None:
     (tmp_path / "capsule.toml").write_text('app = "outside"')
     inner = tmp_path / "repository" / "a" / "b"
     inner.mkdir(parents=True)
@@ -52,15 +52,15 @@ def test_the_projects_file_is_found_from_below_and_not_beyond_the_repository(tmp
 
 
 @pytest.mark.parametrize("content", ["app = ", "app = 7", "\x00"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> None:
+def test_an_invalid_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "capsule.toml").write_text(content)
-    with pytest.raises(WrongUse) as refused:
+    with pytest.raises(UsageError) as error:
         read(None, {"CAPSULE_CONFIG": str(tmp_path)}, tmp_path)
-    assert "capsule.toml" in refused.value.title or "app" in refused.value.title
+    assert "capsule.toml" in error.value.title or "app" in error.value.title
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "address"),
     [
         ("https://capsule.example.org/", "https://capsule.example.org"),
         ("capsule.example.org", "https://capsule.example.org"),
@@ -68,11 +68,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: str) -> No
         ("127.0.0.1:3000", "http://127.0.0.1:3000"),
     ],
 )
-def test_an_address_without_a_scheme_is_encrypted_except_on_this_machine(said: str, meant: str) -> None:
-    assert api_address(said) == meant
+def test_an_address_without_a_scheme_gets_https_except_on_this_machine(text: str, address: str) -> None:
+    assert api_address(text) == address
 
 
-@pytest.mark.parametrize("said", ["ftp://example.org", "https://", "file:///etc/passwd"])
-def test_other_addresses_are_refused(said: str) -> None:
-    with pytest.raises(WrongUse):
-        api_address(said)
+@pytest.mark.parametrize("text", ["ftp://example.org", "https://", "file:///etc/passwd"])
+def test_other_schemes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        api_address(text)

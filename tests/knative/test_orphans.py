@@ -16,9 +16,9 @@ ORPHAN = "(sleep 0.1 & sleep 0.1 & sleep 0.1 &)"
 """A subshell that ends before what it started."""
 PROGRAM = """
 import asyncio, os, subprocess, sys
-from knative.local.orphans import Orphans
-from knative.local.launcher import Launcher
-from knative.local.processes import Command
+from knative.local.processes.orphans import Orphans
+from knative.local.processes.launcher import Launcher
+from knative.local.processes.process import Command
 from knative.local.sandbox.isolation import become_subreaper
 
 def zombies():

@@ -11,7 +11,6 @@ from typing import Any
 
 import pika
 import pytest
-from rich.table import Table
 
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus
@@ -19,7 +18,8 @@ from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import declare_exchanges
 from functions.wire.cloudevents import stamp
-from knative.machine import status
+from knative.machine.status import messages
+from knative.machine.status.row import Row, State
 from tests.runtime.harness import HTTP_PATIENCE, World, asked, deposit, deposited, message, until, worlds
 from tests.runtime.servers import control
 from tests.servers import Brokers
@@ -53,17 +53,17 @@ def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     world.close()
 
 
-def test_what_rests_unroutable_is_seen_in_the_status(own_rabbitmq: Any) -> None:
-    table = Table()
-    assert status._unroutable(table, own_rabbitmq.home), "there is no such queue yet"
+def test_the_status_shows_unroutable_messages(own_rabbitmq: Any) -> None:
+    home = own_rabbitmq.home
+    assert messages.unroutable(home) == Row("unroutable", State.IDLE, "not known yet"), "the queue does not exist yet"
     with pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)) as connection:
         rabbit = connection.channel()
         declare_exchanges(rabbit)
-        assert status._unroutable(table, own_rabbitmq.home), "it is empty"
+        assert messages.unroutable(home) == Row("unroutable", State.GOOD, "none")
         rabbit.confirm_delivery()
         rabbit.basic_publish("", UNROUTABLE, b"from nobody", mandatory=True)
-        assert not status._unroutable(table, own_rabbitmq.home)
-    assert list(table.columns[2].cells) == ["not known yet", "none", "1 message"]
+        row = messages.unroutable(home)
+    assert row.is_bad and row.summary == "1 message" and UNROUTABLE in row.details[0]
 
 
 def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_it(fresh_world: World) -> None:

@@ -64,10 +64,11 @@ async def login(
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
-    session, token = Session.start(user.id, Device.of(client), now), OpaqueToken.for_refresh()
+    session, events = Session.start(user.id, Device.of(client), now)
+    token = OpaqueToken.for_refresh()
     await sessions.add(session, token)
     access = access_tokens.issue(user, session.id, now)
     return Done(
         SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text),
-        UserLoggedIn(user_id=user.id, session_id=session.id, at=now),
+        *events,
     )

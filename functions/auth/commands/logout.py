@@ -12,10 +12,8 @@ class Logout(Model):
 
 @command(http="DELETE /v1/sessions/current", status=204, emits=[SessionEnded])
 async def logout(request: Logout, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
-    now = clock.now()
     session = await sessions.lock(caller.session_id) if caller.session_id else None
-    if session is None or not session.end(EndReason.LOGGED_OUT, now):
-        return Done(None)
-
-    await sessions.save(session)
-    return Done(None, SessionEnded(session_id=session.id, user_id=session.user_id, reason=EndReason.LOGGED_OUT, at=now))
+    events = session.end(EndReason.LOGGED_OUT, clock.now()) if session else ()
+    if session and events:
+        await sessions.save(session)
+    return Done(None, *events)

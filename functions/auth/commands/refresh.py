@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from events.auth import SessionEnded
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
-from functions.auth.domain.session import Device, EndReason
+from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
@@ -34,10 +34,10 @@ async def refresh(
         raise InvalidRefreshToken
     session, generation = match
 
-    if not session.refresh(generation, Device.of(client), now):
+    ended = session.refresh(generation, Device.of(client), now)
+    if ended:
         await sessions.save(session)
-        reason = EndReason.REFRESH_TOKEN_REUSED
-        return Rejected(RefreshTokenReused(), SessionEnded(session_id=session.id, user_id=session.user_id, reason=reason, at=now))
+        return Rejected(RefreshTokenReused(), *ended)
 
     user = await users.get(session.user_id)
     if user is None:

@@ -43,12 +43,12 @@ async def register(
     email = Email(request.email)
     password = Password(request.password.get_secret_value(), owner=email)
 
-    user = User.register(email, await hasher.hash(password), now=clock.now())
+    user, user_events = User.register(email, await hasher.hash(password), now=clock.now())
     try:
         await users.add(user)
     except EmailTaken:
         return Done(RegistrationAccepted(), RegistrationRepeated(email=email.address, at=user.registered_at))
 
-    registration, reminder = Registration.of(user, origin.correlation_id)
+    registration, saga_events = Registration.of(user, origin.correlation_id)
     await registrations.add(registration)
-    return Done(RegistrationAccepted(), UserCreated(user_id=user.id, email=email.address, at=user.registered_at), reminder)
+    return Done(RegistrationAccepted(), *user_events, *saga_events)

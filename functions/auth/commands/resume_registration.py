@@ -34,6 +34,6 @@ async def resume_registration(request: ResumeRegistration, registrations: Regist
     if registration is None:
         raise UnknownRegistration(f"There is no registration for the user {request.user_id}.")
 
-    messages = registration.resume(clock.now())
+    events = registration.resume(clock.now())
     await registrations.save(registration)
-    return Done(RegistrationResumeAccepted.of(registration, for_admin=True), *messages)
+    return Done(RegistrationResumeAccepted.of(registration, for_admin=True), *events)

@@ -33,9 +33,7 @@ async def verify_email(request: VerifyEmail, verifications: VerificationTokens, 
 
     token.use(now)
     await verifications.save(token)
-    if user.is_verified:
-        return Done(VerifiedEmailView(email=user.email))
-
-    user.verify_email(now)
-    await users.save(user)
-    return Done(VerifiedEmailView(email=user.email), EmailVerified(user_id=user.id, email=user.email, at=now))
+    events = user.verify_email(now)
+    if events:
+        await users.save(user)
+    return Done(VerifiedEmailView(email=user.email), *events)

@@ -38,7 +38,7 @@ from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.domain.rejections import RegistrationComplete
 from functions.auth.domain.user import User
-from functions.kernel import Event, OutgoingMessage
+from functions.kernel import Event, Events
 from functions.kernel.sagas import Plan, Saga, Step
 
 StepEvent = CustomerCreated | QuotaGranted | PaymentAccountChanged
@@ -92,12 +92,12 @@ class Registration(Saga):
     detail: str | None = None
 
     @classmethod
-    def of(cls, user: User, correlation_id: str) -> tuple[Self, OutgoingMessage]:
-        """Start the saga of a new user at the step `customer`, which the event `user.created` requests. Returns it and its first reminder."""
+    def of(cls, user: User, correlation_id: str) -> tuple[Self, Events]:
+        """Start the saga of a new user at the step `customer`, which the event `user.created` requests. Returns it with its first reminder."""
         at = user.registered_at
         registration = cls(id=user.id, email=user.email, correlation_id=correlation_id, started_at=at, changed_at=at)
         registration.begin(Stage.USER, at)
-        return registration, registration.enter(Stage.CUSTOMER, at)
+        return registration, (registration.enter(Stage.CUSTOMER, at),)
 
     def reminder(self) -> RegistrationTimedOut:
         return RegistrationTimedOut(user_id=self.id, registration_version=self.version)
@@ -112,8 +112,8 @@ class Registration(Saga):
         """The last error of the pending step. May contain internal details: for administrators only."""
         return next((each.error for each in self.steps if each.step == self.pending_step), None)
 
-    def observe(self, event: StepEvent, at: datetime) -> tuple[OutgoingMessage, ...]:
-        """Apply an event of another context. Returns the messages to send."""
+    def observe(self, event: StepEvent, at: datetime) -> Events:
+        """Apply an event of another context."""
         match event:
             case CustomerCreated() if self.pending_step is Stage.CUSTOMER:
                 return self._enter(Stage.QUOTA, at)
@@ -131,8 +131,8 @@ class Registration(Saga):
             case _:
                 return ()
 
-    def expire(self, at: datetime) -> tuple[OutgoingMessage, ...]:
-        """Handle a due reminder: request the step again, or fail it if its deadline has passed. Returns the messages to send."""
+    def expire(self, at: datetime) -> Events:
+        """Handle a due reminder: request the step again, or fail it if its deadline has passed."""
         if not self.is_running:
             return ()
         if not self.has_expired(at):
@@ -142,23 +142,23 @@ class Registration(Saga):
         attempts = self.current_step.attempts if self.current_step else 1
         return self._fail_step(TIMED_OUT, f"No result after {attempts} {'request' if attempts == 1 else 'requests'}.", at)
 
-    def resume(self, at: datetime) -> tuple[OutgoingMessage, ...]:
-        """Request the pending step again, with a new deadline. Returns the messages to send. Raises RegistrationComplete."""
+    def resume(self, at: datetime) -> Events:
+        """Request the pending step again, with a new deadline. Raises RegistrationComplete."""
         if self.status is Stage.COMPLETED:
             raise RegistrationComplete
         return self._enter(self.pending_step, at)
 
-    def _enter(self, stage: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
+    def _enter(self, stage: Stage, at: datetime) -> Events:
         self.failed_step = self.reason = self.detail = None
         reminder = self.enter(stage, at)
         return (self._request(at), reminder)
 
-    def _complete(self, at: datetime) -> tuple[OutgoingMessage, ...]:
+    def _complete(self, at: datetime) -> Events:
         self.failed_step = self.reason = self.detail = None
         self.finish(Stage.COMPLETED, at)
         return (RegistrationCompleted(user_id=self.id, at=at),)
 
-    def _fail_step(self, reason: str, detail: str, at: datetime) -> tuple[OutgoingMessage, ...]:
+    def _fail_step(self, reason: str, detail: str, at: datetime) -> Events:
         self.failed_step, self.reason, self.detail = self.status, reason, detail
         undo = PLAN[self.status].undo
         if undo is None:
@@ -166,7 +166,7 @@ class Registration(Saga):
         reminder = self.enter(Stage(undo), at)
         return (self._request(at), reminder)
 
-    def _end(self, outcome: Stage, at: datetime) -> tuple[OutgoingMessage, ...]:
+    def _end(self, outcome: Stage, at: datetime) -> Events:
         assert self.failed_step is not None and self.reason is not None
         self.finish(outcome, at)
         failed = RegistrationFailed(

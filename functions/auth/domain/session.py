@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from events.auth import SessionEnded, UserLoggedIn
 from functions.auth.domain.rejections import SessionExpired
-from functions.kernel import Client, new_id
+from functions.kernel import Client, Events, new_id
 
 IDLE_TIMEOUT = timedelta(days=30)
 MAX_LIFETIME = timedelta(days=180)
@@ -65,8 +66,9 @@ class Session:
     end_reason: EndReason | None = None
 
     @classmethod
-    def start(cls, user_id: UUID, device: Device, now: datetime) -> "Session":
-        return cls(new_id(), user_id, device, now, now, now + IDLE_TIMEOUT, RefreshFamily(rotated_at=now))
+    def start(cls, user_id: UUID, device: Device, now: datetime) -> tuple["Session", Events]:
+        session = cls(new_id(), user_id, device, now, now, now + IDLE_TIMEOUT, RefreshFamily(rotated_at=now))
+        return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)
 
     @property
     def generation(self) -> int:
@@ -77,23 +79,21 @@ class Session:
         if self.ended_at is not None or now >= self.expires_at:
             raise SessionExpired
 
-    def refresh(self, generation: int, device: Device, now: datetime) -> bool:
-        """Extend the session with a refresh token of that generation. False: the token was reused and the session has
-        ended.
+    def refresh(self, generation: int, device: Device, now: datetime) -> Events:
+        """Extend the session with a refresh token of that generation, or end it if the token is reused.
 
-        Raises SessionExpired.
+        Returns `()`, or the event that ends the session. Raises SessionExpired.
         """
         self.require_active(now)
         if not self.family.accept(generation, now):
-            self.end(EndReason.REFRESH_TOKEN_REUSED, now)
-            return False
+            return self.end(EndReason.REFRESH_TOKEN_REUSED, now)
         self.device, self.last_seen_at = device, now
         self.expires_at = min(now + IDLE_TIMEOUT, self.started_at + MAX_LIFETIME)
-        return True
+        return ()
 
-    def end(self, reason: EndReason, now: datetime) -> bool:
-        """Returns False if the session had ended before."""
+    def end(self, reason: EndReason, now: datetime) -> Events:
+        """Idempotent."""
         if self.ended_at is not None:
-            return False
+            return ()
         self.ended_at, self.end_reason = now, reason
-        return True
+        return (SessionEnded(session_id=self.id, user_id=self.user_id, reason=reason, at=now),)

@@ -18,6 +18,6 @@ async def on_registration_timed_out(event: RegistrationTimedOut, registrations: 
     if registration is None or registration.version != event.registration_version:
         return Done(None)
 
-    messages = registration.expire(clock.now())
+    events = registration.expire(clock.now())
     await registrations.save(registration)
-    return Done(None, *messages)
+    return Done(None, *events)

@@ -7,25 +7,16 @@ from pydantic import Field
 from functions.auth.domain.registration import Stage
 from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
-from functions.kernel import ADMIN, Model, Scale, query
+from functions.kernel import ADMIN, Model, Page, Scale, query
 
 
 class ListRegistrations(Model):
     status: Stage | None = Field(default=None, description="Without it, all registrations that are not complete.")
-    before: UUID | None = None
+    cursor: UUID | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class RegistrationPage(Model):
-    registrations: list[RegistrationView]
-    next: UUID | None
-    """The `before` of the next page."""
-
-
 @query(http="GET /v1/auth/registrations", allow=ADMIN, scale=Scale(max=1))
-async def registrations(request: ListRegistrations, registrations: Registrations) -> RegistrationPage:
-    page = await registrations.list_page(request.status, before=request.before, limit=request.limit)
-    return RegistrationPage(
-        registrations=[RegistrationView.of(each, for_admin=True) for each in page],
-        next=page[-1].id if len(page) == request.limit else None,
-    )
+async def registrations(request: ListRegistrations, registrations: Registrations) -> Page[RegistrationView]:
+    rows = await registrations.list_page(request.status, before=request.cursor, limit=request.limit + 1)
+    return Page.from_rows(rows, request.limit, lambda row: RegistrationView.of(row, for_admin=True), cursor=lambda row: row.id)

@@ -3,7 +3,7 @@
 from functions.billing.domain.plans import Meter, Plan
 from functions.billing.domain.views import Amount, EntitlementsView
 from functions.billing.ports import Plans
-from functions.kernel import ANYONE, Clock, Model, query
+from functions.kernel import ANYONE, Clock, Model, Page, query
 
 
 class ListPlans(Model):
@@ -35,13 +35,9 @@ class PlanView(Model):
     prices: list[PriceView]
 
 
-class PlansOnOffer(Model):
-    plans: list[PlanView]
-
-
 @query(http="GET /v1/billing/plans", allow=ANYONE)
-async def plans(request: ListPlans, plans: Plans, clock: Clock) -> PlansOnOffer:
-    return PlansOnOffer(plans=[_view(plan) for plan in await plans.list_offered(clock.now())])
+async def plans(request: ListPlans, plans: Plans, clock: Clock) -> Page[PlanView]:
+    return Page(items=[_view(plan) for plan in await plans.list_offered(clock.now())])
 
 
 def _view(plan: Plan) -> PlanView:

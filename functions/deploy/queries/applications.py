@@ -1,4 +1,4 @@
-"""A user's applications, newest first."""
+"""List your applications, newest first."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,10 +13,10 @@ from functions.kernel import Caller, Model, query
 class ListApplications(Model):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: UUID | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
-class ListedApplication(Model):
+class ApplicationListView(Model):
     id: UUID
     name: str
     repository: str
@@ -24,15 +24,15 @@ class ListedApplication(Model):
 
 
 class ApplicationPage(Model):
-    items: list[ListedApplication]
+    items: list[ApplicationListView]
     next: UUID | None
 
 
 @query(http="GET /v1/apps")
-async def applications(asked: ListApplications, applications: Applications, caller: Caller) -> ApplicationPage:
-    found = await applications.page(caller.user_id, before=asked.cursor, limit=asked.limit + 1)
-    shown = found[: asked.limit]
+async def applications(request: ListApplications, applications: Applications, caller: Caller) -> ApplicationPage:
+    found = await applications.page(caller.user_id, before=request.cursor, limit=request.limit + 1)
+    page = found[: request.limit]
     return ApplicationPage(
-        items=[ListedApplication(id=each.id, name=each.name, repository=each.repository, created_at=each.created_at) for each in shown],
-        next=shown[-1].id if len(found) > asked.limit else None,
+        items=[ApplicationListView(id=each.id, name=each.name, repository=each.repository, created_at=each.created_at) for each in page],
+        next=page[-1].id if len(found) > request.limit else None,
     )

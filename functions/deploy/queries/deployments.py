@@ -1,4 +1,4 @@
-"""The deployments of an application, newest first."""
+"""List the deployments of an application, newest first."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,10 +16,10 @@ class ListDeployments(Model):
     application_id: UUID
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: UUID | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
-class ListedDeployment(Model):
+class DeploymentListView(Model):
     id: UUID
     environment: EnvironmentName
     cause: str
@@ -34,18 +34,18 @@ class ListedDeployment(Model):
 
 
 class DeploymentPage(Model):
-    items: list[ListedDeployment]
+    items: list[DeploymentListView]
     next: UUID | None
 
 
 @query(http="GET /v1/apps/{application_id}/deployments", rejects=[ApplicationNotFound])
-async def deployments(asked: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentPage:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    found = await deployments.page(application.id, before=asked.cursor, limit=asked.limit + 1)
-    shown = found[: asked.limit]
+async def deployments(request: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentPage:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    found = await deployments.page(application.id, before=request.cursor, limit=request.limit + 1)
+    page = found[: request.limit]
 
     items = [
-        ListedDeployment(
+        DeploymentListView(
             id=each.id,
             environment=each.environment,
             cause=each.cause,
@@ -58,6 +58,6 @@ async def deployments(asked: ListDeployments, applications: Applications, deploy
             requested_at=each.requested_at,
             finished_at=each.finished_at,
         )
-        for each in shown
+        for each in page
     ]
-    return DeploymentPage(items=items, next=shown[-1].id if len(found) > asked.limit else None)
+    return DeploymentPage(items=items, next=page[-1].id if len(found) > request.limit else None)

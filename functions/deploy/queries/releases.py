@@ -1,4 +1,4 @@
-"""The releases of an application, newest first."""
+"""List the releases of an application, newest first."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,10 +16,10 @@ class ListReleases(Model):
     application_id: UUID
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: int | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
-class ListedRelease(Model):
+class ReleaseListView(Model):
     number: int
     commit: str
     image: str
@@ -30,29 +30,31 @@ class ListedRelease(Model):
 
 
 class ReleasePage(Model):
-    items: list[ListedRelease]
+    items: list[ReleaseListView]
     next: int | None
 
 
 @query(http="GET /v1/apps/{application_id}/releases", rejects=[ApplicationNotFound])
 async def releases(
-    asked: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
+    request: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
 ) -> ReleasePage:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    found = await releases.page(application.id, before=asked.cursor, limit=asked.limit + 1)
-    shown = found[: asked.limit]
-    serving = {each.name: good.release for each in await environments.all(application) if (good := await deployments.last_good(each))}
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    found = await releases.page(application.id, before=request.cursor, limit=request.limit + 1)
+    page = found[: request.limit]
+    release_by_environment = {
+        each.name: serving.release for each in await environments.list_all(application) if (serving := await deployments.find_serving(each))
+    }
 
     items = [
-        ListedRelease(
+        ReleaseListView(
             number=each.number,
             commit=each.commit,
             image=each.image,
             kind=each.kind,
             config_version=each.config_version,
             created_at=each.created_at,
-            serves_in=[name for name, number in serving.items() if number == each.number],
+            serves_in=[name for name, number in release_by_environment.items() if number == each.number],
         )
-        for each in shown
+        for each in page
     ]
-    return ReleasePage(items=items, next=shown[-1].number if len(found) > asked.limit else None)
+    return ReleasePage(items=items, next=page[-1].number if len(found) > request.limit else None)

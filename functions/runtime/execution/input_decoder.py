@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from functions.kernel import Declaration, FieldError, Invalid, MissingUpcaster, Permanent, Transient, upcast
-from functions.runtime.execution.responses import invalid_input
 from functions.runtime.security.encryption import CannotUnseal, Opener
 from functions.wire.cloudevents import Message
+from functions.wire.problems import invalid_input
 
 
 class NewerVersion(Transient):

@@ -11,6 +11,7 @@ from knative.local import iso_durations
 from knative.local.api import policy_validation
 from knative.local.api.status import Cause
 from knative.local.eventing import naming
+from knative.local.eventing.delivery import MIN_DELAY_SECONDS
 from knative.local.objects import Object, kind_of
 
 SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
@@ -21,7 +22,6 @@ LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 GO_DURATION = re.compile(r"^(\d+(\.\d+)?(h|m|s|ms|us|ns))+$")
 
 AUTOSCALING = "autoscaling.knative.dev/"
-MIN_BACKOFF_SECONDS = 0.1
 
 
 def causes(object: Object) -> Iterator[Cause]:
@@ -124,7 +124,7 @@ def delivery(object: Object) -> Iterator[Cause]:
     for field in ("backoffDelay", "timeout"):
         if field in spec and _duration_seconds(spec[field]) <= 0:
             yield Cause(f"spec.delivery.{field}", f'Invalid value: "{spec[field]}": expected a positive ISO 8601 duration')
-    if "backoffDelay" in spec and 0 < _duration_seconds(spec["backoffDelay"]) < MIN_BACKOFF_SECONDS:
+    if "backoffDelay" in spec and 0 < _duration_seconds(spec["backoffDelay"]) < MIN_DELAY_SECONDS:
         yield Cause("spec.delivery.backoffDelay", f'Invalid value: "{spec["backoffDelay"]}": below PT0.1S the RabbitMQ dispatcher panics and loops')
     yield from _destination(spec.get("deadLetterSink"), "spec.delivery.deadLetterSink")
 

@@ -1,4 +1,4 @@
-"""Real functions in real pods: the probe context's, on a one-machine Knative in a process of its own, with a RabbitMQ and a PostgreSQL."""
+"""Functions of the probe context in real pods, on a one-machine Knative with RabbitMQ and PostgreSQL."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +16,14 @@ WINDOW = "6s"
 @pytest.fixture(scope="module")
 def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     home = fresh_home("capsule-pods-")
-    home.make()
+    home.create()
     worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
     world = next(worlds_of_one)
     try:
         with one_machine_cluster(home.path, home.ports.offset, world.amqp, shared=world.folder) as cluster:
-            found = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
-            found.set_up(WINDOW)
-            yield found
+            running = Pods(cluster, world, home.path / "knative" / "pods" / "capsule")
+            running.set_up(WINDOW)
+            yield running
     finally:
         worlds_of_one.close()  # type: ignore[attr-defined]
         discard(home)

@@ -1,4 +1,4 @@
-"""A function of the probe context as a Service whose pods consume their queue themselves, and what its pods say of what they did."""
+"""A function of the probe context as a Service whose pods consume their queue themselves, and the record of their work."""
 
 import json
 import os
@@ -34,26 +34,26 @@ class Pods:
 
     # --- the function
 
-    def function(self, name: str, *, concurrency: int, most: int, queues: tuple[str, ...] = ()) -> None:
-        """Once it consumes. `queues`: of several Triggers that lead to it; without a word, one of its own name."""
+    def create_function(self, name: str, *, concurrency: int, max_scale: int, queues: tuple[str, ...] = ()) -> None:
+        """Create the Service and its Triggers and wait until it consumes. `queues`: names of its Triggers, by default its own name."""
         environment = {name: value for name, value in self.world.environment().items() if name.startswith(("CAPSULE_", "PROBE_", "PYTHON"))}
         environment["CAPSULE_FUNCTION"] = FUNCTION
-        taken = {name: value for name, value in environment.items() if name not in ("CAPSULE_BIND",)}
+        environment.pop("CAPSULE_BIND", None)
         container = {
             "image": self.cluster.image,
             "command": [sys.executable, "-m", "tests.runtime.worker"],
-            "env": [{"name": key, "value": value} for key, value in taken.items()],
+            "env": [{"name": key, "value": value} for key, value in environment.items()],
             "readinessProbe": {"httpGet": {"path": "/healthz"}},
         }
-        annotations = {CONSUMES: "true", "autoscaling.knative.dev/max-scale": str(most), "autoscaling.knative.dev/min-scale": "1"}
+        annotations = {CONSUMES: "true", "autoscaling.knative.dev/max-scale": str(max_scale), "autoscaling.knative.dev/min-scale": "1"}
         spec = {"containerConcurrency": concurrency, "timeoutSeconds": 60, "containers": [container]}
         self.cluster.create("Service", name, {"template": {"metadata": {"annotations": annotations}, "spec": spec}})
         self.cluster.ready("Service", name)
         subscriber = {**self.cluster.subscriber(name), "uri": f"/{FUNCTION}"}
         for subject in queues or (name,):
-            self.cluster.trigger(subject, "main", subscriber, concurrency * most, filter={"attributes": {"type": TYPE, "subject": subject}})
+            self.cluster.trigger(subject, "main", subscriber, concurrency * max_scale, filter={"attributes": {"type": TYPE, "subject": subject}})
             self.cluster.ready("Trigger", subject)
-        self.cluster.renew(name)  # a pod is told its queues when it is started
+        self.cluster.renew(name)  # pods learn their queues when they start
         self.cluster.wait_until_consumed([self.cluster.queue(each) for each in queues or (name,)])
 
     def remove(self, name: str, queues: tuple[str, ...] = ()) -> None:
@@ -73,43 +73,43 @@ class Pods:
         return accounts
 
     def effects(self, accounts: list[str]) -> Counter[str]:
-        """How often each was committed."""
-        found = self.world.rows("SELECT text, count(*) FROM notes WHERE what = 'waited' AND text = ANY(%s) GROUP BY 1", accounts)
-        return Counter(dict(found))
+        """Return how often the effect of each account was committed."""
+        rows = self.world.rows("SELECT text, count(*) FROM notes WHERE what = 'waited' AND text = ANY(%s) GROUP BY 1", accounts)
+        return Counter(dict(rows))
 
-    def done(self, accounts: list[str], seconds: float = 90) -> None:
-        """Waits for the effect of each, and a moment for a second one that must not come; then the queue holds nothing any more."""
+    def wait_for_effects(self, accounts: list[str], seconds: float = 90) -> None:
+        """Wait until every account has its effect, and check that none has two."""
         until(lambda: len(self.effects(accounts)) == len(accounts), seconds, f"{len(self.effects(accounts))} of {len(accounts)} effects")
         assert self.effects(accounts) == Counter(accounts)
 
     # --- pods
 
     def running(self, name: str) -> dict[str, int]:
-        """pod → pid"""
-        found: dict[str, int] = {}
+        """Pod → process id."""
+        pids: dict[str, int] = {}
         for record in self.folder.glob(f"{name}-0*/process.json"):
             pid = int(json.loads(record.read_text())["pid"])
             if Path(f"/proc/{pid}").exists():
-                found[record.parent.name] = pid
-        return found
+                pids[record.parent.name] = pid
+        return pids
 
     def kill(self, name: str) -> None:
         for pid in self.running(name).values():
             os.kill(pid, signal.SIGKILL)
 
-    def begun(self, accounts: list[str]) -> list[tuple[int, str]]:
-        """(pid, account) of each time that the handler was begun, in that order."""
-        return [(pid, account) for pid, what, account in self._said(accounts) if what == "begun"]
+    def started(self, accounts: list[str]) -> list[tuple[int, str]]:
+        """Return (process id, account) of each start of the handler, in order."""
+        return [(pid, account) for pid, event, account in self._record(accounts) if event == "begun"]
 
-    def most_at_once(self, accounts: list[str]) -> int:
-        """In one process."""
-        under_way, most = Counter[int](), 0
-        for pid, what, _ in self._said(accounts):
-            under_way[pid] += 1 if what == "begun" else -1
-            most = max(most, under_way[pid])
-        return most
+    def max_concurrency(self, accounts: list[str]) -> int:
+        """Return the most handlers that ran at the same time in one process."""
+        running, maximum = Counter[int](), 0
+        for pid, event, _ in self._record(accounts):
+            running[pid] += 1 if event == "begun" else -1
+            maximum = max(maximum, running[pid])
+        return maximum
 
-    def _said(self, accounts: list[str]) -> list[tuple[int, str, str]]:
-        wanted, path = set(accounts), self.world.folder / "begun"
+    def _record(self, accounts: list[str]) -> list[tuple[int, str, str]]:
+        selected, path = set(accounts), self.world.folder / "begun"
         lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-        return [(int(pid), what, account) for pid, what, account in lines if account in wanted]
+        return [(int(pid), event, account) for pid, event, account in lines if account in selected]

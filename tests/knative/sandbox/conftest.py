@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes_network import own_addresses, way_out
+from knative.local.processes.network.namespaces import own_addresses, way_out
 from knative.local.sandbox.isolation import Isolation, detect
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes import descendants, start_time
+from knative.local.processes.process import descendants, start_time
 from knative.local.sandbox.bubblewrap import program
 from tests.knative.jobs.test_jobs import build, conditions, finished, pods
 from tests.knative.machine import PLATFORM, Machine, alive, service, until

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from knative.local.serving.listeners import Listener
-from knative.local.serving.relays import relay
+from knative.local.serving.http.listeners import Listener
+from knative.local.serving.http.relays import relay
 
 pytestmark = pytest.mark.filterwarnings("error::ResourceWarning")
 

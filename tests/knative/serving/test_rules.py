@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import BadImage, digest
-from knative.local.processes_limits import quantity
+from knative.local.processes.control_groups import quantity
 from knative.local.sandbox.plan import Mount, arranged
 from knative.local.serving import naming
 from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
 from knative.local.serving.conditions import TRUE, Condition, ready, written
-from knative.local.serving.environment import Missing, expand, resolve
-from knative.local.serving.volumes import File, contents, write
+from knative.local.serving.pods.environment import Missing, expand, resolve
+from knative.local.serving.pods.volumes import File, contents, write
 
 IDLE = Load(pods=0, stable=0, panic=0, in_flight=0, waiting=0, idle=1000)
 TEN = Scale(target=10.0, maximum=5)
@@ -46,8 +46,8 @@ def test_how_many_pods(scale: Scale, load: Load, pods: int) -> None:
 
 def test_a_revisions_scale_is_its_annotations_over_the_defaults() -> None:
     prefix = "autoscaling.knative.dev/"
-    said = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
-    found = Scale.of(said, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
+    annotations = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
+    found = Scale.of(annotations, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
     assert (found.minimum, found.maximum, found.window, found.retention, found.hard) == (1, 7, 90.0, 10.0, 0)
     assert found.target == pytest.approx(28)
     assert Scale.of({}, 0, {"stable-window": "20s"}).window == 20.0

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from knative.local.processes_limits import Group, Groups, Limits
-from knative.local.serving.usage import Usage, usage
+from knative.local.processes.control_groups import Group, Groups, Limits
+from knative.local.serving.pods.usage import Usage, usage
 
 BURN = "import os, time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\n"
 HOLD = "kept = bytearray(os.urandom(1 << 20) * {megabytes})\n"

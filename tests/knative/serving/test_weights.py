@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from knative.local.processes_limits import Groups, Limits
+from knative.local.processes.control_groups import Groups, Limits
 
 BUSY = "while True: pass"
 OUTSIDE, INSIDE = 4, 2

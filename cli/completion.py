@@ -1,0 +1,129 @@
+"""Completion in the shell: names and ids from the API, refs from the git repository in the working folder.
+
+A completion is quick or empty: one attempt, and no message when the API cannot be reached or nobody is signed in.
+"""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+
+from cli.client import Client, Json
+from cli.failures import Failure
+from cli.lookup import short_ids
+from cli.output import Output
+from cli.session import Session
+from cli.settings import read
+from cli.tokens import StaticToken
+
+Completion = list[tuple[str, str]]
+"""Values, each with a short explanation."""
+GIT_TIMEOUT_SECONDS = 2
+DEFAULT_ENVIRONMENTS = ("staging", "production")
+
+
+def application_names(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: [(each["name"], each["repository"]) for each in client.page("/v1/apps", limit=100)])
+
+
+def environment_names(ctx: typer.Context, incomplete: str) -> Completion:
+    """Environments of the selected application; the two that every application has if none is selected."""
+
+    def list_environments(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/environments")
+        return [(each["name"], each["url"] or "not deployed") for each in items]
+
+    return _complete(incomplete, list_environments) or [(name, "") for name in DEFAULT_ENVIRONMENTS if name.startswith(incomplete)]
+
+
+def release_names(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_releases(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/releases", limit=50)
+        return [(f"r{each['number']}", each["commit"][:12]) for each in items]
+
+    return _complete(incomplete, list_releases)
+
+
+def deployment_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_deployments(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/deployments", limit=20)
+        return _short(items, lambda each: f"{each['environment']} {each['status']}")
+
+    return _complete(incomplete, list_deployments)
+
+
+def alert_ids(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: _short(client.page("/v1/alerts", limit=50), lambda each: f"{each['application']} {each['kind']}"))
+
+
+def alert_rule_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_rules(client: Client) -> Completion:
+        return _short(client.page(f"/v1/apps/{_application(client, ctx)['id']}/alert-rules"), lambda each: str(each["kind"]))
+
+    return _complete(incomplete, list_rules)
+
+
+def alert_channel_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_channels(client: Client) -> Completion:
+        return _short(client.page(f"/v1/apps/{_application(client, ctx)['id']}/alert-channels"), lambda each: str(each["url"]))
+
+    return _complete(incomplete, list_channels)
+
+
+def plan_codes(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: [(each["code"], each["name"]) for each in client.page("/v1/billing/plans")])
+
+
+def invoice_numbers(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: [(each["number"], each["status"]) for each in client.page("/v1/billing/invoices", limit=50)])
+
+
+def git_refs(incomplete: str) -> Completion:
+    """Branches and tags of the git repository in the working folder."""
+    try:
+        done = subprocess.run(
+            ["git", "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads", "refs/tags", "refs/remotes/origin"],
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    names = {line.removeprefix("origin/") for line in done.stdout.splitlines()} - {"HEAD", "origin"}
+    return [(name, "") for name in sorted(names) if name.startswith(incomplete)]
+
+
+def _complete(incomplete: str, list_values: Callable[[Client], Completion]) -> Completion:
+    with contextlib.suppress(Failure):
+        return [each for each in list_values(_client()) if each[0].startswith(incomplete)]
+    return []
+
+
+def _client() -> Client:
+    """A client that tries once, with the stored token as it is."""
+    session = Session(read(None, os.environ, Path.cwd()), Output(True))
+    login = session.credentials.login()
+    token = session.settings.token or (login.access_token if login else None)
+    return Client(session.settings.api, StaticToken(token) if token else None, max_attempts=1)
+
+
+def _application(client: Client, ctx: typer.Context) -> Json:
+    """The application of `--app`, of the argument APP, or of the working folder.
+
+    Raises:
+        Failure: there is none.
+    """
+    selected = ctx.params.get("app") or read(None, os.environ, Path.cwd()).app
+    for each in client.page("/v1/apps", limit=100):
+        if selected in (each["name"], each["id"]):
+            return each
+    raise Failure("no application is selected")
+
+
+def _short(items: list[Json], explain: Callable[[Json], str]) -> Completion:
+    short = short_ids(each["id"] for each in items)
+    return [(short[each["id"]], explain(each)) for each in items]

@@ -1,0 +1,40 @@
+"""Questions to a person. Without a terminal each names the option that answers it instead."""
+
+import sys
+
+import typer
+
+from cli.failures import UsageError
+
+
+def ask_email(option: str | None) -> str:
+    if option:
+        return option
+    _require_terminal("--email ADDRESS")
+    return str(typer.prompt("E-mail", err=True))
+
+
+def ask_password(*, from_stdin: bool, confirm: bool) -> str:
+    """Return the password from the first line of standard input, or from a prompt that does not echo it."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    _require_terminal("--password-stdin")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def confirm_deletion(name: str, *, yes: bool) -> None:
+    """Ask a person to type the name of what is deleted.
+
+    Raises:
+        UsageError: the name differs, or there is no terminal and no `--yes`.
+    """
+    if yes:
+        return
+    _require_terminal("--yes")
+    if typer.prompt(f'Type "{name}" to confirm', err=True) != name:
+        raise UsageError("The names differ; nothing was deleted", hint="Try again, or pass --yes.")
+
+
+def _require_terminal(option: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Not a terminal", f"pass {option}")

@@ -1,0 +1,58 @@
+"""Migration V8 of auth: registrations and sent e-mails of the former release keep their rows under the new names."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.registration import Stage
+from knative.machine.migrations import migrate
+from tests.adapters.auth_stores import HASH, in_postgres
+from tests.adapters.former_schema import former_database
+from tests.servers import Databases
+
+THEN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+STATES = {
+    "customer": (None, None, Stage.CUSTOMER),
+    "limiting": ("payment-account", None, Stage.COMPENSATING),
+    "limited": ("payment-account", THEN, Stage.COMPENSATED),
+    "failed": ("quota", THEN, Stage.FAILED),
+    "completed": (None, THEN, Stage.COMPLETED),
+}
+
+
+async def test_registrations_and_sent_emails_keep_their_rows(postgres: Databases, tmp_path: Path) -> None:
+    database = former_database(postgres, tmp_path, "auth", before=8)
+    users = {status: uuid4() for status in STATES}
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        for status, (given_up, finished_at, _) in STATES.items():
+            user = users[status]
+            connection.execute(
+                "INSERT INTO users (id, email, password_hash, created_at, updated_at) VALUES (%s, %s, %s, %s, %s)",
+                (user, f"{status}@example.org", HASH, THEN, THEN),
+            )
+            running = None if finished_at else THEN
+            connection.execute(
+                "INSERT INTO registrations (id, status, given_up, reason, detail, correlation_id, started_at, changed_at, deadline_at, reminder_at,"
+                " finished_at, version) VALUES (%s, %s, %s, %s, 'why', 'c', %s, %s, %s, %s, %s, 3)",
+                (user, status, given_up, given_up and "refused", THEN, THEN, running, running, finished_at),
+            )
+        for position, step in enumerate(("payment-account", "limiting"), 1):
+            connection.execute(
+                "INSERT INTO saga_steps (saga_id, step, position, started_at, attempts) VALUES (%s, %s, %s, %s, 1)",
+                (users["limiting"], step, position, THEN),
+            )
+        connection.execute("INSERT INTO sent_mails VALUES (%s, %s, 'verification', %s)", (uuid4(), users["customer"], THEN))
+
+    migrate(database.owner_url, "auth")
+
+    async with in_postgres(database.functions_url) as stores, stores.transaction():
+        for status, (failed_step, _, stage) in STATES.items():
+            registration = await stores.registrations.lock(users[status])
+            assert registration is not None
+            assert (registration.status, registration.failed_step, registration.detail) == (stage, failed_step, "why")
+        registration = await stores.registrations.get(users["limiting"])
+        assert registration is not None and [step.step for step in registration.steps] == ["payment-account", "compensating"]
+        assert await stores.sent_emails.count(users["customer"], EmailKind.VERIFICATION, THEN - timedelta(seconds=1)) == 1

@@ -1,0 +1,79 @@
+"""Help: one short imperative line per command, panels, plain usage lines, visible defaults."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from cli.main import RootGroup, app
+from tests.cli.terminal import Terminal
+
+MAX_SUMMARY_LENGTH = 50  # zsh shows completions with more in two lines
+NOT_IMPERATIVE = re.compile(r"^(A|An|The|Your|One|What|Where|Which|Who|How|No longer|Be|Have)\b")
+
+
+def walk(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], TyperCommand | TyperGroup]]:
+    for name, command in sorted(group.commands.items()):
+        yield (*path, name), command
+        if isinstance(command, TyperGroup):
+            yield from walk(command, (*path, name))
+
+
+COMMANDS = dict(walk(get_command(app)))
+LEAVES = [path for path, command in COMMANDS.items() if not isinstance(command, TyperGroup)]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_summary_is_one_short_imperative_sentence(path: tuple[str, ...]) -> None:
+    summary = COMMANDS[path].short_help or ""
+    assert 0 < len(summary) <= MAX_SUMMARY_LENGTH and summary.endswith("."), summary
+    assert not NOT_IMPERATIVE.match(summary), summary
+    first_word = summary.split()[0].rstrip(",")
+    assert first_word[0].isupper() and not first_word.endswith(("ing", "ed")), summary
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_help_has_plain_usage_and_the_global_options(terminal: Terminal, path: tuple[str, ...]) -> None:
+    terminal.variables = {"COLUMNS": "80"}
+    text = terminal.invoke(*path, "--help", code=0).out
+    assert "--json" in text and "--api" in text and "--verbose" in text
+    assert not re.search(r"<\w+>|\[\[|\{|\\", text), text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_command_is_in_a_panel(terminal: Terminal) -> None:
+    listed = [name for names in RootGroup.panels.values() for name in names]
+    assert sorted(listed) == sorted(path[0] for path in COMMANDS if len(path) == 1)
+    text = terminal.invoke("--help", code=0).out
+    titles = re.findall(r"^╭─ ([A-Z][a-z ]+) ─", text, re.M)
+    assert titles == ["Options", "Get started", "Run", "Observe", "Billing", "Account"]
+    assert re.findall(r"^│ ([a-z][a-z-]*) ", text, re.M) == listed
+    assert "Exit codes: 0 success" in text
+
+
+def test_usage_lines_follow_the_convention(terminal: Terminal) -> None:
+    assert "capsule apps create [OPTIONS] NAME REPOSITORY" in terminal.invoke("apps", "create", "--help", code=0).out
+    assert "capsule verify [OPTIONS] [LINK]" in terminal.invoke("verify", "--help", code=0).out
+    assert "capsule env set [OPTIONS] [NAME=VALUE]..." in terminal.invoke("env", "set", "--help", code=0).out
+    assert "capsule env unset [OPTIONS] NAME..." in terminal.invoke("env", "unset", "--help", code=0).out
+
+
+def test_defaults_are_visible(terminal: Terminal) -> None:
+    text = " ".join(terminal.invoke("deploy", "--help", code=0).out.replace("│", " ").split())
+    assert "[default: staging]" in text and "[default: default branch]" in text and "[default: that of capsule.toml]" in text
+
+
+def test_no_color_is_respected(terminal: Terminal) -> None:
+    terminal.variables = {"NO_COLOR": "1", "FORCE_COLOR": "1"}
+    result = terminal.run("plans", code=6)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", result.err)
+
+
+@pytest.mark.parametrize("words", ["capsule ", "capsule subscription ", "capsule alert-rules "])
+def test_zsh_shows_whole_summaries(terminal: Terminal, words: str) -> None:
+    terminal.variables = {"_CAPSULE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
+    text = terminal.run(code=None).out
+    assert text and "..." not in text
