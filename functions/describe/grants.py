@@ -37,8 +37,8 @@ class Grants:
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     names = {getattr(dependency, "__name__", "") for dependency in _dependencies(declaration, wiring)}
     return Grants(
-        verifies_tokens="PublicKeys" in names or declaration.knows_caller,
-        opens_secrets=bool(declaration.secret_fields) or not names.isdisjoint({"ReplaySigner", "Vault"}) or declaration.knows_caller,
+        verifies_tokens="PublicKeys" in names or declaration.needs_caller,
+        opens_secrets=bool(declaration.secret_fields) or not names.isdisjoint({"ReplaySigner", "Vault"}) or declaration.needs_caller,
         seals="Vault" in names,
         signs_tokens="SigningKeys" in names,
         builds="Builds" in names,
@@ -49,7 +49,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
 def _dependencies(declaration: Declaration, wiring: Wiring) -> Iterator[Any]:
     """Yield the ports and factories that a function depends on, directly and indirectly."""
     visited: list[Any] = []
-    waiting = list(declaration.needs.values())
+    waiting = list(declaration.dependencies.values())
     while waiting:
         port = waiting.pop()
         if port in visited:

@@ -80,11 +80,11 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
     """Return one Service and Trigger for the whole context."""
     wiring = wiring_of(context)
     declarations = catalog.of_context(context)
-    scale = grouping.together(declarations)
+    scale = grouping.group_scale(declarations)
     knative_service = service(
         Workload(
             name=context,
-            functions=[grouping.address(context)],
+            functions=[grouping.group_address(context)],
             component=context,
             summary=f"Run all functions of the {context} context.",
             kind="group",
@@ -104,10 +104,10 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
         f"capsule.group.{context}",
         {
             "rabbitmq.eventing.knative.dev/parallelism": str(MAX_IN_FLIGHT),
-            "capsule.dev/functions": ",".join([grouping.address(context), *(declaration.name for declaration in triggered)]),
+            "capsule.dev/functions": ",".join([grouping.group_address(context), *(declaration.name for declaration in triggered)]),
             "capsule.dev/events": ",".join(types),
         },
-        grouping.address(context),
+        grouping.group_address(context),
         "context",
     )
     ping_sources = [
@@ -171,7 +171,7 @@ def _collected(declaration: Declaration) -> bool:
 
     Handlers of collected data would produce their own input without end.
     """
-    return declaration.writes and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
+    return declaration.is_writing and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
 
 
 def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:

@@ -106,7 +106,7 @@ def test_a_command_that_accepts_less_needs_a_higher_version_and_upcasters(after:
     missing = 'commands/thing.json needs @upcasts("thing", from_=1): messages of version 1 may be in queues'
     assert compare(Before, after, version=2) == [missing], "old messages may still be in queues"
     with monkeypatch.context() as patch:
-        patch.setitem(versions._steps, ("thing", 1), dict)
+        patch.setitem(versions._upcasters, ("thing", 1), dict)
         assert compare(Before, after, version=2) == []
         assert compare(Before, after, version=3) == [missing.replace("from_=1", "from_=2").replace("version 1", "version 2")]
 

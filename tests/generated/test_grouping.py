@@ -53,8 +53,8 @@ def test_a_group_has_the_union_of_what_its_functions_have(context: str) -> None:
 @pytest.mark.parametrize("context", contexts())
 def test_a_group_never_has_more_connections_or_messages_than_its_functions(context: str) -> None:
     declarations = CATALOG.of_context(context)
-    scale = grouping.together(declarations)
-    roles = len({each.writes for each in declarations})
+    scale = grouping.group_scale(declarations)
+    roles = len({each.is_writing for each in declarations})
     assert scale.max * scale.pool * roles <= sum(each.scale.max * each.scale.pool for each in declarations)
     assert scale.pool >= 1
     for each in declarations:
@@ -71,7 +71,7 @@ def test_a_group_scales_by_the_maxima_and_waits_for_every_deadline(context: str)
     assert annotations["autoscaling.knative.dev/min-scale"] == str(max(each.scale.min for each in declarations))
     assert annotations["autoscaling.knative.dev/max-scale"] == str(max(each.scale.max for each in declarations))
     assert found["containerConcurrency"] == max(each.scale.concurrency for each in declarations)
-    assert found["timeoutSeconds"] > max(each.deadline for each in declarations)
+    assert found["timeoutSeconds"] > max(each.deadline_seconds for each in declarations)
     assert found["containers"][0]["env"][0] == {"name": "CAPSULE_FUNCTION", "value": f"{context}.*"}
 
 
@@ -101,7 +101,7 @@ def test_only_the_group_that_handles_logs_is_not_collected() -> None:
 def schedule(**scale: int) -> Declaration:
     async def handler() -> None: ...
 
-    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), belongs_to="test")
+    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), context_name="test")
 
 
 def test_scale_and_shares_of_a_group() -> None:
@@ -110,12 +110,12 @@ def test_scale_and_shares_of_a_group() -> None:
         schedule(max=2, concurrency=4, pool=1),
         schedule(min=1, max=3, concurrency=20, pool=2),
     )
-    scale = grouping.together([large, small, always_on])
+    scale = grouping.group_scale([large, small, always_on])
     assert scale == Scale(min=1, max=20, concurrency=64, pool=(80 + 2 + 6) // 20)
     assert [grouping.share(each, scale) for each in (large, small, always_on)] == [64, 1, 3]
 
 
 def test_a_group_of_one_function_has_its_scale() -> None:
     single_function = schedule(min=1, max=7, concurrency=3, pool=4)
-    assert grouping.together([single_function]) == single_function.scale
+    assert grouping.group_scale([single_function]) == single_function.scale
     assert grouping.share(single_function, single_function.scale) == 3
