@@ -1,6 +1,9 @@
-"""`python -m knative.local serve`: the one process that is the one-machine Knative. SIGTERM or Ctrl-C ends it cleanly.
+"""The process of the one-machine Knative: `python -m knative.local serve`.
 
-`--parts api` serves the API alone: objects are kept, nothing reconciles them into processes or queues (for tests, and to look into a state).
+SIGTERM or Ctrl-C ends it cleanly.
+
+`--parts api` serves the API alone: objects are stored, but no reconciler turns them into processes or queues (for
+tests, and to inspect a state).
 """
 
 import argparse
@@ -17,14 +20,15 @@ from pathlib import Path
 import uvloop
 
 from knative.local import definitions
-from knative.local.assembly import api_alone, everything
+from knative.local.assembly import api_only, everything
 from knative.local.controller import Runnable
 from knative.local.settings import Settings
 from knative.local.store import Store
 
 log = logging.getLogger("knative.local")
 
-SECONDS_TO_STOP = 20.0
+STOP_SECONDS = 20.0
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def main() -> int:
@@ -33,31 +37,31 @@ def main() -> int:
     serve = commands.add_parser("serve", help="run until SIGTERM")
     serve.add_argument("--parts", choices=("all", "api"), default="all")
     arguments = parser.parse_args()
-    shape = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAPSULE_LOG_LEVEL", "INFO"), format=shape)
+    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAPSULE_LOG_LEVEL", "INFO"), format=LOG_FORMAT)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = Settings.from_environment()
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with _alone(settings.state / "lock"):
+        with _exclusive(settings.state / "lock"):
             uvloop.run(run(settings, arguments.parts == "api"))
             return 0
-    except Refused as refused:
-        log.error("%s", refused)
+    except StartupError as error:
+        log.error("%s", error)
         return 1
 
 
-class Refused(Exception):
-    """Why it does not start, in one line for a person."""
+class StartupError(Exception):
+    """The process cannot start. The message says why, in one line."""
 
 
-async def run(settings: Settings, only_api: bool) -> None:
+async def run(settings: Settings, is_api_only: bool) -> None:
+    """Run until SIGTERM or SIGINT. Raises StartupError."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kinds = definitions.load()
     store = Store(settings.state / "store.db", kinds)
-    parts = (api_alone if only_api else everything)(store, kinds, settings)
+    parts = (api_only if is_api_only else everything)(store, kinds, settings)
     started: list[Runnable] = []
     try:
         for part in parts:
@@ -66,30 +70,30 @@ async def run(settings: Settings, only_api: bool) -> None:
         log.info("ready")
         await stop.wait()
         log.info("stopping")
-    except OSError as fault:
-        raise Refused(str(fault)) from fault
+    except OSError as error:
+        raise StartupError(str(error)) from error
     finally:
         await _stop(started)
         store.close()
 
 
 async def _stop(started: Sequence[Runnable]) -> None:
-    """In the reverse order; one that cannot stop does not keep the others running."""
+    """Stop in reverse order. A part that fails to stop does not keep the others running."""
     for part in reversed(started):
         try:
-            await asyncio.wait_for(part.stop(), SECONDS_TO_STOP)
+            await asyncio.wait_for(part.stop(), STOP_SECONDS)
         except Exception:
             log.exception("%s did not stop cleanly", type(part).__name__)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process for one state folder."""
+def _exclusive(path: Path) -> Iterator[None]:
+    """Lock the state folder for this process. Raises StartupError."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as taken:
-            raise Refused(f"another one-machine Knative runs on {path.parent}") from taken
+        except BlockingIOError as error:
+            raise StartupError(f"another one-machine Knative runs on {path.parent}") from error
         yield
 
 

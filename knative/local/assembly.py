@@ -1,6 +1,7 @@
-"""Which parts there are, who is given whom, and in which order they start: state and API first, then what acts on it, the controller last.
+"""Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controller last.
 
-Eventing needs serving to deliver to Services, serving needs eventing's collector for its pods' lines: the knot is tied here and nowhere else.
+Eventing needs serving to deliver to Services, and serving needs eventing's collector for its pods' lines. They are
+connected here and nowhere else.
 """
 
 from collections.abc import Sequence
@@ -8,9 +9,9 @@ from collections.abc import Sequence
 from knative.local.api.server import APIServer
 from knative.local.controller import Controller, Reconciler, Runnable
 from knative.local.definitions import Definitions
-from knative.local.garbage import Collector
+from knative.local.garbage_collection import GarbageCollector
 from knative.local.namespaces import Namespaces, bootstrap
-from knative.local.orphans import Orphans
+from knative.local.processes.orphans import OrphanReaper
 from knative.local.quotas import Quotas, QuotaStatus
 from knative.local.settings import Settings
 from knative.local.store import Store
@@ -18,9 +19,9 @@ from knative.local.tls import Certificates
 from knative.local.tokens import Tokens
 
 
-def api_alone(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
-    """Objects, and what belongs to all of them: namespaces, quotas, garbage."""
-    return [*_api(store, kinds, settings, _tokens(store, settings)), Controller(store, _of_all_objects(store, kinds))]
+def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
+    """Return the API with what applies to all objects: namespaces, quotas, garbage collection."""
+    return [*_api(store, kinds, settings, _tokens(store, settings)), Controller(store, _common_reconcilers(store, kinds))]
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
@@ -30,12 +31,14 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
 
     tokens = _tokens(store, settings)
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
-    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.consuming)
-    serving.take_collector(events.collector)
-    serving.take_queues(events.dispatchers.queues)
+    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.is_consuming)
+    serving.set_collector(events.collector)
+    serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
-    reconcilers = [*_of_all_objects(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [Orphans(), *serving.storage, *_api(store, kinds, settings, tokens), *events.runnables, *serving.parts, Controller(store, reconcilers)]
+    reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
+    return [
+        OrphanReaper(), *serving.storage, *_api(store, kinds, settings, tokens), *events.runnables, *serving.parts, Controller(store, reconcilers),
+    ]  # fmt: skip
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:
@@ -44,8 +47,8 @@ def _tokens(store: Store, settings: Settings) -> Tokens:
 
 def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens) -> list[Runnable]:
     bootstrap(store)
-    return [APIServer(store, kinds, settings, tokens), Collector(store)]
+    return [APIServer(store, kinds, settings, tokens), GarbageCollector(store)]
 
 
-def _of_all_objects(store: Store, kinds: Definitions) -> list[Reconciler]:
+def _common_reconcilers(store: Store, kinds: Definitions) -> list[Reconciler]:
     return [Namespaces(store), QuotaStatus(store, Quotas(store, kinds))]

@@ -1,7 +1,7 @@
-"""Runs reconcilers: level-triggered, one at a time for each object, retried with backoff until the world is as the object says.
+"""Run reconcilers: level-triggered, one at a time for each object, retried with back-off.
 
-A reconciler is never told *what* changed. It gets the object as it is now and makes the world (or the children objects) follow; so a
-change that is missed, doubled or seen late does no harm, and a restart is only a first change of everything.
+A reconciler does not learn what changed. It gets the object's present state and makes its children, processes or queues
+match. A change that is missed, repeated or late does no harm, and a restart is a change of every object.
 """
 
 import asyncio
@@ -17,38 +17,53 @@ log = logging.getLogger(__name__)
 Key = tuple[str | None, str]
 """namespace, name"""
 
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 30.0
+MIN_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 30.0
+CONFLICT_PAUSE_SECONDS = 0.01
 
 
 @runtime_checkable
 class Reconciler(Protocol):
     kind: str
 
-    async def reconcile(self, object: Object) -> None: ...
+    async def reconcile(self, object: Object) -> None:
+        """Make the world match an object of `kind`.
 
-    async def on_deleted(self, object: Object) -> None: ...
+        Idempotent. Raises RequeueAfter to be called again; any other exception is retried.
+        """
+        ...
 
-    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]: ...
+    async def on_deleted(self, object: Object) -> None:
+        """Handle the deletion of an object of `kind`.
+
+        Called at least once for each object that was deleted while the controller ran.
+        """
+        ...
+
+    def watches(self) -> Mapping[str, Callable[[Object], Iterable[Key]]]:
+        """Return other kinds to watch ("*": all) → the objects of `kind` that a change of theirs concerns."""
+        ...
 
 
 @runtime_checkable
 class Runnable(Protocol):
+    """A part of the process with a lifetime."""
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
 
 
 class RequeueAfter(Exception):
-    """Raised by a reconciler that is not done and knows when to look again; no failure, so it is not logged."""
+    """Raised by a reconciler that must be called again after some seconds. Not a failure, so it is not logged."""
 
-    def __init__(self, after: float, why: str = "") -> None:
-        super().__init__(why)
-        self.after = after
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason)
+        self.seconds = seconds
 
 
 class Controller:
-    """A Part that feeds reconcilers from the store's changes."""
+    """A Runnable that calls reconcilers for the store's changes."""
 
     def __init__(self, store: Store, reconcilers: Sequence[Reconciler]) -> None:
         self._store = store
@@ -67,20 +82,22 @@ class Controller:
     async def _follow(self) -> None:
         async for change in self._store.watch(None):
             for worker in self._workers:
-                worker.notice(change)
+                worker.handle(change)
 
 
 class _Worker:
+    """The queue of one reconciler."""
+
     def __init__(self, store: Store, reconciler: Reconciler) -> None:
         self._store = store
         self._reconciler = reconciler
         self._watches = dict(reconciler.watches())
         self._name = type(reconciler).__name__
-        self._dirty: dict[Key, asyncio.Event] = {}
+        self._changed: dict[Key, asyncio.Event] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._deleted: dict[Key, list[Object]] = {}
 
-    def notice(self, change: Change) -> None:
+    def handle(self, change: Change) -> None:
         kind = change.kind
         if kind == self._reconciler.kind:
             metadata = change.object["metadata"]
@@ -93,45 +110,45 @@ class _Worker:
             try:
                 keys = list(mapping(change.object))
             except Exception:
-                log.exception("%s: which of its objects %s concerns is unknown", self._name, kind)
+                log.exception("%s: cannot map a change of %s to its objects", self._name, kind)
                 return
             for key in keys:
                 self._enqueue(key)
 
     def _enqueue(self, key: Key) -> None:
-        changed = self._dirty.setdefault(key, asyncio.Event())
+        changed = self._changed.setdefault(key, asyncio.Event())
         changed.set()
         if key not in self._running:
             self._running[key] = asyncio.create_task(self._run(key), name=f"{self._name} {key[0]}/{key[1]}")
 
     async def _run(self, key: Key) -> None:
-        """Until the object is as wanted and nothing changed meanwhile."""
-        changed = self._dirty[key]
-        wait = FIRST_WAIT
+        """Reconcile until it succeeds without a change in between."""
+        changed = self._changed[key]
+        backoff = MIN_BACKOFF_SECONDS
         try:
             while True:
                 changed.clear()
                 try:
                     await self._once(key)
-                except RequeueAfter as again:
-                    pause, wait = again.after, FIRST_WAIT
-                except Conflict as stale:  # it read before someone else wrote: nothing is wrong
-                    log.debug("%s %s/%s: %s", self._name, key[0], key[1], stale)
-                    pause = FIRST_WAIT / 10
+                except RequeueAfter as requeue:
+                    pause, backoff = requeue.seconds, MIN_BACKOFF_SECONDS
+                except Conflict as conflict:  # the object was written between its read and its write
+                    log.debug("%s %s/%s: %s", self._name, key[0], key[1], conflict)
+                    pause = CONFLICT_PAUSE_SECONDS
                 except Exception:
-                    log.exception("%s %s/%s: tried again in %.1f s", self._name, key[0], key[1], wait)
-                    pause, wait = wait * random.uniform(0.8, 1.2), min(wait * 2, LONGEST_WAIT)
+                    log.exception("%s %s/%s: retried in %.1f s", self._name, key[0], key[1], backoff)
+                    pause, backoff = backoff * random.uniform(0.8, 1.2), min(backoff * 2, MAX_BACKOFF_SECONDS)
                 else:
                     if not changed.is_set():
                         return
-                    wait = FIRST_WAIT
+                    backoff = MIN_BACKOFF_SECONDS
                     continue
                 try:
                     await asyncio.wait_for(changed.wait(), pause)
                 except TimeoutError:
                     continue
         finally:
-            del self._running[key], self._dirty[key]
+            del self._running[key], self._changed[key]
 
     async def _once(self, key: Key) -> None:
         while deleted := self._deleted.get(key):

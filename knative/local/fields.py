@@ -1,7 +1,8 @@
-"""Objects seen as sets of fields, as server-side apply sees them: a path for each leaf, list items by merge keys.
+"""Objects as sets of field paths, as server-side apply defines them: a path for each leaf, list items by their merge keys.
 
-Paths are written as in Kubernetes' FieldsV1: `f:name` for a field, `k:{"name":"app"}` for the item of a list with keys, `v:"x"` for the item
-of a list that is a set. Lists are atomic (one leaf) unless the schema says otherwise; maps are granular unless it says atomic.
+Paths have the form of Kubernetes' FieldsV1: `f:name` for a field, `k:{"name":"app"}` for the item of a list with keys,
+`v:"x"` for the item of a list that is a set. By default lists are atomic (one leaf) and maps are granular; a schema may
+say otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ Schema = Mapping[str, Any]
 
 ANY: Schema = {}
 ITEM = object()
-"""The value at a path that stands for an item's being there, beside its fields."""
+"""The value at the path of a list item, which stands for the presence of the item."""
 
 METADATA: Schema = {
     "type": "object",
@@ -27,7 +28,7 @@ METADATA: Schema = {
 }
 
 
-def child(schema: Schema, name: str) -> Schema:
+def child_schema(schema: Schema, name: str) -> Schema:
     properties = schema.get("properties") or {}
     if name in properties:
         found: Schema = properties[name]
@@ -36,12 +37,12 @@ def child(schema: Schema, name: str) -> Schema:
     return more if isinstance(more, Mapping) else ANY
 
 
-def items(schema: Schema) -> Schema:
+def item_schema(schema: Schema) -> Schema:
     found: Schema = schema.get("items") or ANY
     return found
 
 
-def granular(schema: Schema) -> bool:
+def is_granular(schema: Schema) -> bool:
     return schema.get("x-kubernetes-map-type") != "atomic"
 
 
@@ -50,10 +51,10 @@ def list_type(schema: Schema) -> str:
 
 
 def item_step(item: Any, schema: Schema) -> str:
-    """How the item of a set or keyed list is named in a path."""
+    """Return the path element of an item of a set or keyed list."""
     if list_type(schema) == "set":
         return "v:" + orjson.dumps(item).decode()
-    properties = items(schema).get("properties") or {}
+    properties = item_schema(schema).get("properties") or {}
     keys = {}
     for key in sorted(schema["x-kubernetes-list-map-keys"]):
         value = item.get(key, properties.get(key, {}).get("default")) if isinstance(item, Mapping) else None
@@ -63,16 +64,16 @@ def item_step(item: Any, schema: Schema) -> str:
 
 
 def flatten(value: Any, schema: Schema, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every path that the value has, with what stands there."""
-    if isinstance(value, Mapping) and value and granular(schema):
+    """Return every path of a value with the value at it."""
+    if isinstance(value, Mapping) and value and is_granular(schema):
         for name, inner in value.items():
-            yield from flatten(inner, child(schema, name), (*path, f"f:{name}"))
+            yield from flatten(inner, child_schema(schema, name), (*path, f"f:{name}"))
     elif isinstance(value, list) and value and list_type(schema) != "atomic":
         for item in value:
             step = (*path, item_step(item, schema))
             yield step, ITEM
             if list_type(schema) == "map":
-                yield from flatten(item, items(schema), step)
+                yield from flatten(item, item_schema(schema), step)
     else:
         yield path, value
 
@@ -103,8 +104,8 @@ def encode(paths: Iterable[Path]) -> dict[str, Any]:
     return tree
 
 
-def readable(path: Path) -> str:
-    """`.spec.template.spec.containers[name="app"].image`, as Kubernetes words a conflict."""
+def format_path(path: Path) -> str:
+    """Return a path as Kubernetes writes it in a conflict: `.spec.template.spec.containers[name="app"].image`."""
     words = []
     for step in path:
         tag, _, rest = step.partition(":")
@@ -118,11 +119,11 @@ def readable(path: Path) -> str:
 
 
 def merge(live: Any, applied: Any, schema: Schema) -> Any:
-    """`applied` over `live`: maps field by field, keyed lists item by item, all else replaced."""
-    if isinstance(live, Mapping) and isinstance(applied, Mapping) and granular(schema):
+    """Merge `applied` over `live`: maps field by field, keyed lists item by item, everything else replaced."""
+    if isinstance(live, Mapping) and isinstance(applied, Mapping) and is_granular(schema):
         merged = dict(live)
         for name, value in applied.items():
-            merged[name] = merge(live[name], value, child(schema, name)) if name in live else value
+            merged[name] = merge(live[name], value, child_schema(schema, name)) if name in live else value
         return merged
     if isinstance(live, list) and isinstance(applied, list) and list_type(schema) != "atomic":
         return _merge_list(live, applied, schema)
@@ -130,49 +131,56 @@ def merge(live: Any, applied: Any, schema: Schema) -> Any:
 
 
 def _merge_list(live: list[Any], applied: list[Any], schema: Schema) -> list[Any]:
-    """Applied items in the order they were applied; the others stay where they were between them."""
-    here = {item_step(item, schema): item for item in live}
-    wanted = {item_step(item, schema): item for item in applied}
-    left, right = [*here], [*wanted]
+    """Return the applied items in their order; the other live items keep their place between them."""
+    live_items = {item_step(item, schema): item for item in live}
+    applied_items = {item_step(item, schema): item for item in applied}
+    live_steps, applied_steps = [*live_items], [*applied_items]
     merged: list[Any] = []
-    while left or right:
-        if left and left[0] not in wanted:
-            merged.append(here[left.pop(0)])
-        elif left and right and right[0] in here and left[0] != right[0]:
-            left.pop(0)
-        elif right:
-            step = right.pop(0)
-            if left and left[0] == step:
-                left.pop(0)
-            merged.append(merge(here[step], wanted[step], items(schema)) if step in here else wanted[step])
+    while live_steps or applied_steps:
+        if live_steps and live_steps[0] not in applied_items:
+            merged.append(live_items[live_steps.pop(0)])
+        elif live_steps and applied_steps and applied_steps[0] in live_items and live_steps[0] != applied_steps[0]:
+            live_steps.pop(0)
+        elif applied_steps:
+            step = applied_steps.pop(0)
+            if live_steps and live_steps[0] == step:
+                live_steps.pop(0)
+            is_live = step in live_items
+            merged.append(merge(live_items[step], applied_items[step], item_schema(schema)) if is_live else applied_items[step])
         else:
-            left.pop(0)
+            live_steps.pop(0)
     return merged
 
 
-def prune(value: Any, schema: Schema, dropped: set[Path], kept: set[Path], path: Path = ()) -> Any:
-    """`value` without the dropped paths. A field or item that has a kept path below it stays; what is emptied by it goes too."""
-    if isinstance(value, Mapping) and value and granular(schema):
-        left = {name: _rest(inner, child(schema, name), dropped, kept, (*path, f"f:{name}")) for name, inner in value.items()}
-        return {name: rest for name, rest in left.items() if rest is not _NOTHING}
+def prune(value: Any, schema: Schema, removed_paths: set[Path], owned_paths: set[Path], path: Path = ()) -> Any:
+    """Return a value without the removed paths.
+
+    A field or item with an owned path below it stays. A map or list that becomes empty is removed too.
+    """
+    if isinstance(value, Mapping) and value and is_granular(schema):
+        pruned = {
+            name: _prune_at(inner, child_schema(schema, name), removed_paths, owned_paths, (*path, f"f:{name}")) for name, inner in value.items()
+        }
+        return {name: inner for name, inner in pruned.items() if inner is not _REMOVED}
     if isinstance(value, list) and value and list_type(schema) != "atomic":
         pairs = [(item, (*path, item_step(item, schema))) for item in value]
-        return [rest for item, step in pairs if (rest := _rest(item, items(schema), dropped, kept, step)) is not _NOTHING]
+        items = [_prune_at(item, item_schema(schema), removed_paths, owned_paths, step) for item, step in pairs]
+        return [item for item in items if item is not _REMOVED]
     return value
 
 
-_NOTHING = object()
+_REMOVED = object()
 
 
-def _rest(value: Any, schema: Schema, dropped: set[Path], kept: set[Path], path: Path) -> Any:
-    if not any(each[: len(path)] == path for each in dropped):
+def _prune_at(value: Any, schema: Schema, removed_paths: set[Path], owned_paths: set[Path], path: Path) -> Any:
+    if not any(each[: len(path)] == path for each in removed_paths):
         return value
-    below = any(each[: len(path)] == path for each in kept)
-    if path in dropped and not below:
-        return _NOTHING
-    rest = prune(value, schema, dropped, kept, path)
-    if rest in ({}, []) and value not in ({}, []) and not below:
-        return _NOTHING
-    if path[-1].startswith("k:") and isinstance(value, Mapping) and isinstance(rest, dict):
-        rest = {**{key: value[key] for key in orjson.loads(path[-1][2:]) if key in value}, **rest}  # an item is nothing without its keys
-    return rest
+    has_owner = any(each[: len(path)] == path for each in owned_paths)
+    if path in removed_paths and not has_owner:
+        return _REMOVED
+    pruned = prune(value, schema, removed_paths, owned_paths, path)
+    if pruned in ({}, []) and value not in ({}, []) and not has_owner:
+        return _REMOVED
+    if path[-1].startswith("k:") and isinstance(value, Mapping) and isinstance(pruned, dict):
+        pruned = {**{key: value[key] for key in orjson.loads(path[-1][2:]) if key in value}, **pruned}  # an item keeps its merge keys
+    return pruned

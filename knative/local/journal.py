@@ -1,7 +1,8 @@
-"""Puts the store's writes on disk without holding up the event loop.
+"""Write the store's changes to disk without blocking the event loop.
 
-The store decides in memory; a thread writes what changed since its last round in one transaction (SQLite, WAL, synchronous=FULL), so that
-many small status writes share one fsync. Whoever must not speak before the disk has it awaits `durable`.
+The store works in memory. A thread writes what has changed since its last round in one transaction (SQLite, WAL,
+synchronous=FULL), so that many small status writes share one fsync. Callers that may answer only after the disk has a
+change await `durable`.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ INSERT OR IGNORE INTO clock VALUES (1, 1);
 
 
 class Journal:
+    """Call `load` once, then `write`."""
+
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -39,13 +42,14 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def load(self) -> tuple[int, Iterator[tuple[Key, bytes]]]:
-        """The last version, and every object; then writing may begin."""
+        """Return the last version and every object, and start the writing thread."""
         (version,) = self._database.execute("SELECT version FROM clock").fetchone()
         rows = self._database.execute("SELECT kind, namespace, name, data FROM objects").fetchall()
         self._thread.start()
         return version, (((kind, namespace, name), data) for kind, namespace, name, data in rows)
 
     def write(self, key: Key, data: bytes | None, version: int) -> None:
+        """Queue a change; `data` None deletes the object. Raises RuntimeError when an earlier write failed."""
         with self._waiting:
             if self._failure:
                 raise RuntimeError("the store cannot write to its disk") from self._failure
@@ -56,9 +60,9 @@ class Journal:
     async def durable(self) -> None:
         """Returns once everything written before the call is on disk."""
         with self._waiting:
-            wanted = self._round if self._rows else self._writing
-        if wanted is not None:
-            await asyncio.shield(asyncio.wrap_future(wanted))
+            pending = self._round if self._rows else self._writing
+        if pending is not None:
+            await asyncio.shield(asyncio.wrap_future(pending))
 
     def close(self) -> None:
         with self._waiting:
@@ -79,7 +83,7 @@ class Journal:
                 self._writing, self._round = done, Future()
             try:
                 self._commit(rows, version)
-            except BaseException as failure:  # noqa: BLE001 - a thread has no caller: the next write and everyone waiting are told
+            except BaseException as failure:  # noqa: BLE001 - a thread has no caller: the next write and all waiters raise it
                 with self._waiting:
                     self._failure, self._writing = failure, None
                     self._round.set_exception(failure)
@@ -91,10 +95,10 @@ class Journal:
 
     def _commit(self, rows: dict[Key, bytes | None], version: int) -> None:
         database = self._database
-        gone = [key for key, data in rows.items() if data is None]
-        there = [(*key, data) for key, data in rows.items() if data is not None]
+        deleted = [key for key, data in rows.items() if data is None]
+        written = [(*key, data) for key, data in rows.items() if data is not None]
         database.execute("BEGIN IMMEDIATE")
-        database.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", gone)
-        database.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", there)
+        database.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", deleted)
+        database.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", written)
         database.execute("UPDATE clock SET version = ?", (version,))
         database.execute("COMMIT")

@@ -28,7 +28,10 @@ def split(selector: str) -> list[str]:
 
 
 def from_object(selector: Mapping[str, Any] | None) -> LabelTest:
-    """Return the test of a LabelSelector (matchLabels, matchExpressions). An absent or empty one selects everything. Raises InvalidSelector."""
+    """Return the test of a LabelSelector (matchLabels, matchExpressions).
+
+    An absent or empty one selects everything. Raises InvalidSelector.
+    """
     tests = [_equals(key, value) for key, value in ((selector or {}).get("matchLabels") or {}).items()]
     tests += [_expression(each) for each in (selector or {}).get("matchExpressions") or ()]
     return lambda labels: all(test(labels) for test in tests)

@@ -1,4 +1,4 @@
-"""What every namespace has and leaves: a default ServiceAccount, a phase, and nothing behind when it is deleted. And what is there from the start."""
+"""Namespaces: a default ServiceAccount and a phase for each, deletion of everything in a deleted one, and the objects that exist from the start."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,7 +7,8 @@ from knative.local.objects import Object
 from knative.local.rbac import CLUSTER_ROLE, CLUSTER_ROLES, GROUP
 from knative.local.store import AlreadyExists, NotFound, Store
 
-FROM_THE_START = ("default", "kube-system", "knative-serving", "knative-eventing")
+INITIAL_NAMESPACES = ("default", "kube-system", "knative-serving", "knative-eventing")
+DELETION_POLL_SECONDS = 0.2
 
 
 class Namespaces:
@@ -38,7 +39,7 @@ class Namespaces:
                 if "deletionTimestamp" not in found["metadata"]:
                     self._delete(kind, name, found["metadata"]["name"])
         if self._store.kinds_in(name):
-            raise RequeueAfter(0.2, "waiting for what is in it to go")
+            raise RequeueAfter(DELETION_POLL_SECONDS, "waiting for the deletion of the namespace's objects")
         found = self._store.get("Namespace", None, name)
         found["spec"]["finalizers"] = []
         self._store.update(found)
@@ -47,7 +48,7 @@ class Namespaces:
         try:
             self._store.delete(kind, namespace, name)
         except NotFound:
-            return  # deleted by its owner's deletion meanwhile
+            return  # garbage-collected with its owner meanwhile
 
 
 def namespace(name: str) -> Object:
@@ -56,14 +57,14 @@ def namespace(name: str) -> Object:
 
 
 def bootstrap(store: Store) -> None:
-    """Twice is harmless."""
+    """Create the cluster roles and the initial namespaces, and update the roles' rules. Idempotent."""
     for name, rules in CLUSTER_ROLES.items():
         present = store.find(CLUSTER_ROLE, None, name)
         if present is not None:
             store.update({**present, "rules": rules})
         else:
             store.create({"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules})
-    for name in FROM_THE_START:
+    for name in INITIAL_NAMESPACES:
         try:
             store.create(namespace(name))
         except AlreadyExists:

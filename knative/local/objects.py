@@ -1,4 +1,4 @@
-"""The few words that everything here shares about a Kubernetes object held as JSON."""
+"""What all parts share about Kubernetes objects, held as JSON."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,18 +8,18 @@ Object = dict[str, Any]
 
 
 def kind_of(object: Mapping[str, Any]) -> str:
-    """`Kind.group`, core kinds without a group: "Service.serving.knative.dev", "Secret"."""
+    """Return `Kind.group`, for core kinds without a group: "Service.serving.knative.dev", "Secret"."""
     group, _, _ = str(object["apiVersion"]).rpartition("/")
     return f"{object['kind']}.{group}" if group else str(object["kind"])
 
 
 def reference_kind(reference: Mapping[str, Any]) -> str:
-    """The same for a reference (ownerReferences, sink.ref, involvedObject)."""
+    """Return the same for a reference (ownerReferences, sink.ref, involvedObject)."""
     return kind_of(reference)
 
 
 def owner_reference(owner: Mapping[str, Any], controller: bool = True) -> Object:
-    """What a child carries to go when its owner goes."""
+    """Return the ownerReferences entry by which a child is deleted with its owner."""
     metadata = owner["metadata"]
     return {
         "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"],
@@ -28,12 +28,12 @@ def owner_reference(owner: Mapping[str, Any], controller: bool = True) -> Object
 
 
 def now() -> str:
-    """Kubernetes' metav1.Time: RFC 3339, seconds."""
+    """Return the present time as Kubernetes' metav1.Time: RFC 3339 with seconds."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Kinds(Protocol):
-    """What the store must know of a kind; `definitions.Definitions` is it."""
+    """What the store needs to know about kinds. Implemented by `definitions.Definitions`."""
 
     def has_status(self, kind: str) -> bool: ...
 

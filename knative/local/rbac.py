@@ -1,7 +1,7 @@
-"""What a caller may do: Kubernetes' role-based access control over the roles and bindings in the store.
+"""Kubernetes' role-based access control over the roles and bindings in the store.
 
-Everything not granted is refused. No one can grant what they do not have: writing a role needs its permissions or the verb `escalate`, writing
-a binding those of the role it names or the verb `bind`.
+Everything that is not granted is refused. Nobody can grant what they do not have: writing a role needs its permissions
+or the verb `escalate`, writing a binding needs the permissions of its role or the verb `bind`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ CLUSTER_ROLES: Mapping[str, list[Object]] = {
         {"apiGroups": [""], "resources": ["namespaces", "resourcequotas", "limitranges"], "verbs": READ},
     ],
 }
-"""Those that every Kubernetes has."""
+"""The cluster roles that every Kubernetes cluster has."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Attempt:
     verb: str
     group: str
     resource: str
-    """with its subresource: `pods/log`"""
+    """With its subresource: `pods/log`."""
     namespace: str | None = None
     name: str = ""
 
@@ -56,14 +56,14 @@ class Authorizer:
         return identity.is_administrator or any(_grants(rule, attempt) for rule in self._rules(identity, attempt.namespace))
 
     def may_grant(self, identity: Identity, rules: Iterable[Object], namespace: str | None) -> bool:
-        """Whether the caller holds all that these rules would give."""
+        """Return whether the caller has every permission in these rules."""
         if identity.is_administrator:
             return True
-        held = list(self._rules(identity, namespace))
-        return all(any(_grants(rule, attempt) for rule in held) for wanted in rules for attempt in _attempts(wanted, namespace))
+        own = list(self._rules(identity, namespace))
+        return all(any(_grants(rule, attempt) for rule in own) for granted in rules for attempt in _attempts(granted, namespace))
 
     def rules_of(self, reference: Object, namespace: str | None) -> list[Object]:
-        """The rules of the role that a roleRef names; none when it is missing."""
+        """Return the rules of the role that a roleRef names; none when it does not exist."""
         role = (
             self._store.find(ROLE, namespace, reference["name"]) if reference["kind"] == "Role"
             else self._store.find(CLUSTER_ROLE, None, reference["name"])
@@ -75,11 +75,11 @@ class Authorizer:
         if namespace:
             bindings += self._store.list(ROLE_BINDING, namespace)
         for binding in bindings:
-            if any(_is(identity, subject, binding) for subject in binding.get("subjects") or ()):
+            if any(_is_subject(identity, subject, binding) for subject in binding.get("subjects") or ()):
                 yield from self.rules_of(binding["roleRef"], binding["metadata"].get("namespace"))
 
 
-def _is(identity: Identity, subject: Object, binding: Object) -> bool:
+def _is_subject(identity: Identity, subject: Object, binding: Object) -> bool:
     if subject["kind"] == "Group":
         return subject["name"] in identity.groups
     if subject["kind"] == "User":
@@ -91,8 +91,8 @@ def _is(identity: Identity, subject: Object, binding: Object) -> bool:
 def _grants(rule: Object, attempt: Attempt) -> bool:
     names = rule.get("resourceNames") or ()
     return (
-        _among(rule.get("verbs"), attempt.verb)
-        and _among(rule.get("apiGroups"), attempt.group)
+        _contains(rule.get("verbs"), attempt.verb)
+        and _contains(rule.get("apiGroups"), attempt.group)
         and _covers(rule.get("resources") or (), attempt.resource)
         and (not names or attempt.name in names)
     )
@@ -103,7 +103,7 @@ def _covers(resources: Iterable[str], resource: str) -> bool:
     return any(each in ("*", resource) or (sub and each == f"*/{sub}") or (main == "*" and each == "*") for each in resources)
 
 
-def _among(words: Iterable[str] | None, word: str) -> bool:
+def _contains(words: Iterable[str] | None, word: str) -> bool:
     return any(each in ("*", word) for each in words or ())
 
 

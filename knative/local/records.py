@@ -1,4 +1,4 @@
-"""How the store keeps an object, remembers a change, and hands changes to a reader."""
+"""Stored objects, changes, and streams of changes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from knative.local.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object as it is kept."""
+    """A stored object."""
 
     key: Key
     data: bytes
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A change as it is remembered, with what was there before (an object may leave a selector by being modified)."""
+    """A change, with the object before it: a modification may make an object leave a selector."""
 
     version: int
     type: Literal["ADDED", "MODIFIED", "DELETED"]
@@ -47,7 +47,7 @@ Records = list[Record]
 
 
 class Watch:
-    """Records for one reader; it ends when its reader forgets it."""
+    """A stream of records for one reader. The store holds it weakly, so it ends when the reader drops it."""
 
     def __init__(self, kind: str | None, first: Records) -> None:
         self._kind = kind
@@ -55,7 +55,7 @@ class Watch:
         for record in first:
             self._records.put_nowait(record)
 
-    def offer(self, record: Record) -> None:
+    def put(self, record: Record) -> None:
         if self._kind is None or record.entry.key[0] == self._kind:
             self._records.put_nowait(record)
 

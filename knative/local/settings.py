@@ -1,4 +1,4 @@
-"""Where the one-machine Knative keeps its state and listens: read once from the environment, handed to every part."""
+"""Settings of the one-machine Knative, read once from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from knative.local.processes_network_routes import allowed_networks
+from knative.local.processes.network.routes import parse_allowed_networks
 
 LOOPBACK = "127.0.0.1"
 
@@ -17,11 +17,14 @@ class Settings:
     port_offset: int
     amqp_url: str
     shared_folders: tuple[Path, ...] = ()
-    """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated as PATH is)."""
+    """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated like PATH)."""
     readable_folders: tuple[Path, ...] = ()
-    """Folders of this machine that they may read (CAPSULE_READABLE_FOLDERS)."""
+    """Folders of this machine that pods of the platform may read (CAPSULE_READABLE_FOLDERS)."""
     egress_allow: tuple[str, ...] = ()
-    """Private networks that builds and applications reach, in CIDR notation."""
+    """Private networks that builds and applications reach, in CIDR notation (CAPSULE_EGRESS_ALLOW)."""
+    preload_modules: tuple[str, ...] = ()
+    """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
+    modules are skipped."""
 
     @property
     def api_port(self) -> int:
@@ -37,16 +40,17 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """Objects, pods, logs and images of this Knative."""
+        """The folder of objects, pods, logs and images."""
         return self.home / "knative"
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's."""
+        """The administrator's kubeconfig."""
         return self.home / "kubeconfig"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Raises ValueError when a setting has no acceptable value."""
         offset = int(environment.get("CAPSULE_PORT_OFFSET", "0"))
         return cls(
             home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
@@ -54,7 +58,8 @@ class Settings:
             shared_folders=_folders(environment.get("CAPSULE_SHARED_FOLDERS", "")),
             readable_folders=_folders(environment.get("CAPSULE_READABLE_FOLDERS", "")),
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
-            egress_allow=allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
+            egress_allow=parse_allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
+            preload_modules=tuple(filter(None, environment.get("CAPSULE_PRELOAD_MODULES", "").split(","))),
         )
 
 

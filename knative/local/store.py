@@ -1,8 +1,9 @@
-"""One generic store of objects: every kind alike, nothing here knows what a Service is.
+"""A generic store of objects that treats all kinds alike.
 
-Single-threaded on the event loop. An object is kept as its JSON bytes, so that what is read is a copy of one's own and memory stays small;
-beside it stand only the words it is found by (labels, owners). Versions are one counter over all kinds, as resourceVersion is in etcd.
-Reconcilers work on the store directly and are trusted: validation, defaults, quotas and roles are the API's business (`api/`).
+Single-threaded on the event loop. An object is stored as its JSON bytes, so that every reader gets a copy and memory
+stays small; only what it is found by (labels, owners) is kept beside it. Versions are one counter over all kinds, like
+resourceVersion in etcd. Reconcilers use the store directly and are trusted: validation, defaults, quotas and roles
+belong to the API (`api/`).
 """
 
 import uuid
@@ -23,7 +24,7 @@ from knative.local.records import Entry, Record, Records, Watch
 __all__ = ["AlreadyExists", "Change", "Conflict", "NotFound", "Object", "Store", "kind_of"]
 
 Objects = list[Object]
-Words = list[str]
+Names = list[str]
 
 RECENT_CHANGES = 2048
 RECENT_BYTES = 2 << 20
@@ -38,8 +39,8 @@ class AlreadyExists(Exception): ...
 class Conflict(Exception): ...
 
 
-class Gone(Exception):
-    """The changes since that version are no longer known: list again."""
+class VersionExpired(Exception):
+    """The changes since a version are no longer kept (410 Gone): the client must list again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +78,32 @@ class Store:
         return self._entry(kind, namespace, name).object()
 
     def list(self, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> Objects:
-        wanted = (labels or {}).items()
-        return [entry.object() for entry in self.entries(kind, namespace) if wanted <= entry.labels.items()]
+        """Return the objects of a kind that have all the labels, sorted by namespace and name.
+
+        `namespace` None: in all namespaces.
+        """
+        required = (labels or {}).items()
+        return [entry.object() for entry in self.entries(kind, namespace) if required <= entry.labels.items()]
 
     def entries(self, kind: str, namespace: str | None = None) -> Iterator[Entry]:
-        """In the order of namespace and name; not parsed."""
+        """Return the stored objects of a kind without parsing them, sorted by namespace and name."""
         found = self._entries.get(kind, {})
         return iter([found[key] for key in sorted(found) if namespace is None or key[0] == namespace])
 
-    def kinds_in(self, namespace: str) -> Words:
+    def kinds_in(self, namespace: str) -> Names:
         return [kind for kind, found in self._entries.items() if any(key[0] == namespace for key in found)]
 
     def children(self, uid: str) -> Objects:
-        """What names this uid among its owners."""
+        """Return the objects that name this uid among their owners."""
         return [self._entries[kind][(namespace, name)].object() for kind, namespace, name in sorted(self._children.get(uid, ()))]
 
-    def alive(self, uid: str) -> bool:
+    def exists(self, uid: str) -> bool:
         return uid in self._uids
 
     # --- writing
 
     def create(self, object: Object, *, dry: bool = False) -> Object:
+        """Create an object and return it as stored. `dry`: validate only. Raises AlreadyExists."""
         made: Object = orjson.loads(orjson.dumps(object))
         kind, metadata = kind_of(made), made["metadata"]
         key = self._key(made)
@@ -112,6 +118,10 @@ class Store:
         return made if dry else self._put("ADDED", key, made)
 
     def update(self, object: Object, *, dry: bool = False) -> Object:
+        """Replace an object except its status, and return it as stored.
+
+        `dry`: validate only. Raises NotFound, Conflict.
+        """
         made: Object = orjson.loads(orjson.dumps(object))
         kind, metadata = kind_of(made), made["metadata"]
         entry = self._entry(*(key := self._key(made)))
@@ -128,7 +138,7 @@ class Store:
         metadata["resourceVersion"] = old["metadata"]["resourceVersion"]
         if made == old:
             return old
-        if self._kinds.has_generation(kind) and _declared(made) != _declared(old):
+        if self._kinds.has_generation(kind) and _without_status(made) != _without_status(old):
             metadata["generation"] = old["metadata"].get("generation", 0) + 1
         if dry:
             return made
@@ -137,6 +147,7 @@ class Store:
         return self._put("MODIFIED", key, made)
 
     def set_status(self, kind: str, namespace: str | None, name: str, status: dict[str, Any]) -> Object:
+        """Replace an object's status and return the object. Raises NotFound."""
         made = self._entry(kind, namespace, name).object()
         if made.get("status") == status:
             return made
@@ -144,14 +155,20 @@ class Store:
         return self._put("MODIFIED", self._key(made), made)
 
     def apply(self, object: Object, manager: str = "knative-local", force: bool = True) -> Object:
-        """Server-side apply: what `manager` no longer names it no longer has; `managed.Conflicts` when others own a field, unless forced."""
+        """Apply an object (server-side apply, see `managed`).
+
+        Raises managed.Conflicts when other managers own a field, unless forced.
+        """
         kind, namespace, name = self._key(object)
         live = self.find(kind, namespace, name)
         made = managed.apply(live, object, manager, force, self._kinds.merge_schema(kind))
         return self.create(made) if live is None else self.update(made)
 
     def delete(self, kind: str, namespace: str | None, name: str) -> None:
-        """Gone at once, or marked and gone when its last finalizer is; deleting what is marked already is no error."""
+        """Delete an object, or mark it until its last finalizer is removed.
+
+        Idempotent for a marked object. Raises NotFound.
+        """
         made = self._entry(kind, namespace, name).object()
         key = self._key(made)
         if not finalizers(made):
@@ -161,7 +178,7 @@ class Store:
             self._put("MODIFIED", key, made)
 
     async def durable(self) -> None:
-        """Returns when everything written before is on disk; the API answers its clients after it."""
+        """Return when everything written before is on disk. The API answers its clients after that."""
         await self._journal.durable()
 
     def close(self) -> None:
@@ -170,7 +187,7 @@ class Store:
     # --- watching
 
     def watch(self, kind: str | None) -> AsyncIterator[Change]:
-        """ADDED for everything that is there, then each change. Nothing is missed from this call on."""
+        """Return ADDED for every existing object of a kind (None: of all kinds), then each change from this call on."""
         kinds = [kind] if kind is not None else list(self._entries)
         present = [Record(entry.version, "ADDED", entry, None) for each in kinds for entry in self.entries(each)]
         return _changes(self.records(kind, present))
@@ -181,12 +198,12 @@ class Store:
         return watch
 
     def since(self, kind: str, version: int) -> "Watch":
-        """The changes after that version, then each new one."""
+        """Return the changes after a version, then each new one. Raises VersionExpired."""
         if version < self.oldest:
-            raise Gone(f"too old resource version: {version} ({self.oldest})")
+            raise VersionExpired(f"too old resource version: {version} ({self.oldest})")
         return self.records(kind, [record for record in self._recent if record.version > version and record.entry.key[0] == kind])
 
-    # --- within
+    # --- internal
 
     def _key(self, object: Object) -> Key:
         return kind_of(object), object["metadata"].get("namespace") or "", object["metadata"]["name"]
@@ -220,20 +237,20 @@ class Store:
         self._journal.write(key, None, self.version)
         entry = self._entries[key[0]].pop(key[1:])
         self._uids.discard(entry.uid)
-        self._orphan(entry)
+        self._remove_from_owners(entry)
         self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry))
         return object
 
     def _index(self, entry: Entry) -> None:
         found = self._entries.setdefault(entry.key[0], {})
         if before := found.get(entry.key[1:]):
-            self._orphan(before)
+            self._remove_from_owners(before)
         found[entry.key[1:]] = entry
         self._uids.add(entry.uid)
         for uid in entry.owners:
             self._children.setdefault(uid, set()).add(entry.key)
 
-    def _orphan(self, entry: Entry) -> None:
+    def _remove_from_owners(self, entry: Entry) -> None:
         for uid in entry.owners:
             siblings = self._children[uid]
             siblings.discard(entry.key)
@@ -244,11 +261,11 @@ class Store:
         self._recent.append(record)
         self._recent_bytes += len(record.entry.data)
         while len(self._recent) > RECENT_CHANGES or self._recent_bytes > RECENT_BYTES:
-            forgotten = self._recent.popleft()
-            self._recent_bytes -= len(forgotten.entry.data)
-            self.oldest = forgotten.version
+            expired = self._recent.popleft()
+            self._recent_bytes -= len(expired.entry.data)
+            self.oldest = expired.version
         for watch in list(self._watches):
-            watch.offer(record)
+            watch.put(record)
 
 
 async def _changes(watch: Watch) -> AsyncIterator[Change]:
@@ -257,13 +274,13 @@ async def _changes(watch: Watch) -> AsyncIterator[Change]:
         yield Change(record.type, record.entry.object())
 
 
-def finalizers(object: Object) -> Words:
-    """Who must let go first; a Namespace keeps one of them in its spec."""
-    held: Words = [*(object["metadata"].get("finalizers") or ())]
+def finalizers(object: Object) -> Names:
+    """Return an object's finalizers. A Namespace has one in its spec."""
+    found: Names = [*(object["metadata"].get("finalizers") or ())]
     if object["kind"] == "Namespace":
-        held += object.get("spec", {}).get("finalizers") or ()
-    return held
+        found += object.get("spec", {}).get("finalizers") or ()
+    return found
 
 
-def _declared(object: Object) -> Object:
+def _without_status(object: Object) -> Object:
     return {field: value for field, value in object.items() if field not in ("metadata", "status")}

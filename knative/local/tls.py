@@ -1,7 +1,9 @@
-"""A certificate authority for one server: made with the state folder, its key thrown away once it has signed the server's certificate.
+"""A certificate authority for one server.
 
-`python -m knative.local.tls FOLDER` writes ca.crt, server.crt and server.key. It runs as a process of its own, because the library that signs
-weighs more in memory than the rest of the API and is needed once a year.
+Its key is discarded after it has signed the server's certificate.
+
+`python -m knative.local.tls FOLDER` writes ca.crt, server.crt and server.key. It runs as a separate process, because
+the signing library takes more memory than the rest of the API and is needed once a year.
 """
 
 import subprocess
@@ -15,7 +17,7 @@ from pathlib import Path
 from knative.local.files import write_private
 from knative.local.settings import LOOPBACK
 
-VALID = timedelta(days=730)
+VALIDITY = timedelta(days=730)
 RENEW_AFTER = timedelta(days=365)
 
 
@@ -30,21 +32,21 @@ class Certificates:
         return cls(folder / "ca.crt", folder / "server.crt", folder / "server.key")
 
     @property
-    def fresh(self) -> bool:
+    def are_fresh(self) -> bool:
         files = (self.authority, self.certificate, self.key)
         return all(file.exists() and time.time() - file.stat().st_mtime < RENEW_AFTER.total_seconds() for file in files)
 
 
 def certificates(folder: Path) -> Certificates:
-    """Those in the folder, made anew when they are missing or a year old."""
+    """Return the certificates in a folder. They are created when they are missing or a year old. Blocking."""
     found = Certificates.within(folder)
-    if not found.fresh:
+    if not found.are_fresh:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         subprocess.run([sys.executable, "-m", "knative.local.tls", str(folder)], check=True)
     return found
 
 
-def make(folder: Path) -> None:
+def create(folder: Path) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -57,7 +59,7 @@ def make(folder: Path) -> None:
         )  # fmt: skip
         return (
             x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(x509.random_serial_number())
-            .not_valid_before(start - timedelta(minutes=5)).not_valid_after(start + VALID)
+            .not_valid_before(start - timedelta(minutes=5)).not_valid_after(start + VALIDITY)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
@@ -81,4 +83,4 @@ def make(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    create(Path(sys.argv[1]))

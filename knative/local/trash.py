@@ -1,9 +1,9 @@
-"""Delete files and folders in the background, whatever a tenant made of them.
+"""Delete files and folders in the background, whatever a tenant has created in them.
 
-`throw` renames into the trash folder, which takes no time and cannot fail half-way. A task deletes from there: relative to directory descriptors with
-O_NOFOLLOW, and without recursion: a folder in a folder is renamed up into the trash folder under a fresh name, so neither the depth of a tree nor
-the length of a path matters. The trash folder is on the same
-file system as what is thrown (rename(2), EXDEV).
+`discard` renames into the trash folder, which is atomic and takes no time. A task deletes from there, relative to
+directory descriptors with O_NOFOLLOW and without recursion: a folder inside a folder is renamed up into the trash
+folder under a new name, so neither the depth of a tree nor the length of a path matters. The trash folder must be on
+the same file system as the discarded files (rename(2), EXDEV).
 """
 
 import asyncio
@@ -18,33 +18,33 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-SLICE = 2000
-"""Deleted entries between two pauses."""
+ENTRIES_PER_SLICE = 2000
+"""Deleted between two pauses."""
 PAUSE_SECONDS = 0.02
-BATCH = 10_000
-"""Names read from the trash folder at once."""
-PASSES = 100
+NAMES_PER_BATCH = 10_000
+"""Read from the trash folder at once."""
+MAX_PASSES = 100
 """Over one folder: deleting while reading a directory may leave entries for another pass (readdir(3))."""
-OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Trash:
-    """A Part: it works between start() and stop(); what is thrown at another time stays until the next start."""
+    """A Runnable. Files that are discarded while it is stopped stay in the trash folder until the next start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stuck: set[str] = set()
-        """Names in the trash folder that could not be deleted; logged once, tried again at the next start."""
+        """Names in the trash folder that could not be deleted. Logged once and retried at the next start."""
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._is_stopping = False
         self.on_empty: Callable[[], None] = lambda: None
-        """Called when nothing is left of what was thrown."""
+        """Called when everything discarded is deleted."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that was thrown is deleted, but for what cannot be deleted."""
+        """Whether everything discarded is deleted, except what cannot be deleted."""
         try:
             with os.scandir(self.folder) as entries:
                 return all(entry.name in self._stuck for entry in entries)
@@ -52,21 +52,24 @@ class Trash:
             return True
 
     async def start(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), False
+        self._loop, self._is_stopping = asyncio.get_running_loop(), False
         self._changed.set()
         self._task = asyncio.create_task(self._run(), name="trash")
 
     async def stop(self) -> None:
-        self._stopping = True
+        self._is_stopping = True
         self._changed.set()
         if self._task is not None:
             await self._task
         self._loop = self._task = None
 
-    def throw(self, path: Path) -> bool:
-        """Renames a file or folder into the trash; False if there is none. Callable from any thread.
+    def discard(self, path: Path) -> bool:
+        """Move a file or folder into the trash.
 
-        The parents of `path` must be folders that only the platform can write to. Raises OSError, EXDEV for another file system.
+        Returns False when it does not exist. Thread-safe.
+
+        Only the platform may be able to write to the parents of `path`. Raises OSError; EXDEV when it is on another
+        file system.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -75,7 +78,7 @@ class Trash:
             return False
         try:
             _make_writable(path.name, parent)
-            os.rename(path.name, self.folder / _fresh_name(), src_dir_fd=parent)
+            os.rename(path.name, self.folder / _new_name(), src_dir_fd=parent)
         except FileNotFoundError:
             return False
         finally:
@@ -85,36 +88,33 @@ class Trash:
         return True
 
     async def _run(self) -> None:
-        while not self._stopping:
+        while not self._is_stopping:
             self._changed.clear()
             try:
                 await self._empty()
-                if not (self._stopping or self._stuck or self._changed.is_set()):
+                if not (self._is_stopping or self._stuck or self._changed.is_set()):
                     self.on_empty()
             except Exception:
-                log.exception("the trash %s is not emptied; it is tried again after the next deletion", self.folder)
-            if not self._stopping:
+                log.exception("emptying the trash %s failed; it is retried after the next deletion", self.folder)
+            if not self._is_stopping:
                 await self._changed.wait()
 
     async def _empty(self) -> None:
         work = self.delete()
         try:
-            while not self._stopping and await asyncio.to_thread(_advance, work):  # noqa: ASYNC110 - the pause is for others
+            while not self._is_stopping and await asyncio.to_thread(_delete_slice, work):  # noqa: ASYNC110 - the pause limits the load
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
             work.close()
 
     def delete(self) -> Generator[None]:
-        """Deletes everything, yielding after each entry; what cannot be deleted is logged and skipped."""
+        """Delete everything, yielding after each entry. Entries that cannot be deleted are logged and skipped."""
         try:
-            trash = os.open(self.folder, OPEN)
+            trash = os.open(self.folder, OPEN_FOLDER)
         except FileNotFoundError:
             return
         try:
-            progress = True
-            while progress:
-                names = self._names(trash)
-                progress = bool(names)
+            while names := self._names(trash):
                 for name in names:
                     yield from self._delete(trash, name)
         finally:
@@ -122,14 +122,14 @@ class Trash:
 
     def _names(self, trash: int) -> list[str]:
         with os.scandir(trash) as entries:
-            return list(islice((entry.name for entry in entries if entry.name not in self._stuck), BATCH))
+            return list(islice((entry.name for entry in entries if entry.name not in self._stuck), NAMES_PER_BATCH))
 
     def _delete(self, trash: int, name: str) -> Generator[None]:
         try:
             if stat.S_ISDIR(os.stat(name, dir_fd=trash, follow_symlinks=False).st_mode):
-                for left in reversed(range(PASSES)):
+                for remaining in reversed(range(MAX_PASSES)):
                     yield from self._flatten(trash, name)
-                    if _removed(trash, name, last=not left):
+                    if _remove_folder(trash, name, is_last_pass=not remaining):
                         break
             else:
                 os.unlink(name, dir_fd=trash)
@@ -137,12 +137,15 @@ class Trash:
             return
         except OSError as error:
             self._stuck.add(name)
-            log.warning("%s cannot be deleted and stays: %s", self.folder / name, error.strerror)
+            log.warning("%s cannot be deleted: %s", self.folder / name, error.strerror)
         yield
 
     def _flatten(self, trash: int, name: str) -> Generator[None]:
-        """Empties one folder of the trash: folders in it move up, everything else is unlinked. Raises the first OSError once the rest is done."""
-        folder = _opened(name, trash)
+        """Empty one folder of the trash: move its folders up, unlink everything else.
+
+        Raises the first OSError at the end.
+        """
+        folder = _open_folder(name, trash)
         failure: OSError | None = None
         try:
             with os.scandir(folder) as entries:
@@ -150,7 +153,7 @@ class Trash:
                     try:
                         if entry.is_dir(follow_symlinks=False):
                             _make_writable(entry.name, folder)
-                            os.rename(entry.name, _fresh_name(), src_dir_fd=folder, dst_dir_fd=trash)
+                            os.rename(entry.name, _new_name(), src_dir_fd=folder, dst_dir_fd=trash)
                         else:
                             os.unlink(entry.name, dir_fd=folder)
                     except OSError as error:
@@ -162,28 +165,35 @@ class Trash:
             raise failure
 
 
-def _advance(work: Generator[None]) -> bool:
-    """One slice of work; whether there may be more."""
-    return sum(1 for _ in zip(range(SLICE), work, strict=False)) == SLICE
+def _delete_slice(work: Generator[None]) -> bool:
+    """Delete ENTRIES_PER_SLICE entries. Returns whether there may be more."""
+    return sum(1 for _ in zip(range(ENTRIES_PER_SLICE), work, strict=False)) == ENTRIES_PER_SLICE
 
 
-def _opened(name: str, parent: int) -> int:
+def _open_folder(name: str, parent: int) -> int:
     _make_writable(name, parent)
-    return os.open(name, OPEN, dir_fd=parent)
+    return os.open(name, OPEN_FOLDER, dir_fd=parent)
 
 
-def _removed(trash: int, name: str, last: bool) -> bool:
+def _remove_folder(trash: int, name: str, is_last_pass: bool) -> bool:
+    """Return False when the folder is not empty yet.
+
+    Raises OSError, for a folder that is not empty only in the last pass.
+    """
     try:
         os.rmdir(name, dir_fd=trash)
     except OSError as error:
-        if last or error.errno != errno.ENOTEMPTY:
+        if is_last_pass or error.errno != errno.ENOTEMPTY:
             raise
         return False
     return True
 
 
 def _make_writable(name: str, parent: int) -> None:
-    """A folder of mode 000 can be neither read nor moved by its owner. Through a descriptor, since fchmodat(2) follows links."""
+    """Give the owner access to a folder: one of mode 000 can be neither read nor moved.
+
+    Through a descriptor, because fchmodat(2) follows links.
+    """
     about = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISDIR(about.st_mode) or about.st_mode & 0o700 == 0o700 or os.geteuid() not in (0, about.st_uid):
         return
@@ -194,5 +204,5 @@ def _make_writable(name: str, parent: int) -> None:
         os.close(folder)
 
 
-def _fresh_name() -> str:
+def _new_name() -> str:
     return secrets.token_hex(16)

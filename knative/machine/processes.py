@@ -17,8 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from knative.local.processes import session_members, start_time
-from knative.local.serving.node import boot
+from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
@@ -177,7 +176,7 @@ def find_pods(home: Home) -> list[psutil.Process]:
     for file in (home.path / "knative" / "pods").glob("*/*/process.json"):
         try:
             record = json.loads(file.read_text())
-            if record["boot"] == boot() and start_time(record["pid"]) == record["started"]:
+            if record["boot"] == boot_id() and start_time_ticks(record["pid"]) == record["started"]:
                 found += [psutil.Process(pid) for pid in {record["pid"], *session_members(record["pid"])}]
         except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
             continue  # an incomplete record, or a process that has just ended

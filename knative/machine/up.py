@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.local.processes_network_routes import allowed_networks
+from knative.local.processes.network.routes import parse_allowed_networks
 from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
+from knative.machine.preloaded_modules import PRELOADED_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
@@ -74,7 +75,7 @@ def check(home: Home) -> None:
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
     try:
-        allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
+        parse_allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
     except ValueError as error:
         raise Problem(str(error), "Example: CAPSULE_EGRESS_ALLOW=10.1.2.0/24 ./taskw up") from error
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:
@@ -154,7 +155,8 @@ def start_knative(home: Home) -> bool:
         processes.require_free_ports(titles)
         _create_shared_folders(home)
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
+        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders, **preloaded}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         digest_file.write_text(digest)
     processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)

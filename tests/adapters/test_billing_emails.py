@@ -35,12 +35,12 @@ def new_invoice(number: str | None = "2026-000042") -> Invoice:
     lines = charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, NOW)
     invoice = Invoice.draft(Purpose.UPGRADE, new_id(), new_id(), BUSINESS, JUNE, lines, NOW)
     if number:
-        invoice.issue(number, NOW)
+        invoice.issue(number, new_customer(), NOW)
     return invoice
 
 
 def new_customer(email: str = "ada@example.org") -> Customer:
-    return Customer.create(new_id(), email, NOW)
+    return Customer(new_id(), new_id(), email, NOW)
 
 
 def renderer(**variables: str) -> PdfRenderer:
@@ -150,7 +150,7 @@ def box(tmp_path: Path) -> Mailbox:
 
 
 def failed_payment(invoice: Invoice, retry_at: datetime | None) -> Payment:
-    payment = Payment.create(invoice, "pm_1", NOW)
+    payment, _ = Payment.create(invoice, "pm_1", NOW)
     payment.settle(ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was <declined>."), NOW)
     payment.retry_at = retry_at
     return payment

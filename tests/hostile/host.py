@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from knative.local.processes_network import own_addresses
+from knative.local.processes.network.namespaces import own_addresses
 from knative.machine import processes
 from tests.journeys.whole import Whole
 

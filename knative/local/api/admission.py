@@ -10,7 +10,7 @@ from knative.local.api.status import Cause, bad_request, forbidden, invalid, not
 from knative.local.api.target import Target
 from knative.local.definitions import Definition, Definitions
 from knative.local.objects import Object
-from knative.local.quotas import Exceeded, Quotas
+from knative.local.quotas import QuotaExceeded, Quotas
 from knative.local.rbac import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, GROUP, ROLE, ROLE_BINDING, Attempt, Authorizer
 from knative.local.store import Store
 from knative.local.tokens import Identity
@@ -83,7 +83,7 @@ class Admission:
                 raise forbidden(definition, name, f"unable to create new content in namespace {namespace} because it is being terminated")
         try:
             self._quotas.admit(desired)
-        except Exceeded as exceeded:
+        except QuotaExceeded as exceeded:
             raise forbidden(definition, name, str(exceeded)) from exceeded
 
     def check_policies(self, write: Write) -> None:

@@ -72,7 +72,7 @@ class Logs:
                 await asyncio.sleep(POLL_SECONDS)
 
     def _has_ended(self, pod: Object) -> bool:
-        if not self._store.alive(pod["metadata"]["uid"]):
+        if not self._store.exists(pod["metadata"]["uid"]):
             return True
         current = self._store.get("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
         return (current.get("status") or {}).get("phase") in FINISHED

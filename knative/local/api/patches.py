@@ -10,7 +10,7 @@ import jsonpatch
 
 from knative.local.api.status import Cause, bad_request, invalid, unsupported
 from knative.local.definitions import Definition
-from knative.local.fields import METADATA, Schema, child, items, list_type
+from knative.local.fields import METADATA, Schema, child_schema, item_schema, list_type
 from knative.local.objects import Object
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
@@ -74,15 +74,15 @@ def strategic_merge(live: Any, patch: Any, schema: Schema) -> Any:
             continue
         elif value is None:
             merged.pop(name, None)
-        elif isinstance(value, list) and list_type(child(schema, name)) in ("map", "set"):
-            merged[name] = _merge_lists(merged.get(name) or [], value, child(schema, name))
+        elif isinstance(value, list) and list_type(child_schema(schema, name)) in ("map", "set"):
+            merged[name] = _merge_lists(merged.get(name) or [], value, child_schema(schema, name))
         else:
-            merged[name] = strategic_merge(merged.get(name), value, child(schema, name))
+            merged[name] = strategic_merge(merged.get(name), value, child_schema(schema, name))
     for name, order in patch.items():
         if name.startswith("$setElementOrder/"):
             field = name.partition("/")[2]
             if isinstance(merged.get(field), list):
-                merged[field] = _ordered(merged[field], order, child(schema, field))
+                merged[field] = _ordered(merged[field], order, child_schema(schema, field))
     return merged
 
 
@@ -99,9 +99,9 @@ def _merge_lists(live: list[Any], patch: list[Any], schema: Schema) -> list[Any]
             if index is not None:
                 del merged[index]
         elif index is None:
-            merged.append(strategic_merge({}, each, items(schema)))
+            merged.append(strategic_merge({}, each, item_schema(schema)))
         else:
-            merged[index] = strategic_merge(merged[index], each, items(schema))
+            merged[index] = strategic_merge(merged[index], each, item_schema(schema))
     return merged
 
 

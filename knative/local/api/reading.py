@@ -16,7 +16,7 @@ from knative.local.definitions import Definition
 from knative.local.label_selectors import LabelTest
 from knative.local.objects import Object
 from knative.local.records import Entry, Record
-from knative.local.store import Gone, Store
+from knative.local.store import Store, VersionExpired
 
 BOOKMARK_SECONDS = 30.0
 MAX_WATCH_SECONDS = 3600
@@ -83,8 +83,8 @@ class Reading:
                 self._store.records(kind, [Record(entry.version, "ADDED", entry, None) for entry in self._store.entries(kind)]) if starts_with_all
                 else self._store.since(kind, int(version))
             )  # fmt: skip
-        except Gone as gone:
-            raise expired(str(gone)) from gone
+        except VersionExpired as error:
+            raise expired(str(error)) from error
         seconds = min(number(query, "timeoutSeconds") or MAX_WATCH_SECONDS, MAX_WATCH_SECONDS)
         as_table = tables.is_requested(request.headers.get("accept", ""))
         initial_count = len(list(self._store.entries(kind))) if sends_initial else None

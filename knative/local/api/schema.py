@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from knative.local.api.status import Cause
 from knative.local.definitions import IMMUTABLE_RULE, Definition, load
-from knative.local.fields import child, granular, items, list_type
+from knative.local.fields import child_schema, is_granular, item_schema, list_type
 from knative.local.objects import Object
 
 Schema = Mapping[str, Any]
@@ -95,10 +95,10 @@ def with_defaults(value: Any, schema: Schema) -> Any:
 
 def with_atomic_defaults(value: Any, schema: Schema) -> Any:
     """Fill in defaults within atomic values only. Server-side apply compares those as a whole, so they must look as they are stored."""
-    if isinstance(value, dict) and granular(schema):
-        return {name: with_atomic_defaults(inner, child(schema, name)) for name, inner in value.items()}
+    if isinstance(value, dict) and is_granular(schema):
+        return {name: with_atomic_defaults(inner, child_schema(schema, name)) for name, inner in value.items()}
     if isinstance(value, list) and list_type(schema) == "map":
-        return [with_atomic_defaults(item, items(schema)) for item in value]
+        return [with_atomic_defaults(item, item_schema(schema)) for item in value]
     return with_defaults(value, schema)
 
 

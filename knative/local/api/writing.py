@@ -10,8 +10,8 @@ from knative.local.api.schema import with_atomic_defaults
 from knative.local.api.status import Cause, already_exists, apply_conflict, bad_request, conflict, invalid, not_found
 from knative.local.api.target import DeleteOptions, Target, WriteOptions
 from knative.local.definitions import Definition
-from knative.local.fields import readable
-from knative.local.garbage import FOREGROUND, ORPHAN
+from knative.local.fields import format_path
+from knative.local.garbage_collection import FOREGROUND, ORPHAN
 from knative.local.objects import Object
 from knative.local.store import AlreadyExists, Conflict, Store, finalizers
 from knative.local.tokens import Identity
@@ -97,7 +97,7 @@ class Writing:
         try:
             desired = managed.apply(live, applied, options.manager, options.force, definition.schema)
         except managed.Conflicts as conflicts:
-            raise apply_conflict([(str(clash), readable(clash.path)) for clash in conflicts.clashes], str(conflicts)) from conflicts
+            raise apply_conflict([(str(clash), format_path(clash.path)) for clash in conflicts.clashes], str(conflicts)) from conflicts
         owners = desired["metadata"]["managedFields"]
         if live is None:
             return await self._create(target, desired, owners, options, identity)
@@ -139,7 +139,7 @@ class Writing:
         after = {**desired, "status": None} if definition.has_status else desired
         if owners is None:
             owners = managed.update(before, after, options.manager, definition.schema)
-        if _is_same(after, before) and managed.same_owners(owners, live["metadata"].get("managedFields") or []):
+        if _is_same(after, before) and managed.have_same_owners(owners, live["metadata"].get("managedFields") or []):
             self._check_version(definition, desired, live)
             return live
         if definition.group.startswith("rbac.") and not _is_same(after, before):

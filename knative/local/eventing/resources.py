@@ -31,7 +31,7 @@ class Used(Protocol):
     @property
     def cpu_ms(self) -> float: ...
     @property
-    def memory(self) -> int: ...
+    def memory_bytes(self) -> int: ...
 
 
 class PodSource(Protocol):
@@ -63,8 +63,8 @@ class Window:
         spent_ms = max(used.cpu_ms - self.counter_ms, 0.0)
         self.counter_ms = max(used.cpu_ms, self.counter_ms)
         self.cpu_ms += spent_ms
-        self.memory_max = max(self.memory_max, used.memory)
-        self.memory_sum += used.memory
+        self.memory_max = max(self.memory_max, used.memory_bytes)
+        self.memory_sum += used.memory_bytes
         self.samples += 1
         self.until = at
         self.recent_cpu_ms += spent_ms

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from knative.local.eventing.dispatch import Response
 from knative.local.eventing.ingress import Brokers, broker_host, parse_broker_host
 from knative.local.objects import Object, reference_kind
-from knative.local.serving.waiting import Unavailable
+from knative.local.serving.request_queue import Unavailable
 from knative.local.store import Store
 
 if TYPE_CHECKING:

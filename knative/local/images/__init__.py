@@ -1,8 +1,9 @@
 """The image store of one machine, the hand-over of a build's image, and retention.
 
-A cluster pulls `registry/name@sha256:…`; here a build leaves a folder, `handover` copies and hashes it, `store` keeps it under its application and
-its digest, and `keeper` deletes what is no longer needed (`retention` is the pure decision). A deployment names exactly the bytes that were hashed,
-and "push" needs neither a registry nor a credential. `unpack` is a program of its own that runs in a sandbox.
+A cluster pulls `registry/name@sha256:…`. Here a build leaves a folder; `handover` copies and hashes it, `store` keeps
+it under its application and its digest, and `garbage_collection` deletes images that are no longer needed (`retention`
+decides, pure). A deployment names exactly the bytes that were hashed, and a push needs neither a registry nor a
+credential. `unpack` is a program that runs in a sandbox.
 """
 
 from knative.local.images.errors import BadImage, UnknownImage

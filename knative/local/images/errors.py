@@ -1,9 +1,9 @@
-"""What can be wrong with an image."""
+"""Errors of images."""
 
 
 class UnknownImage(Exception):
-    """The reference names no image that may be used here. The message says why and what to do."""
+    """The reference names no image that may be used here. The message says why and how to fix it."""
 
 
 class BadImage(Exception):
-    """What a build left is not an acceptable image. The message is a sentence for the person whose build it is."""
+    """What a build left is not an acceptable image. The message is for the owner of the build."""

@@ -1,11 +1,13 @@
-"""Take a build's image into the store: pack, convert, hash, rename.
+"""Copy a build's image into the store: pack, convert, hash, rename.
 
-1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it sees read-only.
-2. The converter (`unpack`), an unprivileged process of a fresh identity, writes fresh files from that stream, within limits.
-3. The platform measures the fresh tree and names it by its digest.
+1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it
+   sees read-only.
+2. The converter (`unpack`), an unprivileged process with a new identity, writes new files from that stream, within
+   limits.
+3. The platform measures the new tree and names it by its digest.
 4. One rename makes it an image.
 
-The platform itself opens no path in the build's workspace, and no byte of the image is shared with a process of the build.
+The platform itself opens no path in the build's workspace, and the image shares no inode with a process of the build.
 """
 
 import asyncio
@@ -19,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from knative.local.images.errors import BadImage
-from knative.local.images.keeper import Keeper
-from knative.local.images.ports import ConfinedRunner, Finished
+from knative.local.images.garbage_collection import ImageGarbageCollector
+from knative.local.images.ports import ConfinedRunner, Program, ProgramResult
 from knative.local.images.record import Record
 from knative.local.images.store import Images, Staging
 from knative.local.images.tree import Tree, measure
@@ -30,7 +32,7 @@ UNPACK = Path(__file__).with_name("unpack.py")
 UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
 PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
 TIMEOUT_SECONDS = 180.0
-"""For an image of the largest size on a slow disk."""
+"""Enough for an image of the largest size on a slow disk."""
 INTERPRETER = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 PIPE_BYTES = 1 << 20
 TAR = ("tar", "--create", "--file=-", "--format=gnu", "--no-acls", "--no-selinux", "--no-xattrs", "--directory")
@@ -43,93 +45,97 @@ class Source:
     volume: Path
     """The volume on this machine."""
     mounted_at: str
-    """Where the build saw the volume."""
+    """The volume's mount path in the build."""
     path: str
-    """The image as the build saw it, in the volume."""
+    """The image's path in the build, inside the volume."""
 
 
 class HandOver:
-    def __init__(self, images: Images, keeper: Keeper, runner: ConfinedRunner) -> None:
+    def __init__(self, images: Images, collector: ImageGarbageCollector, runner: ConfinedRunner) -> None:
         self.runner = runner
-        self._images, self._keeper = images, keeper
+        self._images, self._collector = images, collector
 
-    async def store(self, source: Source, name: str, namespace: str, *, identity: object | None = None, limits: Limits = Limits()) -> Record:
-        """Call it when every process of the build has ended. Raises BadImage with a sentence for the user; OSError when the disk fails."""
+    async def store(self, source: Source, name: str, namespace: str, *, container: object | None = None, limits: Limits = Limits()) -> Record:
+        """Store a build's image under `name`.
+
+        Call it when every process of the build has ended.
+
+        `container`: the build's ended container, which `runner` understands. Raises BadImage; OSError when the disk
+        fails.
+        """
         staging = await asyncio.to_thread(self._images.stage, namespace)
         try:
-            await self._copy(source, staging, identity, limits)
+            await self._copy(source, staging, container, limits)
             tree: Tree = await asyncio.to_thread(measure, staging.content, limits, take_ownership=True)
             if not self._images.has((namespace, tree.digest)):
-                self._keeper.make_room(tree.bytes)
+                self._collector.make_room(tree.bytes)
             record = await self._images.add(staging, name, tree)
         finally:
             self._images.discard(staging)
-            self._keeper.schedule()
+            self._collector.schedule()
         return record
 
-    async def _copy(self, source: Source, staging: Staging, identity: object | None, limits: Limits) -> None:
+    async def _copy(self, source: Source, staging: Staging, container: object | None, limits: Limits) -> None:
         path = PurePosixPath(source.path)
         with _pipe() as pipe:
-            packer = asyncio.create_task(self._pack(source, path, identity, pipe), name=f"pack {source.path}")
+            packer = asyncio.create_task(self._pack(source, path, container, pipe), name=f"pack {source.path}")
             converter = asyncio.create_task(self._convert(path.name, staging, limits, pipe), name=f"convert {source.path}")
             try:
                 await asyncio.wait({packer, converter}, return_when=asyncio.FIRST_COMPLETED)
                 if not (packer.done() and packer.result().code < 0 and packer.result().code != -signal.SIGPIPE):
-                    _check_converter(await converter)  # it ends after the packer: at the end of the stream, or by refusing it
+                    _check_converter(await converter)  # it ends after the packer: at the end of the stream, or because it refuses the stream
                 _check_packer(await packer, source.path)
             finally:
                 for task in (packer, converter):
                     task.cancel()
                 await asyncio.gather(packer, converter, return_exceptions=True)
 
-    async def _pack(self, source: Source, path: PurePosixPath, identity: object | None, pipe: "_Pipe") -> Finished:
+    async def _pack(self, source: Source, path: PurePosixPath, container: object | None, pipe: "_Pipe") -> ProgramResult:
+        program = Program(
+            argv=[*TAR, str(path.parent), "--", path.name],
+            container=container,
+            readable=[(source.volume, source.mounted_at)],
+            stdout=pipe.write,
+            memory_bytes=PACKER_MEMORY_BYTES,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
         try:
-            return await self.runner.run(
-                [*TAR, str(path.parent), "--", path.name],
-                identity=identity,
-                readable=[(source.volume, source.mounted_at)],
-                writable=[],
-                stdin=None,
-                stdout=pipe.write,
-                memory_bytes=PACKER_MEMORY_BYTES,
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
+            return await self.runner.run(program)
         finally:
             pipe.close_write()
 
-    async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> Finished:
+    async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> ProgramResult:
+        program = Program(
+            argv=[INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
+            readable=[(UNPACK, UNPACK_TARGET)],
+            writable=[(staging.content, IMAGE_TARGET)],
+            stdin=pipe.read,
+            memory_bytes=CONVERTER_MEMORY_BYTES,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
         try:
-            return await self.runner.run(
-                [INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
-                identity=None,
-                readable=[(UNPACK, UNPACK_TARGET)],
-                writable=[(staging.content, IMAGE_TARGET)],
-                stdin=pipe.read,
-                stdout=None,
-                memory_bytes=CONVERTER_MEMORY_BYTES,
-                timeout_seconds=TIMEOUT_SECONDS,
-            )
+            return await self.runner.run(program)
         finally:
             pipe.close_read()
 
 
-def _check_converter(finished: Finished) -> None:
-    if finished.code == REFUSED:
-        raise BadImage(finished.stderr or "The image was refused.")
-    if finished.code:
-        raise BadImage(f"The image could not be converted (code {finished.code}): {finished.stderr or 'nothing was said'}")
+def _check_converter(result: ProgramResult) -> None:
+    if result.code == REFUSED:
+        raise BadImage(result.stderr or "The image was refused.")
+    if result.code:
+        raise BadImage(f"The image could not be converted (code {result.code}): {result.stderr or 'no output'}")
 
 
-def _check_packer(finished: Finished, path: str) -> None:
-    """tar's exit codes: 1 if files changed while it read them, 2 if it could not read some (tar(1))."""
-    if finished.code:
-        raise BadImage(f"{path} cannot be read: {finished.stderr or f'tar ended with code {finished.code}'}")
+def _check_packer(result: ProgramResult, path: str) -> None:
+    """tar exits with 1 when files changed while it read them, and with 2 when it could not read some (tar(1))."""
+    if result.code:
+        raise BadImage(f"{path} cannot be read: {result.stderr or f'tar exited with {result.code}'}")
 
 
 class _Pipe:
     def __init__(self) -> None:
         read, write = os.pipe()
-        with suppress(PermissionError):  # the user's pipes are large enough together (pipe(7))
+        with suppress(PermissionError):  # the user's limit for all pipes is reached (pipe(7)); a smaller pipe works too
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._open = {read, write}
         self.read, self.write = read, write

@@ -20,7 +20,7 @@ ROOT = "{root}"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`command` and `env` may hold the placeholder `{root}`; `placed` replaces it."""
+    """`command` and `env` may contain the placeholder `{root}`, which `placed` replaces."""
 
     command: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -29,7 +29,9 @@ class Image:
     platform: bool = False
 
     def placed(self, root: str | None = None) -> "Image":
-        """The image with `{root}` replaced by the folder at which its process sees it: MOUNT in a sandbox; by default its folder on this machine."""
+        """Return the image with `{root}` replaced by the folder in which its process sees it: MOUNT in a sandbox;
+        default: its folder on this machine.
+        """
         place = str(self.folder) if root is None else root
         env = {name: value.replace(ROOT, place) for name, value in self.env.items()}
         return replace(self, command=tuple(word.replace(ROOT, place) for word in self.command), env=env)
@@ -42,30 +44,32 @@ class Manifest:
 
 
 def parse_manifest(document: bytes) -> Manifest:
-    """image.json: `{"cmd": [...], "env": {...}, "kind": "python"}`, written by the build, so nothing of it is trusted.
+    """Parse image.json: `{"cmd": [...], "env": {...}, "kind": "python"}`.
 
-    orjson bounds the depth of what it reads (1,024). Raises BadImage.
+    The build wrote it, so it is not trusted. Raises BadImage.
+
+    orjson bounds the depth of a document (1,024).
     """
     if len(document) > MAX_MANIFEST_BYTES:
         raise BadImage(f"image.json is larger than {MAX_MANIFEST_BYTES:,} bytes.")
     try:
         found = orjson.loads(document)
     except ValueError as error:
-        raise BadImage(f"image.json is no JSON document: {error}.") from error
+        raise BadImage(f"image.json is not a JSON document: {error}.") from error
     command, env = (found.get("cmd"), found.get("env", {})) if isinstance(found, dict) else (None, None)
     if not (isinstance(command, list) and command and all(_is_word(word) for word in command)):
-        raise BadImage("image.json: cmd must be a list of words.")
+        raise BadImage("image.json: cmd must be a list of strings.")
     if not (isinstance(env, dict) and all(_is_word(name) and name and "=" not in name and _is_word(value) for name, value in env.items())):
-        raise BadImage("image.json: env must map names to text.")
+        raise BadImage("image.json: env must map names to strings.")
     return Manifest(tuple(command), env)
 
 
 def _is_word(value: object) -> bool:
-    """Text that execve(2) accepts."""
+    """Return whether execve(2) accepts it."""
     return isinstance(value, str) and "\0" not in value
 
 
 def search_path(env: Mapping[str, str]) -> str:
-    """PATH of an application: its image's, this Python's, the system's."""
+    """Return the PATH of an application: its image's, this Python's, the system's."""
     interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve().parent
     return ":".join(filter(None, (env.get("PATH", ""), f"{interpreter}:{SYSTEM_PATH}")))

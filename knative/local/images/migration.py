@@ -1,6 +1,6 @@
-"""Bring images of an earlier layout (`<state>/images/sha256/<digest>`, shared by all applications) into the store.
+"""Migrate images of an earlier layout (`<state>/images/sha256/<digest>`, shared by all applications) into the store.
 
-Each image that a Service or Revision still names goes through a hand-over of its own for each application; the rest is deleted.
+Each image that a Service or Revision still names is handed over once for each application; the rest is deleted.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _REFERENCE = re.compile(rf"(?P<name>{NAME.pattern})@sha256:(?P<digest>{DIGEST.pa
 
 
 class Migration:
-    """A Part. Pods that need an image wait until it is done."""
+    """A Runnable. Pods that need an image wait until the migration has ended."""
 
     def __init__(self, images: Images, hand_over: HandOver, store: Store, state: Path) -> None:
         self._images, self._hand_over, self._store = images, hand_over, store
@@ -42,14 +42,14 @@ class Migration:
         try:
             for namespace, name, digest in sorted(self._referenced()):
                 await self._migrate(namespace, name, digest)
-            self._images.trash.throw(self._former)
+            self._images.trash.discard(self._former)
         except OSError:
-            log.exception("images of an earlier layout are not migrated; it is tried again at the next start")
+            log.exception("images of an earlier layout could not be migrated; it is retried at the next start")
         finally:
             self._images.migrated.set()
 
     def _referenced(self) -> set[tuple[str, str, str]]:
-        """(namespace, name, digest)"""
+        """Return (namespace, name, digest)."""
         return {
             (entry.key[1], match["name"].decode(), match["digest"].decode())
             for kind in KINDS

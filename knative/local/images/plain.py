@@ -1,4 +1,4 @@
-"""Runs a program as a plain child process, for machines without a sandbox and for tests."""
+"""Run a program as a plain child process, for machines without a sandbox and for tests."""
 
 import asyncio
 import os
@@ -8,31 +8,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from knative.local.images.ports import MAX_STDERR_BYTES, Finished
+from knative.local.images.ports import MAX_STDERR_BYTES, Program, ProgramResult
 
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
 
 class PlainRunner:
-    """A ConfinedRunner without confinement: there are no mounts, so a word of `argv` that is a path in one becomes the path on this machine."""
+    """A ConfinedRunner without confinement.
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        identity: object | None,
-        readable: Sequence[tuple[Path, str]],
-        writable: Sequence[tuple[Path, str]],
-        stdin: int | None,
-        stdout: int | None,
-        memory_bytes: int,
-        timeout_seconds: float,
-    ) -> Finished:
+    There are no mounts, so an argument that is a path in one becomes the path on this machine.
+    """
+
+    async def run(self, program: Program) -> ProgramResult:
         null = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
-            *(_on_this_machine(word, (*readable, *writable)) for word in argv),
-            stdin=null if stdin is None else stdin,
-            stdout=null if stdout is None else stdout,
+            *(_on_this_machine(word, (*program.readable, *program.writable)) for word in program.argv),
+            stdin=null if program.stdin is None else program.stdin,
+            stdout=null if program.stdout is None else program.stdout,
             stderr=asyncio.subprocess.PIPE,
             env=ENVIRONMENT,
             cwd="/",
@@ -40,24 +32,25 @@ class PlainRunner:
         )
         try:
             with suppress(ProcessLookupError):
-                resource.prlimit(process.pid, resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-            async with asyncio.timeout(timeout_seconds):
-                stderr = await _bounded(process.stderr)
-                return Finished(await process.wait(), stderr)
+                resource.prlimit(process.pid, resource.RLIMIT_AS, (program.memory_bytes, program.memory_bytes))
+            async with asyncio.timeout(program.timeout_seconds):
+                stderr = await _read_bounded(process.stderr)
+                return ProgramResult(await process.wait(), stderr)
         except TimeoutError:
-            return Finished(-signal.SIGKILL, f"{argv[0]} was stopped after {timeout_seconds:g} s")
+            return ProgramResult(-signal.SIGKILL, f"{program.argv[0]} was stopped after {program.timeout_seconds:g} s")
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
-async def _bounded(stream: asyncio.StreamReader | None) -> str:
+async def _read_bounded(stream: asyncio.StreamReader | None) -> str:
+    """Read to the end and return the first MAX_STDERR_BYTES."""
     assert stream is not None
-    kept = b""
+    head = b""
     while data := await stream.read(MAX_STDERR_BYTES):
-        kept = (kept + data)[:MAX_STDERR_BYTES]
-    return kept.decode("utf-8", "replace").strip()
+        head = (head + data)[:MAX_STDERR_BYTES]
+    return head.decode("utf-8", "replace").strip()
 
 
 def _on_this_machine(word: str, mounts: Sequence[tuple[Path, str]]) -> str:

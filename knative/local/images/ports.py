@@ -8,33 +8,37 @@ from typing import Protocol
 MAX_STDERR_BYTES = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program to run in a sandbox without a network."""
+
+    argv: Sequence[str]
+    container: object | None = None
+    """A container that has ended, whose file system and user the program gets instead of `readable`; None: a sandbox
+    of its own."""
+    readable: Sequence[tuple[Path, str]] = ()
+    """(file or folder of this machine, where the program sees it)."""
+    writable: Sequence[tuple[Path, str]] = ()
+    """The same. What the program creates there belongs to the sandbox's user."""
+    stdin: int | None = None
+    """A descriptor that stays the caller's; None: /dev/null. The same holds for `stdout`."""
+    stdout: int | None = None
+    memory_bytes: int
+    timeout_seconds: float
+
+
 @dataclass(frozen=True, slots=True)
-class Finished:
+class ProgramResult:
     code: int
-    """The exit code; -N if signal N ended it."""
+    """The exit code; -N when signal N ended it."""
     stderr: str
-    """At most the first MAX_STDERR_BYTES."""
+    """The first MAX_STDERR_BYTES at most."""
 
 
 class ConfinedRunner(Protocol):
-    """Runs one program in a sandbox without a network."""
+    async def run(self, program: Program) -> ProgramResult:
+        """Run a program and return when it and everything it started has ended.
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        identity: object | None,
-        readable: Sequence[tuple[Path, str]],
-        writable: Sequence[tuple[Path, str]],
-        stdin: int | None,
-        stdout: int | None,
-        memory_bytes: int,
-        timeout_seconds: float,
-    ) -> Finished:
-        """Returns when the program and everything it started has ended.
-
-        `identity`: as whom it runs, None for an identity of its own. `readable` and `writable`: (file or folder of this machine, where the program
-        sees it); what is created in `writable` folders belongs to IMAGE_OWNER or to the identity. `stdin` and `stdout`: descriptors that stay the
-        caller's, which closes them; None is /dev/null. After `timeout_seconds`, or when the call is cancelled, the program is killed.
+        After the program's timeout, or when the call is cancelled, the program is killed.
         """
         ...

@@ -1,4 +1,4 @@
-"""What the store knows about an image: `record.json` beside its files, written by the platform alone."""
+"""What the store knows about an image: `record.json` beside its files. Only the platform writes it."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Record:
     command: tuple[str, ...]
     env: Mapping[str, str]
     created_at: float
-    """Seconds since the epoch at which a build last stored it."""
+    """When a build last stored it, in seconds since the epoch."""
     boot: str
     """The kernel's boot id under which its digest was last computed."""
 
@@ -32,15 +32,18 @@ class Record:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Raises OSError, ValueError, KeyError and TypeError when there is none or it is damaged."""
+        """Read an image's record.
+
+        Raises OSError, ValueError, KeyError or TypeError when it does not exist or is damaged.
+        """
         found = orjson.loads((folder / RECORD).read_bytes())
         record = cls(**{**found, "command": tuple(found["command"])})
         if (record.namespace, record.digest) != (folder.parent.name, folder.name):
-            raise ValueError(f"{folder / RECORD} is of another image")
+            raise ValueError(f"{folder / RECORD} belongs to another image")
         return record
 
     def write(self, folder: Path) -> None:
-        """Replaces the record in one step, and returns when it is on disk."""
+        """Replace the record atomically. Returns when it is on disk."""
         fresh = folder / f".{RECORD}"
         with fresh.open("wb") as file:
             file.write(orjson.dumps(asdict(self)))
@@ -51,7 +54,7 @@ class Record:
 
 
 def sync_folder(folder: Path) -> None:
-    """What was created or renamed in it is on disk."""
+    """Write what was created or renamed in a folder to disk (fsync(2))."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(opened)

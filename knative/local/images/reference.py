@@ -16,7 +16,7 @@ _MENTION = re.compile(rb"@sha256:([0-9a-f]{64})")
 
 
 def digest_of(reference: str) -> str | None:
-    """The digest that a reference to an application's image names (64 hexadecimal digits), None if it is no such reference."""
+    """Return the digest in a reference to an application's image (64 hexadecimal digits); None when it is not such a reference."""
     match = _REFERENCE.fullmatch(reference)
     return match["digest"] if match else None
 
@@ -26,5 +26,5 @@ def is_platform(reference: str) -> bool:
 
 
 def mentions(document: bytes) -> set[str]:
-    """The digests that a JSON document names anywhere: an object that mentions an image references it."""
+    """Return the digests anywhere in a JSON document. An object that mentions an image counts as referencing it."""
     return {found.decode() for found in _MENTION.findall(document)}

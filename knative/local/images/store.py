@@ -1,11 +1,13 @@
-"""The image store of one machine: an image belongs to one application and is named by what it holds.
+"""The image store of one machine.
+
+An image belongs to one application and is named by the digest of its content.
 
     <state>/images/apps/<namespace>/<digest>/    record.json (the platform's) beside image.json and rootfs/ (the build's)
-    <state>/images/apps/<namespace>/.staging-*   a hand-over under way
+    <state>/images/apps/<namespace>/.staging-*   a running hand-over
     <state>/images/removed/                      images of deleted namespaces whose pods are still ending
 
-Every folder above an image's own is the platform's alone (0700). Equal bytes of two applications are two images. An image is deleted by renaming it
-into the trash, so it is there whole or not at all.
+Only the platform can enter the folders above an image (0700). Equal bytes of two applications are two images. An image
+is deleted by renaming it into the trash, so it exists whole or not at all.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from knative.local.images.record import RECORD, Record, sync_folder
 from knative.local.images.reference import APPLICATIONS, DIGEST, NAME, NAMESPACE, PLATFORM, PROJECT, digest_of, is_platform
 from knative.local.images.tree import ROOT_FOLDER, Tree, measure
 from knative.local.images.unpack import Limits
+from knative.local.processes.procfs import boot_id
 from knative.local.trash import Trash
 
 log = logging.getLogger(__name__)
@@ -31,8 +34,9 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 """namespace, digest"""
 UNBOUNDED = Limits(1 << 62, 1 << 62, 1 << 62)
-"""For what the store holds: it was bounded when it came."""
-NOT_KEPT = "is no longer kept on this machine. Its commit can be deployed again."
+"""For stored images, whose limits were checked at their hand-over."""
+NOT_KEPT = "is no longer kept on this machine. Deploy its commit again."
+"""The deploy context recognizes `no longer kept` (functions/deploy/domain/observation.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,6 @@ class Staging:
     """Where the image's files are to be written."""
 
 
-def boot_id() -> str:
-    """Of the running kernel (random(4))."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
 class Images:
     def __init__(self, state: Path, trash: Trash | None = None, *, boot: Callable[[], str] = boot_id, clock: Callable[[], float] = time.time) -> None:
         self.trash = trash or Trash(state / "trash")
@@ -61,42 +60,45 @@ class Images:
         self._records: dict[Key, Record] = {}
         self._verifying: dict[Key, asyncio.Lock] = {}
         self.migrated = asyncio.Event()
-        """Images of an earlier layout are in their places; resolve waits for it."""
+        """Set when images of an earlier layout are in the store; `resolve` waits for it."""
         self.migrated.set()
         self._load()
 
     # --- reading
 
     async def resolve(self, reference: str, namespace: str) -> Image:
-        """The image that a pod of this namespace may start. Computes its digest again at the first use after a boot. Raises UnknownImage."""
+        """Return the image that a pod of this namespace may start.
+
+        Its digest is verified at the first use after a boot. Raises UnknownImage.
+        """
         if is_platform(reference):
             path = f"{Path(sys.executable).parent}:{SYSTEM_PATH}"
             return Image(DEFAULT_COMMAND, {"PATH": path}, PROJECT, platform=True)
         digest = digest_of(reference)
         if digest is None:
             raise UnknownImage(
-                f'image "{reference}" cannot be pulled: one machine runs {PLATFORM} and {APPLICATIONS}<name>@sha256:<digest>, built here'
+                f'image "{reference}" cannot be pulled: one machine only runs {PLATFORM} and images built on it, {APPLICATIONS}<name>@sha256:<digest>'
             )
         await self.migrated.wait()
         key = namespace, digest
         record = self._records.get(key)
         if record is not None and record.boot != self._boot():
             if not await self._verify(key):
-                raise UnknownImage(f'image "{reference}" was damaged on disk and {NOT_KEPT}')
+                raise UnknownImage(f'image "{reference}" is damaged on disk and {NOT_KEPT}')
             record = self._records.get(key)
         if record is None:
             raise UnknownImage(f'image "{reference}" {NOT_KEPT}')
         return Image(record.command, {**record.env, "PATH": search_path(record.env)}, self._place(key) / ROOT_FOLDER)
 
     def records(self) -> list[Record]:
-        """What is stored, oldest first."""
+        """Return the stored images, oldest first."""
         return sorted(self._records.values(), key=lambda record: record.created_at)
 
     def has(self, key: Key) -> bool:
         return key in self._records
 
     def usage(self) -> Mapping[str, Usage]:
-        """Images and their bytes by namespace."""
+        """Return the number and size of images by namespace."""
         found: dict[str, Usage] = {}
         for record in self._records.values():
             before = found.get(record.namespace, Usage(0, 0))
@@ -110,9 +112,9 @@ class Images:
     # --- writing
 
     def stage(self, namespace: str) -> Staging:
-        """An empty folder for a hand-over, its own."""
+        """Create an empty folder for a hand-over. Raises BadImage."""
         if NAMESPACE.fullmatch(namespace) is None:
-            raise BadImage(f"{namespace!r} is no name of a namespace.")
+            raise BadImage(f"{namespace!r} is not a name of a namespace.")
         folder = self._apps / namespace / f".staging-{secrets.token_hex(8)}"
         (folder / "content").mkdir(parents=True, mode=0o755)
         for each in (self._store, self._apps, folder.parent, folder):
@@ -120,9 +122,12 @@ class Images:
         return Staging(folder, folder / "content")
 
     async def add(self, staging: Staging, name: str, tree: Tree) -> Record:
-        """Makes what is staged the image of its namespace, in one step. An image with this digest that is there already stays; it counts as new."""
+        """Make a staged tree an image of its namespace, atomically.
+
+        An existing image with this digest stays and counts as new. Raises BadImage.
+        """
         if NAME.fullmatch(name) is None or DIGEST.fullmatch(tree.digest) is None:
-            raise BadImage(f"{name}@sha256:{tree.digest} is no reference of the form {APPLICATIONS}<name>@sha256:<digest>.")
+            raise BadImage(f"{name}@sha256:{tree.digest} is not a reference of the form {APPLICATIONS}<name>@sha256:<digest>.")
         namespace, manifest = staging.folder.parent.name, tree.manifest
         key = namespace, tree.digest
         record = Record(namespace, name, tree.digest, tree.bytes, tree.files, manifest.command, manifest.env, self._clock(), self._boot())
@@ -132,7 +137,7 @@ class Images:
         if key in self._records:
             record = replace(self._records[key], created_at=record.created_at)
             record.write(self._place(key))
-            self.trash.throw(staging.folder)
+            self.trash.discard(staging.folder)
         else:
             staging.folder.rename(self._place(key))
             sync_folder(self._place(key).parent)
@@ -140,16 +145,18 @@ class Images:
         return record
 
     def discard(self, staging: Staging) -> None:
-        """Gives up a hand-over; nothing happens if it ended well."""
-        self.trash.throw(staging.folder)
+        """Delete a staging folder. Does nothing after a successful hand-over."""
+        self.trash.discard(staging.folder)
 
     def remove(self, key: Key) -> None:
         if self._records.pop(key, None) is not None:
-            self.trash.throw(self._place(key))
+            self.trash.discard(self._place(key))
 
     def remove_namespace(self, namespace: str) -> None:
-        """Takes all images of a namespace out of the store at once, so that another namespace of this name never sees them. Their files stay where
-        its last pods find them until `sweep`."""
+        """Remove all images of a namespace at once, so that a new namespace of this name never sees them.
+
+        Their files stay, so that the namespace's last pods can use them, until `sweep`.
+        """
         for key in [each for each in self._records if each[0] == namespace]:
             del self._records[key]
         self._removed.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -159,23 +166,23 @@ class Images:
             return
 
     def sweep(self, has_pods: Callable[[str], bool]) -> bool:
-        """Deletes the files of removed namespaces that have no running pod; whether none is left."""
-        left = False
+        """Delete the files of removed namespaces without running pods. Returns whether none is left."""
+        is_complete = True
         for folder in list(self._removed.iterdir()) if self._removed.is_dir() else []:
             if has_pods(folder.name.partition(".")[0]):
-                left = True
+                is_complete = False
             else:
-                self.trash.throw(folder)
-        return not left
+                self.trash.discard(folder)
+        return is_complete
 
     def clean(self) -> None:
-        """What a run that was killed left: hand-overs, and folders without a record."""
+        """Delete what a killed run left: unfinished hand-overs, and folders without a record."""
         for namespace in self._folders(self._apps):
             for folder in namespace.iterdir():
                 if (namespace.name, folder.name) not in self._records:
-                    self.trash.throw(folder)
+                    self.trash.discard(folder)
 
-    # --- within
+    # --- internal
 
     @property
     def _apps(self) -> Path:
@@ -198,10 +205,10 @@ class Images:
                     try:
                         self._records[namespace.name, folder.name] = Record.read(folder)
                     except (OSError, ValueError, KeyError, TypeError) as error:
-                        log.warning("the image %s has no readable record and is removed: %r", folder, error)
+                        log.warning("image %s has no readable record and is ignored: %r", folder, error)
 
     async def _verify(self, key: Key) -> bool:
-        """Whether the image is what its name says; one that is not goes to the trash."""
+        """Return whether an image has the digest in its name. A damaged image is deleted."""
         async with self._verifying.setdefault(key, asyncio.Lock()):
             record = self._records.get(key)
             if record is None or record.boot == self._boot():
@@ -224,7 +231,7 @@ class Images:
 
 
 def _complete(staging: Staging, record: Record) -> None:
-    """content/image.json and content/rootfs move up, beside the record."""
+    """Move content/image.json and content/rootfs up, beside the record."""
     for name in ("image.json", ROOT_FOLDER):
         (staging.content / name).rename(staging.folder / name)
     staging.content.rmdir()

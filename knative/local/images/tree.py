@@ -1,7 +1,8 @@
 """Measure an image's tree: its digest, its size, its manifest.
 
-Everything is opened relative to a directory descriptor with O_NOFOLLOW, without recursion and within limits, so a tree cannot lead the walk anywhere
-else, however it came to be. The digest is the SHA-256 over the sorted relative paths, their modes as git has them, and their contents.
+Everything is opened relative to a directory descriptor with O_NOFOLLOW, without recursion and within limits, so no tree
+can lead the walk out of itself. The digest is the SHA-256 over the sorted relative paths, their modes as in git, and
+their contents.
 """
 
 import hashlib
@@ -13,10 +14,10 @@ from pathlib import Path
 
 from knative.local.images.errors import BadImage
 from knative.local.images.image import MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from knative.local.images.unpack import MAX_DEPTH, OPEN_FOLDER, Limits, shown
+from knative.local.images.unpack import MAX_DEPTH, OPEN_FOLDER, Limits, printable
 
 OWNER = 1000
-"""User and group of an image's files when the platform runs as root: a sandbox maps them to its own user."""
+"""User and group of an image's files when the platform runs as root. A sandbox maps them to its own user."""
 MANIFEST, ROOT_FOLDER = "image.json", "rootfs"
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
@@ -34,22 +35,25 @@ class Tree:
 
 
 def digest(folder: Path) -> str:
-    """The digest of any folder, as 64 hexadecimal digits. Raises BadImage for one that holds anything but files, folders and links."""
+    """Return the digest of a folder, 64 hexadecimal digits.
+
+    Raises BadImage when it holds anything but files, folders and links.
+    """
     return _walked(folder, Limits(), frozenset(), take_ownership=False).digest()
 
 
 def measure(folder: Path, limits: Limits, *, ignore: Collection[str] = (), take_ownership: bool = False) -> Tree:
-    """Measures an image: a folder that holds image.json and rootfs/, and nothing else but the names to ignore.
+    """Measure an image: a folder with image.json and rootfs/, and nothing else except the names in `ignore`.
 
-    `take_ownership`: as root, gives every entry to OWNER. Blocking: run it in a thread. Raises BadImage.
+    `take_ownership`: as root, change the owner of every entry to OWNER. Blocking: run it in a thread. Raises BadImage.
     """
     walk = _walked(folder, limits, frozenset(ignore), take_ownership)
     top = {name: kind for name, kind, _ in walk.found if "/" not in name}
     if top.get(ROOT_FOLDER) != FOLDER_KIND:
-        raise BadImage("An image has a folder rootfs.")
+        raise BadImage("The image has no folder rootfs.")
     if extra := sorted(top.keys() - {MANIFEST, ROOT_FOLDER}):
-        raise BadImage(f"An image holds image.json and rootfs; this one also holds {shown(os.fsencode(extra[0]))}.")
-    manifest = parse_manifest(_manifest(folder))
+        raise BadImage(f"An image holds only image.json and rootfs; this one also holds {printable(os.fsencode(extra[0]))}.")
+    manifest = parse_manifest(_read_manifest(folder))
     files = sum(kind != FOLDER_KIND for _, kind, _ in walk.found)
     return Tree(walk.digest(), walk.total_bytes, files, len(walk.found), manifest)
 
@@ -65,7 +69,7 @@ class _Walk:
     """(relative path, kind, hash of its content)"""
     total_bytes: int = 0
     hashes: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    """By device and inode, of files with several names: each is read once."""
+    """Of files with several names, by device and inode: each is read once."""
 
     def digest(self) -> str:
         total = hashlib.sha256()
@@ -74,10 +78,10 @@ class _Walk:
         return total.hexdigest()
 
     def visit(self, folder: int, name: str, path: str) -> bool:
-        """Takes one entry in; whether it is a folder to go into. Raises BadImage."""
+        """Add an entry. Returns whether it is a folder to enter. Raises BadImage."""
         about = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if self.take_ownership:
-            _own(folder, name, path, about)
+            _take_ownership(folder, name, path, about)
         if stat.S_ISDIR(about.st_mode):
             self._add(path, FOLDER_KIND, b"")
             return True
@@ -86,7 +90,7 @@ class _Walk:
         elif stat.S_ISREG(about.st_mode):
             self._add(path, PROGRAM_KIND if about.st_mode & 0o111 else FILE_KIND, self._content(folder, name, path))
         else:
-            raise BadImage(f"{shown(os.fsencode(path))} is neither a file, a folder nor a link.")
+            raise BadImage(f"{printable(os.fsencode(path))} is neither a file, a folder nor a link.")
         return False
 
     def _content(self, folder: int, name: str, path: str) -> bytes:
@@ -117,7 +121,7 @@ def _walked(folder: Path, limits: Limits, ignore: frozenset[str], take_ownership
     def enter(descriptor: int, path: str) -> None:
         stack.append((descriptor, path, []))
         if len(stack) > MAX_DEPTH + 1:
-            raise BadImage(f"{shown(os.fsencode(path))} is more than {MAX_DEPTH} folders deep.")
+            raise BadImage(f"{printable(os.fsencode(path))} is more than {MAX_DEPTH} folders deep.")
         stack[-1][2].extend(name for name in os.listdir(descriptor) if len(stack) > 1 or name not in ignore)
 
     try:
@@ -138,19 +142,19 @@ def _walked(folder: Path, limits: Limits, ignore: frozenset[str], take_ownership
     return walk
 
 
-def _own(folder: int, name: str, path: str, about: os.stat_result) -> None:
+def _take_ownership(folder: int, name: str, path: str, about: os.stat_result) -> None:
     if not stat.S_ISLNK(about.st_mode) and about.st_mode & SPECIAL_BITS:
-        raise BadImage(f"{shown(os.fsencode(path))} has a set-user-ID, set-group-ID or sticky bit.")
+        raise BadImage(f"{printable(os.fsencode(path))} has a set-user-ID, set-group-ID or sticky bit.")
     if (about.st_uid, about.st_gid) != (OWNER, OWNER):
         os.chown(name, OWNER, OWNER, dir_fd=folder, follow_symlinks=False)
 
 
-def _manifest(folder: Path) -> bytes:
+def _read_manifest(folder: Path) -> bytes:
     top = os.open(folder, OPEN_FOLDER)
     try:
         with open(os.open(MANIFEST, OPEN_FILE, dir_fd=top), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BadImage("image.json is no file.")
+                raise BadImage("image.json is not a file.")
             return file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise BadImage(f"image.json cannot be read: {error.strerror}.") from error

@@ -17,8 +17,8 @@ from knative.local.images.handover import HandOver, Source
 from knative.local.images.record import Record
 from knative.local.images.unpack import Limits
 from knative.local.serving.node import PUSH
-from knative.local.serving.pod_exit import MESSAGE_BYTES, Exit
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES, Exit
+from knative.local.serving.pods.pod import Pod
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ async def push(pod: Pod, exit: Exit, hand_over: HandOver) -> Exit:
         record = await _store(pod, path, hand_over)
         stored = with_image(message, record)
     except BadImage as error:
-        pod.say(f"==> Failed: {error}")
+        pod.log_line(f"==> Failed: {error}")
         return replace(exit, code=1, reason=FAILED, message=str(error))
     except OSError as error:
         log.exception("the image of %s/%s could not be stored", pod.namespace, pod.name)
         return replace(exit, code=1, reason=FAILED, message=f"The image could not be stored: {error.strerror}.")
-    pod.say(f"==> Stored {record.reference}, {record.bytes / (1 << 20):,.1f} MiB, {record.files:,} files")
+    pod.log_line(f"==> Stored {record.reference}, {record.bytes / (1 << 20):,.1f} MiB, {record.files:,} files")
     return replace(exit, message=stored)
 
 
@@ -64,20 +64,20 @@ def parse(message: str) -> Mapping[str, str]:
 def with_image(message: Mapping[str, str], record: Record) -> str:
     """Return the termination message with the image. Raises BadImage if it is longer than Kubernetes allows."""
     text = orjson.dumps({"image": record.reference, **message})
-    if len(text) > MESSAGE_BYTES:
-        raise BadImage(f"The build's termination message is longer than {MESSAGE_BYTES:,} bytes: shorten the Procfile's release command.")
+    if len(text) > MAX_MESSAGE_BYTES:
+        raise BadImage(f"The build's termination message is longer than {MAX_MESSAGE_BYTES:,} bytes: shorten the Procfile's release command.")
     return text.decode()
 
 
 async def _store(pod: Pod, path: str, hand_over: HandOver) -> Record:
-    variables = {each["name"]: each.get("value") for each in pod.box.container.get("env") or []}
+    variables = {each["name"]: each.get("value") for each in pod.setup.container.get("env") or []}
     if not (name := variables.get("IMAGE")):
         raise BadImage("The Job of the build has no variable IMAGE with the name of the image.")
-    volume = pod.box.volume_at(path)
+    volume = pod.setup.volume_at(path)
     if volume is None:
         raise BadImage(f"{path} is not in a volume of the build.")
     limits = Limits(bytes=_limit_bytes(variables), file_bytes=_limit_bytes(variables))
-    return await hand_over.store(Source(*volume, path), name, pod.namespace, identity=pod.identity, limits=limits)
+    return await hand_over.store(Source(*volume, path), name, pod.namespace, container=pod.ended_container, limits=limits)
 
 
 def _limit_bytes(variables: Mapping[str, Any]) -> int:

@@ -13,10 +13,10 @@ from knative.local.jobs.decision import Finish, JobState, Start, Step, Suspend, 
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import Condition, read, written
-from knative.local.serving.pod_exit import Exit
-from knative.local.serving.pod_registry import FINISHED, Pods
-from knative.local.serving.pod_state import State
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.exit import Exit
+from knative.local.serving.pods.pod import Pod
+from knative.local.serving.pods.registry import FINISHED, Pods
+from knative.local.serving.pods.state import Stage
 from knative.local.store import NotFound, Store
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ class Jobs:
         metadata = job["metadata"]
         names = {"job-name": metadata["name"], "controller-uid": metadata["uid"]}
         labels = {**names, **{PREFIX + name: value for name, value in names.items()}}
-        object = self._pods.make(job, metadata["name"], job["spec"]["template"], labels)
+        object = self._pods.create(job, metadata["name"], job["spec"]["template"], labels)
         grace = float(object["spec"].get("terminationGracePeriodSeconds", 30))
-        pod = self._pods.run(object, self._on_change, restart=False, grace=grace, finishing=self._push)
+        pod = self._pods.run(object, self._on_change, restarts_always=False, grace_seconds=grace, finishing=self._push)
         self._running[pod.uid] = pod
         return object
 
@@ -95,7 +95,7 @@ class Jobs:
         return await push(pod, exit, self._pods.node.hand_over)
 
     def _on_change(self, pod: Pod) -> None:
-        if pod.state is State.ENDED:
+        if pod.state.stage is Stage.ENDED:
             self._running.pop(pod.uid, None)
             self._pods.keep_object(pod)
 

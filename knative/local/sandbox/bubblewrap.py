@@ -1,8 +1,8 @@
-"""Containers made by bubblewrap (bwrap(1)), for whoever is not root: its arguments, and the container's first process.
+"""Containers of users other than root, created by bubblewrap (bwrap(1)): its arguments, and the container's first process.
 
-bubblewrap makes the namespaces, mounts what the plan says, starts process 1 of the PID namespace (which reaps orphans) and below it the program. It
-stays outside itself and ends with the program, or when it is killed. Process 1 may outlive it for a moment: it is asked for, so that a container has
-ended only when nothing in it runs any more.
+bubblewrap creates the namespaces, mounts what the plan says, and starts process 1 of the PID namespace, which reaps
+orphans and starts the program. bubblewrap itself stays outside and ends with the program, or when it is killed. Process
+1 may outlive it for a moment. A container counts as ended when process 1 has ended, so that no process inside is left.
 """
 
 import asyncio
@@ -13,32 +13,34 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from knative.local.sandbox.identities import USER
+from knative.local.sandbox.identities import APPLICATION_USER
 from knative.local.sandbox.launch_mounts import MASKED
-
-if TYPE_CHECKING:
-    from knative.local.sandbox.plan import Sandbox
+from knative.local.sandbox.plan import Sandbox
 
 NAMESPACES = ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-IDENTITY = ["--uid", str(USER), "--gid", str(USER), "--cap-drop", "ALL"]
-"""The same user as with root. Its user may be root in a namespace around its own, and must not be in its own."""
+IDENTITY = ["--uid", str(APPLICATION_USER), "--gid", str(APPLICATION_USER), "--cap-drop", "ALL"]
+"""The same user as when root creates the container. It may be root in the namespace around its own; in its own it
+must not be."""
 SHARED_MEMORY_BYTES = 64 << 20
 DEVICES = ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm"]
 """After the root, before what is mounted into them."""
 TRIAL = [*NAMESPACES, *IDENTITY, "--die-with-parent", "--new-session", "--ro-bind", "/", "/", *DEVICES, "--remount-ro", "/dev", "true"]
-"""What must work for containers to be made."""
+"""Arguments of a trial run: containers are possible if it succeeds."""
 INFO_BYTES = 4096
 
 
 def program() -> str | None:
-    """Where bubblewrap is; None when it is not installed."""
+    """Return the path of bubblewrap; None when it is not installed."""
     return shutil.which("bwrap", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin:/bin")
 
 
-def bubblewrap(sandbox: "Sandbox", argv: Sequence[str], cwd: str, info: int, filter: int | None = None) -> list[str]:
-    """The plan as bubblewrap's command. `info`: the descriptor to which it writes its child; `filter`: from which it reads the system call filter."""
+def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, info: int, filter: int | None = None) -> list[str]:
+    """Return the command line that creates a planned sandbox.
+
+    `info`: the descriptor to which bubblewrap writes its child's pid. `filter`: the descriptor from which it reads the
+    system call filter.
+    """
     words = [program() or "bwrap", *NAMESPACES, *IDENTITY, "--hostname", sandbox.hostname, "--die-with-parent", "--new-session"]
     words += ["--info-fd", str(info)]
     if sandbox.own_network:
@@ -72,29 +74,32 @@ def _masked() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Inner:
-    """Process 1 of a container; whoever follows its end closes the descriptor."""
+class ContainerInit:
+    """Process 1 of a container. The code that follows its end closes the descriptor."""
 
     pid: int
     descriptor: int
-    """A pidfd: readable when no process of the PID namespace is left (pid_namespaces(7))."""
-    started: int
+    """A pidfd, readable when no process of the PID namespace is left (pid_namespaces(7))."""
+    started_ticks: int
     """In clock ticks since boot."""
 
     def kill(self) -> None:
-        """With it ends everything inside. Before `descriptor` is closed."""
+        """Kill it and with it every process of the container. Call it before `descriptor` is closed."""
         with suppress(ProcessLookupError, OSError):
             signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
 
 
-class Info:
-    """A pipe through which bubblewrap says which process is its child (--info-fd)."""
+class ContainerInfo:
+    """A pipe through which bubblewrap reports its child (--info-fd)."""
 
     def __init__(self) -> None:
         self._reading, self.writing = os.pipe2(os.O_CLOEXEC)
 
-    async def read(self, monitor: int, seconds: float) -> Inner | None:
-        """None when bubblewrap ended before it had made a container. `monitor`: bubblewrap's process."""
+    async def read(self, monitor: int, timeout_seconds: float) -> ContainerInit | None:
+        """Return process 1 of the container; None when bubblewrap ended before it created one.
+
+        `monitor`: the pid of bubblewrap.
+        """
         os.close(self.writing)
         self.writing = -1
         loop = asyncio.get_running_loop()
@@ -110,8 +115,8 @@ class Info:
 
         loop.add_reader(self._reading, readable)
         try:
-            await asyncio.wait_for(ended.wait(), seconds)
-            return _opened(int(json.loads(text)["child-pid"]), monitor) if text else None
+            await asyncio.wait_for(ended.wait(), timeout_seconds)
+            return _open_init(int(json.loads(text)["child-pid"]), monitor) if text else None
         except (TimeoutError, ValueError, KeyError):
             return None
         finally:
@@ -123,8 +128,8 @@ class Info:
                 os.close(descriptor)
 
 
-def _opened(pid: int, monitor: int) -> Inner | None:
-    """None when it has ended, and the number may be somebody else's."""
+def _open_init(pid: int, monitor: int) -> ContainerInit | None:
+    """Return None when the process has ended. The pid may then belong to another process, so its parent is compared."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -132,6 +137,6 @@ def _opened(pid: int, monitor: int) -> Inner | None:
     with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()  # from the third on (proc_pid_stat(5))
         if int(fields[1]) in (monitor, os.getpid()):
-            return Inner(pid, descriptor, int(fields[19]))
+            return ContainerInit(pid, descriptor, int(fields[19]))
     os.close(descriptor)
     return None

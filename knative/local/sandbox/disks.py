@@ -1,10 +1,12 @@
-"""Disks of containers: files of a fixed size with a file system inside, so that the kernel itself refuses what is over a limit.
+"""Disk images of containers: files of a fixed size with a file system inside, so that the kernel enforces a container's disk limit.
 
-As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and nowhere else: bytes and inodes
-end with ENOSPC (ext4(5)), no walk is needed to count or to delete, and privileged code meets no folder that a tenant made. The files are sparse: what
-was not written takes no space. A formatted file of each size is kept and copied, which takes a millisecond where formatting takes twenty.
+As root, everything that a container may write lies in such a file, mounted in the container's own mount namespace and
+nowhere else. When bytes or inodes run out, writes fail with ENOSPC (ext4(5)). Counting and deleting need no walk, and
+privileged code enters no folder that a tenant created. The files are sparse: only what was written takes space. A
+formatted template of each size is copied, which takes one millisecond where formatting takes twenty.
 
-Project quotas would do the same on one shared file system; many kernels are built without them."""
+Project quotas would do the same on one shared file system, but many kernels are built without them.
+"""
 
 import os
 import shutil
@@ -13,23 +15,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 MIB = 1 << 20
-SMALLEST = 8 * MIB
+MIN_SIZE_BYTES = 8 * MIB
 BYTES_PER_INODE = 16 << 10
-"""One inode for so many bytes, the default of mke2fs: 1 GiB holds 65,536 files."""
+"""The default of mke2fs: 1 GiB holds 65,536 files."""
 OWNER = 1000
 FEATURES = "^has_journal,^resize_inode,^metadata_csum,sparse_super2,extents,uninit_bg,flex_bg,dir_index,large_file"
-"""No journal: a disk that was not unmounted is thrown away."""
+"""No journal: a disk that was not unmounted is deleted."""
 
 
 class Disks:
-    """Makes disk images from formatted templates. `folder` is the platform's own."""
+    """Creates disk images from formatted templates, which it keeps in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def create(self, image: Path, size_bytes: int) -> None:
-        """Makes `image`, an empty file system of this size whose top folder belongs to user 1000. Raises OSError."""
-        size_mib = max(size_bytes, SMALLEST) // MIB
+        """Create `image`, an empty file system of this size whose top folder belongs to user 1000. Raises OSError."""
+        size_mib = max(size_bytes, MIN_SIZE_BYTES) // MIB
         template = self._folder / f"{size_mib}.ext4"
         if not template.exists():
             self._format(template, size_mib)
@@ -41,22 +43,22 @@ class Disks:
         with draft.open("wb") as file:
             file.truncate(size_mib * MIB)
         options = f"lazy_itable_init=1,nodiscard,root_owner={OWNER}:{OWNER}"
-        words = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", FEATURES, "-m", "0", "-i", str(BYTES_PER_INODE), "-I", "256", "-E", options, str(draft)]
-        done = subprocess.run(words, capture_output=True, text=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}, check=False)
-        if done.returncode != 0:
+        argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", FEATURES, "-m", "0", "-i", str(BYTES_PER_INODE), "-I", "256", "-E", options, str(draft)]
+        result = subprocess.run(argv, capture_output=True, text=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}, check=False)
+        if result.returncode != 0:
             draft.unlink(missing_ok=True)
-            raise OSError(f"mke2fs: {done.stderr.strip()[-300:]}")
+            raise OSError(f"mke2fs: {result.stderr.strip()[-300:]}")
         draft.replace(template)
 
 
 def is_available() -> bool:
-    """Whether this machine can make and attach disk images: root, loop devices, mke2fs."""
+    """Return whether this machine may be able to create and attach disk images: root, loop devices, mke2fs."""
     folders = "/usr/sbin:/sbin:/usr/bin:/bin"
     return os.geteuid() == 0 and os.path.exists("/dev/loop-control") and shutil.which("mke2fs", path=folders) is not None
 
 
 def used_bytes(image: Path) -> int:
-    """What a disk image takes on the disk below it; 0 when there is none."""
+    """Return the bytes that a disk image takes on the disk below it; 0 when it does not exist."""
     try:
         return image.lstat().st_blocks * 512
     except FileNotFoundError:
@@ -64,7 +66,7 @@ def used_bytes(image: Path) -> int:
 
 
 def _copy_sparse(source: Path, target: Path) -> None:
-    """Only what holds data is copied (lseek(2), SEEK_DATA)."""
+    """Copy the ranges that hold data (lseek(2), SEEK_DATA)."""
     with source.open("rb") as reading:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
@@ -74,7 +76,7 @@ def _copy_sparse(source: Path, target: Path) -> None:
             while end < size:
                 try:
                     start = os.lseek(reading.fileno(), end, os.SEEK_DATA)
-                except OSError:  # ENXIO: nothing but holes
+                except OSError:  # ENXIO: only holes follow
                     return
                 end = os.lseek(reading.fileno(), start, os.SEEK_HOLE)
                 _copy_range(reading.fileno(), writing, start, end)
@@ -90,14 +92,14 @@ def _copy_range(source: int, target: int, start: int, end: int) -> None:
         start += copied
 
 
-def attached(images: Iterable[Path]) -> bool:
-    """Whether a loop device still holds one of these files (sysfs, /sys/block/loop*/loop/backing_file)."""
-    wanted = {str(image) for image in images}
-    if not wanted:
+def are_attached(images: Iterable[Path]) -> bool:
+    """Return whether a loop device still holds one of these files (sysfs, /sys/block/loop*/loop/backing_file)."""
+    paths = {str(image) for image in images}
+    if not paths:
         return False
     for device in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
-            if device.read_text().strip() in wanted:
+            if device.read_text().strip() in paths:
                 return True
         except OSError:  # it is being detached
             continue

@@ -1,8 +1,10 @@
-"""Which kind of sandbox this machine allows, found out by trying once, and what is said of it to people.
+"""Detect which kind of sandbox this machine allows, by trying once, and describe it for people.
 
-Builds and applications are hostile until proven otherwise. Started by root, every container has a range of user ids, a file system, processes and a
-network of its own (`launch`). Not started by root, bubblewrap gives the same but for the user ids. Where neither works, a process can only be kept
-from inheriting our environment: that is single-tenant mode, and it is said aloud."""
+Builds and applications are treated as hostile. With root, every container has user ids, a file system, processes and a
+network of its own (`launch`). Without root, bubblewrap gives the same except the user ids. Where neither works, a
+process is only kept from inheriting the platform's environment: this is single-tenant mode, and `up` and `status`
+report it.
+"""
 
 import ctypes
 import os
@@ -11,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from getpass import getuser
 from pathlib import Path
 
@@ -27,19 +28,14 @@ from knative.local.sandbox.launch_kernel import (
     MS_PRIVATE,
     MS_REC,
 )
+from knative.local.sandbox.plan import Isolation
 
 INIT = "tini"
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class Isolation(StrEnum):
-    ROOT = "user ids, files and processes of its own for each container"
-    BUBBLEWRAP = "bubblewrap"
-    NONE = "single-tenant mode"
-
-
 def detect() -> Isolation:
-    """By trying, once: the kernel, a container around us or a policy may each forbid it."""
+    """Return the strongest kind that works. The kernel, a surrounding container or a policy may forbid each of them."""
     if os.geteuid() == 0 and init_program() is not None and _succeeds([sys.executable, "-I", "-S", "-c", _TRY_NAMESPACES]):
         return Isolation.ROOT
     bubblewrap = program()
@@ -62,7 +58,7 @@ sys.exit(os.waitpid(child, 0)[1])
 
 
 def init_program() -> str | None:
-    """The init that reaps orphans inside of a container; None where it is not installed in a folder that containers see."""
+    """Return the path of the init that reaps orphans inside a container; None when it is not installed in a folder that containers see."""
     return shutil.which(INIT, path="/usr/bin:/bin:/usr/local/bin")
 
 
@@ -75,21 +71,24 @@ def _succeeds(command: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What this machine enforces."""
+    """What this machine can enforce."""
 
     isolation: Isolation
     has_disks: bool
-    """Disk images: bytes and inodes end with ENOSPC."""
+    """Disk images: writes fail with ENOSPC when bytes or inodes run out."""
     has_filter: bool
     """System call filter."""
     has_mapped_mounts: bool
-    """ID-mapped mounts: an image's files belong to whoever runs it."""
+    """ID-mapped mounts: an image's files belong to the user of the container that runs it."""
     has_overlay: bool
     """A writable, ephemeral layer over an image."""
 
 
-def abilities(state: Path) -> Abilities:
-    """Tries everything once. `state`: a folder on the file system where images lie."""
+def detect_abilities(state: Path) -> Abilities:
+    """Try each ability once.
+
+    `state`: a folder on the file system that holds the images. Blocking, up to some seconds.
+    """
     isolation = detect()
     is_root = isolation is Isolation.ROOT
     return Abilities(
@@ -112,44 +111,55 @@ def _tries_disk(state: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is enforced here, for people."""
+class IsolationReport:
+    """What this machine enforces between tenants, for people."""
 
-    whole: bool
-    words: str
+    is_complete: bool
+    """False: a tenant can reach another tenant or the platform."""
+    text: str
 
 
-def standing(found: Abilities, no_network: str, grouped: bool) -> Standing:
-    """Nothing that is missing goes unsaid; anything by which one tenant reaches another or the platform is called single-tenant mode."""
+def report_isolation(found: Abilities, network_error: str, has_control_groups: bool) -> IsolationReport:
+    """Describe what is enforced and everything that is missing.
+
+    Single-tenant mode: a tenant can reach another tenant or the platform.
+
+    `network_error`: why pods have no network of their own; "" when they have one.
+    """
     isolation = found.isolation
     if isolation is Isolation.NONE:
-        return Standing(
+        return IsolationReport(
             False,
-            f"single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as {getuser()}: they "
-            "can read and change what this user may and reach every port of this machine. Run only repositories that you trust, or: "
-            "apt-get install bubblewrap slirp4netns tini",
+            "single-tenant mode: neither root's namespaces (with tini) nor bubblewrap work here. Builds and applications run as "
+            f"{getuser()}, can read and change everything that this user can, and reach every port of this machine. Run only repositories that "
+            "you trust, or install a sandbox: apt-get install bubblewrap slirp4netns tini",
         )
-    memory = "memory, processes and CPU by control groups" if grouped else "memory by watching (control groups are root's), processes by sandbox"
-    disk = "disk by the kernel" if found.has_disks else "disk by watching, as kubelets do"
-    weaker = "".join(f" {each}" for each in _weaker(found))
-    if no_network:
-        return Standing(
+    memory = (
+        "memory, processes and CPU by control groups" if has_control_groups
+        else "memory by polling (control groups need root), processes by the sandbox"
+    )  # fmt: skip
+    disk = "disk by the kernel" if found.has_disks else "disk by polling, as kubelets do"
+    weaker = "".join(f" {each}" for each in _weaknesses(found))
+    if network_error:
+        return IsolationReport(
             False,
-            f"single-tenant mode: {isolation.value}, but the network is shared ({no_network}). Builds and applications reach this machine's ports, "
-            f"the database's and the broker's too. Run only repositories that you trust. Limits: {memory}; {disk}.{weaker}",
+            f"single-tenant mode: {isolation.value}, but the network is shared ({network_error}). Builds and applications reach this machine's "
+            f"ports, including the database's and the broker's. Run only repositories that you trust. Limits: {memory}; {disk}.{weaker}",
         )
-    return Standing(True, f"sandbox: {isolation.value}, a network for each with no way to this machine's ports. Limits: {memory}; {disk}.{weaker}")
+    return IsolationReport(
+        True, f"sandbox: {isolation.value}, a network for each that cannot reach this machine's ports. Limits: {memory}; {disk}.{weaker}"
+    )
 
 
-def _weaker(found: Abilities) -> list[str]:
-    """A sentence for each thing that this machine lacks."""
+def _weaknesses(found: Abilities) -> list[str]:
+    """Return a sentence for each ability that this machine lacks."""
     sentences = []
     if not found.has_filter:
         sentences.append("Weaker here: no system call filter (libseccomp is missing: apt-get install libseccomp2).")
     if found.isolation is Isolation.BUBBLEWRAP:
-        sentences.append("Weaker here: without root all containers have one user id and are kept apart by namespaces alone.")
+        sentences.append("Weaker here: without root all containers share one user id and are separated by namespaces alone.")
     elif not found.has_disks:
-        sentences.append("Weaker here: no loop devices or mke2fs, so a container that exceeds its disk is ended after the fact.")
+        sentences.append("Weaker here: no loop devices or mke2fs, so a container that exceeds its disk limit is ended after the fact.")
     if found.isolation is Isolation.ROOT and not found.has_mapped_mounts:
         sentences.append("Weaker here: the kernel has no ID-mapped mounts (Linux 5.19), so applications do not own the files of their image.")
     if not found.has_overlay:
@@ -158,5 +168,5 @@ def _weaker(found: Abilities) -> list[str]:
 
 
 def become_subreaper() -> None:
-    """Processes whose parent dies become our children, so that their end is still reported to us (PR_SET_CHILD_SUBREAPER)."""
+    """Adopt processes whose parent dies, so that their end is still reported to this process (PR_SET_CHILD_SUBREAPER)."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,4 +1,7 @@
-"""`python -I -S launch.py`: becomes a container's program. Imports the steps instead of holding them, so that they are compiled once."""
+"""Become a container's program: `python -I -S launch.py`.
+
+The steps are in a module of their own, which Python compiles only once.
+"""
 
 import sys
 

@@ -1,7 +1,9 @@
-"""Linux system calls that Python's standard library (3.11) does not have, by ctypes; each raises OSError with the name of the call.
+"""Linux system calls that Python's standard library (3.11) lacks, by ctypes.
 
-Numbers of the newer calls are the same on every architecture (since Linux 5.1, Documentation/process/adding-syscalls). Used by `launch`, which runs
-without the project's packages.
+Each raises OSError with the name of the call.
+
+Calls added since Linux 5.1 have the same number on every architecture (Documentation/process/adding-syscalls). `launch`
+uses this module without the project's packages: standard library only.
 """
 
 import ctypes
@@ -18,7 +20,7 @@ MOUNT_ATTR_IDMAP = 0x00100000
 SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_CLOSE_RANGE, SYS_MOUNT_SETATTR = 428, 429, 436, 442
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 24, 38, 2
-INVALID = 22
+EINVAL, EBUSY = 22, 16
 LOOP_SET_FD, LOOP_CONFIGURE, LOOP_CTL_GET_FREE = 0x4C00, 0x4C0A, 0x4C82
 LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 1, 4
 
@@ -57,11 +59,11 @@ class Kernel:
         self._check(self._libc.syscall(SYS_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(0xFFFFFFFF), 0), "close_range")
 
     def mount_mapped(self, source: str, target: str, user_namespace: int, attributes: int = 0) -> None:
-        """A bind mount in which an owner n of a file is n as that user namespace maps it (mount_setattr(2), ID-mapped mounts)."""
+        """Bind mount a folder so that owner n of a file becomes n as the user namespace maps it (mount_setattr(2), ID-mapped mounts)."""
         tree = self._check(self._libc.syscall(SYS_OPEN_TREE, AT_FDCWD, source.encode(), OPEN_TREE_CLONE | O_CLOEXEC), f"open_tree {source}")
         try:
-            wanted = ctypes.create_string_buffer(struct.pack("QQQQ", attributes | MOUNT_ATTR_IDMAP, 0, 0, user_namespace), 32)
-            self._check(self._libc.syscall(SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, wanted, 32), f"mount_setattr {source}")
+            attr = ctypes.create_string_buffer(struct.pack("QQQQ", attributes | MOUNT_ATTR_IDMAP, 0, 0, user_namespace), 32)
+            self._check(self._libc.syscall(SYS_MOUNT_SETATTR, tree, b"", AT_EMPTY_PATH, attr, 32), f"mount_setattr {source}")
             self._check(self._libc.syscall(SYS_MOVE_MOUNT, tree, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH), f"move_mount {target}")
         finally:
             os.close(tree)
@@ -72,18 +74,24 @@ class Kernel:
     def drop_bounding_set(self) -> None:
         for capability in range(64):
             if self._libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
-                if ctypes.get_errno() == INVALID:  # the kernel knows no more of them
+                if ctypes.get_errno() == EINVAL:  # past the last capability of this kernel
                     return
                 self._check(-1, "capability bounding set")
 
     def filter_system_calls(self, program: bytes) -> None:
-        """`program`: BPF instructions (struct sock_filter, 8 bytes each); nothing can be undone after it."""
+        """Install a seccomp filter, which cannot be removed.
+
+        `program`: BPF instructions (struct sock_filter, 8 bytes each).
+        """
         code = ctypes.create_string_buffer(program, len(program))
-        wanted = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
-        self._check(self._libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, wanted, 0, 0), "seccomp")
+        fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+        self._check(self._libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0), "seccomp")
 
     def loop_device(self, image: str, read_only: bool = False) -> tuple[str, int]:
-        """(the block device of this file, a descriptor to hold until it is mounted); it frees itself with the last mount (loop(4))."""
+        """Attach a file to a loop device.
+
+        Returns the device's path and a descriptor to hold until it is mounted; the last unmount detaches it (loop(4)).
+        """
         file = os.open(image, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_CLOEXEC | os.O_NOFOLLOW)
         control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
         # struct loop_config: fd, block_size, loop_info64 (lo_flags at byte 52 of its 232), 64 reserved bytes
@@ -101,7 +109,7 @@ class Kernel:
                     fcntl.ioctl(opened, LOOP_CONFIGURE, config)
                 except OSError as error:
                     os.close(opened)
-                    if error.errno == 16:  # EBUSY: another process was quicker
+                    if error.errno == EBUSY:  # another process took the device first
                         continue
                     raise
                 return device, opened

@@ -1,10 +1,12 @@
-"""The container's file system, mount by mount (as root, in a mount namespace of its own); used by `launch`.
+"""Assemble a container's file system mount by mount, as root in a new mount namespace.
 
-    scratch    an empty folder of the platform's; a tmpfs is mounted there, and disks inside of it
-    root       what becomes `/`: a folder of the writable disk, or a tmpfs that ends read-only (readOnlyRootFilesystem)
+Used by `launch`.
 
-Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, and what outlives a start (a volume)
-is mounted whole, by its top.
+    scratch    an empty folder of the platform; a tmpfs is mounted there, and disks inside it
+    root       becomes `/`: a folder of the writable disk, or a tmpfs that is read-only in the end (readOnlyRootFilesystem)
+
+Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, and what
+outlives a start (a volume) is mounted whole, by its top folder.
 """
 
 import os
@@ -34,48 +36,48 @@ DEVICE_LINKS = (
     ("ptmx", "pts/ptmx"),
 )
 MASKED = ("acpi", "asound", "kcore", "keys", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats", "interrupts")
-"""Of /proc, hidden; as the OCI runtime specification's defaults (config-linux, maskedPaths) have it."""
+"""Hidden entries of /proc: the default maskedPaths of the OCI runtime specification (config-linux)."""
 READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-"""Of /proc (config-linux, readonlyPaths)."""
+"""Read-only entries of /proc: readonlyPaths of the same specification."""
 DATA = "data"
-"""The folder of a volume's disk that is the volume."""
+"""The folder on a volume's disk that holds the volume."""
 SAFE = MS_NOSUID | MS_NODEV
 
 
-def assemble(orders: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """Mounts everything but /proc below `orders["root"]`."""
-    scratch = orders["root"]
+def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+    """Mount everything but /proc below `spec["root"]`."""
+    scratch = spec["root"]
     kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
     kernel.mount("tmpfs", scratch, "tmpfs", SAFE, "mode=755,size=1m")
     disks = {}
-    for disk in orders["disks"]:
-        disks[disk["name"]] = _disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace)
+    for disk in spec["disks"]:
+        disks[disk["name"]] = _mount_disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace)
     root = f"{scratch}/root"
     os.mkdir(root, 0o755)
-    owner = orders["first_id"] + (orders["uid"] or 0)
-    top = next((mount for mount in orders["mounts"] if mount["target"] == "/"), None)
+    owner = spec["first_id"] + (spec["uid"] or 0)
+    top = next((mount for mount in spec["mounts"] if mount["target"] == "/"), None)
     if top is None:
         kernel.mount("tmpfs", root, "tmpfs", SAFE, "mode=755,size=1m")
     else:
-        source = _on_disk(top, disks, owner) if top["disk"] else top["source"]
+        source = _source_on_disk(top, disks, owner) if top["disk"] else top["source"]
         os.chmod(source, 0o755)
         kernel.mount(source, root, "", MS_BIND)
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | SAFE)
-    _devices(root)
-    layer = orders["layer"] or disks.get("root", "")
-    for mount in orders["mounts"]:
+    _mount_devices(root)
+    layer = spec["layer"] or disks.get("root", "")
+    for mount in spec["mounts"]:
         if mount is not top:
             _mount(mount, root, disks, layer, owner, user_namespace)
-    for target, name in orders["links"]:
+    for target, name in spec["links"]:
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         os.symlink(target, root + name)
     os.makedirs(root + "/proc", exist_ok=True)
     if top is not None:
-        _claim(root, owner)
+        _create_root_folders(root, owner)
 
 
-def _claim(root: str, owner: int) -> None:
-    """Folders that exist only to hold mounts belong to the application, as a writable root's do; nothing is below them but mounts."""
+def _create_root_folders(root: str, owner: int) -> None:
+    """Create the usual folders of a writable root that no mount has created; they belong to the application."""
     for name in ("var", "run", "srv", "opt", "mnt", "media"):
         place = f"{root}/{name}"
         if not os.path.lexists(place):
@@ -83,8 +85,11 @@ def _claim(root: str, owner: int) -> None:
             os.chown(place, owner, owner)
 
 
-def _disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: ignore[type-arg]
-    """A disk image, mounted. One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own."""
+def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: ignore[type-arg]
+    """Mount a disk image.
+
+    One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own ids.
+    """
     os.makedirs(place)
     device, opened = kernel.loop_device(disk["image"], disk["read_only"])
     try:
@@ -92,7 +97,7 @@ def _disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: i
     finally:
         os.close(opened)
     if disk["mapped"] and not disk["read_only"]:
-        _folder_of(place, DATA, disk["owner"])  # its top is the platform's: there lies lost+found, and nothing that a tenant made
+        _ensure_folder(place, DATA, disk["owner"])  # the top folder stays the platform's: it holds lost+found and nothing of a tenant
     if disk["mapped"] and user_namespace is not None:
         kernel.mount_mapped(place, place, user_namespace)
     return place
@@ -100,10 +105,10 @@ def _disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: i
 
 def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
     place = root + mount["target"]
-    source = _on_disk(mount, disks, owner) if mount["disk"] else mount["source"]
-    _make_room(source, place)
+    source = _source_on_disk(mount, disks, owner) if mount["disk"] else mount["source"]
+    _create_mount_point(source, place)
     if mount["overlay"]:
-        _overlay(mount, source, place, layer, owner, user_namespace)
+        _mount_overlay(mount, source, place, layer, owner, user_namespace)
         return
     if mount["mapped"] and not mount["disk"] and user_namespace is not None:
         kernel.mount_mapped(source, place, user_namespace)
@@ -112,18 +117,21 @@ def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int
     kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | SAFE | (0 if mount["writable"] else MS_RDONLY))
 
 
-def _on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # type: ignore[type-arg]
+def _source_on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # type: ignore[type-arg]
     disk = disks[mount["disk"]]
     if mount["is_file"]:
         place = f"{disk}/{mount['source']}"
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         os.chown(place, owner, owner)
         return place
-    return _folder_of(disk, mount["source"], None if mount["mapped"] else owner)
+    return _ensure_folder(disk, mount["source"], None if mount["mapped"] else owner)
 
 
-def _folder_of(disk: str, name: str, owner: int | None) -> str:
-    """A folder of a disk, made when it is not there; never through a link. No process of the container runs yet, or any more."""
+def _ensure_folder(disk: str, name: str, owner: int | None) -> str:
+    """Return a folder of a disk; create it if necessary, never through a link.
+
+    No process of the container runs at this time.
+    """
     place = disk
     for part in name.split("/"):
         place = f"{place}/{part}"
@@ -132,11 +140,11 @@ def _folder_of(disk: str, name: str, owner: int | None) -> str:
             if owner is not None:
                 os.chown(place, owner, owner, follow_symlinks=False)
         if not stat.S_ISDIR(os.lstat(place).st_mode):
-            raise OSError(f"{name} is no folder of its disk")
+            raise OSError(f"{name} is not a folder of its disk")
     return place
 
 
-def _make_room(source: str, place: str) -> None:
+def _create_mount_point(source: str, place: str) -> None:
     if os.path.isdir(source):
         os.makedirs(place, exist_ok=True)
     elif not os.path.lexists(place):
@@ -144,8 +152,8 @@ def _make_room(source: str, place: str) -> None:
         os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644))
 
 
-def _overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """The image below, the container's own writable layer above: what it writes is gone with it (Documentation/filesystems/overlayfs)."""
+def _mount_overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+    """Mount the image below the container's own writable layer, which ends with the container (Documentation/filesystems/overlayfs)."""
     lower = f"{layer}/lower"
     os.mkdir(lower, 0o755)
     if mount["mapped"] and user_namespace is not None:
@@ -153,21 +161,21 @@ def _overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_
     else:
         kernel.mount(source, lower, "", MS_BIND)
     for name in ("upper", "work"):
-        if not os.path.lexists(f"{layer}/{name}"):  # without disks they are there, and new
+        if not os.path.lexists(f"{layer}/{name}"):  # without disks they exist already, and are new
             os.mkdir(f"{layer}/{name}", 0o755)
             os.chown(f"{layer}/{name}", owner, owner)
     kernel.mount("overlay", place, "overlay", SAFE, f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work")
 
 
-def overlay_as_user(overlay: dict) -> None:  # type: ignore[type-arg]
-    """The same without root, inside of a user namespace that was joined (overlayfs, `userxattr`)."""
+def mount_overlay_as_user(overlay: dict) -> None:  # type: ignore[type-arg]
+    """Mount an overlay without root, inside a user namespace that was joined (overlayfs, `userxattr`)."""
     kernel.unshare(CLONE_NEWNS)
     kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
     options = f"lowerdir={overlay['lower']},upperdir={overlay['upper']},workdir={overlay['work']},userxattr"
     kernel.mount("overlay", overlay["merged"], "overlay", SAFE, options)
 
 
-def _devices(root: str) -> None:
+def _mount_devices(root: str) -> None:
     os.makedirs(root + "/dev", exist_ok=True)
     kernel.mount("tmpfs", root + "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k")
     for device in DEVICES:
@@ -182,10 +190,13 @@ def _devices(root: str) -> None:
     kernel.mount("devpts", root + "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
 
 
-def enter_root(orders: dict) -> None:  # type: ignore[type-arg]
-    """In the new PID namespace, if there is one: its /proc, then this root and no way back to the old one (pivot_root(2))."""
-    root = f"{orders['root']}/root"
-    kernel.mount("proc", root + "/proc", "proc", SAFE | MS_NOEXEC, "" if orders["pid_namespace"] else "hidepid=2")
+def enter_root(spec: dict) -> None:  # type: ignore[type-arg]
+    """Mount /proc and make this the root; the old root is unmounted (pivot_root(2)).
+
+    Called in the new PID namespace, if there is one.
+    """
+    root = f"{spec['root']}/root"
+    kernel.mount("proc", root + "/proc", "proc", SAFE | MS_NOEXEC, "" if spec["pid_namespace"] else "hidepid=2")
     for name in MASKED:
         place = f"{root}/proc/{name}"
         if os.path.isdir(place):
@@ -198,7 +209,7 @@ def enter_root(orders: dict) -> None:  # type: ignore[type-arg]
             kernel.mount(place, place, "", MS_BIND | MS_REC)
             kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE | MS_NOEXEC)
     kernel.mount("none", root + "/dev", "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC)
-    if all(mount["target"] != "/" for mount in orders["mounts"]):
+    if all(mount["target"] != "/" for mount in spec["mounts"]):
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE)
     os.chdir(root)
     kernel.pivot_root(".", ".")

@@ -1,20 +1,25 @@
-"""The last step before a container's program runs; `launch.py` executes it with its orders, marshalled, on descriptor 0.
+"""Turn a new process into a container's program.
 
-A program of its own and no `preexec_fn`: the parent has threads and is large, so nothing of it may run between fork and exec. Started by root, it
-enters the container's control groups and network, makes the other namespaces, assembles the container's file system out of mounts, gives up every
-privilege and executes the program under an init that reaps orphans. Two processes take part:
+`launch.py` runs this with a specification, marshalled, on descriptor 0.
 
-    launcher     joins control groups and the network namespace, makes mount, IPC, UTS, cgroup and PID namespaces, mounts everything but /proc,
-                 forks, reports the child's process id on descriptor 3 and exits; the controller, a subreaper, becomes the child's parent
+This is a program and not a `preexec_fn`: the platform has threads and is large, so none of its code may run between
+fork and exec. As root it joins the container's control groups and network, creates the other namespaces, assembles the
+container's file system from mounts, gives up every privilege and executes the program under an init that reaps orphans.
+Two processes take part:
+
+    launcher     joins control groups and the network namespace, creates mount, IPC, UTS, cgroup and PID namespaces, mounts everything but /proc,
+                 forks, reports the child's pid on descriptor 3 and exits; the platform, a subreaper, becomes the child's parent
     child        process 1 of the new PID namespace: mounts /proc, pivots into the root, enters the user namespace, drops privileges, executes init
 
-The mount, PID and network namespaces belong to the initial user namespace. The container's processes live in a user namespace of their own and so
-hold no capability over any of the others: no mount, route or host name can be changed from inside.
+The mount, PID and network namespaces belong to the initial user namespace. The container's processes live in a user
+namespace of their own and hold no capability over the others: no mount, route or host name can be changed from inside.
 
-Descriptors: 0 orders, 1 and 2 output, 3 a socket for the report (a process id, or a sentence that says what failed), then what the orders name
-by number.
-Standard library only, and little of it, since this program is part of every cold start: `json` and `signal` import `re` and `enum`, which take
-as long as the interpreter itself.
+Descriptors: 0 the specification, 1 and 2 output, 3 a socket for the report (a pid, or a sentence that says what
+failed), then those that the specification names by number.
+
+Standard library only, and little of it, because this program is part of every cold start: `json` and `signal` import
+`re` and `enum`, which take as long as the interpreter itself. After `disable_imports` no module can be imported:
+everything that a step needs is imported at the top.
 """
 
 import _signal as signal
@@ -39,44 +44,48 @@ from knative.local.sandbox.launch_kernel import (
 
 REPORT = 3
 OOM_SCORE = "500"
-"""Tenants' processes are ended before the platform's when the machine runs out of memory (proc_pid_oom_score_adj(5))."""
+"""Tenants' processes are ended before the platform's when the machine runs out of memory
+(proc_pid_oom_score_adj(5))."""
 
 
 def main() -> None:
-    import_no_more()
-    orders = marshal.loads(os.read(0, os.fstat(0).st_size))
-    if orders["stdin"] is None:
+    disable_imports()
+    spec = marshal.loads(os.read(0, os.fstat(0).st_size))
+    if spec["stdin"] is None:
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     else:
-        os.dup2(orders["stdin"], 0)
-    kept = [*orders["listen"], *orders["join"], *orders["keep"], *orders["enter"]]
+        os.dup2(spec["stdin"], 0)
+    kept = [*spec["listen"], *spec["join"], *spec["keep"], *spec["enter"]]
     close_all_but(REPORT, *kept)
-    join_groups(orders["cgroups"])
-    if orders["join"] or orders["root"] or orders["own_user_namespace"]:
-        be_ended_first()
-    if orders["own_user_namespace"]:
+    join_control_groups(spec["cgroups"])
+    if spec["join"] or spec["root"] or spec["own_user_namespace"]:
+        raise_oom_score()
+    if spec["own_user_namespace"]:
         become_root_of_own_namespace()
-    apply_limits(orders["limits"])
-    if orders["enter"]:
-        enter(orders)
-    elif orders["root"]:
-        contain(orders)
+    apply_limits(spec["limits"])
+    if spec["enter"]:
+        enter(spec)
+    elif spec["root"]:
+        run_in_sandbox(spec)
     else:
-        join_namespaces(orders["join"])
-        if orders["overlay"]:
-            mounts.overlay_as_user(orders["overlay"])
+        join_namespaces(spec["join"])
+        if spec["overlay"]:
+            mounts.mount_overlay_as_user(spec["overlay"])
         report(os.getpid())
-        become(orders, None)
-        execute(orders)
+        drop_privileges(spec, None)
+        execute(spec)
 
 
-def be_ended_first() -> None:
+def raise_oom_score() -> None:
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write(OOM_SCORE)
 
 
 def become_root_of_own_namespace() -> None:
-    """A user namespace whose root is the user who starts it, before the limits: its own count of processes is limited then (getrlimit(2))."""
+    """Create a user namespace whose root is this user.
+
+    Call it before `apply_limits`: RLIMIT_NPROC then counts in this namespace (getrlimit(2)).
+    """
     user, group = os.getuid(), os.getgid()
     kernel.unshare(CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
@@ -84,15 +93,15 @@ def become_root_of_own_namespace() -> None:
             file.write(text)
 
 
-def import_no_more() -> None:
-    """From here on nothing is imported: in a container's mount namespace a module's path may lead to a file that a tenant wrote."""
+def disable_imports() -> None:
+    """Remove the import machinery: in a container's mount namespace a module's path may lead to a file that a tenant wrote."""
     sys.path.clear()
     sys.path_hooks.clear()
     sys.meta_path.clear()
 
 
 def close_all_but(*kept: int) -> None:
-    """Everything above the standard descriptors but these."""
+    """Close every descriptor above the standard ones except these."""
     low = 3
     for descriptor in sorted(kept):
         os.closerange(low, descriptor)
@@ -100,7 +109,7 @@ def close_all_but(*kept: int) -> None:
     kernel.close_range(low)
 
 
-def join_groups(folders: list[str]) -> None:
+def join_control_groups(folders: list[str]) -> None:
     for folder in folders:
         with open(os.path.join(folder, "cgroup.procs"), "w") as file:
             file.write("0")
@@ -115,25 +124,28 @@ def apply_limits(limits: dict[str, int]) -> None:
 
 
 def join_namespaces(descriptors: list[int]) -> None:
-    """A user namespace first, if there is one: it gives the right to enter the network that was made in it."""
+    """Enter namespaces in this order.
+
+    A user namespace comes first: it gives the right to enter the network created in it.
+    """
     for descriptor in descriptors:
         kernel.setns(descriptor)
         os.close(descriptor)
 
 
-def contain(orders: dict) -> None:  # type: ignore[type-arg]
-    join_namespaces(orders["join"])
-    if not orders["pid_namespace"]:  # the platform's own: a view of the file system, and nothing else
+def run_in_sandbox(spec: dict) -> None:  # type: ignore[type-arg]
+    join_namespaces(spec["join"])
+    if not spec["pid_namespace"]:  # a process of the platform: a view of the file system and nothing else
         kernel.unshare(CLONE_NEWNS)
-        mounts.assemble(orders, None)
-        mounts.enter_root(orders)
+        mounts.assemble(spec, None)
+        mounts.enter_root(spec)
         report(os.getpid())
-        become(orders, None)
-        return execute(orders)
-    user_namespace, holder = new_user_namespace(orders["first_id"], orders["ids"]) if orders["ids"] else (None, 0)
-    kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID | (CLONE_NEWNET if orders["own_network"] else 0))
-    kernel.sethostname(orders["hostname"])
-    mounts.assemble(orders, user_namespace)
+        drop_privileges(spec, None)
+        return execute(spec)
+    user_namespace, holder = new_user_namespace(spec["first_id"], spec["ids"]) if spec["ids"] else (None, 0)
+    kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID | (CLONE_NEWNET if spec["own_network"] else 0))
+    kernel.sethostname(spec["hostname"])
+    mounts.assemble(spec, user_namespace)
     if holder:
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
@@ -144,18 +156,21 @@ def contain(orders: dict) -> None:  # type: ignore[type-arg]
         os._exit(0)
     os.close(gate_end)
     try:
-        os.read(gate, 1)  # until the launcher has gone: only then is the controller this process's parent and hears of its end
+        os.read(gate, 1)  # until the launcher has ended: only then is the platform this process's parent and reads its exit status
         os.close(gate)
         os.close(REPORT)
-        mounts.enter_root(orders)
-        become(orders, user_namespace)
-        execute(orders)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this process with its reason
+        mounts.enter_root(spec)
+        drop_privileges(spec, user_namespace)
+        execute(spec)
+    except Exception as error:  # noqa: BLE001 - any failure ends this process with its reason
         fail(error)
 
 
 def new_user_namespace(first: int, count: int) -> tuple[int, int]:
-    """(a descriptor, the process that holds it for now): ids 0 to count - 1 inside are `first` and following outside (user_namespaces(7))."""
+    """Create a user namespace in which ids 0 to count - 1 are `first` and following outside (user_namespaces(7)).
+
+    Returns a descriptor, and the pid of the process that holds the namespace until the caller kills it.
+    """
     ready, ready_end = os.pipe()
     holder = os.fork()
     if holder == 0:
@@ -175,14 +190,17 @@ def new_user_namespace(first: int, count: int) -> tuple[int, int]:
     return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC), holder
 
 
-def enter(orders: dict) -> None:  # type: ignore[type-arg]
-    """Runs a program in a container's namespaces, which are given by descriptors, the user namespace last. `alone`: its processes have ended; the
-    program gets a PID, network and IPC namespace that are new and empty."""
-    *others, user_namespace = orders["enter"]
+def enter(spec: dict) -> None:  # type: ignore[type-arg]
+    """Run a program in a container's namespaces: descriptors in `spec["enter"]`, the user namespace last.
+
+    `is_container_ended`: the container's processes have ended, so the program gets new, empty PID, network and IPC
+    namespaces.
+    """
+    *others, user_namespace = spec["enter"]
     for descriptor in others:
         kernel.setns(descriptor)
         os.close(descriptor)
-    if orders["alone"]:
+    if spec["is_container_ended"]:
         kernel.unshare(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC)
     child = os.fork()
     if child:
@@ -194,62 +212,65 @@ def enter(orders: dict) -> None:  # type: ignore[type-arg]
         os._exit(code if code >= 0 else 128 - code)
     try:
         os.close(REPORT)
-        become(orders, user_namespace)
-        execute(orders)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this process with its reason
+        drop_privileges(spec, user_namespace)
+        execute(spec)
+    except Exception as error:  # noqa: BLE001 - any failure ends this process with its reason
         fail(error)
 
 
-def become(orders: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """Who the program is: every capability is given up with the change of user (capabilities(7), effect of user ID changes)."""
+def drop_privileges(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+    """Change to the program's user.
+
+    The change gives up every capability (capabilities(7), effect of user ID changes).
+    """
     if user_namespace is not None:
         kernel.setns(user_namespace)
         os.close(user_namespace)
-        if orders["uid"] is None:  # bubblewrap's: its only user is no root, so that executing a program gives every capability up
+        if spec["uid"] is None:  # bubblewrap's namespace: its only user is not root, so executing a program gives up every capability
             kernel.drop_bounding_set()
-    if orders["uid"] is not None:
+    if spec["uid"] is not None:
         os.setgroups([])
-        os.setresgid(orders["gid"], orders["gid"], orders["gid"])
+        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
         kernel.drop_bounding_set()
-        os.setresuid(orders["uid"], orders["uid"], orders["uid"])
+        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
     kernel.no_new_privileges()
 
 
-def execute(orders: dict) -> None:  # type: ignore[type-arg]
-    for each in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and what is ignored stays so over exec
+def execute(spec: dict) -> None:  # type: ignore[type-arg]
+    for each in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec keeps ignored signals ignored
         signal.signal(each, signal.SIG_DFL)
-    env, argv = orders["env"], orders["argv"]
+    env, argv = spec["env"], spec["argv"]
     if "LISTEN_FDS" in env:
         env["LISTEN_PID"] = str(os.getpid())
-        for target, source in enumerate(orders["listen"], start=3):
+        for target, source in enumerate(spec["listen"], start=3):
             os.dup2(source, target, inheritable=True)
-        for source in orders["listen"][-1:]:
-            os.set_inheritable(source, source < 3 + len(orders["listen"]))
-    os.umask(orders["umask"])
-    os.chdir(orders["cwd"])
+        for source in spec["listen"][-1:]:
+            os.set_inheritable(source, source < 3 + len(spec["listen"]))
+    os.umask(spec["umask"])
+    os.chdir(spec["cwd"])
     program = find_program(argv[0], env)
     if isinstance(program, int):
         sys.stderr.write(f"cannot run {argv[0]!r}: {os.strerror(program)}\n")
         sys.stderr.flush()
         os._exit(127 if program == errno.ENOENT else 126)
-    if orders["seccomp"]:
-        kernel.filter_system_calls(orders["seccomp"])
-    if orders["init"]:
-        os.execve(orders["init"], [orders["init"], "-g", "--", *argv], env)
+    if spec["seccomp"]:
+        kernel.filter_system_calls(spec["seccomp"])
+    if spec["init"]:
+        os.execve(spec["init"], [spec["init"], "-g", "--", *argv], env)
     os.execve(program, argv, env)
 
 
 def find_program(name: str, env: dict[str, str]) -> str | int:
-    """Its file, found as a shell finds it; an errno when there is none that may be executed. (`os.execvpe` would import a module to do this.)"""
+    """Return a program's path as a shell finds it, or the errno of the failure. (`os.execvpe` would import a module to do this.)"""
     folders = [""] if "/" in name else env.get("PATH", os.defpath).split(":")
-    found = [place for folder in folders if os.path.isfile(place := os.path.join(folder, name))]
-    if not found:
+    files = [path for folder in folders if os.path.isfile(path := os.path.join(folder, name))]
+    if not files:
         return errno.ENOENT
-    return next((place for place in found if os.access(place, os.X_OK)), errno.EACCES)
+    return next((path for path in files if os.access(path, os.X_OK)), errno.EACCES)
 
 
 def report(text: object, *descriptors: int) -> None:
-    """To the controller: a process id, with descriptors of its mount and user namespace, or why there is none."""
+    """Send the platform a pid with descriptors of its mount and user namespace, or the reason of a failure."""
     channel = _socket.socket(fileno=REPORT)
     rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, b"".join(each.to_bytes(4, sys.byteorder) for each in descriptors))] if descriptors else []
     channel.sendmsg([str(text).encode()[:1000]], rights)
@@ -265,7 +286,7 @@ def fail(error: Exception) -> None:
 def run() -> None:
     try:
         main()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends this process with its reason
+    except Exception as error:  # noqa: BLE001 - any failure ends this process with its reason
         try:
             report(f"the container cannot be set up: {error}")
         except OSError:

@@ -1,26 +1,37 @@
-"""What a container sees of the file system: a list of mounts, worked out from what it is given (pure but for looking what this machine has).
+"""A container's sandbox as data: its kind, its mounts, its disks.
 
-The system's programs and the Python it runs on, its image at /app, its own writable folders and volumes: the state folder of the platform is in no
-plan, and of /etc only what programs need to find names, certificates and libraries."""
+Pure, except that it looks up which folders this machine has.
+
+A container sees the system's programs, the Python that runs it, its image at /app, its own writable folders and its
+volumes. The state folder of the platform is in no plan, and of /etc only what programs need to find names, certificates
+and libraries.
+"""
 
 import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from knative.local.sandbox.identities import Identity
-from knative.local.sandbox.isolation import Isolation
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-OF_ETC = (
+SHARED_ETC = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-17-openjdk", "java-21-openjdk",
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols",
     "python3", "rpc", "services", "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
-"""What of this machine's /etc a container sees; the rest of it (accounts, hosts, resolver) is the platform's own and the same for all."""
+"""The entries of this machine's /etc that containers see. The rest (accounts, hosts, resolver) is written by
+`make_etc`, the same for all."""
 ROOT_DISK = "root"
 NOLOGIN = "/usr/sbin/nologin"
+
+
+class Isolation(StrEnum):
+    ROOT = "user ids, files and processes of its own for each container"
+    BUBBLEWRAP = "bubblewrap"
+    NONE = "single-tenant mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,13 @@ class Mount:
     target: str
     writable: bool = False
     mapped: bool = False
-    """Owners on the disk are ids as they are inside (user 1000), and become the container's own."""
+    """ID-mapped: owners on the disk are ids as they are inside (user 1000) and become the container's own."""
     overlay: bool = False
-    """Writable by an ephemeral layer above it."""
+    """Writable through an ephemeral layer above it."""
     disk: str | None = None
+    """The name of the disk that holds the source; None: this machine."""
     is_file: bool = False
-    """On a disk: a file, made empty."""
+    """On a disk: an empty file to create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Disk:
     name: str
     image: str
     mapped: bool = False
-    """It outlives its container and holds ids as they are inside."""
+    """Outlives its container and holds ids as they are inside."""
     read_only: bool = False
 
 
@@ -51,23 +63,23 @@ class Disk:
 class Sandbox:
     isolation: Isolation
     uid: int | None
-    """The user inside: 1000 with an identity, a user of this machine without one, None: whoever starts it."""
+    """The user inside: 1000 with an identity, a user of this machine without one; None: the user who starts it."""
     root: str
-    """An empty folder of the platform's, on which the container's file system is assembled."""
+    """An empty folder of the platform on which the container's file system is assembled."""
     mounts: tuple[Mount, ...]
     links: tuple[tuple[str, str], ...]
     """(target, name)"""
     join: tuple[str, ...] = ()
-    """Namespaces that are there already, its network's."""
+    """Paths of existing namespaces to enter: those of its network."""
     identity: Identity | None = None
     disks: tuple[Disk, ...] = ()
     hostname: str = "localhost"
     gid: int | None = None
-    """The group; None: of the same number as the user."""
+    """None: the same number as the user's."""
     own_network: bool = False
-    """A network namespace that is new and empty."""
+    """Whether it gets a new, empty network namespace."""
     layer: str | None = None
-    """A folder for the layers of overlays; None: they lie on the root disk."""
+    """A folder for the layers of overlays; None: they are on the root disk."""
     pid_namespace: bool = True
     overlay: tuple[str, str, str, str] | None = None
     """Without root: (lower, upper, work, merged), mounted before bubblewrap starts."""
@@ -77,13 +89,13 @@ class Sandbox:
 
 
 def interpreters() -> tuple[str, ...]:
-    """Where this Python's own programs and libraries are, if not in the system's folders."""
+    """Return the folders of this Python's programs and libraries that are outside of the system's folders."""
     found = {str(Path(each).resolve()) for each in (sys.base_prefix, sys.base_exec_prefix)}
     return tuple(sorted(each for each in found if not each.startswith("/usr/") and each != "/usr"))
 
 
 def system_mounts(etc: Path) -> tuple[list[Mount], list[tuple[str, str]]]:
-    """The system's programs and libraries, this Python, and `etc` with what it lacks from this machine's; (mounts, links)."""
+    """Return (mounts, links) of the system's programs and libraries, this Python, and `etc` with the shared entries of this machine's /etc."""
     mounts, links = [], []
     for folder in SYSTEM:
         if os.path.islink(folder):
@@ -92,17 +104,20 @@ def system_mounts(etc: Path) -> tuple[list[Mount], list[tuple[str, str]]]:
             mounts.append(Mount(folder, folder))
     mounts += [Mount(each, each) for each in interpreters()]
     mounts.append(Mount(str(etc), "/etc"))
-    mounts += [Mount(f"/etc/{name}", f"/etc/{name}") for name in OF_ETC if _is_real(etc / name)]
+    mounts += [Mount(f"/etc/{name}", f"/etc/{name}") for name in SHARED_ETC if _needs_mount(etc / name)]
     return mounts, links
 
 
-def _is_real(path: Path) -> bool:
-    """A link leads to the same place from inside; what is no link is mounted."""
+def _needs_mount(path: Path) -> bool:
+    """A symbolic link needs no mount: `make_etc` copied it, and it leads to the same place from inside."""
     return os.path.lexists(path) and not path.is_symlink()
 
 
-def arranged(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[tuple[Mount, ...], tuple[tuple[str, str], ...]]:
-    """In the order in which they are mounted, the outer before the inner; the last one named of a place is the one that is there."""
+def arrange(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[tuple[Mount, ...], tuple[tuple[str, str], ...]]:
+    """Return mounts and links in mounting order, outer before inner.
+
+    Of several mounts with one target the last one wins.
+    """
     placed = {mount.target: mount for mount in mounts}
     found = list(links)
     for target in list(placed):
@@ -111,7 +126,10 @@ def arranged(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple
 
 
 def make_etc(folder: Path) -> None:
-    """/etc of every container: accounts, hosts, and empty places for what is mounted of this machine's. Written once at each start."""
+    """Write /etc of every container: accounts, hosts, and empty mount points for the shared entries.
+
+    Called once at each start of the platform.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     texts = {
         "passwd": f"root:x:0:0:root:/root:{NOLOGIN}\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:{NOLOGIN}\n",
@@ -120,12 +138,12 @@ def make_etc(folder: Path) -> None:
         "hostname": "localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n",
         "resolv.conf": "",
-        "os-release": _text("/etc/os-release"),
+        "os-release": _read_text("/etc/os-release"),
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o644)
-    for name in OF_ETC:
+    for name in SHARED_ETC:
         place, own = folder / name, Path("/etc") / name
         if not os.path.lexists(own) or os.path.lexists(place):
             continue
@@ -137,7 +155,7 @@ def make_etc(folder: Path) -> None:
             place.touch(mode=0o644)
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         return Path(path).read_text()
     except OSError:
@@ -145,7 +163,7 @@ def _text(path: str) -> str:
 
 
 def _make_room(target: str, mounts: dict[str, Mount], links: list[tuple[str, str]]) -> None:
-    """A mount below a read-only one needs a place to be mounted on; where there is none, the folder around it is shown entry by entry."""
+    """Make a mount below a read-only mount possible: without a mount point in it, its entries are mounted one by one instead of the folder."""
     parent = os.path.dirname(target)
     while parent != "/":
         around = mounts.get(parent)

@@ -1,11 +1,11 @@
-"""The system call filter of every container, compiled once to BPF by libseccomp and handed out as bytes.
+"""The system call filter of every container, compiled once to BPF by libseccomp.
 
-The rule is that of container runtimes' default profiles (Docker's documentation, "Seccomp security profiles for Docker"): calls that administer the
-machine, load code into the kernel, make namespaces or reach around the file system's permissions are refused with EPERM. What libseccomp does not
-know by name (a call newer than this filter) is refused with ENOSYS, as if the kernel did not have it. Calls of another architecture (32-bit
-programs) are refused with ENOSYS too.
+It follows the default profiles of container runtimes (Docker's documentation, "Seccomp security profiles for Docker"):
+calls that administer the machine, load code into the kernel, create namespaces or bypass the file system's permissions
+fail with EPERM. Calls that libseccomp does not know by name (newer than this filter) and calls of another architecture
+(32-bit programs) fail with ENOSYS, as if the kernel did not have them.
 
-Raises nothing where libseccomp cannot be had: `compile_filter` returns None, and `up` says so.
+Without libseccomp `compile_filter` returns None, and `up` reports that there is no filter.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ NATIVE = 0
 ACT_BADARCH = 2
 EQUAL, GREATER_OR_EQUAL, MASKED_EQUAL = 4, 5, 7
 HIGHEST_CALL = 470
-"""Of the 64-bit tables in Linux 6.18; libseccomp knows fewer, and only what it knows is allowed."""
+"""Of the 64-bit tables in Linux 6.18. Only calls that libseccomp knows are allowed."""
 
 REFUSED = (
     "acct", "add_key", "adjtimex", "bpf", "clock_adjtime", "clock_settime", "create_module", "delete_module", "fanotify_init", "finit_module",
@@ -37,13 +37,14 @@ FIFO_ONLY = ("mknod", "mknodat")
 NEW_NAMESPACES = 0x7E020080
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME."""
 PERSONALITIES = (0x0, 0x0008, 0x20000, 0x20008, 0xFFFFFFFF)
-"""PER_LINUX, PER_LINUX32, UNAME26 with either, and the question which one it is."""
+"""PER_LINUX, PER_LINUX32, UNAME26 with either, and the query of the current one."""
 SOCKETS = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
-"""A container's families: AF_VSOCK leads to a hypervisor around the network namespace, AF_ALG and others into rarely used kernel code."""
-FAMILIES = 64
-"""More than there are."""
+"""Allowed families. AF_VSOCK would bypass the network namespace to a hypervisor; AF_ALG and others reach rarely used
+kernel code."""
+FAMILY_COUNT = 64
+"""Above every family that exists."""
 TERMINAL_INPUT = (0x5412, 0x541C)
-"""TIOCSTI, TIOCLINUX: they type into a terminal that is shared."""
+"""TIOCSTI, TIOCLINUX: they insert input into a shared terminal."""
 FILE_TYPE, FIFO, REGULAR = 0o170000, 0o010000, 0o100000
 
 
@@ -55,7 +56,7 @@ class Comparison(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """libseccomp; None where it is not installed."""
+    """Load libseccomp; None when it is not installed."""
     name = ctypes.util.find_library("seccomp") or "libseccomp.so.2"
     try:
         found = ctypes.CDLL(name)
@@ -73,7 +74,10 @@ def library() -> ctypes.CDLL | None:
 
 @cache
 def compile_filter() -> bytes | None:
-    """BPF instructions (struct sock_filter); None where libseccomp is missing. Raises OSError if it refuses a rule."""
+    """Return BPF instructions (struct sock_filter); None when libseccomp is missing.
+
+    Raises OSError when it refuses a rule.
+    """
     found = library()
     return None if found is None else _compile(found)
 
@@ -81,17 +85,17 @@ def compile_filter() -> bytes | None:
 def _compile(found: ctypes.CDLL) -> bytes:
     context = found.seccomp_init(ERRNO | errno.ENOSYS)
     if not context:
-        raise OSError("libseccomp makes no filter")
+        raise OSError("libseccomp cannot create a filter")
     try:
         found.seccomp_attr_set(context, ACT_BADARCH, ERRNO | errno.ENOSYS)
         for number in range(HIGHEST_CALL + 1):
-            name = _name(found, number)
+            name = _call_name(found, number)
             if name is not None:
                 for action, comparisons in rules(name):
                     _add(found, context, action, number, comparisons)
         with tempfile.TemporaryFile() as file:
             if found.seccomp_export_bpf(context, file.fileno()) < 0:
-                raise OSError("libseccomp exports no filter")
+                raise OSError("libseccomp cannot export the filter")
             file.seek(0)
             return file.read()
     finally:
@@ -99,22 +103,25 @@ def _compile(found: ctypes.CDLL) -> bytes:
 
 
 def rules(name: str) -> list[tuple[int, list[Comparison]]]:
-    """(action, comparisons of arguments) for one system call; a call is allowed when one of its rules allows it."""
+    """Return the (action, comparisons of arguments) of one system call.
+
+    A call is allowed when one of its rules allows it.
+    """
     refused = ERRNO | errno.EPERM
     if name == "clone":  # the first argument, on all architectures but s390
         flags = [1 << bit for bit in range(32) if NEW_NAMESPACES >> bit & 1]
         return [(ALLOW, [Comparison(0, MASKED_EQUAL, NEW_NAMESPACES, 0)]), *((refused, [Comparison(0, MASKED_EQUAL, flag, flag)]) for flag in flags)]
-    if name == "clone3":  # its flags are in memory, where a filter cannot look: C libraries fall back to clone
+    if name == "clone3":  # its flags are in memory, which a filter cannot read; C libraries fall back to clone
         return []
     if name == "personality":
         return [(ALLOW, [Comparison(0, EQUAL, value, 0)]) for value in PERSONALITIES]
     if name == "socket":
         unknown = ERRNO | errno.EAFNOSUPPORT
-        others = [(unknown, [Comparison(0, EQUAL, family, 0)]) for family in range(FAMILIES) if family not in SOCKETS]
+        others = [(unknown, [Comparison(0, EQUAL, family, 0)]) for family in range(FAMILY_COUNT) if family not in SOCKETS]
         return [
             *((ALLOW, [Comparison(0, EQUAL, family, 0)]) for family in SOCKETS),
             *others,
-            (unknown, [Comparison(0, GREATER_OR_EQUAL, FAMILIES, 0)]),
+            (unknown, [Comparison(0, GREATER_OR_EQUAL, FAMILY_COUNT, 0)]),
         ]
     if name == "ioctl":
         low, high = sorted(TERMINAL_INPUT)
@@ -125,8 +132,8 @@ def rules(name: str) -> list[tuple[int, list[Comparison]]]:
     return [(refused if name in REFUSED else ALLOW, [])]
 
 
-def _name(found: ctypes.CDLL, number: int) -> str | None:
-    pointer = found.seccomp_syscall_resolve_num_arch(_native(found), number)
+def _call_name(found: ctypes.CDLL, number: int) -> str | None:
+    pointer = found.seccomp_syscall_resolve_num_arch(_native_architecture(found), number)
     if not pointer:
         return None
     name = ctypes.string_at(pointer).decode()
@@ -134,7 +141,7 @@ def _name(found: ctypes.CDLL, number: int) -> str | None:
     return name
 
 
-def _native(found: ctypes.CDLL) -> int:
+def _native_architecture(found: ctypes.CDLL) -> int:
     found.seccomp_arch_native.restype = ctypes.c_uint32
     return int(found.seccomp_arch_native())
 

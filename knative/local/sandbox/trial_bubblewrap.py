@@ -1,4 +1,4 @@
-"""Tries whether bubblewrap works inside of a user namespace of one's own: `python -I -S trial_bubblewrap.py BWRAP ARGUMENT…`."""
+"""Test whether bubblewrap works inside a user namespace: `python -I -S trial_bubblewrap.py BWRAP ARGUMENT…`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Tries whether a disk image can be attached and mounted here: `python -I -S trial_disk.py FOLDER`. Standard library only."""
+"""Test whether a disk image can be attached and mounted: `python -I -S trial_disk.py FOLDER`. Standard library only."""
 
 import os
 import subprocess

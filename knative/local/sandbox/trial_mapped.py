@@ -1,4 +1,7 @@
-"""Tries whether the file system of a folder takes ID-mapped mounts: `python -I -S trial_mapped.py FOLDER`. Standard library only."""
+"""Test whether the file system of a folder allows ID-mapped mounts: `python -I -S trial_mapped.py FOLDER`.
+
+Standard library only.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Tries whether an overlay can be mounted, as root or in a user namespace of one's own: `python -I -S trial_overlay.py FOLDER`."""
+"""Test whether an overlay can be mounted, as root or in a new user namespace: `python -I -S trial_overlay.py FOLDER`."""
 
 import os
 import sys

@@ -1,8 +1,8 @@
-"""How many pods a revision should have (pure: numbers and times in, a number out).
+"""How many pods a revision should have (pure).
 
-Knative's own rule: the mean number of requests in flight over the stable window (and over a short panic window, when a burst comes) divided
-by the target. Two things are quicker here than there, since a pod costs milliseconds: requests that wait because every pod is full count at
-once, and idle pods go one by one.
+Knative's rule: the mean number of requests in flight over the stable window (and over a short panic window in a burst)
+divided by the target. Two things are faster than in Knative, because a pod starts in milliseconds: requests that wait
+because every pod is full count at once, and idle pods are removed one by one.
 """
 
 import math
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-CLASS = "autoscaling.knative.dev/"
-PANIC_SHARE = 0.1
+PREFIX = "autoscaling.knative.dev/"
+PANIC_WINDOW_FRACTION = 0.1
 PANIC_THRESHOLD = 2.0
-UTILISATION = 0.7
+DEFAULT_UTILIZATION = 0.7
 DEFAULT_TARGET = 100.0
 
 
-def seconds(text: str) -> float:
-    """A Go duration: 60s, 1m30s, 500ms."""
+def parse_duration(text: str) -> float:
+    """Return the seconds of a Go duration: 60s, 1m30s, 500ms. Raises ValueError."""
     total, number = 0.0, ""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
     position = 0
@@ -31,114 +31,119 @@ def seconds(text: str) -> float:
             continue
         unit = text[position : position + 2] if text[position : position + 2] in units else character
         if unit not in units or not number:
-            raise ValueError(f"{text!r} is no duration")
+            raise ValueError(f"{text!r} is not a duration such as 1m30s")
         total, number = total + float(number) * units[unit], ""
         position += len(unit)
     if number:
-        raise ValueError(f"{text!r} is no duration: a unit is missing")
+        raise ValueError(f"{text!r} is not a duration such as 1m30s: a unit is missing")
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A revision's wishes: its annotations over the defaults of ConfigMap config-autoscaler."""
+    """A revision's scale settings: its annotations over the defaults of ConfigMap config-autoscaler."""
 
-    minimum: int = 0
-    maximum: int = 0
-    """0: no limit"""
-    initial: int = 1
-    target: float = DEFAULT_TARGET * UTILISATION
-    hard: int = 0
-    """containerConcurrency: requests a pod may have at once, 0: no limit"""
-    window: float = 60.0
-    retention: float = 0.0
+    min_pods: int = 0
+    max_pods: int = 0
+    """0: no limit."""
+    initial_pods: int = 1
+    target: float = DEFAULT_TARGET * DEFAULT_UTILIZATION
+    """Requests in flight for each pod that the autoscaler aims at."""
+    max_concurrency: int = 0
+    """containerConcurrency: requests that a pod may handle at once. 0: no limit."""
+    window_seconds: float = 60.0
+    retention_seconds: float = 0.0
 
     @classmethod
     def of(cls, annotations: Mapping[str, str], concurrency: int, defaults: Mapping[str, str]) -> Self:
-        def said(name: str, default: str) -> str:
-            return annotations.get(CLASS + name, defaults.get(name, default))
+        """`concurrency`: the revision's containerConcurrency. `defaults`: config-autoscaler. Raises ValueError."""
 
-        utilisation = float(annotations.get(CLASS + "target-utilization-percentage", float(
-            defaults.get("container-concurrency-target-percentage", UTILISATION * 100)))) / 100  # fmt: skip
-        target = annotations.get(CLASS + "target")
-        wanted = float(target) if target else float(concurrency or defaults.get("container-concurrency-target-default", DEFAULT_TARGET))
+        def setting(name: str, default: str) -> str:
+            return annotations.get(PREFIX + name, defaults.get(name, default))
+
+        utilization = float(annotations.get(PREFIX + "target-utilization-percentage", float(
+            defaults.get("container-concurrency-target-percentage", DEFAULT_UTILIZATION * 100)))) / 100  # fmt: skip
+        annotation = annotations.get(PREFIX + "target")
+        target = float(annotation) if annotation else float(concurrency or defaults.get("container-concurrency-target-default", DEFAULT_TARGET))
         if concurrency:
-            wanted = min(wanted, concurrency)
-        window = annotations.get(CLASS + "window", defaults.get("stable-window", "60s"))
+            target = min(target, concurrency)
         return cls(
-            minimum=int(said("min-scale", "0")),
-            maximum=int(said("max-scale", "0")),
-            initial=int(said("initial-scale", "1")),
-            target=max(wanted * utilisation, 0.01),
-            hard=concurrency,
-            window=seconds(window),
-            retention=seconds(said("scale-to-zero-pod-retention-period", "0s")),
+            min_pods=int(setting("min-scale", "0")),
+            max_pods=int(setting("max-scale", "0")),
+            initial_pods=int(setting("initial-scale", "1")),
+            target=max(target * utilization, 0.01),
+            max_concurrency=concurrency,
+            window_seconds=parse_duration(annotations.get(PREFIX + "window", defaults.get("stable-window", "60s"))),
+            retention_seconds=parse_duration(setting("scale-to-zero-pod-retention-period", "0s")),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What was seen of a revision."""
+    """An observation of a revision."""
 
     pods: int
     stable: float
     """Mean requests in flight over the stable window."""
     panic: float
+    """The same over the panic window."""
     in_flight: int
     waiting: int
-    """Requests that no pod could take yet."""
-    idle: float
-    """Seconds since the last request ended."""
+    """Requests without a pod."""
+    idle_seconds: float
+    """Since the last request ended."""
 
 
-def desired(scale: Scale, load: Load) -> int:
-    wanted = math.ceil(round(load.stable / scale.target, 6))
+def desired_pods(scale: Scale, load: Load) -> int:
+    count = math.ceil(round(load.stable / scale.target, 6))
     burst = math.ceil(round(load.panic / scale.target, 6))
     if burst >= PANIC_THRESHOLD * max(load.pods, 1):
-        wanted = max(wanted, burst, load.pods)
+        count = max(count, burst, load.pods)
     if load.waiting:
-        wanted = max(wanted, math.ceil((load.in_flight + load.waiting) / (scale.hard or scale.target)), 1)
-    if load.in_flight or load.idle < scale.window + scale.retention:
-        wanted = max(wanted, min(load.pods, 1))
-    if wanted < load.pods and wanted > 0:
-        wanted = load.pods - 1
-    wanted = max(wanted, scale.minimum)
-    return min(wanted, scale.maximum) if scale.maximum else wanted
+        count = max(count, math.ceil((load.in_flight + load.waiting) / (scale.max_concurrency or scale.target)), 1)
+    if load.in_flight or load.idle_seconds < scale.window_seconds + scale.retention_seconds:
+        count = max(count, min(load.pods, 1))
+    if 0 < count < load.pods:
+        count = load.pods - 1
+    count = max(count, scale.min_pods)
+    return min(count, scale.max_pods) if scale.max_pods else count
 
 
-class Meter:
-    """Requests in flight, averaged over windows of whole seconds."""
+class ConcurrencyMeter:
+    """Requests in flight, averaged over windows of whole seconds. `now`: seconds on a monotonic clock."""
 
-    def __init__(self, window: float, now: float) -> None:
-        self._window = max(window, 1.0)
+    def __init__(self, window_seconds: float, now: float) -> None:
+        self._window_seconds = max(window_seconds, 1.0)
         self._areas: deque[tuple[int, float]] = deque()
-        self._born = self._since = self.ended = now
+        """(second, requests in flight × seconds)."""
+        self._created_at = self._since = self.last_ended_at = now
         self.in_flight = 0
 
     def change(self, by: int, now: float) -> None:
+        """Count requests that began (positive) or ended (negative)."""
         self._advance(now)
         self.in_flight += by
         if by < 0:
-            self.ended = now
+            self.last_ended_at = now
 
-    def add(self, busy: float, now: float) -> None:
-        """Seconds that messages took which did not pass through here."""
+    def add(self, busy_seconds: float, now: float) -> None:
+        """Count the duration of messages that a pod consumed itself and has handled."""
         self._advance(now)
         second = int(now)
         if self._areas and self._areas[-1][0] == second:
-            self._areas[-1] = (second, self._areas[-1][1] + busy)
+            self._areas[-1] = (second, self._areas[-1][1] + busy_seconds)
         else:
-            self._areas.append((second, busy))
-        self.ended = now
+            self._areas.append((second, busy_seconds))
+        self.last_ended_at = now
 
-    def mean(self, window: float, now: float) -> float:
+    def mean(self, window_seconds: float, now: float) -> float:
         self._advance(now)
-        start = max(now - window, self._born)
+        start = max(now - window_seconds, self._created_at)
         covered = max(now - start, 1e-9)
         return sum(area for second, area in self._areas if second >= int(start)) / max(covered, 1.0)
 
-    def idle(self, now: float) -> float:
-        return 0.0 if self.in_flight else now - self.ended
+    def idle_seconds(self, now: float) -> float:
+        return 0.0 if self.in_flight else now - self.last_ended_at
 
     def _advance(self, now: float) -> None:
         while self._since < now:
@@ -152,5 +157,5 @@ class Meter:
             else:
                 self._areas.append((second, area))
             self._since = until
-        while self._areas and self._areas[0][0] < now - self._window - 1:
+        while self._areas and self._areas[0][0] < now - self._window_seconds - 1:
             self._areas.popleft()

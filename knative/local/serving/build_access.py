@@ -1,8 +1,9 @@
-"""What of this machine and of private networks a build may reach, by the operator's own words and never by the repository's address: the private
-hosts that are listed (REPOSITORY_HOSTS), and the proxies and mirrors among the variables that are passed on (BUILD_ENVIRONMENT).
+"""Which destinations on this machine and in private networks a build may reach.
 
-Loopback names at the ingress port are hosts that the ingress serves to this build; other ports of this machine's loopback are relayed; private
-addresses elsewhere get a route. Applications are given nothing.
+The operator grants them, never the repository's address: the listed private hosts (REPOSITORY_HOSTS), and the proxies
+and mirrors among the inherited variables (BUILD_ENVIRONMENT). Loopback names at the ingress port are hosts that the
+ingress serves to the build. Other ports of this machine's loopback are relayed. Private addresses elsewhere get a
+route. Applications are granted nothing.
 """
 
 import asyncio
@@ -24,21 +25,22 @@ RESOLVE_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class BuildAccess:
     ports: frozenset[int] = frozenset()
-    """Of this machine's loopback."""
+    """Ports of this machine's loopback."""
     ingress_hosts: frozenset[str] = frozenset()
+    """Hosts that the ingress serves to the build."""
     hosts: frozenset[str] = frozenset()
-    """Names and addresses elsewhere, private or not."""
+    """Names and addresses elsewhere, private or public."""
 
 
 NOTHING = BuildAccess()
 
 
 def of(container: Mapping[str, Any], ingress_port: int) -> BuildAccess:
-    """A word that is no host, address or URL gives access to nothing."""
-    told = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or []}
+    """Return what a build's container may reach. A word that is not a host, address or URL grants nothing."""
+    env = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or []}
     ports, ingress_hosts, hosts = set(), set(), set()
-    for host, port in _endpoints(told, ingress_port):
-        if not _is_here(host):
+    for host, port in _endpoints(env, ingress_port):
+        if not _is_loopback(host):
             hosts.add(host)
         elif port == ingress_port:
             ingress_hosts.add(host)
@@ -47,13 +49,13 @@ def of(container: Mapping[str, Any], ingress_port: int) -> BuildAccess:
     return BuildAccess(frozenset(ports), frozenset(ingress_hosts), frozenset(hosts))
 
 
-def _endpoints(told: Mapping[str, str], ingress_port: int) -> Iterator[tuple[str, int]]:
-    for word in told.get("REPOSITORY_HOSTS", "").split():
+def _endpoints(env: Mapping[str, str], ingress_port: int) -> Iterator[tuple[str, int]]:
+    for word in env.get("REPOSITORY_HOSTS", "").split():
         yield from _endpoint(f"//{word}", ingress_port)
-    for name in told.get("BUILD_ENVIRONMENT", "").split():
+    for name in env.get("BUILD_ENVIRONMENT", "").split():
         if name.lower() == "no_proxy":
             continue
-        for word in re.split(r"[\s,]+", told.get(name, "")):
+        for word in re.split(r"[\s,]+", env.get(name, "")):
             yield from _endpoint(word if "://" in word else f"http://{word}", 0)
 
 
@@ -62,14 +64,14 @@ def _endpoint(text: str, default_port: int) -> Iterator[tuple[str, int]]:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").rstrip("."), parts.port or default_port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
-        log.warning("%r in what builds are given is neither a host nor a URL", text)
+        log.warning("%r in REPOSITORY_HOSTS or BUILD_ENVIRONMENT is neither a host nor a URL", text)
         return
     if host and port:
         yield host, port
 
 
-def _is_here(host: str) -> bool:
-    """RFC 6761 section 6.3: names below localhost are this machine."""
+def _is_loopback(host: str) -> bool:
+    """Names below localhost are this machine (RFC 6761 section 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -79,13 +81,16 @@ def _is_here(host: str) -> bool:
 
 
 async def resolve(hosts: Collection[str]) -> list[str]:
-    """Their IPv4 addresses, as this machine's resolver has them now. A name that it does not know is left out: the build says so itself."""
+    """Return the hosts' IPv4 addresses from this machine's resolver.
+
+    An unknown name is omitted: the build reports it itself.
+    """
     loop = asyncio.get_running_loop()
     lookups = [loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_STREAM) for host in sorted(hosts)]
     try:
         async with asyncio.timeout(RESOLVE_SECONDS):
             answers = await asyncio.gather(*lookups, return_exceptions=True)
     except TimeoutError:
-        log.warning("the addresses of %s are not found within %g s; a private one is not reachable for this build", ", ".join(hosts), RESOLVE_SECONDS)
+        log.warning("%s not resolved within %g s: if private, they are unreachable for this build", ", ".join(hosts), RESOLVE_SECONDS)
         return []
     return sorted({str(entry[4][0]) for answer in answers if not isinstance(answer, BaseException) for entry in answer})

@@ -1,4 +1,4 @@
-"""Kubernetes' conditions (pure): Ready is what the others add up to, and a time changes only with its status."""
+"""Kubernetes' conditions (pure): Ready summarizes the others, and a condition's time changes only with the condition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Condition:
     reason: str = ""
     message: str = ""
     severity: Literal["", "Info"] = ""
-    """Info: it does not count for Ready."""
+    """Info: does not count for Ready."""
 
 
 TRUE = Condition("True")
@@ -21,7 +21,7 @@ UNKNOWN = Condition("Unknown")
 
 
 def ready(dependents: Mapping[str, Condition], order: Sequence[str]) -> Condition:
-    """The first that is False, else the first that is Unknown, else True."""
+    """Return the first condition that is False, else the first that is Unknown, else True."""
     counted = [dependents[name] for name in order if dependents[name].severity == ""]
     for status in ("False", "Unknown"):
         for condition in counted:
@@ -31,21 +31,25 @@ def ready(dependents: Mapping[str, Condition], order: Sequence[str]) -> Conditio
 
 
 def written(conditions: Mapping[str, Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[dict[str, Any]]:
-    """As they stand in an object, by name; lastTransitionTime is kept while nothing changes."""
+    """Return conditions as an object's status holds them, sorted by type.
+
+    `before`: the conditions in the stored status; an unchanged one keeps its lastTransitionTime. `now`: RFC 3339.
+    """
     known = {each["type"]: each for each in before}
-    found = []
+    entries = []
     for type, condition in sorted(conditions.items()):
         entry: dict[str, Any] = {"type": type, "status": condition.status}
         for field in ("severity", "reason", "message"):
             if value := getattr(condition, field):
                 entry[field] = value
         old = known.get(type)
-        same = old is not None and {**old, "lastTransitionTime": ""} == {**entry, "lastTransitionTime": ""}
-        found.append(entry | {"lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now})
-    return found
+        is_same = old is not None and {**old, "lastTransitionTime": ""} == {**entry, "lastTransitionTime": ""}
+        entries.append(entry | {"lastTransitionTime": old["lastTransitionTime"] if old is not None and is_same else now})
+    return entries
 
 
 def read(object: Mapping[str, Any] | None, type: str) -> Condition | None:
+    """Return a condition of an object; None when the object or the condition does not exist."""
     for each in ((object or {}).get("status") or {}).get("conditions") or []:
         if each["type"] == type:
             return Condition(each["status"], each.get("reason", ""), each.get("message", ""), each.get("severity", ""))

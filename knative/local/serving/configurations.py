@@ -1,4 +1,4 @@
-"""A Configuration's template, each time it changes, becomes a Revision that never changes."""
+"""Configurations: each change of a template creates an immutable Revision."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -9,13 +9,14 @@ from knative.local.objects import Object, now, owner_reference
 from knative.local.serving.conditions import TRUE, Condition, read, written
 from knative.local.serving.naming import revision_name
 from knative.local.serving.revisions import REVISION
-from knative.local.serving.scaler import PROVEN
+from knative.local.serving.scaler import READY_ONCE
 from knative.local.store import NotFound, Store
 
 CONFIGURATION = "Configuration.serving.knative.dev"
 PREFIX = "serving.knative.dev/"
-KEPT = 20
-"""Revisions that a Configuration keeps beyond those with traffic (Knative's config-gc: max-non-active-revisions, kept smaller here)."""
+MAX_IDLE_REVISIONS = 20
+"""Without traffic, for each Configuration. Knative's config-gc calls it max-non-active-revisions, with a larger
+default."""
 
 
 class Configurations:
@@ -28,7 +29,7 @@ class Configurations:
         return {REVISION: _configuration_of}
 
     async def on_deleted(self, object: Object) -> None:
-        """Its revisions name it as their owner and go with it."""
+        """Its revisions name it as their owner and are garbage-collected."""
 
     async def reconcile(self, object: Object) -> None:
         metadata = object["metadata"]
@@ -36,42 +37,45 @@ class Configurations:
         template = object["spec"]["template"]
         name = revision_name(metadata["name"], generation, (template.get("metadata") or {}).get("name"))
         latest = self._store.find(REVISION, namespace, name)
-        taken: Condition | None = None
+        name_conflict: Condition | None = None
         if latest is None:
             latest = self._store.create(revision(object, name))
         elif not _owned(latest, metadata["uid"]):
-            raise RequeueAfter(0.1, "a revision of a former configuration of this name is still going")
+            raise RequeueAfter(0.1, "a revision of a deleted Configuration of this name still exists")
         elif (latest["metadata"]["labels"]).get(PREFIX + "configurationGeneration") != str(generation) and latest["spec"] != _spec(template):
-            taken = Condition("False", "RevisionNameTaken", f'Revision "{name}" exists and is another; give the template another name.')
+            name_conflict = Condition(
+                "False", "RevisionNameTaken", f'Revision "{name}" already exists with another spec. Give the template another name.'
+            )
         revisions = [
             each for each in self._store.list(REVISION, namespace, {PREFIX + "configuration": metadata["name"]}) if _owned(each, metadata["uid"])
         ]
         before = object.get("status") or {}
         status: dict[str, Any] = {"observedGeneration": generation}
-        status["latestCreatedRevisionName"] = before.get("latestCreatedRevisionName", name) if taken else name
+        status["latestCreatedRevisionName"] = before.get("latestCreatedRevisionName", name) if name_conflict else name
         newest = max((each for each in revisions if _usable(each)), key=_generation, default=None)
         if newest is not None:
             status["latestReadyRevisionName"] = newest["metadata"]["name"]
-        condition = taken or ready_of(latest)
+        condition = name_conflict or readiness_of(latest)
         status["conditions"] = written({"Ready": condition}, before.get("conditions") or [], now())
         self._store.set_status(CONFIGURATION, namespace, metadata["name"], status)
-        self._collect(namespace, metadata["name"], revisions, {name, status.get("latestReadyRevisionName")})
+        self._delete_idle(namespace, metadata["name"], revisions, {name, status.get("latestReadyRevisionName")})
 
-    def _collect(self, namespace: str, name: str, revisions: list[Object], kept: set[str | None]) -> None:
+    def _delete_idle(self, namespace: str, name: str, revisions: list[Object], kept: set[str | None]) -> None:
         route = self._store.find("Route.serving.knative.dev", namespace, name)
         traffic = [*(((route or {}).get("status") or {}).get("traffic") or ()), *(((route or {}).get("spec") or {}).get("traffic") or ())]
-        kept = kept | {each.get("revisionName") for each in traffic}
+        kept |= {each.get("revisionName") for each in traffic}
         idle = sorted((each for each in revisions if each["metadata"]["name"] not in kept), key=_generation)
-        for each in idle[: max(len(idle) - KEPT, 0)]:
+        for each in idle[: max(len(idle) - MAX_IDLE_REVISIONS, 0)]:
             with suppress(NotFound):
                 self._store.delete(REVISION, namespace, each["metadata"]["name"])
 
 
 def revision(configuration: Object, name: str) -> Object:
+    """Return the Revision object of a Configuration's present template."""
     metadata, template = configuration["metadata"], configuration["spec"]["template"]
-    said = template.get("metadata") or {}
+    template_metadata = template.get("metadata") or {}
     labels = {
-        **(said.get("labels") or {}),
+        **(template_metadata.get("labels") or {}),
         PREFIX + "configuration": metadata["name"],
         PREFIX + "configurationGeneration": str(metadata["generation"]),
         PREFIX + "configurationUID": metadata["uid"],
@@ -83,20 +87,21 @@ def revision(configuration: Object, name: str) -> Object:
         "apiVersion": "serving.knative.dev/v1", "kind": "Revision",
         "metadata": {
             "name": name, "namespace": metadata["namespace"], "labels": {key: value for key, value in labels.items() if value},
-            "annotations": dict(said.get("annotations") or {}), "ownerReferences": [owner_reference(configuration)],
+            "annotations": dict(template_metadata.get("annotations") or {}), "ownerReferences": [owner_reference(configuration)],
         },
         "spec": _spec(template),
     }  # fmt: skip
 
 
 def _spec(template: Mapping[str, Any]) -> Object:
-    """With what Knative fills in."""
+    """Return the template's spec with Knative's defaults."""
     spec = dict(template["spec"])
     spec["containers"] = [{"name": f"user-container{f'-{index}' if index else ''}", **each} for index, each in enumerate(spec["containers"])]
     return {"containerConcurrency": 0, "timeoutSeconds": 300, **spec}
 
 
-def ready_of(revision: Object) -> Condition:
+def readiness_of(revision: Object) -> Condition:
+    """Return the Configuration's Ready condition, from its latest revision."""
     found = read(revision, "Ready")
     name = revision["metadata"]["name"]
     if found is None or found.status == "Unknown":
@@ -107,8 +112,11 @@ def ready_of(revision: Object) -> Condition:
 
 
 def _usable(revision: Object) -> bool:
-    """Ready once is ready for traffic: scaled to zero or crashing, it is the revision that was released."""
-    found = read(revision, PROVEN)
+    """Return whether a revision may get traffic: it has been ready once.
+
+    Scaled to zero or crashing, it still is the released revision.
+    """
+    found = read(revision, READY_ONCE)
     return found is not None and found.status == "True"
 
 

@@ -1,7 +1,8 @@
-"""The pods of one revision that take their messages from RabbitMQ themselves (annotation `local.capsule.dev/consumes: "true"`).
+"""The pods of a revision that consume their messages from RabbitMQ themselves (annotation `local.capsule.dev/consumes: "true"`).
 
-They are told the queues of the Triggers that lead to their Service, and whether they may; what they do with it is read from their `activity`,
-so that the autoscaler sees their messages as if they were requests that passed through here.
+Such a pod receives the queues of its Service's Triggers in its environment, and the permission to consume them in its
+`activity`. There it reports what it does, so that the autoscaler counts its messages like requests that pass through
+the platform.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from knative.local.objects import Object
 from knative.local.serving.activity import ACTIVITY, QUEUES, Watched
-from knative.local.serving.autoscaler import Meter
+from knative.local.serving.autoscaler import ConcurrencyMeter
 from knative.local.serving.node import Node
 
 ANNOTATION = "local.capsule.dev/consumes"
@@ -22,45 +23,50 @@ class Consumption:
         self._node = node
         self._namespace = metadata["namespace"]
         self._service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
-        self._wanted = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
+        self._is_enabled = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
         self._pods: dict[str, tuple[Watched, int]] = {}
+        """Pod uid → (its activity, messages that it handles at once)."""
         self.in_flight = 0
-        self.full = 0
-        """Pods that have as many messages as they take: others wait in the queue, which nobody here can count."""
+        self.pods_at_capacity = 0
+        """Pods with as many messages as they handle at once. More messages probably wait in the queue, which cannot
+        be counted here."""
 
-    def environment(self, pod: Object, most: int, may: bool) -> Mapping[str, str]:
-        """`most`: containerConcurrency, 0 is no limit. Several queues share it; where there are more of them than that, messages are pushed. `may`:
-        whether it may begin to consume as soon as it is there."""
-        queues = self._node.queues(self._namespace, self._service) if self._wanted else ()
-        if not queues or 0 < most < len(queues):
+    def environment(self, pod: Object, max_concurrency: int, may_consume: bool) -> Mapping[str, str]:
+        """Return the variables that let a new pod consume; empty when messages are pushed to it.
+
+        `max_concurrency`: containerConcurrency, 0 is no limit. The queues share it; with more queues than that,
+        messages are pushed. `may_consume`: whether the pod may consume as soon as it is ready.
+        """
+        queues = self._node.queues(self._namespace, self._service) if self._is_enabled else ()
+        if not queues or 0 < max_concurrency < len(queues):
             return {}
         metadata = pod["metadata"]
-        watched = Watched(Path(self._node.pods) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
-        watched.allow(may)
-        told = [each.told() for each in queues]
-        for each in told:
-            each["parallelism"] = min(each["parallelism"], most // len(told) or each["parallelism"])
-        self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in told))
-        return {QUEUES: json.dumps(told), ACTIVITY: str(watched.path)}
+        watched = Watched(Path(self._node.pods_folder) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
+        watched.allow(may_consume)
+        settings = [each.told() for each in queues]
+        for each in settings:
+            each["parallelism"] = min(each["parallelism"], max_concurrency // len(settings) or each["parallelism"])
+        self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in settings))
+        return {QUEUES: json.dumps(settings), ACTIVITY: str(watched.path)}
 
-    def forget(self, uid: str) -> None:
+    def remove(self, uid: str) -> None:
         self._pods.pop(uid, None)
 
-    def busy(self, uid: str) -> int:
-        """Messages that this pod has in hand."""
+    def in_flight_of(self, uid: str) -> int:
+        """Return the number of messages that a pod handles now."""
         return self._pods[uid][0].look().in_flight if uid in self._pods else 0
 
-    def going_on(self, pods: Iterable[str]) -> bool:
-        """Whether one of these ready pods consumes."""
-        return any(self._pods[uid][0].look().consuming for uid in pods if uid in self._pods)
+    def is_active(self, uids: Iterable[str]) -> bool:
+        """Return whether one of these pods consumes."""
+        return any(self._pods[uid][0].look().consuming for uid in uids if uid in self._pods)
 
-    def measure(self, meter: Meter, now: float, may: bool) -> None:
-        """What they did since the last time, as if it were requests."""
-        self.in_flight = self.full = 0
-        for watched, most in self._pods.values():
-            watched.allow(may)
-            seen, handled, busy = watched.since()
-            self.in_flight += seen.in_flight
-            self.full += seen.in_flight >= most
-            if handled or seen.in_flight:
-                meter.add(busy, now)
+    def measure(self, meter: ConcurrencyMeter, now: float, may_consume: bool) -> None:
+        """Add what the pods did since the last call to the meter, and renew or withdraw their permission."""
+        self.in_flight = self.pods_at_capacity = 0
+        for watched, capacity in self._pods.values():
+            watched.allow(may_consume)
+            activity, handled, busy_seconds = watched.since()
+            self.in_flight += activity.in_flight
+            self.pods_at_capacity += activity.in_flight >= capacity
+            if handled or activity.in_flight:
+                meter.add(busy_seconds, now)

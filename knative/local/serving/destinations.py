@@ -1,44 +1,44 @@
-"""Where a listener of the ingress leads: to every host, to some hosts, or to one Service."""
+"""Which destinations a listener of the ingress serves: every host, some hosts, or one Service (pure)."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from knative.local.serving.routing import Destination, Table
+from knative.local.serving.routing import Destination, RoutingTable
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """`status`: of HTTP. `detail`: a sentence for whoever sent the request."""
+class Refusal:
+    """`status`: the HTTP status. `detail`: a sentence for the sender of the request."""
 
     status: int
     detail: str
 
 
-Lookup = Callable[[str], Destination | Refused]
-"""By a host in lower case, without a port."""
-UNKNOWN = Refused(404, "no application answers under this host name")
+Lookup = Callable[[str], Destination | Refusal]
+"""Finds the destination of a host, in lower case and without a port."""
+UNKNOWN = Refusal(404, "No application has this host name.")
 
 
-def public(table: Table, host: str) -> Destination | Refused:
+def public_host(table: RoutingTable, host: str) -> Destination | Refusal:
     return table.by_host(host) or UNKNOWN
 
 
-def only(table: Table, hosts: Collection[str]) -> Lookup:
-    """Some hosts, and no word about the others."""
+def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:
+    """Serve some hosts and reveal nothing about others."""
     allowed = frozenset(hosts)
-    elsewhere = Refused(403, f"a build reaches {', '.join(sorted(allowed))} here, and no other host")
+    forbidden = Refusal(403, f"A build reaches only {', '.join(sorted(allowed))} here.")
 
-    def look_up(host: str) -> Destination | Refused:
-        return public(table, host) if host in allowed else elsewhere
+    def look_up(host: str) -> Destination | Refusal:
+        return public_host(table, host) if host in allowed else forbidden
 
     return look_up
 
 
-def service(table: Table, namespace: str, name: str) -> Lookup:
-    """One Service, whatever the request's Host says: no other Route can be in its place."""
+def one_service(table: RoutingTable, namespace: str, name: str) -> Lookup:
+    """Serve one Service, whatever Host a request names, so that no other Route can take its place."""
 
-    def look_up(host: str) -> Destination | Refused:
-        entry = table.by_name(namespace, name)
-        return (entry, None) if entry is not None else UNKNOWN
+    def look_up(host: str) -> Destination | Refusal:
+        route = table.by_name(namespace, name)
+        return (route, None) if route is not None else UNKNOWN
 
     return look_up

@@ -1,8 +1,9 @@
-"""When the disk of this machine is low, and what is done about it: a pure decision, after kubelet's node-pressure eviction.
+"""When the machine's disk is low, and what to do about it (pure), after kubelet's node-pressure eviction.
 
-Disk images and image stores are limited one by one and are overcommitted together: PostgreSQL, RabbitMQ and the object store lie on the same file
-system and stop when it is full. So a reserve of it is kept free. Below the reserve, what can be made again goes first, then one tenant's pod at a
-time, the one whose disks hold the most. https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
+Disk images and image stores are limited individually and overcommitted together. PostgreSQL, RabbitMQ and the object
+store use the same file system and stop when it is full, so a reserve of it is kept free. Below the reserve, what can be
+created again is deleted first; then tenants' pods are evicted one at a time, the one with the largest disks first.
+https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,18 +12,19 @@ from dataclasses import dataclass
 GIB = 1 << 30
 VARIABLE = "CAPSULE_DISK_RESERVE_GIB"
 MIN_RESERVE_BYTES = 2 * GIB
-"""What PostgreSQL's write-ahead log may grow to (max_wal_size) and the data of a busy minute, twice."""
+"""Twice the size of PostgreSQL's write-ahead log (max_wal_size) and the data of a busy minute."""
 RESERVE_PERCENT, MAX_RESERVE_PERCENT = 5, 10
 """Of the file system. 10 % is kubelet's default threshold (nodefs.available)."""
 RECOVERY_PERCENT = 125
-"""Of the reserve: pressure ends when so much is free (kubelet's minimum reclaim), so that it does not begin again at the next write."""
+"""Of the reserve: pressure ends when this much is free (kubelet's minimum reclaim), so that it does not begin again
+at the next write."""
 MIN_EVICTION_BYTES = 8 << 20
-"""A pod that holds less is not evicted: the size of the smallest disk, of which formatting takes a part. It would cost an outage and gain nothing."""
+"""A pod with smaller disks is not evicted: an outage would gain nothing. It is the size of the smallest disk image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Free bytes below which disk pressure begins, and from which on it ends."""
+    """Free bytes below which disk pressure begins, and at which it ends."""
 
     begins_below_bytes: int
     ends_at_bytes: int
@@ -34,7 +36,7 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A tenant's pod that may be evicted. `uid` identifies it."""
+    """A tenant's pod that may be evicted."""
 
     uid: str
     disk_bytes: int
@@ -44,7 +46,7 @@ class Candidate:
 class Observation:
     free_bytes: int
     has_reclaimable: bool
-    """Whether there are build caches that no build uses, or images that nothing references."""
+    """Whether there are unused build caches or unreferenced images."""
     candidates: Sequence[Candidate] = ()
 
 
@@ -65,9 +67,10 @@ class Decision:
 
 
 def decide(was_under_pressure: bool, observation: Observation, reserve: Reserve) -> Decision:
-    """Returns whether there is disk pressure, and the one thing to do before the next observation.
+    """Return whether there is disk pressure, and the one action to take before the next observation.
 
-    Between the two thresholds pressure stays as it was: nobody is evicted there, and what is reclaimable still goes.
+    Between the two thresholds the pressure stays as it was; nothing is evicted there, but reclaimable files are still
+    deleted.
     """
     if observation.free_bytes >= reserve.ends_at_bytes:
         return Decision(False)
@@ -83,7 +86,10 @@ def decide(was_under_pressure: bool, observation: Observation, reserve: Reserve)
 
 
 def reserve_from(environment: Mapping[str, str], total_bytes: int) -> Reserve:
-    """CAPSULE_DISK_RESERVE_GIB, else the larger of 2 GiB and 5 % of the file system, at most 10 %. Raises ValueError."""
+    """Return the reserve: CAPSULE_DISK_RESERVE_GIB, else the larger of 2 GiB and 5 % of the file system, at most 10 %.
+
+    Raises ValueError.
+    """
     if not (text := environment.get(VARIABLE, "")):
         default = max(MIN_RESERVE_BYTES, total_bytes * RESERVE_PERCENT // 100)
         return Reserve.of(min(default, total_bytes * MAX_RESERVE_PERCENT // 100))
@@ -93,12 +99,12 @@ def reserve_from(environment: Mapping[str, str], total_bytes: int) -> Reserve:
         gib = -1.0
     if not 0 <= gib * GIB < total_bytes:
         raise ValueError(
-            f"{VARIABLE} is {text!r}; it must be a number of GiB from 0 (no reserve) to less than the size of the disk, "
+            f"{VARIABLE} is {text!r}; it must be a number of GiB from 0 (no reserve) to below the size of the disk, "
             f"{total_bytes / GIB:.1f} GiB, as in {VARIABLE}=4"
         )
     return Reserve.of(int(gib * GIB))
 
 
-def size(count: int) -> str:
-    """Bytes for a person, in the binary units of Kubernetes' quantities."""
+def format_bytes(count: int) -> str:
+    """Return bytes for people, in binary units."""
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / (1 << 20):.0f} MiB"

@@ -1,6 +1,7 @@
-"""What each application takes of the machine's disk: its images, its build cache, the disks of its running instances.
+"""What each application takes on the machine's disk: its images, its build cache, the disks of its running instances.
 
-Sizes are what the file system has allocated (stat(2), st_blocks) or what the platform counted anyway: nothing walks a tree of a tenant's.
+Sizes are what the file system has allocated (stat(2), st_blocks) or what the platform has measured anyway: no tenant's
+tree is walked for them.
 """
 
 from collections.abc import Mapping
@@ -8,8 +9,8 @@ from typing import Any
 
 from knative.local.sandbox.disks import used_bytes
 from knative.local.serving.node import Node
-from knative.local.serving.pod_registry import Pods
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.pod import Pod
+from knative.local.serving.pods.registry import Pods
 
 APPLICATION, ENVIRONMENT = "capsule.dev/application", "capsule.dev/environment"
 
@@ -23,7 +24,10 @@ class DiskUsage:
         return {namespace: (usage.images, usage.bytes) for namespace, usage in self._node.images.usage().items()}
 
     def disk_usage(self) -> Mapping[str, Mapping[str, Any]]:
-        """Application namespace → a DiskUsage of `events/cluster.py` without its time. Of a cache or of instances that are not measured: None."""
+        """Return application namespace → DiskUsage of `events/cluster.py` without its time.
+
+        None stands for a size that is not measured.
+        """
         images, found = self.images(), {}
         for namespace in self._node.store.list("Namespace"):
             name, labels = namespace["metadata"]["name"], namespace["metadata"].get("labels") or {}
@@ -36,12 +40,15 @@ class DiskUsage:
         return found
 
     def _cache_bytes(self, namespace: str) -> int | None:
-        return used_bytes(self._node.caches / f"{namespace}.img") if self._node.abilities.has_disks else None
+        return used_bytes(self._node.build_caches.image(namespace)) if self._node.abilities.has_disks else None
 
     def _instance_bytes(self, namespace: str) -> Mapping[str, int] | None:
-        """By environment. None when the disk of one of the instances is not measured: a part of the sum would be mistaken for the whole."""
+        """Return bytes by environment.
+
+        None when one instance is not measured: a partial sum would look like the whole.
+        """
         found: dict[str, int] = {}
-        for pod in self._pods.tenants():
+        for pod in self._pods.tenant_pods():
             if pod.namespace == namespace and not self._node.is_build(pod.object):
                 if (size := pod.disk_bytes) is None:
                     return None

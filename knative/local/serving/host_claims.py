@@ -1,15 +1,16 @@
 """Which Route owns a host name that several Routes claim.
 
-A host has one owner, and nothing of the owner's traffic changes while another Route claims the same name. Claims are ordered, so the owner does
-not depend on the order in which Routes are reconciled, nor on a restart:
+A host has one owner, and another Route's claim to the same name does not change the owner's traffic. Claims are
+ordered, so the owner depends neither on the order in which Routes are reconciled nor on a restart:
 
 1. Routes of the platform's namespaces come before all others, whenever they were created.
-2. The earlier claim comes first. A Route claims its hosts when it is created (`metadata.creationTimestamp`); a host that it claims later, for example
-   by a new tag, counts from then on (`since`), so that an old Route takes nothing from a newer one.
+2. The earlier claim comes first. A Route claims its hosts when it is created (`metadata.creationTimestamp`). A host
+   that it claims later, for example by a new tag, counts from then on, so that an old Route takes no host from a newer
+   one.
 3. Claims of the same second: the older Route, then the smaller uid.
 
-Knative leaves this to its networking layer: net-kourier refuses an Ingress whose domain another one has (`DomainConflict`), a DomainMapping is
-refused with `DomainAlreadyClaimed`.
+Knative leaves this to its networking layer: net-kourier rejects an Ingress whose domain another one has
+(`DomainConflict`); a DomainMapping is rejected with `DomainAlreadyClaimed`.
 """
 
 from bisect import insort
@@ -26,8 +27,8 @@ class Precedence:
     """The smallest owns the host. Times are RFC 3339 in UTC with whole seconds, which sort as text."""
 
     is_tenant: bool
-    since: str
-    created: str
+    claimed_at: str
+    created_at: str
     uid: str
 
 
@@ -39,7 +40,7 @@ class Claim(Generic[K, V]):
 
 
 class HostClaims(Generic[K, V]):
-    """host → the claims on it, the owner's first."""
+    """The claims on each host, the owner's first."""
 
     def __init__(self) -> None:
         self._claims: dict[str, list[Claim[K, V]]] = {}
@@ -52,17 +53,17 @@ class HostClaims(Generic[K, V]):
     def hosts(self, claimant: K) -> frozenset[str]:
         return self._hosts.get(claimant, frozenset())
 
-    def lost(self, claimant: K) -> list[str]:
-        """The hosts that it claims and another owns, sorted."""
+    def conflicts(self, claimant: K) -> list[str]:
+        """Return the hosts that it claims and another claimant owns, sorted."""
         return sorted(host for host in self.hosts(claimant) if self._claims[host][0].claimant != claimant)
 
     def replace(self, claimant: K, claims: Mapping[str, tuple[Precedence, V]]) -> set[K]:
-        """Make these the claimant's claims, in place of those it had. Returns the other claimants for which the owner of a host changed."""
+        """Replace the claims of a claimant. Returns the other claimants that gained or lost a host."""
         before = {host: self._owner_of(host) for host in self.hosts(claimant) | claims.keys()}
         for host in self.hosts(claimant):
-            left = [claim for claim in self._claims[host] if claim.claimant != claimant]
-            if left:
-                self._claims[host] = left
+            remaining = [claim for claim in self._claims[host] if claim.claimant != claimant]
+            if remaining:
+                self._claims[host] = remaining
             else:
                 del self._claims[host]
         for host, (precedence, value) in claims.items():
@@ -74,7 +75,7 @@ class HostClaims(Generic[K, V]):
         return self._changed(before) - {claimant}
 
     def remove(self, claimant: K) -> set[K]:
-        """Returns the claimants that own a host of it now."""
+        """Remove all claims of a claimant. Returns the claimants that now own one of its hosts."""
         return self.replace(claimant, {})
 
     def _owner_of(self, host: str) -> K | None:

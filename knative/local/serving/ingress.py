@@ -1,8 +1,10 @@
-"""The door: a request's Host names a Route, the Route a revision, the revision's scaler a pod.
+"""The ingress: forward requests to pods.
 
-It says nothing about what else is there: an unknown host is told that it is unknown and no more. Besides the public port it serves listeners that
-lead to less (`listen`): a build's, to the hosts that it was given, and a loopback port of one Service of the platform (`destinations`). Each request
-of a connection is looked up by itself.
+A request's Host selects a Route, the Route a revision, the revision's scaler a pod.
+
+The ingress reveals nothing about other hosts: an unknown host gets a 404 and no more. Besides the public port it serves
+listeners with fewer destinations (`listen`): a build's, for the hosts granted to it, and loopback ports of single
+Services of the platform (`destinations`). Each request of a connection is looked up separately.
 """
 
 import asyncio
@@ -10,42 +12,47 @@ import socket
 from collections.abc import Collection
 from functools import partial
 
-from knative.local.serving.authority import BadAuthority, authority_of
-from knative.local.serving.destinations import Lookup, Refused, only, public
-from knative.local.serving.http_client import Broken
-from knative.local.serving.http_exchange import HOP, Exchange
-from knative.local.serving.http_server import Client
-from knative.local.serving.http_upstreams import Upstreams
-from knative.local.serving.listeners import Listener
-from knative.local.serving.pods import Pod
-from knative.local.serving.routing import PATIENCE, Routing, Unavailable
+from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
+from knative.local.serving.http.authority import BadAuthority, authority_of
+from knative.local.serving.http.client import UpstreamError
+from knative.local.serving.http.exchange import HOP_BY_HOP, Exchange
+from knative.local.serving.http.listeners import Listener
+from knative.local.serving.http.server import ClientConnection
+from knative.local.serving.http.upstreams import Upstreams
+from knative.local.serving.pods.pod import Pod
+from knative.local.serving.request_queue import Unavailable
+from knative.local.serving.routing import DEFAULT_TIMEOUT_SECONDS, Routing
 from knative.local.serving.scaler import Scaler
 from knative.local.settings import LOOPBACK
 
-TRIES = 4
-KEEP_ALIVE = 75.0
-CONNECTIONS = 128
-"""At a time, of a listener that is not the public one."""
-SWEEP = 15.0
-SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-INTERNAL = (b"k-", b"k_", b"knative-")
-"""Knative's own headers: a client does not set them."""
-DROPPED = HOP | {b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
+MAX_ATTEMPTS = 4
+FIRST_RETRY_PAUSE_SECONDS = 0.05
+KEEP_ALIVE_SECONDS = 75.0
+MAX_CONNECTIONS = 128
+"""At a time, of a listener other than the public one."""
+SWEEP_SECONDS = 15.0
+CLIENT_CLOSED_REQUEST = 499
+"""nginx' status for a client that disconnected before the response; for metrics only."""
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
+"""RFC 9110 section 9.2.2: they may be sent again."""
+KNATIVE_PREFIXES = (b"k-", b"k_", b"knative-")
+"""Knative's own headers, which clients must not set."""
+REPLACED_HEADERS = HOP_BY_HOP | {b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
 
 
 class Ingress:
-    """A Part: the listener on the ingress port."""
+    """A Runnable: the listener on the ingress port."""
 
     def __init__(self, routing: Routing, upstreams: Upstreams, port: int) -> None:
         self._routing, self._upstreams, self.port = routing, upstreams, port
-        self._clients: set[Client] = set()
+        self._clients: set[ClientConnection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         listener = socket.create_server((LOOPBACK, self.port), backlog=2048)
-        self._server = await loop.create_server(lambda: Client(self.serve, self._clients), sock=listener)
+        self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients), sock=listener)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
@@ -58,130 +65,135 @@ class Ingress:
         self._upstreams.close()
 
     async def _sweep(self) -> None:
-        """Connections on which nothing was asked for long, or a request never ended its head."""
+        """Close connections that have been idle, or whose request head has been incomplete, for KEEP_ALIVE_SECONDS."""
         while True:
-            await asyncio.sleep(SWEEP)
-            before = asyncio.get_running_loop().time() - KEEP_ALIVE
-            for client in [each for each in self._clients if not each.busy and each.active < before]:
+            await asyncio.sleep(SWEEP_SECONDS)
+            before = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
+            for client in [each for each in self._clients if not each.is_busy and each.active_at < before]:
                 client.close()
 
-    def listen(self, listening: socket.socket, lookup: Lookup, name: str, limit: int = CONNECTIONS) -> Listener:
-        """Serve another socket, for the destinations that `lookup` knows. The listener owns the socket; whoever made it closes it."""
+    def listen(self, listening: socket.socket, lookup: Lookup, name: str, max_connections: int = MAX_CONNECTIONS) -> Listener:
+        """Serve another socket for the destinations that `lookup` finds.
+
+        The listener owns the socket; the caller closes the listener.
+        """
 
         async def handle(connection: socket.socket) -> None:
-            client = Client(partial(self._serve, lookup), self._clients)
+            client = ClientConnection(partial(self._serve, lookup), self._clients)
             try:
                 await asyncio.get_running_loop().connect_accepted_socket(lambda: client, connection)
                 await client.closed.wait()
             finally:
-                if client.connected:
+                if client.is_connected:
                     client.abort()
                     await client.closed.wait()
 
-        return Listener(listening, handle, limit, name)
+        return Listener(listening, handle, max_connections, name)
 
     def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:
-        return self.listen(listening, only(self._routing.table, hosts), "a build's ingress")
+        return self.listen(listening, only_hosts(self._routing.table, hosts), "a build's ingress")
 
     async def serve(self, exchange: Exchange) -> None:
-        await self._serve(partial(public, self._routing.table), exchange)
+        """Serve a request of the public port."""
+        await self._serve(partial(public_host, self._routing.table), exchange)
 
     async def _serve(self, lookup: Lookup, exchange: Exchange) -> None:
         began = asyncio.get_running_loop().time()
         try:
             authority = authority_of(exchange.method, exchange.target, exchange.version, exchange.headers)
         except BadAuthority as bad:
-            exchange.problem(400, str(bad))
+            exchange.respond_error(400, str(bad))
             return
         exchange.target = authority.target
         found = lookup(authority.host)
-        if isinstance(found, Refused):
-            exchange.problem(found.status, found.detail)
+        if isinstance(found, Refusal):
+            exchange.respond_error(found.status, found.detail)
             return
-        if exchange.upgrade and (exchange.sized or exchange.chunked):
-            exchange.problem(400, "a request that changes the protocol has no body")
+        if exchange.is_upgrade and (exchange.has_sized_body or exchange.is_chunked):
+            exchange.respond_error(400, "A request that changes the protocol must not have a body.")
             return
-        entry, target = found
+        route, target = found
         try:
-            scaler = self._routing.scaler(entry, target)
+            scaler = self._routing.scaler(route, target)
         except Unavailable as unavailable:
-            exchange.problem(503, str(unavailable), retry_after=1)
+            exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
-        head = self._head(exchange, authority.text)
+        head = self._request_head(exchange, authority.text)
         try:
-            await self._through(exchange, scaler, head)
+            await self._forward(exchange, scaler, head)
         finally:
-            self._routing.measured(entry, scaler.name, exchange.status or 499, asyncio.get_running_loop().time() - began)
+            seconds = asyncio.get_running_loop().time() - began
+            self._routing.record_request(route, scaler.name, exchange.status or CLIENT_CLOSED_REQUEST, seconds)
 
-    async def _through(self, exchange: Exchange, scaler: Scaler, head: bytes) -> None:
+    async def _forward(self, exchange: Exchange, scaler: Scaler, head: bytes) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + scaler.timeout
-        for attempt in range(TRIES):
+        deadline = loop.time() + scaler.timeout_seconds
+        for attempt in range(MAX_ATTEMPTS):
             try:
-                pod = await scaler.acquire(max(min(until - loop.time(), max(PATIENCE, scaler.timeout)), 0.001))
+                pod = await scaler.acquire(max(min(deadline - loop.time(), max(DEFAULT_TIMEOUT_SECONDS, scaler.timeout_seconds)), 0.001))
             except Unavailable as unavailable:
-                exchange.problem(503, str(unavailable), retry_after=2)
+                exchange.respond_error(503, str(unavailable), retry_after_seconds=2)
                 return
             try:
-                if await self._with_pod(exchange, scaler, pod, head, until, last=attempt + 1 == TRIES):
+                if await self._try_pod(exchange, scaler, pod, head, deadline, is_last=attempt + 1 == MAX_ATTEMPTS):
                     return
             finally:
                 scaler.release(pod)
-            await asyncio.sleep(0.05 * 2**attempt)
+            await asyncio.sleep(FIRST_RETRY_PAUSE_SECONDS * 2**attempt)
 
-    async def _with_pod(self, exchange: Exchange, scaler: Scaler, pod: Pod, head: bytes, until: float, last: bool) -> bool:
-        """False: nothing came of it and it may be tried again."""
+    async def _try_pod(self, exchange: Exchange, scaler: Scaler, pod: Pod, head: bytes, deadline: float, is_last: bool) -> bool:
+        """Return whether the exchange has ended. False: the pod did not read the request, which may be sent again."""
         loop = asyncio.get_running_loop()
         assert pod.port is not None
         try:
-            upstream = await self._upstreams.take(pod.port, fresh=last)
+            upstream = await self._upstreams.acquire(pod.port, is_new=is_last)
         except OSError:
-            if not last:
+            if not is_last:
                 return False
-            exchange.problem(502, f"{scaler.name} does not accept connections", retry_after=1)
+            exchange.respond_error(502, f"{scaler.name} does not accept connections.", retry_after_seconds=1)
             return True
         exchange.send(upstream, head)
-        silence = loop.call_later(max(until - loop.time(), 0.0), self._silent, exchange, scaler)
-        exchange.headed.add_done_callback(lambda _: silence.cancel())
+        timer = loop.call_later(max(deadline - loop.time(), 0.0), self._on_timeout, exchange, scaler)
+        exchange.response_started.add_done_callback(lambda _: timer.cancel())
         try:
             await exchange.done
-        except Broken as error:
+        except UpstreamError as error:
             if not exchange.status:
-                if error.unsent and not last and exchange.replayable and exchange.method in SAFE:
-                    exchange.headed, exchange.done = loop.create_future(), loop.create_future()
+                may_retry = error.may_be_unread and not is_last and exchange.is_replayable and exchange.method in IDEMPOTENT_METHODS
+                exchange.reset()
+                if may_retry:
                     return False
-                exchange.done = loop.create_future()
-                exchange.problem(502, f"{scaler.name} broke off before it answered", retry_after=1)
+                exchange.respond_error(502, f"{scaler.name} closed the connection before it answered.", retry_after_seconds=1)
             else:
-                exchange.client.abort()  # its client must see that the answer is not whole
+                exchange.client.abort()  # the client must notice that the response is incomplete
         except asyncio.CancelledError:
             exchange.abandon()
             raise
         finally:
-            silence.cancel()
+            timer.cancel()
         return True
 
-    def _silent(self, exchange: Exchange, scaler: Scaler) -> None:
+    def _on_timeout(self, exchange: Exchange, scaler: Scaler) -> None:
         if not exchange.status and not exchange.done.done():
             exchange.detach()
-            exchange.problem(504, f"{scaler.name} did not begin to answer within {scaler.timeout:g} s")
+            exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
 
-    def _head(self, exchange: Exchange, host: str) -> bytes:
+    def _request_head(self, exchange: Exchange, host: str) -> bytes:
         client = exchange.client.address
         forwarded = exchange.header(b"x-forwarded-for")
         lines = [f"{exchange.method} {exchange.target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
-        named = (exchange.header(b"connection") or "").lower().split(",")
-        dropped = DROPPED.union(name.strip().encode("latin-1") for name in named)
+        connection_options = (exchange.header(b"connection") or "").lower().split(",")
+        removed = REPLACED_HEADERS.union(name.strip().encode("latin-1") for name in connection_options)
         for name, value in exchange.headers:
-            if name not in dropped and not name.startswith(INTERNAL):
+            if name not in removed and not name.startswith(KNATIVE_PREFIXES):
                 lines.append(name + b": " + value)
         lines += [
             f"x-forwarded-for: {forwarded + ', ' if forwarded else ''}{client}".encode("latin-1"),
             f"x-forwarded-proto: {exchange.header(b'x-forwarded-proto') or 'http'}".encode("latin-1"),
             f"x-forwarded-host: {exchange.header(b'x-forwarded-host') or host}".encode("latin-1"),
         ]
-        if exchange.upgrade:
+        if exchange.is_upgrade:
             lines += [b"connection: upgrade", b"upgrade: " + (exchange.header(b"upgrade") or "").encode("latin-1")]
-        elif exchange.chunked:
+        elif exchange.is_chunked:
             lines.append(b"transfer-encoding: chunked")
         return b"\r\n".join((*lines, b"", b""))

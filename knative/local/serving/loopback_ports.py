@@ -1,9 +1,10 @@
-"""Ports of this machine's loopback that lead to one Service of the platform, by the annotation `local.capsule.dev/loopback-port` of the Service.
+"""Loopback ports of single Services of the platform, by the Service's annotation `local.capsule.dev/loopback-port`.
 
-It is how a function of the platform calls another Service of the platform over HTTP: no host name is looked up, so no Route can come in between, and
-the Service needs no public host. Requests go through the scaler like those of the ingress, so the Service scales from zero. On a cluster the
-annotation means nothing: there the Service's cluster-local address is called. A tenant's annotation is ignored, and a tenant's sandbox has a loopback
-of its own, on which these ports are not open.
+A function of the platform calls another Service of the platform over HTTP this way: no host name is resolved, so no
+other Route can take its place, and the Service needs no public host. Requests go through the scaler like those of the
+ingress, so the Service scales from zero. On a cluster the annotation has no effect: functions call the Service's
+cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback of its own, on which
+these ports are not open.
 """
 
 import asyncio
@@ -11,11 +12,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from knative.local.serving.destinations import service
+from knative.local.serving.destinations import one_service
+from knative.local.serving.http.listeners import Listener
 from knative.local.serving.ingress import Ingress
-from knative.local.serving.listeners import Listener
 from knative.local.serving.node import PLATFORM_NAMESPACES
-from knative.local.serving.routing import Key, Table
+from knative.local.serving.routing import Key, RoutingTable
 from knative.local.settings import LOOPBACK
 
 ANNOTATION = "local.capsule.dev/loopback-port"
@@ -26,15 +27,15 @@ class PortUnavailable(Exception):
 
 
 class LoopbackPorts:
-    """A Part."""
+    """A Runnable."""
 
-    def __init__(self, ingress: Ingress, table: Table, port_offset: int) -> None:
+    def __init__(self, ingress: Ingress, table: RoutingTable, port_offset: int) -> None:
         self._ingress, self._table, self._offset = ingress, table, port_offset
         self._open: dict[Key, tuple[int, Listener]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Ports are opened as Routes are reconciled."""
+        """Nothing to do: ports are opened when Routes are reconciled."""
 
     async def stop(self) -> None:
         for key in list(self._open):
@@ -42,25 +43,27 @@ class LoopbackPorts:
         await asyncio.gather(*self._closing)
 
     def assign(self, key: Key, annotations: Mapping[str, Any]) -> int | None:
-        """Open the port that the annotations name, with the installation's offset, or close the one that they no longer name. Idempotent.
+        """Open the annotated port plus the installation's offset, or close the port that is no longer annotated.
 
-        Returns the port. Raises PortUnavailable: the annotation is no port, or the port is somebody else's.
+        Idempotent.
+
+        Returns the port. Raises PortUnavailable: the annotation is not a port, or the port is in use.
         """
-        named = annotations.get(ANNOTATION) if key[0] in PLATFORM_NAMESPACES else None
-        if named is None:
+        annotation = annotations.get(ANNOTATION) if key[0] in PLATFORM_NAMESPACES else None
+        if annotation is None:
             self.release(key)
             return None
-        port = _port(named, self._offset)
+        port = _parse_port(annotation, self._offset)
         if key in self._open and self._open[key][0] == port:
             return port
-        if holder := next((each for each, (held, _) in self._open.items() if held == port and each != key), None):
-            raise PortUnavailable(f"Port {port} of this machine's loopback is that of Service {'/'.join(holder)}.")
+        if owner := next((each for each, (opened, _) in self._open.items() if opened == port and each != key), None):
+            raise PortUnavailable(f"Port {port} of this machine's loopback belongs to Service {'/'.join(owner)}.")
         self.release(key)
         try:
             listening = socket.create_server((LOOPBACK, port), backlog=128)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
-        self._open[key] = port, self._ingress.listen(listening, service(self._table, *key), f"loopback port {port}")
+        self._open[key] = port, self._ingress.listen(listening, one_service(self._table, *key), f"loopback port {port}")
         return port
 
     def release(self, key: Key) -> None:
@@ -71,7 +74,7 @@ class LoopbackPorts:
             task.add_done_callback(self._closing.discard)
 
 
-def _port(text: Any, offset: int) -> int:
+def _parse_port(text: Any, offset: int) -> int:
     if not (str(text).isascii() and str(text).isdigit() and 0 < int(text) + offset < 65536):
-        raise PortUnavailable(f"The annotation {ANNOTATION} is a port number, not {str(text)[:40]!r}.")
+        raise PortUnavailable(f"The annotation {ANNOTATION} must be a port number, not {str(text)[:40]!r}.")
     return int(text) + offset

@@ -9,8 +9,8 @@ DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
 DEFAULT_TAG_TEMPLATE = "{{.Tag}}-{{.Name}}"
 
 
-def revision_name(configuration: str, generation: int, asked: str | None = None) -> str:
-    return asked or f"{configuration}-{generation:05d}"
+def revision_name(configuration: str, generation: int, template_name: str | None = None) -> str:
+    return template_name or f"{configuration}-{generation:05d}"
 
 
 def is_private(labels: Mapping[str, str] | None) -> bool:
@@ -22,7 +22,10 @@ def internal_host(name: str, namespace: str) -> str:
 
 
 def domain_for(labels: Mapping[str, str], config_domain: Mapping[str, str]) -> str:
-    """config-domain: a key is a domain, its value may hold a selector in YAML (`selector:\\n  app: x`); the one without is the default."""
+    """Return the domain of the most specific matching selector in config-domain.
+
+    A key of config-domain is a domain; its value may hold a selector in YAML (`selector:\\n  app: x`). The domain without a selector is the default.
+    """
     chosen, best = DEFAULT_DOMAIN, -1
     for domain, text in sorted(config_domain.items()):
         if domain.startswith("_"):
@@ -39,14 +42,15 @@ def _selector(text: str) -> dict[str, str]:
 
 
 def public_host(name: str, namespace: str, domain: str, config_network: Mapping[str, str]) -> str:
-    """config-network's domain-template, a Go template over Name, Namespace and Domain."""
+    """Return the host by config-network's domain-template, a Go template over Name, Namespace and Domain."""
     template = config_network.get("domain-template", DEFAULT_TEMPLATE)
     for field, value in (("Name", name), ("Namespace", namespace), ("Domain", domain)):
         template = template.replace("{{." + field + "}}", value)
     return template.strip()
 
 
-def tagged(tag: str, name: str, config_network: Mapping[str, str]) -> str:
+def tagged_name(tag: str, name: str, config_network: Mapping[str, str]) -> str:
+    """Return the name of a tagged target by config-network's tag-template."""
     template = config_network.get("tag-template", DEFAULT_TAG_TEMPLATE)
     return template.replace("{{.Tag}}", tag).replace("{{.Name}}", name).strip()
 

@@ -1,8 +1,10 @@
-"""What the platform's own processes see of this machine when root starts them: as whom they run and which folders there are.
+"""The users and the view of the file system of the platform's own processes when root starts them.
 
-A function runs as an unprivileged user, one for each component, in a mount namespace that holds the system's programs, this Python, the project's
-files, the pods' folders of the platform's namespaces and the folders that `up` shares with it (mail, sample repositories): not the secrets of `up`,
-not the servers' data, not a tenant's files, and every folder above the project can stay closed to other users."""
+A function runs as an unprivileged user, one for each component, in a mount namespace with the system's programs, this
+Python, the project's files, the pods' folders of the platform's namespaces and the folders that `up` shares (mail,
+sample repositories). It sees neither the secrets of `up`, nor the servers' data, nor a tenant's files. Folders above
+the project can stay closed to other users.
+"""
 
 import os
 import stat
@@ -13,17 +15,16 @@ from pathlib import Path
 
 from knative.local.images import PROJECT
 from knative.local.objects import Object
-from knative.local.processes import Command
+from knative.local.processes.process import Command
 from knative.local.sandbox.identities import Identities
-from knative.local.sandbox.isolation import Isolation
-from knative.local.sandbox.plan import SYSTEM, Mount, Sandbox, arranged, interpreters
+from knative.local.sandbox.plan import SYSTEM, Isolation, Mount, Sandbox, arrange, interpreters
 
 COMPONENT = "app.kubernetes.io/component"
 NAME = "app.kubernetes.io/name"
 
 
 class PlatformView:
-    """`writable`, `readable`: folders that processes of the platform share with this machine."""
+    """`scratch`: an empty folder to assemble the view on; `writable`, `readable`: folders of this machine that the processes share."""
 
     def __init__(
         self, home: Path, scratch: Path, identities: Identities, writable: Iterable[Path], readable: Iterable[Path], filter: bytes | None
@@ -38,12 +39,15 @@ class PlatformView:
         return self._identities.platform_group
 
     def user(self, pod: Object) -> int:
-        """One for each component, so that contexts cannot signal one another's processes."""
+        """Return the user of a pod's component.
+
+        Contexts have different users and cannot signal each other's processes.
+        """
         labels = pod["metadata"].get("labels") or {}
         return self._identities.platform_user(str(labels.get(COMPONENT) or labels.get(NAME) or "other"))
 
-    def contained(self, command: Command) -> Command:
-        """The command with this view of the file system, started by the launcher."""
+    def contain(self, command: Command) -> Command:
+        """Return the command with this view of the file system, for the launcher."""
         return replace(command, sandbox=self.sandbox(command.uid, command.gid))
 
     def sandbox(self, uid: int | None, gid: int | None) -> Sandbox:
@@ -60,13 +64,16 @@ class PlatformView:
         mounts += platform_mounts(self._home)
         mounts += [Mount(str(each), str(each)) for each in self._readable if each.is_dir()]
         mounts += [Mount(str(each), str(each), writable=True) for each in self._writable if each.is_dir()]
-        placed, placed_links = arranged(mounts, links)
-        return Sandbox(Isolation.ROOT, uid, str(self._scratch), placed, placed_links, gid=gid, pid_namespace=False, filter=self._filter)
+        arranged_mounts, arranged_links = arrange(mounts, links)
+        return Sandbox(Isolation.ROOT, uid, str(self._scratch), arranged_mounts, arranged_links, gid=gid, pid_namespace=False, filter=self._filter)
 
 
-def unreadable() -> Path | None:
-    """A file of the project that other users cannot read, so that no function could run; None when there is none. What Python compiled under a
-    closed umask is opened to all: it says no more than its source."""
+def find_unreadable() -> Path | None:
+    """Return a file of the project that other users cannot read, so that no function could run; None when there is none.
+
+    Side effect: byte code that Python wrote under a restrictive umask becomes readable; it reveals no more than its
+    source.
+    """
     for folder in ("functions", "events", "knative", "sql", "schemas"):
         for place in (PROJECT / folder, *(PROJECT / folder).rglob("*")):
             mode = place.lstat().st_mode
@@ -80,7 +87,7 @@ def unreadable() -> Path | None:
 
 
 def platform_mounts(home: Path) -> list[Mount]:
-    """The project as an image would hold it, without history or state, and the Python that runs it."""
+    """Return the mounts of the project, as an image would hold it (without history or state), and of the Python that runs it."""
     files = [each for each in PROJECT.iterdir() if (not each.name.startswith(".") or each.name == ".venv") and each != home]
     prefix = Path(sys.prefix)
     places = [*files, *map(Path, interpreters()), *([] if prefix.is_relative_to(PROJECT) else [prefix])]

@@ -1,22 +1,22 @@
-"""What the platform keeps of applications and can make again: caches of builds, and images that nothing references."""
+"""What the platform keeps for applications and can create again: build caches, and images that nothing references."""
 
 from knative.local.serving.node import Node
 
 
 class Reclaimable:
-    """`images.retention` decides which images: those of a deployment under way and the newest of each application stay; no registry has them."""
+    """`images.retention` decides which images: those of running deployments and the newest of each application stay, because no registry has them."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
     def is_any(self) -> bool:
-        return bool(self._node.unused_caches() or self._node.keeper.reclaimable())
+        return bool(self._node.build_caches.unused() or self._node.image_collector.reclaimable())
 
     def reclaim(self) -> None:
-        """Moves them into the trash. Raises OSError."""
-        for cache in self._node.unused_caches():
-            self._node.trash.throw(cache)
-        self._node.keeper.reclaim()
+        """Move them into the trash. Raises OSError."""
+        for cache in self._node.build_caches.unused():
+            self._node.trash.discard(cache)
+        self._node.image_collector.reclaim()
 
     def is_deleted(self) -> bool:
         return self._node.trash.is_empty

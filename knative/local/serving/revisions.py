@@ -1,4 +1,4 @@
-"""Revisions: each has a scaler, and says in its conditions what became of it."""
+"""Revisions: give each a scaler, tick the scalers, and report their state in the revision's conditions."""
 
 import asyncio
 import logging
@@ -10,7 +10,8 @@ from typing import Any
 from knative.local.images import PLATFORM
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, read, ready, written
-from knative.local.serving.pod_registry import SHUTDOWN_GRACE, Pods
+from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
+from knative.local.serving.pods.state import StartFailure
 from knative.local.serving.scaler import Scaler
 from knative.local.settings import LOOPBACK, Settings
 from knative.local.store import NotFound, Store
@@ -19,9 +20,9 @@ log = logging.getLogger(__name__)
 
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
-TICK = 2.0
-RESOURCES = frozenset({"ProgressDeadlineExceeded", "ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"})
-"""Reasons for which there is no container that could be unhealthy."""
+TICK_SECONDS = 2.0
+NO_CONTAINER_REASONS = frozenset({"ProgressDeadlineExceeded", "ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"})
+"""Reasons that concern ResourcesAvailable, because there is no container that could be unhealthy."""
 NO_TRAFFIC = Condition("False", "NoTraffic", "The target is not receiving traffic.", "Info")
 QUEUED = Condition("Unknown", "Queued", "Requests to the target are being buffered as resources are provisioned.", "Info")
 DEPLOYING = Condition("Unknown", "Deploying")
@@ -30,26 +31,28 @@ Key = tuple[str, str]
 
 
 def conditions_of(scaler: Scaler) -> dict[str, Condition]:
+    """Return a revision's conditions, Ready among them."""
     failure = scaler.failure
-    if scaler.gave_up and failure is not None:
-        failed = Condition("False", *failure)
-        unknown = Condition("Unknown", *failure)
-        no_container = failure[0] in RESOURCES
-        found = {"ResourcesAvailable": failed if no_container else unknown, "ContainerHealthy": unknown if no_container else failed}
-        active = Condition("False", failure[0], failure[1], "Info")
-    elif scaler.proven:
-        healthy = Condition("False", *failure) if failure is not None and not scaler.ready_pods else TRUE
+    if scaler.has_failed and failure is not None:
+        failed = Condition("False", failure.reason, failure.message)
+        unknown = Condition("Unknown", failure.reason, failure.message)
+        has_no_container = failure.reason in NO_CONTAINER_REASONS
+        found = {"ResourcesAvailable": failed if has_no_container else unknown, "ContainerHealthy": unknown if has_no_container else failed}
+        active = Condition("False", failure.reason, failure.message, "Info")
+    elif scaler.has_been_ready:
+        is_unhealthy = failure is not None and not scaler.ready_pods
+        healthy = Condition("False", failure.reason, failure.message) if failure is not None and is_unhealthy else TRUE
         found = {"ResourcesAvailable": TRUE, "ContainerHealthy": healthy}
         active = Condition("True", severity="Info") if scaler.ready_pods else QUEUED if scaler.pods else NO_TRAFFIC
     else:
-        waiting = Condition("Unknown", *failure) if failure is not None else DEPLOYING
+        waiting = Condition("Unknown", failure.reason, failure.message) if failure is not None else DEPLOYING
         found = {"ResourcesAvailable": waiting, "ContainerHealthy": waiting}
         active = Condition("Unknown", waiting.reason, waiting.message, "Info")
     return found | {"Active": active, "Ready": ready(found, ("ResourcesAvailable", "ContainerHealthy"))}
 
 
 class Revisions:
-    """The reconciler of Revisions, and the Part that ticks their scalers while there is one to tick."""
+    """The reconciler of Revisions, and a Runnable that ticks their scalers while one needs it."""
 
     kind = REVISION
 
@@ -57,8 +60,9 @@ class Revisions:
         self._store, self._settings, self._pods = store, settings, pods
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
-        self._reached: dict[Key, set[str]] = {}
-        """(namespace, service) → the revisions its route leads to: after a restart a route may be seen before its revisions."""
+        self._route_targets: dict[Key, set[str]] = {}
+        """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
+        its revisions."""
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
@@ -71,42 +75,39 @@ class Revisions:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE) for scaler in self._scalers.values()))
+        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values()))
         for task in self._stopping:
-            task.cancel()  # their pods end with the rest of the pods
+            task.cancel()  # `Pods.stop` ends their pods
         for each in self._sockets.values():
             each.close()
 
     def find(self, namespace: str, name: str) -> Scaler | None:
         return self._scalers.get((namespace, name))
 
-    def of(self, namespace: str) -> list[Scaler]:
-        return [scaler for (where, _), scaler in self._scalers.items() if where == namespace]
-
-    def reach(self, namespace: str, names: set[str], service: str) -> None:
-        """What a route leads to now; the service's other revisions may go."""
+    def set_route_targets(self, namespace: str, names: set[str], service: str) -> None:
+        """Set the revisions that a Service's Route leads to. The Service's other revisions scale to zero."""
         if names:
-            self._reached[namespace, service] = names
+            self._route_targets[namespace, service] = names
         else:
-            self._reached.pop((namespace, service), None)
-        for scaler in self.of(namespace):
+            self._route_targets.pop((namespace, service), None)
+        for scaler in [each for (scope, _), each in self._scalers.items() if scope == namespace]:
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
-                reachable = scaler.name in names
-                scaler.alone = len(names) == 1
-                if reachable != scaler.reachable:
-                    scaler.reachable = reachable
+                is_reachable = scaler.name in names
+                scaler.is_sole_target = len(names) == 1
+                if is_reachable != scaler.is_reachable:
+                    scaler.is_reachable = is_reachable
                     scaler.tick()
         self._awake.set()
 
     # --- reconciling
 
     def watches(self) -> Mapping[str, Callable[[Object], Iterable[tuple[str | None, str]]]]:
-        def all_of_them(config: Object) -> Iterable[tuple[str | None, str]]:
+        def of_config(config: Object) -> Iterable[tuple[str | None, str]]:
             metadata = config["metadata"]
             return list(self._scalers) if (metadata["namespace"], metadata["name"]) == (NAMESPACE, "config-autoscaler") else []
 
-        return {"ConfigMap": all_of_them}
+        return {"ConfigMap": of_config}
 
     async def reconcile(self, object: Object) -> None:
         metadata = object["metadata"]
@@ -116,28 +117,31 @@ class Revisions:
             await self.on_deleted(scaler.revision)
             scaler = None
         if scaler is None:
-            given_up = read(object, "Ready")
-            persists = self._pods.node.trusts(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
-            scaler = Scaler(self._pods, object, self._defaults(), self._changed, self._open_port, persists)
-            if not persists and not scaler.proven and given_up is not None and given_up.status == "False":  # it failed before a restart, and for good
-                scaler.failure, scaler.gave_up = (given_up.reason, given_up.message), True
-            self._scalers[key] = scaler
-            self._pods.node.expect(object)
-            service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
-            reached = self._reached.get((scaler.namespace, service), set())
-            scaler.reachable, scaler.alone = scaler.name in reached, len(reached) == 1
+            scaler = self._scalers[key] = self._create_scaler(object)
+            self._pods.node.preload_for(object)
             scaler.tick()
             self._publish(scaler)
         scaler.revision = object
         scaler.rescale(self._defaults())
         self._awake.set()
 
+    def _create_scaler(self, object: Object) -> Scaler:
+        metadata, condition = object["metadata"], read(object, "Ready")
+        retries_forever = self._pods.node.is_trusted(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
+        scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, retries_forever)
+        if not retries_forever and not scaler.has_been_ready and condition is not None and condition.status == "False":
+            scaler.failure, scaler.has_failed = StartFailure(condition.reason, condition.message), True  # it failed before a restart, for good
+        service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
+        targets = self._route_targets.get((scaler.namespace, service), set())
+        scaler.is_reachable, scaler.is_sole_target = scaler.name in targets, len(targets) == 1
+        return scaler
+
     async def on_deleted(self, object: Object) -> None:
         metadata = object["metadata"]
         key = metadata["namespace"], metadata["name"]
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:
             task = asyncio.create_task(self._scalers.pop(key).stop(), name=f"stop revision {key[1]}")
-            self._stopping.add(task)  # an application may take its whole timeout to end; a new one of its name need not wait for it
+            self._stopping.add(task)  # not awaited: an application may take its whole timeout to end, and a new one of its name must not wait
             task.add_done_callback(self._stopping.discard)
 
     def _defaults(self) -> Mapping[str, str]:
@@ -145,7 +149,10 @@ class Revisions:
         return (found or {}).get("data") or {}
 
     def _open_port(self, port: int) -> socket.socket:
-        """Socket activation: it stays open from one pod to the next, so nobody is refused in between."""
+        """Return a listening socket that pods inherit.
+
+        It stays open between pods, so no connection is refused. Raises OSError.
+        """
         port += self._settings.port_offset
         if port not in self._sockets:
             opened = socket.create_server((LOOPBACK, port), backlog=1024)
@@ -153,10 +160,10 @@ class Revisions:
             self._sockets[port] = opened
         return self._sockets[port]
 
-    # --- telling
+    # --- reporting
 
-    def _changed(self, scaler: Scaler) -> None:
-        """Many changes of one moment are one status."""
+    def _on_scaler_change(self, scaler: Scaler) -> None:
+        """Publish the changes of one iteration of the event loop as one status."""
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._publish_dirty)
         self._dirty.add(scaler)
@@ -188,11 +195,11 @@ class Revisions:
         while True:
             await self._awake.wait()
             self._awake.clear()
-            while any(not scaler.quiet for scaler in self._scalers.values()):
+            while any(not scaler.is_idle for scaler in self._scalers.values()):
                 for scaler in list(self._scalers.values()):
-                    if not scaler.quiet:
+                    if not scaler.is_idle:
                         try:
                             scaler.tick()
                         except Exception:
-                            log.exception("revision %s/%s is not scaled", scaler.namespace, scaler.name)
-                await asyncio.sleep(TICK)
+                            log.exception("scaling revision %s/%s failed", scaler.namespace, scaler.name)
+                await asyncio.sleep(TICK_SECONDS)

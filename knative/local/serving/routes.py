@@ -1,7 +1,10 @@
-"""A Route says which revisions a host's requests go to; the ingress follows its status, which moves only to revisions that were ready.
+"""Routes: assign a host's requests to revisions.
 
-A host belongs to one Route (`host_claims`). One that claims another's is not Ready: IngressReady is False with the reason DomainConflict, as
-net-kourier has it. When an owner changes, the Routes that gained or lost the host are reconciled at once.
+The ingress follows a Route's status, which changes only to revisions that have been ready.
+
+A host belongs to one Route (`host_claims`). A Route that claims another's host is not Ready: IngressReady is False with
+reason DomainConflict, as with net-kourier. When an owner changes, the Routes that gained or lost the host are
+reconciled at once.
 """
 
 import json
@@ -15,10 +18,10 @@ from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, read, ready, written
 from knative.local.serving.configurations import CONFIGURATION
 from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
-from knative.local.serving.naming import domain_for, internal_host, is_private, public_host, tagged, url
+from knative.local.serving.naming import domain_for, internal_host, is_private, public_host, tagged_name, url
 from knative.local.serving.revisions import NAMESPACE, REVISION, Revisions
-from knative.local.serving.routing import Entry, Key, Table, Target
-from knative.local.serving.scaler import PROVEN
+from knative.local.serving.routing import Key, RouteEntry, RoutingTable, TrafficTarget
+from knative.local.serving.scaler import READY_ONCE
 from knative.local.settings import Settings
 from knative.local.store import Store
 
@@ -26,12 +29,14 @@ log = logging.getLogger(__name__)
 
 ROUTE = "Route.serving.knative.dev"
 CLAIMS = "local.capsule.dev/host-claims"
-"""Annotation of a Route's status, JSON: each host that it claims → since when."""
+"""Annotation of a Route's status, JSON: each host that it claims → when it was claimed."""
 PORT_UNAVAILABLE = "LoopbackPortUnavailable"
 PORT_PAUSE_SECONDS = 2.0
 
 
-class Unassigned(Exception):
+class TargetNotReady(Exception):
+    """A traffic target cannot be assigned; `condition` says why."""
+
     def __init__(self, condition: Condition) -> None:
         super().__init__(condition.message)
         self.condition = condition
@@ -40,7 +45,7 @@ class Unassigned(Exception):
 class Routes:
     kind = ROUTE
 
-    def __init__(self, store: Store, settings: Settings, table: Table, revisions: Revisions, ports: LoopbackPorts) -> None:
+    def __init__(self, store: Store, settings: Settings, table: RoutingTable, revisions: Revisions, ports: LoopbackPorts) -> None:
         self._store, self._settings, self._table, self._revisions, self._ports = store, settings, table, revisions, ports
         self._loaded = False
 
@@ -66,7 +71,7 @@ class Routes:
         self._reconcile_affected(affected)
         self._ports.release((metadata["namespace"], metadata["name"]))
         if self._store.find(ROUTE, metadata["namespace"], metadata["name"]) is None:
-            self._revisions.reach(metadata["namespace"], set(), metadata["name"])
+            self._revisions.set_route_targets(metadata["namespace"], set(), metadata["name"])
 
     async def reconcile(self, object: Object) -> None:
         if not self._loaded:
@@ -78,7 +83,7 @@ class Routes:
             raise RequeueAfter(PORT_PAUSE_SECONDS, found.message)
 
     def _load(self) -> None:
-        """After a restart: all claims are known before the first Route is reconciled, so no host is another's in between."""
+        """After a restart: put all Routes into the table before the first is reconciled, so that no host changes its owner in between."""
         self._loaded = True
         for each in self._store.entries(ROUTE):
             if (found := self._store.find(ROUTE, each.key[1], each.key[2])) is not None:
@@ -90,7 +95,7 @@ class Routes:
                 self._reconcile(found)
 
     def _reconcile(self, object: Object) -> set[Key]:
-        """Returns the other Routes that gained or lost a host."""
+        """Update the table and the status. Returns the other Routes that gained or lost a host."""
         metadata = object["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         before = object.get("status") or {}
@@ -104,20 +109,20 @@ class Routes:
         try:
             traffic = [self._assign(namespace, each) for each in object["spec"].get("traffic") or []]
             conditions |= {"AllTrafficAssigned": TRUE, "IngressReady": TRUE}
-        except Unassigned as unassigned:
+        except TargetNotReady as error:
             traffic = before.get("traffic") or []
             conditions |= {
-                "AllTrafficAssigned": unassigned.condition,
+                "AllTrafficAssigned": error.condition,
                 "IngressReady": TRUE if traffic else Condition("Unknown", "IngressNotConfigured"),
             }
         for each in traffic:
             if tag := each.get("tag"):
-                each["url"] = url(self._host({**metadata, "name": tagged(tag, name, network)})[1], self._settings.ingress_port)
+                each["url"] = url(self._host({**metadata, "name": tagged_name(tag, name, network)})[1], self._settings.ingress_port)
         if traffic:
             status["traffic"] = traffic
         entry = self._entry(object, traffic)
         affected = self._table.put(entry)
-        status["annotations"] = {CLAIMS: json.dumps(entry.since, sort_keys=True)}
+        status["annotations"] = {CLAIMS: json.dumps(entry.claimed_at, sort_keys=True)}
         if conflicts := self._table.conflicts(namespace, name):
             conditions["IngressReady"] = _conflict(conflicts)
             if conditions["IngressReady"] != read(object, "IngressReady"):
@@ -128,66 +133,68 @@ class Routes:
             conditions["IngressReady"] = Condition("False", PORT_UNAVAILABLE, str(unavailable))
         conditions["Ready"] = ready(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
         status["conditions"] = written(conditions, before.get("conditions") or [], now())
-        self._revisions.reach(namespace, {target.revision for target in entry.targets}, name)
+        self._revisions.set_route_targets(namespace, {target.revision for target in entry.targets}, name)
         self._store.set_status(ROUTE, namespace, name, status)
         return affected
 
-    def _entry(self, object: Object, traffic: Iterable[Mapping[str, Any]]) -> Entry:
+    def _entry(self, object: Object, traffic: Iterable[Mapping[str, Any]]) -> RouteEntry:
         metadata = object["metadata"]
         network, host = self._host(metadata)
-        targets = [Target(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
-        entry = Entry.of(
+        targets = [TrafficTarget(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
+        entry = RouteEntry.of(
             object,
             None if is_private(metadata.get("labels")) else host,
             targets,
-            lambda tag: self._host({**metadata, "name": tagged(tag, metadata["name"], network)})[1],
+            lambda tag: self._host({**metadata, "name": tagged_name(tag, metadata["name"], network)})[1],
         )
-        return replace(entry, since=_since(object.get("status") or {}, entry))
+        return replace(entry, claimed_at=_claim_times(object.get("status") or {}, entry))
 
     def _assign(self, namespace: str, target: Mapping[str, Any]) -> dict[str, Any]:
-        said = {field: target[field] for field in ("percent", "tag") if target.get(field) is not None}
+        """Return a target of the spec with the revision that it means. Raises TargetNotReady."""
+        assigned = {field: target[field] for field in ("percent", "tag") if target.get(field) is not None}
         if name := target.get("revisionName"):
             revision = self._store.find(REVISION, namespace, name)
             if revision is None:
-                raise Unassigned(Condition("False", "RevisionMissing", f'Revision "{name}" referenced in traffic not found.'))
-            if not _proven(revision):
-                failed = read(revision, "Ready")
-                broken = failed is not None and failed.status == "False"
-                what = "failed to become ready" if broken else "is not yet ready"
-                raise Unassigned(Condition("False" if broken else "Unknown", "RevisionMissing", f'Revision "{name}" referenced in traffic {what}.'))
-            return {**said, "revisionName": name, "latestRevision": False}
+                raise TargetNotReady(Condition("False", "RevisionMissing", f'Revision "{name}" referenced in traffic not found.'))
+            if not _has_been_ready(revision):
+                condition = read(revision, "Ready")
+                has_failed = condition is not None and condition.status == "False"
+                message = f'Revision "{name}" referenced in traffic {"failed to become ready" if has_failed else "is not yet ready"}.'
+                raise TargetNotReady(Condition("False" if has_failed else "Unknown", "RevisionMissing", message))
+            return {**assigned, "revisionName": name, "latestRevision": False}
         configured = target["configurationName"]
         configuration = self._store.find(CONFIGURATION, namespace, configured)
         if configuration is None:
-            raise Unassigned(Condition("False", "ConfigurationMissing", f'Configuration "{configured}" referenced in traffic not found.'))
+            raise TargetNotReady(Condition("False", "ConfigurationMissing", f'Configuration "{configured}" referenced in traffic not found.'))
         latest = (configuration.get("status") or {}).get("latestReadyRevisionName")
         if latest is None:
-            failed = read(configuration, "Ready")
-            if failed is not None and failed.status == "False":
-                raise Unassigned(Condition("False", "RevisionMissing", f'Configuration "{configured}" does not have any ready Revision.'))
-            raise Unassigned(Condition("Unknown", "RevisionMissing", f'Configuration "{configured}" is waiting for a Revision to become ready.'))
-        return {**said, "revisionName": latest, "latestRevision": True}
+            condition = read(configuration, "Ready")
+            if condition is not None and condition.status == "False":
+                raise TargetNotReady(Condition("False", "RevisionMissing", f'Configuration "{configured}" does not have any ready Revision.'))
+            raise TargetNotReady(Condition("Unknown", "RevisionMissing", f'Configuration "{configured}" is waiting for a Revision to become ready.'))
+        return {**assigned, "revisionName": latest, "latestRevision": True}
 
     def _host(self, metadata: Mapping[str, Any]) -> tuple[Mapping[str, str], str]:
+        """Return (config-network, the public host of a Route with this metadata)."""
         network, domains = ((self._store.find("ConfigMap", NAMESPACE, name) or {}).get("data") or {} for name in ("config-network", "config-domain"))
         labels = metadata.get("labels") or {}
         return network, public_host(metadata["name"], metadata["namespace"], domain_for(labels, domains), network)
 
 
-def _proven(revision: Object) -> bool:
-    found = read(revision, PROVEN)
-    return found is not None and found.status == "True"
+def _has_been_ready(revision: Object) -> bool:
+    condition = read(revision, READY_ONCE)
+    return condition is not None and condition.status == "True"
 
 
-def _since(status: Mapping[str, Any], entry: Entry) -> dict[str, str]:
-    """When each host was claimed. A Route that has no status yet claims its hosts from its creation on."""
-    written = (status.get("annotations") or {}).get(CLAIMS)
-    kept: Mapping[str, str] = json.loads(written or "{}")
-    moment = entry.created if written is None else now()
-    return {host: kept.get(host, moment) for host in entry.claims()}
+def _claim_times(status: Mapping[str, Any], entry: RouteEntry) -> dict[str, str]:
+    """Return when each host was claimed. A Route without a status claims its hosts from its creation on."""
+    annotation = (status.get("annotations") or {}).get(CLAIMS)
+    known: Mapping[str, str] = json.loads(annotation or "{}")
+    default = entry.created_at if annotation is None else now()
+    return {host: known.get(host, default) for host in entry.claims()}
 
 
 def _conflict(hosts: Iterable[str]) -> Condition:
     names = ", ".join(f'"{host}"' for host in hosts)
-    message = f"Ingress rejected: the domain name {names} belongs to another Route. Choose another name for this Service, or delete the other one."
+    message = f"Ingress rejected: the domain name {names} belongs to another Route. Rename this Service or delete the other one."
     return Condition("False", "DomainConflict", message)

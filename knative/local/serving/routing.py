@@ -1,8 +1,8 @@
-"""Which revision a request is for, and the way from it to a pod.
+"""From a host or a Service to the scaler of a revision.
 
-`Table` is what the ingress and the dispatchers look up, kept by the Routes: by name each Route, by host name the one Route that owns it
-(`host_claims`). `Services` is how the dispatchers of eventing call a Service inside of this process: no host name, no ingress, the same buffering
-and the same limits.
+`RoutingTable` holds the Routes: each by its name, and by host name the one Route that owns the host (`host_claims`).
+The reconciler of Routes writes it; the ingress and the dispatchers read it. `Services` is how the dispatchers of
+eventing call a Service within this process: without host name and ingress, with the same buffering and the same limits.
 """
 
 import asyncio
@@ -13,72 +13,81 @@ from typing import Protocol
 
 from knative.local.objects import Object
 from knative.local.serving.host_claims import HostClaims, Precedence
-from knative.local.serving.http_upstreams import Answer, Upstreams
+from knative.local.serving.http.upstreams import Answer, Upstreams
+from knative.local.serving.naming import internal_host
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
-from knative.local.serving.pods import Pod
+from knative.local.serving.pods.pod import Pod
+from knative.local.serving.request_queue import Unavailable
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.scaler import Scaler
-from knative.local.serving.waiting import Unavailable
 
-__all__ = ["Answer", "Entry", "Routing", "Services", "Table", "Target", "Unavailable"]
+__all__ = ["Answer", "RouteEntry", "Routing", "RoutingTable", "Services", "TrafficTarget", "Unavailable"]
 
-PATIENCE = 60.0
-"""How long a request waits for a pod when its sender named no time."""
+DEFAULT_TIMEOUT_SECONDS = 60.0
+"""How long a request waits for a pod at least."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TrafficTarget:
     revision: str
     percent: int
     tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RouteEntry:
+    """A Route in the table."""
+
     namespace: str
     name: str
     uid: str
     host: str | None
-    """None: it is cluster-local."""
-    targets: tuple[Target, ...]
-    tags: Mapping[str, Target] = field(default_factory=dict)
-    """host -> the one revision"""
+    """In lower case; None: the Route is cluster-local."""
+    targets: tuple[TrafficTarget, ...]
+    tag_hosts: Mapping[str, TrafficTarget] = field(default_factory=dict)
+    """Host of a tag → its revision."""
     service: Object = field(default_factory=dict)
-    """What the collector is told of: its metadata."""
-    created: str = ""
-    since: Mapping[str, str] = field(default_factory=dict)
-    """host -> when it was claimed, for those that were not claimed when the Route was created."""
+    """The Service's metadata, for the collector."""
+    created_at: str = ""
+    claimed_at: Mapping[str, str] = field(default_factory=dict)
+    """Host → when it was claimed. Hosts that are not in it were claimed when the Route was created."""
 
     @classmethod
     def of(
-        cls, route: Object, host: str | None, targets: Iterable[Target], tag_host: Callable[[str], str], since: Mapping[str, str] | None = None
-    ) -> "Entry":
+        cls,
+        route: Object,
+        host: str | None,
+        targets: Iterable[TrafficTarget],
+        tag_host: Callable[[str], str],
+        claimed_at: Mapping[str, str] | None = None,
+    ) -> "RouteEntry":
+        """`tag_host`: tag → host."""
         metadata = route["metadata"]
         known = {key: metadata[key] for key in ("name", "namespace", "uid", "labels", "annotations") if key in metadata}
         service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": known}
         targets = tuple(targets)
-        tags = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}
+        tag_hosts = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}
         host = host.lower() if host is not None else None
-        created = metadata.get("creationTimestamp", "")
-        return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tags, service, created, since or {})
+        created_at = metadata.get("creationTimestamp", "")
+        return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tag_hosts, service, created_at, claimed_at or {})
 
     @property
     def key(self) -> "Key":
         return self.namespace, self.name
 
     def claims(self) -> dict[str, tuple[Precedence, "Destination"]]:
-        """Every host at which it wants to answer. A tag that makes the Route's own host is not heard."""
-        destinations: dict[str, Target | None] = {**self.tags, self.host: None} if self.host is not None else {}
+        """Return the hosts that the Route claims. Its own host comes before a tag's host of the same name."""
+        destinations: dict[str, TrafficTarget | None] = {**self.tag_hosts, self.host: None} if self.host is not None else {}
         is_tenant = self.namespace not in PLATFORM_NAMESPACES
         return {
-            host: (Precedence(is_tenant, self.since.get(host, self.created), self.created, self.uid), (self, target))
+            host: (Precedence(is_tenant, self.claimed_at.get(host, self.created_at), self.created_at, self.uid), (self, target))
             for host, target in destinations.items()
         }
 
-    def pick(self, dice: float) -> Target | None:
-        """`dice` in [0, 1)."""
+    def pick(self, fraction: float) -> TrafficTarget | None:
+        """Return the target at a fraction in [0, 1) of the traffic; None when no target has traffic."""
         total = sum(target.percent for target in self.targets)
-        point = dice * total
+        point = fraction * total
         for target in self.targets:
             point -= target.percent
             if point < 0:
@@ -88,24 +97,30 @@ class Entry:
 
 Key = tuple[str, str]
 """namespace, name"""
-Destination = tuple[Entry, Target | None]
-"""None: a target is picked by the entry's percentages."""
+Destination = tuple[RouteEntry, TrafficTarget | None]
+"""None: a target is picked by the Route's percentages."""
 
 
-class Table:
-    """The Routes of this machine. A host that several claim is one's, see `host_claims`; the others are found by their names only."""
+class RoutingTable:
+    """The Routes of this machine.
+
+    A host that several Routes claim belongs to one of them (`host_claims`); the others are found by name only.
+    """
 
     def __init__(self) -> None:
-        self._routes: dict[Key, Entry] = {}
+        self._routes: dict[Key, RouteEntry] = {}
         self._claims: HostClaims[Key, Destination] = HostClaims()
 
-    def put(self, entry: Entry) -> set[Key]:
-        """Returns the other Routes that gained or lost a host by it."""
+    def put(self, entry: RouteEntry) -> set[Key]:
+        """Add or replace a Route. Returns the other Routes that gained or lost a host."""
         self._routes[entry.key] = entry
         return self._claims.replace(entry.key, entry.claims())
 
     def remove(self, namespace: str, name: str, uid: str) -> set[Key]:
-        """Returns the Routes that own one of its hosts now. Nothing happens when another object of that name is there already."""
+        """Remove a Route.
+
+        Returns the Routes that now own one of its hosts. Does nothing when another object has the name already.
+        """
         found = self._routes.get((namespace, name))
         if found is None or found.uid != uid:
             return set()
@@ -113,8 +128,8 @@ class Table:
         return self._claims.remove((namespace, name))
 
     def conflicts(self, namespace: str, name: str) -> list[str]:
-        """The hosts that this Route claims and another owns, sorted."""
-        return self._claims.lost((namespace, name))
+        """Return the hosts that this Route claims and another Route owns, sorted."""
+        return self._claims.conflicts((namespace, name))
 
     def owner(self, host: str) -> Key | None:
         claim = self._claims.owner(host)
@@ -125,33 +140,34 @@ class Table:
         claim = self._claims.owner(host)
         return claim.value if claim is not None else None
 
-    def by_name(self, namespace: str, name: str) -> Entry | None:
+    def by_name(self, namespace: str, name: str) -> RouteEntry | None:
         return self._routes.get((namespace, name))
 
 
 class Routing:
-    """From an entry of the table to a pod."""
+    """Finds the scaler of a Route's revision."""
 
-    def __init__(self, node: Node, table: Table, revisions: Revisions) -> None:
+    def __init__(self, node: Node, table: RoutingTable, revisions: Revisions) -> None:
         self.table = table
         self._node, self._revisions = node, revisions
 
-    def scaler(self, entry: Entry, target: Target | None = None) -> Scaler:
+    def scaler(self, entry: RouteEntry, target: TrafficTarget | None = None) -> Scaler:
+        """Return the scaler of a target; None: of a revision picked by the Route's percentages. Raises Unavailable."""
         target = target or entry.pick(random.random())
         scaler = self._revisions.find(entry.namespace, target.revision) if target is not None else None
         if scaler is None:
-            raise Unavailable(f"{entry.name} has no revision that is ready")
+            raise Unavailable(f"{entry.name} has no ready revision.")
         return scaler
 
-    def consuming(self, namespace: str, service: str) -> bool:
-        """Whether the pods of its one revision take its messages themselves."""
+    def is_consuming(self, namespace: str, service: str) -> bool:
+        """Return whether the Service has one revision whose pods consume their messages themselves."""
         entry = self.table.by_name(namespace, service)
         if entry is None or len(entry.targets) != 1:
             return False
         scaler = self._revisions.find(namespace, entry.targets[0].revision)
-        return scaler is not None and scaler.consuming
+        return scaler is not None and scaler.is_consuming
 
-    def measured(self, entry: Entry, revision: str, status: int, seconds: float) -> None:
+    def record_request(self, entry: RouteEntry, revision: str, status: int, seconds: float) -> None:
         if self._node.collector is not None:
             self._node.collector.add_request(entry.service, revision, status, seconds)
 
@@ -162,33 +178,37 @@ class Services(Protocol):
     ) -> Answer: ...
 
 
-class Direct:
-    """`Services` as the dispatchers use it."""
+class ServiceCaller:
+    """Implements `Services`."""
 
     def __init__(self, routing: Routing, upstreams: Upstreams) -> None:
         self._routing, self._upstreams = routing, upstreams
 
     async def request(self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
-        """Raises Unavailable (no pod in time), ConnectionError (it broke off), TimeoutError (no answer in time)."""
+        """Call a Service.
+
+        Raises Unavailable (no pod in time), ConnectionError (the pod closed the connection), TimeoutError (no answer in
+        time).
+        """
         entry = self._routing.table.by_name(namespace, service)
         if entry is None:
-            raise Unavailable(f"there is no Service {namespace}/{service}")
+            raise Unavailable(f"Service {namespace}/{service} does not exist.")
         scaler = self._routing.scaler(entry)
-        limit = min(timeout, scaler.timeout)
-        async with asyncio.timeout(limit):
-            pod = await scaler.acquire(limit)
+        timeout_seconds = min(timeout, scaler.timeout_seconds)
+        async with asyncio.timeout(timeout_seconds):
+            pod = await scaler.acquire(timeout_seconds)
             try:
-                return await self._ask(pod, entry.host or f"{service}.{namespace}.svc.cluster.local", method, path, headers, body)
+                return await self._call(pod, entry.host or internal_host(service, namespace), method, path, headers, body)
             finally:
                 scaler.release(pod)
 
-    async def _ask(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _call(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         assert pod.port is not None
-        given = {name.lower(): value for name, value in headers.items() if name.lower() not in ("host", "content-length", "transfer-encoding")}
-        lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in given.items())]
+        forwarded = {name.lower(): value for name, value in headers.items() if name.lower() not in ("host", "content-length", "transfer-encoding")}
+        lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in forwarded.items())]
         if body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"content-length: {len(body)}")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
         if b"\n" in head.replace(b"\r\n", b""):
-            raise ValueError("a header holds a line break")
-        return await self._upstreams.exchange(pod.port, method, head, body)
+            raise ValueError("a header contains a line break")
+        return await self._upstreams.request(pod.port, method, head, body)

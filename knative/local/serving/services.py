@@ -1,4 +1,4 @@
-"""A Service is a Configuration and a Route of its name, and what the two say."""
+"""Services: create a Configuration and a Route of the same name, and summarize their status."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ SERVICE = "Service.serving.knative.dev"
 NOT_MIGRATED = Condition("Unknown", "TrafficNotMigrated", "Traffic is not yet migrated to the latest revision.")
 
 
-class ServiceObjects:
+class ServiceReconciler:
     kind = SERVICE
 
     def __init__(self, store: Store) -> None:
@@ -29,14 +29,14 @@ class ServiceObjects:
         return {CONFIGURATION: same_name, ROUTE: same_name}
 
     async def on_deleted(self, object: Object) -> None:
-        """Configuration and Route name it as their owner and go with it."""
+        """Configuration and Route name it as their owner and are garbage-collected."""
 
     async def reconcile(self, object: Object) -> None:
         if "deletionTimestamp" in object["metadata"]:
             return
         metadata = object["metadata"]
         configuration = self._store.apply(child(object, "Configuration", {"template": object["spec"]["template"]}))
-        route = self._store.apply(child(object, "Route", {"traffic": [_routed(metadata["name"], each) for each in traffic_of(object)]}))
+        route = self._store.apply(child(object, "Route", {"traffic": [_route_target(metadata["name"], each) for each in traffic_of(object)]}))
         status = status_of(object, configuration, route)
         self._store.set_status(SERVICE, metadata["namespace"], metadata["name"], status)
 
@@ -55,30 +55,34 @@ def child(service: Object, kind: str, spec: Mapping[str, Any]) -> Object:
     }  # fmt: skip
 
 
-def _routed(name: str, target: Mapping[str, Any]) -> dict[str, Any]:
-    """A Route names the Configuration whose latest revision it means."""
+def _route_target(name: str, target: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Service's traffic target as its Route has it: one without a revision names the Configuration whose latest revision it means."""
     return {**target} if target.get("revisionName") else {**target, "configurationName": name, "latestRevision": True}
 
 
 def status_of(service: Object, configuration: Object, route: Object) -> dict[str, Any]:
     before = service.get("status") or {}
-    made, routed = configuration.get("status") or {}, route.get("status") or {}
-    conditions = {"ConfigurationsReady": _said(configuration), "RoutesReady": _said(route)}
-    latest = made.get("latestReadyRevisionName")
+    configuration_status, route_status = configuration.get("status") or {}, route.get("status") or {}
+    conditions = {"ConfigurationsReady": _readiness(configuration), "RoutesReady": _readiness(route)}
+    latest = configuration_status.get("latestReadyRevisionName")
     if conditions["RoutesReady"].status == "True" and latest:
-        wants = {each.get("tag") for each in route["spec"]["traffic"] if each.get("latestRevision")}
-        has = {each.get("tag") for each in routed.get("traffic") or () if each.get("latestRevision") and each.get("revisionName") == latest}
-        if wants - has:
+        desired = {each.get("tag") for each in route["spec"]["traffic"] if each.get("latestRevision")}
+        traffic = route_status.get("traffic") or ()
+        migrated = {each.get("tag") for each in traffic if each.get("latestRevision") and each.get("revisionName") == latest}
+        if desired - migrated:
             conditions["RoutesReady"] = NOT_MIGRATED
     conditions["Ready"] = ready(conditions, ("ConfigurationsReady", "RoutesReady"))
     status: dict[str, Any] = {"observedGeneration": service["metadata"]["generation"]}
-    status |= {field: made[field] for field in ("latestCreatedRevisionName", "latestReadyRevisionName") if field in made}
-    status |= {field: routed[field] for field in ("url", "address", "traffic") if field in routed}
+    names = ("latestCreatedRevisionName", "latestReadyRevisionName")
+    status |= {field: configuration_status[field] for field in names if field in configuration_status}
+    status |= {field: route_status[field] for field in ("url", "address", "traffic") if field in route_status}
     return status | {"conditions": written(conditions, before.get("conditions") or [], now())}
 
 
-def _said(child: Object) -> Condition:
-    found = read(child, "Ready")
-    if found is None or (child.get("status") or {}).get("observedGeneration") != child["metadata"].get("generation"):
-        return Condition("Unknown", "OutOfDate", "It is not reconciled yet.") if found is None or found.status == "True" else Condition("Unknown")
-    return TRUE if found.status == "True" else found
+def _readiness(child: Object) -> Condition:
+    """Return a child's Ready condition, Unknown while its present generation has not been reconciled."""
+    condition = read(child, "Ready")
+    if condition is None or (child.get("status") or {}).get("observedGeneration") != child["metadata"].get("generation"):
+        is_outdated = condition is None or condition.status == "True"
+        return Condition("Unknown", "OutOfDate", f"{child['kind']} is not reconciled yet.") if is_outdated else Condition("Unknown")
+    return TRUE if condition.status == "True" else condition

@@ -11,7 +11,7 @@ from knative.local.eventing.dispatch import Response
 from knative.local.eventing.ingress import Brokers, parse_broker_host
 from knative.local.eventing.rabbit import RabbitMQ
 from knative.local.eventing.sinks import SERVICE, Address, NoResponse, SinkKind, SinkNotFound, Sinks
-from knative.local.serving.waiting import Unavailable
+from knative.local.serving.request_queue import Unavailable
 from knative.local.store import Store
 
 FUNCTION = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "f", "namespace": "test"}, "spec": {}}

@@ -2,12 +2,13 @@
 
 import pytest
 
-from knative.local.sandbox.isolation import Abilities, Isolation, standing
+from knative.local.sandbox.isolation import Abilities, report_isolation
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
-def container(**told: str) -> dict[str, object]:
-    return {"env": [{"name": name, "value": value} for name, value in told.items()]}
+def container(**environment: str) -> dict[str, object]:
+    return {"env": [{"name": name, "value": value} for name, value in environment.items()]}
 
 
 def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, hosts: set[str] | None = None) -> BuildAccess:
@@ -15,7 +16,7 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("environment", "expected"),
     [
         ({}, NOTHING),
         ({"REPOSITORY": "http://samples.localhost:7030/x.git", "REPOSITORY_HOSTS": "samples.localhost"}, access(ingress={"samples.localhost"})),
@@ -37,8 +38,8 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
         ({"REPOSITORY_HOSTS": "127.0.0.1:99999 [::1 :3000 127.0.0.1:http", "BUILD_ENVIRONMENT": "PIP_CERT", "PIP_CERT": "/etc/ssl/x"}, NOTHING),
     ],
 )
-def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str, str], expected: BuildAccess) -> None:
-    assert of(container(**told), 7080) == expected
+def test_a_build_reaches_of_this_machine_what_the_operator_named(environment: dict[str, str], expected: BuildAccess) -> None:
+    assert of(container(**environment), 7080) == expected
 
 
 MISSING = "slirp4netns is not installed: apt-get install slirp4netns"
@@ -50,10 +51,10 @@ def able(isolation: Isolation, **lacking: bool) -> Abilities:
 
 def test_what_is_missing_is_called_single_tenant_mode() -> None:
     for isolation in (Isolation.ROOT, Isolation.BUBBLEWRAP):
-        assert standing(able(isolation), "", True).whole
+        assert report_isolation(able(isolation), "", True).is_complete
     for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, MISSING), (Isolation.BUBBLEWRAP, MISSING)):
-        found = standing(able(isolation), lacking, False)
-        assert not found.whole and found.words.startswith("single-tenant mode") and "apt-get install" in found.words
+        found = report_isolation(able(isolation), lacking, False)
+        assert not found.is_complete and found.text.startswith("single-tenant mode") and "apt-get install" in found.text
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_is_missing_is_called_single_tenant_mode() -> None:
     [("has_disks", "loop devices"), ("has_filter", "libseccomp2"), ("has_mapped_mounts", "ID-mapped"), ("has_overlay", "overlay")],
 )
 def test_what_the_kernel_lacks_is_said_in_a_sentence(ability: str, words: str) -> None:
-    whole = standing(able(Isolation.ROOT), "", True).words
+    whole = report_isolation(able(Isolation.ROOT), "", True).text
     assert "Weaker here" not in whole
-    weaker = standing(able(Isolation.ROOT, **{ability: False}), "", True)
-    assert weaker.whole and weaker.words.count("Weaker here") == 1 and words in weaker.words
+    weaker = report_isolation(able(Isolation.ROOT, **{ability: False}), "", True)
+    assert weaker.is_complete and weaker.text.count("Weaker here") == 1 and words in weaker.text

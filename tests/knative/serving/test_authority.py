@@ -2,7 +2,7 @@
 
 import pytest
 
-from knative.local.serving.authority import Authority, BadAuthority, authority_of
+from knative.local.serving.http.authority import Authority, BadAuthority, authority_of
 
 
 def read(method: str, target: str, *hosts: bytes, version: str = "1.1") -> Authority:

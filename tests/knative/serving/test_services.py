@@ -97,8 +97,8 @@ def test_a_revision_that_exits_says_so_and_the_old_one_goes_on_serving(machine: 
     ready = machine.ready(namespace, "sample")
     machine.patch(namespace, "sample", {"spec": service(namespace, env=env(EXIT_WITH="3", SAY="no database: giving up"))["spec"]})
     failed = machine.failed(namespace, "sample")
-    said = condition(failed, "ConfigurationsReady")
-    assert said["reason"] == "RevisionFailed" and "no database: giving up" in said["message"] and "sample-00002" in said["message"]
+    reported = condition(failed, "ConfigurationsReady")
+    assert reported["reason"] == "RevisionFailed" and "no database: giving up" in reported["message"] and "sample-00002" in reported["message"]
     revision = machine.get("revisions", namespace, "sample-00002")
     assert condition(revision, "ContainerHealthy")["reason"] == "ExitCode3" == condition(revision, "Ready")["reason"]
     assert failed["status"]["latestReadyRevisionName"] == "sample-00001" and failed["status"]["latestCreatedRevisionName"] == "sample-00002"
@@ -116,7 +116,7 @@ def test_a_revision_that_listens_elsewhere_is_told_where(machine: Machine, names
     port = str(20000 + os.getpid() % 10000)
     machine.create(service(namespace, annotations=DEADLINE, env=env(LISTEN_ON=port)))
     message = condition(machine.failed(namespace, "sample"), "Ready")["message"]
-    assert "never listened on port" in message and "within 6 s" in message and f"it listens on {port}" in message
+    assert "never listened on port" in message and "within 6 s" in message and f"It listens on {port}" in message
 
 
 def test_a_revision_whose_probe_fails_says_what_it_answered(machine: Machine, namespace: str) -> None:

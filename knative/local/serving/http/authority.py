@@ -1,0 +1,54 @@
+"""Which host a request is for (pure): RFC 9112 section 3.2, RFC 9110 section 7.2.
+
+There is one reading: access decisions and look-ups use the same value, in lower case, without a port and without the
+trailing dot of an absolute name. Anything that is not a host name is refused, not interpreted.
+"""
+
+import re
+from dataclasses import dataclass
+
+from knative.local.serving.http.client import Headers
+
+_AUTHORITY = re.compile(r"(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_-])?)\.?(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
+_ABSOLUTE = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>[^#]*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+HOST_RULE = "A request must have exactly one Host header, which names one host"
+
+
+class BadAuthority(Exception):
+    """The request names no host, or several. The message is for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    host: str
+    """Empty for HTTP/1.0 without a Host."""
+    text: str
+    """As the client wrote it."""
+    target: str
+    """The request target in origin-form."""
+
+
+def authority_of(method: str, target: str, version: str, headers: Headers) -> Authority:
+    """Raises BadAuthority."""
+    if method == "CONNECT":
+        raise BadAuthority("CONNECT is not supported: this is not a proxy.")
+    hosts = [value.decode("latin-1").strip(" \t") for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version != "1.0"):
+        raise BadAuthority(f"{HOST_RULE}; this one has {len(hosts)}.")
+    text = hosts[0] if hosts else ""
+    if absolute := _ABSOLUTE.match(target):  # the absolute form overrides Host (RFC 9112 section 3.2.2)
+        text, target = absolute["authority"], absolute["rest"]
+        target = target if target.startswith("/") else f"/{target}"
+    elif not target.startswith("/") and not (method == "OPTIONS" and target == "*"):
+        raise BadAuthority(f"The request target must be a path or an http address, not {target[:80]!r}.")
+    return Authority(host_of(text), text, target)
+
+
+def host_of(text: str) -> str:
+    """Normalize an authority: `Samples.localhost.:7080` → `samples.localhost`. Raises BadAuthority."""
+    if not text:
+        return ""
+    match = _AUTHORITY.fullmatch(text)
+    if match is None:
+        raise BadAuthority(f"{HOST_RULE}; {text[:80]!r} is not a host name.")
+    return match["host"].lower()

@@ -1,0 +1,210 @@
+"""One request and its response, forwarded piece by piece between a client and a pod.
+
+Each side is paused while the other reads more slowly, so a body is never whole in memory.
+"""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Protocol
+
+from knative.local.serving.http.client import Headers, Upstream, UpstreamError
+from knative.local.serving.http.error_responses import error_response, request_id_of
+
+log = logging.getLogger(__name__)
+
+MAX_BUFFERED_BODY_BYTES = 256 << 10
+"""Of a request that waits for a pod; above it the client is paused."""
+HOP_BY_HOP = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-authorization")
+)
+"""Headers that are not forwarded (RFC 9110 section 7.6.1)."""
+
+
+class Connection(Protocol):
+    """The client's connection."""
+
+    address: str
+
+    def write(self, data: bytes) -> None: ...
+
+    def pause(self, paused: bool) -> None: ...
+
+    def tunnel(self, exchange: "Exchange") -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Exchange:
+    """The `Receiver` of a pod's response, which it writes to the client."""
+
+    def __init__(self, client: Connection, method: str, target: str, version: str, headers: Headers, is_upgrade: bool, keep_alive: bool) -> None:
+        """`headers`: names in lower case. `is_upgrade`: the client asks for another protocol."""
+        self.method, self.target, self.version, self.headers, self.is_upgrade = method, target, version, headers, is_upgrade
+        self.client = client
+        self.status = 0
+        """Of the response; 0 until it starts."""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.response_started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.keep_alive = keep_alive and not is_upgrade
+        self.is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
+        self.has_sized_body = any(name == b"content-length" and value != b"0" for name, value in headers)
+        self._is_response_chunked = False
+        self._body: list[bytes] = []
+        self._buffered_bytes = 0
+        self._is_complete = False
+        """The client has sent all of the request."""
+        self._upstream: Upstream | None = None
+
+    def header(self, name: bytes) -> str | None:
+        return next((value.decode("latin-1") for each, value in self.headers if each == name), None)
+
+    def reset(self) -> None:
+        """Prepare for another attempt at another pod."""
+        loop = asyncio.get_running_loop()
+        self.response_started, self.done = loop.create_future(), loop.create_future()
+
+    # --- the request's body, from the client to the pod
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether it can be sent to another pod: it has no body that was already forwarded."""
+        return not (self.is_chunked or self.has_sized_body)
+
+    @property
+    def is_fully_sent(self) -> bool:
+        """Whether the connection can be used again after the response.
+
+        False for an upgrade request: the client's next bytes go to the pod unchanged. A pod that stayed with HTTP would
+        read them as a request, and the next user of the connection would get its response.
+        """
+        return self._is_complete and not self.is_upgrade
+
+    def feed(self, data: bytes) -> None:
+        if self._upstream is not None:
+            self._upstream.write(self._frame(data))
+        else:
+            self._body.append(data)
+            self._buffered_bytes += len(data)
+            if self._buffered_bytes > MAX_BUFFERED_BODY_BYTES:
+                self.client.pause(True)
+
+    def feed_end(self) -> None:
+        self._is_complete = True
+        if self._upstream is not None and self.is_chunked and not self.is_upgrade:
+            self._upstream.write(b"0\r\n\r\n")
+
+    def send(self, upstream: Upstream, head: bytes) -> None:
+        """Send the request to a pod: its head and what has arrived of its body. The rest follows as it arrives."""
+        upstream.begin(self, self.method)
+        parts = [head, *(self._frame(data) for data in self._body)]
+        if self._is_complete and self.is_chunked and not self.is_upgrade:
+            parts.append(b"0\r\n\r\n")
+        self._body.clear()
+        self._buffered_bytes = 0
+        self._upstream = upstream
+        upstream.write(b"".join(parts))
+        self.client.pause(False)
+
+    def _frame(self, data: bytes) -> bytes:
+        return b"%x\r\n%s\r\n" % (len(data), data) if self.is_chunked and not self.is_upgrade else data
+
+    # --- the response, from the pod to the client
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+        if status == 100:
+            self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        self.status = status
+        lines = [b"HTTP/1.1 %d %s" % (status, reason)]
+        has_no_body = status in (101, 204, 304) or self.method == "HEAD"
+        is_sized = any(name.lower() == b"content-length" for name, _ in headers)
+        is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
+        lines += [
+            b"%s: %s" % (name, value) for name, value in headers if name.lower() not in HOP_BY_HOP or (status == 101 and name.lower() == b"upgrade")
+        ]
+        if status == 101:
+            lines.append(b"connection: upgrade")
+        elif not is_sized and (not has_no_body or (self.method == "HEAD" and is_chunked)):
+            self._is_response_chunked = not has_no_body and self.version != "1.0"
+            if self.version == "1.0":
+                self.keep_alive = False
+            else:
+                lines.append(b"transfer-encoding: chunked")
+        if not self._is_complete:  # the pod answers early: the rest of the request would be read as the next one
+            self.keep_alive = False
+        if status != 101:
+            if not self.keep_alive:
+                lines.append(b"connection: close")
+            elif self.version == "1.0":
+                lines.append(b"connection: keep-alive")
+        self.client.write(b"\r\n".join((*lines, b"", b"")))
+        if not self.response_started.done():
+            self.response_started.set_result(None)
+
+    def data(self, data: bytes) -> None:
+        self.client.write(b"%x\r\n%s\r\n" % (len(data), data) if self._is_response_chunked else data)
+
+    def end(self) -> None:
+        if self._is_response_chunked:
+            self.client.write(b"0\r\n\r\n")
+        self._finish()
+
+    def upgraded(self, rest: bytes) -> None:
+        self.client.tunnel(self)
+        if rest:
+            self.client.write(rest)
+
+    def failed(self, error: UpstreamError) -> None:
+        self._upstream = None
+        for future in (self.response_started, self.done):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # marks it as retrieved: not every future is awaited
+
+    def write_paused(self, paused: bool) -> None:
+        self.client.pause(paused)
+
+    def read_paused(self, paused: bool) -> None:
+        if self._upstream is not None:
+            self._upstream.pause(paused)
+
+    def raw(self, data: bytes) -> None:
+        """Forward bytes of a tunnel."""
+        self.feed(data)
+
+    # --- the end
+
+    def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None) -> None:
+        """Answer in place of a pod (`error_responses`). `detail`: a sentence for the client."""
+        self.status = status
+        request_id = request_id_of(self.header(b"x-request-id"))
+        response = error_response(status, detail, request_id, self.header(b"accept"))
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.warning("request %s: %s %s%s: %d, %s", request_id, self.method, self.header(b"host") or "", self.target[:200], status, detail)
+        self.keep_alive = self.keep_alive and self._is_complete
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-type: {response.content_type}", f"content-length: {len(response.body)}",
+            "server: capsule", "vary: accept", "cache-control: no-store", f"x-request-id: {request_id}",
+        ]  # fmt: skip
+        lines += [f"retry-after: {retry_after_seconds}"] if retry_after_seconds is not None else []
+        lines += ["connection: close"] if not self.keep_alive else []
+        self.client.write("\r\n".join((*lines, "", "")).encode() + (b"" if self.method == "HEAD" else response.body))
+        self._finish()
+
+    def detach(self) -> None:
+        """Drop the pod's response, if there still is one to come."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+
+    def abandon(self) -> None:
+        """End it without a complete response: the client disconnected, or the response cannot be completed."""
+        self.detach()
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def _finish(self) -> None:
+        self._upstream = None
+        if not self.done.done():
+            self.done.set_result(None)

@@ -1,0 +1,299 @@
+"""A pod: one container as a local process, started, restarted, probed and ended.
+
+The pod writes its object's status to the store as a kubelet does. Its owner (a revision's scaler, a Job) learns of each
+change through `on_change`.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+from knative.local.images import Image, UnknownImage
+from knative.local.objects import Object, now
+from knative.local.processes.control_groups import ControlGroup
+from knative.local.processes.network.namespaces import NetworkSetupError
+from knative.local.sandbox.identities import IdentitiesExhausted
+from knative.local.serving import build_access
+from knative.local.serving.confined_programs import EndedContainer
+from knative.local.serving.node import Node
+from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
+from knative.local.serving.pods.container_run import ContainerRun
+from knative.local.serving.pods.environment import MissingReference
+from knative.local.serving.pods.exit import EVICTED, KILLED, START_ERROR_CODE, Exit, LimitViolation
+from knative.local.serving.pods.logs import Log
+from knative.local.serving.pods.network import PodNetwork
+from knative.local.serving.pods.preparation import prepare
+from knative.local.serving.pods.state import DISK_PRESSURE, IMAGE_PULL_BACK_OFF, PodState, Stage, StartFailure, start_failure_of
+from knative.local.serving.pods.status import pod_status
+from knative.local.store import NotFound
+
+log = logging.getLogger(__name__)
+
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.2, 60.0
+STABLE_RUN_SECONDS = 30.0
+"""After a run of this length the back-off begins anew."""
+RETRY_SECONDS, IMAGE_RETRY_SECONDS = 0.5, 5.0
+"""Pause after a failed preparation."""
+DEFAULT_GRACE_SECONDS = 30.0
+
+
+class Pod:
+    """A running pod; creating it starts it.
+
+    `restarts_always`: a Service's container runs until it is stopped; a Job's container runs once. `port`: where
+    requests go (PORT). `env`: variables of the owner. `listening`: a socket that the container inherits. `finishing`:
+    awaited after each run; returns the exit to report.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        object: Object,
+        on_change: Callable[["Pod"], None],
+        *,
+        restarts_always: bool,
+        port: int | None = None,
+        env: Mapping[str, str] | None = None,
+        listening: socket.socket | None = None,
+        grace_seconds: float = DEFAULT_GRACE_SECONDS,
+        finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None = None,
+    ) -> None:
+        self.object = object
+        self.namespace, self.name, self.uid = (object["metadata"][each] for each in ("namespace", "name", "uid"))
+        self.port, self.grace_seconds = port, grace_seconds
+        self.state = PodState()
+        self.in_flight = 0
+        """Requests that the pod handles."""
+        self.created_at = asyncio.get_running_loop().time()
+        """On the event loop's clock."""
+        self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
+        self._env = dict(env or {})
+        self._listening, self._finishing = listening, finishing
+        access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
+        isolation = node.isolation if node.has_networks else None
+        self._network = PodNetwork(node.pod_networks, isolation, None if listening is not None else port, access)
+        self.setup = ContainerSetup(node, object)
+        self._image: Image | None = None
+        self._prepared: PreparedContainer | None = None
+        self._run: ContainerRun | None = None
+        self._log: Log | None = None
+        self._eviction: LimitViolation | None = None
+        self._stopping = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
+
+    @property
+    def is_running(self) -> bool:
+        return self._run is not None and self._run.is_running
+
+    @property
+    def unready_reason(self) -> str:
+        """Why a running container does not answer yet."""
+        return self._run.unready_reason if self._run is not None else ""
+
+    @property
+    def container_process(self) -> tuple[int, ControlGroup | None] | None:
+        """The pid and the control group by which its usage is measured; None when the container does not run."""
+        return (self._run.pid, self._run.group) if self._run is not None and self._run.pid is not None else None
+
+    @property
+    def ended_container(self) -> EndedContainer | None:
+        """The file system of its container, for programs that read what it left; None when it had none of its own."""
+        return self._run.ended_container if self._run is not None else None
+
+    @property
+    def disk_bytes(self) -> int | None:
+        """What its disks take on this machine, with the build cache it uses. None: not measured."""
+        if self._prepared is not None and self._prepared.is_on_disks:
+            return self.setup.storage.used_bytes()
+        return self._run.polled_disk_bytes if self._run is not None else None
+
+    def listening_ports(self) -> list[int]:
+        return self._run.listening_ports() if self._run is not None else []
+
+    def log_line(self, line: str) -> None:
+        """Write a line of the platform into the container's log."""
+        if self._log is not None:
+            self._log.write_line(line)
+
+    def refresh(self, kind: str, name: str) -> None:
+        """Handle a changed Secret or ConfigMap: rewrite its files, and retry a failed preparation."""
+        if self.state.start_failure is not None:
+            self._retry.set()
+        if self._image is not None and (kind, name) in self.setup.volume_references():
+            try:
+                self.setup.refresh_volumes(self._image)
+            except MissingReference as missing:
+                log.warning("pod %s/%s keeps its former files: %s", self.namespace, self.name, missing)
+
+    async def stop(self, grace_seconds: float | None = None) -> None:
+        """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own).
+
+        Returns when the pod has ended.
+        """
+        if grace_seconds is not None:
+            self.grace_seconds = min(self.grace_seconds, grace_seconds)
+        self._stopping.set()
+        self._retry.set()
+        await asyncio.shield(self._task)
+
+    async def evict(self, message: str) -> None:
+        """End the pod at once with reason Evicted. Returns when it has ended."""
+        self._eviction = LimitViolation(EVICTED, message)
+        self.log_line(message)
+        await self.stop(0.0)
+
+    @property
+    def _started_at(self) -> str:
+        return self._run.started_at if self._run is not None else ""
+
+    # --- lifecycle
+
+    async def _live(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                if not await self._prepare():
+                    continue
+                await self._run_container()
+                if not self._restarts_always or self._stopping.is_set():
+                    break
+                await self._back_off()
+        except Exception:
+            log.exception("pod %s/%s failed", self.namespace, self.name)
+            message = "The platform failed to run this pod; see the log of knative/local."
+            self.state.exit = self.state.exit or Exit(1, "Error", message, self._started_at, now())
+        finally:
+            await self._network.close()
+            if self._run is not None:
+                self._run.close()
+            self.setup.release()
+            if self._eviction is not None and (self.state.exit is None or self.state.exit.reason != EVICTED):
+                self.state.exit = Exit(KILLED, EVICTED, self._eviction.message, self._started_at or now(), now())
+            self._enter(Stage.ENDED)
+            if self._log is not None:
+                self._log.close()
+
+    async def _prepare(self) -> bool:
+        """Return whether the container can start. Waits before it returns False."""
+        if self._is_refused():
+            await self._await_retry(RETRY_SECONDS)
+            return False
+        try:
+            self._image, self._prepared = await prepare(self._node, self.setup, self._network, self._env)
+        except (UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted) as error:
+            failure = self.state.start_failure = start_failure_of(error)
+            if isinstance(error, UnknownImage) and not self._restarts_always:  # a retry would not find it: images are built here, not pulled
+                self.state.exit, self.state.start_failure = Exit(START_ERROR_CODE, failure.reason, failure.message, now(), now()), None
+                self._stopping.set()
+                return False
+        else:
+            self.state.start_failure = None
+            return True
+        await self._await_retry(IMAGE_RETRY_SECONDS if failure.reason == IMAGE_PULL_BACK_OFF else RETRY_SECONDS)
+        return False
+
+    def _is_refused(self) -> bool:
+        """Return whether the node is under disk pressure and takes no such pod now."""
+        refusal = self._node.start_refusal(self.object)
+        if refusal is None:
+            return False
+        if self.state.start_failure is None or self.state.start_failure.reason != DISK_PRESSURE:
+            self._open_log().write_line(refusal)
+        self.state.start_failure = StartFailure(DISK_PRESSURE, refusal)
+        return True
+
+    async def _await_retry(self, seconds: float) -> None:
+        self._enter(Stage.WAITING)
+        self._retry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._retry.wait(), seconds)
+
+    def _open_log(self) -> Log:
+        if self._log is None:
+            self.setup.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._log = Log(self.setup.folder / f"{self.setup.container['name']}.log", self._collect_lines)
+        return self._log
+
+    async def _run_container(self) -> None:
+        """Run the container once, and set `state.exit`."""
+        assert self._prepared is not None
+        loop = asyncio.get_running_loop()
+        output = self._open_log()
+        output.clear_tail()
+        name = f"{self.namespace}/{self.name}"
+        run = ContainerRun(self._node, self.setup.container, self._prepared, output, name=name, restarts_always=self._restarts_always)
+        start_failure = await run.start(self._listening)
+        if start_failure is not None:
+            self.state.exit = start_failure
+            self.state.failures += 1
+            return
+        self._run, began = run, loop.time()
+        run.record(self.setup.folder)
+        self._enter(Stage.STARTING)
+        health = None
+        if self.port is not None:
+            checks = run.check_health(self.port, self._network.connect, self._on_ready_change, self._listening)
+            health = asyncio.create_task(checks, name=f"health of {name}")
+        violation = await run.wait(self._stopping) or self._eviction
+        if health is not None:
+            health.cancel()
+            await asyncio.gather(health, return_exceptions=True)
+        if run.is_running:
+            self._enter(Stage.ENDING)
+            await run.terminate(self.grace_seconds)
+        await run.clean_up()
+        self.state.failures = 1 if loop.time() - began > STABLE_RUN_SECONDS else self.state.failures + 1
+        try:
+            exit = await run.exit(violation, self._stopping.is_set())
+            self.state.exit = exit if self._finishing is None else await self._finishing(self, exit)
+        finally:
+            run.close()
+        if not self._stopping.is_set() and self.state.exit.code:
+            log.info("pod %s ended: %s", name, self.state.exit.summary)
+
+    async def _back_off(self) -> None:
+        self.state.restarts += 1
+        if self._run is not None:
+            self._run.remove_group()
+        self._enter(Stage.WAITING)
+        pause = min(MIN_BACKOFF_SECONDS * 2 ** (2 * (self.state.failures - 1)), MAX_BACKOFF_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause)
+
+    # --- reporting
+
+    def _on_ready_change(self, is_ready: bool) -> None:
+        self._enter(Stage.READY if is_ready else Stage.UNREADY)
+
+    def _collect_lines(self, stream: str, lines: list[str]) -> None:
+        if self._node.collector is not None:
+            self._node.collector.add_lines(self.object, stream, lines)
+
+    def _enter(self, stage: Stage) -> None:
+        self.state.stage = stage
+        self._publish()
+        self._on_change(self)
+
+    def _publish(self) -> None:
+        self.state.is_running, self.state.unready_reason = self.is_running, self.unready_reason
+        with suppress(NotFound):  # deleted over the API, which ends the pod
+            object = self._node.store.get("Pod", self.namespace, self.name)
+            if object["metadata"]["uid"] == self.uid:
+                self._node.store.set_status("Pod", self.namespace, self.name, pod_status(self.state, self.setup.container, object))
+
+    # --- after the end
+
+    def delete_files(self, keep_log: bool = True) -> None:
+        """Delete the pod's folder, or everything in it but the log. The object stays."""
+        if self._run is not None:
+            self._run.remove_group()
+        self.setup.delete_files(keep_log)
+
+    def delete(self) -> None:
+        """Delete the pod's folder and its object."""
+        self.delete_files(keep_log=False)
+        with suppress(NotFound):
+            if self._node.store.get("Pod", self.namespace, self.name)["metadata"]["uid"] == self.uid:
+                self._node.store.delete("Pod", self.namespace, self.name)

@@ -1,0 +1,71 @@
+"""Before a container starts: image, network, files, sandbox. After it has ended: its termination message."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from knative.local.images import Image
+from knative.local.images.ports import ConfinedRunner, Program
+from knative.local.serving.confined_programs import EndedContainer, read_all
+from knative.local.serving.node import Node
+from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
+from knative.local.serving.pods.environment import MissingReference
+from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES
+from knative.local.serving.pods.network import PodNetwork
+from knative.local.serving.pods.writable import read_bounded
+
+DETACH_SECONDS = 10.0
+READER_MEMORY_BYTES = 64 << 20
+READER_SECONDS = 10.0
+
+
+async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: Mapping[str, str]) -> tuple[Image, PreparedContainer]:
+    """Find the image, open the network, create files and plan the sandbox.
+
+    `env`: variables from the pod's owner, such as PORT.
+
+    Raises UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted.
+    """
+    image = await node.images.resolve(setup.container["image"], setup.namespace)
+    await network.open(setup.is_sandboxed(image))
+    await _await_detached(setup)
+    return image, setup.prepare(image, env, network.network)
+
+
+async def _await_detached(setup: ContainerSetup) -> None:
+    """A volume's disk can be attached only once, and the kernel detaches that of the previous container a moment after its last process."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DETACH_SECONDS
+    while setup.storage.is_attached():
+        if loop.time() > deadline:
+            raise MissingReference("MountVolume.SetUp failed: a disk of this pod is still attached to a container that has ended")
+        await asyncio.sleep(0.01)
+
+
+async def read_termination_message(prepared: PreparedContainer, programs: ConfinedRunner, ended: EndedContainer | None) -> bytes:
+    """Return what a container that has ended wrote to its termination path, at most MAX_MESSAGE_BYTES.
+
+    On a disk image, a process of the container's own user reads it. Raises OSError when that process fails.
+    """
+    if prepared.termination_file is not None:
+        return read_bounded(Path(prepared.termination_file), MAX_MESSAGE_BYTES)
+    if ended is None:
+        return b""
+    reading, writing = os.pipe()
+    output = asyncio.create_task(read_all(reading, MAX_MESSAGE_BYTES))
+    program = Program(
+        argv=("head", "-c", str(MAX_MESSAGE_BYTES), prepared.termination_path),
+        container=ended,
+        stdout=writing,
+        memory_bytes=READER_MEMORY_BYTES,
+        timeout_seconds=READER_SECONDS,
+    )
+    try:
+        result = await programs.run(program)
+    finally:
+        os.close(writing)
+    message = await output
+    if result.code:
+        raise OSError(f"code {result.code}: {result.stderr}")
+    return message

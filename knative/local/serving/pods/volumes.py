@@ -1,0 +1,207 @@
+"""A pod's volumes as folders: Secrets, ConfigMaps, projections of both, the pod's own fields, and emptyDirs.
+
+Files are replaced as the kubelet does it: `..data` is a link that is replaced atomically. A container sees a rotated
+secret whole and without a redeploy.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knative.local.objects import Object
+from knative.local.serving.pods.environment import FindObject, MissingReference, config_data, field_value, secret_data
+
+DEFAULT_MODE = 0o644
+_SOURCES = (("secret", "Secret", "secretName", secret_data), ("configMap", "ConfigMap", "name", config_data))
+"""(field, kind, field of its name, decoder)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFile:
+    content: bytes
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    source: Path
+    target: str
+    writable: bool
+    empty_dir: str | None = None
+    """The name of an emptyDir volume, which the container itself fills."""
+    sub_path: str = ""
+
+
+def contents(volume: Mapping[str, Any], pod: Object, find: FindObject) -> dict[str, VolumeFile] | None:
+    """Return a volume's files by their paths in it; None for an emptyDir. Raises MissingReference."""
+    if "emptyDir" in volume:
+        return None
+    sources = volume["projected"].get("sources", []) if "projected" in volume else [volume]
+    mode = next((volume[each].get("defaultMode") for each in ("projected", "secret", "configMap", "downwardAPI") if each in volume), None)
+    files: dict[str, VolumeFile] = {}
+    for source in sources:
+        files.update(_source_files(source, pod, find, mode or DEFAULT_MODE, volume["name"]))
+    return files
+
+
+def _source_files(source: Mapping[str, Any], pod: Object, find: FindObject, mode: int, volume: str) -> dict[str, VolumeFile]:
+    for field, kind, name_field, data in _SOURCES:
+        if field in source:
+            projection = source[field]
+            name = projection.get(name_field) or projection.get("name")
+            object = find(kind, name)
+            if object is None and not projection.get("optional"):
+                raise MissingReference(f'MountVolume.SetUp failed for volume "{volume}" : {kind.lower()} "{name}" not found')
+            return _projected_files(data(object or {}), projection, mode, f'{kind.lower()} "{name}"', volume)
+    if "downwardAPI" in source:
+        items = source["downwardAPI"].get("items") or []
+        return {item["path"]: VolumeFile(field_value(item["fieldRef"]["fieldPath"], pod).encode(), item.get("mode", mode)) for item in items}
+    raise MissingReference(f'volume "{volume}" has a type that is not supported on one machine: {", ".join(sorted(set(source) - {"name"}))}')
+
+
+def _projected_files(data: Mapping[str, bytes], projection: Mapping[str, Any], mode: int, source: str, volume: str) -> dict[str, VolumeFile]:
+    if not projection.get("items"):
+        return {key: VolumeFile(value, mode) for key, value in data.items()}
+    files = {}
+    for item in projection["items"]:
+        if item["key"] in data:
+            files[item["path"]] = VolumeFile(data[item["key"]], item.get("mode", mode))
+        elif not projection.get("optional"):
+            raise MissingReference(f'MountVolume.SetUp failed for volume "{volume}" : {source} has no key {item["key"]}')
+    return files
+
+
+def references(volumes: list[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return the (kind, name) of every Secret and ConfigMap that the volumes contain."""
+    found = set()
+    for volume in volumes:
+        for source in volume["projected"].get("sources", []) if "projected" in volume else [volume]:
+            for field, kind, name_field, _ in _SOURCES:
+                if field in source:
+                    found.add((kind, source[field].get(name_field) or source[field].get("name")))
+    return found
+
+
+def write(folder: Path, files: Mapping[str, VolumeFile] | None, uid: int | None) -> None:
+    """Replace a folder's files atomically; `files` None creates an empty folder.
+
+    Does nothing when the files are the same already.
+
+    `uid`: the owner; None: the user who runs the platform. Raises MissingReference for a path that leads out of the
+    volume.
+    """
+    if files is None:
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o700)
+            if uid is not None:
+                os.chown(folder, uid, uid)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if uid is not None:
+        os.chown(folder, uid, uid)
+    folder.chmod(0o500 if uid is not None else 0o700)
+    data = folder / "..data"
+    if data.is_symlink() and _read_files(data) == {path: file.content for path, file in files.items()}:
+        return
+    before = os.readlink(data) if data.is_symlink() else None
+    fresh = folder / f"..{int(before[2:]) + 1 if before else 1}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    for path, file in files.items():
+        place = fresh / path
+        if not place.resolve().is_relative_to(fresh.resolve()):
+            raise MissingReference(f"{path!r} leads out of its volume")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.content)
+        place.chmod(file.mode & 0o700)
+    if uid is not None:
+        for each in (fresh, *fresh.rglob("*")):
+            os.chown(each, uid, uid)
+    moving = folder / "..data_tmp"
+    moving.unlink(missing_ok=True)
+    moving.symlink_to(fresh.name)
+    moving.rename(data)
+    _link_names(folder, {path.split("/", 1)[0] for path in files})
+    if before:
+        shutil.rmtree(folder / before, ignore_errors=True)
+
+
+def _read_files(data: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(data)): each.read_bytes() for each in data.rglob("*") if each.is_file()}
+
+
+def _link_names(folder: Path, names: set[str]) -> None:
+    for name in names:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    for each in folder.iterdir():
+        if not each.name.startswith("..") and each.name not in names:
+            each.unlink()
+
+
+def rewrite(folder: Path, spec: Mapping[str, Any], pod: Object, find: FindObject, uid: int | None) -> None:
+    """Write the volumes that the platform fills with the present state of their objects.
+
+    Safe while the container runs. Raises MissingReference.
+    """
+    for volume in spec.get("volumes") or []:
+        if "emptyDir" not in volume:
+            write(folder / volume["name"], contents(volume, pod, find), uid)
+
+
+def create_volumes(
+    folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: FindObject, uid: int | None, is_on_disks: bool = False
+) -> list[MountedVolume]:
+    """Create every volume under `folder` and return the container's mounts.
+
+    `is_on_disks`: emptyDirs are on disk images (`writable`).
+
+    Raises MissingReference.
+    """
+    volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
+    for name in [name for name, volume in volumes.items() if "emptyDir" in volume and not is_on_disks]:
+        write(folder / name, None, uid)
+    rewrite(folder, spec, pod, find, uid)
+    mounted = []
+    for mount in container.get("volumeMounts") or []:
+        if mount["name"] not in volumes:
+            raise MissingReference(f'volumeMounts: there is no volume "{mount["name"]}"')
+        source, sub_path, is_empty_dir = folder / mount["name"], _sub_path(mount), "emptyDir" in volumes[mount["name"]]
+        if sub_path and not (is_empty_dir and is_on_disks):
+            source = _resolve_sub_path(source, sub_path, create=is_empty_dir, uid=uid)
+        writable = is_empty_dir and not mount.get("readOnly", False)
+        mounted.append(MountedVolume(source, mount["mountPath"].rstrip("/"), writable, mount["name"] if is_empty_dir else None, sub_path))
+    return mounted
+
+
+def _sub_path(mount: Mapping[str, Any]) -> str:
+    sub_path = str(mount.get("subPath") or "")
+    if sub_path.startswith("/") or ".." in sub_path.split("/"):
+        raise MissingReference(f'volumeMounts: subPath "{sub_path}" leads out of its volume')
+    return "/".join(part for part in sub_path.split("/") if part not in ("", "."))
+
+
+def _resolve_sub_path(volume: Path, sub_path: str, create: bool, uid: int | None) -> Path:
+    """Return a place in a volume, through no link that its container created. Raises MissingReference."""
+    place = volume
+    for part in sub_path.split("/"):
+        place = place / part
+        if create and not os.path.lexists(place):
+            place.mkdir(mode=0o700)
+            if uid is not None:
+                os.chown(place, uid, uid, follow_symlinks=False)
+        if create and not (place.is_dir() and not place.is_symlink()):
+            raise MissingReference(f'volumeMounts: subPath "{sub_path}" is not a folder of its volume')
+    return place
+
+
+def link(root: Path, mounted: list[MountedVolume]) -> None:
+    """Link the volumes at their mount paths under `root`, the CAPSULE_ROOT of a process without a file system of its own."""
+    for each in mounted:
+        place = root / each.target.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to(each.source)
