@@ -21,7 +21,8 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.queries.application_configuration import ShowApplicationConfiguration
 from functions.deploy.queries.environment_configuration import ShowEnvironmentConfiguration
 from functions.deploy.queries.environments import ListEnvironments
-from functions.deploy.queries.releases import ListReleases, ReleasePage
+from functions.deploy.queries.releases import ListReleases, ReleaseSummaryView
+from functions.kernel import Page
 from tests.deploy.deploy_capsule import IMAGE, OTHER_IMAGE, OWNER, DeployCapsule
 
 
@@ -35,7 +36,7 @@ def jobs(capsule: DeployCapsule) -> list[str]:
 
 
 async def serving(capsule: DeployCapsule, deployment: Deployment) -> dict[str, list[str]]:
-    page: ReleasePage = await capsule.call(ListReleases(application_id=deployment.application_id), caller=OWNER)
+    page: Page[ReleaseSummaryView] = await capsule.call(ListReleases(application_id=deployment.application_id), caller=OWNER)
     return {f"r{each.number}": each.serves_in for each in page.items}
 
 
