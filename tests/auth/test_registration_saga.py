@@ -119,7 +119,7 @@ async def test_a_provider_unavailable_for_three_days_leads_to_compensation(scena
     assert isinstance(failed, RegistrationFailed)
     assert (failed.step, failed.reason, failed.limited) == ("payment-account", "timed-out", True)
     registration = await scenario.stored()
-    assert (registration.status, registration.running) == (Stage.COMPENSATED, False)
+    assert (registration.status, registration.is_running) == (Stage.COMPENSATED, False)
     assert registration.last_error == "connection refused"
     assert "works on the free plan" in registration.summary
     assert "refused" not in registration.summary, "users do not see errors of internal systems"

@@ -204,7 +204,7 @@ class Capsule:
             if delivery.attempt >= declaration.retry.attempts:
                 self.dead_letters.append(DeadLetter(declaration.name, delivery.event, error))
                 return
-            seconds = error.retry_after if isinstance(error, RateLimited) else backoff(delivery.attempt, declaration.retry.first_delay, jitter=1.0)
+            seconds = error.retry_after if isinstance(error, RateLimited) else backoff(delivery.attempt, declaration.retry.first_delay_seconds, jitter=1.0)
             again = _Delivery(declaration, delivery.event, delivery.origin, delivery.attempt + 1)
             self._delay(self.clock.at + timedelta(seconds=seconds), again)
         except (Permanent, Rejection) as error:
@@ -236,7 +236,7 @@ class Capsule:
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
         from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
-        return {name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.needs.items()}
+        return {name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()}
 
     def _adapter(self, declaration: Declaration, port: Any) -> Any:
         adapter = self._containers[declaration.context].get(port, declaration.name)

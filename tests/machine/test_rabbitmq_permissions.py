@@ -261,7 +261,7 @@ def test_the_topology_job_reports_missing_permissions(server: RabbitMQ, monkeypa
 
 def test_delayed_messages_survive_the_migration_of_the_delay_exchanges(own_rabbitmq: RabbitMQ) -> None:
     url = own_rabbitmq.create_vhost("former")
-    level = delays.LEVELS[-1]
+    level = delays.LEVELS_SECONDS[-1]
     name = delays.exchange_of(level)
     with pika.BlockingConnection(pika.URLParameters(url)) as administrator:
         channel = administrator.channel()
@@ -276,5 +276,5 @@ def test_delayed_messages_survive_the_migration_of_the_delay_exchanges(own_rabbi
         channel.basic_publish(name, "auth.login", b"new", mandatory=True)
         assert [channel.basic_get(name, auto_ack=True)[2] for _ in range(2)] == [b"since 0.1.0", b"new"]
     kinds = {each["name"]: each["type"] for each in own_rabbitmq.management("GET", "/api/exchanges/former")}
-    assert {kinds[delays.exchange_of(each)] for each in delays.LEVELS} == {"topic"}
+    assert {kinds[delays.exchange_of(each)] for each in delays.LEVELS_SECONDS} == {"topic"}
     own_rabbitmq.delete_vhost("former")

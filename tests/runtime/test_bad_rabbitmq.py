@@ -85,7 +85,7 @@ def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_
 def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they_are_there(fresh_world: World) -> None:
     world = fresh_world
     with world.channel() as rabbit:
-        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS)):
+        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS_SECONDS)):
             rabbit.exchange_delete(exchange)
     worker = world.worker()
     command, event = asked("probe.deposit"), message("probe.deposited")
@@ -144,7 +144,7 @@ def test_what_came_early_and_cannot_be_sent_round_again_keeps_its_time(fresh_wor
     """A saga's timeout of an hour comes in legs. That RabbitMQ does not take the next one must not make it come at once, nor count as a try."""
     world = fresh_world
     with world.channel() as rabbit:
-        for level in delays.LEVELS:
+        for level in delays.LEVELS_SECONDS:
             rabbit.exchange_delete(delays.exchange_of(level))
     worker, due = world.worker(), stamp(datetime.now(UTC) + timedelta(hours=2))
     assert worker.post(message("probe.deposited", due=due), deposited("early"), "/probe.on_deposited", timeout=HTTP_PATIENCE) == 204

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from functions.kernel import Event
-from functions.kernel.saga import SOON, Plan, Saga, Step
+from functions.kernel.sagas import SHORT_DELAY, Plan, Saga, Step
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -71,20 +71,20 @@ def test_each_move_has_a_version_and_its_reminder_carries_it(journey: Journey) -
         reminder = move()
         assert isinstance(reminder.event, Reminded)
         assert reminder.event.saga_version == journey.version not in seen
-        assert journey.look_at == NOW + reminder.delay
+        assert journey.reminder_at == NOW + reminder.delay
         seen.add(journey.version)
     journey.finish("over", NOW)
     assert journey.version not in seen and not journey.running
-    assert (journey.look_at, journey.deadline_at, journey.finished_at) == (None, None, NOW)
+    assert (journey.reminder_at, journey.deadline_at, journey.finished_at) == (None, None, NOW)
 
 
 def test_a_step_is_looked_at_at_longer_distances_up_to_the_slowest_and_not_after_its_time(journey: Journey) -> None:
     waits = [journey.retry(NOW).delay for _ in range(4)]
     assert waits == [timedelta(minutes=minutes) for minutes in (2, 4, 5, 5)]
     assert journey.retry(NOW + HOUR - timedelta(seconds=30)).delay == timedelta(seconds=30)
-    assert journey.retry(NOW + 2 * HOUR).delay == SOON
-    assert not journey.is_over(NOW + HOUR - timedelta(seconds=1))
-    assert journey.is_over(NOW + HOUR)
+    assert journey.retry(NOW + 2 * HOUR).delay == SHORT_DELAY
+    assert not journey.has_expired(NOW + HOUR - timedelta(seconds=1))
+    assert journey.has_expired(NOW + HOUR)
 
 
 def test_the_timeline_has_a_line_for_each_step_with_its_attempts_and_the_last_error(journey: Journey) -> None:
@@ -115,6 +115,6 @@ def test_the_time_of_a_step_may_depend_on_the_saga(journey: Journey) -> None:
 
 def test_a_nudge_is_the_reminder_that_was_lost(journey: Journey) -> None:
     version = journey.version
-    nudge = journey.nudge()
+    nudge = journey.resend_reminder()
     assert isinstance(nudge.event, Reminded)
-    assert (nudge.delay, nudge.event.saga_version, journey.version) == (SOON, version, version)
+    assert (nudge.delay, nudge.event.saga_version, journey.version) == (SHORT_DELAY, version, version)

@@ -202,7 +202,7 @@ class Gateway:
         )
         context = route.declaration.context
         try:
-            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline, keep=route.mutates)
+            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline_seconds, keep=route.mutates)
         except BrokerUnavailable:
             raise Problem(UNAVAILABLE, "RabbitMQ is not reachable. Nothing was changed.", retry_after=BUS_RETRY_SECONDS) from None
         except Unroutable:
