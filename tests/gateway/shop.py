@@ -28,7 +28,6 @@ from functions.kernel import (
     command,
     query,
 )
-from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
 
@@ -174,9 +173,7 @@ def declarations() -> tuple[Declaration, ...]:
     handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, sign_in, verify_email, keys, health)
     for handler in (*handlers, resend_verification, handle_parcel_event, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"
-        declaration = declaration_of(handler)
-        assert declaration is not None
-        found.append(declaration)
+        found.extend(declarations_of(handler))
     return tuple(found)
 
 

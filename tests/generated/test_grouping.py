@@ -99,7 +99,7 @@ def test_only_the_group_that_takes_logs_in_is_not_collected_itself() -> None:
 def declared(**scale: int) -> Declaration:
     async def handler() -> None: ...
 
-    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), belongs_to="test")
+    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), context_name="test")
 
 
 def test_the_rules_by_numbers() -> None:

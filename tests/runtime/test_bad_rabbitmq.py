@@ -173,14 +173,14 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     bus = Bus(world.amqp, "wrong", replies=True)
     bus.open()
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    connection, channel = bus._connection, bus._channel
+    connection, channel = bus._connection.inner, bus._channel
     wrong(bus)
     under_way = [bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}") for _ in range(20)]
     ended = await asyncio.wait_for(asyncio.gather(*under_way, return_exceptions=True), 2)
     assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "told at once, and why"
     assert all(end is None or isinstance(end, BrokerUnavailable) for end in ended)
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    assert bus._channel is not channel and bus._connection is connection, "another channel of the same connection"
+    assert bus._channel is not channel and bus._connection.inner is connection, "another channel of the same connection"
     await bus.close()
 
 
@@ -224,4 +224,4 @@ def test_what_was_declared_in_another_way_is_named_with_the_remedy(
     monkeypatch.setenv("CAPSULE_AMQP_URL", vhost)
     assert topology.main() == 1
     said = capsys.readouterr().err
-    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it, and run this job again." in said
+    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it and run this job again." in said

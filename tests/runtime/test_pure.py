@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
-from functions.kernel.decorators import declarations_of
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import Container, NothingProvides, Wiring
 from functions.runtime.messaging import delays
@@ -188,8 +187,8 @@ async def _asked_by(asked: Nothing, caller: Caller | None) -> Nothing:
     return asked
 
 
-@pytest.mark.parametrize(("allow", "handler", "knows"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])
-def test_a_token_is_looked_at_only_where_it_matters_who_asks(allow: Allow, handler: Any, knows: bool) -> None:
+@pytest.mark.parametrize(("allow", "handler", "needs_caller"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])
+def test_a_token_is_looked_at_only_where_it_matters_who_asks(allow: Allow, handler: Any, needs_caller: bool) -> None:
     """Who does not care has no keys to verify one with, and must not fail for it."""
-    declaration = declaration_of(query(allow=allow)(handler))
-    assert declaration is not None and declaration.needs_caller is knows
+    [declaration] = declarations_of(query(allow=allow)(handler))
+    assert declaration.needs_caller is needs_caller

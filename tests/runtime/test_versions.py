@@ -31,7 +31,7 @@ V3 = json.dumps({"account": "a", "destination": {"place": "Bonn", "country": "Ge
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "_steps", {})
+    monkeypatch.setattr(versions, "_upcasters", {})
 
 
 def test_steps_are_chained_and_leave_what_they_were_given_as_it_is(steps: None) -> None:
