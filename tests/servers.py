@@ -45,8 +45,8 @@ def free_offset() -> int:
     random.shuffle(blocks)
     for offset in (block * 130 for block in blocks):
         ports = Ports(offset)
-        wanted = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
-        if all(processes.find_port_holder(port) is None for port in wanted) and _reserve(RESERVED / str(offset)):
+        needed = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
+        if all(processes.find_port_holder(port) is None for port in needed) and _reserve(RESERVED / str(offset)):
             return offset
     raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")
 

@@ -1,25 +1,31 @@
 """How a use case ends: done, rejected (a business "no" is an answer), or failed in a way that a retry may or may not mend.
 
 The rejection vocabulary is closed: a use case declares the subclasses it may raise, the gateway turns each into a problem document
-(RFC 9457) in one place. `type` is the class name in kebab-case, `title` the first line of the docstring.
+(RFC 9457) in one place. `type` is the class name in kebab-case. The docstring's first line is the default `detail`, its first sentence the `title`;
+the sentences after it say how to fix the error.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from functions.kernel.message import OutgoingMessage
 
 T = TypeVar("T", covariant=True)
+Location = Literal["body", "path", "query", "header"]
+"""The part of a request that a field comes from."""
+
+_SENTENCE_END = re.compile(r"\.(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of the input: a JSON pointer (RFC 6901) into it and what is wrong there."""
+    """One fault of the input: a JSON pointer (RFC 6901) to the field, and what is wrong with its value."""
 
     pointer: str
     detail: str
+    location: Location = "body"
 
 
 class Rejection(Exception):
@@ -28,8 +34,8 @@ class Rejection(Exception):
     status: ClassVar[int] = 422
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
-        super().__init__(detail or self.title())
-        self.detail = detail or self.title()
+        self.detail = detail or self._first_line()
+        super().__init__(self.detail)
         self.errors = tuple(errors)
         self.retry_after = retry_after
 
@@ -39,7 +45,12 @@ class Rejection(Exception):
 
     @classmethod
     def title(cls) -> str:
-        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+        """The first sentence of the docstring."""
+        return _SENTENCE_END.split(cls._first_line(), maxsplit=1)[0]
+
+    @classmethod
+    def _first_line(cls) -> str:
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
 
 class Invalid(Rejection):

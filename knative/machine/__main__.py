@@ -59,9 +59,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
 
             logs(home, options.name, options.follow, options.lines, console)
         case "mail":
-            from knative.machine.mailbox import print_newest
+            from knative.machine.mailbox import DELIVERY_SECONDS, print_newest
 
-            print_newest(home, console, recipient=options.to, link_only=options.link)
+            timeout_seconds = DELIVERY_SECONDS if options.link else 0
+            print_newest(home, console, recipient=options.to, link_only=options.link, timeout_seconds=timeout_seconds)
         case "migrate":
             from knative.machine.up import migrate_databases, start_servers
 

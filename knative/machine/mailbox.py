@@ -2,6 +2,7 @@
 
 import mailbox
 import re
+import time
 from email.header import decode_header, make_header
 from email.message import Message
 
@@ -11,15 +12,19 @@ from knative.machine.home import Home
 from knative.machine.problems import Problem
 
 LINK = re.compile(r"https?://[^\s\"'<>]+[?&]token=([A-Za-z0-9._~-]+)")
+DELIVERY_SECONDS = 20.0
+"""How long `--link` waits for an e-mail that is on its way."""
 HEADERS = ("From", "To", "Date", "Subject")
 
 
-def print_newest(home: Home, console: Console, *, recipient: str = "", link_only: bool = False) -> None:
+def print_newest(home: Home, console: Console, *, recipient: str = "", link_only: bool = False, timeout_seconds: float = 0) -> None:
     """`mail`: print the newest e-mail, or only the link with a token that it contains, to use in a command.
 
-    Raises: Problem when there is no such e-mail, or no link in it.
+    Waits up to `timeout_seconds` for a first e-mail. Raises: Problem when there is none, or no link in it.
     """
-    message = find_newest(home, recipient)
+    deadline = time.monotonic() + timeout_seconds
+    while (message := find_newest(home, recipient)) is None and time.monotonic() < deadline:
+        time.sleep(0.2)
     if message is None:
         to = f" to {recipient}" if recipient else ""
         raise Problem(f"No e-mail{to} in {home.mail}.", "Capsule writes one when somebody registers: capsule register --email you@example.com")

@@ -15,7 +15,8 @@ def next_steps(home: Home, sample_url: str) -> Iterator[str]:
     """Lines of Rich markup, at most 80 columns except for long paths."""
     yield f"API          {home.gateway_url}, documentation at /docs"
     yield f"E-mails      {_short(home)}: print the newest with ./taskw mail"
-    yield f"RabbitMQ     http://{LOOPBACK}:{home.ports.management}, user capsule, password in {_short(home, 'secrets/rabbitmq.password')}"
+    yield f"RabbitMQ     http://{LOOPBACK}:{home.ports.management}, user capsule"
+    yield f"{'':<13}password in {_short(home, 'secrets/rabbitmq.password')}"
     yield from isolation(home)
     if sharing := home.sharing_amqp_users:
         yield f"[bold red]{shared_user(sharing)}[/]"
@@ -25,7 +26,7 @@ def next_steps(home: Home, sample_url: str) -> Iterator[str]:
     if home.ports.offset:
         yield f"  export CAPSULE_API={home.gateway_url}"
     yield f"  {CAPSULE} register --email you@example.com"
-    yield f'  {CAPSULE} verify "$(./taskw mail --link)"'
+    yield f'  {CAPSULE} verify "$(./taskw mail --link --to you@example.com)"'
     yield f"  {CAPSULE} login --email you@example.com"
     yield f"  {CAPSULE} apps create hello {sample_url}"
     yield f"  {CAPSULE} deploy --app hello"

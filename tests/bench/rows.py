@@ -60,8 +60,8 @@ def post(system: System, capsule: Capsule, seconds: float) -> Numbers:
 
 
 def _rates(found: load.Measured) -> Numbers:
-    said = asdict(found)
-    return {"rate": found.rate, **{name: float(said[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
+    fields = asdict(found)
+    return {"rate": found.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
 
 
 def event_latency(system: System, capsule: Capsule, seconds: float, rate: float = 200.0) -> Numbers:

@@ -121,9 +121,9 @@ class Capsule:
         for name in MEASURED:
             service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name, "namespace": "capsule"}}
             live = cluster.get(service)
-            said = str(self.consumes).lower()
-            if live is not None and live["spec"]["template"]["metadata"]["annotations"].get(CONSUMES) != said:
-                changed.append({**service, "spec": {"template": {"metadata": {"annotations": {CONSUMES: said}}}}})
+            consumes = str(self.consumes).lower()
+            if live is not None and live["spec"]["template"]["metadata"]["annotations"].get(CONSUMES) != consumes:
+                changed.append({**service, "spec": {"template": {"metadata": {"annotations": {CONSUMES: consumes}}}}})
         cluster.apply(changed, "bench")
         cluster.wait_until_ready(changed, 60, lambda ready, of: None)
         load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)

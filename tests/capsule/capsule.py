@@ -235,8 +235,8 @@ class Capsule:
     def _arguments(
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
-        given: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
-        return {name: given[need] if need in given else self._adapter(declaration, need) for name, need in declaration.needs.items()}
+        from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        return {name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.needs.items()}
 
     def _adapter(self, declaration: Declaration, port: Any) -> Any:
         adapter = self._containers[declaration.context].get(port, declaration.name)

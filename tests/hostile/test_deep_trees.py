@@ -27,8 +27,8 @@ def damaged(own_whole: Whole) -> Iterator[Application]:
     """An application with such trees wherever it may write."""
     found = attacker(own_whole, Person(own_whole).become_a_user())
     assert found.deploy()["status"] == "succeeded", found.deployment
-    asked = [{"folder": folder, "levels": LEVELS, "name": name} for folder in ("/tmp", "/home/app", ".") for name in NAMES]
-    made = [found.post("/probe/deep_tree", **each).json() for each in asked]
+    requests = [{"folder": folder, "levels": LEVELS, "name": name} for folder in ("/tmp", "/home/app", ".") for name in NAMES]
+    made = [found.post("/probe/deep_tree", **each).json() for each in requests]
     assert any(each.get("made") == LEVELS for each in made), f"no tree was made, so nothing is shown: {made}"
     yield found
     remove_tree(own_whole.home.path / "knative" / "pods" / f"app-{found.application['name']}")

@@ -58,8 +58,8 @@ def test_what_a_daemon_prints_reaches_nobody_else(platform: Whole) -> None:
     assert strangers == []
     with log.open("rb") as file:
         file.seek(start)
-        said = file.read().decode(errors="replace")
-    assert [fault for fault in FAULTS if fault in said] == [], said[-3000:]
+        text = file.read().decode(errors="replace")
+    assert [fault for fault in FAULTS if fault in text] == [], text[-3000:]
 
 
 def holds(path: Path, word: str) -> bool:

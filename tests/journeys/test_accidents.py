@@ -70,10 +70,10 @@ class Gated:
 
     def building(self, person: Person) -> Json:
         """A deployment that is being built."""
-        asked = person.ask_to_deploy(person.create(self.url()))
-        path = f"/v1/apps/{asked['applicationId']}/deployments/{asked['id']}"
+        accepted = person.ask_to_deploy(person.create(self.url()))
+        path = f"/v1/apps/{accepted['applicationId']}/deployments/{accepted['id']}"
         until(lambda: person.get(path)["status"] == "building", 60, "for the build")
-        return asked
+        return accepted
 
     def open(self) -> None:
         self.whole.repository(self.name, {"open": ""})

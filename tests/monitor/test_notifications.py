@@ -55,8 +55,8 @@ async def test_a_delivery_that_fails_for_now_is_logged_and_sent_under_the_same_i
 async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monitor) -> None:
     hook = await channel(monitor)
     monitor.webhooks.trouble = [Permanent("hooks.example.org answered 410 Gone")]
-    asked = TryAlertChannel(application_id=APP, channel_id=hook.id)
-    await monitor.call(asked, caller=ADA)
+    request = TryAlertChannel(application_id=APP, channel_id=hook.id)
+    await monitor.call(request, caller=ADA)
     await monitor.settle()
     (delivery,) = monitor.deliveries.deliveries.values()
     assert (delivery.state, delivery.answer, delivery.notice) == (DeliveryState.FAILED, "hooks.example.org answered 410 Gone", "test")
@@ -64,8 +64,8 @@ async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monit
 
 async def test_what_was_on_its_way_to_a_deleted_channel_is_not_sent(monitor: Monitor) -> None:
     hook = await channel(monitor)
-    asked = TryAlertChannel(application_id=APP, channel_id=hook.id)
-    await monitor.call(asked, caller=ADA)
+    request = TryAlertChannel(application_id=APP, channel_id=hook.id)
+    await monitor.call(request, caller=ADA)
     deleted = DeleteAlertChannel(application_id=APP, channel_id=hook.id)
     await monitor.call(deleted, caller=ADA)
     await monitor.settle()

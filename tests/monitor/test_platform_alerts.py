@@ -104,14 +104,14 @@ async def test_admins_alone_see_it_and_may_look_after_it(monitor: Monitor) -> No
     with pytest.raises(AlertNotFound):
         await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
     await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
-    asked = ListApplicationAlerts(application_id=PLATFORM.id)
-    (shown,) = (await monitor.call(asked, caller=ADMIN)).alerts
-    assert (shown.application, shown.acknowledged_at) == ("capsule", NOW)
+    request = ListApplicationAlerts(application_id=PLATFORM.id)
+    (view,) = (await monitor.call(request, caller=ADMIN)).alerts
+    assert (view.application, view.acknowledged_at) == ("capsule", NOW)
 
 
 async def make(monitor: Monitor, kind: str, application: object, **more: object) -> None:
-    asked = CreateAlertRule.model_validate({"applicationId": application, "kind": kind, **more})
-    await monitor.call(asked, caller=ADMIN)
+    request = CreateAlertRule.model_validate({"applicationId": application, "kind": kind, **more})
+    await monitor.call(request, caller=ADMIN)
 
 
 async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> None:

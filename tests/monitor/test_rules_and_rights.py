@@ -63,7 +63,7 @@ async def test_a_deleted_rule_ends_what_it_began(monitor: Monitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "pointer"),
+    ("fields", "pointer"),
     [
         ({"kind": "error-rate"}, "/threshold"),
         ({"kind": "error-rate", "threshold": 5}, "/threshold"),
@@ -74,9 +74,9 @@ async def test_a_deleted_rule_ends_what_it_began(monitor: Monitor) -> None:
         ({"kind": "error-rate", "threshold": 0.5, "for": -1}, "/for"),
     ],
 )
-async def test_a_rule_that_makes_no_sense_is_refused_with_the_place(monitor: Monitor, said: dict[str, object], pointer: str) -> None:
+async def test_a_rule_that_makes_no_sense_is_refused_with_the_place(monitor: Monitor, fields: dict[str, object], pointer: str) -> None:
     with pytest.raises(InvalidRule) as refused:
-        await make_rule(monitor, **said)
+        await make_rule(monitor, **fields)
     assert [fault.pointer for fault in refused.value.errors] == [pointer]
 
 
@@ -118,8 +118,8 @@ async def test_nobody_touches_anothers(monitor: Monitor) -> None:
     with pytest.raises(AlertNotFound):
         await monitor.call(AcknowledgeAlert(alert_id=new_id()), caller=ADA)
     assert (await monitor.call(ListAlerts(), caller=BOB)).alerts == []
-    (shown,) = (await monitor.call(ListAlerts(state="firing"), caller=ADA)).alerts
-    assert (shown.id, shown.application) == (alert.id, "shop")
+    (view,) = (await monitor.call(ListAlerts(state="firing"), caller=ADA)).alerts
+    assert (view.id, view.application) == (alert.id, "shop")
     assert (await monitor.call(ListAlerts(state="resolved"), caller=ADA)).alerts == []
     (seen,) = (await monitor.call(ListApplicationAlerts(application_id=APP), caller=ADMIN)).alerts
     assert seen.id == alert.id

@@ -9,13 +9,13 @@ from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError,
 from functions.kernel.declaration import declaration_of
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import Container, NothingProvides, Wiring
-from functions.runtime.execution import answers
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import Unroutable
 from functions.runtime.reliability.dead_letter_router import MOST_REDELIVERIES, UNROUTABLE, DeadLetterRouter
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding, NotReady
 from functions.wire.cloudevents import Message, NotAMessage, stamp
+from functions.wire.problems import rejection_document
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -71,13 +71,13 @@ def test_a_rejection_becomes_a_problem_document() -> None:
     class NameTaken(Conflict):
         """Somebody else has this name."""
 
-    document = answers.problem(NameTaken("'hello' is taken", errors=[FieldError("/name", "taken")], retry_after=3))
+    document = rejection_document(NameTaken("'hello' is taken", errors=[FieldError("/name", "taken")], retry_after=3))
     assert document == {
         "type": "/problems/name-taken",
         "title": "Somebody else has this name",
         "status": 409,
         "detail": "'hello' is taken",
-        "errors": [{"pointer": "/name", "detail": "taken"}],
+        "errors": [{"pointer": "/name", "detail": "taken", "in": "body"}],
         "retryAfter": 3,
     }
 

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from functions.kernel import Declaration, FieldError, Invalid, MissingUpcaster, Permanent, Transient, upcast
-from functions.runtime.execution.answers import invalid
 from functions.runtime.security.encryption import CannotUnseal, Opener
 from functions.wire.cloudevents import Message
+from functions.wire.problems import invalid_input
 
 
 class NewerVersion(Transient):
@@ -38,7 +38,7 @@ class InputDecoder:
             today = message.version == self._version
             return self._model.model_validate_json((message.body or b"{}") if today else json.dumps(self._raised(message)))
         except ValidationError as error:
-            raise invalid(error) from error
+            raise invalid_input(error) from error
 
     def _raised(self, message: Message) -> dict[str, Any]:
         """The JSON object, as today's version has it."""

@@ -70,9 +70,9 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         store.apply({**service, "spec": template}, manager="test")
         store.set_status("Service.serving.knative.dev", "test", "pod", {"address": {"url": "http://pod.test.svc.cluster.local"}})
         machine = Machine(store, eventing, controller)
-        wanted = trigger("t", "/auth.register", "user.created", parallelism=20)
-        wanted["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
-        machine.apply(*broker(), wanted)
+        manifest = trigger("t", "/auth.register", "user.created", parallelism=20)
+        manifest["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
+        machine.apply(*broker(), manifest)
         await machine.ready(*TRIGGER)
         yield machine
     finally:

@@ -132,10 +132,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         parts = urlsplit(self.path)
-        said = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
         match parts.path:
             case "/attempt":
-                self._answer(attempt(said))
+                self._answer(attempt(body))
             case "/use":
                 kind = parse_qs(parts.query)["what"][0]
                 self._answer(use(kind))

@@ -49,8 +49,8 @@ async def reaches(network: Network, address: str, port: int) -> str:
 
 
 @asynccontextmanager
-async def a_network(isolation: Isolation, **given: object) -> AsyncIterator[Network]:
-    network = await connect(isolation, **given)  # type: ignore[arg-type]
+async def a_network(isolation: Isolation, **options: object) -> AsyncIterator[Network]:
+    network = await connect(isolation, **options)  # type: ignore[arg-type]
     try:
         yield network
     finally:
@@ -93,7 +93,7 @@ def private() -> Iterator[Private]:
 async def test_a_private_address_is_reached_by_the_build_that_was_given_it_alone(isolation: Isolation, private: Private) -> None:
     with socket.create_connection((private.address, 9000), timeout=5):
         pass  # from this machine it answers, or the test proves nothing
-    async with a_network(isolation) as application, a_network(isolation, given=[private.address, private.here]) as build:
+    async with a_network(isolation) as application, a_network(isolation, options=[private.address, private.here]) as build:
         assert "No route to host" in await reaches(application, private.address, 9000)
         assert await reaches(build, private.address, 9000) == ""
         with socket.create_server((private.here, 0)) as ours:
@@ -139,8 +139,8 @@ async def refused_by_the_kernel(network: Network, address: str, kind: int) -> bo
     """At once, before a packet leaves. 10.0.2.100 is the pod itself, on which nothing listens."""
     if kind == socket.SOCK_DGRAM:
         return "unreachable" in route_to(network, address) or address == "10.0.2.100"
-    said = await reaches(network, address, 80)
-    return any(word in said for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
+    result = await reaches(network, address, 80)
+    return any(word in result for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
 
 
 def route_to(network: Network, address: str) -> str:

@@ -6,8 +6,8 @@ from knative.local.sandbox.isolation import Abilities, Isolation, standing
 from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
-def container(**told: str) -> dict[str, object]:
-    return {"env": [{"name": name, "value": value} for name, value in told.items()]}
+def container(**environment: str) -> dict[str, object]:
+    return {"env": [{"name": name, "value": value} for name, value in environment.items()]}
 
 
 def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, hosts: set[str] | None = None) -> BuildAccess:
@@ -15,7 +15,7 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("environment", "expected"),
     [
         ({}, NOTHING),
         ({"REPOSITORY": "http://samples.localhost:7030/x.git", "REPOSITORY_HOSTS": "samples.localhost"}, access(ingress={"samples.localhost"})),
@@ -37,8 +37,8 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
         ({"REPOSITORY_HOSTS": "127.0.0.1:99999 [::1 :3000 127.0.0.1:http", "BUILD_ENVIRONMENT": "PIP_CERT", "PIP_CERT": "/etc/ssl/x"}, NOTHING),
     ],
 )
-def test_a_build_reaches_of_this_machine_what_the_operator_named(told: dict[str, str], expected: BuildAccess) -> None:
-    assert of(container(**told), 7080) == expected
+def test_a_build_reaches_of_this_machine_what_the_operator_named(environment: dict[str, str], expected: BuildAccess) -> None:
+    assert of(container(**environment), 7080) == expected
 
 
 MISSING = "slirp4netns is not installed: apt-get install slirp4netns"

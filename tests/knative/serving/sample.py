@@ -111,8 +111,8 @@ async def shout(port: int) -> None:
 
 
 def main() -> None:
-    if said := os.environ.get("SAY"):
-        print(said, flush=True)
+    if text := os.environ.get("SAY"):
+        print(text, flush=True)
     if "EXIT_WITH" in os.environ:
         sys.exit(int(os.environ["EXIT_WITH"]))
     time.sleep(float(os.environ.get("SLEEP", "0")))

@@ -47,14 +47,14 @@ def test_after_every_change_the_owner_is_the_one_that_the_rule_says(seed: int) -
             affected = table.remove(*key, entries.pop(key).uid)
         else:
             created, since = (f"2026-01-01T00:00:0{dice.randrange(4)}Z" for _ in range(2))
-            wanted = dice.sample(HOSTS, dice.randint(1, 3))
+            hosts = dice.sample(HOSTS, dice.randint(1, 3))
             made = entry(
                 key,
-                wanted[0] if dice.random() < 0.9 else None,
+                hosts[0] if dice.random() < 0.9 else None,
                 created=created,
                 uid=entries[key].uid if key in entries and dice.random() < 0.5 else next(uids),
-                tags=tuple(wanted[1:]),
-                since={wanted[-1]: max(since, created)} if dice.random() < 0.5 else None,
+                tags=tuple(hosts[1:]),
+                since={hosts[-1]: max(since, created)} if dice.random() < 0.5 else None,
             )
             affected = table.put(made)
             entries[key] = made

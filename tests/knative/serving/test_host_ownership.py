@@ -34,8 +34,12 @@ def test_a_name_that_is_taken_is_refused_and_given_to_the_next_when_it_is_free(f
         (flat.ready if namespace == first else flat.failed)(namespace, "shop")
         time.sleep(1.1)  # metadata.creationTimestamp has seconds
     refused = flat.get("services", second, "shop")
-    for said in (condition(refused, "Ready"), condition(refused, "RoutesReady"), condition(flat.get("routes", second, "shop"), "IngressReady")):
-        assert said["reason"] == "DomainConflict" and '"shop.localhost" belongs to another Route' in said["message"] and first not in said["message"]
+    for reported in (condition(refused, "Ready"), condition(refused, "RoutesReady"), condition(flat.get("routes", second, "shop"), "IngressReady")):
+        assert (
+            reported["reason"] == "DomainConflict"
+            and '"shop.localhost" belongs to another Route' in reported["message"]
+            and first not in reported["message"]
+        )
     assert answer(flat, "shop") == first
 
     flat.delete(second, "shop")  # one who waited goes: nothing of the owner's changes
@@ -102,8 +106,8 @@ def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat:
     assert httpx.get(url, timeout=30).json()["version"] == "platform"
 
     named(flat, "capsule", "other", "other", loopback_port="7081")
-    said = condition(flat.failed("capsule", "other"), "Ready")
-    assert said["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in said["message"]
+    reported = condition(flat.failed("capsule", "other"), "Ready")
+    assert reported["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in reported["message"]
     flat.delete("capsule", "payments")
     until(lambda: condition(flat.get("services", "capsule", "other"), "Ready")["status"] == "True")
     assert httpx.get(url, timeout=30).json()["version"] == "other"

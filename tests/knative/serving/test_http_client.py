@@ -63,16 +63,16 @@ async def test_a_connection_is_used_again_also_after_head() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "body"),
+    ("raw_response", "body"),
     [
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b"hi"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     ],
 )
-async def test_answers_of_all_shapes(said: bytes, body: bytes) -> None:
+async def test_answers_of_all_shapes(raw_response: bytes, body: bytes) -> None:
     upstreams = Upstreams(Ways().connect)
-    async with server(says(said)) as (port, seen):
+    async with server(says(raw_response)) as (port, seen):
         for _ in range(2):
             assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == body
         assert seen == [1, 1]
@@ -88,7 +88,7 @@ async def test_an_answer_that_ends_with_its_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw_response",
     [
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
         b"",
@@ -97,8 +97,8 @@ async def test_an_answer_that_ends_with_its_connection() -> None:
         b"HTTP/1.1 101 X\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n",
     ],
 )
-async def test_what_is_no_whole_answer_is_broken(said: bytes) -> None:
-    async with server(says(said, close=True)) as (port, _):
+async def test_what_is_no_whole_answer_is_broken(raw_response: bytes) -> None:
+    async with server(says(raw_response, close=True)) as (port, _):
         with pytest.raises(Broken):
             await Upstreams(Ways().connect).exchange(port, "GET", HEAD, b"")
 

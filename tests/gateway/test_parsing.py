@@ -1,4 +1,4 @@
-"""What a client may send, and what becomes of it: every fault has its own problem document, and nothing faulty is published."""
+"""Parsing of requests: every fault is in the problem document, and invalid requests publish nothing."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from functions.edge.gateway.options import Options
+from functions.edge.gateway.parsing import _is_deeper_than
 from tests.gateway.shop import TOKEN, USER, done, open_shop, signed_in
 
 ORDER = str(uuid4())
@@ -17,23 +18,23 @@ async def test_a_valid_request_becomes_one_message() -> None:
     response = await shop.place({"item": "tea", "count": 2}, User_Agent="kettle/1")
 
     assert response.status_code == 200
-    (asked,) = shop.bus.asked
-    assert asked.routing_key == asked.headers["type"] == "shop.place_order"
-    assert asked.input == {"item": "tea", "count": 2}
-    assert asked.headers["token"] == TOKEN
-    assert asked.headers["actor"] == str(USER)
-    assert asked.headers["deadline"] == "2026-05-01T12:00:10.000Z"
-    assert asked.headers["remote"] == "192.0.2.7"
-    assert asked.headers["useragent"] == "kettle/1"
-    assert asked.headers["content-type"] == "application/json"
-    assert asked.timeout == 10.0
+    (message,) = shop.bus.sent
+    assert message.routing_key == message.headers["type"] == "shop.place_order"
+    assert message.input == {"item": "tea", "count": 2}
+    assert message.headers["token"] == TOKEN
+    assert message.headers["actor"] == str(USER)
+    assert message.headers["deadline"] == "2026-05-01T12:00:10.000Z"
+    assert message.headers["remote"] == "192.0.2.7"
+    assert message.headers["useragent"] == "kettle/1"
+    assert message.headers["content-type"] == "application/json"
+    assert message.timeout == 10.0
 
 
-async def test_header_names_survive_the_broker() -> None:
-    """The dispatcher acknowledges and loses a message with any other header name."""
+async def test_header_names_are_lower_case_letters_and_digits() -> None:
+    """The broker's dispatcher acknowledges and drops a message with any other header name."""
     shop = open_shop()
     await shop.place()
-    names = set(shop.bus.asked[0].headers) - {"content-type"}
+    names = set(shop.bus.sent[0].headers) - {"content-type"}
     assert all(name.isalnum() and name == name.lower() for name in names)
 
 
@@ -50,7 +51,7 @@ async def test_header_names_survive_the_broker() -> None:
         (b"", "application/json", 422, "invalid"),
     ],
 )
-async def test_what_is_no_json_object_is_refused(body: bytes, content_type: str, status: int, problem: str) -> None:
+async def test_a_body_that_is_not_a_json_object_is_rejected(body: bytes, content_type: str, status: int, problem: str) -> None:
     shop = open_shop()
     response = await shop.client.post("/v1/orders", content=body, headers=signed_in(Content_Type=content_type))
     assert response.status_code == status
@@ -60,11 +61,11 @@ async def test_what_is_no_json_object_is_refused(body: bytes, content_type: str,
     assert document["status"] == status
     assert document["instance"] == "/v1/orders"
     assert document["requestId"] == response.headers["x-request-id"]
-    assert shop.bus.asked == []
+    assert shop.bus.sent == []
 
 
 @pytest.mark.parametrize(
-    ("body", "faults"),
+    ("body", "errors"),
     [
         ({}, [("/item", "body")]),
         ({"item": "t"}, [("/item", "body")]),
@@ -76,20 +77,50 @@ async def test_what_is_no_json_object_is_refused(body: bytes, content_type: str,
         ({"item": "te\u0000a"}, [("/item", "body")]),
     ],
 )
-async def test_every_fault_has_a_pointer(body: Any, faults: list[tuple[str, str]]) -> None:
+async def test_every_fault_has_a_json_pointer(body: Any, errors: list[tuple[str, str]]) -> None:
     shop = open_shop()
     response = await shop.place(body)
     assert response.status_code == 422
-    assert [(fault["pointer"], fault["in"]) for fault in response.json()["errors"]] == faults
-    assert shop.bus.asked == []
+    assert [(fault["pointer"], fault["in"]) for fault in response.json()["errors"]] == errors
+    assert shop.bus.sent == []
 
 
-async def test_a_backslash_u_in_a_text_is_only_a_text() -> None:
+async def test_all_kinds_of_faults_are_named_at_once() -> None:
+    shop = open_shop()
+    response = await shop.client.patch("/v1/orders/seven", json={"count": "x", "colour": "red", "item\u0000": 1}, headers=signed_in())
+    assert [(error["pointer"], error["in"]) for error in response.json()["errors"]] == [
+        ("/colour", "body"), ("/item\u0000", "body"), ("/orderId", "path"), ("/count", "body"),
+    ]  # fmt: skip
+    response = await shop.place({"item": "te\u0000a", "count": 10, "colour": "red"})
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/colour", "/count", "/item"]
+    assert shop.bus.sent == []
+
+
+@pytest.mark.parametrize("depth", [101, 255, 400, 1500, 100_000])
+@pytest.mark.parametrize("opening_and_closing", [("[", "]"), ('{"a":', "}")])
+async def test_a_body_that_is_nested_too_deep_is_rejected(depth: int, opening_and_closing: tuple[str, str]) -> None:
+    shop = open_shop()
+    opening, closing = opening_and_closing
+    body = '{"item": ' + opening * depth + "1" + closing * depth + "}"
+    response = await shop.client.post("/v1/orders", content=body.encode(), headers=signed_in(Content_Type="application/json"))
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid")
+    assert response.json()["detail"] == "The body is nested deeper than 100 levels."
+    assert shop.bus.sent == []
+
+
+async def test_a_body_of_many_flat_lists_is_valid() -> None:
+    shop = open_shop()
+    response = await shop.place({"item": "tea", "tags": ["[" * 500]})
+    assert response.status_code == 200
+    assert _is_deeper_than([[[]]], 3) is False and _is_deeper_than([[[]]], 2) is True and _is_deeper_than({"a": {"b": 1}}, 2) is False
+
+
+async def test_an_escaped_backslash_before_u0000_is_valid_text() -> None:
     shop = open_shop()
     assert (await shop.place({"item": "a\\u0000"})).status_code == 200
 
 
-async def test_a_path_parameter_is_typed_and_belongs_to_the_path() -> None:
+async def test_a_path_parameter_is_validated_and_not_accepted_in_the_body() -> None:
     shop = open_shop()
     wrong = await shop.client.get("/v1/orders/seven", headers=signed_in())
     assert wrong.status_code == 422
@@ -102,26 +133,26 @@ async def test_a_path_parameter_is_typed_and_belongs_to_the_path() -> None:
 
     right = await shop.client.patch(f"/v1/orders/{ORDER}", json={"count": 3}, headers=signed_in())
     assert right.status_code == 200
-    assert shop.bus.asked[-1].input == {"orderId": ORDER, "count": 3}
+    assert shop.bus.sent[-1].input == {"orderId": ORDER, "count": 3}
 
 
-async def test_query_parameters() -> None:
+async def test_query_parameters_are_validated() -> None:
     shop = open_shop()
     assert (await shop.client.get("/v1/orders?limit=5&item=tea&item=milk", headers=signed_in())).status_code == 200
-    assert shop.bus.asked[-1].input == {"limit": "5", "item": ["tea", "milk"]}
+    assert shop.bus.sent[-1].input == {"limit": "5", "item": ["tea", "milk"]}
 
     for query, pointer in (("limit=many", "/limit"), ("limit=101", "/limit"), ("limit=1&limit=2", "/limit"), ("colour=red", "/colour")):
         refused = await shop.client.get(f"/v1/orders?{query}", headers=signed_in())
         assert (refused.status_code, refused.json()["errors"][0]["pointer"], refused.json()["errors"][0]["in"]) == (422, pointer, "query")
 
 
-async def test_a_literal_segment_comes_before_a_parameter() -> None:
+async def test_a_literal_segment_takes_precedence_over_a_parameter() -> None:
     shop = open_shop()
     await shop.client.get("/v1/orders/latest", headers=signed_in())
-    assert shop.bus.asked[-1].routing_key == "shop.latest_order"
+    assert shop.bus.sent[-1].routing_key == "shop.latest_order"
 
 
-async def test_a_body_over_the_limit_is_refused_whether_announced_or_not() -> None:
+async def test_a_body_over_the_limit_is_rejected_with_and_without_content_length() -> None:
     shop = open_shop(Options(body_limit=100))
     assert (await shop.place({"item": "tea", "tags": ["x" * 100]})).status_code == 413
 
@@ -131,10 +162,10 @@ async def test_a_body_over_the_limit_is_refused_whether_announced_or_not() -> No
 
     unannounced = await shop.client.post("/v1/orders", content=chunks(), headers=signed_in(Content_Type="application/json"))
     assert unannounced.status_code == 413
-    assert shop.bus.asked == []
+    assert shop.bus.sent == []
 
 
-async def test_unknown_paths_and_methods() -> None:
+async def test_unknown_paths_are_404_and_unsupported_methods_405() -> None:
     shop = open_shop()
     for path in ("/v1/nothing", "/v1/orders/", f"/v1/orders/{ORDER}/", "/v1/orders//x", "/problems/no-such-problem"):
         missing = await shop.client.get(path, headers=signed_in())
@@ -146,27 +177,27 @@ async def test_unknown_paths_and_methods() -> None:
     assert (await shop.client.post("/livez")).status_code == 405
 
 
-async def test_a_secret_leaves_sealed_and_its_fingerprint_tells_nothing_of_it() -> None:
+async def test_a_secret_is_encrypted_and_not_part_of_the_fingerprint() -> None:
     shop = open_shop()
     for password in ("first", "other"):
-        await shop.client.post("/v1/logins", json={"name": "ada", "password": password})
-    first, second = shop.bus.asked
+        await shop.client.post("/v1/sign-ins", json={"name": "ada", "password": password})
+    first, second = shop.bus.sent
     assert first.input == {"name": "ada", "password": "sealed:shop:1:5"}
     assert "first" not in first.body.decode() and "first" not in json.dumps(dict(first.headers))
     assert first.body != second.body
     assert first.headers["fingerprint"] == second.headers["fingerprint"]
 
 
-async def test_a_refused_secret_is_not_repeated() -> None:
+async def test_an_invalid_secret_is_not_echoed() -> None:
     shop = open_shop()
-    response = await shop.client.post("/v1/logins", json={"name": "ada", "password": ["hunter2"]})
+    response = await shop.client.post("/v1/sign-ins", json={"name": "ada", "password": ["hunter2"]})
     assert response.status_code == 422
     assert "hunter2" not in response.text
 
 
-async def test_no_content() -> None:
+async def test_204_has_no_content() -> None:
     shop = open_shop()
-    shop.bus.answer = lambda asked: done(None, 204)
+    shop.bus.reply = lambda message: done(None, 204)
     response = await shop.client.delete(f"/v1/orders/{ORDER}", headers=signed_in())
     assert (response.status_code, response.content) == (204, b"")
     assert "content-length" not in response.headers
