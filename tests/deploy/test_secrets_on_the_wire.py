@@ -4,8 +4,8 @@ import json
 from uuid import uuid4
 
 import pytest
-
 from functions.edge.gateway.intake import take
+
 from functions.edge.gateway.problems import Problem
 from functions.edge.gateway.routing import Route, route_of
 from functions.runtime.config.registry import find

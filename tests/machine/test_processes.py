@@ -90,11 +90,11 @@ def test_a_process_that_ends_while_starting_is_reported_with_its_log(home: Home)
 
 
 def test_a_taken_port_names_the_process_that_holds_it() -> None:
-    with socket.socket() as occupied:
-        occupied.bind(("127.0.0.1", 0))
-        occupied.listen()
-        with pytest.raises(Problem, match=rf"Port {occupied.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
-            processes.require_free_ports({"Test": occupied.getsockname()[1]})
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(Problem, match=rf"Port {listener.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
+            processes.require_free_ports({"Test": listener.getsockname()[1]})
     assert "CAPSULE_PORT_OFFSET" in caught.value.remedy
 
 

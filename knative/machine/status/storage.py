@@ -10,7 +10,7 @@ from knative.machine.home import Home
 from knative.machine.status.row import Row, State, plural, size
 
 IMAGES_STATUS, PRESSURE_STATUS = "images.json", "disk-pressure.json"
-"""Files that knative/local writes: images/keeper.py and serving/eviction.py."""
+"""Files that knative/local writes: images/garbage_collection.py and serving/eviction.py."""
 MAX_DISKS = 10_000
 
 
