@@ -96,7 +96,7 @@ class Client:
         """Return the items of one page of a list."""
         return _items(self.get(path, **query))
 
-    def items(self, path: str, *, cursor_parameter: str = "cursor", **query: Any) -> list[Json]:
+    def items(self, path: str, **query: Any) -> list[Json]:
         """Return all items of a list, from all its pages."""
         items: list[Json] = []
         while True:
@@ -104,7 +104,7 @@ class Client:
             items.extend(_items(page))
             if not page.get("next"):
                 return items
-            query[cursor_parameter] = page["next"]
+            query["cursor"] = page["next"]
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
         """Send a request and return the successful response.

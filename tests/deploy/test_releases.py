@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.deploy import DeploymentFailed
+from events.deploy import DeploymentFailed, EnvironmentDeleted
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.rejections import (
     DeploymentInProgress,
@@ -297,3 +297,60 @@ async def test_deleting_a_default_environment_warns_of_what_follows(capsule: Dep
     assert "Environments: production." in rejection.value.detail
     await capsule.create_environment(application.id, "staging")
     await capsule.deploy(application.id, "staging")
+
+
+async def test_deleting_an_environment_deletes_its_running_build(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    await capsule.delete_environment(building.application_id, "staging")
+    await capsule.settle()
+    failed = await capsule.deployments.get(building.id)
+    assert (failed.status, failed.reason) == ("failed", "environment-deleted")
+    assert ("Job", building.namespace, building.build_job) not in capsule.cluster.objects
+
+
+async def test_a_late_deletion_does_not_touch_an_environment_that_was_created_again(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.create_environment(application.id, "qa")
+    await capsule.delete_environment(application.id, "qa")
+    (event,) = capsule.events(EnvironmentDeleted)
+    await capsule.advance(minutes=1)
+    await capsule.create_environment(application.id, "qa")
+    deployment = await capsule.release(application.id, "qa")
+    await capsule.publish(event)
+    assert capsule.service(deployment) is not None
+
+
+async def test_an_unchanged_size_is_not_deployed(capsule: DeployCapsule) -> None:
+    good = await capsule.release()
+    accepted = await capsule.scale(good.application_id, max_scale=1, observation_seconds=5)
+    assert (accepted.deployment, accepted.observation_seconds) == (None, 5)
+
+
+async def test_only_promotion_and_configuration_run_the_release_command_again(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.change(application.id, release_command="python migrate.py")
+    await capsule.release(application.id)
+    await capsule.advance(minutes=1)
+    configured = (await capsule.configure(application.id, variables={"A": "1"})).deployments[0]
+    assert configured.status == "preparing"
+    await capsule.complete(configured.id)
+    await capsule.advance(minutes=1)
+    scaled = (await capsule.scale(application.id, max_scale=2)).deployment
+    assert scaled is not None and scaled.status == "releasing"
+    await capsule.complete(scaled.id)
+    await capsule.advance(minutes=1)
+    rolled_back = await capsule.roll_back(application.id)
+    assert rolled_back.status == "releasing"
+    await capsule.complete(rolled_back.id)
+    assert (await capsule.promote(application.id, "staging", "production")).status == "preparing"
+
+
+async def test_a_rollback_is_not_observed(capsule: DeployCapsule) -> None:
+    first = await capsule.release(environment="production")
+    await capsule.advance(minutes=1)
+    await capsule.release(first.application_id, "production", OTHER_IMAGE)
+    await capsule.advance(minutes=1)
+    accepted = await capsule.roll_back(first.application_id, "production")
+    await capsule.settle()
+    rolled_back = await capsule.become_ready(await capsule.deployments.get(accepted.id))
+    assert rolled_back.status == "succeeded"

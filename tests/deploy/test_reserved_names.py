@@ -16,7 +16,7 @@ from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
 from knative.local import processes_network_routes
-from tests.deploy.deploy_capsule import OWNER, DeployCapsule
+from tests.deploy.deploy_capsule import IMAGE, OWNER, DeployCapsule
 from tests.generated.kinds import PROJECT
 
 ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,19}")
@@ -89,6 +89,20 @@ async def test_an_older_environment_with_a_reserved_host_name_is_not_deployed(ca
     assert len(capsule.published) == event_count and capsule.cluster.objects == objects
     assert await capsule.quotas.find(OWNER.user_id) == quota
     await capsule.delete_environment(created.id, "in")
+
+
+async def test_an_older_release_under_a_reserved_host_name_is_not_configured(capsule: DeployCapsule, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = await capsule.create("stripe-stand")
+    with monkeypatch.context() as before_the_reservation:
+        before_the_reservation.setattr(names, "PLATFORM_WORDS", frozenset())
+        await capsule.create_environment(created.id, "in")
+        released = await capsule.release(created.id, "in", IMAGE.replace("hello", "stripe-stand"))
+        assert released.status == "succeeded"
+    await capsule.advance(minutes=1)
+    for environment in ("in", None):
+        with pytest.raises(HostNameReserved):
+            await capsule.configure(created.id, environment, variables={"A": "1"})
+    assert not await capsule.configurations.at(created.id, 9)
 
 
 async def test_an_older_application_with_a_reserved_name_is_not_deployed(capsule: DeployCapsule) -> None:
