@@ -115,7 +115,7 @@ def _types(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
 
 
 def _has_content(route: Route) -> bool:
-    return route.declaration.output not in (None, type(None)) and route.declaration.answers != 204
+    return route.declaration.output not in (None, type(None)) and route.declaration.status != 204
 
 
 def _description(context: str) -> str:
@@ -141,7 +141,7 @@ def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, schema, shapes)}}}
     operation["responses"] = _responses(route, shapes)
     if declaration.allow.anyone:
-        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.needs.values())
+        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.dependencies.values())
         operation["security"] = [{}, {"accessToken": []}] if optional else []
     elif declaration.allow.roles:
         operation["description"] = f"Requires the role {' or '.join(sorted(declaration.allow.roles))}."
@@ -180,16 +180,16 @@ def _body(route: Route, schema: Schema, shapes: Shapes) -> Schema:
 def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
     declaration = route.declaration
     responses: dict[str, Any] = {}
-    success: dict[str, Any] = {"description": HTTPStatus(declaration.answers).phrase}
+    success: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
     if _has_content(route):
         is_file = route.media_type is not None
         success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
     if declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    elif declaration.answers in (201, 202):
+    elif declaration.status in (201, 202):
         success["headers"] = {"Location": {"description": "The path of the created resource", "schema": {"type": "string"}}}
-    responses[str(declaration.answers)] = success
+    responses[str(declaration.status)] = success
     for status, titles in _problems(route).items():
         only = next(iter(titles)) if len(titles) == 1 else ""
         responses[str(status)] = {"$ref": f"#/components/responses/{only}"} if only in problems.OWN else _problem_response(status, titles)
@@ -215,7 +215,7 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     titles: dict[int, dict[str, str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, {})[kind.slug] = kind.title
-    of_runtime = (KeyReused, *((AnswerNotKept,) if declaration.secret_answer else ())) if route.mutates else ()
+    of_runtime = (KeyReused, *((AnswerNotKept,) if declaration.has_secret_response else ())) if route.mutates else ()
     for rejection in (*declaration.rejects, *of_runtime):
         titles.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
     if declaration.allow.roles:

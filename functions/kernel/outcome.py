@@ -1,8 +1,8 @@
-"""How a use case ends: done, rejected (a business "no" is an answer), or failed in a way that a retry may or may not mend.
+"""How a use case ends: done, rejected, or failed in a way that a retry may or may not repair.
 
-The rejection vocabulary is closed: a use case declares the subclasses it may raise, the gateway turns each into a problem document
-(RFC 9457) in one place. `type` is the class name in kebab-case. The docstring's first line is the default `detail`, its first sentence the `title`;
-the sentences after it say how to fix the error.
+A rejection is an answer, not a failure. A use case declares the subclasses of `Rejection` that it raises; the gateway turns
+each into a problem document (RFC 9457). `type` is the class name in kebab-case. The docstring's first line is the default
+`detail`, its first sentence the `title`; the sentences after it say how to fix the error.
 """
 
 import re
@@ -21,7 +21,7 @@ _SENTENCE_END = re.compile(r"\.(?:\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of the input: a JSON pointer (RFC 6901) to the field, and what is wrong with its value."""
+    """An invalid field of the input: a JSON pointer to it (RFC 6901) and what is wrong."""
 
     pointer: str
     detail: str
@@ -29,7 +29,7 @@ class FieldError:
 
 
 class Rejection(Exception):
-    """The request was understood and refused."""
+    """The request was understood and refused. `retry_after`: seconds."""
 
     status: ClassVar[int] = 422
 
@@ -41,6 +41,7 @@ class Rejection(Exception):
 
     @classmethod
     def slug(cls) -> str:
+        """The class name in kebab-case, with which the problem type ends."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
@@ -54,13 +55,13 @@ class Rejection(Exception):
 
 
 class Invalid(Rejection):
-    """The input is not acceptable."""
+    """The input is invalid."""
 
     status = 422
 
 
 class Unauthenticated(Rejection):
-    """Sign in first: the request carries no valid credentials."""
+    """Sign in first: the request has no valid credentials."""
 
     status = 401
 
@@ -72,43 +73,43 @@ class PaymentRequired(Rejection):
 
 
 class Forbidden(Rejection):
-    """You may not do this."""
+    """You do not have permission to do this."""
 
     status = 403
 
 
 class NotFound(Rejection):
-    """There is no such thing, or it is not yours."""
+    """It does not exist, or you do not have access to it."""
 
     status = 404
 
 
 class Conflict(Rejection):
-    """It clashes with what is already there."""
+    """The request conflicts with the current state."""
 
     status = 409
 
 
 class Gone(Rejection):
-    """It was there and is no more."""
+    """It existed and was deleted."""
 
     status = 410
 
 
 class TooManyRequests(Rejection):
-    """Too many requests; wait before the next."""
+    """Too many requests. Wait before the next one."""
 
     status = 429
 
 
 class Unavailable(Rejection):
-    """Something this needs is away; try again later."""
+    """A system that this request needs is unavailable. Try again later."""
 
     status = 503
 
 
 class Done(Generic[T]):
-    """A use case has succeeded: its answer, and the facts it has made (`after(...)` for those it sends to itself later)."""
+    """A use case succeeded: its output, and the messages to publish (`after(...)` for delayed ones)."""
 
     __slots__ = ("events", "output")
 
@@ -118,7 +119,10 @@ class Done(Generic[T]):
 
 
 class Rejected:
-    """A "no" that nevertheless keeps what was written and said: a counted failure, a declined payment."""
+    """A rejection that keeps what was written and publishes `events`: a counted failure, a declined payment.
+
+    A raised `Rejection` rolls back what the use case wrote.
+    """
 
     __slots__ = ("events", "reason")
 
@@ -128,11 +132,11 @@ class Rejected:
 
 
 class Transient(Exception):
-    """A failure that may pass (a foreign system is away): the message is tried again, later and later, and a bounded number of times."""
+    """A failure that a retry may repair (an external system is unavailable). Retried with backoff, a bounded number of times."""
 
 
 class RateLimited(Transient):
-    """A foreign system says when to come back."""
+    """An external system asks to wait. `retry_after`: seconds."""
 
     def __init__(self, detail: str, *, retry_after: float) -> None:
         super().__init__(detail)
@@ -140,4 +144,4 @@ class RateLimited(Transient):
 
 
 class Permanent(Exception):
-    """A failure that no retry mends: the message goes to the dead letters at once."""
+    """A failure that no retry repairs. The message becomes a dead letter at once."""

@@ -140,7 +140,7 @@ FORGERIES: dict[str, tuple[Callable[[Machine], str], str]] = {
     "no kid": (lambda machine: machine.forge(header={"kid": ""}), "unknown key"),
     "no algorithm": (lambda machine: machine.forge(key="", algorithm="none"), "algorithm"),
     "HMAC with the public key": (lambda machine: machine.forge(key=_public_pem(machine), algorithm="HS256"), "algorithm"),
-    "another kind of JWT": (lambda machine: machine.forge(header={"typ": "JWT"}), "no access token"),
+    "another kind of JWT": (lambda machine: machine.forge(header={"typ": "JWT"}), "not an access token"),
     "another issuer": (lambda machine: machine.forge(iss="https://elsewhere.example"), "issuer"),
     "another audience": (lambda machine: machine.forge(aud="billing"), "audience"),
     "no session": (lambda machine: machine.forge(sid=None), "'sid'"),
@@ -208,7 +208,7 @@ def test_tokens_of_an_ended_session_are_rejected(machine: Machine) -> None:
 
 
 def test_the_caches_are_bounded(machine: Machine) -> None:
-    tokens = AccessTokens(machine.settings, remember=3)
+    tokens = AccessTokens(machine.settings, cache_size=3)
     issued = [machine.issue(NOW + timedelta(seconds=n)) for n in range(6)]
     for token in issued:
         tokens.verify(token, NOW)

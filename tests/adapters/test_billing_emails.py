@@ -21,7 +21,7 @@ from functions.billing.domain.payments import Payment, PaymentStatus, ProviderRe
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import MaildirMail
+from functions.runtime.email.maildir import MaildirTransport
 from tests.capsule import FixedClock
 from tests.memory.billing import SEEDED
 
@@ -124,7 +124,7 @@ async def test_an_invoice_with_many_lines_continues_on_a_new_page() -> None:
 class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.mailer = EmailMailer(MaildirMail(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
+        self.mailer = EmailMailer(MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
 
     def message(self) -> EmailMessage:
         (file,) = (self.folder / "new").glob("*")

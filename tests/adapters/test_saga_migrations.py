@@ -48,7 +48,7 @@ async def test_users_without_a_registration_get_a_stuck_one(postgres: Databases,
             "ada@example.org",
             ["user", "customer"],
         )
-        assert not registration.is_over(datetime.now(UTC) + timedelta(days=29)), "registrations are resumed in batches"
+        assert not registration.has_expired(datetime.now(UTC) + timedelta(days=29)), "registrations are resumed in batches"
         messages = registration.expire(datetime.now(UTC))
         assert isinstance(messages[0], CustomerRequested)
         await stores.registrations.save(registration)

@@ -15,7 +15,7 @@ from functions.deploy.domain.names import ApplicationName, check_host_name
 from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
-from knative.local import processes_network_routes
+from knative.local.processes.network import routes
 from tests.deploy.deploy_capsule import IMAGE, OWNER, DeployCapsule
 from tests.generated.kinds import PROJECT
 
@@ -134,22 +134,22 @@ def egress(*allowed: str) -> list[dict[str, object]]:
 
 def test_one_machine_and_a_cluster_exclude_the_same_networks() -> None:
     (everywhere,) = [block for block in egress() if block["cidr"] == "0.0.0.0/0"]
-    assert sorted(everywhere["except"]) == sorted(processes_network_routes.REFUSED)  # type: ignore[call-overload]
-    assert processes_network_routes.PRIVATE == tenancy.PRIVATE and processes_network_routes.NEVER == tenancy.NEVER
+    assert sorted(everywhere["except"]) == sorted(routes.REFUSED)  # type: ignore[call-overload]
+    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.NEVER
 
 
 def test_networks_that_the_operator_allows_are_open_on_both() -> None:
     text = "10.1.0.0/16, 192.168.7.7"
-    assert tenancy.egress_networks(text) == processes_network_routes.allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
+    assert tenancy.egress_networks(text) == routes.parse_allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
     assert {"cidr": "10.1.0.0/16"} in egress("10.1.0.0/16", "192.168.7.7/32")
-    plan = processes_network_routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
+    plan = routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
     assert plan.through_gateway == ("10.1.0.0/16", "172.16.5.5/32"), "public networks need no route, and this machine is never reachable"
     assert {"10.0.0.0/8", "10.1.2.3/32", "8.8.8.8/32", "169.254.0.0/16"} <= set(plan.refused) and "192.168.0.0/16" not in plan.refused
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "169.254.169.254", "127.0.0.0/8", "8.8.8.8", "10.0.0.1/8", "shop.internal", "fd00::/8", "10.0.0.0/7"])
 def test_only_private_networks_can_be_allowed(text: str) -> None:
-    for parse in (tenancy.egress_networks, processes_network_routes.allowed_networks):
+    for parse in (tenancy.egress_networks, routes.parse_allowed_networks):
         with pytest.raises(ValueError, match="CAPSULE_EGRESS_ALLOW") as rejection:
             parse(text)
         assert text in str(rejection.value)

@@ -49,7 +49,7 @@ class Fault:
     instead: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.name} is retired: {self.instead} (docs/glossary.md)"
+        return f"{self.path}:{self.current_step}: {self.name} is retired: {self.instead} (docs/glossary.md)"
 
 
 def retired(text: str) -> list[Retired]:
@@ -125,7 +125,7 @@ def _keys(document: object) -> Iterator[str]:
 
 
 def _snake(name: str) -> str:
-    """`lookAt` and `look-at` are `look_at`."""
+    """`lookAt` and `look-at` are `reminder_at`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower() if not name[:1].isupper() else name
 
 

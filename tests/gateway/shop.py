@@ -28,7 +28,6 @@ from functions.kernel import (
     command,
     query,
 )
-from functions.kernel.declaration import declaration_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
 
@@ -97,7 +96,7 @@ class Receipt(File):
     media_type: ClassVar[str] = "application/pdf"
 
 
-@command(http="POST /v1/orders", answers=201, rejects=[SoldOut])
+@command(http="POST /v1/orders", status=201, rejects=[SoldOut])
 async def place_order(request: PlaceOrder, caller: Caller) -> Done[Order]:
     """Place an order."""
     raise NotImplementedError
@@ -108,7 +107,7 @@ async def change_order(request: ChangeOrder, caller: Caller) -> Done[Order]:
     raise NotImplementedError
 
 
-@command(http="DELETE /v1/orders/{order_id}", answers=204)
+@command(http="DELETE /v1/orders/{order_id}", status=204)
 async def cancel_order(request: FindOrder, caller: Caller) -> Done[None]:
     raise NotImplementedError
 
@@ -143,7 +142,7 @@ async def verify_email(request: SignIn) -> Done[StatusView]:
     raise NotImplementedError
 
 
-@command(http="POST /v1/users/verification-emails", answers=202, allow=ANYONE)
+@command(http="POST /v1/users/verification-emails", status=202, allow=ANYONE)
 async def resend_verification(request: ResendVerification) -> Done[StatusView]:
     raise NotImplementedError
 
@@ -153,7 +152,7 @@ async def keys(request: Nothing) -> Keys:
     raise NotImplementedError
 
 
-@command(http="POST /v1/orders/{order_id}/parcel", answers=204, allow=ANYONE)
+@command(http="POST /v1/orders/{order_id}/parcel", status=204, allow=ANYONE)
 async def handle_parcel_event(request: ParcelEvent) -> Done[None]:
     raise NotImplementedError
 
@@ -174,9 +173,7 @@ def declarations() -> tuple[Declaration, ...]:
     handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, sign_in, verify_email, keys, health)
     for handler in (*handlers, resend_verification, handle_parcel_event, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"
-        declaration = declaration_of(handler)
-        assert declaration is not None
-        found.append(declaration)
+        found.extend(declarations_of(handler))
     return tuple(found)
 
 

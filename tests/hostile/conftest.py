@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.hostile import host
 from tests.hostile.deployment import attacker, neighbour_of
 from tests.hostile.ordinary_user import ordinary_user

@@ -16,7 +16,7 @@ ORPHAN = "(sleep 0.1 & sleep 0.1 & sleep 0.1 &)"
 """A subshell that ends before what it started."""
 PROGRAM = """
 import asyncio, os, subprocess, sys
-from knative.local.processes.orphans import Orphans
+from knative.local.processes.orphans import OrphanReaper
 from knative.local.processes.launcher import Launcher
 from knative.local.processes.process import Command
 from knative.local.sandbox.isolation import become_subreaper
@@ -27,7 +27,7 @@ def zombies():
 
 async def main():
     become_subreaper()
-    reaper = Orphans(round_seconds=0.05)
+    reaper = OrphanReaper(round_seconds=0.05)
     for _ in range(10):
         subprocess.run(["sh", "-c", sys.argv[1]], check=True)
     while zombies() < 30:

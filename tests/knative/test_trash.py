@@ -41,7 +41,7 @@ def deep(folder: Path, levels: int) -> None:
 async def test_a_deep_tree(tmp_path: Path, levels: int) -> None:
     trash = Trash(tmp_path / "trash")
     deep(tmp_path / "tree", levels)
-    assert trash.throw(tmp_path / "tree") and not (tmp_path / "tree").exists()
+    assert trash.discard(tmp_path / "tree") and not (tmp_path / "tree").exists()
     await emptied(trash)
 
 
@@ -61,7 +61,7 @@ async def test_names_modes_and_links(tmp_path: Path) -> None:
     for folder in (tree / "sub/inner", tree / "sub", tree):
         folder.chmod(0o000)
     trash = Trash(tmp_path / "trash")
-    trash.throw(tree)
+    trash.discard(tree)
     await emptied(trash)
     assert (outside / "kept").read_text() == "kept" and outside.stat().st_mode & 0o777 == 0o755 and (outside / "kept").stat().st_nlink == 1
 
@@ -75,7 +75,7 @@ async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
     for number in range(3_000):
         (tree / f"folder-{number}").mkdir()
     trash = Trash(tmp_path / "trash")
-    trash.throw(tree)
+    trash.discard(tree)
     await emptied(trash)
 
 
@@ -90,17 +90,17 @@ async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Pat
         pytest.skip("no immutable files here")
     try:
         for name in ("one", "two"):
-            trash.throw(tmp_path / name)
+            trash.discard(tmp_path / name)
         await trash.start()
         await holds(trash, 1)
-        assert trash.throw(tmp_path / "absent") is False
+        assert trash.discard(tmp_path / "absent") is False
         (tmp_path / "three").write_text("x")
-        trash.throw(tmp_path / "three")
+        trash.discard(tmp_path / "three")
         await holds(trash, 1)
         await trash.stop()
         (left,) = trash.folder.iterdir()
         assert os.listdir(left) == ["file"]
-        assert caplog.text.count("cannot be deleted and stays: Operation not permitted") == 1
+        assert caplog.text.count("cannot be deleted: Operation not permitted") == 1
     finally:
         for path in trash.folder.rglob("file"):
             immutable(path, False)
@@ -117,7 +117,7 @@ async def test_a_start_without_a_folder_and_a_throw_before_it(tmp_path: Path) ->
     await trash.start()
     await trash.stop()
     (tmp_path / "file").write_text("x")
-    trash.throw(tmp_path / "file")
+    trash.discard(tmp_path / "file")
     assert trash.folder.stat().st_mode & 0o777 == 0o700
     await emptied(trash)
 
@@ -137,7 +137,7 @@ open("tree/a/b/f", "w").close()
 for folder in ("tree/a/b", "tree/a", "tree"):
     os.chmod(folder, 0)
 trash = Trash(Path("trash"))
-assert trash.throw(Path("tree"))
+assert trash.discard(Path("tree"))
 list(trash.delete())
 sys.exit(str(os.listdir("trash")) if os.listdir("trash") else 0)
 """

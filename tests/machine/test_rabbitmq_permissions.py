@@ -16,9 +16,9 @@ from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, BrokerUnavailable, Bus, Unroutable
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
+from functions.runtime.serving.queue_consumer import QueueConsumer
 from functions.runtime.serving.topology import Binding
-from knative.local.eventing.consumer import Consumer, Queue
-from knative.local.serving.activity import Activity, Watched
+from functions.wire.queue_consumption import ActivityReader, ConsumedQueue, PodActivity
 from knative.machine import rabbitmq_users
 from knative.machine.rabbitmq import RabbitMQ
 from tests.runtime.harness import until
@@ -153,7 +153,7 @@ async def test_the_gateway_calls_a_function_and_gets_its_reply(server: RabbitMQ)
     function.open()
     reply = asyncio.create_task(gateway.request("auth.register", {"correlationid": "c", "type": "auth.register"}, b"{}", timeout=20))
     headers = await asyncio.to_thread(_next_headers, server)
-    assert await function.offer(REPLIES, headers["replyto"], {"correlationid": "c", "outcome": "done", "status": "202"}, b"{}")
+    assert await function.publish_unconfirmed(REPLIES, headers["replyto"], {"correlationid": "c", "outcome": "done", "status": "202"}, b"{}")
     assert (await reply).status == 202
     with pytest.raises(Unroutable):
         await gateway.request("auth.nothing", {"correlationid": "d"}, b"{}", timeout=20)
@@ -195,7 +195,7 @@ async def test_a_refusal_is_logged_once_with_user_resource_and_permission(server
 
 
 async def test_a_gateway_that_cannot_declare_its_reply_queue_reports_it(server: RabbitMQ, caplog: pytest.LogCaptureFixture) -> None:
-    bus = Bus(server.user_url("auth"), "edge.gateway", patience=1.0, replies=True)
+    bus = Bus(server.user_url("auth"), "edge.gateway", timeout_seconds=1.0, replies=True)
     bus.open()
     with pytest.raises(BrokerUnavailable, match=r'"auth" access to the queue "capsule\.replies\..*it has no permission to configure'):
         await bus.request("auth.register", {"correlationid": "c"}, b"{}", timeout=5)
@@ -214,10 +214,11 @@ async def test_a_running_function_consumes_only_its_own_queue(server: RabbitMQ, 
     bus.open()
     consumers = []
     for queue in (AUTH_QUEUE, BILLING_QUEUE):
-        watched = Watched(tmp_path / queue)
-        watched.allow(True)
-        consumer = Consumer(application, [Queue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)], Activity(tmp_path / queue))
-        bus.on_connected(consumer.connected)
+        watched = ActivityReader(tmp_path / queue)
+        watched.set_may_consume(True)
+        consumed = ConsumedQueue(queue, "http://x/auth.register", "/auth.register", 1, 10.0)
+        consumer = QueueConsumer(application, [consumed], PodActivity(tmp_path / queue))
+        bus.on_connected(consumer.on_connected)
         consumers.append(consumer)
     await bus.publish(REDELIVERY, "auth.register", message(), b"own", mandatory=True)
     await bus.publish(EVENTS, "user.created", message(), b"for billing")
@@ -243,7 +244,7 @@ def message() -> dict[str, str]:
 
 @pytest.mark.parametrize(("user", "password", "reason"), [("auth", "wrong", "its password is another"), ("nobody", "x", "it does not exist")])
 async def test_a_refused_login_names_the_user(server: RabbitMQ, user: str, password: str, reason: str) -> None:
-    bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", patience=2.0)
+    bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", timeout_seconds=2.0)
     bus.open()
     with pytest.raises(BrokerUnavailable, match=f'log in the user "{user}".*{reason}'):
         await bus.publish(EVENTS, "user.created", {}, b"{}")
@@ -261,7 +262,7 @@ def test_the_topology_job_reports_missing_permissions(server: RabbitMQ, monkeypa
 
 def test_delayed_messages_survive_the_migration_of_the_delay_exchanges(own_rabbitmq: RabbitMQ) -> None:
     url = own_rabbitmq.create_vhost("former")
-    level = delays.LEVELS[-1]
+    level = delays.LEVELS_SECONDS[-1]
     name = delays.exchange_of(level)
     with pika.BlockingConnection(pika.URLParameters(url)) as administrator:
         channel = administrator.channel()
@@ -276,5 +277,5 @@ def test_delayed_messages_survive_the_migration_of_the_delay_exchanges(own_rabbi
         channel.basic_publish(name, "auth.login", b"new", mandatory=True)
         assert [channel.basic_get(name, auto_ack=True)[2] for _ in range(2)] == [b"since 0.1.0", b"new"]
     kinds = {each["name"]: each["type"] for each in own_rabbitmq.management("GET", "/api/exchanges/former")}
-    assert {kinds[delays.exchange_of(each)] for each in delays.LEVELS} == {"topic"}
+    assert {kinds[delays.exchange_of(each)] for each in delays.LEVELS_SECONDS} == {"topic"}
     own_rabbitmq.delete_vhost("former")

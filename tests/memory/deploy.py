@@ -208,7 +208,7 @@ class MemoryDeployments:
 
     async def add(self, deployment: Deployment) -> None:
         for each in self._rows.values():
-            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.running:
+            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.is_running:
                 raise DeploymentInProgress.of(deployment.application, deployment.environment)
         deployment.stored_version = deployment.version
         self._rows[deployment.id] = deepcopy(deployment)
@@ -232,7 +232,7 @@ class MemoryDeployments:
     async def find_by_object(self, kind: str, namespace: str, name: str) -> Deployment | None:
         for each in self._rows.values():
             if (
-                each.running
+                each.is_running
                 and each.application == application_of(namespace)
                 and (each.watched_object.kind, each.watched_object.name) == (kind, name)
             ):
@@ -240,10 +240,10 @@ class MemoryDeployments:
         return None
 
     async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
-        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.running])
+        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.is_running])
 
     async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
-        rows = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < due_before]
+        rows = [(each.reminder_at, each) for each in self._rows.values() if each.is_running and each.reminder_at and each.reminder_at < due_before]
         return deepcopy([each for _, each in sorted(rows, key=lambda pair: pair[0])[:limit]])
 
     async def find_serving(self, environment: Environment) -> Deployment | None:

@@ -15,7 +15,7 @@ from functions.monitor.queries.alerts import ListAlerts
 from functions.monitor.queries.application_alerts import ListApplicationAlerts
 from functions.monitor.queries.function_metrics import ReadFunctionMetrics
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import Letter
+from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.reliability import ordering
 from tests.memory.monitor_alerts import MemoryOperators
 from tests.monitor.world import ADA, ADMIN, APP, MINUTE, NOW, Monitor
@@ -127,9 +127,9 @@ async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> Non
 
 class Box:
     def __init__(self) -> None:
-        self.letters: list[Letter] = []
+        self.letters: list[OutgoingEmail] = []
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, letter: OutgoingEmail) -> None:
         self.letters.append(letter)
 
 

@@ -85,7 +85,7 @@ def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_
 def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they_are_there(fresh_world: World) -> None:
     world = fresh_world
     with world.channel() as rabbit:
-        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS)):
+        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS_SECONDS)):
             rabbit.exchange_delete(exchange)
     worker = world.worker()
     command, event = asked("probe.deposit"), message("probe.deposited")
@@ -144,7 +144,7 @@ def test_what_came_early_and_cannot_be_sent_round_again_keeps_its_time(fresh_wor
     """A saga's timeout of an hour comes in legs. That RabbitMQ does not take the next one must not make it come at once, nor count as a try."""
     world = fresh_world
     with world.channel() as rabbit:
-        for level in delays.LEVELS:
+        for level in delays.LEVELS_SECONDS:
             rabbit.exchange_delete(delays.exchange_of(level))
     worker, due = world.worker(), stamp(datetime.now(UTC) + timedelta(hours=2))
     assert worker.post(message("probe.deposited", due=due), deposited("early"), "/probe.on_deposited", timeout=HTTP_PATIENCE) == 204
@@ -173,14 +173,14 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     bus = Bus(world.amqp, "wrong", replies=True)
     bus.open()
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    connection, channel = bus._connection, bus._channel
+    connection, channel = bus._connection.inner, bus._channel
     wrong(bus)
     under_way = [bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}") for _ in range(20)]
     ended = await asyncio.wait_for(asyncio.gather(*under_way, return_exceptions=True), 2)
     assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "told at once, and why"
     assert all(end is None or isinstance(end, BrokerUnavailable) for end in ended)
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    assert bus._channel is not channel and bus._connection is connection, "another channel of the same connection"
+    assert bus._channel is not channel and bus._connection.inner is connection, "another channel of the same connection"
     await bus.close()
 
 
@@ -224,4 +224,4 @@ def test_what_was_declared_in_another_way_is_named_with_the_remedy(
     monkeypatch.setenv("CAPSULE_AMQP_URL", vhost)
     assert topology.main() == 1
     said = capsys.readouterr().err
-    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it, and run this job again." in said
+    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it and run this job again." in said

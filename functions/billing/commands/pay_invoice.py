@@ -47,7 +47,7 @@ class PaymentAccepted(Model):
 
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/payment",
-    answers=202,
+    status=202,
     rejects=[ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
     emits=[PaymentRequested],
 )

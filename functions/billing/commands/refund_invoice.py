@@ -32,7 +32,7 @@ class RefundAccepted(Model):
 
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/refunds",
-    answers=202,
+    status=202,
     allow=ADMIN,
     rejects=[InvoiceNotFound, InvoiceNotPaid, RefundTooLarge],
     emits=[RefundRequested],

@@ -47,7 +47,7 @@ class SubscriptionChangeAccepted(SubscriptionChangeView):
 
 @command(
     http="POST /v1/billing/subscription",
-    answers=202,
+    status=202,
     rejects=[
         AlreadySubscribed,
         ChangeInProgress,

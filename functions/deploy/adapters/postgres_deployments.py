@@ -27,7 +27,7 @@ SELECT = """
 MUTABLE_COLUMNS = ("attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to")
 INSERTED_COLUMNS = (
     *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
-    *("changed_at", "deadline_at", "look_at", "version"),
+    *("changed_at", "deadline_at", "reminder_at", "version"),
 )
 INSERTED_VALUES = ", ".join(f"%({name})s" for name in INSERTED_COLUMNS)
 
@@ -104,7 +104,7 @@ class PostgresDeployments:
             if violation.diag.constraint_name != "deployments_one_running":
                 raise
             raise DeploymentInProgress.of(deployment.application, deployment.environment) from violation
-        await self._rows.added(deployment)
+        await self._rows.save_inserted(deployment)
 
     async def get(self, deployment_id: UUID) -> Deployment:
         return await self._one(f"{SELECT} WHERE d.id = %s", deployment_id)
@@ -124,10 +124,10 @@ class PostgresDeployments:
 
     async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
         rows = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
-        return await self._rows.with_steps(rows)
+        return await self._rows.load_steps(rows)
 
     async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
-        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.look_at < %s ORDER BY d.look_at LIMIT %s", due_before, limit)
+        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.reminder_at < %s ORDER BY d.reminder_at LIMIT %s", due_before, limit)
 
     async def find_serving(self, environment: Environment) -> Deployment | None:
         return await self._find_serving(environment, None)
@@ -180,7 +180,7 @@ class PostgresDeployments:
         rows = await self._many(sql, deployment_id)
         if not rows:
             raise DeploymentNotFound.of(deployment_id)
-        return (await self._rows.with_steps(rows))[0]
+        return (await self._rows.load_steps(rows))[0]
 
     async def _many(self, sql: str, *arguments: Any) -> list[Deployment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:

@@ -20,7 +20,7 @@ class CancelDeployment(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/deployments/{deployment_id}/cancellation",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, DeploymentNotFound, DeploymentEnded],
     emits=[BuildFailed, DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut],
 )

@@ -27,7 +27,7 @@ class ConfigureApplication(ConfigurationRequest):
 
 @command(
     http="PATCH /v1/apps/{application_id}/config",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, InvalidConfiguration, HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -27,7 +27,7 @@ class ConfigureEnvironment(ConfigurationRequest):
 
 @command(
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -36,7 +36,7 @@ class CreatedApplicationView(Model):
 
 @command(
     http="POST /v1/apps",
-    answers=201,
+    status=201,
     rejects=[InvalidApplicationName, InvalidRepository, RepositoryNotAllowed, ApplicationQuotaExceeded, ApplicationNameTaken],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),

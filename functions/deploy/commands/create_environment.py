@@ -20,7 +20,7 @@ class CreatedEnvironmentView(Model):
     created_at: datetime
 
 
-@command(http="POST /v1/apps/{application_id}/environments", answers=201, rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken])
+@command(http="POST /v1/apps/{application_id}/environments", status=201, rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken])
 async def create_environment(
     request: CreateEnvironment, applications: Applications, environments: Environments, caller: Caller, clock: Clock
 ) -> Done[CreatedEnvironmentView]:

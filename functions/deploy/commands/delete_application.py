@@ -24,7 +24,7 @@ class ApplicationDeletionAccepted(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound],
     emits=[ApplicationDeleted, BuildFailed, DeploymentFailed],
 )

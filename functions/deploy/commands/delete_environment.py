@@ -28,7 +28,7 @@ class EnvironmentDeletionAccepted(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/environments/{environment}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
     emits=[EnvironmentDeleted, BuildFailed, DeploymentFailed],
 )

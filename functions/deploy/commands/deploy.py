@@ -31,7 +31,7 @@ class Deploy(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/deployments",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )

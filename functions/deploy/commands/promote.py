@@ -37,7 +37,7 @@ class Promote(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/promotions",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -33,7 +33,7 @@ class RollBack(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/rollbacks",
-    answers=202,
+    status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
         *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),

@@ -53,7 +53,7 @@ class ScaleAccepted(Model):
 
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -5,7 +5,7 @@ from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.ports import Deployments, Housekeeping
 from functions.kernel import Clock, Work, every
-from functions.kernel.saga import STUCK
+from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 
@@ -17,7 +17,7 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, clo
     await housekeeping.sweep()
 
     async with work.reading():
-        stuck = await deployments.list_stuck(due_before=clock.now() - STUCK, limit=BATCH_SIZE)
+        stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
 
     async with work.recording() as record:
         for deployment in stuck:

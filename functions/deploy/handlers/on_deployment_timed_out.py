@@ -31,7 +31,7 @@ async def on_deployment_timed_out(
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
-    if not deployment.running or deployment.version != event.deployment_version:
+    if not deployment.is_running or deployment.version != event.deployment_version:
         return
 
     observation = await cluster.observe(deployment.watched_object)

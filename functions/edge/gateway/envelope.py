@@ -92,7 +92,7 @@ def build_message(
         at,
         id,
         correlationid=correlation_id,
-        deadline=stamp(at + timedelta(seconds=route.declaration.deadline)),
+        deadline=stamp(at + timedelta(seconds=route.declaration.deadline_seconds)),
         remote=client.address,
         useragent=client.user_agent or None,
         dataversion=str(route.declaration.version) if route.declaration.version != 1 else None,

@@ -202,7 +202,7 @@ class Gateway:
         )
         context = route.declaration.context
         try:
-            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline, keep=route.mutates)
+            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline_seconds, keep=route.mutates)
         except BrokerUnavailable:
             raise Problem(UNAVAILABLE, "RabbitMQ is not reachable. Nothing was changed.", retry_after=BUS_RETRY_SECONDS) from None
         except Unroutable:
@@ -284,6 +284,6 @@ def _log(line: Mapping[str, object]) -> None:
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", patience=2.0, replies=True)
+    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
     bus.open()
     return Gateway(Registry.load(), bus, AccessTokens(settings), Sealer(settings), clock or SystemClock(), Options.read(settings))

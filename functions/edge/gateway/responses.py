@@ -147,7 +147,7 @@ def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
 
 def _location_template(route: Route, table: Table) -> str | None:
     """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere."""
-    if route.method != "POST" or route.declaration.answers not in (201, 202):
+    if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
     output_fields = getattr(route.declaration.output, "model_fields", {})

@@ -5,7 +5,8 @@ from uuid import UUID
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.notifications import Notification, NotifiedAlert
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import Letter, Mail
+from functions.runtime.email.message import OutgoingEmail
+from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, render
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
@@ -21,12 +22,12 @@ TITLES = {
 
 
 class EmailNotifier:
-    def __init__(self, mail: Mail, settings: Settings) -> None:
-        self._mail = mail
+    def __init__(self, transport: EmailTransport, settings: Settings) -> None:
+        self._transport = transport
         self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
 
     async def send(self, intent: UUID, to: str, content: Notification) -> None:
-        await self._mail.send(Letter(intent, to, _subject(content), *render(self._blocks(content))))
+        await self._transport.send(OutgoingEmail(intent, to, _subject(content), *render(self._blocks(content))))
 
     def _blocks(self, content: Notification) -> list[Block]:
         blocks: list[Block] = []

@@ -6,8 +6,8 @@ from typing import Any
 
 from knative.local import definitions
 from knative.local.images import Images
+from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.handover import HandOver, Source
-from knative.local.images.keeper import Keeper
 from knative.local.images.plain import PlainRunner
 from knative.local.images.record import Record
 from knative.local.images.unpack import Limits
@@ -36,9 +36,9 @@ class Shop:
         self.state.mkdir(parents=True, exist_ok=True)
         self.objects = Store(folder / "store.db", definitions.load())
         self.images = Images(self.state, **more)
-        self.keeper = Keeper(self.images, self.objects, self.state, environment={"CAPSULE_IMAGE_STORE_GIB": limit_gib})
+        self.collector = ImageGarbageCollector(self.images, self.objects, self.state, environment={"CAPSULE_IMAGE_STORE_GIB": limit_gib})
         self.runner = PlainRunner()
-        self.hand_over = HandOver(self.images, self.keeper, self.runner)
+        self.hand_over = HandOver(self.images, self.collector, self.runner)
 
     async def store(self, workspace: Path, namespace: str = NAMESPACE, limits: Limits = Limits(), name: str = NAME) -> Record:
         return await self.hand_over.store(Source(workspace, "/workspace", "/workspace/image"), name, namespace, limits=limits)

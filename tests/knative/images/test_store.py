@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import Images, UnknownImage, digest
-from knative.local.images.keeper import limit_from
+from knative.local.images.garbage_collection import limit_from
 from knative.local.images.migration import Migration
 from knative.local.images.record import Record
 from knative.local.images.retention import Policy, to_remove
@@ -33,7 +33,7 @@ async def test_references_that_name_no_image(shop: Shop) -> None:
     for unknown in ("nginx", f"{NAME}:latest", f"{NAME}@sha256:../../..", "capsule.local/capsulex:dev", f"{NAME}@sha256:{'0' * 64}\n"):
         with pytest.raises(UnknownImage, match="cannot be pulled"):
             await shop.images.resolve(unknown, NAMESPACE)
-    with pytest.raises(UnknownImage, match=r"is no longer kept on this machine. Its commit can be deployed again"):
+    with pytest.raises(UnknownImage, match=r"is no longer kept on this machine. Deploy its commit again"):
         await shop.images.resolve(f"{NAME}@sha256:{'0' * 64}", NAMESPACE)
 
 
@@ -45,7 +45,7 @@ async def test_an_image_is_verified_at_its_first_use_after_a_boot(shop: Shop, tm
     images = Images(shop.state, boot=lambda: "next boot")
     assert await asyncio.gather(*(images.resolve(good.reference, NAMESPACE) for _ in range(5)))
     assert Record.read(shop.place(good)).boot == "next boot"
-    with pytest.raises(UnknownImage, match=r"was damaged on disk and is no longer kept on this machine. Its commit can be deployed again"):
+    with pytest.raises(UnknownImage, match=r"is damaged on disk and is no longer kept on this machine. Deploy its commit again"):
         await images.resolve(bad.reference, NAMESPACE)
     assert not shop.place(bad).exists()
     again = Images(shop.state, boot=lambda: "next boot")
@@ -68,8 +68,8 @@ async def test_what_a_killed_run_left_is_trash(tmp_path: Path) -> None:
     (first.place(cut) / "record.json").write_text('{"namespace": ')
     second = Shop(tmp_path / "shop")
     second.namespace(NAMESPACE)
-    await second.keeper.start()
-    await second.keeper.stop()
+    await second.collector.start()
+    await second.collector.stop()
     assert [each.name for each in first.place(record).parent.iterdir()] == [record.digest]
     assert [each.digest for each in second.images.records()] == [record.digest]
     status = json.loads((second.state / "images.json").read_text())
@@ -116,11 +116,11 @@ async def test_images_that_nothing_references_go(shop: Shop, tmp_path: Path) -> 
     for age, each in enumerate(reversed(records), 2):
         shop.images._records[each.namespace, each.digest] = replace(each, created_at=time.time() - 3600 * age)
     shop.service(NAMESPACE, records[0].reference)
-    shop.keeper.keep()
+    shop.collector.collect()
     left = {each.digest for each in shop.images.records()}
     assert left == {each.digest for each in (records[0], *records[3:])}
     shop.objects.delete("Service.serving.knative.dev", NAMESPACE, "web")
-    shop.keeper.keep()
+    shop.collector.collect()
     assert {each.digest for each in shop.images.records()} == {each.digest for each in records[3:]}
     with pytest.raises(UnknownImage, match="no longer kept"):
         await shop.images.resolve(records[0].reference, NAMESPACE)
@@ -136,7 +136,7 @@ async def test_retention_runs_when_a_job_that_names_an_image_goes(shop: Shop, tm
     oldest = records[0]
     spec = {"template": {"spec": {"containers": [{"name": "release", "image": oldest.reference}]}}}
     shop.objects.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "release", "namespace": NAMESPACE}, "spec": spec})
-    await shop.keeper.start()
+    await shop.collector.start()
     try:
         assert shop.images.has((NAMESPACE, oldest.digest))
         await asyncio.sleep(0)
@@ -146,7 +146,7 @@ async def test_retention_runs_when_a_job_that_names_an_image_goes(shop: Shop, tm
                 await asyncio.sleep(0.01)
         assert not shop.place(oldest).exists() and len(shop.images.records()) == 10
     finally:
-        await shop.keeper.stop()
+        await shop.collector.stop()
 
 
 async def test_a_new_build_of_an_old_image_makes_it_young(shop: Shop, tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ async def test_images_go_with_their_namespace_once_its_pods_have_ended(shop: Sho
     other = await build(shop, tmp_path, "x", "app-other")
     shop.namespace("app-other")
     running = {NAMESPACE}
-    shop.keeper.has_pods = lambda namespace: namespace in running
-    await shop.keeper.start()
+    shop.collector.has_pods = lambda namespace: namespace in running
+    await shop.collector.start()
     try:
         shop.objects.update({**shop.objects.get("Namespace", None, NAMESPACE), "spec": {}})
         shop.objects.delete("Namespace", None, NAMESPACE)
@@ -175,12 +175,12 @@ async def test_images_go_with_their_namespace_once_its_pods_have_ended(shop: Sho
         (removed,) = (shop.state / "images/removed").iterdir()
         assert (removed / found.digest / "rootfs/run").exists(), "its last pods still run from it"
         running.clear()
-        shop.keeper.schedule()
+        shop.collector.schedule()
         while removed.exists():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert shop.place(other).exists()
     finally:
-        await shop.keeper.stop()
+        await shop.collector.stop()
 
 
 async def test_images_of_an_earlier_layout_move_to_the_applications_that_name_them(shop: Shop, tmp_path: Path) -> None:

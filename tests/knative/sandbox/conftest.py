@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes.network.namespaces import own_addresses, way_out
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.processes.network.namespaces import own_addresses, slirp4netns_program
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service
 from tests.knative.sandbox.modes import MODES, running
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
 SECRET = "postgres://platform:hunter2@127.0.0.1/auth"
-CONNECTED = detect() is not Isolation.NONE and way_out() is not None
+CONNECTED = detect() is not Isolation.NONE and slirp4netns_program() is not None
 
 
 @pytest.fixture(scope="session", params=MODES)

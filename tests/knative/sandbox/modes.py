@@ -54,7 +54,7 @@ def running(mode: str, **environment: str) -> Iterator[Machine]:
 def discard(home: Path) -> None:
     """Deep trees too, at which shutil.rmtree ends."""
     trash = Trash(home.with_name(f"{home.name}-trash"))
-    trash.throw(home)
+    trash.discard(home)
     for _ in trash.delete():
         continue
     trash.folder.rmdir()

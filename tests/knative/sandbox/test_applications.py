@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox.attempts import attempt

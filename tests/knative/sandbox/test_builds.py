@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, service, until
@@ -30,7 +31,7 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 
 def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **limits: str) -> dict[str, Any]:
     """As the deploy context makes it; the pod's end and its log."""
-    environment = {
+    told = {
         "REPOSITORY": url, "IMAGE": "capsule.local/apps/x", "REPOSITORY_HOSTS": hosts, "BUILD_ENVIRONMENT": " ".join(PASSED_ON),
         **{each: os.environ[each] for each in PASSED_ON},
     }  # fmt: skip
@@ -40,7 +41,7 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         "",
         command=["python", "-m", "knative.builder"],
         spec={"backoffLimit": 0},
-        env=[{"name": each, "value": value} for each, value in environment.items()],
+        env=[{"name": each, "value": value} for each, value in told.items()],
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
         volumeMounts=[{"name": "workspace", "mountPath": "/workspace"}, {"name": "cache", "mountPath": "/cache"}],
         annotations={"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache"},
@@ -62,8 +63,8 @@ def test_it_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, doors: 
     namespace = machine.namespace()
     listed = int(repositories.host.rpartition(":")[2])
     wishes = [*wishes_of(machine, neighbour), *doors, ["connect", "127.0.0.1", listed]]
-    program = f"print('GOT', json.dumps(attempt({wishes!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
-    body = f"import json, sys\n{program}sys.exit(3)\n"
+    said = f"print('GOT', json.dumps(attempt({wishes!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
+    body = f"import json, sys\n{said}sys.exit(3)\n"
     repository = repositories.create("malicious")
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "malicious", repository.url, repositories.host)
@@ -77,55 +78,52 @@ def ask_for(host: str, port: int, closing: bool = True) -> str:
     return f"GET / HTTP/1.1\r\nHost: {host}\r\n{'Connection: close' if closing else 'X: y'}\r\n\r\n"
 
 
-def requests(reachable: str, other: str, port: int) -> list[str]:
+def requests(given: str, other: str, port: int) -> list[str]:
     """Ways to ask a listener that leads to `given` for `other`."""
-    get, close = f"GET / HTTP/1.1\r\nHost: {reachable}\r\n", "Connection: close\r\n\r\n"
+    get, close = f"GET / HTTP/1.1\r\nHost: {given}\r\n", "Connection: close\r\n\r\n"
     return [
         *(ask_for(each, port) for each in (other, f"{other}:{port}", other.upper(), f"{other}.", f"{other}.:{port}", f"\t{other}\t", f" {other} ")),
-        *(
-            ask_for(each, port)
-            for each in (f"{reachable},{other}", f"{reachable} {other}", f"{reachable}@{other}", f"{reachable}\\{other}", f"{reachable}\0{other}")
-        ),
+        *(ask_for(each, port) for each in (f"{given},{other}", f"{given} {other}", f"{given}@{other}", f"{given}\\{other}", f"{given}\0{other}")),
         f"{get}Host: {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {reachable}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {given}\r\n{close}",
         f"{get}Host : {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {reachable}\r\n {other}\r\n{close}",
-        f"GET http://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
-        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {reachable}:{port}\r\n{close}",
-        f"GET HTTP://{reachable}@{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
-        f"GET https://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
-        f"GET {other} HTTP/1.1\r\nHost: {reachable}\r\n{close}",
-        f"GET //{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {given}\r\n {other}\r\n{close}",
+        f"GET http://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {given}:{port}\r\n{close}",
+        f"GET HTTP://{given}@{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET https://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET {other} HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET //{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
         f"GET http://{other}/ HTTP/1.0\r\n\r\n",
         f"GET / HTTP/1.0\r\nHost: {other}\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
-        ask_for(reachable, port, closing=False) + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        ask_for(given, port, closing=False) + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
         f"{get}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + ask_for(other, port),
         f"GET / HTTP/1.1\r\nHost: {other}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
-        f"CONNECT {reachable}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {given}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
         f"{get}X-Forwarded-Host: {other}\r\nForwarded: host={other}\r\nX-Host: {other}\r\nX-Original-Host: {other}\r\n{close}",
         f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{ask_for(other, port)}",
     ]
 
 
 def test_of_the_ingress_it_reaches_the_hosts_that_were_given_and_no_other(machine: Machine, repositories: Repositories) -> None:
-    reachable, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
+    given, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
     machine.create(service("capsule", "given"))
     machine.ready("capsule", "given")
     port = 7080 + machine.offset
     body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
     assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
-    wishes: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
-    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")]
-    reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
-    refusal = ["ask", port, ask_for(other, port), f"a build reaches {reachable} here, and no other host"]
+    wishes: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(given, other, port)]
+    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (given, f"{given}:{port}", given.upper(), f"{given}.")]
+    reached.append(["ask", port, f"GET http://{given}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
+    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {given} here."]
     assert [wish for wish in wishes if "platform" in wish[2] and attempt_at(machine, wish)], "the requests are right"
-    got = attempted_in_a_build(machine, repositories, f"{reachable} {repositories.host}", [*wishes, *reached, refusal])
-    assert len(got) == len(reached) + 1 and all("given-00001" in each or "no other host" in each for each in got), got
+    got = attempted_in_a_build(machine, repositories, f"{given} {repositories.host}", [*wishes, *reached, refusal])
+    assert len(got) == len(reached) + 1 and all("given-00001" in each or "A build reaches only" in each for each in got), got
 
 
 def attempt_at(machine: Machine, wish: list[Any]) -> bool:
@@ -180,10 +178,10 @@ def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, reposit
     repository.commit({"requirements.txt": "flask\n", "made/__init__.py": code, "Procfile": "web: flask --app made run --port $PORT\n"})
     ended = build(machine, namespace, "placed", repository.url, repositories.host)
     assert ended["code"] == 0, ended
-    program = json.loads(ended["message"])
+    said = json.loads(ended["message"])
     *_, built, stored = ended["log"].splitlines()
-    assert built.startswith("==> Built capsule.local/apps/x in ") and stored.startswith(f"==> Stored {program['image']}, "), ended["log"]
-    application = service(namespace, "placed", image=program["image"])
+    assert built.startswith("==> Built capsule.local/apps/x in ") and stored.startswith(f"==> Stored {said['image']}, "), ended["log"]
+    application = service(namespace, "placed", image=said["image"])
     del application["spec"]["template"]["spec"]["containers"][0]["command"]
     machine.create(application)
     with machine.http(machine.ready(namespace, "placed")) as http:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from knative.local.sandbox.disks import is_available
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.knative.jobs.test_jobs import job
 from tests.knative.machine import Machine, free_offset, service, until
 
@@ -52,7 +53,7 @@ def writing(name: str, mib: int) -> dict[str, Any]:
 
 def has_recovered(machine: Machine) -> bool:
     """By its log: the last pressure is over."""
-    return machine.log.rfind("DiskPressure is over") > machine.log.rfind("no build starts") > 0
+    return machine.log.rfind("DiskPressure has ended") > machine.log.rfind("no build starts") > 0
 
 
 def status(machine: Machine, namespace: str, name: str) -> dict[str, Any]:

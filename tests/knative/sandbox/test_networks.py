@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from knative.local.processes.network.namespaces import Network, connect, own_addresses
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.processes.network.namespaces import Network, create_network, own_addresses
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import BuildAccess
-from knative.local.serving.pods.network import Ways
+from knative.local.serving.pods.network import PodNetworks
 from tests.knative.sandbox.conftest import CONNECTED
 
 pytestmark = [
@@ -50,7 +51,7 @@ async def reaches(network: Network, address: str, port: int) -> str:
 
 @asynccontextmanager
 async def a_network(isolation: Isolation, **options: object) -> AsyncIterator[Network]:
-    network = await connect(isolation, **options)  # type: ignore[arg-type]
+    network = await create_network(isolation, **options)  # type: ignore[arg-type]
     try:
         yield network
     finally:
@@ -93,12 +94,12 @@ def private() -> Iterator[Private]:
 async def test_a_private_address_is_reached_by_the_build_that_was_given_it_alone(isolation: Isolation, private: Private) -> None:
     with socket.create_connection((private.address, 9000), timeout=5):
         pass  # from this machine it answers, or the test proves nothing
-    async with a_network(isolation) as application, a_network(isolation, options=[private.address, private.here]) as build:
+    async with a_network(isolation) as application, a_network(isolation, granted_addresses=[private.address, private.here]) as build:
         assert "No route to host" in await reaches(application, private.address, 9000)
         assert await reaches(build, private.address, 9000) == ""
         with socket.create_server((private.here, 0)) as ours:
             assert "No route to host" in await reaches(build, private.here, ours.getsockname()[1]), "this machine is given to nobody"
-    async with a_network(isolation, allowed=[private.network]) as opened:
+    async with a_network(isolation, allowed_networks=[private.network]) as opened:
         assert await reaches(opened, private.address, 9000) == ""
         with socket.create_server((private.here, 0)) as ours:
             assert "No route to host" in await reaches(opened, private.here, ours.getsockname()[1])
@@ -107,8 +108,8 @@ async def test_a_private_address_is_reached_by_the_build_that_was_given_it_alone
 @alters_the_machine
 async def test_an_address_that_the_machine_gets_later_is_refused_too(isolation: Isolation) -> None:
     address = f"192.0.2.{201 + os.getpid() % 50}"
-    ways = Ways()
-    network = await ways.open(isolation, BuildAccess())
+    networks = PodNetworks()
+    network = await networks.open(isolation, BuildAccess())
     try:
         with socket.create_server(("0.0.0.0", 0)) as ours:
             ip("addr", "add", f"{address}/32", "dev", "lo")
@@ -118,7 +119,7 @@ async def test_an_address_that_the_machine_gets_later_is_refused_too(isolation: 
         assert address in own_addresses()
     finally:
         ip("addr", "delete", f"{address}/32", "dev", "lo")
-        await ways.close(network)
+        await networks.close(network)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +140,8 @@ async def refused_by_the_kernel(network: Network, address: str, kind: int) -> bo
     """At once, before a packet leaves. 10.0.2.100 is the pod itself, on which nothing listens."""
     if kind == socket.SOCK_DGRAM:
         return "unreachable" in route_to(network, address) or address == "10.0.2.100"
-    result = await reaches(network, address, 80)
-    return any(word in result for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
+    said = await reaches(network, address, 80)
+    return any(word in said for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
 
 
 def route_to(network: Network, address: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes.process import descendants, start_time
+from knative.local.processes.procfs import descendants, start_time_ticks
 from knative.local.sandbox.bubblewrap import program
 from tests.knative.jobs.test_jobs import build, conditions, finished, pods
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
@@ -149,9 +149,9 @@ def test_what_a_killed_run_left_is_ended_and_services_answer(user: Machine, imag
     namespace, _ = image
     with deployed(user, image, "survivor") as http:
         (pid,) = user.pids(namespace, "survivor")
-        members = {(each, start_time(each)) for each in descendants(pid)}
+        members = {(each, start_time_ticks(each)) for each in descendants(pid)}
         assert len(members) > 1, members
         user.stop(signal.SIGKILL)
         user.start()
-        until(lambda: not [each for each, started in members if alive(each) and start_time(each) == started])
+        until(lambda: not [each for each, started in members if alive(each) and start_time_ticks(each) == started])
         assert until(lambda: (answer := http.get("/")).status_code == 200 and answer.json()["uid"]) == 1000

@@ -2,7 +2,8 @@
 
 import pytest
 
-from knative.local.sandbox.isolation import Abilities, Isolation, standing
+from knative.local.sandbox.isolation import Abilities, report_isolation
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
@@ -50,10 +51,10 @@ def able(isolation: Isolation, **lacking: bool) -> Abilities:
 
 def test_what_is_missing_is_called_single_tenant_mode() -> None:
     for isolation in (Isolation.ROOT, Isolation.BUBBLEWRAP):
-        assert standing(able(isolation), "", True).whole
+        assert report_isolation(able(isolation), "", True).is_complete
     for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, MISSING), (Isolation.BUBBLEWRAP, MISSING)):
-        found = standing(able(isolation), lacking, False)
-        assert not found.whole and found.words.startswith("single-tenant mode") and "apt-get install" in found.words
+        found = report_isolation(able(isolation), lacking, False)
+        assert not found.is_complete and found.text.startswith("single-tenant mode") and "apt-get install" in found.text
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_is_missing_is_called_single_tenant_mode() -> None:
     [("has_disks", "loop devices"), ("has_filter", "libseccomp2"), ("has_mapped_mounts", "ID-mapped"), ("has_overlay", "overlay")],
 )
 def test_what_the_kernel_lacks_is_said_in_a_sentence(ability: str, words: str) -> None:
-    whole = standing(able(Isolation.ROOT), "", True).words
+    whole = report_isolation(able(Isolation.ROOT), "", True).text
     assert "Weaker here" not in whole
-    weaker = standing(able(Isolation.ROOT, **{ability: False}), "", True)
-    assert weaker.whole and weaker.words.count("Weaker here") == 1 and words in weaker.words
+    weaker = report_isolation(able(Isolation.ROOT, **{ability: False}), "", True)
+    assert weaker.is_complete and weaker.text.count("Weaker here") == 1 and words in weaker.text

@@ -63,7 +63,7 @@ def test_the_reserve_that_is_set() -> None:
 
 @pytest.mark.parametrize("text", ["-1", "ten", "10", "nan", "inf"])
 def test_a_reserve_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"CAPSULE_DISK_RESERVE_GIB is .* less than the size of the disk, 10.0 GiB"):
+    with pytest.raises(ValueError, match=r"CAPSULE_DISK_RESERVE_GIB is .* below the size of the disk, 10.0 GiB"):
         reserve_from({"CAPSULE_DISK_RESERVE_GIB": text}, 10 * GIB)
 
 
@@ -105,7 +105,7 @@ class Machine:
         used = self.others_bytes + self.cache_bytes + sum(pod.disk_bytes or 0 for pod in self.pods)
         return FileSystem(10 * GIB, 10 * GIB - used)
 
-    def tenants(self) -> list[TenantPod]:
+    def tenant_pods(self) -> list[TenantPod]:
         return self.pods
 
     async def evict(self, uid: str, message: str) -> None:
@@ -147,21 +147,21 @@ def build() -> dict[str, Any]:
 async def test_caches_go_first_then_the_largest_pod_then_it_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     machine = Machine(tmp_path, [TenantPod("small", 100 * MIB), TenantPod("large", 900 * MIB), TenantPod("idle", None)], cache_bytes=20 * MIB)
     pressure = machine.part()
-    assert await pressure.look() == Decision(False)
+    assert await pressure.check() == Decision(False)
     assert pressure.refusal(build()) is None
 
     machine.others_bytes = 8 * GIB + 100 * MIB
-    assert (await pressure.look()).action == Reclaim()
+    assert (await pressure.check()).action == Reclaim()
     assert machine.cache_bytes == 0 and not machine.evicted
     assert machine.status()["is_under_pressure"]
-    assert (await pressure.look()).action == Evict(Candidate("uid-large", 900 * MIB))
+    assert (await pressure.check()).action == Evict(Candidate("uid-large", 900 * MIB))
     ((name, message),) = machine.evicted
     assert name == "large"
     assert message == (
         "The node was low on resource: ephemeral-storage. Threshold quantity: 1.0 GiB, available: 948 MiB. "
         "Container web was using 900 MiB, request is 0, has larger consumption of ephemeral-storage."
     )
-    assert await pressure.look() == Decision(False), "one was enough"
+    assert await pressure.check() == Decision(False), "one was enough"
     assert not machine.status()["is_under_pressure"]
     assert [record.getMessage().split(":")[0] for record in caplog.records if record.levelname == "WARNING"] == ["DiskPressure"] * 3
 
@@ -170,17 +170,17 @@ async def test_under_pressure_builds_and_instances_of_what_was_evicted_wait(tmp_
     filler, other = TenantPod("filler", 2 * GIB), TenantPod("other", 1 * MIB)
     machine = Machine(tmp_path, [filler, other], others_bytes=7 * GIB + 100 * MIB)
     pressure = machine.part()
-    await pressure.look()
+    await pressure.check()
     assert [name for name, _ in machine.evicted] == ["filler"]
     machine.others_bytes = 9 * GIB - 100 * MIB  # between the thresholds
-    assert (await pressure.look()).is_under_pressure
+    assert (await pressure.check()).is_under_pressure
     for pod in (build(), filler.object):
         assert pressure.refusal(pod) == (
             "The node had condition: [DiskPressure]. It starts when 1.2 GiB of the machine's disk are free; 1.1 GiB are free now."
         )
     assert pressure.refusal(other.object) is None
     machine.others_bytes = 8 * GIB
-    await pressure.look()
+    await pressure.check()
     assert pressure.refusal(build()) is None and pressure.refusal(filler.object) is None
 
 
@@ -194,21 +194,21 @@ async def test_a_build_sees_a_full_disk_although_nothing_runs(tmp_path: Path) ->
 async def test_what_cannot_be_reclaimed_does_not_keep_the_largest_pod(tmp_path: Path) -> None:
     machine = Machine(tmp_path, [TenantPod("large", 1 * GIB)], cache_bytes=20 * MIB, others_bytes=8 * GIB + 100 * MIB, fails=True)
     pressure = machine.part()
-    assert (await pressure.look()).action == Reclaim()
-    assert (await pressure.look()).action == Evict(Candidate("uid-large", 1 * GIB))
+    assert (await pressure.check()).action == Reclaim()
+    assert (await pressure.check()).action == Evict(Candidate("uid-large", 1 * GIB))
 
 
 async def test_when_others_fill_the_disk_small_pods_stay_and_it_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     machine = Machine(tmp_path, [TenantPod("small", 1 * MIB)], others_bytes=9 * GIB + 500 * MIB)
     pressure = machine.part()
-    assert [await pressure.look(), await pressure.look()] == [Decision(True), Decision(True)]
+    assert [await pressure.check(), await pressure.check()] == [Decision(True), Decision(True)]
     assert not machine.evicted
     assert len([record for record in caplog.records if record.levelname == "ERROR" and "nothing more" in record.getMessage()]) == 1
 
 
 async def test_it_looks_only_while_tenants_pods_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(tmp_path, [])
-    monkeypatch.setattr(eviction, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(eviction, "CHECK_SECONDS", 0.001)
     pressure = machine.part()
     await pressure.start()
     try:

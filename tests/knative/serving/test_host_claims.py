@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from knative.local.objects import Object
-from knative.local.serving.routing import Entry, Key, Table, Target
+from knative.local.serving.routing import Key, RouteEntry, RoutingTable, TrafficTarget
 
 HOSTS = [f"h{number}.localhost" for number in range(5)]
 KEYS: list[Key] = [(namespace, name) for namespace in ("capsule", "app-a", "app-b", "app-c") for name in ("one", "two")]
@@ -16,25 +16,25 @@ def route(key: Key, created: str, uid: str) -> Object:
     return {"metadata": {"namespace": key[0], "name": key[1], "uid": uid, "creationTimestamp": created}}
 
 
-def entry(key: Key, host: str | None, *, created: str = "2026-01-01T00:00:00Z", uid: str = "", tags: tuple[str, ...] = (), **more: Any) -> Entry:
-    targets = [Target("r", 100), *(Target("r", 0, tag) for tag in tags)]
-    return Entry.of(route(key, created, uid or "-".join(key)), host, targets, lambda tag: tag, **more)
+def entry(key: Key, host: str | None, *, created: str = "2026-01-01T00:00:00Z", uid: str = "", tags: tuple[str, ...] = (), **more: Any) -> RouteEntry:
+    targets = [TrafficTarget("r", 100), *(TrafficTarget("r", 0, tag) for tag in tags)]
+    return RouteEntry.of(route(key, created, uid or "-".join(key)), host, targets, lambda tag: tag, **more)
 
 
-def expected_owner(entries: dict[Key, Entry], host: str) -> Key | None:
+def expected_owner(entries: dict[Key, RouteEntry], host: str) -> Key | None:
     """The rule, said once more: the platform's first, then by time, then by uid."""
 
-    def place(each: Entry) -> tuple[bool, str, str, str]:
-        return each.namespace != "capsule", each.since.get(host, each.created), each.created, each.uid
+    def place(each: RouteEntry) -> tuple[bool, str, str, str]:
+        return each.namespace != "capsule", each.claimed_at.get(host, each.created_at), each.created_at, each.uid
 
-    claimants = [each for each in entries.values() if each.host is not None and host in {each.host, *each.tags}]
+    claimants = [each for each in entries.values() if each.host is not None and host in {each.host, *each.tag_hosts}]
     return min(claimants, key=place).key if claimants else None
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_after_every_change_the_owner_is_the_one_that_the_rule_says(seed: int) -> None:
     dice = random.Random(seed)
-    table, entries = Table(), dict[Key, Entry]()
+    table, entries = RoutingTable(), dict[Key, RouteEntry]()
     uids = iter(f"{dice.getrandbits(64):016x}" for _ in range(1000))
     for _ in range(120):
         key = dice.choice(KEYS)
@@ -47,14 +47,14 @@ def test_after_every_change_the_owner_is_the_one_that_the_rule_says(seed: int) -
             affected = table.remove(*key, entries.pop(key).uid)
         else:
             created, since = (f"2026-01-01T00:00:0{dice.randrange(4)}Z" for _ in range(2))
-            hosts = dice.sample(HOSTS, dice.randint(1, 3))
+            wanted = dice.sample(HOSTS, dice.randint(1, 3))
             made = entry(
                 key,
-                hosts[0] if dice.random() < 0.9 else None,
+                wanted[0] if dice.random() < 0.9 else None,
                 created=created,
                 uid=entries[key].uid if key in entries and dice.random() < 0.5 else next(uids),
-                tags=tuple(hosts[1:]),
-                since={hosts[-1]: max(since, created)} if dice.random() < 0.5 else None,
+                tags=tuple(wanted[1:]),
+                claimed_at={wanted[-1]: max(since, created)} if dice.random() < 0.5 else None,
             )
             affected = table.put(made)
             entries[key] = made
@@ -80,16 +80,16 @@ def test_the_order_in_which_routes_are_seen_says_nothing() -> None:
     """As after a restart."""
     entries = [entry(key, "h.localhost", created=f"2026-01-01T00:00:0{number}Z") for number, key in enumerate(KEYS[2:])]
     for seed in range(20):
-        table = Table()
+        table = RoutingTable()
         for each in random.Random(seed).sample(entries, len(entries)):
             table.put(each)
         assert table.owner("h.localhost") == entries[0].key
 
 
 def test_an_old_route_takes_nothing_by_a_new_tag() -> None:
-    table = Table()
+    table = RoutingTable()
     table.put(entry(("app-old", "a"), "a.localhost", created="2025-01-01T00:00:00Z"))
     table.put(entry(("app-new", "b"), "b.localhost", created="2026-01-01T00:00:00Z"))
     since = {"a.localhost": "2025-01-01T00:00:00Z", "b.localhost": "2026-02-01T00:00:00Z"}
-    table.put(entry(("app-old", "a"), "a.localhost", created="2025-01-01T00:00:00Z", tags=("b.localhost",), since=since))
+    table.put(entry(("app-old", "a"), "a.localhost", created="2025-01-01T00:00:00Z", tags=("b.localhost",), claimed_at=since))
     assert table.owner("b.localhost") == ("app-new", "b") and table.conflicts("app-old", "a") == ["b.localhost"]

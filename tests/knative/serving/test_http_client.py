@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from knative.local.serving.http.client import Broken
+from knative.local.serving.http.client import UpstreamError
 from knative.local.serving.http.upstreams import Upstreams
-from knative.local.serving.pods.network import Ways
+from knative.local.serving.pods.network import PodNetworks
 
 Script = Callable[[int, bytes, asyncio.StreamWriter], Awaitable[None]]
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -51,11 +51,11 @@ async def test_a_connection_is_used_again_also_after_head() -> None:
         body = b"" if request.startswith(b"HEAD") else b"hello"
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nX-One: 1\r\n\r\n" + body)
 
-    upstreams = Upstreams(Ways().connect)
+    upstreams = Upstreams(PodNetworks().connect)
     async with server(script) as (port, seen):
-        first = await upstreams.exchange(port, "GET", HEAD, b"")
-        head = await upstreams.exchange(port, "HEAD", HEAD.replace(b"GET", b"HEAD"), b"")
-        last = await upstreams.exchange(port, "GET", HEAD, b"")
+        first = await upstreams.request(port, "GET", HEAD, b"")
+        head = await upstreams.request(port, "HEAD", HEAD.replace(b"GET", b"HEAD"), b"")
+        last = await upstreams.request(port, "GET", HEAD, b"")
         assert (first.status, first.body, first.headers["x-one"]) == (200, b"hello", "1") and first == last
         assert (head.status, head.body) == (200, b"")
         assert seen == [1, 1, 1]
@@ -63,32 +63,32 @@ async def test_a_connection_is_used_again_also_after_head() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw_response", "body"),
+    ("said", "body"),
     [
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde"),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b"hi"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     ],
 )
-async def test_answers_of_all_shapes(raw_response: bytes, body: bytes) -> None:
-    upstreams = Upstreams(Ways().connect)
-    async with server(says(raw_response)) as (port, seen):
+async def test_answers_of_all_shapes(said: bytes, body: bytes) -> None:
+    upstreams = Upstreams(PodNetworks().connect)
+    async with server(says(said)) as (port, seen):
         for _ in range(2):
-            assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == body
+            assert (await upstreams.request(port, "GET", HEAD, b"")).body == body
         assert seen == [1, 1]
         upstreams.close()
 
 
 async def test_an_answer_that_ends_with_its_connection() -> None:
-    upstreams = Upstreams(Ways().connect)
+    upstreams = Upstreams(PodNetworks().connect)
     async with server(says(b"HTTP/1.0 200 OK\r\n\r\nall of it", close=True)) as (port, seen):
-        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"all of it"
-        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"all of it"
+        assert (await upstreams.request(port, "GET", HEAD, b"")).body == b"all of it"
+        assert (await upstreams.request(port, "GET", HEAD, b"")).body == b"all of it"
         assert seen == [1, 2]
 
 
 @pytest.mark.parametrize(
-    "raw_response",
+    "said",
     [
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
         b"",
@@ -97,17 +97,17 @@ async def test_an_answer_that_ends_with_its_connection() -> None:
         b"HTTP/1.1 101 X\r\nupgrade: y\r\nconnection: upgrade\r\n\r\n",
     ],
 )
-async def test_what_is_no_whole_answer_is_broken(raw_response: bytes) -> None:
-    async with server(says(raw_response, close=True)) as (port, _):
-        with pytest.raises(Broken):
-            await Upstreams(Ways().connect).exchange(port, "GET", HEAD, b"")
+async def test_what_is_no_whole_answer_is_broken(said: bytes) -> None:
+    async with server(says(said, close=True)) as (port, _):
+        with pytest.raises(UpstreamError):
+            await Upstreams(PodNetworks().connect).request(port, "GET", HEAD, b"")
 
 
 async def test_nothing_listens() -> None:
     async with server(says(b"")) as (port, _):
         pass
     with pytest.raises(ConnectionRefusedError):
-        await Upstreams(Ways().connect).exchange(port, "GET", HEAD, b"")
+        await Upstreams(PodNetworks().connect).request(port, "GET", HEAD, b"")
 
 
 async def test_a_given_up_exchange_leaves_no_connection_to_be_used_again() -> None:
@@ -116,10 +116,10 @@ async def test_a_given_up_exchange_leaves_no_connection_to_be_used_again() -> No
             await asyncio.sleep(30)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n%d" % number)
 
-    upstreams = Upstreams(Ways().connect)
+    upstreams = Upstreams(PodNetworks().connect)
     async with server(script) as (port, _):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await upstreams.exchange(port, "GET", HEAD, b"")
-        assert (await upstreams.exchange(port, "GET", HEAD, b"")).body == b"2"
+                await upstreams.request(port, "GET", HEAD, b"")
+        assert (await upstreams.request(port, "GET", HEAD, b"")).body == b"2"
         upstreams.close()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service
 

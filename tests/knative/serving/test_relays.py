@@ -67,7 +67,7 @@ async def test_bytes_pass_in_both_directions_and_each_direction_ends_by_itself()
 
 
 async def test_no_more_at_a_time_than_the_bound_and_the_next_one_waits() -> None:
-    async with echo() as (port, served), relayed(port, limit=2) as (listener, there):
+    async with echo() as (port, served), relayed(port, max_connections=2) as (listener, there):
         clients = [await asyncio.open_connection("127.0.0.1", there) for _ in range(5)]
         for number, (_, writer) in enumerate(clients):
             writer.write(b"%d" % number)

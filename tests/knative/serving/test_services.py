@@ -116,7 +116,7 @@ def test_a_revision_that_listens_elsewhere_is_told_where(machine: Machine, names
     port = str(20000 + os.getpid() % 10000)
     machine.create(service(namespace, annotations=DEADLINE, env=env(LISTEN_ON=port)))
     message = condition(machine.failed(namespace, "sample"), "Ready")["message"]
-    assert "never listened on port" in message and "within 6 s" in message and f"it listens on {port}" in message
+    assert "never listened on port" in message and "within 6 s" in message and f"It listens on {port}" in message
 
 
 def test_a_revision_whose_probe_fails_says_what_it_answered(machine: Machine, namespace: str) -> None:

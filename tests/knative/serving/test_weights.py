@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from knative.local.processes.control_groups import Groups, Limits
+from knative.local.processes.control_groups import ControlGroups
+from knative.local.processes.resource_limits import ResourceLimits
 
 BUSY = "while True: pass"
 OUTSIDE, INSIDE = 4, 2
@@ -41,8 +42,8 @@ def spent(processes: list[psutil.Process]) -> float:
 @pytest.mark.parametrize(("weight", "more_inside"), [(8, True), (1, False)])
 def test_a_group_weighs_as_many_processes_as_it_says(weight: int, more_inside: bool) -> None:
     """All on one core: 8 beside 4 is two thirds of it, 1 beside 4 is a fifth."""
-    groups = Groups(f"capsule-test-{uuid.uuid4().hex[:8]}", weight)
-    group = groups.make("pod", Limits())
+    groups = ControlGroups(f"capsule-test-{uuid.uuid4().hex[:8]}", weight)
+    group = groups.create("pod", ResourceLimits())
     if group is None:
         pytest.skip("control groups cannot be made here")
     core = min(os.sched_getaffinity(0))

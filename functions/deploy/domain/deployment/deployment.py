@@ -23,7 +23,7 @@ from functions.deploy.domain.observation import (
 from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.domain.release import Release
 from functions.kernel import Events, after, new_id
-from functions.kernel.saga import SOON
+from functions.kernel.sagas import SHORT_DELAY
 
 MAX_BUILD_ATTEMPTS = 2
 MIN_ERRORS, MAX_ERROR_RATE = 3, 0.2
@@ -158,10 +158,10 @@ class Deployment(DeploymentState):
     def expire(self, at: datetime) -> Events:
         """End a step whose time is over: an observation succeeds, every other step fails. Otherwise schedule the next
         reminder."""
-        if not self.running:
+        if not self.is_running:
             return ()
-        if not self.is_over(at):
-            return (self.look(at),)
+        if not self.has_expired(at):
+            return (self.postpone(at),)
         if self.status is Status.OBSERVING:
             return self._succeed(at)
         if self.status is Status.ROLLING_BACK:
@@ -178,7 +178,7 @@ class Deployment(DeploymentState):
 
     def cancel(self, at: datetime) -> Events:
         """Raises DeploymentEnded."""
-        if not self.running:
+        if not self.is_running:
             raise DeploymentEnded(f"Deployment {self.id} has ended ({self.status!s}). Only a running deployment can be cancelled.")
         if self.status is Status.ROLLING_BACK:
             raise DeploymentEnded(f"Deployment {self.id} is already rolling back to r{self.rolled_back_to}.")
@@ -194,7 +194,7 @@ class Deployment(DeploymentState):
         return self.fail(reasons.CLUSTER_REFUSED, message, at)
 
     def fail(self, reason: str, detail: str, at: datetime, *, status: Status = Status.FAILED) -> Events:
-        if not self.running:
+        if not self.is_running:
             return ()
         is_build_failure = self.status in BUILD_STATUSES
         if self.status is Status.RELEASING:
@@ -228,4 +228,4 @@ class Deployment(DeploymentState):
         """The next attempt's Job has another name."""
         self.attempt += 1
         reminder = self.enter(Status.REQUESTED, at)
-        return (after(SOON, events.requested_event(self)), reminder)
+        return (after(SHORT_DELAY, events.requested_event(self)), reminder)

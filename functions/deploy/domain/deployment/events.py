@@ -18,7 +18,7 @@ from functions.deploy.domain.deployment.state import DeploymentState
 from functions.deploy.domain.deployment.steps import Status
 from functions.deploy.domain.release import Release
 from functions.kernel import Delayed, Event, after
-from functions.kernel.saga import SOON
+from functions.kernel.sagas import SHORT_DELAY
 
 
 def requested_event(deployment: DeploymentState) -> DeploymentRequested:
@@ -54,8 +54,8 @@ def resent_events(deployment: DeploymentState) -> tuple[Delayed, ...]:
     """Messages of a stuck deployment, to be sent again: its reminder, and the event of its step. Their handlers are
     idempotent."""
     has_stage_event = deployment.status in (Status.REQUESTED, Status.PREPARING, Status.RELEASING, Status.ROLLING_BACK)
-    stage = (after(SOON, stage_event(deployment, deployment.changed_at)),) if has_stage_event else ()
-    return (deployment.nudge(), *stage)
+    stage = (after(SHORT_DELAY, stage_event(deployment, deployment.changed_at)),) if has_stage_event else ()
+    return (deployment.resend_reminder(), *stage)
 
 
 def build_succeeded_event(deployment: DeploymentState, release: Release, at: datetime) -> BuildSucceeded:

@@ -11,7 +11,7 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.deployment.steps import PLAN, DeploymentTimedOut, Status
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import build_job_of, namespace_of, release_job_of, service_of
-from functions.kernel.saga import Plan, Saga
+from functions.kernel.sagas import Plan, Saga
 
 
 class Cause(StrEnum):

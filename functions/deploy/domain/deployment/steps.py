@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from functions.kernel import Event
-from functions.kernel.saga import Plan, Step
+from functions.kernel.sagas import Plan, Step
 
 
 class Status(StrEnum):

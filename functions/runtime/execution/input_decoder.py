@@ -1,4 +1,4 @@
-"""From a message's body to a use case's input: JSON, raised to today's version, sealed fields opened, validated by the declared model."""
+"""Decodes a message's body into a use case's input: JSON, upcast to the current version, secrets opened, validated."""
 
 import json
 from typing import Any
@@ -12,14 +12,16 @@ from functions.wire.problems import invalid_input
 
 
 class NewerVersion(Transient):
-    """A newer release has written it, in a version that this one does not know. During a roll-out the next try may meet the new code."""
+    """A newer release wrote the message. During a roll-out a retry may reach the new code."""
 
 
 class Unreadable(Permanent):
-    """It was written by a version from which no step leads to today's."""
+    """No upcaster converts the message's version to the current one."""
 
 
 class InputDecoder:
+    """Decodes the input of one function."""
+
     def __init__(self, declaration: Declaration, opener: Opener) -> None:
         assert declaration.input is not None
         self._name = declaration.name
@@ -28,29 +30,29 @@ class InputDecoder:
         self._model = declaration.input
         self._opener = opener
         fields = declaration.input.model_fields
-        self._secrets = {name: fields[name].alias or name for name in declaration.secret_fields}
+        self._secret_aliases = [fields[name].alias or name for name in declaration.secret_fields]
 
-    def read(self, message: Message) -> BaseModel:
-        """Raises Invalid, with a pointer to each fault; NewerVersion and Unreadable."""
+    def decode(self, message: Message) -> BaseModel:
+        """Raises Invalid, with a pointer to each invalid field; NewerVersion; Unreadable."""
         try:
-            if self._secrets:
-                return self._model.model_validate(self._opened(self._raised(message)))
-            today = message.version == self._version
-            return self._model.model_validate_json((message.body or b"{}") if today else json.dumps(self._raised(message)))
+            if self._secret_aliases:
+                return self._model.model_validate(self._open_secrets(self._current_document(message)))
+            is_current = message.version == self._version
+            return self._model.model_validate_json((message.body or b"{}") if is_current else json.dumps(self._current_document(message)))
         except ValidationError as error:
             raise invalid_input(error) from error
 
-    def _raised(self, message: Message) -> dict[str, Any]:
-        """The JSON object, as today's version has it."""
+    def _current_document(self, message: Message) -> dict[str, Any]:
+        """Return the body as the current version has it."""
         if message.version > self._version:
             raise NewerVersion(
-                f"it is version {message.version} of {self._type}, and {self._name} of this release reads up to {self._version}:"
-                " finish the roll-out, then replay it"
+                f"version {message.version} of {self._type} is newer than {self._version}, which this release of {self._name} reads:"
+                " finish the roll-out, then replay the message"
             )
         try:
             document = json.loads(message.body or b"{}")
         except ValueError as error:
-            raise Invalid(f"the body is no JSON: {error}") from error
+            raise Invalid(f"the body is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise Invalid("the body must be a JSON object")
         try:
@@ -58,16 +60,16 @@ class InputDecoder:
         except MissingUpcaster as error:
             raise Unreadable(str(error)) from error
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise Invalid(f"it is no version {message.version} of {self._type}: {type(error).__name__}: {error}") from error
+            raise Invalid(f"the body is not version {message.version} of {self._type}: {type(error).__name__}: {error}") from error
 
-    def _opened(self, document: dict[str, Any]) -> Any:
-        for alias in self._secrets.values():
+    def _open_secrets(self, document: dict[str, Any]) -> Any:
+        for alias in self._secret_aliases:
             if alias in document:
                 document[alias] = self._open(document[alias], f"/{alias}")
         return document
 
     def _open(self, value: Any, pointer: str) -> Any:
-        """A sealed text, or each of an object's; whatever else there is fails as what it is."""
+        """Open a sealed text, or each value of an object. Other types are left to the validation."""
         if isinstance(value, dict):
             return {name: self._open(inner, f"{pointer}/{name}") for name, inner in value.items()}
         if not isinstance(value, str):
