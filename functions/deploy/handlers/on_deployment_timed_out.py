@@ -1,4 +1,4 @@
-"""Observe a running deployment, and end a step whose time is over.
+"""Observe a deployment, and end a step whose time is over.
 
 A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds and
 every other step fails.
