@@ -28,6 +28,7 @@ from functions.kernel import (
     command,
     query,
 )
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
 
