@@ -83,8 +83,8 @@ class Reading:
                 self._store.records(kind, [Record(entry.version, "ADDED", entry, None) for entry in self._store.entries(kind)]) if starts_with_all
                 else self._store.since(kind, int(version))
             )  # fmt: skip
-        except VersionExpired as gone:
-            raise expired(str(gone)) from gone
+        except VersionExpired as error:
+            raise expired(str(error)) from error
         seconds = min(number(query, "timeoutSeconds") or MAX_WATCH_SECONDS, MAX_WATCH_SECONDS)
         as_table = tables.is_requested(request.headers.get("accept", ""))
         initial_count = len(list(self._store.entries(kind))) if sends_initial else None

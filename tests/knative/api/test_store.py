@@ -9,7 +9,7 @@ import pytest
 
 from knative.local import definitions
 from knative.local.controller import Controller, RequeueAfter
-from knative.local.store import AlreadyExists, Change, Conflict, VersionExpired, NotFound, Object, Store
+from knative.local.store import AlreadyExists, Change, Conflict, NotFound, Object, Store, VersionExpired
 
 
 def config(name: str, namespace: str = "n", **data: str) -> Object:
