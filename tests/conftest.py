@@ -77,7 +77,7 @@ def rabbitmq() -> Brokers:
 def own_postgres() -> Iterator[PostgreSQL]:
     """A PostgreSQL that may be stopped, killed and started: `.database(context)`, `.stop()`, `.start()`."""
     home = fresh_home()
-    home.make()
+    home.create()
     packages.install([packages.POSTGRES], print)
     server = PostgreSQL(home)
     server.start()
@@ -90,7 +90,7 @@ def own_postgres() -> Iterator[PostgreSQL]:
 def own_rabbitmq() -> Iterator[RabbitMQ]:
     """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
     home = fresh_home()
-    home.make()
+    home.create()
     packages.install([packages.RABBITMQ], print)
     server = RabbitMQ(home)
     server.start()

@@ -45,8 +45,8 @@ def free_offset() -> int:
     random.shuffle(blocks)
     for offset in (block * 130 for block in blocks):
         ports = Ports(offset)
-        wanted = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
-        if all(processes.holder(port) is None for port in wanted) and _reserve(RESERVED / str(offset)):
+        needed = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
+        if all(processes.find_port_holder(port) is None for port in needed) and _reserve(RESERVED / str(offset)):
             return offset
     raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")
 
@@ -61,8 +61,8 @@ def _reserve(mark: Path) -> bool:
 
 def discard(home: Home) -> None:
     """Nothing in it is needed any more: no need to wait for an orderly end."""
-    processes.end(processes.leftovers(home), seconds=0)
-    processes.end(processes.leftovers(home), seconds=2)
+    processes.terminate(processes.find_leftovers(home), timeout_seconds=0)
+    processes.terminate(processes.find_leftovers(home), timeout_seconds=2)
     shutil.rmtree(home.path, ignore_errors=True)
     (RESERVED / str(home.ports.offset)).unlink(missing_ok=True)
 
@@ -85,13 +85,13 @@ class Servers:
             written.write_text(str(free_offset()))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
         home = Home(self.path, Ports(int(written.read_text())), environment)
-        home.make()
+        home.create()
         return home
 
     def postgres(self) -> PostgreSQL:
         with self.lock():
             server = PostgreSQL(self.home(), durable=False)
-            if not server.running():
+            if not server.is_running():
                 packages.install([packages.POSTGRES], print)
                 server.start()
                 server.create_databases()
@@ -100,7 +100,7 @@ class Servers:
     def rabbitmq(self) -> RabbitMQ:
         with self.lock():
             server = RabbitMQ(self.home())
-            if not server.running():
+            if not server.is_running():
                 packages.install([packages.RABBITMQ], print)
             server.start()
             return server

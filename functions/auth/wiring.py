@@ -9,7 +9,7 @@ from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.runtime.config.wiring import Wiring
-from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
 
 
@@ -33,6 +33,6 @@ wiring = Wiring(
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
         SigningKeys: SigningKeys,
-        Mail: mail,
+        EmailTransport: email_transport,
     },
 )

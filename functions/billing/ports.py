@@ -14,7 +14,8 @@ from functions.billing.domain.payments import Payment, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Plan
 from functions.billing.domain.rejections import CustomerNotFound
-from functions.billing.domain.subscriptions import RatedPeriod, Subscriber, Subscription
+from functions.billing.domain.subscribers import Subscriber
+from functions.billing.domain.subscriptions import RatedPeriod, Subscription
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.kernel import Permanent, Transient
 

@@ -25,7 +25,7 @@ from functions.billing.ports import (
 )
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
-from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
 
@@ -54,7 +54,7 @@ wiring = Wiring(
         InvoiceRenderer: PdfRenderer,
         Invoices: PostgresInvoices,
         Ledger: PostgresLedger,
-        Mail: mail,
+        EmailTransport: email_transport,
         Mailer: EmailMailer,
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,

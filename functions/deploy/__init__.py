@@ -1,17 +1,22 @@
-"""Applications, and the way from a git repository to a URL: build, release, deployment.
+"""Applications, and their way from a git repository to a URL: build, release, deployment.
 
-The cluster is never waited for. A command writes an intent and says so; an effect applies objects whose names derive from the intent; the cluster's
-own events say when to look at them again; what is seen moves the deployment's row. So whoever looks (an event, a reminder, the housekeeping) finds
-the same, and a lost or doubled message changes nothing but the time it takes.
+No function waits for the cluster. A command stores an intent and publishes it. An effect applies objects whose names
+derive from the intent. Cluster events trigger a new observation, and the observation moves the deployment's row.
+Cluster events, reminders and the housekeeping all use the same transitions, so a lost or duplicated message affects
+only the timing.
 
-    deploy ─ requested ─▶ on_deployment_requested: namespace, build Job ─ building ─▶ on_object_updated: Job complete, release cut
-           ─ preparing ─▶ on_deployment_preparation_started: the release phase's Job ─▶ on_object_updated: Job complete
-           ─ releasing ─▶ on_deployment_release_started: Secret, Knative Service ─▶ on_object_updated: ready, it has the traffic
-           ─ observing ─▶ on_requests_measured, on_deployment_timed_out: it stays well ─ succeeded
-                                                                         it does not ─ rolling-back
-           ─ rolling-back ─▶ on_deployment_rollback_started: the traffic on the revision of before, at once; the Service of before
-                                                                         ─▶ on_object_updated: ready ─ rolled-back
-    failed from anywhere ─▶ on_deployment_failed: the Service says what the last good release said
+    deploy → requested → on_deployment_requested: namespace, build Job
+           → building → on_object_updated: Job complete, release stored
+           → preparing → on_deployment_preparation_started: release phase Job → on_object_updated: Job complete
+           → releasing → on_deployment_release_started: Secret, Knative Service → on_object_updated: ready, has the traffic
+           → observing → on_requests_measured, on_deployment_timed_out: healthy until the end → succeeded
+                                                                         unhealthy → rolling-back
+           → rolling-back → on_deployment_rollback_started: traffic to the previous revision, previous Service applied
+                                                                         → on_object_updated: ready → rolled-back
+    failed from any step → on_deployment_failed: Jobs stopped, previous Service applied
 
-A promotion, a rollback, a changed configuration and another size begin at preparing or releasing: nothing is built for them.
+Promotion, rollback, configuration and scaling start at preparing or releasing, without a build.
+
+`services/` holds what several use cases share: starting a deployment, rendering its manifests, transitions after
+cluster calls.
 """

@@ -1,4 +1,4 @@
-"""What the deploy context's use cases need of the world."""
+"""Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,93 +6,110 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
-from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.deployment import Deployment, WatchedObject
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import Awaited
 from functions.kernel import Permanent, Transient
 
 
 class Quotas(Protocol):
     async def grant(self, quota: Quota) -> None:
-        """Keeps the quota, unless its user has one."""
+        """Store the quota, unless its user has one."""
         ...
 
     async def set(self, quota: Quota) -> None:
-        """What the user may run from now on; what is used stays counted."""
+        """Replace the limits of the user. Usage stays."""
         ...
 
     async def find(self, user_id: UUID) -> Quota | None: ...
 
-    async def take_memory(self, application: Application, environment: str, mib: int, otherwise: Quota) -> None:
-        """This environment takes so much of its owner's memory, in the place of what it has taken before. Raises MemoryQuotaExceeded, unless it is no
-        more than before."""
+    async def reserve_memory(self, application: Application, environment: str, memory_mib: int, default_quota: Quota) -> None:
+        """Set how much of the owner's memory this environment reserves. `default_quota` is granted first if the owner
+        has none.
+
+        Reserving no more than before always succeeds. Raises MemoryQuotaExceeded.
+        """
         ...
 
-    async def give_memory_back(self, application_id: UUID, environment: str | None = None) -> None:
-        """Of one environment, or of all of the application's."""
+    async def release_memory(self, application_id: UUID, environment: str | None = None) -> None:
+        """Free the memory of one environment, or of all environments of the application."""
         ...
 
-    async def give_back(self, user_id: UUID) -> None:
-        """One application less is used."""
+    async def release_application(self, user_id: UUID) -> None:
+        """Count one application less as used."""
         ...
 
 
 class Applications(Protocol):
-    async def add(self, application: Application, otherwise: Quota) -> None:
-        """Takes one application of its owner's quota (of `otherwise`, if none is granted yet) and keeps it. Raises
-        ApplicationQuotaExceeded, ApplicationNameTaken."""
+    async def add(self, application: Application, default_quota: Quota) -> None:
+        """Count the application against its owner's quota and store it. `default_quota` is granted first if the owner
+        has none.
+
+        Raises ApplicationQuotaExceeded, ApplicationNameTaken.
+        """
         ...
 
     async def get(self, application_id: UUID) -> Application:
         """Raises ApplicationNotFound."""
         ...
 
-    async def locked(self, application_id: UUID) -> Application:
-        """As `get`, and nobody else changes it in this transaction's time."""
+    async def lock(self, application_id: UUID) -> Application:
+        """Read and lock the row until the transaction ends. Raises ApplicationNotFound."""
         ...
 
-    async def save(self, application: Application) -> None: ...
+    async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
+        """Read an active application of this user. Raises ApplicationNotFound, also for the application of another
+        user."""
+        ...
+
+    async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
+        """`get_owned` with `lock`."""
+        ...
+
+    async def save(self, application: Application) -> None:
+        """Compare-and-set by version. Raises Transient if the row has changed since it was read."""
+        ...
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
-        """The user's active applications, newest first."""
+        """Active applications of the user, newest first."""
         ...
 
 
 class Environments(Protocol):
-    """Staging and production are there before anything is kept of them."""
+    """Staging and production exist before they have a row."""
 
     async def add(self, environment: Environment) -> None:
-        """Raises EnvironmentNameTaken. One that was deleted is made anew."""
+        """Replaces a deleted environment of this name. Raises EnvironmentNameTaken."""
         ...
 
     async def get(self, application: Application, name: str) -> Environment:
-        """Raises EnvironmentNotFound."""
+        """Raises EnvironmentNotFound, also for a deleted environment."""
         ...
 
     async def save(self, environment: Environment) -> None: ...
 
-    async def all(self, application: Application) -> Sequence[Environment]:
-        """By name, without those that are deleted."""
+    async def list_all(self, application: Application) -> Sequence[Environment]:
+        """By name, without deleted ones."""
         ...
 
 
 class Configurations(Protocol):
     async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
-        """Of all scopes, as they were when that version was the newest."""
+        """Entries of all scopes in this version."""
         ...
 
     async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
-        """What is set counts from this version on; what was there ends with it."""
+        """End the changed and unset entries with this version, and create the new ones from it on."""
         ...
 
 
 class Vault(Protocol):
-    """Seals secrets for storage and opens them, with this context's own key."""
+    """Seals secrets with this context's public key, and opens them with its private key."""
 
     def seal(self, secret: str) -> str: ...
     def open(self, sealed: str) -> str: ...
@@ -100,17 +117,17 @@ class Vault(Protocol):
 
 class Releases(Protocol):
     async def add(self, release: Release) -> Release:
-        """Keeps it and gives it its number."""
+        """Store the release and return it with its number."""
         ...
 
     async def get(self, release_id: UUID) -> Release: ...
 
-    async def numbered(self, application_id: UUID, number: int) -> Release:
+    async def get_by_number(self, application_id: UUID, number: int) -> Release:
         """Raises ReleaseNotFound."""
         ...
 
     async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
-        """Newest first; `before`: a number."""
+        """Newest first. `before`: a release number."""
         ...
 
 
@@ -123,42 +140,45 @@ class Deployments(Protocol):
         """Raises DeploymentNotFound."""
         ...
 
-    async def locked(self, deployment_id: UUID) -> Deployment: ...
+    async def lock(self, deployment_id: UUID) -> Deployment:
+        """Read and lock the row until the transaction ends. Raises DeploymentNotFound."""
+        ...
 
     async def save(self, deployment: Deployment) -> None:
-        """Compare-and-set by version; nothing to do if it has not moved. Raises Transient if the row has changed since it was read."""
+        """Compare-and-set by version; does nothing without a transition. Raises Transient if the row has changed since
+        it was read."""
         ...
 
-    async def awaiting(self, kind: str, namespace: str, name: str) -> Deployment | None:
-        """The running deployment whose next move this object decides."""
+    async def find_by_object(self, kind: str, namespace: str, name: str) -> Deployment | None:
+        """The running deployment that watches this cluster object."""
         ...
 
-    async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
-        """Locked, as `locked`."""
+    async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
+        """Running deployments of the application, locked until the transaction ends."""
         ...
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        """Running ones whose reminder was due before then, the longest first."""
+    async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
+        """Running deployments whose reminder was due before then, the longest overdue first."""
         ...
 
-    async def last_good(self, environment: Environment) -> Deployment | None:
-        """The last that succeeded there since the environment was made: what serves."""
+    async def find_serving(self, environment: Environment) -> Deployment | None:
+        """The deployment that serves: the last that succeeded since the environment was created. Without its steps."""
         ...
 
-    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
-        """The last that succeeded there with a release of a lower number."""
+    async def find_serving_before(self, environment: Environment, release: int) -> Deployment | None:
+        """The last that succeeded there with a lower release number. Without its steps."""
         ...
 
-    async def observed(self) -> Sequence[Deployment]:
-        """Those whose release is being observed, without their steps."""
+    async def list_observed(self) -> Sequence[Deployment]:
+        """Deployments under observation, without their steps."""
         ...
 
-    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
-        """Adds to what its release has answered while it is observed; gives the sums."""
+    async def add_traffic(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+        """Add requests and 5xx responses under observation. Returns both totals."""
         ...
 
-    async def latest(self, application_id: UUID) -> Sequence[Deployment]:
-        """Of each environment the newest, running or not."""
+    async def list_latest(self, application_id: UUID) -> Sequence[Deployment]:
+        """The newest deployment of each environment, without their steps."""
         ...
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Deployment]:
@@ -167,49 +187,56 @@ class Deployments(Protocol):
 
 
 class ClusterUnavailable(Transient):
-    """The cluster does not answer, or says that it cannot just now."""
+    """The cluster does not respond, or reports that it is temporarily unavailable."""
 
 
 class ClusterRefused(Permanent):
-    """The cluster has read what we want and will not have it."""
+    """The cluster rejected the request."""
 
 
 class Cluster(Protocol):
-    """A Kubernetes with Knative. Every call bears being repeated. Raises ClusterUnavailable, ClusterRefused."""
+    """Kubernetes with Knative. Every call is idempotent. Raises ClusterUnavailable, ClusterRefused."""
 
     async def apply(self, *objects: Manifest) -> None:
         """Server-side apply, in this order."""
         ...
 
-    async def observe(self, awaited: Awaited) -> Observation | None:
-        """What the object says about the deployment; None while there is nothing to decide."""
+    async def observe(self, watched: WatchedObject) -> Observation | None:
+        """Read the object as an observation of its deployment; None while the outcome is open."""
         ...
 
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
-        """Puts the manifest (None: nothing) in the place of this deployment's Service, unless another deployment has taken the place. `pinned`: the
-        earlier revision that gets the traffic at once, if it is still there."""
+    async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
+        """Replace the Service of this deployment with the manifest, or delete it (None). Does nothing if the Service
+        belongs to another deployment.
+
+        `pinned_revision`: an earlier revision that gets all traffic at once, if it still exists.
+        """
         ...
 
-    async def remove_job(self, namespace: str, name: str) -> None: ...
+    async def delete_job(self, namespace: str, name: str) -> None: ...
 
-    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
-        """Its Service and its Secrets."""
+    async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+        """Delete the Service and the Secrets of the environment."""
         ...
 
-    async def remove_namespace(self, name: str, application_id: UUID) -> None:
-        """With all that is in it, unless it is another application's. Raises ClusterUnavailable while something of it is left."""
+    async def delete_namespace(self, name: str, application_id: UUID) -> None:
+        """Delete the namespace with its content, unless it belongs to another application. Raises ClusterUnavailable
+        until it is gone."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
-    """How this installation builds: the operator's Job template, where images are named, and the variables that builds may see."""
+    """How this installation builds."""
 
     template: Mapping[str, Any]
+    """The operator's build Job."""
     images: str
+    """Prefix of image names."""
     environment: Mapping[str, str]
+    """Variables of every build."""
     egress_allow: Sequence[str] = ()
-    """Private networks that builds and applications reach, in CIDR notation."""
+    """Private networks that builds and applications may reach, in CIDR notation."""
 
 
 class Builds(Protocol):
@@ -218,5 +245,5 @@ class Builds(Protocol):
 
 class Housekeeping(Protocol):
     async def sweep(self) -> None:
-        """What the runtime keeps in this context's database: unsent events, old inbox rows. Opens its own transactions."""
+        """Publish unsent events and delete old inbox rows of this context's database. Opens its own transactions."""
         ...

@@ -1,12 +1,12 @@
-"""Which adapter stands behind which port of the deploy context."""
+"""Which adapter implements which port of the deploy context."""
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
-from functions.deploy.adapters.sealing import SealedVault
-from functions.deploy.adapters.settings import MountedBuilds, patience, repository_policy
-from functions.deploy.domain.environment import Patience
+from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
+from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
     Applications,
@@ -20,6 +20,9 @@ from functions.deploy.ports import (
     Releases,
     Vault,
 )
+from functions.deploy.services.configuration_changer import ConfigurationChanger
+from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.renderings import Renderings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
@@ -34,13 +37,16 @@ wiring = Wiring(
         Applications: PostgresApplications,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,
+        ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
+        DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
         Environments: PostgresEnvironments,
         Housekeeping: housekeeping,
-        Patience: patience,
+        ObservationPolicy: observation_policy,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
+        Renderings: Renderings,
         RepositoryPolicy: repository_policy,
         Vault: SealedVault,
     },

@@ -33,8 +33,8 @@ class Grants:
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     reached = {getattr(thing, "__name__", "") for thing in _reached(declaration, wiring)}
     return Grants(
-        verifies_tokens="PublicKeys" in reached or declaration.knows_caller,
-        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"ReplaySigner", "Vault"}) or declaration.knows_caller,
+        verifies_tokens="PublicKeys" in reached or declaration.needs_caller,
+        opens_secrets=bool(declaration.secret_fields) or not reached.isdisjoint({"ReplaySigner", "Vault"}) or declaration.needs_caller,
         seals="Vault" in reached,
         signs_tokens="SigningKeys" in reached,
         builds="Builds" in reached,
@@ -45,7 +45,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
 def _reached(declaration: Declaration, wiring: Wiring) -> Iterator[Any]:
     """Ports and factories that stand behind a function, all the way down."""
     seen: list[Any] = []
-    waiting = list(declaration.needs.values())
+    waiting = list(declaration.dependencies.values())
     while waiting:
         port = waiting.pop()
         if port in seen:

@@ -76,11 +76,11 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
     """One Service and Trigger for the whole context."""
     wiring = wiring_of(context)
     declarations = catalog.of_context(context)
-    scale = grouping.together(declarations)
+    scale = grouping.group_scale(declarations)
     runs = service(
         Workload(
             name=context,
-            functions=[grouping.address(context)],
+            functions=[grouping.group_address(context)],
             component=context,
             kind="group",
             min_scale=scale.min,
@@ -99,10 +99,10 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
         f"capsule.group.{context}",
         {
             "rabbitmq.eventing.knative.dev/parallelism": str(MOST_IN_FLIGHT),
-            "capsule.dev/functions": ",".join([grouping.address(context), *(declaration.name for declaration in takes)]),
+            "capsule.dev/functions": ",".join([grouping.group_address(context), *(declaration.name for declaration in takes)]),
             "capsule.dev/events": ",".join(types),
         },
-        grouping.address(context),
+        grouping.group_address(context),
         "context",
     )
     ticks = [
@@ -164,7 +164,7 @@ def _ping_source(declaration: Declaration, name: str, sink: str, grouped_by: str
 def _collected(declaration: Declaration) -> bool:
     """Whether a function's log and use go to monitor: what writes belongs to a timeline. Those that take in what is collected would feed themselves
     for ever."""
-    return declaration.writes and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
+    return declaration.is_writing and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
 
 
 def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:

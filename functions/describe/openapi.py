@@ -1,6 +1,6 @@
-"""OpenAPI 3.1 of the gateway, from the declarations and the gateway's own problem types.
+"""Generate the OpenAPI 3.1 document of the gateway from the declarations and the gateway's own problem types.
 
-It documents what the gateway does, so it reads the gateway's table of routes and not the declarations' templates: one source for both.
+It reads the gateway's routes rather than the declarations' templates, so that document and gateway agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from typing import Any
 from functions.describe.catalog import Catalog
 from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
-from functions.edge.gateway.problems import ProblemType
 from functions.edge.gateway.routing import Route, route_of
-from functions.kernel import Caller, Kind
+from functions.kernel import Caller, Forbidden, Kind
 from functions.runtime.execution.function import AnswerNotKept, KeyReused
+from functions.wire.problems import ProblemType, type_uri
 
 PROBLEM: Schema = {
     "type": "object",
-    "description": "RFC 9457. `type` is stable and leads to a page that explains it.",
+    "description": "Problem document (RFC 9457). `type` is the path of a page with cause and fix.",
     "required": ["type", "title", "status", "detail", "instance", "requestId"],
     "properties": {
         "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
@@ -27,7 +27,7 @@ PROBLEM: Schema = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "instance": {"type": "string", "format": "uri-reference"},
-        "requestId": {"type": "string", "description": "The request's X-Request-Id and correlation id."},
+        "requestId": {"type": "string", "description": "The correlation id of the request; also in the header X-Request-Id."},
         "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemFault"}},
     },
 }
@@ -44,43 +44,43 @@ IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same key makes the same request once, however often it is sent. Without being signed in it must be unguessable.",
+    "description": "Requests with the same key take effect once. Without an access token the key needs at least 20 characters, such as a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 OWN_ENDPOINTS = {
-    "/livez": ("livez", "Whether this gateway runs; asks nobody", "200"),
-    "/readyz": ("readyz", "Whether this gateway can take requests", "200"),
-    "/health": ("health", "How every context is, with the age of what is known; `?fresh=1` asks them", "200"),
+    "/livez": ("livez", "Check that this gateway runs", "The process runs"),
+    "/readyz": ("readyz", "Check that this gateway accepts requests", "Connected to RabbitMQ"),
+    "/health": ("health", "Show the health of every context", "Healthy or degraded"),
 }
+"""Path → (operation id, summary, description of 200)."""
+FRESH: Schema = {
+    "name": "fresh",
+    "in": "query",
+    "required": False,
+    "description": "Ask the contexts instead of returning their last reports. At most every 5 seconds.",
+    "schema": {"type": "string", "examples": ["1"]},
+}
+OPERATIONS_TAG = {"name": "operations", "description": "For callers with the role admin."}
+GATEWAY_TAG = {"name": "gateway", "description": "Probes and health."}
 
 
 def document(catalog: Catalog) -> dict[str, Any]:
     routes = sorted((route for route in map(route_of, catalog.declarations) if route), key=lambda route: (route.path, route.method))
-    shapes = Shapes(_wanted(routes))
+    shapes = Shapes(_types(routes))
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, shapes)
-    for path, (operation, summary, status) in OWN_ENDPOINTS.items():
-        answer = {"description": summary, "content": {"application/json": {"schema": {"type": "object"}}}}
-        away = {**answer, "description": "Something is away"}
-        paths[path] = {
-            "get": {
-                "operationId": operation,
-                "summary": summary,
-                "tags": ["gateway"],
-                "security": [],
-                "responses": {status: answer, **({} if path == "/livez" else {"503": away})},
-            }
-        }
+    for path in OWN_ENDPOINTS:
+        paths[path] = {"get": _own_operation(path)}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Capsule",
             "version": version("capsule"),
-            "summary": "Hand it a git repository, get a running, observed, billed application.",
+            "summary": "Deploy applications from git to your own servers.",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": context, "description": _about(context)} for context in catalog.contexts] + [{"name": "gateway"}],
+        "tags": [*({"name": context, "description": _description(context)} for context in catalog.contexts), OPERATIONS_TAG, GATEWAY_TAG],
         "security": [{"accessToken": []}],
         "paths": paths,
         "components": {
@@ -92,129 +92,143 @@ def document(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _wanted(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
+def _own_operation(path: str) -> dict[str, Any]:
+    operation_id, summary, success = OWN_ENDPOINTS[path]
+    content = {"application/json": {"schema": {"type": "object"}}}
+    failure = {"503": {"description": "A dependency is down", "content": content}}
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": ["gateway"],
+        "security": [],
+        **({"parameters": [FRESH]} if path == "/health" else {}),
+        "responses": {"200": {"description": success, "content": content}, **({} if path == "/livez" else failure)},
+    }
+
+
+def _types(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
     inputs: list[tuple[Any, Mode]] = [(route.input, "validation") for route in routes]
     outputs: list[tuple[Any, Mode]] = [
-        (route.declaration.output, "serialization") for route in routes if _says_something(route) and route.media_type is None
+        (route.declaration.output, "serialization") for route in routes if _has_content(route) and route.media_type is None
     ]
     return inputs + outputs
 
 
-def _says_something(route: Route) -> bool:
-    return route.declaration.output not in (None, type(None)) and route.declaration.answers != 204
+def _has_content(route: Route) -> bool:
+    return route.declaration.output not in (None, type(None)) and route.declaration.status != 204
 
 
-def _about(context: str) -> str:
+def _description(context: str) -> str:
     text = import_module(f"functions.{context}").__doc__ or f"The {context} context."
     return text.strip().splitlines()[0]
 
 
 def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
     declaration = route.declaration
-    whole = shapes.resolved(route.input, "validation")
+    schema = shapes.resolved(route.input, "validation")
     operation: dict[str, Any] = {
         "operationId": declaration.name.replace(".", "_"),
         "summary": declaration.summary.rstrip("."),
-        "tags": [declaration.context],
+        "tags": [OPERATIONS_TAG["name"] if declaration.allow.roles else declaration.context],
     }
-    parameters = _parameters(route, whole)
+    parameters = _parameters(route, schema)
     if parameters:
         operation["parameters"] = parameters
     if route.raw is not None:
-        operation["requestBody"] = {"required": True, "description": "Taken as it comes", "content": {"*/*": {}}}
+        operation["requestBody"] = {"required": True, "description": "Any body; it is not parsed", "content": {"*/*": {}}}
     elif route.takes_body and route.rest:
-        required = bool(set(whole.get("required", [])) & route.rest)
-        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, whole, shapes)}}}
+        required = bool(set(schema.get("required", [])) & route.rest)
+        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, schema, shapes)}}}
     operation["responses"] = _responses(route, shapes)
     if declaration.allow.anyone:
-        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.needs.values())
+        optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.dependencies.values())
         operation["security"] = [{}, {"accessToken": []}] if optional else []
     elif declaration.allow.roles:
-        operation["description"] = f"For callers with the role {' or '.join(sorted(declaration.allow.roles))}."
+        operation["description"] = f"Requires the role {' or '.join(sorted(declaration.allow.roles))}."
     return operation
 
 
-def _parameters(route: Route, whole: Schema) -> list[Schema]:
-    properties, required = whole.get("properties", {}), whole.get("required", [])
-    found = [_parameter(name, "path", properties[name], True) for name in route.path_names]
+def _parameters(route: Route, schema: Schema) -> list[Schema]:
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    parameters = [_parameter(name, "path", properties[name], True) for name in route.path_names]
     for alias, name in (route.raw or {}).items():
-        found.append(_parameter(name, "header", properties[alias], alias in required))
+        parameters.append(_parameter(name, "header", properties[alias], alias in required))
     if not route.takes_body:
-        found += [_parameter(name, "query", properties[name], name in required) for name in properties if name in route.rest]
+        parameters += [_parameter(name, "query", properties[name], name in required) for name in properties if name in route.rest]
     if route.mutates:
-        found.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    return found
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    return parameters
 
 
-def _parameter(name: str, place: str, schema: Schema, required: bool) -> Schema:
+def _parameter(name: str, location: str, schema: Schema, is_required: bool) -> Schema:
     schema = dict(schema)
-    described = {"description": schema.pop("description")} if "description" in schema else {}
+    description = {"description": schema.pop("description")} if "description" in schema else {}
     schema.pop("title", None)
-    return {"name": name, "in": place, "required": required, **described, "schema": schema}
+    return {"name": name, "in": location, "required": is_required, **description, "schema": schema}
 
 
-def _body(route: Route, whole: Schema, shapes: Shapes) -> Schema:
-    """The input itself; without what stands in the path, where something does."""
+def _body(route: Route, schema: Schema, shapes: Shapes) -> Schema:
+    """Return the schema of the input, without the fields in the path."""
     if not route.path_names:
         return shapes.of(route.input, "validation")
-    kept = {name: schema for name, schema in whole.get("properties", {}).items() if name in route.rest}
-    required = [name for name in whole.get("required", []) if name in route.rest]
-    body = {key: value for key, value in whole.items() if key not in ("properties", "required", "title", "description")}
-    return {**body, "properties": kept, **({"required": required} if required else {})}
+    properties = {name: part for name, part in schema.get("properties", {}).items() if name in route.rest}
+    required = [name for name in schema.get("required", []) if name in route.rest]
+    body = {key: value for key, value in schema.items() if key not in ("properties", "required", "title", "description")}
+    return {**body, "properties": properties, **({"required": required} if required else {})}
 
 
 def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
     declaration = route.declaration
-    found: dict[str, Any] = {}
-    success: dict[str, Any] = {"description": HTTPStatus(declaration.answers).phrase}
-    if _says_something(route):
+    responses: dict[str, Any] = {}
+    success: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
+    if _has_content(route):
         is_file = route.media_type is not None
         success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
     if declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}}
-        found["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    elif declaration.answers in (201, 202):
-        success["headers"] = {"Location": {"description": "Where to look at what was made", "schema": {"type": "string"}}}
-    found[str(declaration.answers)] = success
-    for status, kinds in _problems(route).items():
-        common = next(iter(kinds)) if len(kinds) == 1 else ""
-        found[str(status)] = {"$ref": f"#/components/responses/{common}"} if common in problems.OWN else _problem_response(status, kinds)
-    return dict(sorted(found.items()))
+        responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
+    elif declaration.status in (201, 202):
+        success["headers"] = {"Location": {"description": "The path of the created resource", "schema": {"type": "string"}}}
+    responses[str(declaration.status)] = success
+    for status, titles in _problems(route).items():
+        only = next(iter(titles)) if len(titles) == 1 else ""
+        responses[str(status)] = {"$ref": f"#/components/responses/{only}"} if only in problems.OWN else _problem_response(status, titles)
+    return dict(sorted(responses.items()))
 
 
 def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
-    """Status → slug → title, of the gateway's own and of the declared rejections."""
+    """Return status → slug → title of the gateway's own problems and the declared rejections."""
     declaration = route.declaration
-    own: list[ProblemType] = [problems.INVALID, problems.UNAVAILABLE, problems.FAULT]
+    kinds: list[ProblemType] = [problems.INVALID, problems.UNAVAILABLE, problems.FAULT]
     if not declaration.allow.anyone:
-        own.append(problems.UNAUTHENTICATED)
+        kinds.append(problems.UNAUTHENTICATED)
     if route.takes_body:
-        own += [problems.TOO_LARGE, problems.SLOW_BODY]
+        kinds += [problems.TOO_LARGE, problems.SLOW_BODY]
     if route.takes_body and route.raw is None:
-        own += [problems.INVALID_JSON, problems.NOT_JSON]
+        kinds += [problems.INVALID_JSON, problems.NOT_JSON]
     if route.mutates:
-        own += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
+        kinds += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
     else:
-        own.append(problems.NO_ANSWER)
+        kinds.append(problems.NO_ANSWER)
     if route.mutates and declaration.allow.anyone:
-        own.append(problems.TOO_MANY)
-    found: dict[int, dict[str, str]] = {}
-    for kind in own:
-        found.setdefault(kind.status, {})[kind.slug] = kind.title
-    by_the_runtime = (KeyReused, *((AnswerNotKept,) if declaration.secret_answer else ())) if route.mutates else ()
-    for rejection in (*declaration.rejects, *by_the_runtime):
-        found.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
+        kinds.append(problems.TOO_MANY)
+    titles: dict[int, dict[str, str]] = {}
+    for kind in kinds:
+        titles.setdefault(kind.status, {})[kind.slug] = kind.title
+    of_runtime = (KeyReused, *((AnswerNotKept,) if declaration.has_secret_response else ())) if route.mutates else ()
+    for rejection in (*declaration.rejects, *of_runtime):
+        titles.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
     if declaration.allow.roles:
-        found.setdefault(403, {}).setdefault("forbidden", "You may not do this")
-    return found
+        titles.setdefault(Forbidden.status, {}).setdefault(Forbidden.slug(), Forbidden.title())
+    return titles
 
 
-def _problem_response(status: int, kinds: Mapping[str, str]) -> dict[str, Any]:
+def _problem_response(status: int, titles: Mapping[str, str]) -> dict[str, Any]:
+    """`titles`: slug → title of the problems with that status."""
     examples = {
-        slug: {"summary": title, "value": {"type": f"/problems/{slug}", "title": title, "status": status}} for slug, title in sorted(kinds.items())
+        slug: {"summary": title, "value": {"type": type_uri(slug), "title": title, "status": status}} for slug, title in sorted(titles.items())
     }
-    said = "; ".join(kinds[slug] for slug in sorted(kinds))
     return {
-        "description": said,
+        "description": "; ".join(titles[slug] for slug in sorted(titles)),
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }

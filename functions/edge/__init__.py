@@ -1,1 +1,1 @@
-"""What stands between people and the functions: triggered by HTTP, not by messages. No business rule lives here."""
+"""Functions that HTTP triggers, not messages: the entrance of the platform. No business rules."""

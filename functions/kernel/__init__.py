@@ -1,20 +1,25 @@
-"""The words a use case is written in. Pure: no I/O, no framework.
+"""The vocabulary in which functions are declared. Pure: no I/O, no framework, no dependency on the rest of Capsule.
 
-A use case is a plain function; a decorator says what its module path and signature cannot. Everything else (routes, schemas,
-manifests, how it runs) is derived from the `Declaration` that the decorator leaves on it.
+A function is a plain Python function with a decorator:
 
-    @command   asks for a change; answers its caller; transaction, inbox and outbox are around it
-    @query     asks for facts; read only, never stored
-    @on        reacts to one event type, in a transaction, once for each message
-    @effect    reacts to one event type by acting on the world outside: it opens its own short transactions (`Work`)
-    @every     is a schedule
+    @command   changes state and answers its caller, in one transaction with inbox and outbox
+    @query     reads state and answers its caller; nothing is stored
+    @on        handles one event type in a transaction, once per message
+    @effect    handles one event type by calling external systems between its own short transactions (`Work`)
+    @saga      handles the events that one saga waits for; one function per event is derived
+    @every     runs on a schedule
 
-A fifth word, `@effect`, is added to the four of the design because the network comes between transactions, never inside one: a handler
-that calls out must be visibly different from one that runs inside a transaction.
+The decorator states what module path and signature do not. Routes, schemas, manifests, permissions and the way the function
+runs are derived from the `Declaration` that it attaches.
+
+Events: a method of an aggregate or saga that changes state **returns** the events to publish, as `Events` (`()` if nothing
+changed); a factory returns `(aggregate, events)`. The use case passes them on: `return Done(view, *events)`, in an effect
+`record.emit(*events)`. Aggregates hold no event lists, and ports and adapters know nothing of events.
 """
 
 from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
-from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale, command, effect, every, on, query
+from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
+from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
 from functions.kernel.outcome import (
     Conflict,
@@ -23,6 +28,7 @@ from functions.kernel.outcome import (
     Forbidden,
     Gone,
     Invalid,
+    Location,
     NotFound,
     PaymentRequired,
     Permanent,
@@ -60,6 +66,7 @@ __all__ = [
     "Gone",
     "Invalid",
     "Kind",
+    "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
@@ -92,6 +99,7 @@ __all__ = [
     "new_id",
     "on",
     "query",
+    "saga",
     "upcast",
     "upcasts",
 ]

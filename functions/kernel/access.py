@@ -1,4 +1,4 @@
-"""Who asks, from where, and who may: the gateway authenticates, functions authorize."""
+"""Callers and permissions. The gateway authenticates, functions authorize."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified user. `roles` are role names ("user", "admin"); `session_id` is the session whose access token was shown."""
+    """A verified user. `roles`: role names ("user", "admin"). `session_id`: the session of the access token."""
 
     user_id: UUID
     roles: frozenset[str] = frozenset({"user"})
@@ -19,7 +19,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The device at the other end: its address (as the gateway trusts it) and its User-Agent, both possibly empty."""
+    """The client's address, as the gateway trusts it, and its User-Agent. Either may be empty."""
 
     address: str = ""
     user_agent: str = ""
@@ -27,7 +27,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where this piece of work began: one correlation id leads from the request to the bill."""
+    """The request that started this work. All messages and log lines that follow from it carry its correlation id. `actor`: a user id."""
 
     correlation_id: str
     actor: str | None = None
@@ -35,7 +35,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """A permission: anyone, or a verified caller who has one of `roles` (an empty set: any verified caller)."""
+    """A permission: anyone, or verified callers with one of `roles` (empty: any verified caller)."""
 
     name: str
     anyone: bool = False

@@ -1,4 +1,4 @@
-"""What travels: models in camelCase on the wire and snake_case in Python, and events with their type, version and subject."""
+"""Messages: models in camelCase on the wire and snake_case in Python, and events with type, version and subject."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from pydantic.alias_generators import to_camel
 
 
 class Model(BaseModel):
-    """A command's or query's input, or an answer. Unknown fields are refused, so a typing error is an error and not a silence."""
+    """The input of a command or query, or a response. Unknown fields are rejected, so that a typing error is reported."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
 class Part(BaseModel):
-    """A piece of an event. Unknown fields are ignored, so that an older reader understands a newer, compatible writer."""
+    """A nested object of an event. Unknown fields are ignored, so that an older reader accepts a newer, compatible writer."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
 
 class Event(Part):
-    """A fact that contexts share.
+    """A fact or a request that contexts share.
 
         class UserCreated(Event, type="user.created", subject="user_id"): ...
 
-    `type` is the CloudEvents type and the routing key. `version` counts breaking changes of the payload; how what was stated before becomes of
-    that version stands beside the class (`@upcasts`, see `kernel.versions`).
-    `subject` names the field that holds the id of the aggregate whose state this event tells; events of one subject carry a
-    sequence, and a handler skips what is older than what it has already applied (see `Order`). An event that is to be added up
-    (a payment, a usage record) is its own subject or has none. `abstract=True` marks a base of several events.
+    `type`: the CloudEvents type and the routing key.
+    `version`: counts breaking changes of the payload; `@upcasts` beside the class converts older versions (`kernel.versions`).
+    `subject`: the field with the id of the aggregate whose state the event reports. Events of one subject are numbered, and a
+    handler skips those older than the last one it applied (`Order`). Events to be added up (payments, usage) have no common subject.
+    `abstract=True`: a base class of several events.
     """
 
     type: ClassVar[str] = ""
@@ -49,13 +49,14 @@ class Event(Part):
         if abstract:
             return
         if not type:
-            raise TypeError(f"{cls.__name__} names no type: class {cls.__name__}(Event, type='user.created')")
+            raise TypeError(f"{cls.__name__} has no type: write class {cls.__name__}(Event, type='user.created')")
         if subject is not None and subject not in cls.model_fields:
             raise TypeError(f"{cls.__name__}: subject {subject!r} is not one of its fields {sorted(cls.model_fields)}")
         cls.type, cls.version, cls.subject = type, version, subject
 
     @property
     def subject_id(self) -> str | None:
+        """The id of the aggregate; None for an event without a subject."""
         if self.subject is None:
             return None
         value: UUID | str = getattr(self, self.subject)
@@ -64,7 +65,7 @@ class Event(Part):
 
 @dataclass(frozen=True, slots=True)
 class Delayed:
-    """An event that this context sends to itself after a while: a saga's timeout. It reaches only its handler in this context."""
+    """An event that a context sends to itself after a delay, such as a saga's reminder. Only its handler in this context receives it."""
 
     event: Event
     delay: timedelta
@@ -72,7 +73,7 @@ class Delayed:
 
 @dataclass(frozen=True, slots=True)
 class Readdressed:
-    """A message that one function of this context is to be given once more: an operator's replay, an early event whose turn has come."""
+    """A message to be handled again by one function of this context: a replayed dead letter, a parked event whose predecessor was applied."""
 
     function: str
     headers: Mapping[str, str]

@@ -1,55 +1,67 @@
-"""How a use case ends: done, rejected (a business "no" is an answer), or failed in a way that a retry may or may not mend.
+"""How a use case ends: done, rejected, or failed in a way that a retry may or may not repair.
 
-The rejection vocabulary is closed: a use case declares the subclasses it may raise, the gateway turns each into a problem document
-(RFC 9457) in one place. `type` is the class name in kebab-case, `title` the first line of the docstring.
+A rejection is an answer, not a failure. A use case declares the subclasses of `Rejection` that it raises; the gateway turns
+each into a problem document (RFC 9457). `type` is the class name in kebab-case. The docstring's first line is the default
+`detail`, its first sentence the `title`; the sentences after it say how to fix the error.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from functions.kernel.message import OutgoingMessage
 
 T = TypeVar("T", covariant=True)
+Location = Literal["body", "path", "query", "header"]
+"""The part of a request that a field comes from."""
+
+_SENTENCE_END = re.compile(r"\.(?:\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault of the input: a JSON pointer (RFC 6901) into it and what is wrong there."""
+    """An invalid field of the input: a JSON pointer to it (RFC 6901) and what is wrong."""
 
     pointer: str
     detail: str
+    location: Location = "body"
 
 
 class Rejection(Exception):
-    """The request was understood and refused."""
+    """The request was understood and refused. `retry_after`: seconds."""
 
     status: ClassVar[int] = 422
 
     def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
-        super().__init__(detail or self.title())
-        self.detail = detail or self.title()
+        self.detail = detail or self._first_line()
+        super().__init__(self.detail)
         self.errors = tuple(errors)
         self.retry_after = retry_after
 
     @classmethod
     def slug(cls) -> str:
+        """The class name in kebab-case, with which the problem type ends."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
     def title(cls) -> str:
-        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+        """The first sentence of the docstring."""
+        return _SENTENCE_END.split(cls._first_line(), maxsplit=1)[0]
+
+    @classmethod
+    def _first_line(cls) -> str:
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
 
 
 class Invalid(Rejection):
-    """The input is not acceptable."""
+    """The input is invalid."""
 
     status = 422
 
 
 class Unauthenticated(Rejection):
-    """Sign in first: the request carries no valid credentials."""
+    """Sign in first: the request has no valid credentials."""
 
     status = 401
 
@@ -61,43 +73,43 @@ class PaymentRequired(Rejection):
 
 
 class Forbidden(Rejection):
-    """You may not do this."""
+    """You do not have permission to do this."""
 
     status = 403
 
 
 class NotFound(Rejection):
-    """There is no such thing, or it is not yours."""
+    """It does not exist, or you do not have access to it."""
 
     status = 404
 
 
 class Conflict(Rejection):
-    """It clashes with what is already there."""
+    """The request conflicts with the current state."""
 
     status = 409
 
 
 class Gone(Rejection):
-    """It was there and is no more."""
+    """It existed and was deleted."""
 
     status = 410
 
 
 class TooManyRequests(Rejection):
-    """Too many requests; wait before the next."""
+    """Too many requests. Wait before the next one."""
 
     status = 429
 
 
 class Unavailable(Rejection):
-    """Something this needs is away; try again later."""
+    """A system that this request needs is unavailable. Try again later."""
 
     status = 503
 
 
 class Done(Generic[T]):
-    """A use case has succeeded: its answer, and the facts it has made (`after(...)` for those it sends to itself later)."""
+    """A use case succeeded: its output, and the messages to publish (`after(...)` for delayed ones)."""
 
     __slots__ = ("events", "output")
 
@@ -107,7 +119,10 @@ class Done(Generic[T]):
 
 
 class Rejected:
-    """A "no" that nevertheless keeps what was written and said: a counted failure, a declined payment."""
+    """A rejection that keeps what was written and publishes `events`: a counted failure, a declined payment.
+
+    A raised `Rejection` rolls back what the use case wrote.
+    """
 
     __slots__ = ("events", "reason")
 
@@ -117,11 +132,11 @@ class Rejected:
 
 
 class Transient(Exception):
-    """A failure that may pass (a foreign system is away): the message is tried again, later and later, and a bounded number of times."""
+    """A failure that a retry may repair (an external system is unavailable). Retried with backoff, a bounded number of times."""
 
 
 class RateLimited(Transient):
-    """A foreign system says when to come back."""
+    """An external system asks to wait. `retry_after`: seconds."""
 
     def __init__(self, detail: str, *, retry_after: float) -> None:
         super().__init__(detail)
@@ -129,4 +144,4 @@ class RateLimited(Transient):
 
 
 class Permanent(Exception):
-    """A failure that no retry mends: the message goes to the dead letters at once."""
+    """A failure that no retry repairs. The message becomes a dead letter at once."""

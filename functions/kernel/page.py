@@ -31,6 +31,6 @@ class Page(Model, Generic[ItemT]):
         return Page(items=[to_item(row) for row in items], next=str(cursor(items[-1])) if items and len(rows) > limit else None)
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """Name the schema after its items: `Page[AlertView]` is `AlertPage`."""
         return f"{params[0].__name__.removesuffix('View')}Page"

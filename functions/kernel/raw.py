@@ -1,6 +1,6 @@
-"""Bodies that are not JSON: a request taken as it came, and an answer that is a file.
+"""Bodies that are not JSON: a raw request body, and a response that is a file.
 
-Between gateway and function both travel as JSON all the same, their bytes in base64: only the gateway, and what describes it, knows of them.
+Between gateway and function both travel as JSON with their bytes in base64. Only the gateway and the API description know them.
 """
 
 from typing import ClassVar
@@ -11,10 +11,10 @@ from functions.kernel.message import Model
 
 
 class RawRequest(Model):
-    """The input of a command whose sender signs the very bytes of the body (a webhook).
+    """The input of a command whose sender signs the exact bytes of the body (a webhook).
 
-    Every field of a subclass that stands neither here nor in the path is the request header of that name: `stripe_signature` is
-    `Stripe-Signature`. A header that may be missing has a default.
+    Each field of a subclass that is not in the path is the request header of that name: `stripe_signature` is `Stripe-Signature`.
+    A field with a default is an optional header.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -23,7 +23,7 @@ class RawRequest(Model):
 
 
 class File(Model):
-    """An answer that a browser shows or saves. A subclass names its media type."""
+    """A response that a browser shows or saves. A subclass sets its media type."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
     media_type: ClassVar[str] = "application/octet-stream"

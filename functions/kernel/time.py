@@ -1,4 +1,4 @@
-"""Time and identity: timezone-aware UTC, and ids that sort by when they were made (UUIDv7, RFC 9562 section 5.7)."""
+"""Time and ids: timezone-aware UTC, and UUIDv7 (RFC 9562, section 5.7), which sorts by creation time."""
 
 from datetime import datetime
 from typing import Protocol
@@ -9,9 +9,10 @@ import uuid_utils
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The present, timezone-aware, in UTC."""
+        """The current time, timezone-aware, in UTC."""
         ...
 
 
 def new_id() -> UUID:
+    """Return a new UUIDv7."""
     return UUID(bytes=uuid_utils.uuid7().bytes)

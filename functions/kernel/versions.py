@@ -1,8 +1,8 @@
-"""Old messages are read by new code: how a type's earlier versions become today's.
+"""Conversion of older message versions to the current one (upcasting).
 
-A queue, an outbox, a dead letter or a delayed retry may hold a message that was written before a deployment. Its attribute `dataversion` says by
-which version (none: the first). Where the version of an event, a command or a query is raised, the module of its model says beside it how one
-version became the next:
+A queue, an outbox, a dead letter or a delayed retry may hold a message that was written before a deployment. Its attribute
+`dataversion` is the version that wrote it (absent: 1). Where the version of an event, command or query is raised, the module
+of its model declares how the previous version becomes the next:
 
     class UserCreated(Event, type="user.created", version=2, subject="user_id"):
         user_id: UUID
@@ -10,54 +10,58 @@ version became the next:
         at: datetime
 
     @upcasts("user.created", from_=1)
-    def one_address(payload: Payload) -> Payload:
+    def nest_address(payload: Payload) -> Payload:
         return {"address": {"email": payload.pop("email"), "verified": False}, **payload}
 
-A step is pure: from the JSON object as it was on the wire (camelCase; secrets still sealed) to that of the next version. Steps are chained, so
-each is written once and never touched again. `python -m functions.describe --check` refuses a raised version to which a released one has no way.
+A step is pure: from the JSON object of one version, as it was on the wire (camelCase, secrets still sealed), to that of the
+next. Steps are chained, so each is written once. `python -m functions.describe --check` refuses a raised version without a
+path from the released one.
 
-The other direction has no function: what a newer release writes, an older one cannot know. During a roll-out such a message is tried again until
-the new code is there (see `runtime.failures`). A client of the HTTP API speaks today's version: there the gateway refuses what is not.
+There is no downcasting. During a roll-out an older release retries messages of a newer one until the new code is there
+(`execution.failures`). Clients of the HTTP API use the current version.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 Payload = dict[str, Any]
-Step = Callable[[Payload], Payload]
-S = TypeVar("S", bound=Step)
+Upcaster = Callable[[Payload], Payload]
+U = TypeVar("U", bound=Upcaster)
 
-_steps: dict[tuple[str, int], Step] = {}
+_upcasters: dict[tuple[str, int], Upcaster] = {}
 
 
 class MissingUpcaster(Exception):
-    """Nothing says how that version becomes the next."""
+    """No upcaster is declared for a version on the way. The text names it."""
 
 
-def upcasts(type: str, *, from_: int) -> Callable[[S], S]:
-    """Declares how version `from_` of a type (`user.created`, `auth.register`) becomes the version after it."""
+def upcasts(type: str, *, from_: int) -> Callable[[U], U]:
+    """Declare how version `from_` of a type (`user.created`, `auth.register`) becomes version `from_ + 1`."""
 
-    def declare(step: S) -> S:
-        twin = _steps.setdefault((type, from_), step)
-        if twin is not step and (twin.__module__, twin.__qualname__) != (step.__module__, step.__qualname__):
-            raise TypeError(f"{twin.__module__}.{twin.__qualname__} and {step.__module__}.{step.__qualname__} both raise version {from_} of {type}")
+    def declare(upcaster: U) -> U:
+        existing = _upcasters.setdefault((type, from_), upcaster)
+        if existing is not upcaster and (existing.__module__, existing.__qualname__) != (upcaster.__module__, upcaster.__qualname__):
+            raise TypeError(
+                f"two upcasters of version {from_} of {type}:"
+                f" {existing.__module__}.{existing.__qualname__} and {upcaster.__module__}.{upcaster.__qualname__}"
+            )
         if from_ < 1:
             raise TypeError(f"{type}: versions are counted from 1")
-        _steps[type, from_] = step
-        return step
+        _upcasters[type, from_] = upcaster
+        return upcaster
 
     return declare
 
 
 def missing_steps(type: str, from_: int, to: int) -> list[int]:
-    """The versions on the way that do not know how to go on."""
-    return [version for version in range(from_, to) if (type, version) not in _steps]
+    """Return the versions between `from_` and `to` that have no upcaster."""
+    return [version for version in range(from_, to) if (type, version) not in _upcasters]
 
 
 def upcast(type: str, payload: Payload, from_: int, to: int) -> Payload:
-    """The payload as version `to` would have it; what was given stays as it is. Raises MissingUpcaster."""
+    """Return the payload as version `to` has it; the argument is not changed. Raises MissingUpcaster."""
     if missing := missing_steps(type, from_, to):
-        raise MissingUpcaster(f"nothing says how version {missing[0]} of {type} becomes version {missing[0] + 1}")
+        raise MissingUpcaster(f"no upcaster converts version {missing[0]} of {type} to version {missing[0] + 1}")
     for version in range(from_, to):
-        payload = _steps[type, version](dict(payload))
+        payload = _upcasters[type, version](dict(payload))
     return payload

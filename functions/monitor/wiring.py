@@ -12,7 +12,7 @@ from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
-from functions.runtime.mail.delivery import Mail, mail
+from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
 
 
@@ -50,6 +50,6 @@ wiring = Wiring(
         ports.UnownedUsage: PostgresUnownedUsage,
         ports.Vault: SealedVault,
         ports.Webhooks: webhooks,
-        Mail: mail,
+        EmailTransport: email_transport,
     },
 )

@@ -1,0 +1,11 @@
+"""The vocabulary of the wire, shared by gateway, functions and the one-machine Knative.
+
+    addresses          which network addresses are public
+    cloudevents        a message of Capsule: a CloudEvent in binary mode
+    email_layout       the layout of every e-mail
+    problems           problem documents (RFC 9457), JSON pointers (RFC 6901)
+    trace_context      W3C Trace Context
+    amqp, transport    the connection to RabbitMQ
+
+Every module but the last two is pure: no I/O. The package imports nothing of Capsule but `functions.kernel`.
+"""

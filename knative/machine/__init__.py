@@ -1,8 +1,9 @@
-"""What an operator of a cluster would have, for one machine: RabbitMQ, PostgreSQL, secrets, a git server, and `up`, `down`, `status`, `demo`.
+"""What an operator provides, for one machine: RabbitMQ, PostgreSQL, Secrets, a git server, and the tasks of `./taskw`.
 
-Everything here stands outside of Capsule's design: on a cluster the same needs are met by a RabbitmqCluster, a managed PostgreSQL
-and an operator who creates the Secrets. The two meet in the manifests: `up` starts servers, migrates, creates the Secrets and then
-applies `knative/overlays/local` over the API, nothing else. Nothing in `functions` imports this package.
+On a cluster, a RabbitmqCluster, a managed PostgreSQL and an operator who creates the Secrets take the place of this package. The manifests are the
+same: `up` starts the servers, migrates the databases, creates the Secrets and applies `knative/overlays/local` through the Kubernetes API.
 
-The code is synchronous on purpose: it is an operator's tool that does one thing after another.
+Not owned here: the one-machine Knative (`knative/local`) and everything that runs on it. Nothing in `functions` imports this package.
+
+The code is synchronous: each task does one thing after another.
 """

@@ -1,4 +1,4 @@
-"""`python -m knative.machine up | down | status | logs | migrate | demo | reset`: what `./taskw` runs. Exit code 1, with a remedy, when it fails."""
+"""`python -m knative.machine TASK`: the tasks of `./taskw` that run Capsule. Exit code 1, with a message and a remedy, when a task fails."""
 
 import argparse
 import sys
@@ -10,32 +10,35 @@ from knative.machine.home import Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
 
+PIPE_WIDTH = 80
+
 
 def main(arguments: list[str]) -> int:
-    asked = parser().parse_args(arguments)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    options = parser().parse_args(arguments)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     try:
-        return run(asked, Home.from_environment(), console)
+        return run(options, Home.from_environment(), console)
     except Problem as problem:
         show_problem(problem, console)
     except psycopg.OperationalError as error:
-        show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), "./taskw status shows what runs; ./taskw up starts it"), console)
+        remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
+        show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
     except OSError as error:
-        show_problem(
-            Problem(f"{error.strerror}: {error.filename or ''}", "no room left, or no right to it? CAPSULE_HOME=… names another folder"), console
-        )
+        remedy = "Check free space and permissions, or use another folder: CAPSULE_HOME=…"
+        show_problem(Problem(f"{error.strerror}: {error.filename or ''}", remedy), console)
     except KeyboardInterrupt:
-        console.print("\nstopped; ./taskw up goes on where it was, ./taskw down stops everything")
+        console.print("\nInterrupted. ./taskw up continues; ./taskw down stops everything.")
     return 1
 
 
-def run(asked: argparse.Namespace, home: Home, console: Console) -> int:
+def run(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """Run the task and return its exit code. Each task imports only what it needs, so that `status` and `logs` start fast."""
     progress = Progress(console)
-    match asked.what:
+    match options.task:
         case "up":
             from knative.machine.up import up
 
-            up(home, progress, asked.grouping)
+            up(home, progress, options.grouping)
         case "down":
             from knative.machine.down import down
 
@@ -43,55 +46,64 @@ def run(asked: argparse.Namespace, home: Home, console: Console) -> int:
         case "reset":
             from knative.machine.down import reset
 
-            if not asked.yes and not confirmed(f"Stop everything and delete all data in {home.path}? [y/N] "):
-                console.print("nothing was done")
+            if not options.yes and not confirm(f"Stop everything and delete all data in {home.path}? [y/N] "):
+                console.print("Nothing was deleted.")
                 return 1
             reset(home, progress)
         case "status":
             from knative.machine.status import status
 
-            return 0 if status(home, console) else 1
+            return 0 if status(home, console, show_all=options.all) else 1
         case "logs":
             from knative.machine.logs import logs
 
-            logs(home, asked.name, asked.follow, asked.lines, console)
-        case "migrate":
-            from knative.machine.up import migrations, servers
+            logs(home, options.name, options.follow, options.lines, console)
+        case "mail":
+            from knative.machine.mailbox import DELIVERY_SECONDS, print_newest
 
-            servers(home, progress)
+            timeout_seconds = DELIVERY_SECONDS if options.link else 0
+            print_newest(home, console, recipient=options.to, link_only=options.link, timeout_seconds=timeout_seconds)
+        case "migrate":
+            from knative.machine.up import migrate_databases, start_servers
+
+            start_servers(home, progress)
             with progress.step("Migrations") as step:
-                step.detail = migrations(home)
+                step.detail = migrate_databases(home)
         case "demo":
             from knative.machine.demo import demo
 
-            demo(home, progress, asked.repository)
+            demo(home, progress, options.repository)
     return 0
 
 
-def confirmed(question: str) -> bool:
+def confirm(question: str) -> bool:
+    """Ask on the terminal. False without a terminal."""
     return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="./taskw", description="Capsule on this machine.")
-    commands = top.add_subparsers(dest="what", required=True, metavar="TASK")
-    up = commands.add_parser("up", help="start everything")
+    top = argparse.ArgumentParser(prog="./taskw", description="Run Capsule on this machine.")
+    tasks = top.add_subparsers(dest="task", required=True, metavar="TASK")
+    up = tasks.add_parser("up", help="start everything")
     shape = up.add_mutually_exclusive_group()
-    shape.add_argument(
-        "--grouped", dest="grouping", action="store_const", const="context", help="one Service and Trigger for each context; remembered"
-    )
-    shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help="one for each function, as it is without a word")
-    commands.add_parser("down", help="stop everything; the data stays")
-    commands.add_parser("status", help="what runs")
-    commands.add_parser("migrate", help="apply the migrations of sql/")
-    reset = commands.add_parser("reset", help="stop everything and delete the data")
-    reset.add_argument("--yes", action="store_true", help="do not ask")
-    logs = commands.add_parser("logs", help="logs of servers and functions")
-    logs.add_argument("name", nargs="?", help="a server or a function; without it, the names")
-    logs.add_argument("-f", "--follow", action="store_true")
-    logs.add_argument("-n", "--lines", type=int, default=100)
-    demo = commands.add_parser("demo", help="from registration to a bill")
-    demo.add_argument("repository", nargs="?", help="another git repository (or REPO=…)")
+    grouped, ungrouped = "one Service and Trigger per context; remembered", "one Service and Trigger per function (default); remembered"
+    shape.add_argument("--grouped", dest="grouping", action="store_const", const="context", help=grouped)
+    shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help=ungrouped)
+    tasks.add_parser("down", help="stop everything; data stays")
+    status = tasks.add_parser("status", help="show what runs")
+    status.add_argument("-a", "--all", action="store_true", help="list every function and application")
+    tasks.add_parser("migrate", help="apply the migrations of sql/")
+    reset = tasks.add_parser("reset", help="stop everything and delete all data")
+    reset.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    logs = tasks.add_parser("logs", help="print logs of servers and functions")
+    logs.add_argument("name", nargs="?", metavar="NAME", help="a server or a function; without it, list the names")
+    logs.add_argument("-f", "--follow", action="store_true", help="print new lines as they arrive")
+    logs.add_argument("-n", "--lines", type=int, default=100, metavar="N", help="number of lines (default: 100)")
+    mail = tasks.add_parser("mail", help="print the newest e-mail")
+    mail.add_argument("--to", default="", metavar="ADDRESS", help="the newest e-mail to this address")
+    mail.add_argument("--link", action="store_true", help="print only its link")
+    demo = tasks.add_parser("demo", help="deploy a sample, from registration to the bill")
+    demo.add_argument("repository", nargs="?", metavar="REPOSITORY", help="deploy this git repository instead (or REPO=…)")
     return top
 
 

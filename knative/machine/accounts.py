@@ -1,4 +1,4 @@
-"""Who the servers run as. RabbitMQ and PostgreSQL don't run as root (PostgreSQL refuses); started by root they run as the packages' own users."""
+"""The accounts that servers run as. RabbitMQ and PostgreSQL never run as root: started by root, they run as the users of their packages."""
 
 import os
 import pwd
@@ -12,51 +12,51 @@ from knative.machine.problems import Problem
 
 @dataclass(frozen=True)
 class Account:
-    """An unprivileged account of this machine, used only when we are root."""
+    """An unprivileged account of this machine, used when the task runs as root."""
 
     name: str
     uid: int
     gid: int
 
-    def popen(self) -> dict[str, Any]:
+    def popen_options(self) -> dict[str, Any]:
+        """Keyword arguments for `subprocess.Popen`."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, folder: Path, mode: int = 0o700) -> None:
+        """Create the folder if it is missing, and make this account its owner."""
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
         shutil.chown(folder, self.uid, self.gid)
 
-    def demand_way_to(self, folder: Path) -> None:
-        """Every folder on the way must let the account through."""
+    def require_access_to(self, folder: Path) -> None:
+        """Raise Problem when the account may not enter a parent folder of `folder`."""
         for parent in reversed(folder.parents):
-            facts = parent.stat()
-            passes = (
-                (facts.st_uid == self.uid and facts.st_mode & 0o100) or (facts.st_gid == self.gid and facts.st_mode & 0o010) or facts.st_mode & 0o001
-            )
-            if not passes:
+            info = parent.stat()
+            is_open = (info.st_uid == self.uid and info.st_mode & 0o100) or (info.st_gid == self.gid and info.st_mode & 0o010) or info.st_mode & 0o001
+            if not is_open:
                 raise Problem(
-                    f"{parent} (mode {facts.st_mode & 0o777:o}) can't be entered by user {self.name}, whom the servers run as when root starts them",
+                    f"User {self.name} cannot enter {parent} (mode {info.st_mode & 0o777:o}). Started by root, the servers run as this user.",
                     f"chmod o+x {parent}, or keep the state elsewhere: CAPSULE_HOME=/var/lib/capsule ./taskw up",
                 )
 
 
 def server_account(*names: str) -> Account | None:
-    """None when we aren't root: the servers then run as ourselves."""
+    """The first of these accounts that exists; None when the task does not run as root. Raises: Problem when none exists."""
     if os.geteuid() != 0:
         return None
     for name in names:
         try:
-            found = pwd.getpwnam(name)
+            entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name, found.pw_uid, found.pw_gid)
-    raise Problem(f"no user {' or '.join(names)} on this machine, and servers are not run as root", f"useradd --system {names[0]}")
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise Problem(f"This machine has no user {' or '.join(names)}, and servers do not run as root.", f"useradd --system {names[0]}")
 
 
 def own(folder: Path, account: Account | None, mode: int = 0o700) -> None:
-    """A folder for a server: its account's when we are root, ours otherwise."""
+    """Create a folder for a server: owned by its account when the task runs as root, by the current user otherwise."""
     if account:
-        account.demand_way_to(folder)
+        account.require_access_to(folder)
         account.own(folder, mode)
     else:
         folder.mkdir(parents=True, exist_ok=True)

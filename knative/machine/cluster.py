@@ -1,4 +1,4 @@
-"""The Kubernetes API as `up` and `status` use it: apply, wait, look. Only the official client and the kubeconfig, as on any cluster."""
+"""The Kubernetes API for `up` and `status`: apply, wait and list, with the official client and the kubeconfig, as on any cluster."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -15,18 +15,20 @@ from knative.machine.problems import Problem
 
 Object = dict[str, Any]
 UP = "capsule-up"
-"""The field manager of the overlay."""
+"""Field manager of the overlay's objects."""
 OPERATOR = "capsule-operator"
-"""The field manager of what an operator brings."""
+"""Field manager of the Secrets and ConfigMaps that an operator provides."""
 
-DONE = {"Job": ("Complete",), "Namespace": (), "Secret": (), "ConfigMap": ()}
-WAITED_FOR = ("Broker", "Trigger", "Service", "PingSource", "ApiServerSource", "Job")
+KINDS_WITH_READINESS = ("Broker", "Trigger", "Service", "PingSource", "ApiServerSource", "Job")
+DELETE_TIMEOUT_SECONDS = 20
 
 
 class Cluster:
+    """A client for the kubeconfig of the state folder. Raises: Problem when there is none."""
+
     def __init__(self, home: Home) -> None:
         if not home.kubeconfig.exists():
-            raise Problem("Capsule is not running: it has no kubeconfig", "./taskw up")
+            raise Problem("Capsule is not running.", "Start it: ./taskw up")
         api = config.new_client_from_config(str(home.kubeconfig))
         api.configuration.retries = False
         api.rest_client.pool_manager.connection_pool_kw["retries"] = False
@@ -37,10 +39,10 @@ class Cluster:
         try:
             return self.dynamic.resources.get(api_version=api_version, kind=kind)
         except ResourceNotFoundError as error:
-            raise Problem(f"the API knows no {kind} of {api_version}", "is it a typing error in a manifest?") from error
+            raise Problem(f"The API has no kind {kind} in {api_version}.", "Check apiVersion and kind in the manifest.") from error
 
     def apply(self, objects: Iterable[Object], manager: str) -> int:
-        """Server-side apply; returns how many."""
+        """Apply the objects server-side, taking ownership of conflicting fields. Returns their number."""
         count = 0
         for item in objects:
             resource = self._resource(item["apiVersion"], item["kind"])
@@ -50,62 +52,67 @@ class Cluster:
                     body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True
                 )
             except ApiException as error:
-                raise Problem(f"{named(item)} was refused: {_reason(error)}", "mend the manifest, then ./taskw up") from error
+                raise Problem(f"The API refused {title(item)}: {_reason(error)}", "Fix the manifest, then ./taskw up") from error
             count += 1
         return count
 
     def get(self, item: Object) -> Object | None:
+        """The current state of an object; None when it does not exist."""
         metadata = item["metadata"]
         try:
-            found = self._resource(item["apiVersion"], item["kind"]).get(name=metadata["name"], namespace=metadata.get("namespace"))
+            response = self._resource(item["apiVersion"], item["kind"]).get(name=metadata["name"], namespace=metadata.get("namespace"))
         except NotFoundError:
             return None
-        return dict(found.to_dict())
+        return dict(response.to_dict())
 
     def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[Object]:
-        found = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
-        return [dict(item) for item in found.to_dict().get("items") or []]
+        """List objects of a kind, in one namespace or all, by label selector."""
+        response = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
+        return [dict(item) for item in response.to_dict().get("items") or []]
 
     def delete(self, item: Object) -> None:
-        """Deletes and waits until it is gone."""
+        """Delete an object and wait until it no longer exists. Idempotent."""
         metadata = item["metadata"]
         resource = self._resource(item["apiVersion"], item["kind"])
         try:
             resource.delete(name=metadata["name"], namespace=metadata.get("namespace"), body={"propagationPolicy": "Foreground"})
         except NotFoundError:
             return
-        until = time.monotonic() + 20
+        deadline = time.monotonic() + DELETE_TIMEOUT_SECONDS
         while self.get(item) is not None:
-            if time.monotonic() > until:
-                raise Problem(f"{named(item)} is not deleted after 20 s", "./taskw logs knative")
+            if time.monotonic() > deadline:
+                raise Problem(f"{title(item)} is not deleted after {DELETE_TIMEOUT_SECONDS} s.", "./taskw logs knative")
             time.sleep(0.05)
 
-    def await_ready(self, items: Iterable[Object], seconds: float, report: Callable[[int, int], None]) -> None:
-        """Until all are ready; says which are not, and why, when the time is over. Lists by kind: one call for all Triggers."""
-        wanted = [item for item in items if item["kind"] in WAITED_FOR]
-        until = time.monotonic() + seconds
+    def wait_until_ready(self, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, int], None]) -> None:
+        """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind.
+
+        Raises: Problem that names the objects that are not ready and their reasons, at once for a Job that failed.
+        """
+        expected = [item for item in items if item["kind"] in KINDS_WITH_READINESS]
+        deadline = time.monotonic() + timeout_seconds
         while True:
-            found = {key(item): item for item in self._current(wanted)}
-            late = [(item, why) for item in wanted if (why := not_ready(found.get(key(item)))) is not None]
-            report(len(wanted) - len(late), len(wanted))
-            if not late:
+            current = {key(item): item for item in self._current(expected)}
+            pending = [(item, reason) for item in expected if (reason := not_ready(current.get(key(item)))) is not None]
+            report(len(expected) - len(pending), len(expected))
+            if not pending:
                 return
-            failed = [(item, why) for item, why in late if why.startswith("failed")]
-            if failed or time.monotonic() > until:
-                lines = "\n".join(f"  {named(item)}: {why}" for item, why in (failed or late)[:12])
-                raise Problem(f"not ready:\n{lines}", "./taskw logs <name> shows what it says; ./taskw status shows everything")
+            failed = [(item, reason) for item, reason in pending if reason.startswith("failed")]
+            if failed or time.monotonic() > deadline:
+                lines = "\n".join(f"  {title(item)}: {reason}" for item, reason in (failed or pending)[:12])
+                raise Problem(f"Not ready:\n{lines}", "See ./taskw status and ./taskw logs NAME")
             time.sleep(0.1)
 
-    def _current(self, wanted: list[Object]) -> list[Object]:
-        kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in wanted}
-        found = []
+    def _current(self, expected: list[Object]) -> list[Object]:
+        kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in expected}
+        objects = []
         for api_version, kind, namespace in kinds:
-            found += [{"apiVersion": api_version, "kind": kind, **item} for item in self.find(api_version, kind, namespace)]
-        return found
+            objects += [{"apiVersion": api_version, "kind": kind, **item} for item in self.find(api_version, kind, namespace)]
+        return objects
 
 
 def reachable(home: Home) -> bool:
-    """Whether the API answers, with this kubeconfig."""
+    """Whether the Kubernetes API answers to this kubeconfig."""
     if not home.kubeconfig.exists():
         return False
     try:
@@ -119,7 +126,8 @@ def key(item: Object) -> tuple[str, str | None, str]:
     return item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]
 
 
-def named(item: Object) -> str:
+def title(item: Object) -> str:
+    """`Kind name`, for messages."""
     return f"{item['kind']} {item['metadata']['name']}"
 
 
@@ -128,20 +136,20 @@ def conditions(item: Object) -> dict[str, Object]:
 
 
 def not_ready(item: Object | None) -> str | None:
-    """None when the object is ready; else why it isn't."""
+    """Why the object is not ready; None when it is."""
     if item is None:
-        return "not there"
-    status, said = item.get("status") or {}, conditions(item)
+        return "does not exist"
+    status, by_type = item.get("status") or {}, conditions(item)
     if item["kind"] == "Job":
-        if _true(said.get("Complete")):
+        if _true(by_type.get("Complete")):
             return None
-        failed = said.get("Failed")
+        failed = by_type.get("Failed")
         return f"failed: {failed.get('message') or failed.get('reason')}" if failed and _true(failed) else "still running"
     if status.get("observedGeneration", item["metadata"].get("generation")) != item["metadata"].get("generation"):
-        return "not looked at yet"
-    ready = said.get("Ready")
+        return "not reconciled yet"
+    ready = by_type.get("Ready")
     if ready is None:
-        return "not looked at yet"
+        return "not reconciled yet"
     return None if _true(ready) else ": ".join(filter(None, (ready.get("reason"), ready.get("message")))) or "not ready yet"
 
 

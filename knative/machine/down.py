@@ -1,4 +1,4 @@
-"""`down` and `reset`: asks everything to end, then sees to it that nothing is left, whoever started it."""
+"""`down` and `reset`: stop everything in order, then end what is left, whoever started it."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -8,45 +8,49 @@ from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
-from knative.machine.up import KNATIVE, alone
+from knative.machine.up import KNATIVE, lock
+
+NOT_RUNNING = "Capsule is not running."
 
 
 def down(home: Home, progress: Progress) -> None:
-    """Knative first: its functions finish what they have while the servers are still there."""
+    """Stop the one-machine Knative first, so that functions finish their work while the servers still run. Idempotent; data stays."""
     if not home.run.exists():
-        progress.say("Nothing runs.")
+        progress.print(NOT_RUNNING)
         return
-    with alone(home):
-        stopped = False
-        if processes.running(home, KNATIVE):
+    with lock(home):
+        is_stopped = False
+        if processes.find_running(home, KNATIVE):
             with progress.step("Knative"):
-                stopped = processes.stop(home, KNATIVE, seconds=30)
-        left_by_knative = processes.pods(home)
-        if left_by_knative:
+                is_stopped = processes.stop(home, KNATIVE, timeout_seconds=30)
+        orphaned_pods = processes.find_pods(home)
+        if orphaned_pods:
             with progress.step("Pods") as step:
-                processes.end(left_by_knative, seconds=10)
-                step.detail = f"{len(left_by_knative)} that a killed Knative left behind"
-        servers = [server for server in (RabbitMQ(home), PostgreSQL(home)) if server.running()]
+                processes.terminate(orphaned_pods, timeout_seconds=10)
+                step.detail = f"{len(orphaned_pods)} of a Knative that was killed"
+        servers = [server for server in (RabbitMQ(home), PostgreSQL(home)) if server.is_running()]
         if servers:
-            with progress.step(" and ".join(type(server).__name__ for server in servers)), ThreadPoolExecutor(2) as pool:
+            with progress.step("Servers") as step, ThreadPoolExecutor(2) as pool:
+                step.detail = ", ".join(type(server).__name__ for server in servers)
                 list(pool.map(lambda server: server.stop(), servers))
-        RabbitMQ(home).stop()  # its epmd, if the server itself was gone
-        left = processes.await_ended(processes.leftovers(home), 1)  # helpers of a server end a moment after it
+        RabbitMQ(home).stop()  # its epmd, when the server itself was killed
+        left = processes.wait_until_ended(processes.find_leftovers(home), 1)  # helpers of a server end shortly after it
         if left:
             with progress.step("Leftovers") as step:
                 step.detail = ", ".join(sorted({process.name() for process in left}))
-                processes.end(left, seconds=10)
-    progress.say("Capsule is down; the data stays." if stopped or servers or left else "Nothing runs.")
+                processes.terminate(left, timeout_seconds=10)
+    progress.print("Capsule is stopped. Data stays. Start it: ./taskw up" if is_stopped or servers or left else NOT_RUNNING)
 
 
 def reset(home: Home, progress: Progress) -> None:
+    """Stop everything and delete the content of the state folder, except the downloaded kubectl. Irreversible."""
     down(home, progress)
     with progress.step("Data") as step:
         for entry in home.path.iterdir() if home.path.exists() else ():
             if entry.name == "bin":
-                continue  # a fetched kubectl is no data
+                continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-        step.detail = f"{home.path} is empty"
+        step.detail = f"deleted: {home.path}"

@@ -1,10 +1,10 @@
-"""Serves bare repositories over HTTP, read-only: `git http-backend` is a CGI program, this is the bridge (ASGI in front of CGI, RFC 3875).
+"""A read-only git server over HTTP: an ASGI application in front of `git http-backend`, a CGI program (RFC 3875).
 
-It runs as the Knative Service `samples`: `git clone http://samples.localhost:7080/hello.git` works like any other remote. Everybody on this machine
-and every build reaches it, so it never writes: a repository is changed through the file system (`repositories.Repository.commit`). Exactly the two
-requests of a fetch over the smart protocol (gitprotocol-http(5)) reach git; what asks for a push is refused with a sentence, the rest is not there.
+It runs as the Knative Service `samples`: `git clone http://samples.localhost:7080/hello.git` works like any other remote. Every process on this
+machine and every build reaches it, so it never writes; repositories change through the file system (`repositories.Repository.commit`). Only the
+two requests of a fetch over the smart protocol reach git (gitprotocol-http(5)). Pushes are refused with 403, other requests with 404.
 
-The process needs to read the repositories and nothing else; it may be another user than their owner.
+The process only needs to read the repositories, and may run as another user than their owner.
 """
 
 import asyncio
@@ -25,26 +25,30 @@ from starlette.types import Receive, Scope, Send
 ROOT = "CAPSULE_GIT_ROOT"
 CHUNK_BYTES = 64 * 1024
 MAX_REQUEST_BYTES = 1 << 20
-"""What a client has and wants: 50 bytes a commit, and git compresses it."""
+"""A fetch lists the commits that the client has and wants: 50 bytes each, compressed by git."""
 MAX_PROCESSES = 8
 WAIT_SECONDS = 20.0
 RUN_SECONDS = 120.0
 
 NAME = re.compile(r"/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.git)/(?P<request>.+)", re.ASCII)
-READ_ONLY = "This server is read-only: nobody pushes over HTTP. Commit to the bare repository in the state folder, .capsule/git/<name>.git."
+READ_ONLY = "This server is read-only. Commit to the bare repository in the state folder instead: .capsule/git/<name>.git"
 PUSH = "git-receive-pack"
+FETCH_REQUESTS = (("GET", "info/refs", "service=git-upload-pack"), ("POST", "git-upload-pack", ""))
+"""Method, path below the repository, and query of the two requests of a fetch."""
 WRITES = frozenset(("PUT", "DELETE", "PATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "PROPFIND", "PROPPATCH"))
-"""The methods by which git pushed over WebDAV, and their like."""
+"""HTTP methods that write, including WebDAV, which git once pushed over."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
+    """A request that is answered with `status` and its message, without git."""
+
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
         self.status = status
 
 
 class GitHttp:
-    """One request, one `git http-backend`."""
+    """The ASGI application. Runs one `git http-backend` per request, at most `processes` at once."""
 
     def __init__(self, root: Path, processes: int = MAX_PROCESSES) -> None:
         self.root = root
@@ -59,8 +63,8 @@ class GitHttp:
         try:
             environment = self.environment(scope)
             body = await _body(receive)
-            await self._take_place()
-        except Refused as refused:
+            await self._acquire_slot()
+        except RequestRefused as refused:
             await _answer(send, refused.status, str(refused))
             return
         try:
@@ -68,24 +72,24 @@ class GitHttp:
         finally:
             self._processes.release()
 
-    async def _take_place(self) -> None:
+    async def _acquire_slot(self) -> None:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._processes.acquire()
         except TimeoutError as error:
-            raise Refused(503, f"Other fetches have been under way for {WAIT_SECONDS:g} s. Try again.") from error
+            raise RequestRefused(503, f"Too many fetches are running. No slot became free within {WAIT_SECONDS:g} s. Try again.") from error
 
     def environment(self, scope: Scope) -> dict[str, str]:
-        """CGI's variables for a request of a fetch. Raises Refused for every other."""
+        """CGI variables for a request of a fetch. Raises: RequestRefused for every other request."""
         method, path, query = scope["method"], scope["path"], scope["query_string"].decode("latin-1")
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if method in WRITES or PUSH in path or PUSH in unquote(query):
-            raise Refused(403, READ_ONLY)
-        found = NAME.fullmatch(path)
-        wanted = (method, found["request"], query) if found is not None else None
-        if found is None or wanted not in (("GET", "info/refs", "service=git-upload-pack"), ("POST", "git-upload-pack", "")):
-            raise Refused(404, "There is nothing here. A repository is cloned by `git clone http://<this host>/<name>.git`.")
-        repository = self._repository(found["name"])
+            raise RequestRefused(403, READ_ONLY)
+        match = NAME.fullmatch(path)
+        request = (method, match["request"], query) if match is not None else None
+        if match is None or request not in FETCH_REQUESTS:
+            raise RequestRefused(404, "Not found. Clone a repository: git clone http://<this host>/<name>.git")
+        repository = self._repository(match["name"])
         environment = {
             **_configuration(repository),
             "PATH": os.environ.get("PATH", os.defpath),
@@ -105,72 +109,73 @@ class GitHttp:
         return environment
 
     def _repository(self, name: str) -> Path:
-        """A folder right in the root. Raises Refused; a link is none, wherever it leads."""
+        """The repository's folder, directly in the root. Raises: RequestRefused when it is missing or a symbolic link."""
         repository = self.root.resolve() / name
         try:
-            facts = repository.lstat()
+            info = repository.lstat()
         except OSError as error:
-            raise Refused(404, f"There is no repository {name} here.") from error
-        if not stat.S_ISDIR(facts.st_mode):
-            raise Refused(404, f"There is no repository {name} here.")
+            raise RequestRefused(404, f"Repository {name} not found.") from error
+        if not stat.S_ISDIR(info.st_mode):
+            raise RequestRefused(404, f"Repository {name} not found.")
         return repository
 
 
 def _configuration(repository: Path) -> dict[str, str]:
-    """git's own, and nobody else's files of it. The repository may belong to another user than this process: this one is trusted, no other."""
+    """Git configuration by environment variables, without the system's and the user's files. Trusts this repository only, whoever owns it."""
     settings = [
-        *(("safe.directory", str(repository)), ("safe.directory", ".")),  # upload-pack is run inside of it
+        *(("safe.directory", str(repository)), ("safe.directory", ".")),  # upload-pack runs inside it
         *(("http.receivepack", "false"), ("http.uploadpack", "true"), ("http.getanyfile", "false")),
     ]
-    found = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": str(len(settings))}
+    variables = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings):
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return found
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 async def _body(receive: Receive) -> bytes:
-    """Raises Refused when it is larger than a fetch can be, or does not come."""
+    """Receive the request body. Raises: RequestRefused when it is too large or does not arrive in time."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            return await _whole(receive)
+            return await _receive_all(receive)
     except TimeoutError as error:
-        raise Refused(408, f"The request did not arrive within {WAIT_SECONDS:g} s.") from error
+        raise RequestRefused(408, f"The request did not arrive within {WAIT_SECONDS:g} s.") from error
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _receive_all(receive: Receive) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(400, "The request broke off.")
+            raise RequestRefused(400, "The client closed the connection before the request was complete.")
         size += len(message.get("body", b""))
         if size > MAX_REQUEST_BYTES:
-            raise Refused(413, f"A request for a fetch has at most {MAX_REQUEST_BYTES} bytes.")
+            raise RequestRefused(413, f"The request exceeds {MAX_REQUEST_BYTES} bytes.")
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)
 
 
 async def _run(environment: dict[str, str], body: bytes, receive: Receive, send: Send) -> None:
+    """Run git and stream its answer. The process group is killed when the time is over or the client leaves."""
     environment["CONTENT_LENGTH"] = str(len(body))
     backend = await asyncio.create_subprocess_exec("git", "http-backend", stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True)
-    feeding = asyncio.create_task(_feed(backend, body, receive))
+    feeder = asyncio.create_task(_feed(backend, body, receive))
     try:
         async with asyncio.timeout(RUN_SECONDS):
             await _relay(backend, send)
     finally:
-        feeding.cancel()
+        feeder.cancel()
         if backend.returncode is None:
-            with suppress(ProcessLookupError):  # http-backend has children of its own
+            with suppress(ProcessLookupError):  # http-backend starts child processes
                 os.killpg(backend.pid, signal.SIGKILL)
         await backend.wait()
 
 
 async def _feed(backend: Process, body: bytes, receive: Receive) -> None:
-    """The request's body into the program; a client that leaves ends it."""
+    """Write the request body to git, then terminate git when the client disconnects."""
     assert backend.stdin is not None
-    with suppress(BrokenPipeError, ConnectionResetError):  # git has read what it wanted and left: its answer says why
+    with suppress(BrokenPipeError, ConnectionResetError):  # git may end before it has read everything; its answer says why
         backend.stdin.write(body)
         await backend.stdin.drain()
         backend.stdin.close()
@@ -183,7 +188,7 @@ async def _feed(backend: Process, body: bytes, receive: Receive) -> None:
 
 
 async def _relay(backend: Process, send: Send) -> None:
-    """The program's header lines, then its body as it comes."""
+    """Send git's CGI headers, then its body as it arrives."""
     output = backend.stdout
     assert output is not None
     status, headers = 200, []
@@ -210,7 +215,7 @@ async def _answer(send: Send, status: int, text: str) -> None:
 def main() -> None:
     root = os.environ.get(ROOT)
     if not root:
-        sys.exit(f"{ROOT} is not set: the folder of the bare repositories")
+        sys.exit(f"{ROOT} is not set. It names the folder of the bare repositories.")
     uvicorn.run(GitHttp(Path(root)), host="127.0.0.1", port=int(os.environ.get("PORT", "8080")), log_level="warning", access_log=False)
 
 

@@ -1,8 +1,8 @@
-"""Whether each function has a Service and a Trigger of its own or each context has, and the change from one to the other while work goes on.
+"""How functions are grouped into Services and Triggers, one per function or one per context, and the migration between the two under load.
 
-Both shapes stand side by side for a moment: the new one is applied and bound first, so that from then on each message reaches both, and is handled
-once, since the inbox knows functions and not Services. What had come before lies in the old queues alone; they are left to drain before they go.
-What waits in a delay queue is addressed to its function, which both answer to.
+During a migration both groupings exist. The new one is applied and bound first; from then on each message reaches both and is handled once, because
+the inbox identifies functions, not Services. Earlier messages are only in the old queues, which drain before they are deleted. Messages in delay
+queues are addressed to their function, which both groupings serve.
 """
 
 import time
@@ -24,54 +24,57 @@ KINDS = (
     ("eventing.knative.dev/v1", "Trigger"),
     ("serving.knative.dev/v1", "Service"),
 )
-"""In the order in which they go: nothing calls a Service that is gone."""
-TRIGGER = "eventing.knative.dev/trigger"
-PATIENCE = 60.0
+"""In the order of deletion: callers before the Services that they call."""
+TRIGGER_LABEL = "eventing.knative.dev/trigger"
+DRAIN_TIMEOUT_SECONDS = 60.0
 
 
-def chosen(home: Home, asked: Grouping | None) -> Grouping:
-    """What is asked for is remembered; without a word it is what it was."""
-    if asked is not None:
-        home.grouping.write_text(asked)
-        return asked
-    said = home.grouping.read_text().strip() if home.grouping.exists() else "function"
+def choose(home: Home, requested: Grouping | None) -> Grouping:
+    """Store and return the requested grouping; without a request, return the stored one (default: per function). Raises: Problem."""
+    if requested is not None:
+        home.grouping.write_text(requested)
+        return requested
+    stored = home.grouping.read_text().strip() if home.grouping.exists() else "function"
     for grouping in get_args(Grouping):
-        if said == grouping:
+        if stored == grouping:
             return grouping  # type: ignore[no-any-return]
-    raise Problem(f"{home.grouping} says {said!r}", "./taskw up --grouped or ./taskw up --ungrouped writes it anew")
+    raise Problem(f"{home.grouping} contains {stored!r}.", "Choose a grouping: ./taskw up --grouped or ./taskw up --ungrouped")
 
 
-def others(cluster: Cluster, grouping: Grouping) -> list[Object]:
-    """What is there of the other shape."""
-    found = []
+def find_other_objects(cluster: Cluster, grouping: Grouping) -> list[Object]:
+    """Objects that belong to the other grouping."""
+    objects = []
     for version, kind in KINDS:
         for item in cluster.find(version, kind, keys.NAMESPACE, f"{LABEL},{LABEL}!={grouping}"):
-            found.append({**item, "apiVersion": version, "kind": kind})
-    return found
+            objects.append({**item, "apiVersion": version, "kind": kind})
+    return objects
 
 
-def leave(cluster: Cluster, home: Home, items: list[Object]) -> str:
-    """Deletes it, its queues being empty. Raises Problem when they do not become so; then both shapes go on side by side."""
+def remove(cluster: Cluster, home: Home, items: list[Object]) -> str:
+    """Delete the objects of the former grouping after its queues are empty. Returns a summary.
+
+    Raises: Problem when the queues do not drain; both groupings then stay in use.
+    """
     triggers = {item["metadata"]["name"] for item in items if item["kind"] == "Trigger"}
     for item in items:
         if item["kind"] == "PingSource":
             cluster.delete(item)
-    queues = cluster.find("rabbitmq.com/v1beta1", "Queue", keys.NAMESPACE, TRIGGER)
-    drain(home, [queue["spec"]["name"] for queue in queues if queue["metadata"]["labels"][TRIGGER] in triggers])
+    queues = cluster.find("rabbitmq.com/v1beta1", "Queue", keys.NAMESPACE, TRIGGER_LABEL)
+    drain(home, [queue["spec"]["name"] for queue in queues if queue["metadata"]["labels"][TRIGGER_LABEL] in triggers])
     for item in items:
         if item["kind"] != "PingSource":
             cluster.delete(item)
-    return f"{len(items)} objects of the former shape are gone"
+    return f"{len(items)} objects of the former grouping deleted"
 
 
-def drain(home: Home, queues: list[str], patience: float = PATIENCE) -> None:
-    """Each queue is waited for until it was seen empty once: what comes after that moment is in the new queues too."""
+def drain(home: Home, queues: list[str], timeout_seconds: float = DRAIN_TIMEOUT_SECONDS) -> None:
+    """Wait until each queue has been empty once: later messages are in the new queues too. Raises: Problem."""
     with pika.BlockingConnection(pika.URLParameters(keys.amqp_url(home))) as connection:
-        channel, until = connection.channel(), time.monotonic() + patience
+        channel, deadline = connection.channel(), time.monotonic() + timeout_seconds
         while queues := [name for name in queues if channel.queue_declare(name, passive=True).method.message_count]:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise Problem(
-                    f"{len(queues)} queues of the former shape do not become empty: {', '.join(queues[:5])}",
-                    "./taskw status shows what fails; both shapes run until the next ./taskw up",
+                    f"{len(queues)} queues of the former grouping are not empty after {timeout_seconds:g} s: {', '.join(queues[:5])}",
+                    "See ./taskw status. Both groupings run until the next ./taskw up.",
                 )
             connection.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Where this machine's Capsule keeps its state, which ports it has, and which servers it was told to use instead of its own."""
+"""The state folder, the ports, and the servers that the environment names in place of local ones."""
 
 import os
 from collections.abc import Mapping
@@ -10,16 +10,17 @@ LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
 AMQP_USERS = (*CONTEXTS, "edge", "runtime", "topology")
-"""RabbitMQ's users: a context's functions, the gateway, the dead-letter router, the topology Job."""
+"""RabbitMQ users: one per context, the gateway (`edge`), the dead-letter router (`runtime`) and the topology Job (`topology`)."""
 
 
 def amqp_variable(user: str) -> str:
+    """The environment variable with the AMQP URL of a RabbitMQ user."""
     return f"CAPSULE_{user.upper()}_AMQP_URL"
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Every port is shifted by CAPSULE_PORT_OFFSET, so that tests run a second whole beside the user's."""
+    """Port numbers, each shifted by CAPSULE_PORT_OFFSET: several installations can run side by side."""
 
     offset: int = 0
 
@@ -31,13 +32,13 @@ class Ports:
     api = property(lambda self: 7030 + self.offset)
     ingress = property(lambda self: 7080 + self.offset)
     stripe = property(lambda self: 7081 + self.offset)
-    """Of the stand-in for Stripe: the annotation in knative/overlays/local/stripe-stand-in.yaml."""
+    """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
 
 
 @dataclass(frozen=True)
 class Home:
-    """The state folder (CAPSULE_HOME, by default `.capsule` in the project) and what the environment says about it."""
+    """The state folder (`CAPSULE_HOME`, by default `.capsule` in the project), its ports and the environment of the task."""
 
     path: Path
     ports: Ports = Ports()
@@ -63,16 +64,22 @@ class Home:
 
     @property
     def mail(self) -> Path:
+        """The Maildir that functions deliver e-mails to."""
         return self.path / "mail"
 
     @property
     def git(self) -> Path:
+        """Bare repositories that the Service `samples` serves."""
         return self.path / "git"
 
     @property
     def payments(self) -> Path:
-        """Where the stand-in for a payment provider keeps its state."""
+        """State of the Stripe stand-in."""
         return self.path / "payments"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.gateway}"
 
     @property
     def kubeconfig(self) -> Path:
@@ -80,46 +87,46 @@ class Home:
 
     @property
     def grouping(self) -> Path:
-        """What `up` was last told of how functions are grouped."""
+        """The file that stores the grouping of functions that `up` applies."""
         return self.path / "grouping"
 
     @property
-    def foreign_amqp(self) -> str | None:
-        """The RabbitMQ that is already there; ours isn't started then."""
+    def external_amqp_url(self) -> str | None:
+        """URL of an external RabbitMQ (CAPSULE_AMQP_URL). When it is set, no local server is started."""
         return self.environment.get("CAPSULE_AMQP_URL") or None
 
-    def foreign_user_amqp(self, user: str) -> str | None:
-        """The same RabbitMQ as that user, if the operator has made one there."""
+    def external_user_amqp_url(self, user: str) -> str | None:
+        """URL of the external RabbitMQ for one user, when the operator created that user."""
         return self.environment.get(amqp_variable(user)) or None
 
     @property
-    def shares_amqp_user(self) -> tuple[str, ...]:
-        """Those who use the one user of CAPSULE_AMQP_URL, since the operator names no user of their own."""
-        return tuple(user for user in AMQP_USERS if self.foreign_amqp and not self.foreign_user_amqp(user))
+    def sharing_amqp_users(self) -> tuple[str, ...]:
+        """Users that connect with the credentials of CAPSULE_AMQP_URL because the operator names none of their own."""
+        return tuple(user for user in AMQP_USERS if self.external_amqp_url and not self.external_user_amqp_url(user))
 
-    def foreign_database(self, context: str) -> str | None:
-        """The database that is already there, as the functions' role."""
+    def external_database_url(self, context: str) -> str | None:
+        """URL of an external database, as the role of the functions."""
         return self.environment.get(f"CAPSULE_{context.upper()}_DATABASE_URL") or None
 
-    def foreign_reader(self, context: str) -> str | None:
-        """The same database, as the role that can only read."""
+    def external_reader_url(self, context: str) -> str | None:
+        """URL of the same database as the read-only role."""
         return self.environment.get(f"CAPSULE_{context.upper()}_READER_URL") or None
 
-    def foreign_migration(self, context: str) -> str | None:
-        """The same database as its owner; without it the functions' role migrates too."""
-        return self.environment.get(f"CAPSULE_{context.upper()}_MIGRATION_URL") or self.foreign_database(context)
+    def external_migration_url(self, context: str) -> str | None:
+        """URL of the same database as its owner, who migrates. Defaults to the role of the functions."""
+        return self.environment.get(f"CAPSULE_{context.upper()}_MIGRATION_URL") or self.external_database_url(context)
 
     @property
-    def own_contexts(self) -> tuple[str, ...]:
-        """The contexts whose database is in our own server."""
-        return tuple(context for context in CONTEXTS if not self.foreign_database(context))
+    def local_contexts(self) -> tuple[str, ...]:
+        """Contexts whose database is on the local PostgreSQL."""
+        return tuple(context for context in CONTEXTS if not self.external_database_url(context))
 
     def child_environment(self) -> dict[str, str]:
-        """What our processes are started with: the machine's own environment and where they belong."""
+        """Environment of child processes: that of the task, with this state folder and these ports."""
         return {**self.environment, "CAPSULE_HOME": str(self.path), "CAPSULE_PORT_OFFSET": str(self.ports.offset)}
 
-    def make(self) -> None:
-        """Folders; 0711 so that the servers' accounts can pass through, what is secret is closed by itself."""
+    def create(self) -> None:
+        """Create the folders. Idempotent. Mode 0711 lets the accounts of the servers pass through; each secret has mode 0600 itself."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o711)
         for folder in (self.run, self.log, self.secrets):

@@ -1,4 +1,4 @@
-"""The Secrets and ConfigMaps that an operator brings: addresses, signing and sealing keys. Made once, kept in .capsule/secrets, never printed."""
+"""The Secrets and ConfigMaps that an operator provides: server addresses, signing and sealing keys. Generated once, never printed."""
 
 import base64
 import json
@@ -12,40 +12,43 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import KNATIVE
-from knative.machine.secrets import kept, password
+from knative.machine.secrets import password, stored_secret
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
 PAYMENTS_FILE = "stripe-stand-in.pickle"
-"""The state of the stand-in for a payment provider."""
+"""File with the state of the Stripe stand-in."""
 
 
 def amqp_url(home: Home) -> str:
-    """As the administrator, or as the user of CAPSULE_AMQP_URL."""
-    return home.foreign_amqp or RabbitMQ(home).url
+    """AMQP URL of the administrator, or CAPSULE_AMQP_URL."""
+    return home.external_amqp_url or RabbitMQ(home).url
 
 
 def knative_amqp_url(home: Home) -> str:
-    return home.foreign_amqp or RabbitMQ(home).user_url(KNATIVE)
+    """AMQP URL of the one-machine Knative."""
+    return home.external_amqp_url or RabbitMQ(home).user_url(KNATIVE)
 
 
 def user_amqp_url(home: Home, user: str) -> str:
-    """As the user of a context, of the gateway, of the dead-letter router or of the topology Job."""
-    return home.foreign_user_amqp(user) or home.foreign_amqp or RabbitMQ(home).user_url(user)
+    """AMQP URL of one of `home.AMQP_USERS`."""
+    return home.external_user_amqp_url(user) or home.external_amqp_url or RabbitMQ(home).user_url(user)
 
 
 def database_url(home: Home, context: str) -> str:
-    return home.foreign_database(context) or PostgreSQL(home).database(context).functions_url
+    """URL of a context's database as the role of its functions."""
+    return home.external_database_url(context) or PostgreSQL(home).database(context).functions_url
 
 
 def migration_url(home: Home, context: str) -> str:
-    return home.foreign_migration(context) or PostgreSQL(home).database(context).owner_url
+    """URL of a context's database as its owner."""
+    return home.external_migration_url(context) or PostgreSQL(home).database(context).owner_url
 
 
 def operator_objects(home: Home) -> list[Object]:
-    """Everything that `knative/base/kustomization.yaml` says an operator brings."""
-    signing = json.loads(kept(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
-    sealing = {context: json.loads(kept(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
+    """The objects that `knative/base/kustomization.yaml` requires of an operator."""
+    signing = json.loads(stored_secret(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
+    sealing = {context: json.loads(stored_secret(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
     settings = {"CAPSULE_MAIL_URL": f"maildir://{home.mail}", "CAPSULE_PUBLIC_URL": f"http://{LOOPBACK}:{home.ports.gateway}"}
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
@@ -57,7 +60,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("edge-settings", settings),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
-    own = {"deploy": mirrors.for_builds(home) | egress_settings(home), "billing": payment_settings(home)}
+    own = {"deploy": mirrors.build_settings(home) | egress_settings(home), "billing": payment_settings(home)}
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
@@ -69,19 +72,19 @@ def operator_objects(home: Home) -> list[Object]:
 
 
 def _amqp(url: str) -> dict[str, str]:
-    """As on a cluster, where RabbitMQ's topology operator makes the user from the name and the password."""
+    """Keys of an AMQP Secret. On a cluster, RabbitMQ's topology operator creates the user from `username` and `password`."""
     parts = urlsplit(url)
     return {"url": url, "username": unquote(parts.username or "guest"), "password": unquote(parts.password or "guest")}
 
 
 def _reader(home: Home, context: str) -> dict[str, str]:
-    """A server that is not ours has the role that only reads if somebody has made it; without it queries open a transaction."""
-    found = home.foreign_reader(context) if home.foreign_database(context) else PostgreSQL(home).database(context).reader_url
-    return {"reader": found} if found else {}
+    """The read-only role. An external database has one only if the operator created it; without it, queries open a transaction."""
+    url = home.external_reader_url(context) if home.external_database_url(context) else PostgreSQL(home).database(context).reader_url
+    return {"reader": url} if url else {}
 
 
 def payment_settings(home: Home) -> dict[str, str]:
-    """An own account at Stripe, if whoever called `up` names its key; else the stand-in, which moves no money."""
+    """Settings for Stripe when CAPSULE_STRIPE_API_KEY is set, for the stand-in otherwise, which moves no money."""
     if key := home.environment.get("CAPSULE_STRIPE_API_KEY"):
         names = ("CAPSULE_STRIPE_API_BASE", "CAPSULE_STRIPE_WEBHOOK_SECRET")
         return {"CAPSULE_STRIPE_API_KEY": key, **{name: home.environment[name] for name in names if name in home.environment}}
@@ -91,12 +94,13 @@ def payment_settings(home: Home) -> dict[str, str]:
 
 
 def egress_settings(home: Home) -> dict[str, str]:
-    """Private networks that whoever called `up` opens to builds and applications."""
+    """CAPSULE_EGRESS_ALLOW: private networks that builds and applications may reach."""
     allowed = home.environment.get("CAPSULE_EGRESS_ALLOW", "")
     return {"CAPSULE_EGRESS_ALLOW": allowed} if allowed else {}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:
+    """Settings of the Stripe stand-in."""
     return {
         "CAPSULE_STRIPE_API_KEY": f"sk_test_{password(home, 'stripe-stand-in')}",
         "CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_{password(home, 'stripe-stand-in-webhook')}",

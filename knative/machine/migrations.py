@@ -1,10 +1,10 @@
-"""Applies sql/shared and sql/<context> to a context's database with yoyo-migrations; the files are named as Flyway names them.
+"""Applies the migrations of sql/shared and sql/<context> to a context's database. Files have Flyway names; yoyo-migrations runs them.
 
-Why yoyo: it is kept, knows psycopg 3 and plain SQL files, and leaves the transaction to its caller. pyway records a file in another
-transaction than it runs it in and brings DuckDB and MySQL along; pgmigrate wants a compiler for psycopg2; dbmate has file names of its own.
-Three of yoyo's habits are turned here: a migration and its record commit together (yoyo would use a second connection); an advisory lock,
-which goes with its connection, makes a second migrator wait (yoyo's own lock is a row that a crash leaves behind); the record's hash covers the
-text and not only the name, so that a file which was changed after it was applied is refused.
+Why yoyo: it is maintained, supports psycopg 3 and plain SQL files, and leaves the transaction to its caller. pyway records a migration in another
+transaction than it runs it in and depends on DuckDB and MySQL; pgmigrate needs a compiler for psycopg2; dbmate uses its own file names.
+Three behaviours of yoyo are replaced: a migration and its record commit together (yoyo uses a second connection); a second migrator waits for an
+advisory lock, which ends with its connection (yoyo's lock is a row that survives a crash); the hash covers the text and not only the name, so that a
+file that changed after it was applied is refused.
 """
 
 import os
@@ -27,11 +27,11 @@ from knative.machine.problems import Problem
 FOLDER = PROJECT / "sql"
 HISTORY = "schema_history"
 NAME = re.compile(r"V(?P<version>\d+(?:_\d+)*)__\w+")
-LOCK = 0x43617073756C65  # "Capsule": an advisory lock is per database, so contexts don't wait for one another
+LOCK = 0x43617073756C65  # "Capsule" in ASCII; advisory locks are per database, so contexts migrate in parallel
 
 
-class Quiet(psycopg.Cursor[Any]):
-    """yoyo prints the rows of whatever has a description; a migration's SELECT calls a function and is not for reading."""
+class SilentCursor(psycopg.Cursor[Any]):
+    """A cursor without a description: yoyo prints the rows of every statement that has one."""
 
     @property
     def description(self) -> None:
@@ -39,10 +39,10 @@ class Quiet(psycopg.Cursor[Any]):
 
 
 class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """All on one connection: one transaction can hold a migration's statements and its record, and the advisory lock goes with it."""
+    """Uses one connection for everything: one transaction contains a migration's statements and its record."""
 
-    def cursor(self) -> Quiet:
-        return Quiet(self.connection)
+    def cursor(self) -> SilentCursor:
+        return SilentCursor(self.connection)
 
     @contextmanager
     def copy(self) -> Iterator["Backend"]:
@@ -50,48 +50,51 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 
     @contextmanager
     def lock(self, timeout: float = 10) -> Iterator[None]:
-        """Taken for as long as the connection lives."""
+        """Take the advisory lock. It is held until the connection closes."""
         self.execute(f"SELECT pg_advisory_lock({LOCK})")
         yield
 
 
 def version_of(name: str) -> tuple[int, ...]:
-    """V2 comes before V10, and V0 before V0_1. Raises Problem for a file that is not named as a migration."""
+    """The version in a file name, for ordering: V2 < V10, V0 < V0_1. Raises: Problem for another name."""
     match = NAME.fullmatch(name)
     if not match:
-        raise Problem(f"{name}.sql is not named as a migration", "name it V<version>__<what>.sql")
+        raise Problem(f"{name}.sql is not named as a migration.", "Name it V<version>__<description>.sql")
     return tuple(int(part) for part in match["version"].split("_"))
 
 
 def migrations(context: str, folder: Path = FOLDER) -> list[Any]:
-    """The shared ones and the context's (yoyo's Migration), in the order of their versions."""
-    found: dict[tuple[int, ...], Any] = {}
+    """Migrations of sql/shared and of the context (yoyo's `Migration`), ordered by version. Raises: Problem for a version that exists twice."""
+    by_version: dict[tuple[int, ...], Any] = {}
     for migration in read_migrations(str(folder / "shared"), str(folder / context)):
         version = version_of(migration.id)
-        if version in found:
-            raise Problem(f"{migration.path} and {found[version].path} have the same version", "give the newer one the next free version")
+        if version in by_version:
+            raise Problem(f"{migration.path} and {by_version[version].path} have the same version.", "Give the newer one the next free version.")
         migration.hash = checksum(migration)
-        found[version] = migration
-    return [found[version] for version in sorted(found)]
+        by_version[version] = migration
+    return [by_version[version] for version in sorted(by_version)]
 
 
 def checksum(migration: Any) -> str:
-    """yoyo knows a migration by the hash of its name; with the text in it, a file that was changed after it was applied is another one."""
+    """A hash of name and text. yoyo identifies migrations by it, so a file that changed after it was applied is a different migration."""
     return sha256(f"{migration.id}\0{Path(migration.path).read_text(encoding='utf-8')}".encode()).hexdigest()
 
 
 def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
-    """Applies what is missing and returns the names. Raises Problem for a file that fails (nothing of it is kept), was changed or is gone."""
-    wanted = migrations(context, folder)
+    """Apply the missing migrations and return their file names. Idempotent; concurrent calls wait for each other.
+
+    Raises: Problem for a migration that fails (it is rolled back), that changed after it was applied, or whose file is missing.
+    """
+    files = migrations(context, folder)
     backend = Backend(parse_uri(url.replace("postgresql://", "postgresql+psycopg://", 1)), HISTORY)
     try:
         backend.execute("SET client_min_messages = warning")
         with backend.lock():
             backend.ensure_internal_schema_updated()
-        _keep_for_the_owner(backend)
+        _revoke_history(backend)
         applied = dict(backend.execute(f"SELECT migration_hash, migration_id FROM {HISTORY}").fetchall())
-        _refuse_changes(applied, {migration.id: migration for migration in wanted}, context)
-        return [_apply(backend, migration) for migration in wanted if migration.hash not in applied]
+        _refuse_changes(applied, {migration.id: migration for migration in files}, context)
+        return [_apply(backend, migration) for migration in files if migration.hash not in applied]
     finally:
         backend.connection.close()
 
@@ -100,12 +103,13 @@ def _refuse_changes(applied: dict[str, str], files: dict[str, Any], context: str
     for hash_, name in applied.items():
         if name not in files:
             raise Problem(
-                f"{name}.sql is applied to database {context}, but sql/ has no such file", "is this an older checkout? Take the one that wrote it"
+                f"{name}.sql is applied to database {context}, but sql/ has no such file.",
+                "Is this an older checkout? Use the version that applied it.",
             )
         if files[name].hash != hash_:
             raise Problem(
-                f"{files[name].path} was changed after it was applied to database {context}",
-                "restore it (git checkout) and write the change as a new migration",
+                f"{files[name].path} was changed after it was applied to database {context}.",
+                "Restore it (git checkout) and write the change as a new migration.",
             )
 
 
@@ -115,33 +119,33 @@ def _apply(backend: Backend, migration: Any) -> str:
             backend.apply_one(migration)
     except psycopg.Error as error:
         raise Problem(
-            f"migration {migration.path} failed: {error.diag.message_primary or error}", "nothing of it was kept; mend the file, then ./taskw migrate"
+            f"Migration {migration.path} failed: {error.diag.message_primary or error}", "It was rolled back. Fix the file, then ./taskw migrate"
         ) from error
     return f"{migration.id}.sql"
 
 
-def _keep_for_the_owner(backend: Backend) -> None:
-    """Default privileges gave the functions' role rows of yoyo's tables too; the history is the owner's."""
+def _revoke_history(backend: Backend) -> None:
+    """Revoke what default privileges granted on yoyo's tables: only the owner may change the history."""
     backend.connection.execute(
-        f"""DO $$ DECLARE found record; BEGIN
-        FOR found IN SELECT g.grantee, g.table_name FROM information_schema.role_table_grants g
+        f"""DO $$ DECLARE privilege record; BEGIN
+        FOR privilege IN SELECT g.grantee, g.table_name FROM information_schema.role_table_grants g
             WHERE g.table_schema = current_schema() AND g.grantee <> current_user
             AND (g.table_name = '{HISTORY}' OR g.table_name LIKE '\\_yoyo%') LOOP
-            EXECUTE format('REVOKE ALL ON %I FROM %I', found.table_name, found.grantee);
+            EXECUTE format('REVOKE ALL ON %I FROM %I', privilege.table_name, privilege.grantee);
         END LOOP; END $$"""
     )
 
 
 def main(arguments: list[str]) -> int:
-    """A cluster's migration Job: the context's owner address comes from its Secret."""
+    """The migration Job of a cluster: the owner's URL comes from the context's Secret. Returns the exit code."""
     for context in arguments:
         url = os.environ.get(f"CAPSULE_{context.upper()}_MIGRATION_URL")
         if context not in CONTEXTS or not url:
             print(f"usage: CAPSULE_<CONTEXT>_MIGRATION_URL=… python -m knative.machine.migrations {'|'.join(CONTEXTS)}", file=sys.stderr)
             return 2
         try:
-            for script in migrate(url, context):
-                print(f"{context}: {script}")
+            for file_name in migrate(url, context):
+                print(f"{context}: {file_name}")
         except (Problem, psycopg.OperationalError) as problem:
             print(f"{context}: {problem}", file=sys.stderr)
             return 1

@@ -1,7 +1,8 @@
-"""What builds are told of this machine's way to the outside: proxies, certificate authorities, package mirrors. No file of ours keeps it.
+"""Proxies, certificate authorities and package mirrors of this machine, for builds.
 
-A build sees nothing of the environment by itself. What stands in the environment or in pip's configuration goes into the Secret `deploy-settings`
-as `CAPSULE_BUILD_<NAME>`, which the deploy context hands to build Jobs. Folders of this machine are left out: a build's file system has none of them.
+Builds do not inherit the environment. Settings from the environment and from pip's configuration go into the Secret `deploy-settings` as
+`CAPSULE_BUILD_<NAME>`; the deploy context passes them to build Jobs. They are stored nowhere else. Local folders are left out: a build's file system
+does not contain them.
 """
 
 import ast
@@ -17,23 +18,23 @@ INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTE
 CONFIGURED = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL", "trusted-host": "PIP_TRUSTED_HOST", "cert": "PIP_CERT"}
 
 
-def for_builds(home: Home) -> dict[str, str]:
-    """CAPSULE_BUILD_<NAME> -> value; the environment before pip's configuration, as pip has it."""
-    found = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
-    found = {**_of_pip(), **found}
+def build_settings(home: Home) -> dict[str, str]:
+    """`CAPSULE_BUILD_<NAME>` → value. The environment overrides pip's configuration, as it does for pip."""
+    settings = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
+    settings = {**_pip_configuration(), **settings}
     for name in INDEXES:
-        if name in found and name != "PIP_TRUSTED_HOST":
-            found[name] = " ".join(word for word in found[name].split() if word.startswith(("http://", "https://")))
-    return {f"CAPSULE_BUILD_{name}": value for name, value in found.items() if value}
+        if name in settings and name != "PIP_TRUSTED_HOST":
+            settings[name] = " ".join(word for word in settings[name].split() if word.startswith(("http://", "https://")))
+    return {f"CAPSULE_BUILD_{name}": value for name, value in settings.items() if value}
 
 
-def _of_pip() -> dict[str, str]:
-    """pip reads files in several places; it is asked, so that it is pip who knows them."""
-    done = subprocess.run([sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"], capture_output=True, text=True)
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
+def _pip_configuration() -> dict[str, str]:
+    """Settings from `pip config list`: pip itself knows the files that it reads."""
+    result = subprocess.run([sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"], capture_output=True, text=True)
+    settings: dict[str, str] = {}
+    for line in result.stdout.splitlines():
         key, _, value = line.partition("=")
         section, _, option = key.partition(".")
         if section in ("global", "install") and option in CONFIGURED:
-            found[CONFIGURED[option]] = str(ast.literal_eval(value))
-    return found
+            settings[CONFIGURED[option]] = str(ast.literal_eval(value))
+    return settings

@@ -1,4 +1,4 @@
-"""Finds the servers and tools on this machine, or installs them with the machine's own package manager: asked for once, announced before."""
+"""Find the programs that Capsule needs on this machine, or install them with its package manager: announced first, with one sudo."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from pathlib import Path
 from knative.machine.problems import Problem
 
 INSTALLER = Path(__file__).with_name("install-debian.sh")
-MINIMUM_POSTGRES = 15
-MINIMUM_RABBITMQ = (3, 10)
+MIN_POSTGRES_VERSION = 15
+MIN_RABBITMQ_VERSION = (3, 10)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """Something the machine must have; `find` says where it is, or None."""
+    """A program or library: its package names, and how to find it. `find` returns None when it is missing."""
 
     name: str
     apt: str
@@ -28,7 +28,7 @@ class Tool:
 
 
 def find_postgres() -> Path | None:
-    """The folder of initdb and postgres: the newest that is new enough."""
+    """The folder of `initdb` and `postgres` of the newest supported version."""
     candidates = [
         *Path("/usr/lib/postgresql").glob("*/bin"),
         *Path("/opt/homebrew/opt").glob("postgresql@*/bin"),
@@ -37,52 +37,54 @@ def find_postgres() -> Path | None:
     on_path = shutil.which("initdb")
     if on_path:
         candidates.append(Path(on_path).resolve().parent)
-    found = [(version, folder) for folder in candidates if (version := postgres_version(folder))]
-    version, folder = max(found, default=(0, Path()))
-    return folder if version >= MINIMUM_POSTGRES else None
+    installed = [(version, folder) for folder in candidates if (version := postgres_version(folder))]
+    version, folder = max(installed, default=(0, Path()))
+    return folder if version >= MIN_POSTGRES_VERSION else None
 
 
 def postgres_version(folder: Path) -> int:
-    """The major version of the server in this folder; 0 when there is none."""
+    """Major version of the server in this folder; 0 when there is none."""
     if not (folder / "initdb").exists() or not (folder / "postgres").exists():
         return 0
-    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
-    match = re.search(r"(\d+)", said)
+    output = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"(\d+)", output)
     return int(match[1]) if match else 0
 
 
 def find_rabbitmq() -> Path | None:
-    """The folder of the server's own scripts. Debian's wrapper in /usr/sbin insists on root or the package's user; these don't."""
+    """The folder of RabbitMQ's own scripts. Debian's wrappers in /usr/sbin only run as root or as the package's user."""
     candidates = [
         *sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin"), key=rabbitmq_version),
         *(Path(prefix) / "opt/rabbitmq/sbin" for prefix in ("/opt/homebrew", "/usr/local")),
     ]
     for folder in reversed(candidates):
-        if (folder / "rabbitmq-server").exists() and rabbitmq_version(folder) >= MINIMUM_RABBITMQ:
+        if (folder / "rabbitmq-server").exists() and rabbitmq_version(folder) >= MIN_RABBITMQ_VERSION:
             return folder
     return None
 
 
 def rabbitmq_version(folder: Path) -> tuple[int, ...]:
-    """From the installation's folder: asking the server would start an Erlang machine."""
+    """Version from the path of the installation: asking the server would start an Erlang VM."""
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", str(folder.resolve()))
     return tuple(int(part) for part in match.groups()) if match else (0,)
 
 
-def on_path(name: str, also: str = "") -> Callable[[], Path | None]:
-    """`also`: folders beside those of PATH."""
+def on_path(name: str, more_folders: str = "") -> Callable[[], Path | None]:
+    """A finder for a program on PATH, or in `more_folders` (separated by colons)."""
 
     def find() -> Path | None:
-        found = shutil.which(name) or (shutil.which(name, path=also) if also else None)
-        return Path(found) if found else None
+        path = shutil.which(name) or (shutil.which(name, path=more_folders) if more_folders else None)
+        return Path(path) if path else None
 
     return find
 
 
 def library(name: str) -> Callable[[], Path | None]:
+    """A finder for a shared library."""
+
     def find() -> Path | None:
-        found = find_library(name)
-        return Path(found) if found else None
+        path = find_library(name)
+        return Path(path) if path else None
 
     return find
 
@@ -91,15 +93,15 @@ POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
-SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # the way out of a tenant's own network
-TINI = Tool("tini", "tini", "", on_path("tini"))  # reaps orphans inside of a container
+SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # network access of tenants
+TINI = Tool("tini", "tini", "", on_path("tini"))  # init process of containers
 SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles the system call filter of containers
 MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin"))  # formats the disks of containers
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS)
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:
-    """Installs what is missing, in one go."""
+    """Install the missing tools with one run of the package manager. `announce` prints a line. Raises: Problem."""
     missing = [tool for tool in tools if tool.find() is None]
     if sys.platform == "darwin":
         missing = [tool for tool in missing if tool.brew]
@@ -108,42 +110,42 @@ def install(tools: list[Tool], announce: Callable[[str], None]) -> None:
     names = ", ".join(tool.name for tool in missing)
     if sys.platform == "darwin":
         if not shutil.which("brew"):
-            raise Problem(f"missing: {names}", "install Homebrew (https://brew.sh), or these by hand, then ./taskw up")
+            raise Problem(f"Missing: {names}.", "Install Homebrew (https://brew.sh) or these programs, then ./taskw up")
         _run(["brew", "install", *(tool.brew for tool in missing)], names, announce)
     elif shutil.which("apt-get"):
         command = ["sh", str(INSTALLER), *(tool.apt for tool in missing)]
         if os.geteuid() != 0:
             if not shutil.which("sudo"):
                 raise Problem(
-                    f"missing: {names}, and neither root nor sudo to install them",
-                    f"as root: apt-get install {' '.join(tool.apt for tool in missing)}",
+                    f"Missing: {names}. Installing them needs root or sudo.",
+                    f"As root: apt-get install {' '.join(tool.apt for tool in missing)}",
                 )
-            announce(f"Installing {names}: sudo is needed for this once (apt-get; the packages' own daemons stay stopped).")
+            announce(f"Installing {names} with apt-get. This needs sudo once; the packages' daemons stay stopped.")
             command = ["sudo", *command]
         _run(command, names, announce)
     else:
-        raise Problem(f"missing: {names}, and neither apt-get nor brew here", "install them with the machine's package manager, then ./taskw up")
-    left = [tool for tool in missing if tool.find() is None]
-    if left:
+        raise Problem(f"Missing: {names}. This machine has neither apt-get nor brew.", "Install them with its package manager, then ./taskw up")
+    unavailable = [tool for tool in missing if tool.find() is None]
+    if unavailable:
         raise Problem(
-            f"{', '.join(tool.name for tool in left)}: what this system's packages offer is too old or incomplete "
-            f"(needed: RabbitMQ >= {'.'.join(map(str, MINIMUM_RABBITMQ))}, PostgreSQL >= {MINIMUM_POSTGRES})",
-            "use Debian 12, Ubuntu 24.04 or newer, or name servers that are already there: CAPSULE_AMQP_URL, CAPSULE_<CONTEXT>_DATABASE_URL",
+            f"{', '.join(tool.name for tool in unavailable)}: the packages of this system are too old or incomplete "
+            f"(required: RabbitMQ >= {'.'.join(map(str, MIN_RABBITMQ_VERSION))}, PostgreSQL >= {MIN_POSTGRES_VERSION}).",
+            "Use Debian 12, Ubuntu 24.04 or newer, or existing servers: CAPSULE_AMQP_URL, CAPSULE_<CONTEXT>_DATABASE_URL",
         )
 
 
 def _run(command: list[str], names: str, announce: Callable[[str], None]) -> None:
-    """Its last line is shown while it works; all of it, when it fails."""
-    announce(f"installing {names}")
-    said: list[str] = []
+    """Run the installer, showing its last line. Raises: Problem with the end of its output."""
+    announce(f"Installing {names}")
+    output: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         for line in running.stdout or ():
-            said.append(line.rstrip())
+            output.append(line.rstrip())
             if sys.stdout.isatty():
-                sys.stdout.write(f"\r\033[K  {said[-1][:76]}")
+                sys.stdout.write(f"\r\033[K  {output[-1][:76]}")
                 sys.stdout.flush()
     if sys.stdout.isatty():
         sys.stdout.write("\r\033[K")
     if running.returncode != 0:
-        last = "\n".join(said[-15:])
-        raise Problem(f"installing {names} failed:\n{last}", f"run it by hand to see more: {' '.join(command)}")
+        tail = "\n".join(output[-15:])
+        raise Problem(f"Installing {names} failed:\n{tail}", f"For the full output: {' '.join(command)}")

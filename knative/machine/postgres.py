@@ -1,7 +1,7 @@
-"""PostgreSQL of our own: one server on loopback, a database for each context, an owner that migrates, a role that reads and writes rows, and one that
-only reads them.
+"""The local PostgreSQL: one server on loopback, one database per context, each with three roles.
 
-No role can connect to another context's database: CONNECT is taken from PUBLIC everywhere, PostgreSQL's own databases included.
+The owner migrates, the functions' role reads and writes rows, the reader's role only reads. No role can connect to another context's database:
+CONNECT is revoked from PUBLIC on every database, including PostgreSQL's own.
 """
 
 import os
@@ -25,7 +25,7 @@ ROLES = ("owner", "functions", "reader")
 
 @dataclass(frozen=True)
 class Database:
-    """The three addresses of one context's database."""
+    """A context's database and its URL for each role."""
 
     name: str
     owner_url: str
@@ -34,7 +34,7 @@ class Database:
 
 
 class PostgreSQL:
-    """One server in the state folder."""
+    """The server in the state folder. `durable=False` turns fsync off, for tests."""
 
     name = "postgres"
 
@@ -44,29 +44,31 @@ class PostgreSQL:
         self.durable = durable
 
     def url(self, role: str, database: str) -> str:
+        """URL of a database for a role of this server."""
         return f"postgresql://{role}:{secrets.password(self.home, role)}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
 
     def database(self, context: str, name: str = "") -> Database:
-        """`name`: another database with this context's roles."""
+        """A context's database. `name` selects another database with the roles of that context."""
         name = name or context
         owner, functions, reader = (self.url(f"{context}_{role}", name) for role in ROLES)
         return Database(name, owner, functions, reader)
 
-    def running(self) -> bool:
-        return processes.running(self.home, self.name) is not None
+    def is_running(self) -> bool:
+        return processes.find_running(self.home, self.name) is not None
 
     def start(self) -> None:
-        if not self.running():
+        """Start the server, creating its data folder at first use, and wait until it is ready. Idempotent. Raises: Problem."""
+        if not self.is_running():
             folder = packages.find_postgres()
             if folder is None:
-                raise Problem("PostgreSQL is not installed", "./taskw up installs it")
-            processes.demand_free({"PostgreSQL": self.home.ports.postgres})
+                raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
+            processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
             account = accounts.server_account("postgres")
             accounts.own(self.data.parent, None, 0o711)
             accounts.own(self.data, account)
             if not (self.data / "PG_VERSION").exists():
                 self._create(folder, account)
-            self._demand_version(folder)
+            self._require_version(folder)
             self._configure(folder, account)
             processes.start(
                 self.home,
@@ -76,10 +78,11 @@ class PostgreSQL:
                 account=account,
                 folder=self.data,
             )
-        processes.await_ready(self.home, self.name, self.ready, 60)
+        processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
 
-    def ready(self) -> bool:
-        if not processes.answers(self.home.ports.postgres):
+    def is_ready(self) -> bool:
+        """Whether the superuser can connect."""
+        if not processes.accepts_connections(self.home.ports.postgres):
             return False
         try:
             self.superuser().close()
@@ -88,34 +91,35 @@ class PostgreSQL:
         return True
 
     def stop(self) -> bool:
-        """SIGINT is PostgreSQL's "fast" shutdown: sessions are ended, a checkpoint is written. SIGTERM would wait for clients."""
-        return processes.stop(self.home, self.name, seconds=30, how=signal.SIGINT)
+        """Stop with SIGINT, PostgreSQL's "fast" shutdown: it ends sessions and writes a checkpoint. SIGTERM would wait for clients."""
+        return processes.stop(self.home, self.name, timeout_seconds=30, signal_number=signal.SIGINT)
 
     def superuser(self, database: str = "postgres") -> psycopg.Connection:
+        """Connect as the superuser, with autocommit."""
         return psycopg.connect(self.url(SUPERUSER, database), autocommit=True, connect_timeout=5)
 
     def create_databases(self) -> None:
-        """Databases, roles and rights; harmless when they are there."""
+        """Create databases, roles and privileges. Idempotent."""
         with self.superuser() as connection:
             for name in ("postgres", "template1"):
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-            there = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+            existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
             for context in CONTEXTS:
                 self._create_roles(connection, context)
-                if context not in there:
+                if context not in existing:
                     create = "CREATE DATABASE {} OWNER {}"
                     connection.execute(sql.SQL(create).format(sql.Identifier(context), sql.Identifier(f"{context}_owner")))
                 grant_connect(connection, context, context)
         for context in CONTEXTS:
             with self.superuser(context) as connection:
                 _grant_rows(connection, context)
-                if context == "monitor" and self._timescale():
+                if context == "monitor" and self._has_timescale():
                     connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
     def _create_roles(self, connection: psycopg.Connection, context: str) -> None:
         for role in (f"{context}_{each}" for each in ROLES):
-            there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-            verb = "ALTER" if there else "CREATE"
+            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+            verb = "ALTER" if exists else "CREATE"
             connection.execute(
                 sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
                     sql.Identifier(role), sql.Literal(secrets.password(self.home, role))
@@ -125,14 +129,14 @@ class PostgreSQL:
             connection.execute(sql.SQL("ALTER ROLE {} SET " + setting).format(sql.Identifier(f"{context}_reader")))
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
-        return {**kept, "LC_ALL": "C"}
+        inherited = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
+        return {**inherited, "LC_ALL": "C"}
 
     def _create(self, folder: Path, account: accounts.Account | None) -> None:
-        """initdb into a folder of its own that is moved into place when it is whole."""
-        making = self.data.with_name("postgres.new")
-        shutil.rmtree(making, ignore_errors=True)
-        accounts.own(making, account)
+        """Run initdb in a temporary folder and move it into place when it is complete."""
+        temporary = self.data.with_name("postgres.new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        accounts.own(temporary, account)
         file = self.home.path / ".postgres-password"
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as opened:
@@ -142,7 +146,7 @@ class PostgreSQL:
         command = [
             folder / "initdb",
             "-D",
-            making,
+            temporary,
             "-U",
             SUPERUSER,
             "--pwfile",
@@ -155,26 +159,32 @@ class PostgreSQL:
             "--data-checksums",
         ]
         try:
+            options = account.popen_options() if account else {}
             with processes.log_path(self.home, self.name).open("ab") as log:
-                done = subprocess.run(
-                    list(map(str, command)), cwd=making, stdout=log, stderr=log, env=self._environment(), **(account.popen() if account else {})
+                result = subprocess.run(
+                    list(map(str, command)),
+                    cwd=temporary,
+                    stdout=log,
+                    stderr=log,
+                    env=self._environment(),
+                    **options,
                 )
         finally:
             file.unlink()
-        if done.returncode != 0:
-            raise Problem(f"initdb failed:\n{processes.tail(self.home, self.name)}", "mend the cause, then ./taskw up")
+        if result.returncode != 0:
+            raise Problem(f"initdb failed:\n{processes.log_tail(self.home, self.name)}", "Fix the cause, then ./taskw up")
         self.data.rmdir()
-        making.rename(self.data)
+        temporary.rename(self.data)
 
-    def _demand_version(self, folder: Path) -> None:
-        written, found = (self.data / "PG_VERSION").read_text().strip(), packages.postgres_version(folder)
-        if int(written) != found:
+    def _require_version(self, folder: Path) -> None:
+        data_version, installed = (self.data / "PG_VERSION").read_text().strip(), packages.postgres_version(folder)
+        if int(data_version) != installed:
             raise Problem(
-                f"the data in {self.data} was written by PostgreSQL {written}, this machine now has {found}",
-                f"install PostgreSQL {written} beside it, or pg_upgrade the folder, or start anew: ./taskw reset",
+                f"PostgreSQL {data_version} wrote the data in {self.data}; this machine has version {installed}.",
+                f"Install PostgreSQL {data_version} too, or run pg_upgrade, or delete the data: ./taskw reset",
             )
 
-    def _timescale(self) -> bool:
+    def _has_timescale(self) -> bool:
         with self.superuser() as connection:
             return connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone() is not None
 
@@ -186,7 +196,7 @@ class PostgreSQL:
             "max_connections": 200,
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
-            "jit": "off",  # short statements only: compiling them costs more than it gives
+            "jit": "off",  # compiling short statements costs more than it saves
             "random_page_cost": "1.1",
             "idle_in_transaction_session_timeout": "5min",
             "log_line_prefix": "%m [%p] %q%u@%d ",
@@ -197,8 +207,8 @@ class PostgreSQL:
             "full_page_writes": "on" if self.durable else "off",
             "autovacuum_naptime": "1min",
         }
-        libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian's and Homebrew's place
-        if any((place / f"timescaledb{suffix}").exists() for place in libraries for suffix in (".so", ".dylib")):
+        libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian and Homebrew
+        if any((library / f"timescaledb{suffix}").exists() for library in libraries for suffix in (".so", ".dylib")):
             settings |= {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
         file = self.data / "capsule.conf"
         file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
@@ -211,7 +221,7 @@ class PostgreSQL:
 
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:
-    """Only the context's own roles may connect."""
+    """Allow only the roles of `context` to connect to `database`."""
     for statement in (
         "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {owner}",
@@ -221,6 +231,7 @@ def grant_connect(connection: psycopg.Connection, database: str, context: str) -
 
 
 def _grant_rows(connection: psycopg.Connection, context: str) -> None:
+    """Grant privileges on the tables of a context, existing and future."""
     for statement in (
         "ALTER SCHEMA public OWNER TO {owner}",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
@@ -228,7 +239,7 @@ def _grant_rows(connection: psycopg.Connection, context: str) -> None:
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {functions}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {functions}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",  # those that are older than this role
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",  # tables that are older than this role
     ):
         connection.execute(sql.SQL(statement).format(**_roles(context)))
 

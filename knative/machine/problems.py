@@ -1,10 +1,13 @@
-"""The one exception of this package: what is wrong and what to do about it, in words for the person at the terminal."""
+"""The exception of this package: an error for the person at the terminal, with a remedy."""
 
 
 class Problem(Exception):
-    """Ends a command with exit code 1; `remedy` is what the person can do now."""
+    """Ends a task with exit code 1.
 
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+    `message` says what is wrong, with the value at fault; `remedy` says what to do about it, and may be empty.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
         self.remedy = remedy

@@ -1,7 +1,7 @@
-"""Long-lived processes: detached, recorded with pid and start time (a pid alone is reused), found again, asked to stop, then made to.
+"""Long-lived processes: started detached, recorded with pid and start time (pids are reused), found again and stopped.
 
-Every process carries the state folder it belongs to in its environment (MARK), and children inherit it: what outlives its parent, after a
-`kill -9` of half of the machine for instance, is found by it and ended. The mark is read from the process itself and never guessed by name.
+Every process carries the path of its state folder in its environment (`MARK`), and children inherit it. Processes that outlive their parent, for
+example after `kill -9`, are found by it. The mark is read from the process; processes are never matched by name.
 """
 
 import json
@@ -23,38 +23,43 @@ from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
 MARK = "CAPSULE_STARTED_FOR"
+UNKNOWN_HOLDER = "a process that does not listen, or of another user"
+PORT_RELEASE_SECONDS = 3.0
+KILL_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A process that was started: the same only if the start time is the same too."""
+class ProcessRecord:
+    """A process that was started. A process with this pid and another start time is a different one."""
 
     name: str
     pid: int
     started: float
 
     def process(self) -> psutil.Process | None:
+        """The process, or None when it has ended."""
         try:
             process = psutil.Process(self.pid)
-            alive = abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            is_alive = abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
-        return process if alive else None
+        return process if is_alive else None
 
 
 def record_path(home: Home, name: str) -> Path:
     return home.run / f"{name}.json"
 
 
-def recorded(home: Home, name: str) -> Recorded | None:
+def read_record(home: Home, name: str) -> ProcessRecord | None:
     try:
-        return Recorded(**json.loads(record_path(home, name).read_text()))
+        return ProcessRecord(**json.loads(record_path(home, name).read_text()))
     except (FileNotFoundError, ValueError):
         return None
 
 
-def running(home: Home, name: str) -> psutil.Process | None:
-    record = recorded(home, name)
+def find_running(home: Home, name: str) -> psutil.Process | None:
+    """The running process of that name in this state folder."""
+    record = read_record(home, name)
     return record.process() if record else None
 
 
@@ -67,16 +72,16 @@ def start(
     account: Account | None = None,
     folder: Path | None = None,
 ) -> psutil.Process:
-    """Starts `command` in a session of its own, its output appended to `log/<name>.log`."""
+    """Start `command` in its own session and record it. Its output is appended to `log/<name>.log`."""
     env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path)}
     with log_path(home, name).open("ab") as log:
         child = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd=folder or home.path, env=env,
-            **(account.popen() if account else {}),
+            **(account.popen_options() if account else {}),
         )  # fmt: skip
     process = psutil.Process(child.pid)
-    record = Recorded(name, process.pid, process.create_time())
+    record = ProcessRecord(name, process.pid, process.create_time())
     temporary = record_path(home, name).with_suffix(".new")
     temporary.write_text(json.dumps(asdict(record)))
     temporary.replace(record_path(home, name))
@@ -87,8 +92,8 @@ def log_path(home: Home, name: str) -> Path:
     return home.log / f"{name}.log"
 
 
-def tail(home: Home, name: str, lines: int = 12) -> str:
-    """The end of a process's log, for the message that says why it died."""
+def log_tail(home: Home, name: str, lines: int = 12) -> str:
+    """The last lines of a process's log; empty when there is none."""
     try:
         text = log_path(home, name).read_text(errors="replace")
     except FileNotFoundError:
@@ -96,100 +101,107 @@ def tail(home: Home, name: str, lines: int = 12) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def await_ready(home: Home, name: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Polls until `ready`; a process that died on the way is said with the end of its log."""
-    until = time.monotonic() + seconds
-    while not ready():
-        if running(home, name) is None:
-            raise Problem(f"{name} ended while starting:\n{tail(home, name)}", f"read {log_path(home, name)}, mend the cause, then ./taskw up")
-        if time.monotonic() > until:
+def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
+    """Poll until `is_ready` returns True. Raises: Problem with the end of the log when the process ends first or the time is over."""
+    deadline = time.monotonic() + timeout_seconds
+    log = log_path(home, name)
+    while not is_ready():
+        if find_running(home, name) is None:
+            raise Problem(f"{name} ended while it was starting:\n{log_tail(home, name)}", f"See {log}. Fix the cause, then ./taskw up")
+        if time.monotonic() > deadline:
             raise Problem(
-                f"{name} is not ready after {seconds:.0f} s:\n{tail(home, name)}", f"read {log_path(home, name)}, then ./taskw down and ./taskw up"
+                f"{name} is not ready after {timeout_seconds:.0f} s:\n{log_tail(home, name)}", f"See {log}. Then ./taskw down and ./taskw up"
             )
         time.sleep(0.05)
 
 
-def stop(home: Home, name: str, *, seconds: float = 20, how: int = signal.SIGTERM) -> bool:
-    """Asks with SIGTERM, waits, ends with SIGKILL; True when it had to be ended or was asked, False when it wasn't running."""
-    process = running(home, name)
+def stop(home: Home, name: str, *, timeout_seconds: float = 20, signal_number: int = signal.SIGTERM) -> bool:
+    """Stop a recorded process and remove its record. Returns False when it was not running."""
+    process = find_running(home, name)
     if process is not None:
-        end([process], seconds=seconds, how=how)
+        terminate([process], timeout_seconds=timeout_seconds, signal_number=signal_number)
     record_path(home, name).unlink(missing_ok=True)
     return process is not None
 
 
-def end(processes: Iterable[psutil.Process], *, seconds: float, how: int = signal.SIGTERM) -> None:
-    asked = []
+def terminate(processes: Iterable[psutil.Process], *, timeout_seconds: float, signal_number: int = signal.SIGTERM) -> None:
+    """Send the signal, wait, and send SIGKILL to those that are still alive after `timeout_seconds`."""
+    signalled = []
     for process in processes:
         try:
-            process.send_signal(how)
+            process.send_signal(signal_number)
         except psutil.NoSuchProcess:
             continue
-        asked.append(process)
-    for process in await_ended(asked, seconds):
+        signalled.append(process)
+    for process in wait_until_ended(signalled, timeout_seconds):
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    await_ended(asked, 5)
+    wait_until_ended(signalled, KILL_WAIT_SECONDS)
 
 
-def await_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those still alive after `seconds`. A zombie has ended: who reaps it, and when, is init's business."""
-    until = time.monotonic() + seconds
+def wait_until_ended(processes: Iterable[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
+    """Wait, and return the processes that are still alive. A zombie has ended: init reaps it."""
+    deadline = time.monotonic() + timeout_seconds
     left = list(processes)
-    while (left := [process for process in left if _alive(process)]) and time.monotonic() < until:
+    while (left := [process for process in left if _is_alive(process)]) and time.monotonic() < deadline:
         time.sleep(0.02)
     return left
 
 
-def _alive(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def leftovers(home: Home) -> list[psutil.Process]:
-    """Processes that carry this state folder's mark, whoever their parent is now; never this one."""
-    mine = {os.getpid(), os.getppid()}
-    found = []
+def find_leftovers(home: Home) -> list[psutil.Process]:
+    """Processes with the mark of this state folder, whoever their parent is, except this one and its parent."""
+    own = {os.getpid(), os.getppid()}
+    leftovers = []
     for process in psutil.process_iter():
         try:
-            if process.pid not in mine and process.environ().get(MARK) == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+            if process.pid not in own and process.environ().get(MARK) == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
+                leftovers.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return found + pods(home)
+    return leftovers + find_pods(home)
 
 
-def pods(home: Home) -> list[psutil.Process]:
-    """Processes that the one-machine Knative wrote down. They inherit no environment, so no mark; it ends them itself unless it was killed."""
-    found = []
-    for record in (home.path / "knative" / "pods").glob("*/*/process.json"):
+def find_pods(home: Home) -> list[psutil.Process]:
+    """Processes that the one-machine Knative recorded. They have an empty environment and no mark; Knative ends them unless it was killed."""
+    pods = []
+    for file in (home.path / "knative" / "pods").glob("*/*/process.json"):
         try:
-            said = json.loads(record.read_text())
-            if said["boot"] == boot_id() and start_time_ticks(said["pid"]) == said["started"]:
-                found += [psutil.Process(pid) for pid in {said["pid"], *session_members(said["pid"])}]
+            record = json.loads(file.read_text())
+            if record["boot"] == boot_id() and start_time_ticks(record["pid"]) == record["started"]:
+                pods += [psutil.Process(pid) for pid in {record["pid"], *session_members(record["pid"])}]
         except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
-            continue  # cut short, or ended meanwhile
-    return found
+            continue  # an incomplete record, or a process that has just ended
+    return pods
 
 
-def answers(port: int) -> bool:
-    """Whether something accepts connections on this port of the loopback."""
+def terminate_pods(home: Home) -> None:
+    """Kill the pods of a one-machine Knative that was killed: some hold its ports. Call it only while no Knative runs."""
+    left = find_pods(home)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_until_ended(left, KILL_WAIT_SECONDS)
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether a server accepts connections on this port of the loopback interface."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-SOMEBODY = "a process that does not listen, or of another user"
-LINGERING = 3.0
-
-
-def holder(port: int) -> str | None:
-    """Who listens on a port, in words; None when it is free."""
-    if _bindable(port):
+def find_port_holder(port: int) -> str | None:
+    """Describe the process that holds a port; None when the port is free."""
+    if _is_bindable(port):
         return None
     try:
         connections = psutil.net_connections("tcp")
@@ -202,10 +214,22 @@ def holder(port: int) -> str | None:
                 return f"{process.name()} (pid {process.pid}, user {process.username()})"
             except psutil.NoSuchProcess:
                 continue
-    return SOMEBODY
+    return UNKNOWN_HOLDER
 
 
-def _bindable(port: int) -> bool:
+def require_free_ports(ports: Mapping[str, int]) -> None:
+    """Raise Problem, naming the process, when a port is taken. The port of a process that was just killed becomes free within moments."""
+    deadline = time.monotonic() + PORT_RELEASE_SECONDS
+    for title, port in ports.items():
+        while (holder := find_port_holder(port)) == UNKNOWN_HOLDER and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if holder:
+            raise Problem(
+                f"Port {port} ({title}) is taken by {holder}.", "Stop it, or move all ports of Capsule: CAPSULE_PORT_OFFSET=10000 ./taskw up"
+            )
+
+
+def _is_bindable(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -213,22 +237,3 @@ def _bindable(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def end_pods(home: Home) -> None:
-    """Ends the pods of a one-machine Knative that was killed: some hold its ports. Call it while none runs."""
-    left = pods(home)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    await_ended(left, 5)
-
-
-def demand_free(ports: Mapping[str, int]) -> None:
-    """Says who holds a port that we need. One whose process has just been killed is free a moment later: its threads end one by one."""
-    until = time.monotonic() + LINGERING
-    for what, port in ports.items():
-        while (who := holder(port)) == SOMEBODY and time.monotonic() < until:
-            time.sleep(0.05)
-        if who:
-            raise Problem(f"port {port} ({what}) is taken by {who}", "stop it, or move all of Capsule's ports: CAPSULE_PORT_OFFSET=10000 ./taskw up")

@@ -1,4 +1,4 @@
-"""What a person sees while it works: one line a step, with its duration; a spinner where there is a terminal, plain lines where there is none."""
+"""Progress of a task: one line per step with its duration, at most 80 columns; a spinner on a terminal."""
 
 import threading
 import time
@@ -6,69 +6,72 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from knative.machine.problems import Problem
 
 
 class Progress:
-    """Prints `✓ what  detail  1.2 s`. Steps may run in threads; each prints one line when it is done."""
+    """Prints `✓ title  detail  1.2 s` for each step. Steps may run in threads."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
         self._lock = threading.Lock()
-        self._doing: list[Step] = []
+        self._active: list[Step] = []
         self._status: Status | None = None
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
+        """Print a line of Rich markup. The terminal wraps it."""
         self.console.print(text, soft_wrap=True)
 
     @contextmanager
-    def step(self, what: str) -> Iterator["Step"]:
-        step = Step(what, self._refresh)
+    def step(self, title: str) -> Iterator["Step"]:
+        """Run the body as a step and print its line, ✗ when it raises."""
+        step = Step(title, self._refresh)
         self._begin(step)
-        started = time.monotonic()
+        started_at = time.monotonic()
         try:
             yield step
         except BaseException:
             self._end(step)
-            self.console.print(f"[red]✗[/] {what}")
+            self.console.print(f"[red]✗[/] {title}")
             raise
         self._end(step)
-        seconds = time.monotonic() - started
-        self.console.print(f"[green]✓[/] {what:<24} [dim]{step.detail:<52}[/] {seconds:6.1f} s", soft_wrap=True)
+        seconds = time.monotonic() - started_at
+        self.console.print(f"[green]✓[/] {title:<11} [dim]{escape(f'{step.detail:<56}')}[/] {seconds:5.1f} s", soft_wrap=True)
 
     def _begin(self, step: "Step") -> None:
         with self._lock:
-            self._doing.append(step)
+            self._active.append(step)
         self._refresh()
 
     def _end(self, step: "Step") -> None:
         with self._lock:
-            self._doing.remove(step)
+            self._active.remove(step)
         self._refresh()
 
     def _refresh(self) -> None:
         if not self.console.is_terminal:
             return
         with self._lock:
-            if self._doing:
+            if self._active:
                 if self._status is None:
                     self._status = self.console.status("")
                     self._status.start()
-                self._status.update(" · ".join(f"{step.what} [dim]{step.detail}[/]" for step in self._doing))
+                self._status.update(" · ".join(f"{step.title} [dim]{escape(step.detail)}[/]" for step in self._active))
             elif self._status is not None:
                 self._status.stop()
                 self._status = None
 
 
 class Step:
-    """One step; what it found out is shown beside it."""
+    """A step that runs. `detail` is shown beside its title; setting it refreshes the spinner."""
 
-    def __init__(self, what: str, changed: Callable[[], None]) -> None:
-        self.what = what
+    def __init__(self, title: str, on_change: Callable[[], None]) -> None:
+        self.title = title
         self._detail = ""
-        self._changed = changed
+        self._on_change = on_change
 
     @property
     def detail(self) -> str:
@@ -78,11 +81,12 @@ class Step:
     def detail(self, text: str) -> None:
         if text != self._detail:
             self._detail = text
-            self._changed()
+            self._on_change()
 
 
 def show_problem(problem: Problem, console: Console) -> None:
-    """The same shape for all that can go wrong: what, and what to do."""
-    console.print(f"[bold red]✗ {problem.what}[/]" if "\n" not in problem.what else f"[bold red]✗[/] {problem.what}", markup=True, soft_wrap=True)
+    """Print the message with ✗ and the remedy with →."""
+    message = escape(problem.message)
+    console.print(f"[bold red]✗[/] {message}" if "\n" in message else f"[bold red]✗ {message}[/]", soft_wrap=True)
     if problem.remedy:
-        console.print(f"  → {problem.remedy}", soft_wrap=True)
+        console.print(f"  → {escape(problem.remedy)}", soft_wrap=True)

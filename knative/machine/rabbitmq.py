@@ -1,4 +1,4 @@
-"""RabbitMQ of our own: on loopback with its epmd, a generated password, an Erlang machine that is quiet when idle."""
+"""The local RabbitMQ: one server on loopback with its own epmd, a generated password, and an Erlang VM that uses no CPU while idle."""
 
 import base64
 import json
@@ -16,12 +16,13 @@ from knative.machine.problems import Problem
 
 USER = "capsule"
 
-# Schedulers that don't spin while idle, one async thread: an idle broker costs no core. Two schedulers are what two cores can use.
+# Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
+VHOST_TIMEOUT_SECONDS = 10
 
 
 class RabbitMQ:
-    """One server in the state folder. Its data survives; the configuration is written anew at each start."""
+    """The server in the state folder. Its configuration is written at each start."""
 
     name = "rabbitmq"
     epmd = "epmd"
@@ -33,28 +34,30 @@ class RabbitMQ:
 
     @property
     def url(self) -> str:
-        """As the administrator: for `up` and for whoever operates this machine, for no function."""
+        """AMQP URL of the administrator, for `up` and the operator of this machine. No function uses it."""
         return self.vhost_url("/")
 
     def vhost_url(self, vhost: str) -> str:
+        """AMQP URL of the administrator on a virtual host."""
         return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
 
     def user_url(self, user: str) -> str:
-        """As one of the users that rabbitmq_users makes, on the default virtual host."""
+        """AMQP URL of a user that `rabbitmq_users` creates, on the default virtual host."""
         return f"amqp://{user}:{rabbitmq_users.password(self.home, user)}@{LOOPBACK}:{self.home.ports.amqp}/%2F"
 
-    def running(self) -> bool:
-        return processes.running(self.home, self.name) is not None
+    def is_running(self) -> bool:
+        return processes.find_running(self.home, self.name) is not None
 
     def start(self) -> None:
-        if self.running():
-            return self.await_ready()
+        """Start epmd and the server and wait until they are ready. Idempotent. Raises: Problem."""
+        if self.is_running():
+            return self.wait_until_ready()
         sbin = packages.find_rabbitmq()
         if sbin is None:
-            raise Problem("RabbitMQ is not installed", "./taskw up installs it")
+            raise Problem("RabbitMQ is not installed.", "./taskw up installs it.")
         ports = self.home.ports
         processes.stop(self.home, self.epmd)
-        processes.demand_free(
+        processes.require_free_ports(
             {"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution}
         )
         account = accounts.server_account("rabbitmq")
@@ -62,16 +65,16 @@ class RabbitMQ:
         environment = self._configure(account)
         epmd = packages.on_path("epmd")() or Path("/usr/bin/epmd")
         processes.start(self.home, self.epmd, [str(epmd), "-address", LOOPBACK, "-port", str(ports.epmd)], environment=environment, account=account)
-        processes.await_ready(self.home, self.epmd, lambda: processes.answers(ports.epmd), 10)
+        processes.wait_until_ready(self.home, self.epmd, lambda: processes.accepts_connections(ports.epmd), 10)
         processes.start(self.home, self.name, [str(sbin / "rabbitmq-server")], environment=environment, account=account, folder=self.data)
-        return self.await_ready()
+        return self.wait_until_ready()
 
-    def await_ready(self) -> None:
-        processes.await_ready(self.home, self.name, self.ready, 60)
+    def wait_until_ready(self) -> None:
+        processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
 
-    def ready(self) -> bool:
-        """The management API answers last of all, after the AMQP listener and the default user."""
-        if not processes.answers(self.home.ports.amqp):
+    def is_ready(self) -> bool:
+        """Whether the management API answers. It starts last, after the AMQP listener and the default user."""
+        if not processes.accepts_connections(self.home.ports.amqp):
             return False
         try:
             return bool(self.management("GET", "/api/whoami"))
@@ -79,27 +82,31 @@ class RabbitMQ:
             return False
 
     def stop(self) -> bool:
-        stopped = processes.stop(self.home, self.name, seconds=30)
-        return processes.stop(self.home, self.epmd, seconds=5) or stopped
+        """Stop the server and its epmd. Returns False when neither was running."""
+        is_stopped = processes.stop(self.home, self.name, timeout_seconds=30)
+        return processes.stop(self.home, self.epmd, timeout_seconds=5) or is_stopped
 
     def management(self, method: str, path: str, body: object = None) -> Any:
-        """One call of the management API."""
+        """Call the management API. Returns the decoded JSON, or None for an empty body. Raises: urllib.error.URLError."""
         request = urllib.request.Request(f"http://{LOOPBACK}:{self.home.ports.management}{path}", method=method)
         request.add_header("Authorization", "Basic " + base64.b64encode(f"{USER}:{self.password}".encode()).decode())
         if body is not None:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body).encode()
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-            text = answer.read()
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+            text = response.read()
         return json.loads(text) if text else None
 
     def create_vhost(self, name: str) -> str:
-        """A fresh virtual host and its address."""
+        """Create a virtual host, wait until it runs, and return its AMQP URL."""
         self.management("PUT", f"/api/vhosts/{quote(name, safe='')}", {})
-        until = time.monotonic() + 10
+        deadline = time.monotonic() + VHOST_TIMEOUT_SECONDS
         while self.management("GET", f"/api/vhosts/{quote(name, safe='')}")["cluster_state"] != {self.node: "running"}:
-            if time.monotonic() > until:
-                raise Problem(f"RabbitMQ's virtual host {name} does not start", f"read {processes.log_path(self.home, self.name)}")
+            if time.monotonic() > deadline:
+                raise Problem(
+                    f"RabbitMQ's virtual host {name} is not running after {VHOST_TIMEOUT_SECONDS} s.",
+                    f"See {processes.log_path(self.home, self.name)}",
+                )
             time.sleep(0.02)
         self.management("PUT", f"/api/permissions/{quote(name, safe='')}/{USER}", {"configure": ".*", "write": ".*", "read": ".*"})
         return self.vhost_url(name)
@@ -112,6 +119,7 @@ class RabbitMQ:
         return "capsule@localhost"
 
     def _configure(self, account: accounts.Account | None) -> dict[str, str]:
+        """Write the configuration files and return the server's environment."""
         ports = self.home.ports
         configuration = self.data / "rabbitmq.conf"
         configuration.touch(mode=0o600)
@@ -134,17 +142,17 @@ vm_memory_high_watermark.relative = 0.3
         )
         plugins = self.data / "enabled_plugins"
         plugins.write_text("[rabbitmq_management].\n")
-        nothing = self.data / "rabbitmq-env.conf"
-        nothing.write_text("# the machine's own /etc/rabbitmq is not read\n")
-        for file in (configuration, plugins, nothing):
+        empty = self.data / "rabbitmq-env.conf"
+        empty.write_text("# replaces /etc/rabbitmq/rabbitmq-env.conf, which is not read\n")
+        for file in (configuration, plugins, empty):
             if account:
                 shutil.chown(file, account.uid, account.gid)
         inherited = {name: value for name, value in self.home.environment.items() if not name.startswith(("RABBITMQ_", "ERL_", "CAPSULE_"))}
         return {
             **inherited,
             "HOME": str(self.data),
-            "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang machine, so that the pid is the server's
-            "RABBITMQ_CONF_ENV_FILE": str(nothing),
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang VM: the recorded pid is the server's
+            "RABBITMQ_CONF_ENV_FILE": str(empty),
             "RABBITMQ_CONFIG_FILE": str(configuration),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
             "RABBITMQ_NODENAME": self.node,

@@ -1,7 +1,7 @@
-"""RabbitMQ's users on one machine, over its management API: those of the declarations and knative/local's own, with exactly their permissions.
+"""Creates RabbitMQ users on one machine through the management API: the users of the generated manifests and that of the one-machine Knative.
 
-What is there already and right is left alone; what is no longer declared is taken away, and a user whose permissions have changed is disconnected,
-since RabbitMQ remembers in a channel what it once allowed there. Clients connect again by themselves.
+Users with the right permissions are left alone. Users that are no longer declared are deleted. A user whose permissions change is disconnected,
+because RabbitMQ caches permissions per channel; clients reconnect by themselves.
 """
 
 import base64
@@ -20,34 +20,38 @@ from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
 
 PERMISSIONS = PROJECT / "knative" / "base" / "rabbitmq.yaml"
-"""What a cluster gets, too."""
+"""The generated manifests that a cluster applies too."""
 
 KNATIVE = "knative"
-"""knative/local's own user."""
+"""The user of the one-machine Knative."""
 
 TAG = "capsule"
-"""Marks the users that are made here, so that one that is no longer declared is found. RabbitMQ grants nothing for it."""
+"""The tag of users that are created here, to find those that are no longer declared. It grants nothing."""
 
 
 class Management(Protocol):
+    """A client of the management API."""
+
     def management(self, method: str, path: str, body: object = None) -> Any: ...
 
 
 @dataclass(frozen=True)
 class Account:
+    """A user and its password."""
+
     user: RabbitMQUser
     password: str
 
 
 def password(home: Home, user: str) -> str:
-    """Made once; letters and digits only."""
+    """The password of a RabbitMQ user, generated at first use."""
     return secrets.password(home, f"rabbitmq-{user}")
 
 
 def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
-    """The users of the generated manifests. Raises Problem if they are not there."""
+    """Users that the generated manifests declare. Raises: Problem when the file is missing."""
     if not file.is_file():
-        raise Problem(f"{file} is missing: RabbitMQ's users are made from it", "./taskw generate")
+        raise Problem(f"{file} is missing. It declares RabbitMQ's users.", "Generate it: ./taskw generate")
     manifests = [each for each in yaml.load_all(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if each]
     topics: dict[str, list[TopicPermission]] = {}
     for manifest in manifests:
@@ -61,62 +65,65 @@ def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
 
 
 def knative_user(declared: Sequence[RabbitMQUser]) -> RabbitMQUser:
-    """knative/local is eventing-rabbitmq and the topology operator in one: it makes the exchanges and queues of Brokers and Triggers and what
-    integrators declare as Exchange, Queue and Binding objects, publishes to Brokers, consumes Triggers' queues. Capsule's own exchanges it may bind
-    others to, no more."""
-    ours = "|".join(user.configure.removeprefix("^").removesuffix("$") for user in declared if user.configure != NOTHING)
-    others = f"^(?!({ours})$)(?!amq\\.).+$"
+    """The user of the one-machine Knative, which takes the roles of eventing-rabbitmq and the topology operator.
+
+    It declares exchanges and queues of Brokers and Triggers and those of Exchange, Queue and Binding objects, publishes to Brokers and consumes the
+    queues of Triggers. It may bind Capsule's own exchanges, but not write to them or redeclare them.
+    """
+    own = "|".join(user.configure.removeprefix("^").removesuffix("$") for user in declared if user.configure != NOTHING)
+    others = f"^(?!({own})$)(?!amq\\.).+$"
     return RabbitMQUser(KNATIVE, configure=others, write=others, read=r"^(?!capsule\.replies\.).+$")
 
 
 def accounts(home: Home) -> list[Account]:
+    """All users of this machine with their passwords."""
     users = declared()
     return [Account(user, password(home, user.name)) for user in (*users, knative_user(users))]
 
 
 def apply(server: Management, accounts: Sequence[Account], vhost: str = "/") -> list[str]:
-    """Makes users and permissions what they should be in that virtual host; idempotent. Returns the names of the users that it changed."""
-    there = {user["name"]: user for user in server.management("GET", "/api/users")}
+    """Create, change and delete users until they match `accounts` in that virtual host. Idempotent. Returns the names of the changed users."""
+    existing = {user["name"]: user for user in server.management("GET", "/api/users")}
     permissions = {each["user"]: each for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/permissions")}
     topics: dict[str, list[dict[str, str]]] = {}
     for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/topic-permissions"):
         topics.setdefault(each["user"], []).append(each)
     names = {account.user.name for account in accounts}
-    removed = sorted(name for name, user in there.items() if TAG in user["tags"] and name not in names)
+    removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names)
     for name in removed:
         server.management("DELETE", f"/api/users/{quote(name, safe='')}")
     changed = [
         account.user.name
         for account in accounts
-        if _apply(server, account, vhost, there.get(account.user.name), permissions.get(account.user.name), topics.get(account.user.name, []))
+        if _apply(server, account, vhost, existing.get(account.user.name), permissions.get(account.user.name), topics.get(account.user.name, []))
     ]
     for name in (*removed, *changed):
         server.management("DELETE", f"/api/connections/username/{quote(name, safe='')}")
     return [*removed, *changed]
 
 
-def _apply(server: Management, account: Account, vhost: str, there: Any, permission: Any, topics: list[dict[str, str]]) -> bool:
-    user, name, place = account.user, quote(account.user.name, safe=""), quote(vhost, safe="")
-    changed = False
-    if there is None or there["tags"] != [TAG] or not has_password(there["password_hash"], account.password):
+def _apply(server: Management, account: Account, vhost: str, existing: Any, permission: Any, topics: list[dict[str, str]]) -> bool:
+    user, name, vhost_path = account.user, quote(account.user.name, safe=""), quote(vhost, safe="")
+    is_changed = False
+    if existing is None or existing["tags"] != [TAG] or not has_password(existing["password_hash"], account.password):
         server.management("PUT", f"/api/users/{name}", {"password": account.password, "tags": TAG})
-        changed = True
-    wanted = [{"exchange": topic.exchange, "write": topic.write, "read": topic.read} for topic in user.topics]
-    found = [{key: topic[key] for key in ("exchange", "write", "read")} for topic in topics]
-    if sorted(found, key=str) != sorted(wanted, key=str):  # before the permission: an exchange without one would allow every routing key
-        for topic in wanted:
-            server.management("PUT", f"/api/topic-permissions/{place}/{name}", topic)
-        for exchange in {topic["exchange"] for topic in found} - {topic["exchange"] for topic in wanted}:
-            server.management("DELETE", f"/api/topic-permissions/{place}/{name}/{quote(exchange, safe='')}")
-        changed = True
+        is_changed = True
+    declared_topics = [{"exchange": topic.exchange, "write": topic.write, "read": topic.read} for topic in user.topics]
+    current_topics = [{key: topic[key] for key in ("exchange", "write", "read")} for topic in topics]
+    if sorted(current_topics, key=str) != sorted(declared_topics, key=str):  # first: an exchange without topic permission allows every routing key
+        for topic in declared_topics:
+            server.management("PUT", f"/api/topic-permissions/{vhost_path}/{name}", topic)
+        for exchange in {topic["exchange"] for topic in current_topics} - {topic["exchange"] for topic in declared_topics}:
+            server.management("DELETE", f"/api/topic-permissions/{vhost_path}/{name}/{quote(exchange, safe='')}")
+        is_changed = True
     allowed = {"configure": user.configure, "write": user.write, "read": user.read}
     if permission is None or {key: permission[key] for key in allowed} != allowed:
-        server.management("PUT", f"/api/permissions/{place}/{name}", allowed)
-        changed = True
-    return changed
+        server.management("PUT", f"/api/permissions/{vhost_path}/{name}", allowed)
+        is_changed = True
+    return is_changed
 
 
-def has_password(hash: str, password: str) -> bool:
-    """Whether it is that password's: base64 of a salt of four bytes and SHA-256 of salt and password (https://www.rabbitmq.com/docs/passwords)."""
-    salted = base64.b64decode(hash)
+def has_password(password_hash: str, password: str) -> bool:
+    """Whether the hash is that of the password: base64 of a 4-byte salt and SHA-256(salt + password), https://www.rabbitmq.com/docs/passwords."""
+    salted = base64.b64decode(password_hash)
     return salted[4:] == hashlib.sha256(salted[:4] + password.encode()).digest()

@@ -1,10 +1,10 @@
-"""Real git repositories on this machine, served read-only by the Service `samples`: the bundled sample for `demo`, and whatever a test commits.
+"""Git repositories on this machine: the bundled samples and those that tests create. The Service `samples` serves them read-only.
 
-They are changed here, through the file system, and readable by everybody, since another user serves them.
+Commits are made through the file system. The files are readable by every user, because another user serves them.
 
-repository = repositories.create(home, "hello", files=repositories.sample("hello"))
-broken = repository.commit({"requirements.txt": "no-such-package==1\n"}, "Break the build")
-repository.url                      # http://samples.localhost:7080/hello.git
+    repository = repositories.create(home, "hello", files=repositories.sample("hello"))
+    commit = repository.commit({"requirements.txt": "no-such-package==1\n"}, "Break the build")
+    repository.url                  # http://samples.localhost:7080/hello.git
 """
 
 import os
@@ -35,20 +35,22 @@ AUTHOR = {
 
 @dataclass(frozen=True)
 class Repository:
-    """A bare repository; commits are made through a clone that is thrown away."""
+    """A bare repository. Commits are made in a temporary clone."""
 
     path: Path
     url: str
 
     @property
     def head(self) -> str:
+        """The commit of the main branch."""
         return self.at(BRANCH)
 
     def at(self, branch: str) -> str:
+        """The commit of a branch."""
         return self._git(self.path, "rev-parse", branch).strip()
 
     def commit(self, changes: Mapping[str, str | None], message: str, branch: str = BRANCH) -> str:
-        """Writes (or with None deletes) files on top of the main branch; returns the commit. Another branch is made anew from there."""
+        """Commit file changes (None deletes a file) on top of the main branch and return the commit. Another branch is reset to it first."""
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder) / "work"
             self._git(Path(folder), "clone", "-q", str(self.path), str(work))
@@ -66,7 +68,7 @@ class Repository:
         return self.at(branch)
 
     def make_readable(self) -> None:
-        """For everybody, whatever the umask: git keeps to `core.sharedRepository` (git-config(1)) for all that it writes from now on."""
+        """Make all files readable by every user, now and in later commits, independent of the umask (`core.sharedRepository`, git-config(1))."""
         if self._git(self.path, "config", "--default", "", "--get", "core.sharedRepository").strip() == READABLE:
             return
         for folder, _, files in os.walk(self.path):
@@ -76,13 +78,13 @@ class Repository:
                 file.chmod(0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644)
         self._git(self.path, "config", "core.sharedRepository", READABLE)
 
-    def _git(self, folder: Path, *words: str) -> str:
-        """Of all repositories git trusts this one, whoever owns it."""
-        return _git(folder, "-c", f"safe.directory={self.path}", *words)
+    def _git(self, folder: Path, *arguments: str) -> str:
+        """Run git with this repository as the only trusted one, whoever owns it."""
+        return _git(folder, "-c", f"safe.directory={self.path}", *arguments)
 
 
 def sample(name: str) -> dict[str, str]:
-    """The files of a bundled sample."""
+    """Files of a bundled sample: path → content."""
     folder = SAMPLES / name
     return {
         str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts
@@ -90,32 +92,32 @@ def sample(name: str) -> dict[str, str]:
 
 
 def at(home: Home, name: str) -> Repository:
-    """The repository of that name, there or not."""
+    """The repository of that name, whether it exists or not."""
     return Repository(home.git / f"{name}.git", f"http://{HOST}:{home.ports.ingress}/{name}.git")
 
 
 def create(home: Home, name: str, files: Mapping[str, str]) -> Repository:
-    """A new repository with one commit; one that is there keeps its commits."""
+    """Create a repository with one commit. An existing one keeps its commits."""
     repository = at(home, name)
     home.git.mkdir(parents=True, exist_ok=True)
     home.git.chmod(0o755)
     if repository.path.exists():
         repository.make_readable()
         return repository
-    making = repository.path.with_suffix(".new")
-    shutil.rmtree(making, ignore_errors=True)
-    _git(home.git, "init", "-q", "--bare", "-b", BRANCH, str(making))
-    first = Repository(making, "")
+    temporary = repository.path.with_suffix(".new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    _git(home.git, "init", "-q", "--bare", "-b", BRANCH, str(temporary))
+    first = Repository(temporary, "")
     first.make_readable()
     first.commit(files, "First version")
-    making.rename(repository.path)
+    temporary.rename(repository.path)
     return repository
 
 
-def _git(folder: Path, *words: str) -> str:
+def _git(folder: Path, *arguments: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, env={**inherited, **AUTHOR})
-    if done.returncode != 0:
-        command = next(word for word in words if word[0] != "-" and not word.startswith("safe.directory"))
-        raise Problem(f"git {command} failed in {folder}: {done.stderr.strip()}")
-    return done.stdout
+    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, env={**inherited, **AUTHOR})
+    if result.returncode != 0:
+        command = next(word for word in arguments if word[0] != "-" and not word.startswith("safe.directory"))
+        raise Problem(f"git {command} failed in {folder}: {result.stderr.strip()}")
+    return result.stdout

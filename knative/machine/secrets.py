@@ -1,4 +1,4 @@
-"""Passwords and keys of this machine: generated once, kept in the state folder with mode 0600, never printed."""
+"""Passwords and keys of this machine: generated once, stored in the state folder with mode 0600, never printed."""
 
 import os
 import secrets as generator
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from knative.machine.home import Home
 
 
-def kept(home: Home, name: str, generate: Callable[[], str]) -> str:
-    """The secret of that name, generated the first time; written whole or not at all, so that a crash leaves no empty one."""
+def stored_secret(home: Home, name: str, generate: Callable[[], str]) -> str:
+    """The secret of that name, generated at first use. The write is atomic: a crash leaves no empty file."""
     path = home.secrets / name
     if path.exists():
         return path.read_text()
-    home.make()
+    home.create()
     value = generate()
     temporary = path.with_name(f".{name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -25,5 +25,5 @@ def kept(home: Home, name: str, generate: Callable[[], str]) -> str:
 
 
 def password(home: Home, name: str) -> str:
-    """Letters and digits only: the broker's dispatcher puts it into an address, where / and @ break it."""
-    return kept(home, f"{name}.password", lambda: generator.token_hex(24))
+    """The password of that name: 48 hexadecimal digits, safe inside an AMQP URL."""
+    return stored_secret(home, f"{name}.password", lambda: generator.token_hex(24))

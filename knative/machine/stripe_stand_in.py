@@ -1,8 +1,8 @@
-"""A stand-in for Stripe on one machine: localstripe, which speaks Stripe's API, keeps state and sends signed webhooks, with what it lacks added.
+"""A stand-in for Stripe on one machine: localstripe, which implements Stripe's API with state and signed webhooks, plus what billing needs.
 
-It moves no money and is in no overlay but `local`; with a key of one's own (CAPSULE_STRIPE_API_KEY when `up` is called) it stands idle. Added are
-idempotency keys, which billing relies on; the check that the key is ours; state in a file of ours, so that it may scale to zero; loopback only.
-Its test cards are Stripe's: pm_card_visa, pm_card_visa_chargeDeclined, pm_card_chargeCustomerFail.
+It moves no money. Only the local overlays contain it, and with CAPSULE_STRIPE_API_KEY set for `up` it is unused. Added to localstripe: idempotency
+keys, a check of the API key, state in a file of the state folder (so that it can scale to zero), and binding to loopback.
+Test cards are Stripe's: pm_card_visa, pm_card_visa_chargeDeclined, pm_card_chargeCustomerFail.
 """
 
 import asyncio
@@ -18,57 +18,63 @@ from aiohttp import web
 from localstripe import resources, server
 from localstripe.webhooks import register_webhook
 
-NOTICES = ["payment_intent.succeeded", "payment_intent.payment_failed"]
-REMEMBERED = "idempotency:"
+WEBHOOK_EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed"]
+IDEMPOTENCY_PREFIX = "idempotency:"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def key_of(request: web.Request) -> str:
-    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    return b64decode(shown).decode("utf-8", "replace").partition(":")[0] if scheme == "Basic" else shown
+def api_key(request: web.Request) -> str:
+    """The API key of a request, from Basic or Bearer authentication."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    return b64decode(credentials).decode("utf-8", "replace").partition(":")[0] if scheme == "Basic" else credentials
 
 
-def only_ours(key: str) -> Any:
+def require_key(key: str) -> Any:
+    """A middleware that answers 401 to another API key. Health checks need none."""
+
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/healthz":
             return web.json_response({"status": "pass"})
-        if key_of(request) != key:
+        if api_key(request) != key:
             return web.json_response({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}, status=401)
         return await handler(request)
 
     return check
 
 
-def once() -> Any:
-    """The same key gives the same answer; with other parameters it is refused. As Stripe does, but for as long as the state is kept."""
+def idempotency() -> Any:
+    """A middleware for idempotency keys (https://docs.stripe.com/api/idempotent_requests).
+
+    It replays the stored response, and refuses the key with other parameters. Stored responses do not expire.
+    """
     locks: dict[str, asyncio.Lock] = {}
 
     @web.middleware
-    async def remember(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def replay(request: web.Request, handler: Handler) -> web.StreamResponse:
         key = request.headers.get("Idempotency-Key")
         if request.method != "POST" or not key:
             return await handler(request)
-        asked = hashlib.sha256(request.path.encode() + b"\n" + await request.read()).hexdigest()
+        fingerprint = hashlib.sha256(request.path.encode() + b"\n" + await request.read()).hexdigest()
         async with locks.setdefault(key, asyncio.Lock()):
-            if (known := resources.store.get(REMEMBERED + key)) is None:
-                answer = await handler(request)
-                assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
-                if answer.status < 500:
-                    resources.store[REMEMBERED + key] = (asked, answer.status, answer.body)
-                return answer
-        before, status, body = known
-        if before != asked:
+            if (stored := resources.store.get(IDEMPOTENCY_PREFIX + key)) is None:
+                response = await handler(request)
+                assert isinstance(response, web.Response) and isinstance(response.body, bytes)
+                if response.status < 500:
+                    resources.store[IDEMPOTENCY_PREFIX + key] = (fingerprint, response.status, response.body)
+                return response
+        stored_fingerprint, status, body = stored
+        if stored_fingerprint != fingerprint:
             message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
             return web.json_response({"error": {"type": "idempotency_error", "message": message}}, status=400)
         return web.Response(status=status, body=body, content_type="application/json", headers={"Idempotent-Replayed": "true"})
 
-    return remember
+    return replay
 
 
-def keep_state_in(file: Path) -> None:
-    """Instead of a file under /tmp that everybody shares. Written whole or not at all."""
+def persist_state(file: Path) -> None:
+    """Load and store the state in `file` instead of localstripe's file in /tmp. Writes are atomic."""
 
     def dump(store: Any) -> None:
         temporary = file.with_suffix(".new")
@@ -77,19 +83,20 @@ def keep_state_in(file: Path) -> None:
 
     resources.Store.dump_to_disk = dump
     if file.exists():
-        dict.update(resources.store, pickle.loads(file.read_bytes()))  # our own file, in a folder that is ours
+        dict.update(resources.store, pickle.loads(file.read_bytes()))  # written by this program, in a folder with mode 0700
 
 
-def application(key: str, webhook: str, secret: str) -> web.Application:
-    register_webhook("capsule", webhook, secret, NOTICES)
+def application(key: str, webhook_url: str, secret: str) -> web.Application:
+    """The server, with its webhook registered."""
+    register_webhook("capsule", webhook_url, secret, WEBHOOK_EVENTS)
     app: web.Application = server.app
-    app.middlewares.insert(0, once())
-    app.middlewares.insert(0, only_ours(key))
+    app.middlewares.insert(0, idempotency())
+    app.middlewares.insert(0, require_key(key))
     return app
 
 
 def main() -> None:
-    keep_state_in(Path(os.environ["CAPSULE_STRIPE_STATE"]))
+    persist_state(Path(os.environ["CAPSULE_STRIPE_STATE"]))
     app = application(os.environ["CAPSULE_STRIPE_API_KEY"], os.environ["CAPSULE_STRIPE_WEBHOOK_URL"], os.environ["CAPSULE_STRIPE_WEBHOOK_SECRET"])
     host = os.environ.get("CAPSULE_BIND", "127.0.0.1")
     web.run_app(app, host=host, port=int(os.environ["PORT"]), print=None, handle_signals=True, shutdown_timeout=2.0)

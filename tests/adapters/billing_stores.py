@@ -42,7 +42,7 @@ class Store:
         return self.database.transaction() if self.database else nullcontext()
 
     async def customer(self) -> tuple[Customer, Subscription]:
-        customer = Customer.create(new_id(), "ada@example.org", NOW)
+        customer, _ = Customer.create(new_id(), "ada@example.org", FREE_PLAN.code, NOW)
         subscription = Subscription.begin(customer, FREE_PLAN, NOW)
         async with self.transaction():
             await self.customers.add(customer)
@@ -53,13 +53,18 @@ class Store:
         period = subscription.current_period
         invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee_lines(PRO, period), NOW)
         if number:
-            invoice.issue(number, NOW)
+            customer = await self._customer(subscription)
+            invoice.issue(number, customer, NOW)
         async with self.transaction():
             await self.invoices.add(invoice)
         return invoice
 
+    async def _customer(self, subscription: Subscription) -> Customer:
+        async with self.transaction():
+            return await self.customers.get(subscription.customer_id)
+
     async def payment(self, invoice: Invoice, attempt: int = 1, result: ProviderResult | None = None, at: datetime = NOW) -> Payment:
-        payment = Payment.create(invoice, "pm_card_visa", at, attempt)
+        payment, _ = Payment.create(invoice, "pm_card_visa", at, attempt)
         async with self.transaction():
             await self.payments.add(payment)
             if result:

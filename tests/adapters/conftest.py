@@ -1,4 +1,4 @@
-"""One Knative on this machine for the tests of deploy's adapter, and what builds in it."""
+"""A one-machine Knative for the tests of the deploy context's adapter, and builds in it."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +11,7 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
-from tests.adapters.deploy_applications import App, ended
+from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import INHERITED
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
@@ -27,13 +27,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert "Traceback" not in found.log, found.log
 
 
-def through(kubeconfig: Path) -> KubernetesCluster:
+def cluster_with(kubeconfig: Path) -> KubernetesCluster:
     return KubernetesCluster(Settings({"KUBECONFIG": str(kubeconfig)}))
 
 
 @pytest.fixture(scope="module")
 def account(machine: Machine) -> Path:
-    """The kubeconfig of the account that deploys, with the permissions and the policies that it has in production."""
+    """The kubeconfig of the deploy context's service account, with its production permissions and policies."""
     found = machine.home / "deploy-kubeconfig"
     give_account(machine.api, machine.home / "kubeconfig", found)
     return found
@@ -41,7 +41,7 @@ def account(machine: Machine) -> Path:
 
 @pytest.fixture
 def knative(account: Path) -> KubernetesCluster:
-    return through(account)
+    return cluster_with(account)
 
 
 @pytest.fixture
@@ -51,15 +51,15 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 
 
 @pytest.fixture
-async def built(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
-    """Commits files, builds them in a Job, gives what was observed."""
-    passed_on = {name: os.environ[name] for name in INHERITED} | {"BUILD_ENVIRONMENT": " ".join(INHERITED)}
+async def build(knative: KubernetesCluster, repositories: Repositories) -> AsyncIterator[Any]:
+    """A function that commits files, builds them in a Job and returns the observation and the commit."""
+    inherited = {name: os.environ[name] for name in INHERITED} | {"BUILD_ENVIRONMENT": " ".join(INHERITED)}
 
-    async def build(app: App, files: dict[str, str]) -> tuple[Observation, str]:
+    async def build_files(app: App, files: dict[str, str]) -> tuple[Observation, str]:
         repository, deployment = repositories.create(f"r{uuid4().hex[:6]}"), uuid4()
         commit = repository.commit(files)
-        job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **passed_on)
+        job = app.job(deployment, REPOSITORY=repository.url, REPOSITORY_HOSTS=repositories.host, **inherited)
         await knative.apply(*app.tenancy, job)
-        return await ended(knative, app.awaited("Job", deployment)), commit
+        return await wait_for_outcome(knative, app.watched("Job", deployment)), commit
 
-    yield build
+    yield build_files

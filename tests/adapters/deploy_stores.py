@@ -1,4 +1,4 @@
-"""Both kinds of stores of the deploy context, and what is in them."""
+"""The deploy context's stores in memory and in PostgreSQL, and rows for them."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,23 +9,25 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.deploy.adapters.postgres import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
-from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import STAGING, ApplicationName
-from functions.deploy.domain.observation import Built
+from functions.deploy.domain.observation import BuildJobSucceeded
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 REPOSITORY = Repository.parse("https://git.example.com/ada/hello.git")
-BUILT = Built("capsule.local/apps/hello@sha256:" + "a" * 64, "c" * 40, "python")
+BUILT = BuildJobSucceeded("capsule.local/apps/hello@sha256:" + "a" * 64, "c" * 40, "python")
 
 
 @dataclass
@@ -39,11 +41,11 @@ class Stores:
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
-        return self.database.transaction() if self.database else nothing()
+        return self.database.transaction() if self.database else no_transaction()
 
 
 @asynccontextmanager
-async def nothing() -> AsyncIterator[None]:
+async def no_transaction() -> AsyncIterator[None]:
     yield
 
 
@@ -86,31 +88,31 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     await database.close()
 
 
-def application(owner: UUID | None = None, name: str = "") -> Application:
-    return Application.create(ApplicationName(name or f"a{uuid4().hex[:12]}"), REPOSITORY, owner=owner or uuid4(), at=NOW)
+def new_application(owner: UUID | None = None, name: str = "") -> Application:
+    application, _ = Application.create(ApplicationName(name or f"a{uuid4().hex[:12]}"), REPOSITORY, owner=owner or uuid4(), at=NOW)
+    return application
 
 
-async def added(stores: Stores, owner: UUID | None = None) -> Application:
-    made = application(owner)
+async def add_application(stores: Stores, owner: UUID | None = None) -> Application:
+    application = new_application(owner)
     async with stores.transaction():
-        await stores.applications.add(made, Quota.default(made.user_id, NOW))
-    return made
+        await stores.applications.add(application, Quota.default(application.user_id, NOW))
+    return application
 
 
-async def requested(stores: Stores, of: Application, environment: str = STAGING, at: datetime = NOW) -> Deployment:
-    made = Deployment.request(of, environment, None, Terms(), None, correlation_id="c-1", at=at)
+async def add_deployment(stores: Stores, application: Application, environment: str = STAGING, at: datetime = NOW) -> Deployment:
+    deployment, _ = Deployment.request(application, environment, None, Terms(), None, correlation_id="c-1", at=at)
     async with stores.transaction():
-        await stores.deployments.add(made)
-    return made
+        await stores.deployments.add(deployment)
+    return deployment
 
 
-async def moved(stores: Stores, deployment: Deployment, *seen: Any, at: datetime = NOW) -> Deployment:
-    for each in seen:
+async def observe(stores: Stores, deployment: Deployment, *observations: Any, at: datetime = NOW) -> Deployment:
+    """Apply observations to a stored deployment, each in its own transaction."""
+    for each in observations:
         async with stores.transaction():
-            found = await stores.deployments.locked(deployment.id)
-            progress = found.observe(each, at)
-            if progress.release:
-                found.cut(await stores.releases.add(progress.release), at)
-            await stores.deployments.save(found)
+            locked = await stores.deployments.lock(deployment.id)
+            await apply_observation(locked, each, stores.releases, at)
+            await stores.deployments.save(locked)
     async with stores.transaction():
         return await stores.deployments.get(deployment.id)

@@ -12,7 +12,7 @@ from functions.auth.domain.registration import Registration
 from functions.auth.domain.user import User
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import mail
+from functions.runtime.email.transport import email_transport
 from tests.capsule import FixedClock
 
 NOW = FixedClock().now()
@@ -34,7 +34,7 @@ def failed_registration(reason: str) -> Registration:
 async def test_administrators_get_step_reason_and_command_to_resume(tmp_path: Path) -> None:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{tmp_path}/mail", "CAPSULE_PUBLIC_URL": "https://capsule.example/"})
     registration, intent = failed_registration("<b>no</b>"), new_id()
-    await EmailMailer(mail(settings, FixedClock()), settings).send_registration_failed(intent, "root@example.org", registration)
+    await EmailMailer(email_transport(settings, FixedClock()), settings).send_registration_failed(intent, "root@example.org", registration)
 
     (delivered,) = mailbox.Maildir(tmp_path / "mail", create=False)
     message = message_from_bytes(delivered.as_bytes(), policy=policy.default)

@@ -20,8 +20,8 @@ from functions.kernel import Unauthenticated, Unavailable, new_id
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.security.tokens import (
     ALGORITHM,
-    LOOK,
     PUBLIC_KEYS,
+    RELOAD_SECONDS,
     AccessTokens,
     JwkSet,
     new_signing_jwks,
@@ -140,7 +140,7 @@ FORGERIES: dict[str, tuple[Callable[[Machine], str], str]] = {
     "no kid": (lambda machine: machine.forge(header={"kid": ""}), "unknown key"),
     "no algorithm": (lambda machine: machine.forge(key="", algorithm="none"), "algorithm"),
     "HMAC with the public key": (lambda machine: machine.forge(key=_public_pem(machine), algorithm="HS256"), "algorithm"),
-    "another kind of JWT": (lambda machine: machine.forge(header={"typ": "JWT"}), "no access token"),
+    "another kind of JWT": (lambda machine: machine.forge(header={"typ": "JWT"}), "not an access token"),
     "another issuer": (lambda machine: machine.forge(iss="https://elsewhere.example"), "issuer"),
     "another audience": (lambda machine: machine.forge(aud="billing"), "audience"),
     "no session": (lambda machine: machine.forge(sid=None), "'sid'"),
@@ -186,13 +186,13 @@ def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
     at = NOW
     for public in (None, public_jwks(rotated)):
         machine.mount(rotated, public)
-        at += timedelta(seconds=LOOK)
+        at += timedelta(seconds=RELOAD_SECONDS)
         for token in (before, after):
             machine.tokens.verify(token, at)
 
     machine.mount(rotated_signing_jwks(rotated))
     machine.tokens.verify(before, at)  # the mounted file is not read for every token
-    at += timedelta(seconds=LOOK)
+    at += timedelta(seconds=RELOAD_SECONDS)
     machine.tokens.verify(after, at)
     with pytest.raises(Unauthenticated, match="unknown key"):
         machine.tokens.verify(before, at)
@@ -208,7 +208,7 @@ def test_tokens_of_an_ended_session_are_rejected(machine: Machine) -> None:
 
 
 def test_the_caches_are_bounded(machine: Machine) -> None:
-    tokens = AccessTokens(machine.settings, remember=3)
+    tokens = AccessTokens(machine.settings, cache_size=3)
     issued = [machine.issue(NOW + timedelta(seconds=n)) for n in range(6)]
     for token in issued:
         tokens.verify(token, NOW)

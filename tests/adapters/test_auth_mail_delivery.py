@@ -23,7 +23,7 @@ from functions.auth.adapters.emails import EmailMailer
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Permanent, Transient, new_id
 from functions.runtime.config.settings import MissingSetting, Settings
-from functions.runtime.mail.delivery import mail
+from functions.runtime.email.transport import email_transport
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.external_call import CalledInsideTransaction
 from tests.capsule import FixedClock
@@ -34,7 +34,7 @@ TO, TOKEN = "ada@example.org", OpaqueToken("cpv_abc-DEF_123")
 
 def mailer(url: str, **variables: str) -> EmailMailer:
     settings = Settings({"CAPSULE_MAIL_URL": url, "CAPSULE_PUBLIC_URL": "https://capsule.example/", **variables})
-    return EmailMailer(mail(settings, FixedClock()), settings)
+    return EmailMailer(email_transport(settings, FixedClock()), settings)
 
 
 class Inbox:
@@ -255,9 +255,9 @@ async def test_an_unwritable_maildir_is_transient(tmp_path: Path) -> None:
 
 
 def test_the_sender_is_configurable(tmp_path: Path) -> None:
-    from functions.runtime.mail.delivery import Letter, message_of
+    from functions.runtime.email.message import OutgoingEmail, build_message
 
-    message = message_of(Letter(new_id(), TO, "Subject", "text", "<p>html"), "Us <us@platform.example>", FixedClock())
+    message = build_message(OutgoingEmail(new_id(), TO, "Subject", "text", "<p>html"), "Us <us@platform.example>", FixedClock())
     assert message["From"] == "Us <us@platform.example>"
     assert message["Message-ID"].endswith("@platform.example>")
 

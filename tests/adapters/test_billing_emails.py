@@ -21,7 +21,7 @@ from functions.billing.domain.payments import Payment, PaymentStatus, ProviderRe
 from functions.billing.domain.periods import Period
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import MaildirMail
+from functions.runtime.email.maildir import MaildirTransport
 from tests.capsule import FixedClock
 from tests.memory.billing import SEEDED
 
@@ -35,12 +35,12 @@ def new_invoice(number: str | None = "2026-000042") -> Invoice:
     lines = charges.upgrade_lines(PRO, BUSINESS, JUNE, JUNE, NOW)
     invoice = Invoice.draft(Purpose.UPGRADE, new_id(), new_id(), BUSINESS, JUNE, lines, NOW)
     if number:
-        invoice.issue(number, NOW)
+        invoice.issue(number, new_customer(), NOW)
     return invoice
 
 
 def new_customer(email: str = "ada@example.org") -> Customer:
-    return Customer.create(new_id(), email, NOW)
+    return Customer(new_id(), new_id(), email, NOW)
 
 
 def renderer(**variables: str) -> PdfRenderer:
@@ -124,7 +124,7 @@ async def test_an_invoice_with_many_lines_continues_on_a_new_page() -> None:
 class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.mailer = EmailMailer(MaildirMail(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
+        self.mailer = EmailMailer(MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
 
     def message(self) -> EmailMessage:
         (file,) = (self.folder / "new").glob("*")
@@ -150,7 +150,7 @@ def box(tmp_path: Path) -> Mailbox:
 
 
 def failed_payment(invoice: Invoice, retry_at: datetime | None) -> Payment:
-    payment = Payment.create(invoice, "pm_1", NOW)
+    payment, _ = Payment.create(invoice, "pm_1", NOW)
     payment.settle(ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was <declined>."), NOW)
     payment.retry_at = retry_at
     return payment

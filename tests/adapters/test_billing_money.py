@@ -12,6 +12,7 @@ from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.invoices import Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
+from functions.billing.domain.payments import PaymentStatus, ProviderResult
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
@@ -92,11 +93,11 @@ async def test_the_last_rated_period_is_stored_with_its_charged_amount(store: St
 
 
 async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
-    _, subscription = await store.customer()
+    customer, subscription = await store.customer()
     invoice = await store.invoice(subscription)
     async with store.transaction():
         assert await store.invoices.get(invoice.id) == invoice
-        invoice.issue(new_number(), NOW)
+        invoice.issue(new_number(), customer, NOW)
         invoice.mark_paid(NOW)
         await store.invoices.save(invoice)
         assert await store.invoices.get(invoice.id) == invoice
@@ -203,12 +204,13 @@ async def test_due_retries_of_open_invoices_are_listed(store: Store) -> None:
 async def test_a_credit_note_is_stored_completely(store: Store) -> None:
     customer, subscription = await store.customer()
     invoice = await store.invoice(subscription, new_number())
+    payment = await store.payment(invoice)
     note = CreditNote(new_id(), invoice.id, customer.id, new_number(), Money(500, "EUR"), "sorry", NOW)
     async with store.transaction():
         await store.credit_notes.add(note)
         assert list(await store.credit_notes.list_for_invoice(invoice.id)) == [note]
         assert note.id in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]
-        note.settle(f"re_{note.id}", None, NOW)
+        note.settle(ProviderResult(f"re_{note.id}", PaymentStatus.SUCCEEDED), payment, customer, NOW)
         await store.credit_notes.save(note)
         assert await store.credit_notes.get(note.id) == note
         assert note.id not in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]

@@ -65,7 +65,8 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 
 def new_customer() -> Customer:
-    return Customer.create(new_id(), "ada@example.org", NOW)
+    customer, _ = Customer.create(new_id(), "ada@example.org", "free", NOW)
+    return customer
 
 
 def new_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:

@@ -53,7 +53,7 @@ def new_payment(method: str = VISA, amount: int = 2000) -> Payment:
 
 
 async def new_customer(provider: PaymentProvider) -> Customer:
-    customer = Customer.create(new_id(), "ada@example.org", NOW)
+    customer, _ = Customer.create(new_id(), "ada@example.org", "free", NOW)
     return replace(customer, provider_id=await provider.open_account(customer))
 
 
@@ -145,7 +145,7 @@ async def test_an_unreachable_provider_or_an_invalid_key_is_unavailable(stripe: 
     unauthorized = StripeProvider(Settings({**stripe.environment, "CAPSULE_STRIPE_API_KEY": "sk_test_invalid"}))
     for provider in (unreachable, unauthorized):
         with pytest.raises(ProviderUnavailable):
-            await provider.open_account(Customer.create(new_id(), "ada@example.org", NOW))
+            await provider.open_account(Customer(new_id(), new_id(), "ada@example.org", NOW))
 
 
 async def test_a_webhook_is_parsed_after_its_signature_is_verified(stripe: StandIn, receiver: WebhookReceiver) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.runtime.storage.database import Database, NothingCommitted
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.failures import NothingCommitted
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ async def database(postgres: Any) -> AsyncIterator[Database]:
     made = postgres.database("auth")
     with psycopg.connect(made.owner_url, autocommit=True) as owner:
         owner.execute("CREATE TABLE notes (note text PRIMARY KEY)")
-    opened = Database(made.functions_url, size=1, reader=made.reader_url)
+    opened = Database(made.functions_url, size=1, reader_url=made.reader_url)
     yield opened
     await opened.close()
 
@@ -43,14 +44,14 @@ async def test_what_goes_with_the_commit_fails_with_it(database: Database) -> No
     with pytest.raises(psycopg.errors.UniqueViolation):
         async with database.transaction() as connection:
             await note(connection, "one")
-            connection.later("INSERT INTO notes VALUES (%s)", ("one",))
+            connection.queue("INSERT INTO notes VALUES (%s)", ("one",))
     assert await noted(database) == set()
 
 
 async def test_what_waited_is_forgotten_with_its_transaction(database: Database) -> None:
     with pytest.raises(KeyError):
-        async with database.transaction(at_once=False) as connection:
-            connection.later("INSERT INTO notes VALUES (%s)", ("never",))
+        async with database.transaction(is_begin_queued=True) as connection:
+            connection.queue("INSERT INTO notes VALUES (%s)", ("never",))
             raise KeyError
     async with database.transaction() as connection:
         await note(connection, "o'one \\ %s; two")
@@ -60,7 +61,7 @@ async def test_what_waited_is_forgotten_with_its_transaction(database: Database)
 async def test_values_are_values_whatever_they_hold(database: Database) -> None:
     strange = "'); DROP TABLE notes; -- \\' %s %(a)s é \U0001f600"
     async with database.transaction() as connection:
-        connection.later("INSERT INTO notes VALUES (%s)", (strange,))
+        connection.queue("INSERT INTO notes VALUES (%s)", (strange,))
     assert await noted(database) == {strange}
 
 

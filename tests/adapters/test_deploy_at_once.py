@@ -1,4 +1,4 @@
-"""What PostgreSQL alone decides for the deploy context: several at once, and rows that must not be."""
+"""What only PostgreSQL can decide for the deploy context: concurrent requests, and rows that constraints refuse."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,13 +7,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress
 from functions.deploy.domain.release import Release
 from functions.runtime.storage.database import Database
-from tests.adapters.deploy_stores import BUILT, NOW, Stores, added, application, on_postgres, requested
+from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, add_deployment, new_application, on_postgres
 from tests.servers import Databases
 
 
@@ -29,71 +30,71 @@ async def stored(url: str) -> AsyncIterator[Stores]:
     await database.close()
 
 
-async def test_of_many_at_once_only_as_many_as_the_quota_allows_are_made(stored: Stores) -> None:
+async def test_concurrent_requests_do_not_exceed_the_quota(stored: Stores) -> None:
     owner = uuid4()
     async with stored.transaction():
         await stored.quotas.grant(Quota(owner, 3, 512, NOW))
-    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
-    assert sum(isinstance(each, Application) for each in ended) == 3
-    assert sum(isinstance(each, ApplicationQuotaExceeded) for each in ended) == 5
+    results = await asyncio.gather(*(add_application(stored, owner) for _ in range(8)), return_exceptions=True)
+    assert sum(isinstance(each, Application) for each in results) == 3
+    assert sum(isinstance(each, ApplicationQuotaExceeded) for each in results) == 5
 
 
-async def test_of_many_at_once_who_have_no_quota_yet_none_is_counted_wrongly(stored: Stores) -> None:
+async def test_concurrent_first_requests_are_counted_exactly(stored: Stores) -> None:
     owner = uuid4()
-    ended = await asyncio.gather(*(added(stored, owner) for _ in range(8)), return_exceptions=True)
+    results = await asyncio.gather(*(add_application(stored, owner) for _ in range(8)), return_exceptions=True)
     limit = Quota.default(owner, NOW).applications
-    assert sum(isinstance(each, Application) for each in ended) == limit
+    assert sum(isinstance(each, Application) for each in results) == limit
     async with stored.transaction():
-        found = await stored.quotas.find(owner)
-    assert found is not None
-    assert found.applications_used == limit
+        quota = await stored.quotas.find(owner)
+    assert quota is not None
+    assert quota.applications_used == limit
 
 
-async def test_of_many_at_once_one_gets_the_name(stored: Stores) -> None:
+async def test_one_of_several_concurrent_requests_gets_the_name(stored: Stores) -> None:
     name = f"a{uuid4().hex[:12]}"
 
     async def add() -> None:
         async with stored.transaction():
-            made = application(name=name)
-            await stored.applications.add(made, Quota.default(made.user_id, NOW))
+            deployment = new_application(name=name)
+            await stored.applications.add(deployment, Quota.default(deployment.user_id, NOW))
 
-    ended = await asyncio.gather(*(add() for _ in range(4)), return_exceptions=True)
-    assert sorted(type(each).__name__ for each in ended) == ["ApplicationNameTaken"] * 3 + ["NoneType"]
-
-
-async def test_of_many_at_once_one_deploys(stored: Stores) -> None:
-    of = await added(stored)
-    ended = await asyncio.gather(*(requested(stored, of) for _ in range(4)), return_exceptions=True)
-    assert sum(isinstance(each, Deployment) for each in ended) == 1
-    assert sum(isinstance(each, DeploymentInProgress) for each in ended) == 3
+    results = await asyncio.gather(*(add() for _ in range(4)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in results) == ["ApplicationNameTaken"] * 3 + ["NoneType"]
 
 
-async def test_releases_that_come_at_once_have_numbers_of_their_own(stored: Stores) -> None:
-    of = await added(stored)
+async def test_one_of_several_concurrent_deployments_starts(stored: Stores) -> None:
+    application = await add_application(stored)
+    results = await asyncio.gather(*(add_deployment(stored, application) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(each, Deployment) for each in results) == 1
+    assert sum(isinstance(each, DeploymentInProgress) for each in results) == 3
+
+
+async def test_concurrent_releases_have_different_numbers(stored: Stores) -> None:
+    application = await add_application(stored)
 
     async def release() -> int:
         async with stored.transaction():
-            return (await stored.releases.add(Release.of(BUILT, of.id, Terms(), NOW))).number
+            return (await stored.releases.add(Release.from_build(BUILT, application.id, Terms(), NOW))).number
 
     assert sorted(await asyncio.gather(*(release() for _ in range(4)))) == [1, 2, 3, 4]
 
 
-async def test_a_release_never_changes(stored: Stores) -> None:
-    of = await added(stored)
+async def test_a_release_is_immutable(stored: Stores) -> None:
+    application = await add_application(stored)
     async with stored.transaction():
-        kept = await stored.releases.add(Release.of(BUILT, of.id, Terms(), NOW))
+        release = await stored.releases.add(Release.from_build(BUILT, application.id, Terms(), NOW))
     assert stored.database is not None
     with pytest.raises(psycopg.errors.RestrictViolation, match="immutable"):
         async with stored.transaction():
-            await stored.database.connection.execute("UPDATE releases SET image = image WHERE id = %s", (kept.id,))
+            await stored.database.connection.execute("UPDATE releases SET image = image WHERE id = %s", (release.id,))
 
 
 @pytest.mark.parametrize(
     "change", ["status = 'failed'", "status = 'succeeded', finished_at = now()", "reason = 'x'", "status = 'odd'", "attempt = 0"]
 )
-async def test_no_row_tells_half_a_story(stored: Stores, change: str) -> None:
-    made = await requested(stored, await added(stored))
+async def test_an_inconsistent_row_is_refused(stored: Stores, change: str) -> None:
+    deployment = await add_deployment(stored, await add_application(stored))
     assert stored.database is not None
     with pytest.raises(psycopg.errors.CheckViolation):
         async with stored.transaction():
-            await stored.database.connection.execute(f"UPDATE deployments SET {change} WHERE id = %s", (made.id,))
+            await stored.database.connection.execute(f"UPDATE deployments SET {change} WHERE id = %s", (deployment.id,))

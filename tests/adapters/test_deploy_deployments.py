@@ -1,132 +1,137 @@
-"""One suite over memory and over PostgreSQL: how releases are numbered, and what becomes of a deployment's row and timeline."""
+"""Contract of releases and deployments, run in memory and on PostgreSQL."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
+from functions.deploy.domain.deployment import Status
 from functions.deploy.domain.environment import Environment, Terms
 from functions.deploy.domain.names import PRODUCTION
-from functions.deploy.domain.observation import BuildBroken, NotServing, Serving
+from functions.deploy.domain.observation import BuildJobFailed, ServiceFailed, ServiceReady
 from functions.deploy.domain.rejections import (
     DeploymentInProgress,
     DeploymentNotFound,
     ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import Status
 from functions.kernel import Transient
-from tests.adapters.deploy_stores import BUILT, NOW, Stores, added, moved, requested, stores, url
+from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, add_deployment, observe, stores, url
 
 __all__ = ["stores", "url"]
 
+LONG_AGO = NOW - timedelta(days=30)
 
-async def test_a_deployment_comes_back_with_its_steps(stores: Stores) -> None:
-    made = await requested(stores, await added(stores))
+
+async def test_a_stored_deployment_is_read_with_its_steps(stores: Stores) -> None:
+    deployment = await add_deployment(stores, await add_application(stores))
     async with stores.transaction():
-        found = await stores.deployments.get(made.id)
-        assert found == made
-        found.building(1, NOW + timedelta(seconds=1))
-        await stores.deployments.save(found)
-        assert await stores.deployments.get(made.id) == found
+        stored = await stores.deployments.get(deployment.id)
+        assert stored == deployment
+        stored.record_build_started(1, NOW + timedelta(seconds=1))
+        await stores.deployments.save(stored)
+        assert await stores.deployments.get(deployment.id) == stored
         with pytest.raises(DeploymentNotFound):
             await stores.deployments.get(uuid4())
-    assert [(step.step, step.finished_at is None) for step in found.steps] == [("requested", False), ("building", True)]
+    assert [(step.step, step.finished_at is None) for step in stored.steps] == [("requested", False), ("building", True)]
 
 
 async def test_a_stale_deployment_is_not_saved(stores: Stores) -> None:
-    made = await requested(stores, await added(stores))
+    deployment = await add_deployment(stores, await add_application(stores))
     async with stores.transaction():
-        first, second = await stores.deployments.get(made.id), await stores.deployments.get(made.id)
+        first, second = await stores.deployments.get(deployment.id), await stores.deployments.get(deployment.id)
         for each in (first, second):
-            each.building(1, NOW)
+            each.record_build_started(1, NOW)
         await stores.deployments.save(first)
         with pytest.raises(Transient):
             await stores.deployments.save(second)
 
 
-async def test_one_running_deployment_in_each_environment(stores: Stores) -> None:
-    of = await added(stores)
-    made = await requested(stores, of)
+async def test_an_environment_has_one_running_deployment(stores: Stores) -> None:
+    application = await add_application(stores)
+    deployment = await add_deployment(stores, application)
     with pytest.raises(DeploymentInProgress):
-        await requested(stores, of)
-    await requested(stores, of, PRODUCTION)
-    await moved(stores, made, BuildBroken("build-failed", "no"))
-    await requested(stores, of)
+        await add_deployment(stores, application)
+    await add_deployment(stores, application, PRODUCTION)
+    await observe(stores, deployment, BuildJobFailed("build-failed", "no"))
+    await add_deployment(stores, application)
 
 
-async def test_what_a_deployment_awaits_finds_it(stores: Stores) -> None:
-    of = await added(stores)
-    made = await requested(stores, of)
-    production = await requested(stores, of, PRODUCTION)
+async def test_a_deployment_is_found_by_the_object_it_watches(stores: Stores) -> None:
+    application = await add_application(stores)
+    deployment = await add_deployment(stores, application)
+    production = await add_deployment(stores, application, PRODUCTION)
 
-    async def awaiting(kind: str, name: str, namespace: str = "") -> UUID | None:
+    async def find(kind: str, name: str, namespace: str = "") -> UUID | None:
         async with stores.transaction():
-            found = await stores.deployments.awaiting(kind, namespace or of.namespace, name)
-        return found.id if found else None
+            stored = await stores.deployments.find_by_object(kind, namespace or application.namespace, name)
+        return stored.id if stored else None
 
-    assert await awaiting("Job", made.job) == made.id
-    assert await awaiting("Job", production.job) == production.id
-    assert await awaiting("Service", made.service) is None
-    assert await awaiting("Job", made.job, "app-other") is None
-    assert await awaiting("Job", made.job, "capsule") is None
-    await moved(stores, made, BUILT)
-    assert await awaiting("Job", made.job) is None
-    assert await awaiting("Service", made.service) == made.id
-    await moved(stores, made, Serving("http://x.localhost"))
-    assert await awaiting("Service", made.service) is None
+    assert await find("Job", deployment.build_job) == deployment.id
+    assert await find("Job", production.build_job) == production.id
+    assert await find("Service", deployment.service) is None
+    assert await find("Job", deployment.build_job, "app-other") is None
+    assert await find("Job", deployment.build_job, "capsule") is None
+    await observe(stores, deployment, BUILT)
+    assert await find("Job", deployment.build_job) is None
+    assert await find("Service", deployment.service) == deployment.id
+    await observe(stores, deployment, ServiceReady("http://x.localhost"))
+    assert await find("Service", deployment.service) is None
 
 
 async def test_releases_are_numbered_by_application(stores: Stores) -> None:
-    one, other = await added(stores), await added(stores)
+    one, other = await add_application(stores), await add_application(stores)
     async with stores.transaction():
-        kept = [await stores.releases.add(Release.of(BUILT, of.id, Terms(), NOW)) for of in (one, other, one)]
-        assert [each.number for each in kept] == [1, 1, 2]
-        assert await stores.releases.get(kept[2].id) == kept[2]
-        assert await stores.releases.numbered(one.id, 2) == kept[2]
-        assert await stores.releases.page(one.id, before=None, limit=5) == [kept[2], kept[0]]
-        assert await stores.releases.page(one.id, before=2, limit=5) == [kept[0]]
+        stored = [await stores.releases.add(Release.from_build(BUILT, application.id, Terms(), NOW)) for application in (one, other, one)]
+        assert [each.number for each in stored] == [1, 1, 2]
+        assert await stores.releases.get(stored[2].id) == stored[2]
+        assert await stores.releases.get_by_number(one.id, 2) == stored[2]
+        assert await stores.releases.page(one.id, before=None, limit=5) == [stored[2], stored[0]]
+        assert await stores.releases.page(one.id, before=2, limit=5) == [stored[0]]
         with pytest.raises(ReleaseNotFound):
-            await stores.releases.numbered(other.id, 2)
+            await stores.releases.get_by_number(other.id, 2)
 
 
-async def test_the_last_good_and_the_latest_of_each_environment(stores: Stores) -> None:
-    of = await added(stores)
+async def test_the_serving_and_the_latest_deployment_of_an_environment(stores: Stores) -> None:
+    application = await add_application(stores)
     async with stores.transaction():
-        assert await stores.deployments.last_good(Environment(of.id, "staging", NOW)) is None
-        assert await stores.deployments.latest(of.id) == []
-    good = await moved(stores, await requested(stores, of), BUILT, Serving("http://x.localhost"))
-    bad = await moved(stores, await requested(stores, of), BUILT, NotServing("not-ready", "no"))
-    production = await requested(stores, of, PRODUCTION)
+        assert await stores.deployments.find_serving(Environment(application.id, "staging", NOW)) is None
+        assert await stores.deployments.list_latest(application.id) == []
+    good = await observe(stores, await add_deployment(stores, application), BUILT, ServiceReady("http://x.localhost"))
+    bad = await observe(stores, await add_deployment(stores, application), BUILT, ServiceFailed("not-ready", "no"))
+    production = await add_deployment(stores, application, PRODUCTION)
     async with stores.transaction():
-        found = await stores.deployments.last_good(Environment(of.id, "staging", NOW))
-        assert found is not None
-        assert (found.id, found.url, found.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
-        assert [each.id for each in await stores.deployments.latest(of.id)] == [production.id, bad.id]
-        assert [each.id for each in await stores.deployments.page(of.id, before=None, limit=2)] == [production.id, bad.id]
-        assert [each.id for each in await stores.deployments.page(of.id, before=bad.id, limit=2)] == [good.id]
-        assert [each.id for each in await stores.deployments.running_of(of.id)] == [production.id]
+        stored = await stores.deployments.find_serving(Environment(application.id, "staging", NOW))
+        assert stored is not None
+        assert (stored.id, stored.url, stored.status) == (good.id, "http://x.localhost", Status.SUCCEEDED)
+        assert [each.id for each in await stores.deployments.list_latest(application.id)] == [production.id, bad.id]
+        assert [each.id for each in await stores.deployments.page(application.id, before=None, limit=2)] == [production.id, bad.id]
+        assert [each.id for each in await stores.deployments.page(application.id, before=bad.id, limit=2)] == [good.id]
+        assert [each.id for each in await stores.deployments.lock_running(application.id)] == [production.id]
 
 
-async def test_stuck_ones_are_those_that_run_and_whose_reminder_has_not_come(stores: Stores) -> None:
-    of = await added(stores)
-    ended = await moved(
-        stores, await requested(stores, of, at=NOW - timedelta(days=30)), BuildBroken("build-failed", "no"), at=NOW - timedelta(days=30)
+async def test_stuck_deployments_run_and_have_an_overdue_reminder(stores: Stores) -> None:
+    application = await add_application(stores)
+    results = await observe(
+        stores,
+        await add_deployment(stores, application, at=LONG_AGO),
+        BuildJobFailed("build-failed", "no"),
+        at=LONG_AGO,
     )
-    quiet = await requested(stores, of, at=NOW - timedelta(days=30))
-    busy = await requested(stores, of, PRODUCTION, at=NOW - timedelta(days=20))
+    quiet = await add_deployment(stores, application, at=LONG_AGO)
+    busy = await add_deployment(stores, application, PRODUCTION, at=NOW - timedelta(days=20))
     async with stores.transaction():
-        found = {each.id for each in await stores.deployments.stuck(NOW - timedelta(days=25), 100)}
-    assert quiet.id in found
-    assert not found & {ended.id, busy.id}
+        stored = {each.id for each in await stores.deployments.list_stuck(NOW - timedelta(days=25), 100)}
+    assert quiet.id in stored
+    assert not stored & {results.id, busy.id}
 
 
-async def test_running_ones_are_given_with_their_steps_so_that_ending_them_closes_those(stores: Stores) -> None:
-    of = await added(stores)
-    made = await requested(stores, of)
+async def test_running_deployments_are_read_with_their_steps(stores: Stores) -> None:
+    application = await add_application(stores)
+    deployment = await add_deployment(stores, application)
     async with stores.transaction():
-        for each in await stores.deployments.running_of(of.id):
+        for each in await stores.deployments.lock_running(application.id):
             each.fail("application-deleted", "gone", NOW + timedelta(seconds=9))
             await stores.deployments.save(each)
-        found = await stores.deployments.get(made.id)
-    assert (found.status, found.reason, found.steps[-1].finished_at) == ("failed", "application-deleted", NOW + timedelta(seconds=9))
+        stored = await stores.deployments.get(deployment.id)
+    assert (stored.status, stored.reason, stored.steps[-1].finished_at) == ("failed", "application-deleted", NOW + timedelta(seconds=9))

@@ -1,101 +1,100 @@
-"""One suite over memory and over PostgreSQL: what the deploy context's use cases may rely on of applications and quotas, whichever is behind
-their ports. What only a database can decide stands in `test_deploy_at_once.py`."""
+"""Contract of applications and quotas, run in memory and on PostgreSQL. `test_deploy_at_once.py` tests what only a database can decide."""
 
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
-from functions.deploy.domain.application import Quota
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationNotFound,
     ApplicationQuotaExceeded,
 )
 from functions.kernel import Transient
-from tests.adapters.deploy_stores import NOW, Stores, added, application, stores, url
+from tests.adapters.deploy_stores import NOW, Stores, add_application, new_application, stores, url
 
 __all__ = ["stores", "url"]
 
 
-async def test_an_application_comes_back_as_it_went_in(stores: Stores) -> None:
-    made = await added(stores)
+async def test_a_stored_application_is_read_unchanged(stores: Stores) -> None:
+    application = await add_application(stores)
     async with stores.transaction():
-        assert await stores.applications.get(made.id) == made
-        assert await stores.applications.locked(made.id) == made
+        assert await stores.applications.get(application.id) == application
+        assert await stores.applications.lock(application.id) == application
         with pytest.raises(ApplicationNotFound):
             await stores.applications.get(uuid4())
 
 
-async def test_a_name_is_taken_until_its_application_is_gone(stores: Stores) -> None:
-    made = await added(stores)
-    for step in (made.delete, None):
+async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) -> None:
+    application = await add_application(stores)
+    for step in (application.delete, None):
         with pytest.raises(ApplicationNameTaken):
             async with stores.transaction():
-                other = application(name=made.name)
+                other = new_application(name=application.name)
                 await stores.applications.add(other, Quota.default(other.user_id, NOW))
         if step:
             step(NOW)
             async with stores.transaction():
-                await stores.applications.save(made)
-    made.deleted()
+                await stores.applications.save(application)
+    application.complete_deletion()
     async with stores.transaction():
-        await stores.applications.save(made)
-        other = application(name=made.name)
+        await stores.applications.save(application)
+        other = new_application(name=application.name)
         await stores.applications.add(other, Quota.default(other.user_id, NOW))
 
 
-async def test_the_quota_is_counted_and_given_back(stores: Stores) -> None:
+async def test_applications_count_against_the_quota_until_released(stores: Stores) -> None:
     owner = uuid4()
     async with stores.transaction():
         await stores.quotas.grant(Quota(owner, 2, 512, NOW))
         await stores.quotas.grant(Quota(owner, 9, 9, NOW))
-    await added(stores, owner)
-    await added(stores, owner)
+    await add_application(stores, owner)
+    await add_application(stores, owner)
     with pytest.raises(ApplicationQuotaExceeded):
-        await added(stores, owner)
+        await add_application(stores, owner)
     async with stores.transaction():
         assert await stores.quotas.find(owner) == Quota(owner, 2, 512, NOW, 2)
-        await stores.quotas.give_back(owner)
-    await added(stores, owner)
+        await stores.quotas.release_application(owner)
+    await add_application(stores, owner)
 
 
-async def test_a_quota_is_set_and_what_is_used_stays_counted(stores: Stores) -> None:
+async def test_setting_a_quota_keeps_its_usage(stores: Stores) -> None:
     owner = uuid4()
     async with stores.transaction():
         await stores.quotas.set(Quota(owner, 2, 512, NOW))
-    await added(stores, owner)
+    await add_application(stores, owner)
     async with stores.transaction():
         await stores.quotas.set(Quota(owner, 25, 1024, NOW))
     async with stores.transaction():
         assert await stores.quotas.find(owner) == Quota(owner, 25, 1024, NOW, 1)
 
 
-async def test_who_has_no_quota_yet_gets_the_default(stores: Stores) -> None:
+async def test_the_default_quota_is_granted_with_the_first_application(stores: Stores) -> None:
     owner = uuid4()
     async with stores.transaction():
         assert await stores.quotas.find(owner) is None
-    await added(stores, owner)
+    await add_application(stores, owner)
     async with stores.transaction():
         assert await stores.quotas.find(owner) == replace(Quota.default(owner, NOW), applications_used=1)
 
 
-async def test_a_page_has_the_user_s_active_applications_newest_first(stores: Stores) -> None:
+async def test_a_page_lists_the_user_s_active_applications_newest_first(stores: Stores) -> None:
     owner = uuid4()
-    made = [await added(stores, owner) for _ in range(4)]
-    await added(stores)
-    made[1].delete(NOW)
+    application = [await add_application(stores, owner) for _ in range(4)]
+    await add_application(stores)
+    application[1].delete(NOW)
     async with stores.transaction():
-        await stores.applications.save(made[1])
+        await stores.applications.save(application[1])
         first = await stores.applications.page(owner, before=None, limit=2)
         second = await stores.applications.page(owner, before=first[-1].id, limit=2)
-    assert [each.id for each in (*first, *second)] == [made[3].id, made[2].id, made[0].id]
+    assert [each.id for each in (*first, *second)] == [application[3].id, application[2].id, application[0].id]
 
 
 async def test_a_stale_application_is_not_saved(stores: Stores) -> None:
-    made = await added(stores)
+    application = await add_application(stores)
     async with stores.transaction():
-        first, second = await stores.applications.get(made.id), await stores.applications.get(made.id)
+        first, second = await stores.applications.get(application.id), await stores.applications.get(application.id)
         first.delete(NOW)
         await stores.applications.save(first)
         with pytest.raises(Transient):

@@ -47,8 +47,8 @@ def window(
     return Window(at, at + SECOND, application, environment, "r1", status, requests, requests * 2.5, spread)
 
 
-def used(application: UUID, begin: datetime, end: datetime, cpu: float, memory: int = 1000, **said: str) -> ResourceWindow:
-    values = {"environment": "staging", "component": "run", "service": "shop-staging", "pod": "p1", **said}
+def used(application: UUID, begin: datetime, end: datetime, cpu: float, memory: int = 1000, **fields: str) -> ResourceWindow:
+    values = {"environment": "staging", "component": "run", "service": "shop-staging", "pod": "p1", **fields}
     return ResourceWindow(begin, end, application, cpu_ms=cpu, memory_max=memory * 2, memory_mean=memory, **values)
 
 

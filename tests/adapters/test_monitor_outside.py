@@ -21,7 +21,7 @@ from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Notification, notification, signature
 from functions.monitor.domain.rules import Rule, RuleKind
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import mail
+from functions.runtime.email.transport import email_transport
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -107,7 +107,7 @@ async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:
 
 async def sent(folder: Path, content: Notification, intent: UUID) -> EmailMessage:
     settings = Settings({"CAPSULE_MAIL_URL": f"maildir://{folder}", "CAPSULE_PUBLIC_URL": "http://capsule.example/"})
-    await EmailNotifier(mail(settings, Stopped()), settings).send(intent, "ada@example.org", content)
+    await EmailNotifier(email_transport(settings, Stopped()), settings).send(intent, "ada@example.org", content)
     (file,) = (folder / "new").iterdir()
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     assert isinstance(message, EmailMessage)

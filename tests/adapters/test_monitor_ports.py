@@ -78,7 +78,7 @@ async def test_lines_are_filtered(store: Store) -> None:
             ]
         )
     async with store.transaction():
-        for wanted, expected in [
+        for log_filter, expected in [
             (LogFilter(application, component="build"), [0]),
             (LogFilter(application, environment="production"), [1]),
             (LogFilter(application, deployment_id=deployment), [0]),
@@ -88,8 +88,8 @@ async def test_lines_are_filtered(store: Store) -> None:
             (LogFilter(application, environment="production", component="build"), []),
         ]:
             everything = list(await store.logs.following(LogFilter(application), 0, 10))
-            assert list(await store.logs.following(wanted, 0, 10)) == [everything[index] for index in expected]
-            assert list(await store.logs.last(wanted, 10)) == [everything[index] for index in expected]
+            assert list(await store.logs.following(log_filter, 0, 10)) == [everything[index] for index in expected]
+            assert list(await store.logs.last(log_filter, 10)) == [everything[index] for index in expected]
 
 
 async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
@@ -104,7 +104,7 @@ async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
     async with store.transaction():
         await store.logs.add([line(application, text, NOW - number * MINUTE) for number, text in enumerate(texts)])
     async with store.transaction():
-        for said, expected in {
+        for search, expected in {
             "level=error": [0],
             "level!=error": [1],
             "http.status=503": [0],
@@ -117,9 +117,9 @@ async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
             "nothing.there=1": [],
             "nothing.there!=1": [0, 1],
         }.items():
-            found = await store.logs.following(LogFilter(application, fields=conditions(said)), 0, 10)
-            assert [texts.index(each.line) for each in found] == expected, said
-        for said, expected in {
+            found = await store.logs.following(LogFilter(application, fields=conditions(search)), 0, 10)
+            assert [texts.index(each.line) for each in found] == expected, search
+        for search, expected in {
             "upstream": [0, 3],
             "UPSTREAM reset": [3],
             '"connection reset"': [3],
@@ -128,8 +128,8 @@ async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
             '-"connection reset" upstream': [0],
             "-level": [3, 4],
         }.items():
-            found = await store.logs.following(LogFilter(application, terms=Terms.read(said)), 0, 10)
-            assert [texts.index(each.line) for each in found] == expected, said
+            found = await store.logs.following(LogFilter(application, terms=Terms.read(search)), 0, 10)
+            assert [texts.index(each.line) for each in found] == expected, search
         within = LogFilter(application, since=NOW - 3 * MINUTE, until=NOW - MINUTE)
         assert [texts.index(each.line) for each in await store.logs.last(within, 10)] == [2, 3]
         both = LogFilter(application, terms=Terms(("timeout",)), fields=(Condition(("level",), "error"),), since=NOW)
@@ -139,7 +139,7 @@ async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
 async def test_executions_come_back_as_they_were(store: Store) -> None:
     correlation = str(new_id())
 
-    def execution(at: datetime, **said: object) -> Execution:
+    def execution(at: datetime, **search: object) -> Execution:
         values: dict[str, object] = {
             "at": at,
             "correlation": correlation,
@@ -158,7 +158,7 @@ async def test_executions_come_back_as_they_were(store: Store) -> None:
             "attempt": 1,
             "cold": False,
         }
-        return Execution(**{**values, **said})  # type: ignore[arg-type]
+        return Execution(**{**values, **search})  # type: ignore[arg-type]
 
     early = execution(NOW - MINUTE, message=None, actor=None, emitted=())
     late = execution(NOW)

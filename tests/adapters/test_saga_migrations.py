@@ -10,7 +10,7 @@ import psycopg
 from events.auth import CustomerRequested
 from functions.auth.domain.registration import Stage
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments
-from functions.deploy.domain.status import Status
+from functions.deploy.domain.deployment import Status
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import FOLDER, migrate, migrations, version_of
 from tests.adapters.auth_stores import HASH, in_postgres
@@ -48,7 +48,7 @@ async def test_users_without_a_registration_get_a_stuck_one(postgres: Databases,
             "ada@example.org",
             ["user", "customer"],
         )
-        assert not registration.is_over(datetime.now(UTC) + timedelta(days=29)), "registrations are resumed in batches"
+        assert not registration.has_expired(datetime.now(UTC) + timedelta(days=29)), "registrations are resumed in batches"
         messages = registration.expire(datetime.now(UTC))
         assert isinstance(messages[0], CustomerRequested)
         await stores.registrations.save(registration)
@@ -56,14 +56,14 @@ async def test_users_without_a_registration_get_a_stuck_one(postgres: Databases,
 
 async def test_deployments_keep_their_steps_and_running_ones_are_looked_at(postgres: Databases, tmp_path: Path) -> None:
     database, application = postgres.empty("deploy"), uuid4()
-    running, ended = uuid4(), uuid4()
+    running, failed = uuid4(), uuid4()
     migrate(database.owner_url, "deploy", before(tmp_path, "deploy"))
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO applications (id, user_id, name, repository, status, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', 'active', %s)",
             (application, uuid4(), THEN),
         )
-        for id, status, reason, over in ((running, "building", None, None), (ended, "failed", "build-failed", THEN)):
+        for id, status, reason, over in ((running, "building", None, None), (failed, "failed", "build-failed", THEN)):
             connection.execute(
                 "INSERT INTO deployments (id, application_id, environment, status, reason, detail, correlation_id, requested_at, changed_at,"
                 " finished_at) VALUES (%s, %s, 'staging', %s, %s, %s, 'c', %s, %s, %s)",
@@ -77,12 +77,12 @@ async def test_deployments_keep_their_steps_and_running_ones_are_looked_at(postg
     deployments = PostgresDeployments(store)
     try:
         async with store.transaction():
-            (stuck,) = await deployments.stuck(datetime.now(UTC), 10)
+            (stuck,) = await deployments.list_stuck(datetime.now(UTC), 10)
             assert stuck.id == running
-            for id in (running, ended):
-                found = await deployments.get(id)
-                assert [(line.step, line.attempts) for line in found.steps] == [("requested", 1), ("building", 1)]
-            going_on = await deployments.locked(running)
+            for id in (running, failed):
+                deployment = await deployments.get(id)
+                assert [(line.step, line.attempts) for line in deployment.steps] == [("requested", 1), ("building", 1)]
+            going_on = await deployments.lock(running)
             going_on.fail("build-failed", "no", datetime.now(UTC))
             await deployments.save(going_on)
             assert (await deployments.get(running)).status is Status.FAILED

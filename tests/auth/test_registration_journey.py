@@ -83,7 +83,7 @@ class ThreeContexts(AuthWorld):
 
     def expire_reminder(self, visitor: Visitor, *columns: str) -> None:
         """Make the registration's reminder overdue and, with `deadline_at`, its step expired."""
-        changes = ", ".join(f"{column} = now() - interval '5 minutes'" for column in ("look_at", *columns))
+        changes = ", ".join(f"{column} = now() - interval '5 minutes'" for column in ("reminder_at", *columns))
         assert self.rows(f"UPDATE registrations SET {changes} WHERE id = %s RETURNING 1", self.id_of(visitor))
 
     def purge_messages(self) -> int:

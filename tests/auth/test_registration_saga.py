@@ -108,7 +108,7 @@ async def test_a_provider_unavailable_for_three_days_leads_to_compensation(scena
     started_at = scenario.now
     await scenario.publish_account_changed("delayed", "connection refused")
     await scenario.wait_until_the_step_fails()
-    assert scenario.now - started_at == PLAN[Stage.ACCOUNT].patience
+    assert scenario.now - started_at == PLAN[Stage.ACCOUNT].time_limit
     closure = scenario.requested[-1]
     assert isinstance(closure, PaymentAccountClosureRequested)
     attempts = next(step.attempts for step in (await scenario.stored()).steps if step.step == Stage.ACCOUNT)
@@ -119,7 +119,7 @@ async def test_a_provider_unavailable_for_three_days_leads_to_compensation(scena
     assert isinstance(failed, RegistrationFailed)
     assert (failed.step, failed.reason, failed.limited) == ("payment-account", "timed-out", True)
     registration = await scenario.stored()
-    assert (registration.status, registration.running) == (Stage.COMPENSATED, False)
+    assert (registration.status, registration.is_running) == (Stage.COMPENSATED, False)
     assert registration.last_error == "connection refused"
     assert "works on the free plan" in registration.summary
     assert "refused" not in registration.summary, "users do not see errors of internal systems"
@@ -207,7 +207,7 @@ async def test_an_administrator_resumes_a_failed_registration(scenario: Registra
     registration = await scenario.stored()
     assert isinstance(scenario.requested[-1], PaymentAccountRequested)
     assert (registration.status, registration.failed_step) == (Stage.ACCOUNT, None)
-    assert registration.deadline_at == scenario.now + PLAN[Stage.ACCOUNT].patience
+    assert registration.deadline_at == scenario.now + PLAN[Stage.ACCOUNT].time_limit
     await scenario.publish_account_changed("opened")
     with pytest.raises(RegistrationComplete):
         await scenario.resume()

@@ -33,8 +33,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", default="get,post,event,cold,five,chain,idle,cost,declared", help="which, comma-separated (default: all)")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--write", action="store_true", help="writes docs/bench.svg and docs/bench.json")
-    said = parser.parse_args(words)
-    rounds, seconds = said.rounds or (2 if said.quick else 5), said.seconds or (3.0 if said.quick else 10.0)
+    options = parser.parse_args(words)
+    rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # told to end, it takes its servers with it
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
@@ -43,10 +43,10 @@ def main(words: Sequence[str] | None = None) -> int:
         _say("starting Capsule")
         consuming.up()
         consuming.fill()
-        if not said.no_peers:
+        if not options.no_peers:
             _say("starting the peers")
             others = peers(consuming)
-        found = Bench(consuming, [consuming, pushed, *others], rounds, seconds, said.quick).run(said.rows.split(","))
+        found = Bench(consuming, [consuming, pushed, *others], rounds, seconds, options.quick).run(options.rows.split(","))
     except (Missing, Problem) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
@@ -56,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
         discard(home)
     caption = f"{date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), everything on one machine, medians of {rounds} rounds"
     print(f"\n{caption}; load {os.getloadavg()[2]:.1f} in the last quarter of an hour\n\n{table(found, REFERENCE)}")
-    if said.write:
+    if options.write:
         _write(found, caption)
     return 0
 
@@ -66,17 +66,17 @@ class Bench:
         self._capsule, self._systems = capsule, systems
         self._rounds, self._seconds, self._quick = rounds, seconds, quick
 
-    def run(self, wanted: Sequence[str]) -> list[Row]:
+    def run(self, names: Sequence[str]) -> list[Row]:
         """In the order of the issue."""
         capsule, seconds = self._capsule, self._seconds
         found: list[Row] = []
-        if "get" in wanted:
+        if "get" in names:
             row = Row("authenticated GET /v1/users/me, 32 connections", "per second", "rate")
             found.append(self._against_all(row, lambda system: rows.get(system, capsule, seconds)))
-        if "post" in wanted:
+        if "post" in names:
             row = Row("POST /v1/apps with its event handled", "per second", "rate")
             found.append(self._against_all(row, lambda system: rows.post(system, capsule, seconds)))
-        if "event" in wanted:
+        if "event" in names:
             row = Row("event at 200/s: published → committed", "ms, mean", "mean", more_is_better=False)
             found.append(self._against_all(row, lambda system: rows.event_latency(system, capsule, seconds)))
         for name, title, measure in (
@@ -84,15 +84,15 @@ class Bench:
             ("five", "five functions from zero at once", rows.cold_five),
             ("chain", "a chain of three functions from zero", rows.cold_chain),
         ):
-            if name in wanted:
+            if name in names:
                 found.append(self._alone(Row(title, "ms", "ms", more_is_better=False), measure))
-        if "idle" in wanted:
+        if "idle" in names:
             row = Row("at rest (beyond RabbitMQ and PostgreSQL)", "MB", "memory", more_is_better=False)
             row.add(capsule.name, rows.idle(capsule, 20 if self._quick else 300))
             found.append(row)
-        if "cost" in wanted:
+        if "cost" in names:
             found += [self._sized(count) for count in ((100, 1000) if self._quick else (100, 1000, 10_000))]
-        if "declared" in wanted:
+        if "declared" in names:
             for count in (10, 50) if self._quick else (10, 50, 200):
                 row = Row(f"{count} functions declared → ready", "s", "seconds", more_is_better=False)
                 row.add(capsule.name, rows.declared(capsule, count))

@@ -57,12 +57,12 @@ def publish(capsule: Capsule, publications: dict[str, Publication], rate: float 
     with pika.BlockingConnection(pika.URLParameters(RabbitMQ(capsule.home).url)) as connection:
         channel = connection.channel()
         began = time.perf_counter()
-        for number, (name, said) in enumerate(publications.items()):
+        for number, (name, times) in enumerate(publications.items()):
             if rate is not None and (early := began + number / rate - time.perf_counter()) > 0:
                 time.sleep(early)
-            properties = pika.BasicProperties(headers=said.headers, delivery_mode=2, content_type="application/json")
+            properties = pika.BasicProperties(headers=times.headers, delivery_mode=2, content_type="application/json")
             sent[name] = time.time()
-            channel.basic_publish(said.exchange, said.routing_key, said.body, properties)
+            channel.basic_publish(times.exchange, times.routing_key, times.body, properties)
     return sent
 
 
@@ -85,7 +85,7 @@ def _commits(url: str, statement: str, parameters: Sequence[object]) -> Times:
         return {row[0]: float(row[1]) for row in connection.execute(statement, parameters)}
 
 
-def latencies(sent: Times, look: Callable[[], Times], patience: float) -> list[float]:
+def latencies(sent: Times, look: Callable[[], Times], timeout_seconds: float) -> list[float]:
     """Milliseconds, sorted, once every event has had its effect."""
-    seen = until(lambda: found if len(found := look()) == len(sent) else None, patience, f"for the effects of {len(sent)} events")
+    seen = until(lambda: found if len(found := look()) == len(sent) else None, timeout_seconds, f"for the effects of {len(sent)} events")
     return sorted((seen[name] - at) * 1000 for name, at in sent.items())

@@ -60,8 +60,8 @@ def post(system: System, capsule: Capsule, seconds: float) -> Numbers:
 
 
 def _rates(found: load.Measured) -> Numbers:
-    said = asdict(found)
-    return {"rate": found.rate, **{name: float(said[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
+    fields = asdict(found)
+    return {"rate": found.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
 
 
 def event_latency(system: System, capsule: Capsule, seconds: float, rate: float = 200.0) -> Numbers:
@@ -189,7 +189,7 @@ def declared(capsule: Capsule, count: int) -> Numbers:
     began = time.perf_counter()
     try:
         capsule.cluster.apply(objects, "bench")
-        capsule.cluster.await_ready(objects, 300, lambda ready, of: None)
+        capsule.cluster.wait_until_ready(objects, 300, lambda ready, of: None)
         return {"seconds": time.perf_counter() - began}
     finally:
         capsule.remove(objects)

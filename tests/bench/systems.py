@@ -107,7 +107,7 @@ class Capsule:
     def up(self) -> None:
         """Commit times are kept, so that an event's way can be measured to the moment that its effect was committed."""
         database = PostgreSQL(self.home)
-        self.home.make()
+        self.home.create()
         database.start()
         with database.superuser() as connection:
             connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
@@ -121,11 +121,11 @@ class Capsule:
         for name in MEASURED:
             service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": name, "namespace": "capsule"}}
             live = cluster.get(service)
-            said = str(self.consumes).lower()
-            if live is not None and live["spec"]["template"]["metadata"]["annotations"].get(CONSUMES) != said:
-                changed.append({**service, "spec": {"template": {"metadata": {"annotations": {CONSUMES: said}}}}})
+            consumes = str(self.consumes).lower()
+            if live is not None and live["spec"]["template"]["metadata"]["annotations"].get(CONSUMES) != consumes:
+                changed.append({**service, "spec": {"template": {"metadata": {"annotations": {CONSUMES: consumes}}}}})
         cluster.apply(changed, "bench")
-        cluster.await_ready(changed, 60, lambda ready, of: None)
+        cluster.wait_until_ready(changed, 60, lambda ready, of: None)
         load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
 
     def pods(self) -> list[str]:
@@ -174,10 +174,10 @@ class Capsule:
                 connection.execute("VACUUM ANALYZE")
 
     def roots(self) -> list[psutil.Process | None]:
-        return [processes.running(self.home, "knative")]
+        return [processes.find_running(self.home, "knative")]
 
     def servers(self) -> dict[str, psutil.Process | None]:
-        return {"RabbitMQ": processes.running(self.home, RabbitMQ.name), "PostgreSQL": processes.running(self.home, PostgreSQL.name)}
+        return {"RabbitMQ": processes.find_running(self.home, RabbitMQ.name), "PostgreSQL": processes.find_running(self.home, PostgreSQL.name)}
 
     def effects(self) -> tuple[int, int]:
         return self.count("deploy", "applications"), self.count("monitor", "applications")

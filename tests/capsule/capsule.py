@@ -18,7 +18,6 @@ from functions.kernel import (
     Delayed,
     Event,
     Forbidden,
-    Invalid,
     Kind,
     Origin,
     OutgoingMessage,
@@ -33,15 +32,12 @@ from functions.kernel import (
 from functions.runtime.config.registry import Registry, contexts, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container, Wiring
-from functions.runtime.messaging.delays import backoff
+from functions.runtime.messaging.delays import backoff_seconds
 from tests.capsule.clock import FixedClock
 from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
 from tests.capsule.transactions import MemoryWork, external, transaction
 
 E = TypeVar("E", bound=Event)
-
-BY_THE_RUNTIME = (Unauthenticated, Forbidden, Invalid)
-"""Rejections that a function need not declare: the runtime itself answers with them."""
 
 
 class EventWithoutHandler(AssertionError):
@@ -204,7 +200,8 @@ class Capsule:
             if delivery.attempt >= declaration.retry.attempts:
                 self.dead_letters.append(DeadLetter(declaration.name, delivery.event, error))
                 return
-            seconds = error.retry_after if isinstance(error, RateLimited) else backoff(delivery.attempt, declaration.retry.first_delay, jitter=1.0)
+            backoff = backoff_seconds(delivery.attempt, declaration.retry.first_delay_seconds, jitter=1.0)
+            seconds = error.retry_after if isinstance(error, RateLimited) else backoff
             again = _Delivery(declaration, delivery.event, delivery.origin, delivery.attempt + 1)
             self._delay(self.clock.at + timedelta(seconds=seconds), again)
         except (Permanent, Rejection) as error:
@@ -235,8 +232,10 @@ class Capsule:
     def _arguments(
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
-        given: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
-        return {name: given[need] if need in given else self._adapter(declaration, need) for name, need in declaration.needs.items()}
+        from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        return {
+            name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
+        }
 
     def _adapter(self, declaration: Declaration, port: Any) -> Any:
         adapter = self._containers[declaration.context].get(port, declaration.name)
@@ -250,14 +249,15 @@ class Capsule:
     # -- publishing ---------------------------------------------------------------------------------------------------
 
     def _publish(self, declaration: Declaration, messages: Sequence[OutgoingMessage], origin: Origin) -> None:
+        if undeclared := declaration.undeclared_events(messages):
+            names = ", ".join(event.__name__ for event in undeclared)
+            raise UndeclaredEvent(f"{declaration.name} publishes {names}: add to its `emits`")
         for message in messages:
             if isinstance(message, Delayed):
                 for own in self._handlers(message.event, declaration.context):
                     self._delay(self.clock.at + message.delay, _Delivery(own, message.event, origin))
                 continue
             assert isinstance(message, Event), f"{declaration.name} published {message!r}"
-            if type(message) not in declaration.emits:
-                raise UndeclaredEvent(f"{declaration.name} publishes {type(message).__name__}: add it to its `emits`")
             self.published.append(Published(message, declaration.name, self.clock.at, origin))
             self._queue.extend(_Delivery(each, message, origin) for each in self._handlers(message))
 
@@ -272,5 +272,5 @@ class Capsule:
         return (each for each in everywhere if each in self._declarations)
 
     def _check_rejection(self, declaration: Declaration, rejection: Rejection) -> None:
-        if not isinstance(rejection, (*declaration.rejects, *BY_THE_RUNTIME)):
+        if not declaration.is_declared_rejection(rejection):
             raise UndeclaredRejection(f"{declaration.name} rejects with {type(rejection).__name__}: add it to its `rejects`") from rejection

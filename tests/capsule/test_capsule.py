@@ -109,7 +109,7 @@ async def test_a_failing_foreign_system_is_tried_again_and_then_becomes_a_dead_l
     application = await capsule.call(CreateApplication(name="hello", repository=REPOSITORY), caller=ADA)
     await capsule.settle()
     cluster = capsule.port(deploy.Cluster)
-    cluster.away = True
+    cluster.is_unavailable = True
     await capsule.publish(ApplicationDeleted(application_id=application.id, user_id=ADA.user_id, name="hello", at=capsule.clock.now()))
     assert not capsule.dead_letters
     await capsule.advance(hours=2)
@@ -144,9 +144,9 @@ async def test_an_undeclared_event_or_rejection_is_an_error() -> None:
 
 async def test_a_foreign_system_may_not_be_called_inside_a_transaction() -> None:
     cluster = external(MemoryCluster())
-    with pytest.raises(InsideTransaction, match="remove_job"), transaction([]):
-        await cluster.remove_job("app-hello", "build")
-    await cluster.remove_job("app-hello", "build")
+    with pytest.raises(InsideTransaction, match="delete_job"), transaction([]):
+        await cluster.delete_job("app-hello", "build")
+    await cluster.delete_job("app-hello", "build")
 
 
 @pytest.mark.parametrize("context", contexts())

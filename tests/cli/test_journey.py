@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from knative.machine import repositories
-from knative.machine.demo import mailbox
+from knative.machine import mailbox, repositories
 from tests.cli.schemas import assert_matches
 from tests.cli.terminal import Result, Terminal
 from tests.journeys.whole import Json, Whole, until
@@ -40,14 +39,14 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     terminal.email = f"ada-{secrets.token_hex(4)}@example.org"
     terminal.name = f"c{secrets.token_hex(4)}"
     terminal.run("register", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
-    mail = until(lambda: mailbox.newest_to(whole.home, terminal.email), why="for the mail")
-    link = mailbox.link_in(mail) if mail else None
+    mail = until(lambda: mailbox.find_newest(whole.home, terminal.email), why="for the mail")
+    link = mailbox.find_link(mail) if mail else None
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
     assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--json").document)
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
     repository = whole.repository(f"cli-{secrets.token_hex(3)}", repositories.sample("hello"))
     created = terminal.run("apps", "create", terminal.name, repository.url, "--link", "--json").document
-    assert_matches("CreatedApplication", created)
+    assert_matches("CreatedApplicationView", created)
     yield terminal
     terminal.run("delete", terminal.name, "--yes")
     terminal.run("logout")
@@ -58,7 +57,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
 def deployed(home: Home) -> Json:
     """The first deployment, of the application that capsule.toml names."""
     result = home.run("deploy", "--json")
-    assert_matches("ShownDeployment", result.document)
+    assert_matches("DeploymentView", result.document)
     assert result.err == ""
     return dict(result.document)
 
@@ -70,11 +69,11 @@ def test_whoami_shows_the_account(home: Home) -> None:
 
 def test_the_project_file_selects_the_application(home: Home) -> None:
     assert (home.cwd / "capsule.toml").read_text() == f'app = "{home.name}"\n'
-    shown = home.run("apps", "show", "--json").document
-    assert_matches("ShownApplication", shown)
-    assert shown["name"] == home.name
-    assert home.run("apps", "show", shown["id"], "--json").document["id"] == shown["id"]
-    assert home.run("apps", "show", shown["id"][:18], "--json").document["id"] == shown["id"]
+    view = home.run("apps", "show", "--json").document
+    assert_matches("ApplicationView", view)
+    assert view["name"] == home.name
+    assert home.run("apps", "show", view["id"], "--json").document["id"] == view["id"]
+    assert home.run("apps", "show", view["id"][:18], "--json").document["id"] == view["id"]
     assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
 
 
@@ -114,11 +113,11 @@ def test_a_deployed_application_answers_at_its_url(whole: Whole, home: Home, dep
     assert whole.visit(deployed["url"]).text == "Hello from Capsule!\n"
     status = home.run("status").out
     assert deployed["url"] in status and "succeeded" in status and "r1 serving" in status
-    assert_matches("ShownDeployment", home.run("status", deployed["id"], "--json").document)
+    assert_matches("DeploymentView", home.run("status", deployed["id"], "--json").document)
     assert "releasing" in home.run("status", deployed["id"]).out
     assert home.run("status", deployed["id"][:8], "--json").document["id"] == deployed["id"]
     both = home.run("status", "--json").document
-    assert_matches("ShownApplication", both["application"])
+    assert_matches("ApplicationView", both["application"])
     wait_for_disk_usage(home)
     assert [each["id"] for each in both["deployments"]] == [deployed["id"]]
 
@@ -146,8 +145,8 @@ def test_logs_stream_until_ctrl_c(whole: Whole, home: Home, deployed: Json) -> N
     whole.visit(deployed["url"], f"/{second}")
     home.read_until(following, second)
     assert home.interrupt(following).exit_code == 0
-    found = home.run("logs", "--search", second, "--json").out.splitlines()
-    assert len(found) == 1 and second in found[0]
+    lines = home.run("logs", "--search", second, "--json").out.splitlines()
+    assert len(lines) == 1 and second in lines[0]
 
 
 def test_a_failed_deployment_ends_with_1_and_its_reason(home: Home, deployed: Json) -> None:
@@ -171,18 +170,18 @@ def test_ctrl_c_leaves_the_deployment_running_and_names_the_commands_that_follow
 
 def test_detach_returns_before_the_deployment_ends(home: Home, deployed: Json) -> None:
     accepted = home.run("deploy", "--ref", "no-such-branch", "--detach", "--json").document
-    assert_matches("RequestedDeployment", accepted)
+    assert_matches("DeploymentAccepted", accepted)
     until(lambda: home.run("status", accepted["id"], "--json").document["finishedAt"], 60, "for its end", every=0.5)
 
 
 def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deployed: Json) -> None:
-    assert_matches("EnvironmentConfiguration", home.run("env", "list", "--json").document)
+    assert_matches("ConfigurationView", home.run("env", "list", "--json").document)
     (home.cwd / ".env").write_text("# a comment\nexport COLOUR='blue'\n")
     changed = home.run("env", "set", "--file", ".env", "SIZE=7", "--no-deploy", "--json").document
-    assert_matches("ConfiguredEnvironment", changed)
+    assert_matches("ConfigurationAccepted", changed)
     assert changed["deployments"] == []
     released = home.run("env", "set", "TOKEN=s3cret-value", "--secret", "--json").document
-    assert_matches("ShownDeployment", released)
+    assert_matches("DeploymentView", released)
     assert (released["cause"], released["status"]) == ("configuration", "succeeded")
     listed = home.run("env", "list").out
     assert "blue" in listed and "SIZE" in listed and "TOKEN" in listed and "s3cret-value" not in listed
@@ -190,17 +189,17 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
     assert back["cause"] == "rollback" and back["release"] < released["release"]
     releases = home.run("releases", "--json").document
     assert [each["number"] for each in releases if "staging" in each["servesIn"]] == [back["release"]]
-    assert_matches("ShownRelease", home.run("releases", f"r{back['release']}", "--json").document)
+    assert_matches("ReleaseView", home.run("releases", f"r{back['release']}", "--json").document)
     assert f"r{back['release']}" in home.run("releases").out
 
 
 def test_promote_deploys_the_same_release_to_production_without_a_build(whole: Whole, home: Home, deployed: Json) -> None:
-    assert_matches("ScaledEnvironment", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
+    assert_matches("ScaleAccepted", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
     promoted = home.run("promote", "--release", str(deployed["release"]), "--json").document
     assert (promoted["cause"], promoted["environment"], promoted["release"]) == ("promotion", "production", deployed["release"])
     assert "building" not in [step["step"] for step in promoted["steps"]]
     assert whole.visit(promoted["url"]).text == "Hello from Capsule!\n"
-    assert_matches("ListedEnvironment", home.run("environments", "list", "--json").document[0])
+    assert_matches("EnvironmentView", home.run("environments", "list", "--json").document[0])
 
 
 def test_a_plan_starts_after_its_payment(home: Home) -> None:
@@ -244,7 +243,7 @@ def test_timeline_bill_usage_quota_and_metrics(whole: Whole, home: Home, deploye
     assert home.name in home.run("bill").out
     assert set(home.run("usage", "--json").document) == {"period", "charges", "lines"}
     assert "requests" in home.run("usage").out
-    assert_matches("Quota", home.run("quota", "--json").document)
+    assert_matches("QuotaView", home.run("quota", "--json").document)
     measured = home.run("metrics", "--json").document
     assert_matches("MetricsView", measured)
     assert measured["total"]["requests"] >= 1 and "2xx" in home.run("metrics").out

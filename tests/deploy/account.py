@@ -1,4 +1,4 @@
-"""The account that deploys, as knative/base describes it: its roles, its admission policies, a token."""
+"""The deploy context's service account as knative/base defines it: roles, admission policies, a token."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,14 +19,14 @@ PATHS = {
 
 
 def objects() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(path to create it at, object), of what bounds the account; the namespace itself is not among them."""
+    """Yield (API path, object) of everything that limits the account, except its namespace."""
     for each in yaml.safe_load_all(BASE.read_text()):
         if each["kind"] in PATHS:
             yield PATHS[each["kind"]], each
 
 
 def give_account(api: client.ApiClient, kubeconfig: Path, target: Path) -> None:
-    """Creates all of it and its namespace, and writes `target`: the kubeconfig with the account's token instead of its user's."""
+    """Create the account with its limits and its namespace, and write `target`: the kubeconfig with the account's token."""
     core = client.CoreV1Api(api)
     if not core.list_namespace(field_selector=f"metadata.name={NAMESPACE}").items:
         core.create_namespace({"metadata": {"name": NAMESPACE}})

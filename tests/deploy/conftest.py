@@ -1,8 +1,8 @@
 import pytest
 
-from tests.deploy.world import World
+from tests.deploy.deploy_capsule import DeployCapsule
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def capsule() -> DeployCapsule:
+    return DeployCapsule()

@@ -1,5 +1,5 @@
-"""The deploy context as a process: its functions with the account and the rights that their manifests give them, RabbitMQ, PostgreSQL and the
-one-machine Knative, whose ApiServerSource tells them of the cluster. And a developer, who asks as the gateway does."""
+"""The deploy context as a process: its functions with the service account and permissions of their manifests, RabbitMQ, PostgreSQL
+and the one-machine Knative, whose ApiServerSource sends cluster events. And a developer, who sends requests as the gateway does."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from functions.runtime.serving import topology
 from tests.builder.conftest import INHERITED, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
-from tests.deploy.world import TEMPLATE
+from tests.deploy.deploy_capsule import TEMPLATE
 from tests.knative.machine import Machine, free_offset
 from tests.runtime.harness import Worker, World, asked, message, until
 
@@ -69,10 +69,10 @@ class DeployWorld(World):
             channel.queue_bind("replies", REPLIES, "replies")
 
     def environment(self) -> dict[str, str]:
-        passed_on = {f"CAPSULE_BUILD_{name}": os.environ[name] for name in INHERITED}
+        inherited = {f"CAPSULE_BUILD_{name}": os.environ[name] for name in INHERITED}
         return {
             **super().environment(),
-            **passed_on,
+            **inherited,
             "CAPSULE_BUILD_ENV": ",".join(INHERITED),
             "CAPSULE_FUNCTION": "deploy.*",
             "CAPSULE_DEPLOY_DATABASE_URL": self.database,
@@ -86,8 +86,8 @@ class DeployWorld(World):
     def give_account(self) -> None:
         account.give_account(self.machine.api, self.machine.home / "kubeconfig", self.folder / "kubeconfig")
 
-    def hear(self, worker: Worker) -> None:
-        """The base's own ApiServerSource, with the function instead of the Broker as its sink."""
+    def subscribe_to_cluster_events(self, worker: Worker) -> None:
+        """Create the ApiServerSource of knative/base, with the function as its sink instead of the Broker."""
         (source,) = [each for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()) if each["kind"] == "ApiServerSource"]
         source["spec"]["sink"] = {"uri": f"http://127.0.0.1:{worker.port}/deploy.on_object_updated"}
         self._create("/apis/sources.knative.dev/v1/namespaces/capsule/apiserversources", source)
@@ -110,49 +110,49 @@ class DeployWorld(World):
 
 @dataclass
 class Developer:
-    """Sends commands and queries as the gateway does."""
+    """A user who sends commands and queries as the gateway does."""
 
     world: DeployWorld
     worker: Worker
     id: uuid.UUID
 
-    def ask(self, function: str, **body: Any) -> tuple[int, Any]:
+    def send(self, function: str, **body: Any) -> tuple[int, Any]:
         headers = asked(f"deploy.{function}", token=self.world.token(self.id))
         assert self.worker.post(headers, json.dumps(body).encode(), f"/deploy.{function}") == 204
         reply, answer = self.world.reply(headers["correlationid"])
         return int(reply["status"]), answer
 
     def create(self, repository: Repository) -> str:
-        status, application = self.ask("create_application", name=f"a{uuid.uuid4().hex[:8]}", repository=repository.url)
+        status, application = self.send("create_application", name=f"a{uuid.uuid4().hex[:8]}", repository=repository.url)
         assert status == 201, application
         return str(application["id"])
 
-    def deployed(self, application: str, environment: str = "staging", **asked: str) -> Any:
-        return self.done("deploy", application, environment=environment, **asked)
+    def deploy(self, application: str, environment: str = "staging", **fields: str) -> Any:
+        return self.run_deployment("deploy", application, environment=environment, **fields)
 
-    def done(self, function: str, application: str, **asked: Any) -> Any:
-        """Asks for something that deploys, and waits for the deployment's end."""
-        status, requested = self.ask(function, applicationId=application, **asked)
+    def run_deployment(self, function: str, application: str, **fields: Any) -> Any:
+        """Call a command that starts a deployment, and wait until the deployment ends."""
+        status, requested = self.send(function, applicationId=application, **fields)
         assert status == 202, requested
-        return self.ended(application, requested["id"])
+        return self.wait_for_end(application, requested["id"])
 
-    def ended(self, application: str, deployment: str) -> Any:
-        def look() -> Any:
-            status, shown = self.ask("deployment", applicationId=application, deploymentId=deployment)
-            assert status == 200, shown
-            return shown if shown["finishedAt"] else time.sleep(0.2)
+    def wait_for_end(self, application: str, deployment: str) -> Any:
+        def poll() -> Any:
+            status, view = self.send("deployment", applicationId=application, deploymentId=deployment)
+            assert status == 200, view
+            return view if view["finishedAt"] else time.sleep(0.2)
 
-        return until(look, 120, "for the deployment's end")
+        return until(poll, 120, "for the deployment's end")
 
     def get(self, url: str) -> str:
-        answer = httpx.get(self.world.machine.ingress, headers={"Host": httpx.URL(url).host}, timeout=30)
-        return f"{answer.status_code} {answer.text}"
+        response = httpx.get(self.world.machine.ingress, headers={"Host": httpx.URL(url).host}, timeout=30)
+        return f"{response.status_code} {response.text}"
 
 
 @pytest.fixture(scope="session")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
-    with serving(tmp_path_factory.mktemp("git")) as found:
-        yield found
+    with serving(tmp_path_factory.mktemp("git")) as repositories:
+        yield repositories
 
 
 @pytest.fixture(scope="session")
@@ -162,11 +162,11 @@ def world(postgres: Any, rabbitmq: Any, repositories: Repositories, tmp_path_fac
     machine.namespace("capsule")
     database = postgres.database("deploy")
     folder: Path = tmp_path_factory.mktemp("deploy")
-    found = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=repositories.host)
-    found.prepare()
-    found.give_account()
-    yield found
-    found.close()
+    world = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=repositories.host)
+    world.prepare()
+    world.give_account()
+    yield world
+    world.close()
     assert machine.stop() == 0, machine.log
 
 
@@ -174,13 +174,13 @@ def world(postgres: Any, rabbitmq: Any, repositories: Repositories, tmp_path_fac
 def worker(world: DeployWorld) -> Worker:
     worker = world.worker()
     world.pump(lambda: worker.port)
-    world.hear(worker)
+    world.subscribe_to_cluster_events(worker)
     return worker
 
 
 @pytest.fixture
 def developer(world: DeployWorld, worker: Worker) -> Developer:
-    found = Developer(world, worker, uuid.uuid4())
-    wanted = QuotaRequested(user_id=found.id, at=datetime.now(UTC))
-    assert worker.post(message("quota.requested"), wanted.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_requested") == 204
-    return found
+    developer = Developer(world, worker, uuid.uuid4())
+    request = QuotaRequested(user_id=developer.id, at=datetime.now(UTC))
+    assert worker.post(message("quota.requested"), request.model_dump_json(by_alias=True).encode(), "/deploy.on_quota_requested") == 204
+    return developer

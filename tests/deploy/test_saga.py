@@ -1,4 +1,4 @@
-"""A deployment from its request to its end: every way there is, by the same messages as in the real thing."""
+"""A deployment from its request to its end, driven by the events of the real system."""
 
 from uuid import uuid4
 
@@ -6,40 +6,49 @@ import pytest
 
 from events.deploy import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, DeploymentNotFound
-from functions.deploy.queries.deployment import ShowDeployment, deployment
-from functions.deploy.queries.deployments import ListDeployments, deployments
-from tests.deploy.world import COMMIT, IMAGE, OWNER, STRANGER, World
+from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
+from functions.deploy.queries.deployments import DeploymentSummaryView, ListDeployments
+from functions.kernel import Page
+from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE, OWNER, STRANGER, DeployCapsule
 
 
-async def test_from_request_to_url(world: World) -> None:
-    building = await world.building()
+async def test_a_commit_is_built_released_and_served(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
     assert building.status == "building"
-    world.clock.forward(seconds=20)
-    releasing = await world.built(building)
+    await capsule.advance(seconds=20)
+    releasing = await capsule.succeed_build(building)
     assert (releasing.status, releasing.commit) == ("releasing", COMMIT)
-    world.clock.forward(seconds=2)
-    done = await world.serving(releasing)
-    assert (done.status, done.url) == ("succeeded", "http://hello-staging.localhost:7080")
-    assert world.said() == ["application.created", "deployment.requested", "build.succeeded", "deployment.release-started", "deployment.succeeded"]
-    last = world.facts[-1]
-    assert isinstance(last, DeploymentSucceeded)
-    assert (last.url, last.release_id, last.user_id) == (done.url, done.release_id, OWNER.user_id)
+    await capsule.advance(seconds=2)
+    succeeded = await capsule.become_ready(releasing)
+    assert (succeeded.status, succeeded.url) == ("succeeded", "http://hello-staging.localhost:7080")
+    assert capsule.event_types == [
+        "application.created",
+        "deployment.requested",
+        "build.succeeded",
+        "deployment.release-started",
+        "deployment.succeeded",
+    ]
+    event = capsule.last_event
+    assert isinstance(event, DeploymentSucceeded)
+    assert (event.url, event.release_id, event.user_id) == (succeeded.url, succeeded.release_id, OWNER.user_id)
 
-    shown = await deployment(ShowDeployment(application_id=done.application_id, deployment_id=done.id), world.applications, world.deployments, OWNER)
-    assert (shown.status, shown.release, shown.commit, shown.url, shown.correlation_id) == ("succeeded", 1, COMMIT, done.url, "correlation-1")
-    assert [(step.step, (step.finished_at - step.started_at).seconds if step.finished_at else None) for step in shown.steps] == [
+    request = ShowDeployment(application_id=succeeded.application_id, deployment_id=succeeded.id)
+    view: DeploymentView = await capsule.call(request, caller=OWNER)
+    assert (view.status, view.release, view.commit, view.url, view.correlation_id) == ("succeeded", 1, COMMIT, succeeded.url, "correlation-1")
+    assert view.summary == "r1 is serving."
+    assert [(step.step, (step.finished_at - step.started_at).seconds if step.finished_at else None) for step in view.steps] == [
         ("requested", 0),
         ("building", 20),
         ("releasing", 2),
     ]
 
 
-async def test_the_build_gets_what_it_needs_and_nothing_of_ours(world: World) -> None:
-    application = await world.create()
-    requested = await world.deploy(application.id, ref="v1")
-    await world.settle()
-    building = await world.deployments.get(requested.id)
-    job = world.cluster.objects[("Job", "app-hello", building.job)]
+async def test_the_build_job_gets_its_parameters_and_no_platform_variables(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await capsule.deploy(application.id, ref="v1")
+    await capsule.settle()
+    building = await capsule.deployments.get(accepted.id)
+    job = capsule.cluster.objects[("Job", "app-hello", building.build_job)]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     env = {each["name"]: each["value"] for each in container["env"]}
     assert {name: env[name] for name in ("REPOSITORY", "REF", "APPLICATION", "IMAGE", "BASE_DIRECTORY", "PIP_INDEX_URL")} == {
@@ -55,47 +64,48 @@ async def test_the_build_gets_what_it_needs_and_nothing_of_ours(world: World) ->
     assert job["metadata"]["labels"]["capsule.dev/managed"] == "true"
     labels = job["spec"]["template"]["metadata"]["labels"]
     assert (labels["capsule.dev/component"], labels["capsule.dev/deployment"]) == ("build", str(building.id))
-    assert world.cluster.objects[("Namespace", "", "app-hello")]["metadata"]["labels"]["capsule.dev/application"] == str(application.id)
+    assert capsule.cluster.objects[("Namespace", "", "app-hello")]["metadata"]["labels"]["capsule.dev/application"] == str(application.id)
 
 
-async def test_one_at_a_time_in_an_environment(world: World) -> None:
-    building = await world.building()
-    with pytest.raises(DeploymentInProgress):
-        await world.deploy(building.application_id)
-    await world.deploy(building.application_id, "production")
-    await world.serving(await world.built(building))
-    await world.deploy(building.application_id)
+async def test_an_environment_runs_one_deployment_at_a_time(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    with pytest.raises(DeploymentInProgress) as rejection:
+        await capsule.deploy(building.application_id)
+    assert rejection.value.detail == "A deployment of hello to staging is in progress. Wait until it ends, or cancel it."
+    await capsule.deploy(building.application_id, "production")
+    await capsule.become_ready(await capsule.succeed_build(building))
+    await capsule.deploy(building.application_id)
 
 
 @pytest.mark.parametrize("reason", ["repository-not-found", "repository-private", "ref-not-found", "not-recognized", "build-failed", "too-large"])
-async def test_a_build_that_fails_ends_with_its_reason(world: World, reason: str) -> None:
-    failed = await world.build_ends(await world.building(), {"reason": reason, "detail": "because", "commit": COMMIT}, code=1)
+async def test_a_failed_build_ends_the_deployment_with_the_builder_s_reason(capsule: DeployCapsule, reason: str) -> None:
+    failed = await capsule.fail_build(await capsule.start_build(), reason, "because")
     assert (failed.status, failed.reason, failed.detail, failed.commit) == ("failed", reason, "because", COMMIT)
-    assert world.said()[-2:] == ["build.failed", "deployment.failed"]
-    assert world.service(failed) is None, "nothing was released"
+    assert capsule.event_types[-2:] == ["build.failed", "deployment.failed"]
+    assert capsule.service(failed) is None, "nothing was released"
 
 
-async def test_an_interrupted_build_is_tried_again_under_another_name_and_once(world: World) -> None:
-    building = await world.building()
-    again = await world.build_ends(building, None, code=137)
-    assert (again.status, again.attempt) == ("requested", 2)
-    await world.wait(seconds=2)
-    again = await world.deployments.get(building.id)
-    assert again.status == "building"
-    assert again.job != building.job
-    assert ("Job", again.namespace, again.job) in world.cluster.objects
-    await world.updated("Job", building.namespace, building.job)  # the first Job says its end once more
-    assert (await world.deployments.get(building.id)).status == "building"
-    failed = await world.build_ends(again, None, code=137)
+async def test_an_interrupted_build_is_retried_once_under_another_name(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    requested = await capsule.finish_build(building, None, code=137)
+    assert (requested.status, requested.attempt) == ("requested", 2)
+    await capsule.advance(seconds=2)
+    rebuilding = await capsule.deployments.get(building.id)
+    assert rebuilding.status == "building"
+    assert rebuilding.build_job != building.build_job
+    assert ("Job", rebuilding.namespace, rebuilding.build_job) in capsule.cluster.objects
+    await capsule.update_object("Job", building.namespace, building.build_job)  # the first Job reports its end again
+    assert (await capsule.deployments.get(building.id)).status == "building"
+    failed = await capsule.finish_build(rebuilding, None, code=137)
     assert (failed.status, failed.reason) == ("failed", "build-failed")
     assert [step.step for step in failed.steps] == ["requested", "building"]
 
 
-async def test_a_job_that_somebody_removed_ends_the_deployment(world: World) -> None:
-    building = await world.building()
-    await world.cluster.remove_job(building.namespace, building.job)
-    await world.updated("Job", building.namespace, building.job)
-    assert (await world.deployments.get(building.id)).reason == "build-failed"
+async def test_a_deleted_build_job_ends_the_deployment(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    await capsule.cluster.delete_job(building.namespace, building.build_job)
+    await capsule.update_object("Job", building.namespace, building.build_job)
+    assert (await capsule.deployments.get(building.id)).reason == "build-failed"
 
 
 @pytest.mark.parametrize(
@@ -105,93 +115,103 @@ async def test_a_job_that_somebody_removed_ends_the_deployment(world: World) -> 
         ({"type": "ResourcesAvailable", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "x"}, "never-listens"),
     ],
 )
-async def test_a_release_that_does_not_serve_leaves_the_last_good_one(world: World, condition: dict[str, str], reason: str) -> None:
-    good = await world.serving(await world.built(await world.building()))
-    before = world.service(good)["spec"]
-    world.clock.forward(minutes=1)
-    requested = await world.deploy(good.application_id)
-    await world.settle()
-    bad = await world.built(await world.deployments.get(requested.id), IMAGE.replace("a" * 64, "b" * 64))
-    assert world.service(bad)["spec"] != before
-    failed = await world.service_is(bad, "False", revision={"status": {"conditions": [condition]}}, reason="RevisionFailed")
+async def test_a_release_that_does_not_become_ready_leaves_the_previous_service(
+    capsule: DeployCapsule, condition: dict[str, str], reason: str
+) -> None:
+    good = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    previous_spec = capsule.service(good)["spec"]
+    await capsule.advance(minutes=1)
+    accepted = await capsule.deploy(good.application_id)
+    await capsule.settle()
+    bad = await capsule.succeed_build(await capsule.deployments.get(accepted.id), OTHER_IMAGE)
+    assert capsule.service(bad)["spec"] != previous_spec
+    failed = await capsule.set_service_status(bad, "False", revision={"status": {"conditions": [condition]}}, reason="RevisionFailed")
     assert (failed.status, failed.reason) == ("failed", reason)
-    assert world.service(bad)["spec"] == before, "a restart would wake the broken release"
-    last = world.facts[-1]
-    assert isinstance(last, DeploymentFailed)
-    assert (last.reason, last.deployment_id) == (reason, bad.id)
+    assert capsule.service(bad)["spec"] == previous_spec, "a restart would start the broken release"
+    event = capsule.last_event
+    assert isinstance(event, DeploymentFailed)
+    assert (event.reason, event.deployment_id) == (reason, bad.id)
 
 
-async def test_a_first_release_that_does_not_serve_leaves_no_service(world: World) -> None:
-    failed = await world.service_is(await world.built(await world.building()), "False", reason="RevisionFailed")
+async def test_a_failed_first_release_leaves_no_service(capsule: DeployCapsule) -> None:
+    failed = await capsule.set_service_status(await capsule.succeed_build(await capsule.start_build()), "False", reason="RevisionFailed")
     assert failed.status == "failed"
-    assert world.service(failed) is None
+    assert capsule.service(failed) is None
 
 
-async def test_a_late_compensation_does_not_undo_the_next_deployment(world: World) -> None:
-    failed = await world.service_is(await world.built(await world.building()), "False", reason="RevisionFailed")
-    (told,) = [fact for fact in world.facts if isinstance(fact, DeploymentFailed)]
-    requested = await world.deploy(failed.application_id)
-    await world.settle()
-    await world.built(await world.deployments.get(requested.id))
-    await world.deliver(told)
-    assert world.service(failed)["spec"]["template"]["metadata"]["labels"]["capsule.dev/deployment"] == str(requested.id)
+async def test_a_late_compensation_does_not_undo_the_next_deployment(capsule: DeployCapsule) -> None:
+    failed = await capsule.set_service_status(await capsule.succeed_build(await capsule.start_build()), "False", reason="RevisionFailed")
+    (event,) = capsule.events(DeploymentFailed)
+    accepted = await capsule.deploy(failed.application_id)
+    await capsule.settle()
+    await capsule.succeed_build(await capsule.deployments.get(accepted.id))
+    await capsule.publish(event)
+    assert capsule.service(failed)["spec"]["template"]["metadata"]["labels"]["capsule.dev/deployment"] == str(accepted.id)
 
 
-async def test_every_message_may_come_twice(world: World) -> None:
-    done = await world.serving(await world.built(await world.building()))
-    objects, facts = len(world.cluster.objects), world.said()
-    for fact in list(world.facts):
-        await world.deliver(fact)
-    await world.updated("Job", done.namespace, done.job)
-    await world.updated("Service", done.namespace, done.service)
-    assert (len(world.cluster.objects), world.said()) == (objects, facts)
-    assert (await world.deployments.get(done.id)).version == done.version
+async def test_handlers_are_idempotent(capsule: DeployCapsule) -> None:
+    succeeded = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    object_count, event_types = len(capsule.cluster.objects), capsule.event_types
+    for published in list(capsule.published):
+        await capsule.publish(published.event)
+    await capsule.update_object("Job", succeeded.namespace, succeeded.build_job)
+    await capsule.update_object("Service", succeeded.namespace, succeeded.service)
+    assert (len(capsule.cluster.objects), capsule.event_types) == (object_count, event_types)
+    assert (await capsule.deployments.get(succeeded.id)).version == succeeded.version
 
 
-async def test_a_build_that_is_quicker_than_its_own_beginning(world: World) -> None:
-    application = await world.create()
-    requested = await world.deploy(application.id)
-    fact = world.facts[-1]
-    assert isinstance(fact, DeploymentRequested)
+async def test_a_build_may_end_before_its_start_is_recorded(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await capsule.deploy(application.id)
+    assert isinstance(capsule.last_event, DeploymentRequested)
 
-    apply = world.cluster.apply
+    apply = capsule.cluster.apply
 
-    async def applied_and_over(*objects: object) -> None:
+    async def apply_and_finish_build(*objects: object) -> None:
         await apply(*objects)  # type: ignore[arg-type]
         if any(each["kind"] == "Job" for each in objects):  # type: ignore[index]
-            world.cluster.works.clear()
-            await world.built(await world.deployments.get(requested.id))
+            await capsule.succeed_build(await capsule.deployments.get(accepted.id))
 
-    world.cluster.apply = applied_and_over  # type: ignore[method-assign]
-    await world.settle()
-    found = await world.deployments.get(requested.id)
-    assert found.status == "releasing"
-    assert [step.step for step in found.steps] == ["requested", "building", "releasing"]
+    capsule.cluster.apply = apply_and_finish_build  # type: ignore[method-assign]
+    await capsule.settle()
+    deployment = await capsule.deployments.get(accepted.id)
+    assert deployment.status == "releasing"
+    assert [step.step for step in deployment.steps] == ["requested", "building", "releasing"]
 
 
-async def test_releases_are_numbered_by_application_and_listed(world: World) -> None:
-    first = await world.serving(await world.built(await world.building()))
-    await world.deploy(first.application_id, "production")
-    await world.settle()
-    second = (await world.deployments.running_of(first.application_id))[0]
-    await world.serving(await world.built(second))
-    page = await deployments(ListDeployments(application_id=first.application_id), world.applications, world.deployments, OWNER)
+async def test_releases_are_numbered_per_application(capsule: DeployCapsule) -> None:
+    first = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    await capsule.deploy(first.application_id, "production")
+    await capsule.settle()
+    second = (await capsule.deployments.lock_running(first.application_id))[0]
+    await capsule.become_ready(await capsule.succeed_build(second))
+    request = ListDeployments(application_id=first.application_id)
+    page: Page[DeploymentSummaryView] = await capsule.call(request, caller=OWNER)
     assert [(each.environment, each.release, each.status) for each in page.items] == [("production", 2, "observing"), ("staging", 1, "succeeded")]
     with pytest.raises(ApplicationNotFound):
-        await deployments(ListDeployments(application_id=first.application_id), world.applications, world.deployments, STRANGER)
+        await capsule.call(request, caller=STRANGER)
 
 
-async def test_a_deployment_is_only_found_in_its_own_application(world: World) -> None:
-    mine = await world.building()
-    other = await world.create("other")
-    for application, id in ((other.id, mine.id), (mine.application_id, uuid4())):
+async def test_a_deployment_is_found_only_in_its_own_application(capsule: DeployCapsule) -> None:
+    deployment = await capsule.start_build()
+    other = await capsule.create("other")
+    for application_id, deployment_id in ((other.id, deployment.id), (deployment.application_id, uuid4())):
         with pytest.raises(DeploymentNotFound):
-            await deployment(ShowDeployment(application_id=application, deployment_id=id), world.applications, world.deployments, OWNER)
+            await capsule.call(ShowDeployment(application_id=application_id, deployment_id=deployment_id), caller=OWNER)
 
 
-async def test_what_is_built_is_what_is_applied(world: World) -> None:
-    releasing = await world.built(await world.building())
-    (built,) = [fact for fact in world.facts if isinstance(fact, BuildSucceeded)]
-    service = world.service(releasing)
-    assert service["spec"]["template"]["spec"]["containers"][0]["image"] == built.image == IMAGE
+async def test_the_applied_image_is_the_built_image(capsule: DeployCapsule) -> None:
+    releasing = await capsule.succeed_build(await capsule.start_build())
+    (build_event,) = capsule.events(BuildSucceeded)
+    service = capsule.service(releasing)
+    assert service["spec"]["template"]["spec"]["containers"][0]["image"] == build_event.image == IMAGE
     assert service["spec"]["template"]["metadata"]["annotations"]["capsule.dev/release"] == "r1"
+
+
+async def test_a_cluster_event_continues_the_request_s_correlation(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    await capsule.update_object("Job", building.namespace, building.build_job, correlation_id="of-the-cluster")
+    await capsule.succeed_build(building)
+    origins = {each.event.type: each.origin for each in capsule.published}
+    for type in ("build.succeeded", "deployment.release-started"):
+        assert (origins[type].correlation_id, origins[type].actor) == ("correlation-1", str(OWNER.user_id))

@@ -1,35 +1,35 @@
-"""Names, refs and addresses: what may be chosen."""
+"""Names, refs and repository URLs: which are valid."""
 
 from uuid import UUID
 
 import pytest
 
-from functions.deploy.domain.names import ApplicationName, Ref, job_of
+from functions.deploy.domain.names import ApplicationName, Ref, build_job_of
 from functions.deploy.domain.rejections import InvalidApplicationName, InvalidRef, InvalidRepository, RepositoryNotAllowed
 from functions.deploy.domain.repository import RepositoryPolicy
 
 
 @pytest.mark.parametrize("name", ["a", "hello", "hello-world-2", "a" * 40])
-def test_a_name_is_a_host_name(name: str) -> None:
+def test_a_host_name_is_a_valid_name(name: str) -> None:
     assert str(ApplicationName(name)) == name
 
 
 @pytest.mark.parametrize("name", ["", "Hello", "-a", "a-", "a_b", "a.b", "a" * 41, "2nd", "hello\n", "ä", "a b"])
-def test_other_names_are_refused_with_a_pointer(name: str) -> None:
-    with pytest.raises(InvalidApplicationName) as no:
+def test_other_names_are_rejected_with_a_pointer(name: str) -> None:
+    with pytest.raises(InvalidApplicationName) as rejection:
         ApplicationName(name)
-    assert no.value.errors[0].pointer == "/name"
+    assert rejection.value.errors[0].pointer == "/name"
 
 
 @pytest.mark.parametrize("ref", ["main", "feature/x", "v1.2.3", "a" * 40, "release_2+build", "user@work"])
-def test_refs(ref: str) -> None:
+def test_refs_are_accepted(ref: str) -> None:
     assert str(Ref(ref)) == ref
 
 
 @pytest.mark.parametrize(
     "ref", ["", "-x", "--upload-pack=touch /tmp/x", "a..b", "a b", "a\nb", "x.lock", "a~1", "a:b", "main@{1}", "/x", "a//b", "x/"]
 )
-def test_what_git_could_misread_is_no_ref(ref: str) -> None:
+def test_a_ref_that_git_could_misread_is_rejected(ref: str) -> None:
     with pytest.raises(InvalidRef):
         Ref(ref)
 
@@ -45,7 +45,7 @@ def test_what_git_could_misread_is_no_ref(ref: str) -> None:
         "http://10.0.0.7:3000/hello.git",
     ],
 )
-def test_public_and_listed_repositories_are_admitted(url: str) -> None:
+def test_public_and_allowed_repositories_are_admitted(url: str) -> None:
     assert RepositoryPolicy(frozenset({"samples.localhost", "10.0.0.7:3000"})).admit(url).url == url
 
 
@@ -73,10 +73,10 @@ def test_public_and_listed_repositories_are_admitted(url: str) -> None:
         "http://LOCALHOST./x",
     ],
 )
-def test_private_repositories_are_refused(url: str) -> None:
-    with pytest.raises(RepositoryNotAllowed) as no:
+def test_private_repositories_are_rejected(url: str) -> None:
+    with pytest.raises(RepositoryNotAllowed) as rejection:
         RepositoryPolicy(frozenset({"samples.localhost", "10.0.0.7:3000"})).admit(url)
-    assert no.value.errors[0].pointer == "/repository"
+    assert rejection.value.errors[0].pointer == "/repository"
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_private_repositories_are_refused(url: str) -> None:
         "javascript:alert(1)",
     ],
 )
-def test_other_addresses_are_no_repositories(url: str) -> None:
+def test_invalid_repository_urls_are_rejected(url: str) -> None:
     with pytest.raises(InvalidRepository):
         RepositoryPolicy().admit(url)
 
 
-def test_an_object_s_name_derives_from_the_intent_and_the_attempt() -> None:
+def test_the_name_of_a_build_job_derives_from_deployment_and_attempt() -> None:
     deployment = UUID("0190c3a4-0000-7000-8000-0123456789ab")
-    assert [job_of(deployment, attempt) for attempt in (1, 1, 2)] == ["build-0123456789ab-1", "build-0123456789ab-1", "build-0123456789ab-2"]
+    assert [build_job_of(deployment, attempt) for attempt in (1, 1, 2)] == ["build-0123456789ab-1", "build-0123456789ab-1", "build-0123456789ab-2"]

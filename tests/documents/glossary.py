@@ -125,7 +125,7 @@ def _keys(document: object) -> Iterator[str]:
 
 
 def _snake(name: str) -> str:
-    """`lookAt` and `look-at` are `look_at`."""
+    """`lookAt` and `look-at` are `reminder_at`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower() if not name[:1].isupper() else name
 
 

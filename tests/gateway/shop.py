@@ -1,4 +1,4 @@
-"""A small context of the tests' own, and a gateway in front of a bus that answers as it is told."""
+"""A small context for tests, and a gateway in front of a bus with scripted replies."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import httpx
 import orjson
 from pydantic import Field, SecretStr
 from starlette.applications import Starlette
-from starlette.routing import Route as Door
+from starlette.routing import Route as StarletteRoute
 
 from functions.edge.gateway.gateway import Gateway
 from functions.edge.gateway.options import Options
@@ -28,7 +28,7 @@ from functions.kernel import (
     command,
     query,
 )
-from functions.kernel.declaration import declaration_of
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
 
@@ -66,9 +66,13 @@ class ChangeOrder(Model):
     count: int
 
 
-class LogIn(Model):
+class SignIn(Model):
     name: str
     password: SecretStr
+
+
+class ResendVerification(Model):
+    email: str
 
 
 class Nothing(Model):
@@ -79,11 +83,11 @@ class Keys(Model):
     keys: list[str]
 
 
-class Said(Model):
+class StatusView(Model):
     status: str
 
 
-class ParcelNotice(RawRequest):
+class ParcelEvent(RawRequest):
     order_id: UUID
     x_parcel_signature: str
     x_parcel_hint: str = ""
@@ -93,86 +97,89 @@ class Receipt(File):
     media_type: ClassVar[str] = "application/pdf"
 
 
-@command(http="POST /v1/orders", answers=201, rejects=[SoldOut])
-async def place_order(asked: PlaceOrder, caller: Caller) -> Done[Order]:
-    """Somebody orders."""
+@command(http="POST /v1/orders", status=201, rejects=[SoldOut])
+async def place_order(request: PlaceOrder, caller: Caller) -> Done[Order]:
+    """Place an order."""
     raise NotImplementedError
 
 
 @command(http="PATCH /v1/orders/{order_id}")
-async def change_order(asked: ChangeOrder, caller: Caller) -> Done[Order]:
+async def change_order(request: ChangeOrder, caller: Caller) -> Done[Order]:
     raise NotImplementedError
 
 
-@command(http="DELETE /v1/orders/{order_id}", answers=204)
-async def cancel_order(asked: FindOrder, caller: Caller) -> Done[None]:
+@command(http="DELETE /v1/orders/{order_id}", status=204)
+async def cancel_order(request: FindOrder, caller: Caller) -> Done[None]:
     raise NotImplementedError
 
 
 @query(http="GET /v1/orders/{order_id}")
-async def order(asked: FindOrder, caller: Caller) -> Order:
+async def order(request: FindOrder, caller: Caller) -> Order:
     raise NotImplementedError
 
 
 @query(http="GET /v1/orders/latest")
-async def latest_order(asked: Nothing, caller: Caller) -> Order:
+async def latest_order(request: Nothing, caller: Caller) -> Order:
     raise NotImplementedError
 
 
 @query(http="GET /v1/orders")
-async def orders(asked: FindOrders, caller: Caller) -> list[Order]:
+async def orders(request: FindOrders, caller: Caller) -> list[Order]:
     raise NotImplementedError
 
 
 @query(http="GET /v1/audit", allow=ADMIN)
-async def audit(asked: Nothing, caller: Caller) -> Said:
+async def audit(request: Nothing, caller: Caller) -> StatusView:
     raise NotImplementedError
 
 
-@command(http="POST /v1/logins", allow=ANYONE)
-async def log_in(asked: LogIn) -> Done[Said]:
+@command(http="POST /v1/sign-ins", allow=ANYONE)
+async def sign_in(request: SignIn) -> Done[StatusView]:
     raise NotImplementedError
 
 
 @command(http="POST /v1/users/verify", allow=ANYONE, rejects=[SoldOut])
-async def verify_email(asked: LogIn) -> Done[Said]:
+async def verify_email(request: SignIn) -> Done[StatusView]:
+    raise NotImplementedError
+
+
+@command(http="POST /v1/users/verification-emails", status=202, allow=ANYONE)
+async def resend_verification(request: ResendVerification) -> Done[StatusView]:
     raise NotImplementedError
 
 
 @query(http="GET /.well-known/keys.json", allow=ANYONE)
-async def keys(asked: Nothing) -> Keys:
+async def keys(request: Nothing) -> Keys:
     raise NotImplementedError
 
 
-@command(http="POST /v1/orders/{order_id}/parcel", answers=204, allow=ANYONE)
-async def take_parcel_notice(asked: ParcelNotice) -> Done[None]:
+@command(http="POST /v1/orders/{order_id}/parcel", status=204, allow=ANYONE)
+async def handle_parcel_event(request: ParcelEvent) -> Done[None]:
     raise NotImplementedError
 
 
 @query(http="GET /v1/orders/{order_id}/receipt")
-async def receipt(asked: FindOrder, caller: Caller) -> Receipt:
+async def receipt(request: FindOrder, caller: Caller) -> Receipt:
     raise NotImplementedError
 
 
 @query(allow=ANYONE)
-async def health(asked: Nothing) -> Said:
+async def health(request: Nothing) -> StatusView:
     raise NotImplementedError
 
 
 def declarations() -> tuple[Declaration, ...]:
-    """As if each stood in a file of its own under functions/shop."""
+    """Return the declarations as if each had a file of its own under functions/shop."""
     found = []
-    handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, log_in, verify_email, keys, health)
-    for handler in (*handlers, take_parcel_notice, receipt):
+    handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, sign_in, verify_email, keys, health)
+    for handler in (*handlers, resend_verification, handle_parcel_event, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"
-        declaration = declaration_of(handler)
-        assert declaration is not None
-        found.append(declaration)
+        found.extend(declarations_of(handler))
     return tuple(found)
 
 
 @dataclass
-class Asked:
+class SentMessage:
     routing_key: str
     headers: Mapping[str, str]
     body: bytes
@@ -189,29 +196,29 @@ def done(output: Any, status: int = 200) -> Reply:
 
 @dataclass
 class ScriptedBus:
-    """Takes every request and gives `answer`'s reply, or raises it."""
+    """Records every message and returns, or raises, what `reply` does."""
 
-    answer: Callable[[Asked], Reply] = lambda asked: done({})
+    reply: Callable[[SentMessage], Reply] = lambda message: done({})
     connected: bool = True
-    asked: list[Asked] = field(default_factory=list)
+    sent: list[SentMessage] = field(default_factory=list)
 
     async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
-        self.asked.append(Asked(routing_key, headers, body, timeout))
-        return self.answer(self.asked[-1])
+        self.sent.append(SentMessage(routing_key, headers, body, timeout))
+        return self.reply(self.sent[-1])
 
     async def close(self) -> None:
         self.connected = False
 
 
-class KnownTokens:
+class StaticVerifier:
     def verify(self, token: str, at: datetime) -> Caller:
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
         return Caller(USER)
 
 
-class MarkingSealer:
-    """Seals recognisably, and differently every time, as real sealing does."""
+class MarkingEncryptor:
+    """Returns a recognizable text that differs each time, as real encryption does."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -222,13 +229,13 @@ class MarkingSealer:
 
 
 @dataclass
-class StandingClock:
+class FixedClock:
     at: datetime = NOW
 
     def now(self) -> datetime:
         return self.at
 
-    def pass_by(self, time: timedelta) -> None:
+    def advance(self, time: timedelta) -> None:
         self.at += time
 
 
@@ -248,8 +255,8 @@ def signed_in(**headers: str) -> dict[str, str]:
 
 def open_shop(options: Options | None = None, peer: str = "192.0.2.7") -> Shop:
     bus = ScriptedBus()
-    gateway = Gateway(Registry(declarations()), bus, KnownTokens(), MarkingSealer(), StandingClock(), options or Options())
+    gateway = Gateway(Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    app = Starlette(routes=[Door("/{path:path}", gateway.handle, methods=methods)])
+    app = Starlette(routes=[StarletteRoute("/{path:path}", gateway.handle, methods=methods)])
     transport = httpx.ASGITransport(app, client=(peer, 4711))
     return Shop(httpx.AsyncClient(transport=transport, base_url="http://capsule.test"), bus, gateway)

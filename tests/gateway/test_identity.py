@@ -1,4 +1,4 @@
-"""Who asks, and which message a request is: tokens, idempotency keys, request ids, traces, addresses, throttling."""
+"""Identity of callers and requests: tokens, idempotency keys, request ids, traces, client addresses, rate limits."""
 
 import asyncio
 from ipaddress import ip_network
@@ -6,39 +6,39 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.edge.gateway.envelope import client_of
+from functions.edge.gateway.envelope import parse_client
 from functions.edge.gateway.options import Options
 from functions.runtime.messaging.bus import Reply
-from tests.gateway.shop import Asked, done, open_shop, signed_in
+from tests.gateway.shop import SentMessage, done, open_shop, signed_in
 
-LOGIN = {"name": "ada", "password": "secret"}
+SIGN_IN = {"name": "ada", "password": "secret"}
 
 
-async def test_without_a_token_a_signed_in_route_is_closed() -> None:
+async def test_a_request_without_a_token_is_rejected() -> None:
     shop = open_shop()
     for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer "}):
         response = await shop.client.get("/v1/orders", headers=headers)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == 'Bearer realm="capsule"'
-    assert shop.bus.asked == []
+    assert shop.bus.sent == []
 
 
-async def test_a_bad_token_is_told_as_such() -> None:
+async def test_an_expired_token_is_rejected_with_a_challenge() -> None:
     shop = open_shop()
-    response = await shop.client.get("/v1/orders", headers={"Authorization": "Bearer stale"})
+    response = await shop.client.get("/v1/orders", headers={"Authorization": "Bearer expired"})
     assert response.status_code == 401
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
     assert response.json()["detail"].startswith("The access token has expired")
 
 
-async def test_at_an_open_door_a_stale_token_is_nobody() -> None:
+async def test_an_expired_token_counts_as_none_on_a_public_route() -> None:
     shop = open_shop()
-    response = await shop.client.post("/v1/logins", json=LOGIN, headers={"Authorization": "Bearer stale"})
+    response = await shop.client.post("/v1/sign-ins", json=SIGN_IN, headers={"Authorization": "Bearer expired"})
     assert response.status_code == 200
-    assert "token" not in shop.bus.asked[0].headers and "actor" not in shop.bus.asked[0].headers
+    assert "token" not in shop.bus.sent[0].headers and "actor" not in shop.bus.sent[0].headers
 
 
-async def test_the_same_key_is_the_same_message_for_one_caller_and_route() -> None:
+async def test_the_same_key_of_one_caller_and_route_is_the_same_message() -> None:
     shop = open_shop()
     for _ in range(2):
         await shop.place(Idempotency_Key="k1")
@@ -46,71 +46,71 @@ async def test_the_same_key_is_the_same_message_for_one_caller_and_route() -> No
     await shop.place()
     order = str(uuid4())
     await shop.client.patch(f"/v1/orders/{order}", json={"count": 1}, headers=signed_in(Idempotency_Key="k1"))
-    ids = [asked.headers["id"] for asked in shop.bus.asked]
+    ids = [message.headers["id"] for message in shop.bus.sent]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 4
     assert UUID(ids[0]).version == 5 and UUID(ids[3]).version == 7
-    assert {asked.headers["source"] for asked in shop.bus.asked} == {"/capsule/gateway"}
+    assert {message.headers["source"] for message in shop.bus.sent} == {"/capsule/gateway"}
 
 
 async def test_an_anonymous_key_must_be_unguessable() -> None:
     shop = open_shop()
-    guessable = await shop.client.post("/v1/logins", json=LOGIN, headers={"Idempotency-Key": "1"})
+    guessable = await shop.client.post("/v1/sign-ins", json=SIGN_IN, headers={"Idempotency-Key": "1"})
     assert (guessable.status_code, guessable.json()["type"]) == (400, "/problems/invalid-idempotency-key")
     key = str(uuid4())
     for _ in range(2):
-        assert (await shop.client.post("/v1/logins", json=LOGIN, headers={"Idempotency-Key": key})).status_code == 200
-    assert len({asked.headers["id"] for asked in shop.bus.asked}) == 1
+        assert (await shop.client.post("/v1/sign-ins", json=SIGN_IN, headers={"Idempotency-Key": key})).status_code == 200
+    assert len({message.headers["id"] for message in shop.bus.sent}) == 1
 
 
 @pytest.mark.parametrize("key", ["with space", "x" * 256])
-async def test_a_malformed_key_is_refused(key: str) -> None:
+async def test_a_malformed_key_is_rejected(key: str) -> None:
     shop = open_shop()
     assert (await shop.place(Idempotency_Key=key)).status_code == 400
-    assert shop.bus.asked == []
+    assert shop.bus.sent == []
 
 
-async def test_a_request_id_is_kept_if_well_formed_and_replaced_otherwise() -> None:
+async def test_a_well_formed_request_id_is_kept_and_others_are_replaced() -> None:
     shop = open_shop()
     kept = await shop.place(X_Request_Id="client-request-1")
-    assert kept.headers["x-request-id"] == shop.bus.asked[0].headers["correlationid"] == "client-request-1"
+    assert kept.headers["x-request-id"] == shop.bus.sent[0].headers["correlationid"] == "client-request-1"
     for malformed in ("short", "x" * 200, "with space in it", "new\tline-in-it"):
         replaced = await shop.place(X_Request_Id=malformed)
         assert UUID(replaced.headers["x-request-id"]).version == 7
 
 
-async def test_two_requests_under_way_never_share_a_request_id() -> None:
+async def test_two_requests_in_progress_never_share_a_request_id() -> None:
     shop = open_shop()
-    both_there = asyncio.Barrier(2)
+    both_started = asyncio.Barrier(2)
 
-    async def answer_when_both_are_there(routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
-        shop.bus.asked.append(Asked(routing_key, headers, body, timeout))
-        await both_there.wait()
+    async def reply_when_both_started(routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
+        shop.bus.sent.append(SentMessage(routing_key, headers, body, timeout))
+        await both_started.wait()
         return done({})
 
-    shop.bus.request = answer_when_both_are_there  # type: ignore[method-assign,assignment]
+    shop.bus.request = reply_when_both_started  # type: ignore[method-assign,assignment]
     await asyncio.gather(shop.place(X_Request_Id="client-request-1"), shop.place(X_Request_Id="client-request-1"))
-    first, second = (asked.headers["correlationid"] for asked in shop.bus.asked)
+    first, second = (message.headers["correlationid"] for message in shop.bus.sent)
     assert first == "client-request-1" and second != first
 
 
-async def test_a_trace_is_continued_or_begun() -> None:
+async def test_a_valid_trace_is_continued_and_others_are_replaced() -> None:
     shop = open_shop()
     trace = "0af7651916cd43dd8448eb211c80319c"
     await shop.place(Traceparent=f"00-{trace}-b7ad6b7169203331-01", Tracestate="vendor=1")
-    continued = shop.bus.asked[0].headers
+    continued = shop.bus.sent[0].headers
     assert continued["traceparent"].split("-")[1] == trace
     assert continued["traceparent"].split("-")[2] != "b7ad6b7169203331"
     assert continued["tracestate"] == "vendor=1"
     for malformed in ("nonsense", f"00-{'0' * 32}-b7ad6b7169203331-01", f"ff-{trace}-b7ad6b7169203331-01"):
         await shop.place(Traceparent=malformed, Tracestate="vendor=1")
-        begun = shop.bus.asked[-1].headers
-        assert trace not in begun["traceparent"] and len(begun["traceparent"]) == 55
-        assert begun["tracestate"] == ""
+        new_trace = shop.bus.sent[-1].headers
+        assert trace not in new_trace["traceparent"] and len(new_trace["traceparent"]) == 55
+        assert new_trace["tracestate"] == ""
 
 
 @pytest.mark.parametrize(
-    ("peer", "forwarded", "trusted", "seen"),
+    ("peer", "forwarded", "trusted", "expected"),
     [
         ("203.0.113.5", "10.0.0.1", [], "203.0.113.5"),
         ("10.0.0.2", "203.0.113.5", ["10.0.0.0/8"], "203.0.113.5"),
@@ -120,25 +120,25 @@ async def test_a_trace_is_continued_or_begun() -> None:
         ("10.0.0.2", "", ["10.0.0.0/8"], "10.0.0.2"),
     ],
 )
-def test_only_trusted_proxies_are_believed(peer: str, forwarded: str, trusted: list[str], seen: str) -> None:
-    assert client_of(peer, forwarded, "", tuple(ip_network(network) for network in trusted)).address == seen
+def test_x_forwarded_for_counts_only_from_trusted_proxies(peer: str, forwarded: str, trusted: list[str], expected: str) -> None:
+    assert parse_client(peer, forwarded, "", tuple(ip_network(network) for network in trusted)).address == expected
 
 
 async def test_a_user_agent_cannot_break_the_message() -> None:
-    assert client_of("", "", "kettle/1 é\x01", ()).user_agent == "kettle/1 ??"
+    assert parse_client("", "", "kettle/1 é\x01", ()).user_agent == "kettle/1 ??"
 
 
 async def test_anonymous_mutations_of_one_address_are_counted() -> None:
     shop, other = open_shop(Options(anonymous_mutations="2/minute")), open_shop(Options(anonymous_mutations="2/minute"), peer="192.0.2.8")
     for left in (1, 0):
-        response = await shop.client.post("/v1/logins", json=LOGIN)
+        response = await shop.client.post("/v1/sign-ins", json=SIGN_IN)
         assert response.status_code == 200
         assert f'"anonymous";r={left};t=' in response.headers["ratelimit"]
-    refused = await shop.client.post("/v1/logins", json=LOGIN)
+    refused = await shop.client.post("/v1/sign-ins", json=SIGN_IN)
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["ratelimit-policy"] == '"anonymous";q=2;w=60'
-    assert len(shop.bus.asked) == 2
+    assert len(shop.bus.sent) == 2
     assert (await shop.place()).status_code == 200, "signed-in callers are not counted"
     assert (await shop.client.get("/.well-known/keys.json")).status_code == 200, "reads are not counted"
-    assert (await other.client.post("/v1/logins", json=LOGIN)).status_code == 200, "another address is not counted"
+    assert (await other.client.post("/v1/sign-ins", json=SIGN_IN)).status_code == 200, "another address is not counted"

@@ -34,7 +34,7 @@ def register(live: Live, email: str, **headers: str) -> Any:
 
 
 def sign_in(live: Live) -> tuple[str, str]:
-    """A fresh user's address and access token."""
+    """Register a new user. Returns e-mail address and access token."""
     email = f"{uuid4().hex[:12]}@example.org"
     assert register(live, email).is_success
     with psycopg.connect(live.owner_url, autocommit=True) as connection:
@@ -44,7 +44,7 @@ def sign_in(live: Live) -> tuple[str, str]:
     return email, answer.json()["accessToken"]
 
 
-def test_a_visitor_becomes_a_user_who_can_look_at_himself(live: Live) -> None:
+def test_a_registered_user_reads_their_profile(live: Live) -> None:
     email, token = sign_in(live)
     me = live.client.get("/v1/users/me", headers={"Authorization": f"Bearer {token}"})
     assert me.status_code == 200, me.text
@@ -53,7 +53,7 @@ def test_a_visitor_becomes_a_user_who_can_look_at_himself(live: Live) -> None:
     assert again.status_code == 304
 
 
-def test_the_same_key_registers_once_though_a_secret_is_sealed_anew(live: Live) -> None:
+def test_the_same_key_registers_once_although_the_secret_is_encrypted_anew(live: Live) -> None:
     email, key = f"{uuid4().hex[:12]}@example.org", str(uuid4())
     answers = [register(live, email, **{"Idempotency-Key": key}) for _ in range(3)]
     assert {(answer.status_code, answer.content) for answer in answers} == {(answers[0].status_code, answers[0].content)}
@@ -91,7 +91,7 @@ def test_refusals_are_problem_documents_with_their_own_reason(live: Live) -> Non
         assert 'error="invalid_token"' in refused.headers["www-authenticate"]
 
 
-def test_what_nothing_is_bound_for_is_told_at_once(live: Live) -> None:
+def test_a_function_without_a_queue_is_503_without_waiting(live: Live) -> None:
     _, token = sign_in(live)
     began = time.monotonic()
     response = live.client.get("/v1/quota", headers={"Authorization": f"Bearer {token}"})
@@ -100,7 +100,7 @@ def test_what_nothing_is_bound_for_is_told_at_once(live: Live) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_many_at_once_get_each_their_own_answer(live: Live) -> None:
+def test_concurrent_requests_get_their_own_responses(live: Live) -> None:
     users = [sign_in(live) for _ in range(4)]
 
     def ask(number: int) -> bool:
@@ -112,7 +112,7 @@ def test_many_at_once_get_each_their_own_answer(live: Live) -> None:
         assert all(pool.map(ask, range(64)))
 
 
-def test_health_is_auths_own_word(live: Live) -> None:
+def test_health_contains_the_report_of_auth(live: Live) -> None:
     document = live.client.get("/health?fresh=1").json()
     auth = next(service for service in document["services"] if service["service"] == "auth-service")
     assert (auth["status"], auth["check"]) == ("healthy", "pass")
@@ -120,7 +120,7 @@ def test_health_is_auths_own_word(live: Live) -> None:
     assert {name for name, check in document["checks"].items() if check == "fail"} == set(document["checks"]) - {"auth"}
 
 
-def test_a_line_a_change_and_the_functions_line_share_the_correlation(live: Live) -> None:
+def test_gateway_and_function_log_the_same_correlation_id(live: Live) -> None:
     response = register(live, f"{uuid4().hex[:12]}@example.org", **{"X-Request-Id": f"req-{uuid4()}"})
     correlation = response.headers["x-request-id"]
 
@@ -133,7 +133,7 @@ def test_a_line_a_change_and_the_functions_line_share_the_correlation(live: Live
     assert [line["function"] for line in until(lambda: line_of("auth.all"))] == ["auth.register"]
 
 
-def test_rabbitmq_goes_and_comes_back(own_rabbitmq: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_gateway_recovers_after_an_outage_of_rabbitmq(own_rabbitmq: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     database = postgres.database("auth")
     live = Live(own_rabbitmq.url, database.functions_url, database.owner_url, tmp_path_factory.mktemp("away"))
     try:

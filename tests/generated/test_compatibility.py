@@ -106,7 +106,7 @@ def test_a_command_that_takes_less_is_refused_unless_its_version_was_raised(afte
     unread = 'commands/thing.json needs @upcasts("thing", from_=1): messages of version 1 may lie in queues'
     assert judge(Before, after, version=2) == [unread], "old messages lie in queues still"
     with monkeypatch.context() as patch:
-        patch.setitem(versions._steps, ("thing", 1), dict)
+        patch.setitem(versions._upcasters, ("thing", 1), dict)
         assert judge(Before, after, version=2) == []
         assert judge(Before, after, version=3) == [unread.replace("from_=1", "from_=2").replace("version 1", "version 2")]
 

@@ -55,7 +55,7 @@ def test_openapi_has_every_route_and_no_other(openapi: dict[str, Any]) -> None:
 def test_an_operation_says_what_its_function_declares(openapi: dict[str, Any], declaration: Declaration) -> None:
     found = operation(openapi, declaration)
     responses = found["responses"]
-    assert str(declaration.answers) in responses
+    assert str(declaration.status) in responses
     for rejection in declaration.rejects:
         examples = responses[str(rejection.status)]["content"]["application/problem+json"]["examples"]
         assert examples[rejection.slug()]["summary"] == rejection.title()

@@ -53,8 +53,8 @@ def test_a_group_is_given_the_union_of_what_its_functions_are_given(context: str
 @pytest.mark.parametrize("context", contexts())
 def test_a_group_never_takes_more_connections_or_messages_than_its_functions_apart(context: str) -> None:
     declarations = CATALOG.of_context(context)
-    scale = grouping.together(declarations)
-    roles = len({each.writes for each in declarations})
+    scale = grouping.group_scale(declarations)
+    roles = len({each.is_writing for each in declarations})
     assert scale.max * scale.pool * roles <= sum(each.scale.max * each.scale.pool for each in declarations)
     assert scale.pool >= 1
     for each in declarations:
@@ -71,7 +71,7 @@ def test_a_groups_service_scales_as_the_rules_say_and_waits_for_every_deadline(c
     assert annotations["autoscaling.knative.dev/min-scale"] == str(max(each.scale.min for each in declarations))
     assert annotations["autoscaling.knative.dev/max-scale"] == str(max(each.scale.max for each in declarations))
     assert found["containerConcurrency"] == max(each.scale.concurrency for each in declarations)
-    assert found["timeoutSeconds"] > max(each.deadline for each in declarations)
+    assert found["timeoutSeconds"] > max(each.deadline_seconds for each in declarations)
     assert found["containers"][0]["env"][0] == {"name": "CAPSULE_FUNCTION", "value": f"{context}.*"}
 
 
@@ -99,7 +99,7 @@ def test_only_the_group_that_takes_logs_in_is_not_collected_itself() -> None:
 def declared(**scale: int) -> Declaration:
     async def handler() -> None: ...
 
-    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), belongs_to="test")
+    return Declaration(Kind.SCHEDULE, handler, scale=Scale(**scale), context_name="test")
 
 
 def test_the_rules_by_numbers() -> None:
@@ -108,12 +108,12 @@ def test_the_rules_by_numbers() -> None:
         declared(max=2, concurrency=4, pool=1),
         declared(min=1, max=3, concurrency=20, pool=2),
     )
-    scale = grouping.together([busy, careful, warm])
+    scale = grouping.group_scale([busy, careful, warm])
     assert scale == Scale(min=1, max=20, concurrency=64, pool=(80 + 2 + 6) // 20)
     assert [grouping.share(each, scale) for each in (busy, careful, warm)] == [64, 1, 3]
 
 
 def test_one_function_alone_keeps_its_own() -> None:
     alone = declared(min=1, max=7, concurrency=3, pool=4)
-    assert grouping.together([alone]) == alone.scale
+    assert grouping.group_scale([alone]) == alone.scale
     assert grouping.share(alone, alone.scale) == 3

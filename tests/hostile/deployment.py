@@ -68,8 +68,8 @@ class Application:
         return self.deployment
 
     def deploy_to(self, environment: str, seconds: float = 180) -> Json:
-        asked = self.person.post(f"/v1/apps/{self.application['id']}/deployments", {"environment": environment}, 202)
-        return self.person.ended(asked, seconds)
+        accepted = self.person.post(f"/v1/apps/{self.application['id']}/deployments", {"environment": environment}, 202)
+        return self.person.ended(accepted, seconds)
 
     def delete(self) -> None:
         self.person.send("DELETE", f"/v1/apps/{self.application['id']}").raise_for_status()

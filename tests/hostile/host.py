@@ -27,7 +27,7 @@ KNATIVE = "knative"
 
 def controller(whole: Whole) -> psutil.Process:
     """The process of the one-machine Knative."""
-    found = processes.running(whole.home, KNATIVE)
+    found = processes.find_running(whole.home, KNATIVE)
     assert found is not None, "the one-machine Knative is not running"
     return found
 
@@ -154,7 +154,7 @@ def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
 
 
 def servers(whole: Whole) -> list[psutil.Process]:
-    found = [processes.running(whole.home, name) for name in ("postgres", "rabbitmq")]
+    found = [processes.find_running(whole.home, name) for name in ("postgres", "rabbitmq")]
     return [process for process in found if process is not None]
 
 

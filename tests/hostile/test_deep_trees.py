@@ -28,8 +28,8 @@ def damaged(own_whole: Whole) -> Iterator[Application]:
     """An application with such trees in every folder that it can write to."""
     found = attacker(own_whole, Person(own_whole).become_a_user())
     assert found.deploy()["status"] == "succeeded", found.deployment
-    asked = [{"folder": folder, "levels": LEVELS, "name": name} for folder in ("/tmp", "/home/app", ".") for name in NAMES]
-    made = [found.post("/probe/deep_tree", **each).json() for each in asked]
+    requests = [{"folder": folder, "levels": LEVELS, "name": name} for folder in ("/tmp", "/home/app", ".") for name in NAMES]
+    made = [found.post("/probe/deep_tree", **each).json() for each in requests]
     assert any(each.get("made") == LEVELS for each in made), f"no tree was made, so nothing is shown: {made}"
     yield found
     remove_tree(own_whole.home.path / "knative" / "pods" / f"app-{found.application['name']}")
@@ -55,7 +55,7 @@ def test_the_platform_restarts_with_deep_trees(own_whole: Whole, damaged: Applic
     """With the trees in folders of running instances, and with partly deleted trees."""
     controller = host.controller(own_whole)
     controller.send_signal(number)
-    processes.await_ended([controller], 40)
+    processes.wait_until_ended([controller], 40)
     own_whole.up()
     assert until(lambda: (answer := damaged.get()).status_code == 200 and answer, 60, "for the application to answer again")
     damaged.delete()

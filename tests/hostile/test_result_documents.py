@@ -75,6 +75,6 @@ def test_the_controller_restarts_and_answers(own_whole: Whole, neighbour: Applic
     """Oversized documents do not delay its next start."""
     controller = host.controller(own_whole)
     controller.terminate()
-    processes.await_ended([controller], 40)
+    processes.wait_until_ended([controller], 40)
     own_whole.up()
     assert neighbour.get().status_code == 200

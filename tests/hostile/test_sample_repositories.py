@@ -38,8 +38,8 @@ def test_git_receive_pack_is_refused(whole: Whole) -> None:
     """The smart protocol requests it by name (gitprotocol-http(5)). git itself answers 403 for a repository that does not accept pushes."""
     whole.repository("read-only", {"index.html": "as it was"})
     host = f"http://{repositories.HOST}:{whole.home.ports.ingress}"
-    asked = whole.visit(host, "/read-only.git/info/refs", service="git-receive-pack")
-    assert asked.status_code in (401, 403, 404, 405), asked.text
+    response = whole.visit(host, "/read-only.git/info/refs", service="git-receive-pack")
+    assert response.status_code in (401, 403, 404, 405), response.text
     target = f"http://127.0.0.1:{whole.home.ports.ingress}/read-only.git/git-receive-pack"
     sent = httpx.post(target, headers={"Host": httpx.URL(host).netloc.decode()}, content=b"0000", trust_env=False)
     assert sent.status_code in (401, 403, 404, 405), sent.text

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from knative.machine.demo import mailbox
+from knative.machine import mailbox
 from tests.journeys.whole import Json, Whole, until
 
 ENDED = ("succeeded", "failed")
@@ -21,7 +21,7 @@ class Person:
     email: str = field(default_factory=lambda: f"ada-{secrets.token_hex(4)}@example.org")
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     session: Json = field(default_factory=dict)
-    patience: float = 0
+    timeout_seconds: float = 0
     """How long a 503 is borne: not at all where nothing was broken on purpose."""
 
     # --- any request
@@ -33,7 +33,7 @@ class Person:
 
     def patiently(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """As the header Retry-After of a 503 asks for, with the same key; `patience` seconds at most."""
-        key, end = str(uuid.uuid4()), time.monotonic() + self.patience
+        key, end = str(uuid.uuid4()), time.monotonic() + self.timeout_seconds
         while (answer := self.send(method, path, body, **{"Idempotency-Key": key})).status_code == 503 and time.monotonic() < end:
             time.sleep(min(float(answer.headers["Retry-After"]), 2))
         return answer
@@ -64,10 +64,10 @@ class Person:
         self.post("/v1/users", {"email": self.email, "password": self.password}, 202)
 
     def mail(self, seconds: float = 60) -> Message:
-        return until(lambda: mailbox.newest_to(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
+        return until(lambda: mailbox.find_newest(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
 
     def verify(self, seconds: float = 60) -> None:
-        self.post("/v1/users/verify", {"token": mailbox.token_in(self.mail(seconds))}, 200)
+        self.post("/v1/users/verify", {"token": mailbox.find_token(self.mail(seconds))}, 200)
 
     def sign_in(self) -> None:
         self.session = self.post("/v1/sessions", {"email": self.email, "password": self.password}, 201)
@@ -92,10 +92,10 @@ class Person:
     def ended(self, deployment: Json, seconds: float = 180) -> Json:
         path = f"/v1/apps/{deployment['applicationId']}/deployments/{deployment['id']}"
         end = time.monotonic() + seconds
-        while (shown := self.get(path))["status"] not in ENDED:
-            assert time.monotonic() < end, shown
+        while (view := self.get(path))["status"] not in ENDED:
+            assert time.monotonic() < end, view
             time.sleep(0.25)
-        return shown
+        return view
 
     def deploy(self, application: Json, ref: str | None = None) -> Json:
         return self.ended(self.ask_to_deploy(application, ref))

@@ -70,10 +70,10 @@ class Gated:
 
     def building(self, person: Person) -> Json:
         """A deployment that is being built."""
-        asked = person.ask_to_deploy(person.create(self.url()))
-        path = f"/v1/apps/{asked['applicationId']}/deployments/{asked['id']}"
+        accepted = person.ask_to_deploy(person.create(self.url()))
+        path = f"/v1/apps/{accepted['applicationId']}/deployments/{accepted['id']}"
         until(lambda: person.get(path)["status"] == "building", 60, "for the build")
-        return asked
+        return accepted
 
     def open(self) -> None:
         self.whole.repository(self.name, {"open": ""})
@@ -159,7 +159,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     visitor.register()
 
     assert own_whole.kill_everything() > 5
-    assert processes.leftovers(own_whole.home) == []
+    assert processes.find_leftovers(own_whole.home) == []
     with pytest.raises(httpx.TransportError):
         own_whole.send("GET", "/livez")
     assert "Capsule is up" in own_whole.up()
@@ -184,10 +184,10 @@ def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
 
 
 def test_down_leaves_no_process(own_whole: Whole) -> None:
-    mine = processes.leftovers(own_whole.home)
+    mine = processes.find_leftovers(own_whole.home)
     assert len(mine) > 5, "the test looks in the wrong place"
     assert "Capsule is down" in own_whole.task("down")
-    assert processes.leftovers(own_whole.home) == []
+    assert processes.find_leftovers(own_whole.home) == []
     ports = own_whole.home.ports
     for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):
-        assert processes.holder(port) is None
+        assert processes.find_port_holder(port) is None

@@ -79,8 +79,8 @@ def test_what_it_logs_and_what_it_costs(whole: Whole, ada: Person, application: 
     until(lambda: _billed(ada, application) >= before + REQUESTS, 90, "for the metered requests", every=0.5)
     bill = ada.get("/v1/billing/current")
     assert bill["plan"]["code"] == "free" and bill["total"]["amount"] == 0, bill
-    asked = [line for line in ada.log(application, "run") if '"method"' in line]
-    until(lambda: _billed(ada, application) == len(asked), why=f"until the bill says the {len(asked)} requests that the application logged")
+    requests = [line for line in ada.log(application, "run") if '"method"' in line]
+    until(lambda: _billed(ada, application) == len(requests), why=f"until the bill says the {len(requests)} requests that the application logged")
 
 
 def test_a_commit_that_cannot_build_is_no_outage(whole: Whole, ada: Person, repository: Repository, application: Json, first: Json) -> None:
@@ -104,11 +104,11 @@ def test_the_next_release_takes_over(whole: Whole, ada: Person, repository: Repo
 def test_one_id_leads_from_the_request_to_the_functions(ada: Person, first: Json) -> None:
     path = f"/v1/timeline/{first['correlationId']}"
 
-    def told() -> Json | None:
+    def find_timeline() -> Json | None:
         found = ada.found(path)
         return found if {"deploy.deploy", "deploy.on_deployment_requested"} <= {entry["name"] for entry in found["entries"]} else None
 
-    entries = (until(told, why="for the timeline") or {})["entries"]
+    entries = (until(find_timeline, why="for the timeline") or {})["entries"]
     request = next(entry for entry in entries if entry["kind"] == "request")
     command = next(entry for entry in entries if entry["name"] == "deploy.deploy")
     effect = next(entry for entry in entries if entry["name"] == "deploy.on_deployment_requested")

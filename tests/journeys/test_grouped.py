@@ -52,9 +52,9 @@ def test_there_is_a_service_for_each_context_and_the_main_job_is_done(grouped: W
         assert grouped.visit(deployment["url"]).text == "Hello from Capsule!\n"
     until(lambda: billed(person, application) >= 3, 60, "for the requests on the bill", every=0.5)
     until(lambda: any('"GET"' in line or '"/"' in line for line in person.log(application, "run")), why="for the application's log lines")
-    told = {"deploy.deploy", "deploy.on_deployment_requested"}
+    functions = {"deploy.deploy", "deploy.on_deployment_requested"}
     path = f"/v1/timeline/{deployment['correlationId']}"
-    until(lambda: told <= {entry["name"] for entry in person.found(path)["entries"]}, why="for the timeline")
+    until(lambda: functions <= {entry["name"] for entry in person.found(path)["entries"]}, why="for the timeline")
     running = {name.removeprefix("capsule/") for name in grouped.pods() if name.startswith("capsule/")}
     assert running <= GROUPS | OTHERS, "no function has a pod of its own"
 
@@ -94,11 +94,11 @@ def test_what_is_under_way_while_the_shape_changes_is_done_once(grouped: Whole, 
     visitors = threading.Thread(target=registering)
     visitors.start()
     try:
-        said = grouped.up("--ungrouped")
+        output = grouped.up("--ungrouped")
     finally:
         over.set()
         visitors.join(60)
-    assert "of the former shape are gone" in said
+    assert "of the former shape are gone" in output
     assert not services(grouped) & GROUPS
     assert "auth-register" in services(grouped)
     assert people, "somebody came meanwhile"

@@ -80,11 +80,11 @@ def test_an_application_and_a_build_find_no_secret(whole: Whole, ada: Person) ->
     application = ada.create(repository.url)
     deployment = ada.deploy(application)
     assert deployment["status"] == "succeeded", deployment
-    said = whole.visit(deployment["url"]).json()
-    assert "def loot" not in said["environment"] and said["environment"]["PORT"]
-    ours = {name for name in said["environment"] if name.startswith(("CAPSULE", "KUBE", "PG", "AMQP")) or "TOKEN" in name or "PASSWORD" in name}
+    findings = whole.visit(deployment["url"]).json()
+    assert "def loot" not in findings["environment"] and findings["environment"]["PORT"]
+    ours = {name for name in findings["environment"] if name.startswith(("CAPSULE", "KUBE", "PG", "AMQP")) or "TOKEN" in name or "PASSWORD" in name}
     assert ours <= {"CAPSULE_BIND"}, ours
-    demand_nothing(whole, said["loot"], word)
+    demand_nothing(whole, findings["loot"], word)
 
     commit = repository.commit(
         {"pyproject.toml": PROJECT, "backend.py": with_home(BACKEND, home), "requirements.txt": None}, "Look around", branch="b"

@@ -8,12 +8,12 @@ def test_a_registration_goes_through_all_contexts_and_can_be_followed(whole: Who
     ada = Person(whole).become_a_user()
     until(lambda: ada.get("/v1/users/me/registration")["status"] == "completed", 90, "for the registration to be complete")
 
-    shown = ada.get("/v1/users/me/registration")
-    assert [line["step"] for line in shown["steps"]] == ["user", "customer", "quota", "payment-account"]
-    assert all(line["finishedAt"] for line in shown["steps"]) and shown["summary"] == "The account is set up."
+    view = ada.get("/v1/users/me/registration")
+    assert [line["step"] for line in view["steps"]] == ["user", "customer", "quota", "payment-account"]
+    assert all(line["finishedAt"] for line in view["steps"]) and view["summary"] == "The account is set up."
     assert ada.get("/v1/billing/customer")["paymentAccount"] == "opened"
     assert ada.get("/v1/quota")["applications"]["limit"] == 5
 
-    for method, path in (("GET", "/v1/auth/registrations"), ("POST", f"/v1/auth/registrations/{shown['userId']}/resume")):
+    for method, path in (("GET", "/v1/auth/registrations"), ("POST", f"/v1/auth/registrations/{view['userId']}/resume")):
         refused = ada.send(method, path)
         assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")

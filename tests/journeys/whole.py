@@ -56,25 +56,25 @@ class Whole:
         return done.stdout
 
     def up(self, *words: str) -> str:
-        said = self.task("up", *words)
+        output = self.task("up", *words)
         cluster = self.cluster
         (settings,) = [each for each in cluster.find("v1", "ConfigMap", "knative-serving") if each["metadata"]["name"] == "config-autoscaler"]
         if settings["data"].get("stable-window") != WINDOW:
             body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-autoscaler", "namespace": "knative-serving"}}
             cluster.apply([{**body, "data": {"stable-window": WINDOW}}], "tests")
-        return said
+        return output
 
     def kill_everything(self) -> int:
         """SIGKILL to every process at once, until none is left: a power failure, but for the disk. How many there were."""
         killed = 0
-        while left := processes.leftovers(self.home):
+        while left := processes.find_leftovers(self.home):
             for process in left:
                 try:
                     process.send_signal(signal.SIGKILL)
                     killed += 1
                 except psutil.NoSuchProcess:
                     continue
-            processes.await_ended(left, 5)
+            processes.wait_until_ended(left, 5)
         return killed
 
     def kubectl(self, *words: str) -> str:
@@ -109,9 +109,9 @@ class Whole:
     def send(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> httpx.Response:
-        given = {"json": body} if body is not None else {}
+        options = {"json": body} if body is not None else {}
         with httpx.Client(base_url=self.gateway, timeout=40, trust_env=False, verify=False) as client:
-            return client.request(method, path, headers=headers, content=content, **given)
+            return client.request(method, path, headers=headers, content=content, **options)
 
     def visit(self, url: str, path: str = "/", **query: str) -> httpx.Response:
         """Opens an application's address; *.localhost is this machine, whatever its resolver says."""

@@ -1,4 +1,4 @@
-"""Migrations commit with their record or not at all, once, whoever else migrates, and never differ from what was applied."""
+"""Migrations: atomic with their record, applied once under concurrency, refused after a change."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +22,7 @@ def sql(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_shared_and_own_files_run_in_the_order_of_their_numbers_and_once(postgres: Databases, sql: Path) -> None:
+def test_shared_and_context_files_are_applied_once_ordered_by_version(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     assert migrate(url, "auth", sql) == ["V0__create_inbox.sql", "V1__create_people.sql", "V2__add_name.sql", "V10__fill.sql"]
     assert migrate(url, "auth", sql) == []
@@ -30,13 +30,13 @@ def test_shared_and_own_files_run_in_the_order_of_their_numbers_and_once(postgre
         assert connection.execute("SELECT name FROM person").fetchall() == [("Ada",)]
 
 
-def test_nothing_is_printed(postgres: Databases, sql: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_migration_prints_nothing(postgres: Databases, sql: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (sql / "auth/V3__call.sql").write_text("SELECT pg_advisory_xact_lock(1), 'printed by yoyo';")
     migrate(postgres.empty("auth").owner_url, "auth", sql)
     assert capsys.readouterr().out == ""
 
 
-def test_a_failing_file_leaves_nothing_and_says_why(postgres: Databases, sql: Path) -> None:
+def test_a_failing_migration_is_rolled_back_and_reported(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     (sql / "auth/V3__broken.sql").write_text("CREATE TABLE half (id int);\nCREATE TABEL whole (id int);")
     with pytest.raises(Problem, match=r"V3__broken.sql failed: .*TABEL"):
@@ -48,21 +48,21 @@ def test_a_failing_file_leaves_nothing_and_says_why(postgres: Databases, sql: Pa
     assert migrate(url, "auth", sql) == ["V3__broken.sql", "V10__fill.sql"]
 
 
-def test_a_migrator_killed_between_a_file_and_its_record_leaves_neither(postgres: Databases, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_killed_before_the_record_leaves_no_trace_of_the_migration(postgres: Databases, sql: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = postgres.empty("auth").owner_url
 
-    def killed(*_: object, **__: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Backend, "mark_one", killed)
+        patched.setattr(Backend, "mark_one", interrupt)
         migrate(url, "auth", sql)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT to_regclass('inbox')").fetchone() == (None,)
     assert len(migrate(url, "auth", sql)) == 4
 
 
-def test_a_database_that_is_ahead_of_the_checkout_is_refused(postgres: Databases, sql: Path) -> None:
+def test_an_applied_migration_without_a_file_is_refused(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     migrate(url, "auth", sql)
     (sql / "auth/V10__fill.sql").unlink()
@@ -70,7 +70,7 @@ def test_a_database_that_is_ahead_of_the_checkout_is_refused(postgres: Databases
         migrate(url, "auth", sql)
 
 
-def test_a_file_that_was_changed_after_it_was_applied_is_refused(postgres: Databases, sql: Path) -> None:
+def test_a_migration_changed_after_it_was_applied_is_refused(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     migrate(url, "auth", sql)
     file = sql / "auth/V1__create_people.sql"
@@ -82,14 +82,14 @@ def test_a_file_that_was_changed_after_it_was_applied_is_refused(postgres: Datab
     assert migrate(url, "auth", sql) == []
 
 
-def test_two_migrators_at_once_apply_each_file_once(postgres: Databases, sql: Path) -> None:
+def test_concurrent_migrations_apply_each_file_once(postgres: Databases, sql: Path) -> None:
     url = postgres.empty("auth").owner_url
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: migrate(url, "auth", sql), range(4)))
-    assert sorted(len(names) for names in done) == [0, 0, 0, 4]
+        applied = list(pool.map(lambda _: migrate(url, "auth", sql), range(4)))
+    assert sorted(len(names) for names in applied) == [0, 0, 0, 4]
 
 
-def test_names_and_versions_are_checked(sql: Path) -> None:
+def test_invalid_names_and_duplicate_versions_are_refused(sql: Path) -> None:
     (sql / "auth/V1__again.sql").write_text("SELECT 1;")
     with pytest.raises(Problem, match="same version"):
         migrations("auth", sql)

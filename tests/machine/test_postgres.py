@@ -1,4 +1,4 @@
-"""Four databases, two roles each, and no way from one to another."""
+"""Databases and roles: privileges within a context, and no access to another context's database."""
 
 import psycopg
 import pytest
@@ -7,7 +7,7 @@ from knative.machine.home import CONTEXTS
 from tests.servers import Databases
 
 
-def test_the_functions_role_reads_and_writes_rows_but_makes_no_tables(postgres: Databases) -> None:
+def test_the_functions_role_reads_and_writes_rows_and_cannot_create_tables(postgres: Databases) -> None:
     database = postgres.database("auth")
     with psycopg.connect(database.owner_url) as owner:
         owner.execute("CREATE TABLE thing (id int PRIMARY KEY)")
@@ -18,13 +18,13 @@ def test_the_functions_role_reads_and_writes_rows_but_makes_no_tables(postgres: 
             functions.execute("CREATE TABLE other (id int)")
 
 
-def test_the_history_of_migrations_is_out_of_the_functions_reach(postgres: Databases) -> None:
+def test_the_functions_role_cannot_change_the_migration_history(postgres: Databases) -> None:
     with psycopg.connect(postgres.database("auth").functions_url) as functions, pytest.raises(psycopg.errors.InsufficientPrivilege):
         functions.execute("DELETE FROM schema_history")
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_no_role_connects_to_anothers_database(postgres: Databases, context: str) -> None:
+def test_no_role_connects_to_another_contexts_database(postgres: Databases, context: str) -> None:
     own = postgres.database(context)
     foreign = [postgres.database(other) for other in CONTEXTS if other != context]
     names = [database.name for database in foreign] + [other for other in CONTEXTS if other != context] + ["postgres", "template1"]

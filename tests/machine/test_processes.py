@@ -1,4 +1,4 @@
-"""A recorded process is found again, ended when asked, never mistaken for another, and its orphans are found too."""
+"""Recorded processes: found again, stopped, never confused with another process; orphans are found too."""
 
 import json
 import os
@@ -19,7 +19,11 @@ from knative.machine.home import Home, Ports
 from knative.machine.problems import Problem
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
-DEAF = [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"]
+IGNORES_SIGTERM = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('stubborn', flush=True); time.sleep(60)",
+]
 PARENT = [
     sys.executable,
     "-c",
@@ -30,27 +34,27 @@ PARENT = [
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path, Ports(), dict(os.environ))
-    home.make()
+    home.create()
     yield home
-    processes.end(processes.leftovers(home), seconds=0)
+    processes.terminate(processes.find_leftovers(home), timeout_seconds=0)
 
 
-def test_started_found_and_stopped(home: Home) -> None:
+def test_a_process_is_started_found_and_stopped(home: Home) -> None:
     started = processes.start(home, "sleeper", SLEEPER)
-    found = processes.running(home, "sleeper")
-    assert found is not None and found.pid == started.pid
-    assert os.getsid(started.pid) == started.pid  # a session of its own: closing the terminal does not end it
+    running = processes.find_running(home, "sleeper")
+    assert running is not None and running.pid == started.pid
+    assert os.getsid(started.pid) == started.pid  # its own session: closing the terminal does not end it
     assert processes.stop(home, "sleeper") is True
-    assert processes.running(home, "sleeper") is None
+    assert processes.find_running(home, "sleeper") is None
     assert processes.stop(home, "sleeper") is False
 
 
-def test_another_process_with_the_same_pid_is_left_alone(home: Home) -> None:
+def test_a_process_with_the_same_pid_and_another_start_time_is_not_stopped(home: Home) -> None:
     other = subprocess.Popen(SLEEPER)
     try:
         record = {"name": "sleeper", "pid": other.pid, "started": psutil.Process(other.pid).create_time() - 100}
         processes.record_path(home, "sleeper").write_text(json.dumps(record))
-        assert processes.running(home, "sleeper") is None
+        assert processes.find_running(home, "sleeper") is None
         assert processes.stop(home, "sleeper") is False
         assert other.poll() is None
     finally:
@@ -58,47 +62,47 @@ def test_another_process_with_the_same_pid_is_left_alone(home: Home) -> None:
         other.wait()
 
 
-def test_one_that_does_not_listen_is_killed(home: Home) -> None:
-    started = processes.start(home, "deaf", DEAF)
-    processes.await_ready(home, "deaf", lambda: "deaf" in processes.tail(home, "deaf"), 10)
-    began = time.monotonic()
-    processes.stop(home, "deaf", seconds=0.3)
-    assert 0.3 <= time.monotonic() - began < 5
+def test_a_process_that_ignores_sigterm_is_killed(home: Home) -> None:
+    started = processes.start(home, "stubborn", IGNORES_SIGTERM)
+    processes.wait_until_ready(home, "stubborn", lambda: "stubborn" in processes.log_tail(home, "stubborn"), 10)
+    stopped_at = time.monotonic()
+    processes.stop(home, "stubborn", timeout_seconds=0.3)
+    assert 0.3 <= time.monotonic() - stopped_at < 5
     assert started.wait(5) in (None, -signal.SIGKILL)
 
 
-def test_a_child_whose_parent_was_killed_is_found_by_its_mark(home: Home) -> None:
+def test_an_orphaned_child_is_found_by_its_mark(home: Home) -> None:
     parent = processes.start(home, "parent", PARENT)
-    until = time.monotonic() + 10
-    while not (children := parent.children()) and time.monotonic() < until:
+    deadline = time.monotonic() + 10
+    while not (children := parent.children()) and time.monotonic() < deadline:
         time.sleep(0.02)
     parent.kill()
     parent.wait(5)
-    assert {process.pid for process in processes.leftovers(home)} == {child.pid for child in children} != set()
-    processes.end(processes.leftovers(home), seconds=5)
-    assert processes.leftovers(home) == []
+    assert {process.pid for process in processes.find_leftovers(home)} == {child.pid for child in children} != set()
+    processes.terminate(processes.find_leftovers(home), timeout_seconds=5)
+    assert processes.find_leftovers(home) == []
 
 
-def test_one_that_dies_while_starting_is_said_with_its_last_words(home: Home) -> None:
+def test_a_process_that_ends_while_starting_is_reported_with_its_log(home: Home) -> None:
     processes.start(home, "broken", [sys.executable, "-c", "import sys; sys.exit('no license')"])
     with pytest.raises(Problem, match="no license"):
-        processes.await_ready(home, "broken", lambda: False, 10)
+        processes.wait_until_ready(home, "broken", lambda: False, 10)
 
 
-def test_a_taken_port_names_its_holder() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(Problem, match=rf"port {taken.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
-            processes.demand_free({"Test": taken.getsockname()[1]})
+def test_a_taken_port_names_the_process_that_holds_it() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(Problem, match=rf"Port {listener.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
+            processes.require_free_ports({"Test": listener.getsockname()[1]})
     assert "CAPSULE_PORT_OFFSET" in caught.value.remedy
 
 
-def test_a_folder_on_the_way_that_lets_nobody_through_is_named(tmp_path: Path) -> None:
+def test_a_parent_folder_that_the_account_cannot_enter_is_named(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     (closed / "state").mkdir(parents=True)
     closed.chmod(0o700)
     nobody = Account("nobody", 65534, 65534)
-    with pytest.raises(Problem, match=r"can't be entered by user nobody") as caught:
-        nobody.demand_way_to(closed / "state")
+    with pytest.raises(Problem, match=r"User nobody cannot enter") as caught:
+        nobody.require_access_to(closed / "state")
     assert "CAPSULE_HOME" in caught.value.remedy

@@ -1,4 +1,4 @@
-"""Virtual hosts of a test's own, and a server that listens on the loopback only and keeps what it accepted."""
+"""The local RabbitMQ: separate virtual hosts, loopback only, durable after a kill."""
 
 import time
 
@@ -20,10 +20,10 @@ def test_virtual_hosts_are_separate(rabbitmq: Brokers) -> None:
     two.close()
 
 
-def test_everything_listens_on_loopback_and_survives_a_kill(own_rabbitmq: RabbitMQ) -> None:
+def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabbitmq: RabbitMQ) -> None:
     listening = {
         connection.laddr.ip
-        for process in processes.leftovers(own_rabbitmq.home)
+        for process in processes.find_leftovers(own_rabbitmq.home)
         for connection in process.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
@@ -32,17 +32,17 @@ def test_everything_listens_on_loopback_and_survives_a_kill(own_rabbitmq: Rabbit
     connection = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url))
     channel = connection.channel()
     channel.confirm_delivery()
-    channel.queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
-    time.sleep(1)  # RabbitMQ 3.10 writes down where a new quorum queue lives every half second; a queue younger than that is lost by a kill
-    channel.basic_publish("", "kept", b"accepted", pika.BasicProperties(delivery_mode=2))
-    processes.end(processes.leftovers(own_rabbitmq.home), seconds=0)
+    channel.queue_declare("durable", durable=True, arguments={"x-queue-type": "quorum"})
+    time.sleep(1)  # RabbitMQ 3.10 stores the location of a new quorum queue within half a second; a kill before that loses the queue
+    channel.basic_publish("", "durable", b"accepted", pika.BasicProperties(delivery_mode=2))
+    processes.terminate(processes.find_leftovers(own_rabbitmq.home), timeout_seconds=0)
 
     own_rabbitmq.start()
     channel = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)).channel()
-    assert channel.basic_get("kept", auto_ack=True)[2] == b"accepted"
+    assert channel.basic_get("durable", auto_ack=True)[2] == b"accepted"
 
 
-def test_a_taken_port_is_said_with_its_holder(own_rabbitmq: RabbitMQ) -> None:
-    who = processes.holder(own_rabbitmq.home.ports.amqp)
-    assert who and "beam.smp" in who
-    assert processes.holder(own_rabbitmq.home.ports.gateway) is None
+def test_the_process_that_holds_a_port_is_found(own_rabbitmq: RabbitMQ) -> None:
+    holder = processes.find_port_holder(own_rabbitmq.home.ports.amqp)
+    assert holder and "beam.smp" in holder
+    assert processes.find_port_holder(own_rabbitmq.home.ports.gateway) is None

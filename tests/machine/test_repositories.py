@@ -1,4 +1,4 @@
-"""Plain git clones over HTTP, through `git http-backend` behind the bridge that runs as the Service `samples`; nobody writes through it."""
+"""The read-only git server of the Service `samples`: clones work, nothing writes, requests and processes are bounded."""
 
 import os
 import shutil
@@ -26,44 +26,44 @@ import knative.machine.git_http as served, uvicorn.lifespan.on, uvicorn.loops.au
 os.setgroups([]), os.setresgid(*[{NOBODY}] * 3), os.setresuid(*[{NOBODY}] * 3)
 served.main()
 """
-"""What it imports may lie where nobody reads, so it is loaded before."""
+"""Imports everything before it drops its privileges: user nobody may not be able to read the modules."""
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """As `up` makes it: others pass through, and read what is open by itself."""
+    """A state folder as `up` creates it: other users pass through and read what is readable."""
     folder = Path(tempfile.mkdtemp(prefix="capsule-git-"))
-    found = Home(folder / "state", Ports(free_offset()), dict(os.environ))
+    state = Home(folder / "state", Ports(free_offset()), dict(os.environ))
     folder.chmod(0o711)
-    before = os.umask(0o077)  # what is to be read by others does not hang on it
-    found.make()
-    yield found
-    os.umask(before)
+    previous = os.umask(0o077)  # readability must not depend on the umask
+    state.create()
+    yield state
+    os.umask(previous)
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def server(home: Home) -> Iterator[str]:
-    """The bridge itself, without the ingress in front; started by root it runs as nobody, who owns none of the repositories."""
+    """The server without the ingress. Started by root, it runs as user nobody, who owns no repository."""
     home.git.mkdir()
     home.git.chmod(0o755)
     environment = {**os.environ, "CAPSULE_GIT_ROOT": str(home.git), "PORT": str(home.ports.gateway), "HOME": "/nonexistent"}
     program = ["-c", AS_NOBODY] if os.geteuid() == 0 else ["-m", "knative.machine.git_http"]
     process = subprocess.Popen([sys.executable, *program], env=environment)
-    until = time.monotonic() + 20
-    while not processes.answers(home.ports.gateway) and time.monotonic() < until:
+    deadline = time.monotonic() + 20
+    while not processes.accepts_connections(home.ports.gateway) and time.monotonic() < deadline:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{home.ports.gateway}"
     process.terminate()
     assert process.wait(10) == 0 or process.returncode == -15
 
 
-def git(folder: Path, *words: str) -> str:
+def git(folder: Path, *arguments: str) -> str:
     environment = {**os.environ, **repositories.AUTHOR, "GIT_TERMINAL_PROMPT": "0", "NO_PROXY": "*"}
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment).stdout
 
 
-def test_the_sample_is_cloned_by_plain_git(home: Home, server: str, tmp_path: Path) -> None:
+def test_git_clones_and_pulls_the_sample(home: Home, server: str, tmp_path: Path) -> None:
     repository = repositories.create(home, "hello", repositories.sample("hello"))
     git(tmp_path, "clone", "-q", f"{server}/hello.git", "work")
     work = tmp_path / "work"
@@ -77,7 +77,7 @@ def test_the_sample_is_cloned_by_plain_git(home: Home, server: str, tmp_path: Pa
     assert (tmp_path / "again/big.txt").stat().st_size == 3_000_000
 
 
-def test_a_push_is_refused_with_the_way_that_there_is(home: Home, server: str, tmp_path: Path) -> None:
+def test_a_push_is_refused_with_an_explanation(home: Home, server: str, tmp_path: Path) -> None:
     repository = repositories.create(home, "pushed", {"a": "1"})
     before = repository.head
     git(tmp_path, "clone", "-q", f"{server}/pushed.git", "work")
@@ -107,7 +107,7 @@ def test_a_push_is_refused_with_the_way_that_there_is(home: Home, server: str, t
         *((method, "/target.git/refs/heads/main") for method in ("PUT", "DELETE", "PROPFIND", "MKCOL", "MOVE", "LOCK")),
     ],
 )
-def test_nothing_that_writes_reaches_git(home: Home, server: str, method: str, target: str) -> None:
+def test_requests_that_write_are_refused(home: Home, server: str, method: str, target: str) -> None:
     before = repositories.create(home, "target", {"a": "1"}).head
     assert raw(server, f"{method} {target} HTTP/1.1", b"0000") in (403, 404)
     assert repositories.at(home, "target").head == before
@@ -131,7 +131,7 @@ def test_nothing_that_writes_reaches_git(home: Home, server: str, method: str, t
         *("/target.git/info/refs?service=git-upload-archive", "/target.git/git-upload-archive", "/missing.git/info/refs?service=git-upload-pack"),
     ],
 )
-def test_only_repositories_in_the_root_are_served_and_only_to_a_fetch(home: Home, server: str, target: str) -> None:
+def test_only_fetches_of_repositories_in_the_root_are_served(home: Home, server: str, target: str) -> None:
     (home.path / "secret").write_text("s")
     (home.path / "secret").chmod(0o644)
     repositories.create(home, "target", {"a": "1"})
@@ -144,7 +144,7 @@ def test_only_repositories_in_the_root_are_served_and_only_to_a_fetch(home: Home
 
 
 def raw(server: str, line: str, body: bytes = b"") -> int:
-    """The status of a request whose target no client has tidied up."""
+    """The status of a request whose target is sent unchanged; HTTP clients normalize paths."""
     url = httpx.URL(server)
     with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
         connection.sendall(f"{line}\r\nHost: samples\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
@@ -155,7 +155,7 @@ def raw(server: str, line: str, body: bytes = b"") -> int:
     return int(answer.split()[1])
 
 
-def test_a_request_is_bounded_and_so_are_the_processes(home: Home, server: str, tmp_path: Path) -> None:
+def test_request_size_and_concurrent_processes_are_bounded(home: Home, server: str, tmp_path: Path) -> None:
     repositories.create(home, "busy", {"a": "1"})
     large = httpx.post(f"{server}/busy.git/git-upload-pack", content=b"0" * (2 << 20), trust_env=False)
     assert large.status_code == 413 and "1048576 bytes" in large.text
@@ -167,7 +167,7 @@ def test_a_request_is_bounded_and_so_are_the_processes(home: Home, server: str, 
             each.result()
 
 
-def test_a_repository_from_before_becomes_readable(home: Home, server: str, tmp_path: Path) -> None:
+def test_an_older_repository_becomes_readable(home: Home, server: str, tmp_path: Path) -> None:
     old = home.git / "old.git"
     subprocess.run(["git", "clone", "-q", "--bare", str(repositories.create(home, "origin", {"a": "1"}).path), str(old)], check=True)
     for folder, _, files in os.walk(old):
@@ -180,7 +180,7 @@ def test_a_repository_from_before_becomes_readable(home: Home, server: str, tmp_
     assert (tmp_path / "work/a").read_text() == "2"
 
 
-def test_a_commit_of_the_demo_is_seen_by_the_next_clone(home: Home, server: str, tmp_path: Path) -> None:
+def test_the_next_clone_contains_a_new_commit(home: Home, server: str, tmp_path: Path) -> None:
     repository = repositories.create(home, "changing", {"index.html": "one"})
     first = repository.head
     second = repository.commit({"index.html": "two", "old.txt": "x"}, "Two")
@@ -191,7 +191,7 @@ def test_a_commit_of_the_demo_is_seen_by_the_next_clone(home: Home, server: str,
     assert not (tmp_path / "work/old.txt").exists()
 
 
-def test_creating_again_keeps_what_was_pushed(home: Home) -> None:
-    repository = repositories.create(home, "kept", {"a": "1"})
+def test_creating_an_existing_repository_keeps_its_commits(home: Home) -> None:
+    repository = repositories.create(home, "existing", {"a": "1"})
     commit = repository.commit({"a": "2"}, "Two")
-    assert repositories.create(home, "kept", {"a": "1"}).head == commit
+    assert repositories.create(home, "existing", {"a": "1"}).head == commit

@@ -74,7 +74,7 @@ class MemoryRegistrations:
         await self.add(registration)
 
     async def list_stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
-        stuck = [(each.look_at, each) for each in self.rows.values() if each.look_at and each.look_at < since]
+        stuck = [(each.reminder_at, each) for each in self.rows.values() if each.reminder_at and each.reminder_at < since]
         return [replace(deepcopy(each), steps=[]) for _, each in sorted(stuck, key=lambda pair: pair[0])[:limit]]
 
     async def list_page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:

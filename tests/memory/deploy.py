@@ -1,6 +1,6 @@
-"""The deploy context without a database and without a cluster: for tests of use cases, held to the same suites as the real adapters.
+"""In-memory adapters of the deploy context. They pass the same contract suites as the real adapters.
 
-Rows are copied in and out, so that what is not saved is not kept, and a stale one is noticed.
+Rows are copied in and out: unsaved changes are lost, and a stale row is detected.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,11 +14,12 @@ from uuid import UUID
 
 import yaml
 
-from functions.deploy.domain.application import ACTIVE, DESTROYED, Application, Quota
+from functions.deploy.domain.application import ACTIVE, DELETED, Application
 from functions.deploy.domain.configuration import Change, Entry
-from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment
+from functions.deploy.domain.deployment import Deployment, Status
+from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment
 from functions.deploy.domain.names import application_of
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationNotFound,
@@ -31,7 +32,6 @@ from functions.deploy.domain.rejections import (
     ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import Status
 from functions.deploy.ports import BuildSettings
 from functions.kernel import Transient
 
@@ -51,31 +51,31 @@ class MemoryQuotas:
         self.granted[quota.user_id] = replace(quota, applications_used=before.applications_used if before else 0)
 
     async def find(self, user_id: UUID) -> Quota | None:
-        found = self.granted.get(user_id)
-        return replace(found, memory_used_mib=self._memory_of(user_id)) if found else None
+        quota = self.granted.get(user_id)
+        return replace(quota, memory_used_mib=self._memory_of(user_id)) if quota else None
 
-    async def take_memory(self, application: Application, environment: str, mib: int, otherwise: Quota) -> None:
-        quota = self.granted.setdefault(application.user_id, otherwise)
+    async def reserve_memory(self, application: Application, environment: str, memory_mib: int, default_quota: Quota) -> None:
+        quota = self.granted.setdefault(application.user_id, default_quota)
         key = (application.id, environment)
         before = self._memory.get(key, (application.user_id, 0))[1]
-        if mib > before and self._memory_of(application.user_id) - before + mib > quota.memory_mib:
-            raise MemoryQuotaExceeded
-        self._memory[key] = (application.user_id, mib)
+        if memory_mib > before and self._memory_of(application.user_id) - before + memory_mib > quota.memory_mib:
+            raise MemoryQuotaExceeded.of(quota.memory_mib, environment, memory_mib)
+        self._memory[key] = (application.user_id, memory_mib)
 
-    async def give_memory_back(self, application_id: UUID, environment: str | None = None) -> None:
+    async def release_memory(self, application_id: UUID, environment: str | None = None) -> None:
         for key in [key for key in self._memory if key[0] == application_id and environment in (None, key[1])]:
             del self._memory[key]
 
     def _memory_of(self, user_id: UUID) -> int:
         return sum(mib for owner, mib in self._memory.values() if owner == user_id)
 
-    async def give_back(self, user_id: UUID) -> None:
+    async def release_application(self, user_id: UUID) -> None:
         self._count(user_id, -1)
 
-    def take(self, user_id: UUID, otherwise: Quota) -> None:
-        quota = self.granted.setdefault(user_id, otherwise)
+    def count_application(self, user_id: UUID, default_quota: Quota) -> None:
+        quota = self.granted.setdefault(user_id, default_quota)
         if quota.applications_used >= quota.applications:
-            raise ApplicationQuotaExceeded
+            raise ApplicationQuotaExceeded.of(quota.applications)
         self._count(user_id, 1)
 
     def _count(self, user_id: UUID, step: int) -> None:
@@ -88,19 +88,25 @@ class MemoryApplications:
         self._quotas = quotas
         self._rows: dict[UUID, Application] = {}
 
-    async def add(self, application: Application, otherwise: Quota) -> None:
-        if any(each.name == application.name and each.status != DESTROYED for each in self._rows.values()):
-            raise ApplicationNameTaken
-        self._quotas.take(application.user_id, otherwise)
+    async def add(self, application: Application, default_quota: Quota) -> None:
+        if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
+            raise ApplicationNameTaken.of(application.name)
+        self._quotas.count_application(application.user_id, default_quota)
         self._rows[application.id] = deepcopy(application)
 
     async def get(self, application_id: UUID) -> Application:
         if application_id not in self._rows:
-            raise ApplicationNotFound
+            raise ApplicationNotFound.of(application_id)
         return deepcopy(self._rows[application_id])
 
-    async def locked(self, application_id: UUID) -> Application:
+    async def lock(self, application_id: UUID) -> Application:
         return await self.get(application_id)
+
+    async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
+        return (await self.get(application_id)).owned_by(user_id)
+
+    async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
+        return await self.get_owned(application_id, user_id)
 
     async def save(self, application: Application) -> None:
         if self._rows[application.id].version != application.version:
@@ -109,8 +115,8 @@ class MemoryApplications:
         self._rows[application.id] = deepcopy(application)
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
-        found = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
-        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
+        rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
 
 
 class MemoryEnvironments:
@@ -120,25 +126,24 @@ class MemoryEnvironments:
     async def add(self, environment: Environment) -> None:
         key = (environment.application_id, environment.name)
         known = self._rows.get(key)
-        if (known is None and environment.name in FROM_THE_BEGINNING) or (known is not None and known.deleted_at is None):
-            raise EnvironmentNameTaken
+        if (known is None and environment.name in DEFAULT_ENVIRONMENTS) or (known is not None and known.deleted_at is None):
+            raise EnvironmentNameTaken.of(environment.name)
         self._rows[key] = deepcopy(environment)
 
     async def get(self, application: Application, name: str) -> Environment:
-        found = self._rows.get((application.id, name))
-        if found is None and name in FROM_THE_BEGINNING:
-            return Environment(application.id, name, application.created_at)
-        if found is None:
-            raise EnvironmentNotFound
-        return deepcopy(found).here()
+        environments = await self.list_all(application)
+        for each in environments:
+            if each.name == name:
+                return each
+        raise EnvironmentNotFound.of(application.name, name, [each.name for each in environments])
 
     async def save(self, environment: Environment) -> None:
         self._rows[environment.application_id, environment.name] = deepcopy(environment)
 
-    async def all(self, application: Application) -> Sequence[Environment]:
-        found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
-        found |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
-        return [each for _, each in sorted(found.items()) if each.deleted_at is None]
+    async def list_all(self, application: Application) -> Sequence[Environment]:
+        rows = {name: Environment(application.id, name, application.created_at) for name in DEFAULT_ENVIRONMENTS}
+        rows |= {each.name: deepcopy(each) for each in self._rows.values() if each.application_id == application.id}
+        return [each for _, each in sorted(rows.items()) if each.deleted_at is None]
 
 
 class MemoryConfigurations:
@@ -146,15 +151,15 @@ class MemoryConfigurations:
         self._rows: list[tuple[UUID, Entry, int | None]] = []
 
     async def at(self, application_id: UUID, version: int) -> Sequence[Entry]:
-        found = [
-            entry for owner, entry, until in self._rows if owner == application_id and entry.since <= version and (until is None or until > version)
+        rows = [
+            entry for owner, entry, until in self._rows if owner == application_id and entry.version <= version and (until is None or until > version)
         ]
-        return sorted(found, key=lambda entry: (entry.scope, entry.name))
+        return sorted(rows, key=lambda entry: (entry.scope, entry.name))
 
     async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
-        named = {*change.variables, *change.secrets, *change.unset}
+        names = {*change.variables, *change.secrets, *change.unset}
         self._rows = [
-            (owner, entry, version if until is None and owner == application_id and entry.scope == scope and entry.name in named else until)
+            (owner, entry, version if until is None and owner == application_id and entry.scope == scope and entry.name in names else until)
             for owner, entry, until in self._rows
         ]
         for name, value in change.variables.items():
@@ -164,7 +169,7 @@ class MemoryConfigurations:
 
 
 class PlainVault:
-    """Tells sealed from open, and hides nothing."""
+    """Marks sealed text without encrypting it."""
 
     def seal(self, secret: str) -> str:
         return f"sealed:{secret}"
@@ -185,35 +190,35 @@ class MemoryReleases:
     async def get(self, release_id: UUID) -> Release:
         return self._rows[release_id]
 
-    async def numbered(self, application_id: UUID, number: int) -> Release:
+    async def get_by_number(self, application_id: UUID, number: int) -> Release:
         for each in self._rows.values():
             if (each.application_id, each.number) == (application_id, number):
                 return each
-        raise ReleaseNotFound
+        raise ReleaseNotFound.of(number)
 
     async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.number < before)]
-        return sorted(found, key=lambda each: each.number, reverse=True)[:limit]
+        rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.number < before)]
+        return sorted(rows, key=lambda each: each.number, reverse=True)[:limit]
 
 
 class MemoryDeployments:
     def __init__(self) -> None:
-        self._answered: dict[UUID, tuple[int, int]] = {}
+        self._traffic: dict[UUID, tuple[int, int]] = {}
         self._rows: dict[UUID, Deployment] = {}
 
     async def add(self, deployment: Deployment) -> None:
         for each in self._rows.values():
-            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.running:
-                raise DeploymentInProgress
+            if (each.application_id, each.environment) == (deployment.application_id, deployment.environment) and each.is_running:
+                raise DeploymentInProgress.of(deployment.application, deployment.environment)
         deployment.stored_version = deployment.version
         self._rows[deployment.id] = deepcopy(deployment)
 
     async def get(self, deployment_id: UUID) -> Deployment:
         if deployment_id not in self._rows:
-            raise DeploymentNotFound
+            raise DeploymentNotFound.of(deployment_id)
         return deepcopy(self._rows[deployment_id])
 
-    async def locked(self, deployment_id: UUID) -> Deployment:
+    async def lock(self, deployment_id: UUID) -> Deployment:
         return await self.get(deployment_id)
 
     async def save(self, deployment: Deployment) -> None:
@@ -224,44 +229,48 @@ class MemoryDeployments:
         deployment.stored_version = deployment.version
         self._rows[deployment.id] = deepcopy(deployment)
 
-    async def awaiting(self, kind: str, namespace: str, name: str) -> Deployment | None:
+    async def find_by_object(self, kind: str, namespace: str, name: str) -> Deployment | None:
         for each in self._rows.values():
-            if each.running and each.application == application_of(namespace) and (each.awaits.kind, each.awaits.name) == (kind, name):
+            if (
+                each.is_running
+                and each.application == application_of(namespace)
+                and (each.watched_object.kind, each.watched_object.name) == (kind, name)
+            ):
                 return deepcopy(each)
         return None
 
-    async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
-        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.running])
+    async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
+        return deepcopy([each for each in self._rows.values() if each.application_id == application_id and each.is_running])
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        found = [(each.look_at, each) for each in self._rows.values() if each.running and each.look_at and each.look_at < since]
-        return deepcopy([each for _, each in sorted(found, key=lambda pair: pair[0])[:limit]])
+    async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
+        rows = [(each.reminder_at, each) for each in self._rows.values() if each.is_running and each.reminder_at and each.reminder_at < due_before]
+        return deepcopy([each for _, each in sorted(rows, key=lambda pair: pair[0])[:limit]])
 
-    async def last_good(self, environment: Environment) -> Deployment | None:
-        return self._last_good(environment, lambda each: True)
+    async def find_serving(self, environment: Environment) -> Deployment | None:
+        return self._find_serving(environment, lambda each: True)
 
-    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
-        return self._last_good(environment, lambda each: (each.release or 0) < release)
+    async def find_serving_before(self, environment: Environment, release: int) -> Deployment | None:
+        return self._find_serving(environment, lambda each: (each.release or 0) < release)
 
-    def _last_good(self, environment: Environment, suits: Callable[[Deployment], bool]) -> Deployment | None:
-        place = (environment.application_id, environment.name, Status.SUCCEEDED)
-        found = [
+    def _find_serving(self, environment: Environment, condition: Callable[[Deployment], bool]) -> Deployment | None:
+        key = (environment.application_id, environment.name, Status.SUCCEEDED)
+        rows = [
             each
             for each in self._rows.values()
-            if (each.application_id, each.environment, each.status) == place and each.requested_at >= environment.created_at and suits(each)
+            if (each.application_id, each.environment, each.status) == key and each.requested_at >= environment.created_at and condition(each)
         ]
-        newest = max(found, key=lambda each: (each.finished_at, each.id), default=None)
+        newest = max(rows, key=lambda each: (each.finished_at, each.id), default=None)
         return replace(deepcopy(newest), steps=[]) if newest else None
 
-    async def observed(self) -> Sequence[Deployment]:
+    async def list_observed(self) -> Sequence[Deployment]:
         return deepcopy([each for each in self._rows.values() if each.status is Status.OBSERVING])
 
-    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
-        before = self._answered.get(deployment_id, (0, 0))
-        self._answered[deployment_id] = (before[0] + requests, before[1] + errors)
-        return self._answered[deployment_id]
+    async def add_traffic(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+        before = self._traffic.get(deployment_id, (0, 0))
+        self._traffic[deployment_id] = (before[0] + requests, before[1] + errors)
+        return self._traffic[deployment_id]
 
-    async def latest(self, application_id: UUID) -> Sequence[Deployment]:
+    async def list_latest(self, application_id: UUID) -> Sequence[Deployment]:
         newest: dict[str, Deployment] = {}
         for each in sorted(self._rows.values(), key=lambda each: each.id):
             if each.application_id == application_id:
@@ -269,12 +278,12 @@ class MemoryDeployments:
         return deepcopy([newest[name] for name in sorted(newest)])
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Deployment]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
-        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True)[:limit])
+        rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
 
 
 class FixedBuilds:
-    """The build template of `knative/base`, with a repository of images and a package mirror."""
+    """The build template of knative/base, with an image prefix and a package mirror."""
 
     def settings(self) -> BuildSettings:
         environment = {"REPOSITORY_HOSTS": "", "BUILD_ENVIRONMENT": "PIP_INDEX_URL", "PIP_INDEX_URL": "https://m/"}

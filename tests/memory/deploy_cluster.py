@@ -1,5 +1,6 @@
-"""A cluster without processes: it keeps what is applied as a Kubernetes API does (generations, resource versions), and a test says what its
-controllers would have found. What it then answers is read from those objects by the same rules as from a real one's."""
+"""An in-memory cluster. It stores applied objects as the Kubernetes API does (generations, resource versions), and a
+test sets the status that the controllers would set. Observations are read from the objects by the same functions as
+from a real cluster's."""
 
 from copy import deepcopy
 from itertools import count
@@ -7,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from functions.deploy.domain import manifests
-from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
-from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
-from functions.deploy.domain.status import Awaited
+from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
+from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
+from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -18,10 +20,10 @@ Key = tuple[str, str, str]
 class MemoryCluster:
     def __init__(self) -> None:
         self.objects: dict[Key, dict[str, Any]] = {}
-        self.away = False
-        self.refusing = ""
+        self.is_unavailable = False
+        self.refusal = ""
         self.revisions: set[tuple[str, str]] = set()
-        """(namespace, name) of those that were ready once and are kept."""
+        """(namespace, name) of revisions that were ready once and still exist."""
         self._versions = count(1)
         self._pods: dict[Key, list[dict[str, Any]]] = {}
         self._revisions: dict[Key, dict[str, Any]] = {}
@@ -29,42 +31,42 @@ class MemoryCluster:
     async def apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
-            if self.refusing:
-                raise ClusterRefused(self.refusing)
+            if self.refusal:
+                raise ClusterRefused(self.refusal)
             metadata = each["metadata"]
             if "namespace" in metadata and ("Namespace", "", metadata["namespace"]) not in self.objects:
                 raise ClusterRefused(f'namespaces "{metadata["namespace"]}" not found')
             self._keep((each["kind"], metadata.get("namespace", ""), metadata["name"]), deepcopy(each))
 
-    async def observe(self, awaited: Awaited) -> Observation | None:
+    async def observe(self, watched: WatchedObject) -> Observation | None:
         self._reach()
-        key = (awaited.kind, awaited.namespace, awaited.name)
-        found = self.objects.get(key)
-        if found is None:
-            return Gone()
-        if awaited.kind == "Job":
-            return (read_task if awaited.task else read_build)(found, self._pods.get(key, []))
-        seen = read_rollout(found, self._revisions.get(key), awaited.deployment_id, awaited.pinned)
-        crashed = read_instances(self._pods.get(key, [])) if awaited.taking_traffic and not isinstance(seen, NotServing) else None
-        return crashed or seen
+        key = (watched.kind, watched.namespace, watched.name)
+        stored = self.objects.get(key)
+        if stored is None:
+            return ResourceDeleted()
+        if watched.kind == "Job":
+            return (read_release_job if watched.is_release_phase else read_build_job)(stored, self._pods.get(key, []))
+        observation = read_service(stored, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
+        crashed = read_instances(self._pods.get(key, [])) if watched.has_traffic and not isinstance(observation, ServiceFailed) else None
+        return crashed or observation
 
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
+    async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
-        key = ("Service", awaited.namespace, awaited.name)
-        found = self.objects.get(key)
-        if found is None or found["spec"]["template"]["metadata"]["labels"][DEPLOYMENT_LABEL] != str(awaited.deployment_id):
+        key = ("Service", watched.namespace, watched.name)
+        stored = self.objects.get(key)
+        if stored is None or stored["spec"]["template"]["metadata"]["labels"][DEPLOYMENT] != str(watched.deployment_id):
             return
         if manifest is None:
             del self.objects[key]
         else:
-            there = (awaited.namespace, pinned) in self.revisions
-            self._keep(key, deepcopy(manifests.pinned(manifest, pinned) if pinned and there else manifest))
+            exists = (watched.namespace, pinned_revision) in self.revisions
+            self._keep(key, deepcopy(manifests.pin_traffic(manifest, pinned_revision) if pinned_revision and exists else manifest))
 
-    async def remove_job(self, namespace: str, name: str) -> None:
+    async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
         self.objects.pop(("Job", namespace, name), None)
 
-    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+    async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()
         self.objects.pop(("Service", namespace, service), None)
         for key, each in list(self.objects.items()):
@@ -72,15 +74,15 @@ class MemoryCluster:
             if key[:2] == ("Secret", namespace) and (labels[APPLICATION], labels[ENVIRONMENT]) == (str(application_id), environment):
                 del self.objects[key]
 
-    async def remove_namespace(self, name: str, application_id: UUID) -> None:
+    async def delete_namespace(self, name: str, application_id: UUID) -> None:
         self._reach()
-        found = self.objects.get(("Namespace", "", name))
-        if found is None or found["metadata"]["labels"][APPLICATION] != str(application_id):
+        stored = self.objects.get(("Namespace", "", name))
+        if stored is None or stored["metadata"]["labels"][APPLICATION] != str(application_id):
             return
         for key in [key for key in self.objects if name in (key[1], key[2] if key[0] == "Namespace" else "")]:
             del self.objects[key]
 
-    # -- what controllers would have found ----------------------------------------------------------------------------
+    # -- status that controllers set ----------------------------------------------------------------------------
 
     def job_ended(self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "") -> None:
         key = ("Job", namespace, name)
@@ -113,15 +115,15 @@ class MemoryCluster:
         terminated = {"exitCode": code, "message": message}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
 
-    def _keep(self, key: Key, wanted: dict[str, Any]) -> None:
+    def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)
-        same = before is not None and before.get("spec") == wanted.get("spec")
-        wanted["metadata"]["generation"] = before["metadata"]["generation"] + (0 if same else 1) if before else 1
-        wanted["metadata"]["resourceVersion"] = str(next(self._versions))
+        same = before is not None and before.get("spec") == manifest.get("spec")
+        manifest["metadata"]["generation"] = before["metadata"]["generation"] + (0 if same else 1) if before else 1
+        manifest["metadata"]["resourceVersion"] = str(next(self._versions))
         if before and "status" in before:
-            wanted["status"] = before["status"]
-        self.objects[key] = wanted
+            manifest["status"] = before["status"]
+        self.objects[key] = manifest
 
     def _reach(self) -> None:
-        if self.away:
+        if self.is_unavailable:
             raise ClusterUnavailable("connection refused")

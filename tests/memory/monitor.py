@@ -80,13 +80,13 @@ class MemoryLogs:
     async def add(self, lines: Sequence[LogLine]) -> None:
         self.lines.extend((next(self._positions), line) for line in lines)
 
-    async def last(self, wanted: LogFilter, limit: int) -> Sequence[StoredLine]:
-        return self._read(wanted)[-limit:]
+    async def last(self, selected: LogFilter, limit: int) -> Sequence[StoredLine]:
+        return self._read(selected)[-limit:]
 
-    async def following(self, wanted: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
-        return [line for line in self._read(wanted) if line.position > position][:limit]
+    async def following(self, selected: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
+        return [line for line in self._read(selected) if line.position > position][:limit]
 
-    def _read(self, wanted: LogFilter) -> list[StoredLine]:
+    def _read(self, selected: LogFilter) -> list[StoredLine]:
         return [
             StoredLine(
                 position,
@@ -101,7 +101,7 @@ class MemoryLogs:
                 kept.service,
             )
             for position, kept in self.lines
-            if wanted.matches(kept)
+            if selected.matches(kept)
         ]
 
 
@@ -115,8 +115,8 @@ class MemoryRequests:
     async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[Tally]:
         found: dict[tuple[datetime, str, int], list[Window]] = defaultdict(list)
         for window in self.windows:
-            wanted = window.application_id == application_id and environment in (None, window.environment)
-            if wanted and over.begin <= window.begin < over.steps()[-1] + over.step:
+            selected = window.application_id == application_id and environment in (None, window.environment)
+            if selected and over.begin <= window.begin < over.steps()[-1] + over.step:
                 step = over.begin + (window.begin - over.begin) // over.step * over.step
                 found[step, window.environment, window.status // 100].append(window)
         return [

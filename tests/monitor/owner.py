@@ -10,24 +10,24 @@ from tests.monitor.world import ADA, APP, Monitor, window
 
 
 async def rules_of(monitor: Monitor) -> list[AlertRuleView]:
-    return (await monitor.call(ListAlertRules(application_id=APP), caller=ADA)).rules
+    return (await monitor.call(ListAlertRules(application_id=APP), caller=ADA)).items
 
 
-async def make_rule(monitor: Monitor, **said: object) -> UUID:
-    asked = CreateAlertRule.model_validate({"applicationId": APP, **said})
-    return (await monitor.call(asked, caller=ADA)).id
+async def make_rule(monitor: Monitor, **fields: object) -> UUID:
+    request = CreateAlertRule.model_validate({"applicationId": APP, **fields})
+    return (await monitor.call(request, caller=ADA)).id
 
 
 async def delete_rule(monitor: Monitor, kind: str) -> None:
     for rule in await rules_of(monitor):
         if rule.kind == kind:
-            asked = DeleteAlertRule(application_id=APP, rule_id=rule.id)
-            await monitor.call(asked, caller=ADA)
+            request = DeleteAlertRule(application_id=APP, rule_id=rule.id)
+            await monitor.call(request, caller=ADA)
 
 
 async def channel(monitor: Monitor, url: str = "https://hooks.example.org/x?y=1") -> NewAlertChannelView:
-    asked = CreateAlertChannel(application_id=APP, url=url)
-    return await monitor.call(asked, caller=ADA)
+    request = CreateAlertChannel(application_id=APP, url=url)
+    return await monitor.call(request, caller=ADA)
 
 
 async def traffic(monitor: Monitor, ok: int, failed: int, environment: str = "staging", ms: float = 10.0) -> None:

@@ -79,18 +79,18 @@ async def test_a_deployment_that_somebody_stopped_is_nobodys_alarm(monitor: Moni
 async def test_an_environment_that_is_given_up_alarms_nobody(monitor: Monitor) -> None:
     await monitor.failed(UUID(int=31), environment="preview")
     await monitor.failed(UUID(int=32))
-    said = {"application_id": APP, "user_id": ADA.user_id, "application": "shop", "environment": "preview"}
-    await monitor.publish(EnvironmentDeleted(**said, at=monitor.clock.at))
+    fields = {"application_id": APP, "user_id": ADA.user_id, "application": "shop", "environment": "preview"}
+    await monitor.publish(EnvironmentDeleted(**fields, at=monitor.clock.at))
     assert [alert.environment for alert in monitor.open_alerts()] == ["staging"]
 
 
 def test_a_summary_says_what_failed_why_and_what_serves() -> None:
-    said = {"deployment_id": DEPLOYMENT, "application_id": APP, "user_id": ADA.user_id, "environment": "staging", "at": NOW}
-    failed = DeploymentFailed(**said, reason="not-ready", detail="It never listened on its port.", release=7, rolled_back_to=6)
+    fields = {"deployment_id": DEPLOYMENT, "application_id": APP, "user_id": ADA.user_id, "environment": "staging", "at": NOW}
+    failed = DeploymentFailed(**fields, reason="not-ready", detail="It never listened on its port.", release=7, rolled_back_to=6)
     assert failure(failed) == "deployment of r7 to staging failed (not-ready): It never listened on its port; r6 is still serving"
-    bare = DeploymentFailed(**said, reason="build-failed", detail="exit 1")
+    bare = DeploymentFailed(**fields, reason="build-failed", detail="exit 1")
     assert failure(bare) == "deployment to staging failed (build-failed): exit 1"
-    back = DeploymentRolledBack(**said, release_id=DEPLOYMENT, reason="errors", detail="12 of 20 requests failed.", release=7, rolled_back_to=6)
+    back = DeploymentRolledBack(**fields, release_id=DEPLOYMENT, reason="errors", detail="12 of 20 requests failed.", release=7, rolled_back_to=6)
     assert rollback(back) == "deployment of r7 to staging was rolled back to r6 (errors): 12 of 20 requests failed"
 
 
@@ -180,7 +180,7 @@ async def test_a_condition_that_must_last_is_pending_first(monitor: Monitor) -> 
     (alert,) = monitor.open_alerts()
     assert alert.state == "firing" and alert.fired_at is not None and alert.fired_at - alert.began_at >= timedelta(seconds=119)
     view = await monitor.call(ListAlerts(), caller=ADA)
-    assert [each.id for each in view.alerts] == [alert.id], "what never fired is no history"
+    assert [each.id for each in view.items] == [alert.id], "what never fired is no history"
 
 
 async def test_latency_is_of_all_requests_of_the_window(monitor: Monitor) -> None:

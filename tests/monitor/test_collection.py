@@ -14,7 +14,7 @@ def test_all_that_writes_is_collected_but_what_takes_in_what_is_collected() -> N
         if manifest["kind"] == "Service":
             labels = manifest["spec"]["template"]["metadata"]["labels"]
             collected[labels["capsule.dev/collect"] == "true"].add(manifest["metadata"]["name"])
-    queries = {declaration.resource_name for declaration in catalog.of_context("monitor") if not declaration.writes}
+    queries = {declaration.resource_name for declaration in catalog.of_context("monitor") if not declaration.is_writing}
     assert collected[False] == TAKE_IN | queries | {"monitor-housekeeping"}
     assert {"monitor-on-deployment-failed", "monitor-on-alert-notification-requested", "monitor-acknowledge-alert"} <= collected[True]
 

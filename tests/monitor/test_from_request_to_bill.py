@@ -102,8 +102,8 @@ def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story
     story.owned()
     story.served(11)
     story.used(70)
-    wanted = {"applicationId": story.application, "from": NOW - timedelta(hours=1)}
-    before = [story.ask("monitor.metrics", **wanted, step=step)[1]["total"] for step in (60, 3600)]
+    query = {"applicationId": story.application, "from": NOW - timedelta(hours=1)}
+    before = [story.ask("monitor.metrics", **query, step=step)[1]["total"] for step in (60, 3600)]
     tick = message("dev.knative.sources.ping", function="monitor.housekeeping")
     for _ in range(2):
         assert story.worker.post(tick, b"{}") == 204
@@ -111,7 +111,7 @@ def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story
     assert [line["outcome"] for line in lines] == ["done", "duplicate"], lines
     assert story.world.count("stale_minutes") == 0
     assert story.world.count("request_hours WHERE application_id = %s", story.application) == 1
-    after = [story.ask("monitor.metrics", **wanted, step=step)[1]["total"] for step in (60, 3600)]
+    after = [story.ask("monitor.metrics", **query, step=step)[1]["total"] for step in (60, 3600)]
     assert after == before and after[0]["requests"] == 11 and after[1]["cpuMilliseconds"] == 70
 
 

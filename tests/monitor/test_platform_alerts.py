@@ -15,7 +15,7 @@ from functions.monitor.queries.alerts import ListAlerts
 from functions.monitor.queries.application_alerts import ListApplicationAlerts
 from functions.monitor.queries.function_metrics import ReadFunctionMetrics
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import Letter
+from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.reliability import ordering
 from tests.memory.monitor_alerts import MemoryOperators
 from tests.monitor.world import ADA, ADMIN, APP, MINUTE, NOW, Monitor
@@ -32,7 +32,7 @@ async def monitor() -> Monitor:
 
 
 async def firing(monitor: Monitor) -> list[tuple[str, str]]:
-    found = (await monitor.call(ListAlerts(state="firing"), caller=ADMIN)).alerts
+    found = (await monitor.call(ListAlerts(state="firing"), caller=ADMIN)).items
     return sorted((alert.kind, alert.environment) for alert in found)
 
 
@@ -100,18 +100,18 @@ async def test_without_operators_the_alert_is_only_listed() -> None:
 async def test_admins_alone_see_it_and_may_look_after_it(monitor: Monitor) -> None:
     await monitor.counted((A, "ValueError", 11, NOW))
     (alert,) = monitor.open_alerts()
-    assert (await monitor.call(ListAlerts(), caller=ADA)).alerts == []
+    assert (await monitor.call(ListAlerts(), caller=ADA)).items == []
     with pytest.raises(AlertNotFound):
         await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
     await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
-    asked = ListApplicationAlerts(application_id=PLATFORM.id)
-    (shown,) = (await monitor.call(asked, caller=ADMIN)).alerts
-    assert (shown.application, shown.acknowledged_at) == ("capsule", NOW)
+    request = ListApplicationAlerts(application_id=PLATFORM.id)
+    (view,) = (await monitor.call(request, caller=ADMIN)).items
+    assert (view.application, view.acknowledged_at) == ("capsule", NOW)
 
 
 async def make(monitor: Monitor, kind: str, application: object, **more: object) -> None:
-    asked = CreateAlertRule.model_validate({"applicationId": application, "kind": kind, **more})
-    await monitor.call(asked, caller=ADMIN)
+    request = CreateAlertRule.model_validate({"applicationId": application, "kind": kind, **more})
+    await monitor.call(request, caller=ADMIN)
 
 
 async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> None:
@@ -127,9 +127,9 @@ async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> Non
 
 class Box:
     def __init__(self) -> None:
-        self.letters: list[Letter] = []
+        self.letters: list[OutgoingEmail] = []
 
-    async def send(self, letter: Letter) -> None:
+    async def send(self, letter: OutgoingEmail) -> None:
         self.letters.append(letter)
 
 

@@ -1,12 +1,12 @@
-"""`./taskw status` says what an operator has to look at: dead letters, and what monitor says is wrong with the platform itself."""
+"""`./taskw status` shows dead letters and firing alerts about the platform."""
 
 import uuid
 from typing import Any
 
-from rich.table import Table
-
-from knative.machine import migrations, status
+from knative.machine import migrations
 from knative.machine.home import CONTEXTS
+from knative.machine.status import messages
+from knative.machine.status.row import Row, State
 
 LETTER = """
 INSERT INTO dead_letters (id, function, source, message_id, type, headers, body, error, detail, attempts)
@@ -18,29 +18,20 @@ VALUES (gen_random_uuid(), %s, gen_random_uuid(), %s, 'dead-letters', 'billing.o
 """
 
 
-def rows(table: Table) -> list[tuple[str, ...]]:
-    return list(zip(*(map(str, column.cells) for column in table.columns[1:4]), strict=True))
-
-
-def shown(home: Any) -> tuple[bool, list[tuple[str, ...]]]:
-    table = Table()
-    for name in ("", "what", "state", "where", "memory"):
-        table.add_column(name)
-    well = [status._dead_letters(table, home), status._alerts(table, home)]
-    return all(well), rows(table)
-
-
-def test_the_status_names_dead_letters_and_the_platforms_alerts(own_postgres: Any) -> None:
+def test_the_status_names_dead_letters_and_platform_alerts(own_postgres: Any) -> None:
     home = own_postgres.home
-    assert shown(home) == (True, [("dead letters", "not known yet", ""), ("alerts", "not known yet", "")])
+    assert messages.dead_letters(home) == Row("dead letters", State.IDLE, "not known yet")
+    assert messages.alerts(home) == Row("alerts", State.IDLE, "not known yet")
     for context in CONTEXTS:
         migrations.migrate(own_postgres.database(context).owner_url, context)
-    assert shown(home) == (True, [("dead letters", "none", ""), ("alerts", "none", "")])
+    assert messages.dead_letters(home) == Row("dead letters", State.GOOD, "none")
+    assert messages.alerts(home) == Row("alerts", State.GOOD, "none")
     with own_postgres.superuser("billing") as billing, own_postgres.superuser("monitor") as monitor:
         for id in ("1", "2"):
             billing.execute(LETTER, [id])
         monitor.execute(ALERT, [uuid.UUID(int=0), "rule:1", "2 dead letters wait"])
-        monitor.execute(ALERT, [uuid.uuid4(), "rule:2", "somebody's own"])
-    well, found = shown(home)
-    assert not well and found[1] == ("alert", "firing", "2 dead letters wait")
-    assert found[0][:2] == ("dead letters", "2 of billing") and found[0][2].endswith("GET /v1/operations/billing/dead-letters")
+        monitor.execute(ALERT, [uuid.uuid4(), "rule:2", "an application's own alert"])
+    assert messages.alerts(home) == Row("alerts", State.BAD, "1 firing", ("2 dead letters wait",))
+    dead_letters = messages.dead_letters(home)
+    assert dead_letters.is_bad and dead_letters.summary == "2 in billing"
+    assert dead_letters.details[0].endswith("GET /v1/operations/billing/dead-letters")

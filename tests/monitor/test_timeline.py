@@ -14,7 +14,7 @@ START = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 ADA, BOB = UUID(int=1), UUID(int=2)
 
 
-def function_line(**said: Any) -> str:
+def function_line(**fields: Any) -> str:
     line = {
         "log": "function",
         "at": "2026-05-20T10:30:00.123Z",
@@ -34,14 +34,14 @@ def function_line(**said: Any) -> str:
         "attempt": 1,
         "cold": True,
     }
-    return json.dumps({**line, **said})
+    return json.dumps({**line, **fields})
 
 
 def execution(
-    name: str, at: float, *, message: str | None = None, causation: str | None = None, emitted: list[str] | None = None, **said: Any
+    name: str, at: float, *, message: str | None = None, causation: str | None = None, emitted: list[str] | None = None, **fields: Any
 ) -> Execution:
-    kind = said.pop("kind", "event")
-    actor = said.pop("actor", None)
+    kind = fields.pop("kind", "event")
+    actor = fields.pop("actor", None)
     return Execution(
         at=START + timedelta(milliseconds=at),
         correlation="c1",
@@ -57,12 +57,12 @@ def execution(
         actor=actor,
         trace=None,
         emitted=tuple(f"x:{message}" for message in emitted or []),
-        attempt=said.pop("attempt", 1),
+        attempt=fields.pop("attempt", 1),
         cold=False,
     )
 
 
-def told(placed: list[TimelineNode]) -> list[tuple[str, str | None, int]]:
+def summaries(placed: list[TimelineNode]) -> list[tuple[str, str | None, int]]:
     return [(place.execution.name, place.cause.name if place.cause else None, place.depth) for place in placed]
 
 
@@ -130,7 +130,7 @@ def test_from_request_over_command_and_events_to_functions() -> None:
             execution("POST /v1/users", 5, kind="request", actor=ADA),
         ]
     )
-    assert told(placed) == [
+    assert summaries(placed) == [
         ("POST /v1/users", None, 0),
         ("auth.register", "POST /v1/users", 1),
         ("billing.on_user_created", "auth.register", 2),
@@ -141,7 +141,7 @@ def test_from_request_over_command_and_events_to_functions() -> None:
 
 def test_nothing_stands_before_its_cause_even_when_clocks_disagree() -> None:
     placed = arrange([execution("b.on", 0, message="e1", causation="m1"), execution("a.do", 100, message="m1", emitted=["e1"], kind="command")])
-    assert told(placed) == [("a.do", None, 0), ("b.on", "a.do", 1)]
+    assert summaries(placed) == [("a.do", None, 0), ("b.on", "a.do", 1)]
 
 
 def test_each_attempt_is_shown_and_a_missing_line_does_not_break_the_story() -> None:
@@ -153,7 +153,7 @@ def test_each_attempt_is_shown_and_a_missing_line_does_not_break_the_story() -> 
             execution("d.on", 40, message="e9", causation="e8"),
         ]
     )
-    assert told(placed) == [("b.on", None, 0), ("b.on", None, 0), ("c.on", "b.on", 1), ("d.on", None, 0)]
+    assert summaries(placed) == [("b.on", None, 0), ("b.on", None, 0), ("c.on", "b.on", 1), ("d.on", None, 0)]
     assert placed[2].cause is placed[1].execution
 
 
@@ -165,7 +165,7 @@ def test_lines_that_cause_each_other_are_shown_once() -> None:
             execution("c.on", 20, message="m3", causation="m3", emitted=["m3"]),
         ]
     )
-    assert told(placed) == [("a.on", None, 0), ("b.on", "a.on", 1), ("c.on", None, 0)]
+    assert summaries(placed) == [("a.on", None, 0), ("b.on", "a.on", 1), ("c.on", None, 0)]
 
 
 def test_a_caller_sees_their_own_and_what_followed_from_it() -> None:

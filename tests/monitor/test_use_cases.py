@@ -79,9 +79,9 @@ async def test_lines_that_came_before_their_owner_was_known_are_there(monitor: M
 
 async def test_anothers_application_is_answered_like_none(monitor: Monitor) -> None:
     await monitor.created()
-    for asked in (monitor.read(BOB), monitor.metrics(BOB)):
+    for request in (monitor.read(BOB), monitor.metrics(BOB)):
         with pytest.raises(ApplicationNotFound):
-            await asked
+            await request
     assert (await monitor.read(ADMIN)).lines == []
     assert (await monitor.metrics(ADMIN)).total.requests == 0
 
@@ -104,8 +104,8 @@ async def test_requests_become_use_of_the_owner_once_for_each_window(monitor: Mo
 
 async def test_use_without_an_owner_waits_for_one_and_is_told_once(monitor: Monitor) -> None:
     assert await monitor.measured(window(3), window(2, NOW - timedelta(minutes=2))) == []
-    told = await monitor.created()
-    assert [(use.requests, use.user_id) for use in told] == [(2, ADA.user_id), (3, ADA.user_id)]
+    usage = await monitor.created()
+    assert [(use.requests, use.user_id) for use in usage] == [(2, ADA.user_id), (3, ADA.user_id)]
     assert await monitor.created() == []
     assert (await monitor.metrics()).total.requests == 5
 

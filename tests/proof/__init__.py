@@ -26,13 +26,13 @@ def add_options(parser: pytest.Parser) -> None:
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out the tests of proofs that were not asked for; with --proof and no more, of the chosen files only the proof's own folders matter."""
-    asked = config.getoption("--proof")
-    left = [item for item in items if not _belongs(item, asked)]
+    selected = config.getoption("--proof")
+    left = [item for item in items if not _belongs(item, selected)]
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if _belongs(item, asked)]
+        items[:] = [item for item in items if _belongs(item, selected)]
 
 
-def _belongs(item: pytest.Item, asked: str | None) -> bool:
+def _belongs(item: pytest.Item, selected: str | None) -> bool:
     mark = item.get_closest_marker(MARK)
-    return mark is None or mark.args[0] == asked
+    return mark is None or mark.args[0] == selected

@@ -48,7 +48,7 @@ CELLS = {
 }
 """Function → the points at which its process may die."""
 
-QUEUES = ("functions", UNROUTABLE, *(delays.exchange_of(level) for level in delays.LEVELS))
+QUEUES = ("functions", UNROUTABLE, *(delays.exchange_of(level) for level in delays.LEVELS_SECONDS))
 
 
 class Line:

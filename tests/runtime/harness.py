@@ -154,6 +154,7 @@ class World:
             "CAPSULE_AMQP_URL": self.amqp,
             "CAPSULE_PROBE_DATABASE_URL": self.database,
             "CAPSULE_BIND": "127.0.0.1",
+            "CAPSULE_STRICT": "1",
             "CAPSULE_ROOT": str(self.folder),
             "PROBE_BELL": str(self.folder / "bell"),
             "PROBE_BEGUN": str(self.folder / "begun"),

@@ -12,10 +12,10 @@ from knative.machine.postgres import SUPERUSER, PostgreSQL
 
 def kill(server: Any) -> None:
     """SIGKILL to a server's process, recorded when it was started."""
-    process = processes.running(server.home, server.name)
+    process = processes.find_running(server.home, server.name)
     assert process is not None
     process.kill()
-    processes.await_ended([process], 10)
+    processes.wait_until_ended([process], 10)
 
 
 def control(server: Any, *words: str) -> str:

@@ -171,7 +171,7 @@ def pair(own_postgres: Any, rabbitmq: Brokers, tmp_path: Path) -> Iterator[tuple
     database = own_postgres.database("auth")
     migrations.migrate(database.owner_url, "auth")
     home = fresh_home()
-    home.make()
+    home.create()
     try:
         standby = standby_of(own_postgres, home)
         world = World(standby.both(database.functions_url), standby.both(database.owner_url), rabbitmq.vhost(), tmp_path)

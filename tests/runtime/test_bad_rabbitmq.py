@@ -11,7 +11,6 @@ from typing import Any
 
 import pika
 import pytest
-from rich.table import Table
 
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus
@@ -19,7 +18,8 @@ from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import declare_exchanges
 from functions.wire.cloudevents import stamp
-from knative.machine import status
+from knative.machine.status import messages
+from knative.machine.status.row import Row, State
 from tests.runtime.harness import HTTP_PATIENCE, World, asked, deposit, deposited, message, until, worlds
 from tests.runtime.servers import control
 from tests.servers import Brokers
@@ -53,17 +53,17 @@ def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     world.close()
 
 
-def test_what_rests_unroutable_is_seen_in_the_status(own_rabbitmq: Any) -> None:
-    table = Table()
-    assert status._unroutable(table, own_rabbitmq.home), "there is no such queue yet"
+def test_the_status_shows_unroutable_messages(own_rabbitmq: Any) -> None:
+    home = own_rabbitmq.home
+    assert messages.unroutable(home) == Row("unroutable", State.IDLE, "not known yet"), "the queue does not exist yet"
     with pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)) as connection:
         rabbit = connection.channel()
         declare_exchanges(rabbit)
-        assert status._unroutable(table, own_rabbitmq.home), "it is empty"
+        assert messages.unroutable(home) == Row("unroutable", State.GOOD, "none")
         rabbit.confirm_delivery()
         rabbit.basic_publish("", UNROUTABLE, b"from nobody", mandatory=True)
-        assert not status._unroutable(table, own_rabbitmq.home)
-    assert list(table.columns[2].cells) == ["not known yet", "none", "1 message"]
+        row = messages.unroutable(home)
+    assert row.is_bad and row.summary == "1 message" and UNROUTABLE in row.details[0]
 
 
 def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_it(fresh_world: World) -> None:
@@ -85,7 +85,7 @@ def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_
 def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they_are_there(fresh_world: World) -> None:
     world = fresh_world
     with world.channel() as rabbit:
-        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS)):
+        for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS_SECONDS)):
             rabbit.exchange_delete(exchange)
     worker = world.worker()
     command, event = asked("probe.deposit"), message("probe.deposited")
@@ -144,7 +144,7 @@ def test_what_came_early_and_cannot_be_sent_round_again_keeps_its_time(fresh_wor
     """A saga's timeout of an hour comes in legs. That RabbitMQ does not take the next one must not make it come at once, nor count as a try."""
     world = fresh_world
     with world.channel() as rabbit:
-        for level in delays.LEVELS:
+        for level in delays.LEVELS_SECONDS:
             rabbit.exchange_delete(delays.exchange_of(level))
     worker, due = world.worker(), stamp(datetime.now(UTC) + timedelta(hours=2))
     assert worker.post(message("probe.deposited", due=due), deposited("early"), "/probe.on_deposited", timeout=HTTP_PATIENCE) == 204
@@ -173,14 +173,14 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     bus = Bus(world.amqp, "wrong", replies=True)
     bus.open()
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    connection, channel = bus._connection, bus._channel
+    connection, channel = bus._connection.inner, bus._channel
     wrong(bus)
     under_way = [bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}") for _ in range(20)]
     ended = await asyncio.wait_for(asyncio.gather(*under_way, return_exceptions=True), 2)
     assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "told at once, and why"
     assert all(end is None or isinstance(end, BrokerUnavailable) for end in ended)
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
-    assert bus._channel is not channel and bus._connection is connection, "another channel of the same connection"
+    assert bus._channel is not channel and bus._connection.inner is connection, "another channel of the same connection"
     await bus.close()
 
 
@@ -224,4 +224,4 @@ def test_what_was_declared_in_another_way_is_named_with_the_remedy(
     monkeypatch.setenv("CAPSULE_AMQP_URL", vhost)
     assert topology.main() == 1
     said = capsys.readouterr().err
-    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it, and run this job again." in said
+    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it and run this job again." in said

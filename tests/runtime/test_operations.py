@@ -123,7 +123,7 @@ def test_early_events_are_parked_and_go_in_turn_when_the_missing_one_has_come(fr
 def test_what_waits_in_vain_goes_to_the_dead_letters_and_an_operator_lets_it_overtake(world: World, worker: Worker) -> None:
     event = count(worker, "gap", 2, 2)
     assert world.count("parked WHERE subject = 'gap'") == 1
-    until(lambda: world.count("parked WHERE until < now()"), why="for the patience to end")
+    until(lambda: world.count("parked WHERE until < now()"), why="for its time to end")
     tick = {**message("dev.knative.sources.ping"), "function": "probe.housekeeping"}
     assert worker.post(tick, b"{}") == 204
     [(letter, error)] = world.rows("SELECT id, error FROM dead_letters WHERE message_id = %s", event["id"])

@@ -112,7 +112,7 @@ def test_postgresql_killed_with_messages_under_way_loses_nothing(on_own_postgres
 @pytest.fixture
 def cluster(rabbitmq: Brokers) -> Iterator[Cluster]:
     home = fresh_home("capsule-outage-")
-    home.make()
+    home.create()
     try:
         with one_machine_cluster(home.path, home.ports.gateway - 3000, rabbitmq.vhost()) as found:
             yield found

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
-from functions.kernel.declaration import declaration_of
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import Container, NothingProvides, Wiring
-from functions.runtime.execution import answers
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import Unroutable
-from functions.runtime.reliability.dead_letter_router import MOST_REDELIVERIES, UNROUTABLE, DeadLetterRouter
+from functions.runtime.reliability.dead_letter_router import MAX_REDELIVERIES, UNROUTABLE, DeadLetterRouter
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding, NotReady
 from functions.wire.cloudevents import Message, NotAMessage, stamp
+from functions.wire.problems import rejection_document
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,9 +31,9 @@ def test_a_wait_takes_the_longest_level_that_is_not_over_it(seconds: float, leve
 
 
 def test_backoff_doubles_up_to_an_hour_with_jitter_on_its_upper_half() -> None:
-    assert [delays.backoff(attempt, 1.0, jitter=1.0) for attempt in (1, 2, 3, 4)] == [1, 2, 4, 8]
-    assert delays.backoff(3, 1.0, jitter=0.0) == 2
-    assert delays.backoff(30, 1.0, jitter=1.0) == 3600
+    assert [delays.backoff_seconds(attempt, 1.0, jitter=1.0) for attempt in (1, 2, 3, 4)] == [1, 2, 4, 8]
+    assert delays.backoff_seconds(3, 1.0, jitter=0.0) == 2
+    assert delays.backoff_seconds(30, 1.0, jitter=1.0) == 3600
 
 
 def test_a_message_that_comes_before_its_time_is_early_and_one_within_the_slack_is_not() -> None:
@@ -71,13 +71,13 @@ def test_a_rejection_becomes_a_problem_document() -> None:
     class NameTaken(Conflict):
         """Somebody else has this name."""
 
-    document = answers.problem(NameTaken("'hello' is taken", errors=[FieldError("/name", "taken")], retry_after=3))
+    document = rejection_document(NameTaken("'hello' is taken", errors=[FieldError("/name", "taken")], retry_after=3))
     assert document == {
         "type": "/problems/name-taken",
         "title": "Somebody else has this name",
         "status": 409,
         "detail": "'hello' is taken",
-        "errors": [{"pointer": "/name", "detail": "taken"}],
+        "errors": [{"pointer": "/name", "detail": "taken", "in": "body"}],
         "retryAfter": 3,
     }
 
@@ -134,13 +134,13 @@ async def test_what_never_reached_its_function_goes_back_to_it_alone() -> None:
 
 async def test_what_came_back_too_often_is_marked_to_be_stored_by_its_function() -> None:
     destination = "http://auth-register.capsule.svc/auth.register"
-    [(exchange, key, headers)] = await _undelivered(knativeerrordest=destination, redelivery=str(MOST_REDELIVERIES))
+    [(exchange, key, headers)] = await _undelivered(knativeerrordest=destination, redelivery=str(MAX_REDELIVERIES))
     assert (exchange, key, headers["deadletter"]) == ("capsule.redelivery", "auth.register", "undelivered")
 
 
 async def test_what_nobody_was_there_to_store_comes_again_later_and_not_at_once() -> None:
     destination = "http://auth-register.capsule.svc/auth.register"
-    often = {"redelivery": str(MOST_REDELIVERIES), "deadletter": "undelivered", "knativeerrorcode": "-1"}
+    often = {"redelivery": str(MAX_REDELIVERIES), "deadletter": "undelivered", "knativeerrorcode": "-1"}
     [(exchange, key, headers)] = await _undelivered(knativeerrordest=destination, **often)
     assert (exchange, key, headers["deadletter"]) == ("capsule.delay.300s", "auth.register", "undelivered")
 
@@ -150,7 +150,7 @@ async def test_what_was_for_a_group_goes_back_to_that_group_alone() -> None:
     assert (key, headers["type"], "function" in headers) == ("auth.*", "user.created", False)
     retried = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", knativeerrorcode="-1", function="auth.on_user_created")
     assert (retried[0][1], retried[0][2]["function"]) == ("auth.*", "auth.on_user_created")
-    [(_, key, headers)] = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", redelivery=str(MOST_REDELIVERIES))
+    [(_, key, headers)] = await _undelivered(knativeerrordest="http://auth.capsule.svc/auth.*", redelivery=str(MAX_REDELIVERIES))
     assert (key, headers["deadletter"]) == ("auth.*", "undelivered")
 
 
@@ -188,8 +188,8 @@ async def _asked_by(asked: Nothing, caller: Caller | None) -> Nothing:
     return asked
 
 
-@pytest.mark.parametrize(("allow", "handler", "knows"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])
-def test_a_token_is_looked_at_only_where_it_matters_who_asks(allow: Allow, handler: Any, knows: bool) -> None:
+@pytest.mark.parametrize(("allow", "handler", "needs_caller"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])
+def test_a_token_is_looked_at_only_where_it_matters_who_asks(allow: Allow, handler: Any, needs_caller: bool) -> None:
     """Who does not care has no keys to verify one with, and must not fail for it."""
-    declaration = declaration_of(query(allow=allow)(handler))
-    assert declaration is not None and declaration.knows_caller is knows
+    [declaration] = declarations_of(query(allow=allow)(handler))
+    assert declaration.needs_caller is needs_caller

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from functions.kernel import Event
-from functions.kernel.saga import SOON, Plan, Saga, Step
+from functions.kernel.sagas import SHORT_DELAY, Plan, Saga, Step
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -22,7 +22,7 @@ class Reminded(Event, type="probe.reminded"):
 @dataclass(slots=True, kw_only=True)
 class Journey(Saga):
     plan: ClassVar[Plan] = Plan(
-        Step("out", HOUR, MINUTE, slowest=timedelta(minutes=5)),
+        Step("out", HOUR, MINUTE, max_interval=timedelta(minutes=5)),
         Step("there", HOUR, MINUTE, undo="home"),
         Step("home", HOUR, MINUTE),
     )
@@ -64,31 +64,31 @@ def test_each_move_has_a_version_and_its_reminder_carries_it(journey: Journey) -
     for move in (
         lambda: journey.enter("there", NOW),
         lambda: journey.retry(NOW),
-        lambda: journey.failing("no", NOW),
-        lambda: journey.look(NOW),
+        lambda: journey.record_failure("no", NOW),
+        lambda: journey.postpone(NOW),
         lambda: journey.enter("home", NOW),
     ):
         reminder = move()
         assert isinstance(reminder.event, Reminded)
         assert reminder.event.saga_version == journey.version not in seen
-        assert journey.look_at == NOW + reminder.delay
+        assert journey.reminder_at == NOW + reminder.delay
         seen.add(journey.version)
     journey.finish("over", NOW)
-    assert journey.version not in seen and not journey.running
-    assert (journey.look_at, journey.deadline_at, journey.finished_at) == (None, None, NOW)
+    assert journey.version not in seen and not journey.is_running
+    assert (journey.reminder_at, journey.deadline_at, journey.finished_at) == (None, None, NOW)
 
 
 def test_a_step_is_looked_at_at_longer_distances_up_to_the_slowest_and_not_after_its_time(journey: Journey) -> None:
     waits = [journey.retry(NOW).delay for _ in range(4)]
     assert waits == [timedelta(minutes=minutes) for minutes in (2, 4, 5, 5)]
     assert journey.retry(NOW + HOUR - timedelta(seconds=30)).delay == timedelta(seconds=30)
-    assert journey.retry(NOW + 2 * HOUR).delay == SOON
-    assert not journey.is_over(NOW + HOUR - timedelta(seconds=1))
-    assert journey.is_over(NOW + HOUR)
+    assert journey.retry(NOW + 2 * HOUR).delay == SHORT_DELAY
+    assert not journey.has_expired(NOW + HOUR - timedelta(seconds=1))
+    assert journey.has_expired(NOW + HOUR)
 
 
 def test_the_timeline_has_a_line_for_each_step_with_its_attempts_and_the_last_error(journey: Journey) -> None:
-    journey.failing("the bridge is closed", NOW + MINUTE)
+    journey.record_failure("the bridge is closed", NOW + MINUTE)
     journey.retry(NOW + 2 * MINUTE)
     journey.enter("there", NOW + 3 * MINUTE)
     journey.enter("home", NOW + 4 * MINUTE)
@@ -104,17 +104,17 @@ def test_a_step_that_is_entered_again_goes_on_in_its_line_with_all_its_time(jour
     journey.enter("there", NOW)
     journey.finish("over", NOW + MINUTE)
     journey.enter("there", NOW + HOUR)
-    assert journey.running and journey.deadline_at == NOW + 2 * HOUR
+    assert journey.is_running and journey.deadline_at == NOW + 2 * HOUR
     assert [(line.step, line.attempts, line.finished_at) for line in journey.steps] == [("out", 1, NOW), ("there", 2, None)]
 
 
 def test_the_time_of_a_step_may_depend_on_the_saga(journey: Journey) -> None:
-    reminder = journey.enter("there", NOW, patience=timedelta(seconds=20))
+    reminder = journey.enter("there", NOW, time_limit=timedelta(seconds=20))
     assert (journey.deadline_at, reminder.delay) == (NOW + timedelta(seconds=20), timedelta(seconds=20))
 
 
-def test_a_nudge_is_the_reminder_that_was_lost(journey: Journey) -> None:
+def test_a_lost_reminder_is_sent_again(journey: Journey) -> None:
     version = journey.version
-    nudge = journey.nudge()
-    assert isinstance(nudge.event, Reminded)
-    assert (nudge.delay, nudge.event.saga_version, journey.version) == (SOON, version, version)
+    reminder = journey.resend_reminder()
+    assert isinstance(reminder.event, Reminded)
+    assert (reminder.delay, reminder.event.saga_version, journey.version) == (SHORT_DELAY, version, version)

@@ -36,8 +36,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.mark.parametrize("declaration", Registry.load().declarations, ids=lambda declaration: declaration.name)
 async def test_a_function_gets_all_it_needs(declaration: Declaration, settings: Settings) -> None:
     process = Process(settings, SystemClock())
-    around = process._surround(declaration.context, Bus("amqp://127.0.0.1:1", "test"), 1)
-    assert Function(declaration, around).name == declaration.name
+    context = process._create_context(declaration.context, Bus("amqp://127.0.0.1:1", "test"), 1)
+    assert Function(declaration, context).name == declaration.name
 
 
 def test_the_product_has_its_four_contexts() -> None:

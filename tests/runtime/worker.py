@@ -1,10 +1,9 @@
-"""A real function process with an accident built in: `python -m tests.runtime.worker`, told by the
-environment.
+"""A real function process that kills itself at a given point: `python -m tests.runtime.worker`, configured by the environment.
 
 ACCIDENT names a function and the point at which its process kills itself (SIGKILL, as the kernel's out-of-memory killer does), for instance
 `probe.deposit/before-commit`. It happens when the point is reached for the ACCIDENT_AT-th time, in ACCIDENT_DEATHS processes one after the other;
-the file ACCIDENT_FLAG grows by a byte with each. SWITCHED_OFF names a guarantee that is taken away (claim, outbox, confirms, delays), to show
-that the tests notice. CLOCK_SHIFT sets its clock wrong, by seconds.
+the file ACCIDENT_FLAG grows by a byte with each. SWITCHED_OFF names a guarantee that is removed (claim, outbox, confirms, delays), to show
+that the tests notice. CLOCK_SHIFT shifts the process's clock by seconds.
 """
 
 import asyncio
@@ -23,12 +22,12 @@ from functions.probe.adapters.postgres import PostgresAccounts
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.execution import failures, function, unit_of_work
 from functions.runtime.messaging import bus, delays
-from functions.runtime.reliability import inbox, outbox
+from functions.runtime.reliability import inbox, outbox, outbox_publisher
 from functions.runtime.serving import serve
 from functions.runtime.storage import database
 
 STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}
-"""What each function that may have an accident states."""
+"""The event type that each function with an accident publishes."""
 
 _current: ContextVar[str] = ContextVar("current_function", default="")
 _claimed: ContextVar[bool] = ContextVar("claimed_by_this_task", default=False)
@@ -73,7 +72,7 @@ def _wrapped(owner: Any, name: str, before: Callable[..., None] | None = None, a
 
 
 def _names_its_function() -> None:
-    """Every other accident asks in which function it is."""
+    """Record the current function: the other accidents depend on it."""
     _wrapped(function.Function, "handle", before=lambda self, *_: _current.set(self.name))
 
 
@@ -92,11 +91,11 @@ def _after_reply(accident: Accident) -> None:
     original = function.Function.reply
 
     async def replying(self: Any, *args: Any) -> bool:
-        said = await original(self, *args)
-        if said and accident.here():
-            await asyncio.sleep(0.1)  # the reply is on its way, nothing else has happened yet
+        is_sent = await original(self, *args)
+        if is_sent and accident.here():
+            await asyncio.sleep(0.1)  # the reply is sent and nothing else has happened
             accident.reached()
-        return said
+        return is_sent
 
     function.Function.reply = replying  # type: ignore[method-assign]
 
@@ -108,42 +107,42 @@ POINTS: dict[str, Callable[[Accident], None]] = {
     "in-handler": lambda a: [_wrapped(PostgresAccounts, name, after=_when(lambda *_: a.here(), a)) for name in ("deposit", "note")] and None,
     "before-commit": lambda a: _at_commit(a, before=_when(lambda *_: a.here() and _claimed.get(), a)),
     "after-commit": lambda a: _at_commit(a, after=_when(lambda *_: a.here() and _claimed.get(), a)),
-    "before-publish": lambda a: _wrapped(outbox.OutboxPublisher, "_one", before=_when(lambda _, row: a.states(row), a)),
-    "before-marking": lambda a: _wrapped(outbox.OutboxPublisher, "_one", after=_when(lambda _, row: a.states(row), a)),
+    "before-publish": lambda a: _wrapped(outbox_publisher.OutboxPublisher, "_publish_row", before=_when(lambda _, row: a.states(row), a)),
+    "before-marking": lambda a: _wrapped(outbox_publisher.OutboxPublisher, "_publish_row", after=_when(lambda _, row: a.states(row), a)),
     "after-reply": _after_reply,
     "before-ack": lambda a: _wrapped(function.Function, "handle", after=_when(lambda *_: a.here(), a)),
 }
 
 
 def _without_claim() -> None:
-    async def claim(connection: Any, message: Any, function: str, *then: Any) -> Any:
-        return None, await connection.together(*then)
+    async def claim(connection: Any, message: Any, function: str, *also: Any) -> Any:
+        return None, await connection.flush(*also)
 
-    def keep_reply(*_: Any) -> None:
+    def queue_reply(*_: Any) -> None:
         return None
 
     inbox.claim = claim  # type: ignore[assignment]
-    inbox.keep_reply = keep_reply  # type: ignore[assignment]
+    inbox.queue_reply = queue_reply  # type: ignore[assignment]
 
 
 def _without_outbox() -> None:
-    """Events are published after the commit and written nowhere before it."""
-    original = outbox.write
+    """Events are published after the commit and not stored before it."""
+    original = outbox.enqueue_events
 
-    def write(connection: Any, *args: Any) -> Any:
-        owing = original(connection, *args)
-        connection.later("DELETE FROM outbox WHERE id = ANY(%s)", ([row.headers["id"] for row in owing],))
-        return owing
+    def enqueue_events(connection: Any, *args: Any) -> Any:
+        pending = original(connection, *args)
+        connection.queue("DELETE FROM outbox WHERE id = ANY(%s)", ([row.headers["id"] for row in pending],))
+        return pending
 
-    outbox.write = write
-    unit_of_work.write = write
+    outbox.enqueue_events = enqueue_events
+    unit_of_work.enqueue_events = enqueue_events
 
 
 def _without_confirms() -> None:
     """An event counts as published once it was handed to the connection, whatever RabbitMQ says."""
 
     async def publish(self: Any, exchange: str, key: str, headers: Any, body: bytes, *, mandatory: bool = False) -> None:
-        await self.offer(exchange, key, headers, body)
+        await self.publish_unconfirmed(exchange, key, headers, body)
 
     bus.Bus.publish = publish  # type: ignore[method-assign]
 

@@ -40,7 +40,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1_000_000) if asked_for.seed is None else asked_for.seed
     print(f"seed {seed}: {asked_for.messages} commands, each with three consequences", flush=True)
     home = fresh_home("capsule-soak-")
-    home.make()
+    home.create()
     try:
         packages.install([packages.POSTGRES, packages.RABBITMQ], print)
         postgres, rabbitmq = PostgreSQL(home), RabbitMQ(home)
@@ -95,7 +95,7 @@ def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, mess
     return 0
 
 
-def _until_the_work_has_gone_on(world: World, wanted: int, end: float, listen: Callable[[], None]) -> int:
+def _until_the_work_has_gone_on(world: World, target: int, end: float, listen: Callable[[], None]) -> int:
     """Faults are spread over the whole work, as long as it goes on at all. Those who asked listen meanwhile: a reply that lies in its queue when
     RabbitMQ is killed is gone."""
     began = time.monotonic()
@@ -106,7 +106,7 @@ def _until_the_work_has_gone_on(world: World, wanted: int, end: float, listen: C
             done = world.count("deposits")
         except psycopg.Error:
             done = 0  # it comes back by itself
-        if done >= wanted or time.monotonic() > min(end, began + LONGEST_CALM):
+        if done >= target or time.monotonic() > min(end, began + LONGEST_CALM):
             return done
         time.sleep(0.2)
 

@@ -9,15 +9,16 @@ from uuid import UUID
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
 from functions.runtime.config.settings import Settings
-from functions.runtime.mail.delivery import Letter, Mail
+from functions.runtime.email.message import OutgoingEmail
+from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, Link, render
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 
 
 class EmailMailer:
-    def __init__(self, mail: Mail, settings: Settings) -> None:
-        self._mail = mail
+    def __init__(self, transport: EmailTransport, settings: Settings) -> None:
+        self._transport = transport
         self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
@@ -68,4 +69,4 @@ class EmailMailer:
         await self._send(intent, to, f"Capsule: registration failed at the step {registration.failed_step}", blocks)
 
     async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block]) -> None:
-        await self._mail.send(Letter(intent, to, subject, *render(blocks)))
+        await self._transport.send(OutgoingEmail(intent, to, subject, *render(blocks)))

@@ -12,7 +12,7 @@ from functions.runtime.reliability.sagas import SagaRows
 from functions.runtime.storage.database import Database
 
 SELECT = "SELECT r.*, u.email FROM registrations r JOIN users u ON u.id = r.id"
-INSERTED_COLUMNS = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "look_at", "version")
+INSERTED_COLUMNS = ("id", "status", "correlation_id", "started_at", "changed_at", "deadline_at", "reminder_at", "version")
 
 
 class PostgresRegistrations:
@@ -25,7 +25,7 @@ class PostgresRegistrations:
             f"INSERT INTO registrations ({', '.join(INSERTED_COLUMNS)}) VALUES ({', '.join(f'%({name})s' for name in INSERTED_COLUMNS)})",
             {name: getattr(registration, name) for name in INSERTED_COLUMNS},
         )
-        await self._rows.added(registration)
+        await self._rows.save_inserted(registration)
 
     async def get(self, user_id: UUID) -> Registration | None:
         return await self._one(f"{SELECT} WHERE r.id = %s", user_id)
@@ -37,7 +37,7 @@ class PostgresRegistrations:
         await self._rows.save(registration)
 
     async def list_stuck(self, since: datetime, limit: int) -> Sequence[Registration]:
-        return await self._many(f"{SELECT} WHERE r.finished_at IS NULL AND r.look_at < %s ORDER BY r.look_at LIMIT %s", since, limit)
+        return await self._many(f"{SELECT} WHERE r.finished_at IS NULL AND r.reminder_at < %s ORDER BY r.reminder_at LIMIT %s", since, limit)
 
     async def list_page(self, status: Stage | None, *, before: UUID | None, limit: int) -> Sequence[Registration]:
         condition = "r.status = %s" if status else "r.status <> %s"
@@ -48,10 +48,10 @@ class PostgresRegistrations:
             before,
             limit,
         )
-        return await self._rows.with_steps(registrations)
+        return await self._rows.load_steps(registrations)
 
     async def _one(self, statement: str, user_id: UUID) -> Registration | None:
-        registrations = await self._rows.with_steps(await self._many(statement, user_id))
+        registrations = await self._rows.load_steps(await self._many(statement, user_id))
         return registrations[0] if registrations else None
 
     async def _many(self, statement: str, *arguments: Any) -> list[Registration]:

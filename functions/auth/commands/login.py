@@ -26,12 +26,12 @@ class Login(Model):
 
 @command(
     http="POST /v1/sessions",
-    answers=201,
+    status=201,
     allow=ANYONE,
     rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified],
     emits=[UserLoggedIn],
     scale=Scale(max=20),
-    secret_answer=True,
+    has_secret_response=True,
 )
 async def login(
     request: Login,

@@ -10,7 +10,7 @@ class Logout(Model):
     pass
 
 
-@command(http="DELETE /v1/sessions/current", answers=204, emits=[SessionEnded])
+@command(http="DELETE /v1/sessions/current", status=204, emits=[SessionEnded])
 async def logout(request: Logout, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
     session = await sessions.lock(caller.session_id) if caller.session_id else None
     events = session.end(EndReason.LOGGED_OUT, clock.now()) if session else ()

@@ -23,7 +23,7 @@ class Refresh(Model):
     allow=ANYONE,
     rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
     emits=[SessionEnded],
-    secret_answer=True,
+    has_secret_response=True,
 )
 async def refresh(
     request: Refresh, sessions: Sessions, users: Users, access_tokens: AccessTokenIssuer, client: Client, clock: Clock

@@ -31,7 +31,7 @@ class RegistrationAccepted(Model):
 
 @command(
     http="POST /v1/users",
-    answers=202,
+    status=202,
     allow=ANYONE,
     rejects=[InvalidEmail, WeakPassword],
     emits=[UserCreated, RegistrationRepeated, RegistrationTimedOut],

@@ -22,7 +22,7 @@ class VerificationEmailAccepted(Model):
 
 @command(
     http="POST /v1/users/verification-emails",
-    answers=202,
+    status=202,
     allow=ANYONE,
     rejects=[InvalidEmail],
     emits=[EmailVerificationRequested],

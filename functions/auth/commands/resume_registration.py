@@ -23,7 +23,7 @@ class RegistrationResumeAccepted(RegistrationView):
 
 @command(
     http="POST /v1/auth/registrations/{user_id}/resume",
-    answers=202,
+    status=202,
     allow=ADMIN,
     rejects=[UnknownRegistration, RegistrationComplete],
     emits=[CustomerRequested, QuotaRequested, PaymentAccountRequested, RegistrationTimedOut],

@@ -39,7 +39,7 @@ from events.deploy import QuotaGranted
 from functions.auth.domain.rejections import RegistrationComplete
 from functions.auth.domain.user import User
 from functions.kernel import Event, Events
-from functions.kernel.saga import Plan, Saga, Step
+from functions.kernel.sagas import Plan, Saga, Step
 
 StepEvent = CustomerCreated | QuotaGranted | PaymentAccountChanged
 """Events that complete or fail a step."""
@@ -122,9 +122,9 @@ class Registration(Saga):
             case PaymentAccountChanged(status="opened") if self.pending_step is Stage.ACCOUNT:
                 return self._complete(at)
             case PaymentAccountChanged(status="delayed") if self.status is Stage.ACCOUNT:
-                return (self.failing(event.detail, at),)
+                return (self.record_failure(event.detail, at),)
             case PaymentAccountChanged(status="refused") if self.status is Stage.ACCOUNT:
-                self.failing(event.detail, at)
+                self.record_failure(event.detail, at)
                 return self._fail_step(REFUSED, event.detail, at)
             case PaymentAccountChanged(status="given-up") if self.status is Stage.COMPENSATING:
                 return self._end(Stage.COMPENSATED, at)
@@ -133,13 +133,13 @@ class Registration(Saga):
 
     def expire(self, at: datetime) -> Events:
         """Handle a due reminder: request the step again, or fail it if its deadline has passed."""
-        if not self.running:
+        if not self.is_running:
             return ()
-        if not self.is_over(at):
+        if not self.has_expired(at):
             return (self._request(at), self.retry(at))
         if self.status is Stage.COMPENSATING:
             return self._end(Stage.FAILED, at)
-        attempts = self.line.attempts if self.line else 1
+        attempts = self.current_step.attempts if self.current_step else 1
         return self._fail_step(TIMED_OUT, f"No result after {attempts} {'request' if attempts == 1 else 'requests'}.", at)
 
     def resume(self, at: datetime) -> Events:

@@ -65,7 +65,7 @@ class RegistrationView(Model):
             detail=registration.detail,
             started_at=registration.started_at,
             finished_at=registration.finished_at,
-            next_reminder_at=registration.look_at,
+            next_reminder_at=registration.reminder_at,
             deadline_at=registration.deadline_at,
             steps=[
                 RegistrationStepView(

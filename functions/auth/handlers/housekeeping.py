@@ -7,7 +7,7 @@ that were lost.
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, VerificationTokens
 from functions.kernel import Clock, Work, every
-from functions.kernel.saga import STUCK
+from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
 
@@ -30,5 +30,5 @@ async def housekeeping(
         await verifications.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
-        for registration in await registrations.list_stuck(now - STUCK, BATCH_SIZE):
-            record.emit(registration.nudge())
+        for registration in await registrations.list_stuck(now - STUCK_AFTER, BATCH_SIZE):
+            record.emit(registration.resend_reminder())

@@ -3,13 +3,14 @@
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceStatus
 from functions.billing.domain.payments import Payment
-from functions.runtime.mail.delivery import Attachment, Letter, Mail
+from functions.runtime.email.message import Attachment, OutgoingEmail
+from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
 
 
 class EmailMailer:
-    def __init__(self, mail: Mail) -> None:
-        self._mail = mail
+    def __init__(self, transport: EmailTransport) -> None:
+        self._transport = transport
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         is_paid = invoice.status is InvoiceStatus.PAID
@@ -22,7 +23,7 @@ class EmailMailer:
         ]
         attachment = Attachment(f"invoice-{invoice.number}.pdf", "application/pdf", pdf)
         subject = f"Capsule invoice {invoice.number}"
-        await self._mail.send(Letter(invoice.id, customer.email, subject, *render(blocks), attachments=(attachment,)))
+        await self._transport.send(OutgoingEmail(invoice.id, customer.email, subject, *render(blocks), attachments=(attachment,)))
 
     async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None:
         subject = f"invoice {invoice.number}" if invoice.number else f"the {invoice.plan_code} plan"
@@ -42,4 +43,4 @@ class EmailMailer:
                 "With another card:",
                 Command(f"capsule invoices pay {invoice.number} --payment-method PAYMENT_METHOD"),
             ]
-        await self._mail.send(Letter(payment.id, customer.email, f"Capsule payment of {payment.amount} was declined", *render(blocks)))
+        await self._transport.send(OutgoingEmail(payment.id, customer.email, f"Capsule payment of {payment.amount} was declined", *render(blocks)))

@@ -4,7 +4,6 @@ Takes effect when the paid period ends; immediately if the subscription is suspe
 """
 
 from events.billing import SubscriptionChanged
-from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import CustomerNotFound, NothingToCancel
 from functions.billing.domain.subscriptions import ChangeTiming
@@ -24,10 +23,10 @@ async def cancel_subscription(
     now = clock.now()
     subscriber = await subscribers.lock(caller.user_id)
     subscription, free = subscriber.subscription, await plans.get_offered(FREE, now)
+    current = await plans.get(subscription.plan_code, subscription.plan_version)
 
-    timing = subscription.cancel(free, now)
+    timing, events = subscriber.cancel(current, free, now)
 
     await subscriptions.save(subscription)
-    plan = await plans.get(subscription.plan_code, subscription.plan_version)
     view = SubscriptionChangeView.done(subscription) if timing is ChangeTiming.NOW else SubscriptionChangeView.scheduled(subscription, FREE)
-    return Done(view, subscription_changed(subscription, subscriber.customer, plan, free, now))
+    return Done(view, *events)

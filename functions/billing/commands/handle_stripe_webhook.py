@@ -16,7 +16,7 @@ class StripeWebhook(RawRequest):
     stripe_signature: str = ""
 
 
-@command(http="POST /v1/billing/webhooks/stripe", answers=204, allow=ANYONE, rejects=[InvalidWebhookSignature], emits=[PaymentRequested])
+@command(http="POST /v1/billing/webhooks/stripe", status=204, allow=ANYONE, rejects=[InvalidWebhookSignature], emits=[PaymentRequested])
 async def handle_stripe_webhook(request: StripeWebhook, verifier: WebhookVerifier, webhook_events: WebhookEvents, clock: Clock) -> Done[None]:
     event = verifier.parse(request.body, request.stripe_signature)
 

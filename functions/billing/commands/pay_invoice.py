@@ -47,7 +47,7 @@ class PaymentAccepted(Model):
 
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/payment",
-    answers=202,
+    status=202,
     rejects=[ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
     emits=[PaymentRequested],
 )
@@ -65,8 +65,8 @@ async def pay_invoice(
         raise PaymentMethodMissing(errors=[FieldError("/paymentMethod", "is required for the first payment")])
 
     last = await payments.get_last_attempt(invoice.id)
-    payment = Payment.create(invoice, payment_method, clock.now(), attempt=last.attempt + 1 if last else 1)
+    payment, events = Payment.create(invoice, payment_method, clock.now(), attempt=last.attempt + 1 if last else 1)
     await payments.add(payment)
 
     accepted = PaymentAccepted(payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount))
-    return Done(accepted, PaymentRequested(payment_id=payment.id))
+    return Done(accepted, *events)

@@ -32,7 +32,7 @@ class RefundAccepted(Model):
 
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/refunds",
-    answers=202,
+    status=202,
     allow=ADMIN,
     rejects=[InvoiceNotFound, InvoiceNotPaid, RefundTooLarge],
     emits=[RefundRequested],
@@ -46,11 +46,11 @@ async def refund_invoice(
     previous = await credit_notes.list_for_invoice(invoice.id)
 
     number = await invoices.reserve_number(credit_note_series(now))
-    note = CreditNote.issue(invoice, previous, request.amount, request.reason, number, now)
+    note, events = CreditNote.issue(invoice, previous, request.amount, request.reason, number, now)
 
     await credit_notes.add(note)
     await ledger.post(Transaction.of(TransactionKind.CREDIT_ISSUED, note.id, note.customer_id, note.amount, now))
     accepted = RefundAccepted(
         credit_note_id=note.id, number=note.number, invoice_id=invoice.id, status=note.status.value, amount=Amount.of(note.amount)
     )
-    return Done(accepted, RefundRequested(credit_note_id=note.id))
+    return Done(accepted, *events)

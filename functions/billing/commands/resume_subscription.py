@@ -1,7 +1,6 @@
 """Undo a scheduled cancellation or downgrade."""
 
 from events.billing import SubscriptionChanged
-from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import CustomerNotFound, NothingToResume
 from functions.billing.domain.views import SubscriptionChangeView
@@ -17,13 +16,12 @@ class ResumeSubscription(Model):
 async def resume_subscription(
     request: ResumeSubscription, caller: Caller, subscribers: Subscribers, subscriptions: Subscriptions, plans: Plans, clock: Clock
 ) -> Done[SubscriptionChangeView]:
+    now = clock.now()
     subscriber = await subscribers.lock(caller.user_id)
-    subscription = subscriber.subscription
+    subscription, free = subscriber.subscription, await plans.get_offered(FREE, now)
+    current = await plans.get(subscription.plan_code, subscription.plan_version)
 
-    subscription.resume()
+    events = subscriber.resume(current, free, now)
 
     await subscriptions.save(subscription)
-    now = clock.now()
-    plan = await plans.get(subscription.plan_code, subscription.plan_version)
-    event = subscription_changed(subscription, subscriber.customer, plan, await plans.get_offered(FREE, now), now)
-    return Done(SubscriptionChangeView.done(subscription), event)
+    return Done(SubscriptionChangeView.done(subscription), *events)

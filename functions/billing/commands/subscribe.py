@@ -9,7 +9,6 @@ from pydantic import Field
 
 from events.billing import SubscriptionChanged
 from functions.billing.domain import charges
-from functions.billing.domain.events import subscription_changed
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
@@ -48,7 +47,7 @@ class SubscriptionChangeAccepted(SubscriptionChangeView):
 
 @command(
     http="POST /v1/billing/subscription",
-    answers=202,
+    status=202,
     rejects=[
         AlreadySubscribed,
         ChangeInProgress,
@@ -86,10 +85,9 @@ async def subscribe(
     current = await plans.get(subscription.plan_code, subscription.plan_version)
 
     if subscription.timing_of(plan, current, now) is ChangeTiming.AT_PERIOD_END:
-        subscription.schedule_plan(plan)
+        events = subscriber.schedule_plan(plan, current, await plans.get_offered(FREE, now), now)
         await subscriptions.save(subscription)
-        event = subscription_changed(subscription, customer, current, await plans.get_offered(FREE, now), now)
-        return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), event)
+        return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), *events)
 
     if not customer.can_pay:
         raise PaymentAccountMissing
@@ -102,6 +100,6 @@ async def subscribe(
     if invoice.total.amount < MIN_CHARGE_MINOR:
         raise RenewalInProgress(f"The rest of this period costs {invoice.total}, which is too little to charge. Try again after the period ends.")
     await invoices.add(invoice)
-    payment = Payment.create(invoice, payment_method, now)
+    payment, events = Payment.create(invoice, payment_method, now)
     await payments.add(payment)
-    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), PaymentRequested(payment_id=payment.id))
+    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), *events)

@@ -5,7 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from functions.kernel import new_id
+from events.billing import CustomerCreated, PaymentAccountChanged
+from functions.kernel import Events, new_id
+
+MAX_DETAIL_LENGTH = 500
 
 
 class AccountStatus(StrEnum):
@@ -38,8 +41,17 @@ class Customer:
     account_refusal_reason: str | None = None
 
     @classmethod
-    def create(cls, user_id: UUID, email: str, at: datetime) -> "Customer":
-        return cls(new_id(), user_id, email, at)
+    def create(cls, user_id: UUID, email: str, plan_code: str, at: datetime) -> tuple["Customer", Events]:
+        customer = cls(new_id(), user_id, email, at)
+        return customer, customer.confirm(plan_code)
+
+    def confirm(self, plan_code: str) -> Events:
+        """The event that states that the customer exists, again for a registration that has not seen it."""
+        return (CustomerCreated(customer_id=self.id, user_id=self.user_id, plan=plan_code, at=self.created_at),)
+
+    def report_account(self, status: AccountStatus, at: datetime, detail: str = "") -> Events:
+        """The event that answers a request to open or close the account at the provider."""
+        return (PaymentAccountChanged(customer_id=self.id, user_id=self.user_id, status=status, detail=detail[:MAX_DETAIL_LENGTH], at=at),)
 
     @property
     def can_pay(self) -> bool:

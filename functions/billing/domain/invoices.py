@@ -13,10 +13,12 @@ from functools import reduce
 from operator import add
 from uuid import UUID
 
+from events.billing import InvoiceIssued
+from functions.billing.domain.customers import Customer
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Plan
-from functions.kernel import new_id
+from functions.kernel import Events, new_id
 
 
 class InvoiceStatus(StrEnum):
@@ -74,10 +76,21 @@ class Invoice:
         total = reduce(add, (line.amount for line in lines), Money.zero(plan.fee.currency))
         return cls(new_id(), customer_id, subscription_id, purpose, plan.code, plan.version, tuple(lines), total, period, now)
 
-    def issue(self, number: str, now: datetime) -> None:
+    def issue(self, number: str, customer: Customer, now: datetime) -> Events:
         if self.status is not InvoiceStatus.DRAFT:
             raise ValueError(f"invoice {self.id} is {self.status}, not a draft")
         self.status, self.number, self.issued_at = InvoiceStatus.OPEN, number, now
+        return (
+            InvoiceIssued(
+                invoice_id=self.id,
+                customer_id=customer.id,
+                user_id=customer.user_id,
+                number=number,
+                total=self.total.amount,
+                currency=self.total.currency,
+                at=now,
+            ),
+        )
 
     def mark_paid(self, now: datetime) -> None:
         if self.status is not InvoiceStatus.OPEN:

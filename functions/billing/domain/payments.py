@@ -9,11 +9,14 @@ twice, late and in any order.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
+from events.billing import PaymentFailed, PaymentProcessed
+from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.money import Money
-from functions.kernel import Event, new_id
+from functions.kernel import Event, Events, after, new_id
 
 RETRY_DELAYS = (timedelta(days=1), timedelta(days=4), timedelta(days=11))
 """When, after its issue, an open invoice is charged again. After the last failure the subscription is suspended."""
@@ -75,8 +78,9 @@ class Payment:
     version: int = 1
 
     @classmethod
-    def create(cls, invoice: Invoice, payment_method: str, now: datetime, attempt: int = 1) -> "Payment":
-        return cls(new_id(), invoice.customer_id, invoice.id, attempt, invoice.total, payment_method, now)
+    def create(cls, invoice: Invoice, payment_method: str, now: datetime, attempt: int = 1) -> tuple["Payment", Events]:
+        payment = cls(new_id(), invoice.customer_id, invoice.id, attempt, invoice.total, payment_method, now)
+        return payment, (PaymentRequested(payment_id=payment.id),)
 
     @property
     def idempotency_key(self) -> str:
@@ -106,3 +110,33 @@ class Payment:
         """Set and return the time of the next attempt; None after the last. Attempts by the customer in between do not count."""
         self.retry_at = next((issued_at + delay for delay in RETRY_DELAYS if issued_at + delay > now + TIMER_TOLERANCE), None)
         return self.retry_at
+
+    def report(self, invoice: Invoice, customer: Customer, now: datetime) -> Events:
+        """The event of the outcome, and the timer of the next attempt if one is scheduled. `()` while the payment is pending."""
+        match self.status:
+            case PaymentStatus.SUCCEEDED:
+                return (PaymentProcessed(**self._identity(customer), plan=invoice.plan_code, at=now),)
+            case PaymentStatus.FAILED:
+                failed = PaymentFailed(
+                    **self._identity(customer),
+                    reason=self.failure_code or "",
+                    detail=self.failure_message or "",
+                    retry_at=self.retry_at,
+                    at=now,
+                )
+                if self.retry_at is None:
+                    return (failed,)
+                return failed, after(self.retry_at - now, PaymentRetryRequested(payment_id=self.id))
+            case _:
+                return ()
+
+    def _identity(self, customer: Customer) -> dict[str, Any]:
+        """The fields that all events of a payment share."""
+        return {
+            "payment_id": self.id,
+            "invoice_id": self.invoice_id,
+            "customer_id": customer.id,
+            "user_id": customer.user_id,
+            "amount": self.amount.amount,
+            "currency": self.amount.currency,
+        }

@@ -13,13 +13,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import FREE, Plan
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
-    InvoiceNotFound,
     NothingToCancel,
     NothingToResume,
     PaymentOverdue,
@@ -162,20 +160,6 @@ class Subscription:
     def _set_plan(self, plan_code: str, plan_version: int, now: datetime) -> None:
         self.plan_code, self.plan_version, self.started_at = plan_code, plan_version, now
         self.next_plan_code = self.next_plan_version = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """A customer with their current subscription."""
-
-    customer: Customer
-    subscription: Subscription
-
-    def require_own(self, invoice: Invoice) -> Invoice:
-        """Return the invoice. Raises InvoiceNotFound if it belongs to another customer."""
-        if invoice.customer_id != self.customer.id:
-            raise InvoiceNotFound
-        return invoice
 
 
 @dataclass(slots=True)

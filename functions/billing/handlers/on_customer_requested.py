@@ -1,4 +1,4 @@
-"""Create the customer of a registration, or confirm that it exists.
+"""Create the customer of a registration, or confirm it.
 
 A registration publishes the event if it has not seen `customer.created`, whichever message was lost.
 """
@@ -16,14 +16,14 @@ from functions.kernel import Done, Scale, Transient, on
 async def on_customer_requested(event: CustomerRequested, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
     customer = await customers.get_by_user(event.user_id)
     if customer is None:
-        customer = Customer.create(event.user_id, event.email, at=event.at)
+        plan = await plans.get_offered(FREE, at=event.at)
+        customer, _ = Customer.create(event.user_id, event.email, plan.code, at=event.at)
         try:
             await customers.add(customer)
         except CustomerExists as error:
             raise Transient(f"user {event.user_id} became a customer in the meantime") from error
-        plan = await plans.get_offered(FREE, at=customer.created_at)
         await subscriptions.add(Subscription.begin(customer, plan, at=customer.created_at))
 
     subscription = await subscriptions.get_current(customer.id)
     plan_code = subscription.plan_code if subscription else FREE
-    return Done(None, CustomerCreated(customer_id=customer.id, user_id=customer.user_id, plan=plan_code, at=customer.created_at))
+    return Done(None, *customer.confirm(plan_code))

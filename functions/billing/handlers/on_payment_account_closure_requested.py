@@ -8,7 +8,6 @@ and the answer says so.
 from events.auth import PaymentAccountClosureRequested
 from events.billing import PaymentAccountChanged
 from functions.billing.domain.customers import AccountStatus
-from functions.billing.domain.events import payment_account_changed
 from functions.billing.ports import Customers
 from functions.kernel import Clock, Done, Permanent, Scale, on
 
@@ -20,6 +19,6 @@ async def on_payment_account_closure_requested(event: PaymentAccountClosureReque
         raise Permanent(f"user {event.user_id} is not a customer")
 
     if customer.provider_id is not None:
-        return Done(None, payment_account_changed(customer, AccountStatus.OPENED, clock.now()))
+        return Done(None, *customer.report_account(AccountStatus.OPENED, clock.now()))
     await customers.set_account_refusal(customer.id, event.reason)
-    return Done(None, payment_account_changed(customer, AccountStatus.GIVEN_UP, clock.now(), event.reason))
+    return Done(None, *customer.report_account(AccountStatus.GIVEN_UP, clock.now(), event.reason))

@@ -7,7 +7,6 @@ when to give up, so the runtime does not retry.
 from events.auth import PaymentAccountRequested
 from events.billing import PaymentAccountChanged
 from functions.billing.domain.customers import AccountStatus
-from functions.billing.domain.events import payment_account_changed
 from functions.billing.ports import Customers, PaymentProvider, ProviderRefused, ProviderUnavailable
 from functions.kernel import Clock, RateLimited, Transient, Work, effect
 
@@ -33,4 +32,4 @@ async def on_payment_account_requested(
     async with work.recording() as record:
         if provider_id is not None:
             await customers.set_provider_id(customer.id, provider_id)
-        record.emit(payment_account_changed(customer, status, clock.now(), detail))
+        record.emit(*customer.report_account(status, clock.now(), detail))

@@ -1,21 +1,19 @@
-"""Charge a pending payment, or read its state, and record the outcome.
+"""Charge or check a pending payment and record its outcome.
 
 The provider's result decides, whatever published the event (a command, Stripe's webhook, the retry timer,
 housekeeping). The outcome is recorded once, under the lock of the customer's subscription.
 """
 
-from datetime import datetime
-
 from events.billing import InvoiceIssued, PaymentAccountChanged, PaymentFailed, PaymentProcessed, SubscriptionChanged
-from functions.billing.domain.customers import AccountStatus, Customer
-from functions.billing.domain.events import invoice_issued, payment_account_changed, payment_failed, payment_processed, subscription_changed
-from functions.billing.domain.invoices import Invoice, InvoiceStatus, invoice_series
+from functions.billing.domain.customers import AccountStatus
+from functions.billing.domain.invoices import InvoiceStatus, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import PaymentRequested, PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.settlement import apply_decline, apply_success
+from functions.billing.domain.subscribers import Subscriber
 from functions.billing.ports import Customers, Invoices, Ledger, PaymentProvider, Payments, Plans, Subscriptions
-from functions.kernel import Clock, Work, after, effect
+from functions.kernel import Clock, Work, effect
 
 
 @effect(emits=[InvoiceIssued, PaymentAccountChanged, PaymentProcessed, PaymentFailed, PaymentRetryRequested, SubscriptionChanged])
@@ -53,24 +51,22 @@ async def on_payment_requested(
             return
         now = clock.now()
         if opens_account:
-            record.emit(payment_account_changed(customer, AccountStatus.OPENED, now))
+            record.emit(*customer.report_account(AccountStatus.OPENED, now))
         invoice = await invoices.get(payment.invoice_id)
         former_invoice_status, former_subscription = invoice.status, (subscription.plan_code, subscription.status)
 
         payment.settle(result, now)
         if payment.status is PaymentStatus.SUCCEEDED:
             if invoice.status is InvoiceStatus.DRAFT:
-                record.emit(await _issue(invoice, customer, invoices, ledger, now))
+                record.emit(*invoice.issue(await invoices.reserve_number(invoice_series(now)), customer, now))
+                await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
             await ledger.post(Transaction.of(TransactionKind.PAYMENT_RECEIVED, payment.id, customer.id, payment.amount, now))
             apply_success(invoice, subscription, now)
             if result.method:
                 await customers.set_payment_method(customer.id, result.method)
-            record.emit(payment_processed(payment, invoice, customer, now))
         elif payment.status is PaymentStatus.FAILED:
             apply_decline(payment, invoice, subscription, now)
-            record.emit(payment_failed(payment, customer, now))
-            if payment.retry_at:
-                record.emit(after(payment.retry_at - now, PaymentRetryRequested(payment_id=payment.id)))
+        record.emit(*payment.report(invoice, customer, now))
 
         await payments.save(payment)
         if invoice.status is not former_invoice_status:
@@ -80,10 +76,4 @@ async def on_payment_requested(
         if (subscription.plan_code, subscription.status) != former_subscription:
             await subscriptions.save(subscription)
             plan = await plans.get(subscription.plan_code, subscription.plan_version)
-            record.emit(subscription_changed(subscription, customer, plan, await plans.get_offered(FREE, now), now))
-
-
-async def _issue(invoice: Invoice, customer: Customer, invoices: Invoices, ledger: Ledger, now: datetime) -> InvoiceIssued:
-    invoice.issue(await invoices.reserve_number(invoice_series(now)), now)
-    await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
-    return invoice_issued(invoice, customer, now)
+            record.emit(*Subscriber(customer, subscription).report(plan, await plans.get_offered(FREE, now), now))

@@ -23,6 +23,6 @@ async def on_payment_retry_requested(
         return Done(None)
 
     customer = await customers.get(failed.customer_id)
-    payment = Payment.create(invoice, customer.payment_method or last.payment_method, clock.now(), attempt=last.attempt + 1)
+    payment, events = Payment.create(invoice, customer.payment_method or last.payment_method, clock.now(), attempt=last.attempt + 1)
     await payments.add(payment)
-    return Done(None, PaymentRequested(payment_id=payment.id))
+    return Done(None, *events)

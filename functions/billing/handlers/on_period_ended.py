@@ -9,15 +9,15 @@ from uuid import UUID
 from events.billing import InvoiceIssued, SubscriptionChanged
 from functions.billing.domain import charges
 from functions.billing.domain.bill import Bill, rate
-from functions.billing.domain.events import invoice_issued, subscription_changed
 from functions.billing.domain.invoices import Invoice, Purpose, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
+from functions.billing.domain.subscribers import Subscriber
 from functions.billing.domain.subscriptions import PeriodEnded, RatedPeriod, SubscriptionStatus
 from functions.billing.ports import Customers, Invoices, Ledger, Payments, Plans, Subscriptions, Usage
-from functions.kernel import Clock, Done, Order, OutgoingMessage, on
+from functions.kernel import Clock, Done, Order, on
 
 NO_PAYMENT_METHOD = "none"
 """The provider declines it, which starts the usual retries and e-mails."""
@@ -57,18 +57,15 @@ async def on_period_ended(
     if former and late_lines and is_charged:
         former.charged += late_lines[0].amount
         await subscriptions.save_rated_period(former)
-    subscription.renew(now)
+    events = Subscriber(customer, subscription).renew(current, next_plan, free, now)
     await subscriptions.save(subscription)
-    events: list[OutgoingMessage] = []
-    if next_plan.code != current.code:
-        events.append(subscription_changed(subscription, customer, next_plan, free, now))
     if is_charged:
-        invoice.issue(await invoices.reserve_number(invoice_series(now)), now)
+        events += invoice.issue(await invoices.reserve_number(invoice_series(now)), customer, now)
         await invoices.add(invoice)
         await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
-        payment = Payment.create(invoice, customer.payment_method or NO_PAYMENT_METHOD, now)
+        payment, requested = Payment.create(invoice, customer.payment_method or NO_PAYMENT_METHOD, now)
         await payments.add(payment)
-        events += [invoice_issued(invoice, customer, now), PaymentRequested(payment_id=payment.id)]
+        events += requested
     return Done(None, *events)
 
 

@@ -2,7 +2,6 @@
 
 from events.billing import PaymentRefunded
 from functions.billing.domain.credit_notes import RefundRequested, RefundStatus
-from functions.billing.domain.events import payment_refunded
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.ports import CreditNotes, Customers, Ledger, PaymentProvider, Payments, Subscriptions
@@ -34,9 +33,12 @@ async def on_refund_requested(
     async with work.recording() as record:
         await subscriptions.lock(note.customer_id)
         note, now = await credit_notes.get(note.id), clock.now()
-        if result.status is PaymentStatus.PENDING or not note.settle(result.provider_id, result.failure_message, now):
+        if note.status is not RefundStatus.PENDING:  # a concurrent delivery recorded the outcome
+            return
+        events = note.settle(result, payment, await customers.get(note.customer_id), now)
+        if note.status is RefundStatus.PENDING:
             return
         await credit_notes.save(note)
         if note.status is RefundStatus.SUCCEEDED:
             await ledger.post(Transaction.of(TransactionKind.REFUND_PAID, note.id, note.customer_id, note.amount, now))
-            record.emit(payment_refunded(note, payment, await customers.get(note.customer_id), now))
+        record.emit(*events)

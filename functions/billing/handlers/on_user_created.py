@@ -16,12 +16,12 @@ from functions.kernel import Done, on
 
 @on(emits=[CustomerCreated])
 async def on_user_created(event: UserCreated, customers: Customers, plans: Plans, subscriptions: Subscriptions) -> Done[None]:
-    customer = Customer.create(event.user_id, event.email, at=event.at)
+    plan = await plans.get_offered(FREE, at=event.at)
+    customer, events = Customer.create(event.user_id, event.email, plan.code, at=event.at)
     try:
         await customers.add(customer)
     except CustomerExists:
         return Done(None)
 
-    plan = await plans.get_offered(FREE, at=customer.created_at)
     await subscriptions.add(Subscription.begin(customer, plan, at=customer.created_at))
-    return Done(None, CustomerCreated(customer_id=customer.id, user_id=customer.user_id, plan=plan.code, at=customer.created_at))
+    return Done(None, *events)

@@ -1,7 +1,7 @@
-"""The cluster, through the official client: Knative on a real one, `knative/local` on one machine, the same calls.
+"""The cluster, through the official Kubernetes client: Knative on a cluster and on one machine, with the same calls.
 
-The client is large (half a second to import), so it is imported when the first call is made: a function that needs no cluster never pays for it.
-It blocks, so every call runs in a thread; answers are taken as plain JSON, since that is what the domain reads.
+The client takes half a second to import, so the first call imports it. It blocks, so every call runs in a thread.
+Responses are read as JSON, because the domain reads plain objects.
 """
 
 import asyncio
@@ -12,22 +12,23 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.adapters.kubernetes_errors import AlreadyThere, Forbidden, NotThere, translated
+from functions.deploy.adapters.kubernetes_errors import AlreadyExists, Forbidden, NotFound, translate
 from functions.deploy.domain import manifests
-from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, Manifest
-from functions.deploy.domain.observation import DEPLOYMENT_LABEL, Gone, NotServing, Observation, read_build, read_instances, read_rollout, read_task
-from functions.deploy.domain.status import Awaited
+from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
+from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
+from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
 FIELD_MANAGER = "capsule"
 APPLY = "application/apply-patch+yaml"
-PATIENCE = (3.0, 15.0)
-"""Seconds to connect, and to wait for an answer."""
+REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
+"""To connect, and to read the response."""
 SERVING = {"group": "serving.knative.dev", "version": "v1"}
-UNTIL_EMPTY = 5.0
-UNTIL_BOUND = 5.0
+NAMESPACE_DELETION_TIMEOUT_SECONDS = 5.0
+ROLE_BINDING_TIMEOUT_SECONDS = 5.0
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -41,115 +42,118 @@ class KubernetesCluster:
         for each in objects:
             try:
                 await asyncio.to_thread(self._apply, each)
-            except NotThere as missing:
+            except NotFound as missing:
                 raise ClusterRefused(str(missing)) from missing
 
     @external_call
-    async def observe(self, awaited: Awaited) -> Observation | None:
+    async def observe(self, watched: WatchedObject) -> Observation | None:
         try:
-            return await asyncio.to_thread(self._observe, awaited)
-        except NotThere:
-            return Gone()
+            return await asyncio.to_thread(self._observe, watched)
+        except NotFound:
+            return ResourceDeleted()
 
     @external_call
-    async def replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None = None) -> None:
+    async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         try:
-            await asyncio.to_thread(self._replace_service, awaited, manifest, pinned)
-        except NotThere:
-            return  # nothing there to replace
+            await asyncio.to_thread(self._replace_service, watched, manifest, pinned_revision)
+        except NotFound:
+            return  # the Service does not exist
 
     @external_call
-    async def remove_job(self, namespace: str, name: str) -> None:
-        def remove() -> None:
+    async def delete_job(self, namespace: str, name: str) -> None:
+        def delete() -> None:
             self._within(namespace, self._batch().delete_namespaced_job, name, namespace, propagation_policy="Background")
 
         try:
-            await asyncio.to_thread(remove)
-        except NotThere:
+            await asyncio.to_thread(delete)
+        except NotFound:
             return
 
     @external_call
-    async def remove_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
+    async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         selector = f"{APPLICATION}={application_id},{ENVIRONMENT}={environment}"
-        await asyncio.to_thread(self._remove_environment, namespace, service, selector)
+        await asyncio.to_thread(self._delete_environment, namespace, service, selector)
 
     @external_call
-    async def remove_namespace(self, name: str, application_id: UUID) -> None:
+    async def delete_namespace(self, name: str, application_id: UUID) -> None:
         try:
-            await asyncio.to_thread(self._remove_namespace, name, application_id)
-            async with asyncio.timeout(UNTIL_EMPTY):
+            await asyncio.to_thread(self._delete_namespace, name, application_id)
+            async with asyncio.timeout(NAMESPACE_DELETION_TIMEOUT_SECONDS):
                 while True:
                     await asyncio.to_thread(self._namespace, name, application_id)
                     await asyncio.sleep(0.2)
-        except NotThere:
+        except NotFound:
             return
         except TimeoutError:
-            raise ClusterUnavailable(f"the namespace {name} is still being emptied") from None
+            raise ClusterUnavailable(f"namespace {name} is still being deleted") from None
 
     def _apply(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
-        said = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
-        where = (metadata["name"], metadata.get("namespace"))
+        patch = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
+        key = (metadata["name"], metadata.get("namespace"))
         match manifest["kind"]:
             case "Namespace":
-                self._apply_namespace(manifest, said)
+                self._apply_namespace(manifest, patch)
             case "RoleBinding":
                 self._bind(manifest)
             case "ResourceQuota":
-                self._within(where[1], self._core().patch_namespaced_resource_quota, *where, **said)
+                self._within(key[1], self._core().patch_namespaced_resource_quota, *key, **patch)
             case "NetworkPolicy":
                 try:
-                    self._apply_other("networking.k8s.io", "networkpolicies", manifest, said)
-                except NotThere:
-                    return  # one machine: its sandbox bounds what an application reaches, and there is no such API
+                    self._apply_other("networking.k8s.io", "networkpolicies", manifest, patch)
+                except NotFound:
+                    return  # one machine has no such API: its sandbox limits the network
             case "Secret":
-                self._within(where[1], self._core().patch_namespaced_secret, *where, **said)
+                self._within(key[1], self._core().patch_namespaced_secret, *key, **patch)
             case "Job":
-                self._within(where[1], self._batch().patch_namespaced_job, *where, **said)
+                self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
             case "Service":
-                self._apply_other(SERVING["group"], "services", manifest, said)
+                self._apply_other(SERVING["group"], "services", manifest, patch)
             case other:
-                raise ValueError(f"deploy applies no {other}")
+                raise ValueError(f"deploy does not apply objects of kind {other}")
 
-    def _apply_namespace(self, manifest: Manifest, said: dict[str, Any]) -> None:
-        """Creates the namespace, or corrects the labels of one that exists. Applying would need the verb `patch` before there is a namespace to
-        grant it in; the account has that verb only where it is bound to the tenant role.
+    def _apply_namespace(self, manifest: Manifest, patch: dict[str, Any]) -> None:
+        """Create the namespace, or update the labels of an existing one. Server-side apply would need the verb `patch`
+        before the namespace exists, and the account has it only where it is bound to the tenant role.
 
-        Raises ClusterUnavailable while an earlier namespace of that name is being deleted, ClusterRefused if the namespace is not this application's.
+        Raises ClusterUnavailable while an earlier namespace of that name is being deleted, ClusterRefused if it belongs
+        to another application.
         """
         name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
         try:
             self._call(self._core().create_namespace, manifest, field_manager=FIELD_MANAGER)
             return
-        except AlreadyThere:
-            found = self._find_namespace(name)
-        if found is None or "deletionTimestamp" in found:
-            raise ClusterUnavailable(f"the namespace {name} is still being emptied")
-        owner, wanted = found.get("labels", {}).get(APPLICATION), labels[APPLICATION]
-        if owner != wanted:
-            raise ClusterRefused(f"the namespace {name} has the label {APPLICATION}={owner}: it is not application {wanted}'s")
-        if not labels.items() <= found["labels"].items():
-            self._within(name, self._core().patch_namespace, name, **said)
+        except AlreadyExists:
+            existing = self._find_namespace(name)
+        if existing is None or "deletionTimestamp" in existing:
+            raise ClusterUnavailable(f"namespace {name} is still being deleted")
+        owner, own_id = existing.get("labels", {}).get(APPLICATION), labels[APPLICATION]
+        if owner != own_id:
+            raise ClusterRefused(f"namespace {name} belongs to application {owner} (label {APPLICATION}), not to {own_id}")
+        if not labels.items() <= existing["labels"].items():
+            self._within(name, self._core().patch_namespace, name, **patch)
 
     def _find_namespace(self, name: str) -> Any:
-        """Its metadata, or None."""
+        """The namespace's metadata, or None."""
         try:
             return self._call(self._core().read_namespace, name)["metadata"]
-        except NotThere:
+        except NotFound:
             return None
 
     def _bind(self, manifest: Manifest) -> None:
-        """Creates the RoleBinding once and returns when the API server grants what it says: authorizers read bindings from a cache."""
+        """Create the RoleBinding once, and wait until it is in force: authorizers read bindings from a cache."""
         namespace = manifest["metadata"]["namespace"]
-        where = {"group": RBAC, "version": "v1", "namespace": namespace, "plural": "rolebindings"}
+        resource = {"group": RBAC, "version": "v1", "namespace": namespace, "plural": "rolebindings"}
         try:
-            self._call(self._custom().create_namespaced_custom_object, **where, body=manifest, field_manager=FIELD_MANAGER)
-        except AlreadyThere:
+            self._call(self._custom().create_namespaced_custom_object, **resource, body=manifest, field_manager=FIELD_MANAGER)
+        except AlreadyExists:
             return
-        until = time.monotonic() + UNTIL_BOUND
+        until = time.monotonic() + ROLE_BINDING_TIMEOUT_SECONDS
         while not self._may_create_jobs(namespace):
             if time.monotonic() > until:
-                raise ClusterUnavailable(f"the RoleBinding {manifest['metadata']['name']} in {namespace} is not in force after {UNTIL_BOUND:g} s")
+                raise ClusterUnavailable(
+                    f"the RoleBinding {manifest['metadata']['name']} in {namespace} is not in force after {ROLE_BINDING_TIMEOUT_SECONDS:g} s"
+                )
             time.sleep(0.1)
 
     def _may_create_jobs(self, namespace: str) -> bool:
@@ -157,69 +161,72 @@ class KubernetesCluster:
         review = self._call(self._authorization().create_self_subject_access_review, {"spec": {"resourceAttributes": attributes}})
         return bool(review["status"]["allowed"])
 
-    def _apply_other(self, group: str, plural: str, manifest: Manifest, said: dict[str, Any]) -> None:
+    def _apply_other(self, group: str, plural: str, manifest: Manifest, patch: dict[str, Any]) -> None:
         metadata = manifest["metadata"]
-        where = {"group": group, "version": "v1", "plural": plural, "namespace": metadata["namespace"], "name": metadata["name"]}
-        self._within(metadata["namespace"], self._custom().patch_namespaced_custom_object, **where, **said)
+        resource = {"group": group, "version": "v1", "plural": plural, "namespace": metadata["namespace"], "name": metadata["name"]}
+        self._within(metadata["namespace"], self._custom().patch_namespaced_custom_object, **resource, **patch)
 
-    def _observe(self, awaited: Awaited) -> Observation | None:
-        if awaited.kind == "Job":
-            job = self._within(awaited.namespace, self._batch().read_namespaced_job, awaited.name, awaited.namespace)
-            pods = self._within(awaited.namespace, self._core().list_namespaced_pod, awaited.namespace, label_selector=f"job-name={awaited.name}")
-            return (read_task if awaited.task else read_build)(job, pods["items"])
-        service = self._service(awaited)
+    def _observe(self, watched: WatchedObject) -> Observation | None:
+        if watched.kind == "Job":
+            job = self._within(watched.namespace, self._batch().read_namespaced_job, watched.name, watched.namespace)
+            pods = self._within(watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"job-name={watched.name}")
+            return (read_release_job if watched.is_release_phase else read_build_job)(job, pods["items"])
+        service = self._service(watched)
         latest = service.get("status", {}).get("latestCreatedRevisionName")
-        revision = self._revision(awaited.namespace, latest) if latest else None
-        seen = read_rollout(service, revision, awaited.deployment_id, awaited.pinned)
-        if awaited.taking_traffic and not isinstance(seen, NotServing):
+        revision = self._revision(watched.namespace, latest) if latest else None
+        observation = read_service(service, revision, watched.deployment_id, watched.pinned_revision)
+        if watched.has_traffic and not isinstance(observation, ServiceFailed):
             pods = self._within(
-                awaited.namespace, self._core().list_namespaced_pod, awaited.namespace, label_selector=f"serving.knative.dev/revision={latest}"
+                watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
             )
-            return read_instances(pods["items"]) or seen
-        return seen
+            return read_instances(pods["items"]) or observation
+        return observation
 
-    def _remove_environment(self, namespace: str, service: str, selector: str) -> None:
-        where = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
-        with suppress(NotThere):
-            self._within(namespace, self._custom().delete_namespaced_custom_object, **where)
-        with suppress(NotThere):
+    def _delete_environment(self, namespace: str, service: str, selector: str) -> None:
+        resource = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
+        with suppress(NotFound):
+            self._within(namespace, self._custom().delete_namespaced_custom_object, **resource)
+        with suppress(NotFound):
             self._within(namespace, self._core().delete_collection_namespaced_secret, namespace, label_selector=selector)
 
-    def _replace_service(self, awaited: Awaited, manifest: Manifest | None, pinned: str | None) -> None:
-        """The version that was read goes along: if somebody was quicker, the cluster answers 409 and the next try sees whose it is."""
-        service = self._service(awaited)
-        if service["spec"]["template"]["metadata"].get("labels", {}).get(DEPLOYMENT_LABEL) != str(awaited.deployment_id):
+    def _replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None) -> None:
+        """Sends the resource version that was read: after a concurrent change the cluster answers 409, and the retry
+        reads the new owner."""
+        service = self._service(watched)
+        if service["spec"]["template"]["metadata"].get("labels", {}).get(DEPLOYMENT) != str(watched.deployment_id):
             return
         version = service["metadata"]["resourceVersion"]
-        if manifest is not None and pinned is not None and self._revision(awaited.namespace, pinned) is not None:
-            manifest = manifests.pinned(manifest, pinned)
+        if manifest is not None and pinned_revision is not None and self._revision(watched.namespace, pinned_revision) is not None:
+            manifest = manifests.pin_traffic(manifest, pinned_revision)
         if manifest is not None:
             self._apply({**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}})
             return
-        where = {**SERVING, "namespace": awaited.namespace, "plural": "services", "name": awaited.name}
-        self._within(awaited.namespace, self._custom().delete_namespaced_custom_object, **where, body={"preconditions": {"resourceVersion": version}})
+        resource = {**SERVING, "namespace": watched.namespace, "plural": "services", "name": watched.name}
+        self._within(
+            watched.namespace, self._custom().delete_namespaced_custom_object, **resource, body={"preconditions": {"resourceVersion": version}}
+        )
 
-    def _service(self, awaited: Awaited) -> Any:
-        where = {**SERVING, "namespace": awaited.namespace, "plural": "services", "name": awaited.name}
-        return self._within(awaited.namespace, self._custom().get_namespaced_custom_object, **where)
+    def _service(self, watched: WatchedObject) -> Any:
+        resource = {**SERVING, "namespace": watched.namespace, "plural": "services", "name": watched.name}
+        return self._within(watched.namespace, self._custom().get_namespaced_custom_object, **resource)
 
     def _revision(self, namespace: str, name: str) -> Any:
         try:
-            where = {**SERVING, "namespace": namespace, "plural": "revisions", "name": name}
-            return self._within(namespace, self._custom().get_namespaced_custom_object, **where)
-        except NotThere:
+            resource = {**SERVING, "namespace": namespace, "plural": "revisions", "name": name}
+            return self._within(namespace, self._custom().get_namespaced_custom_object, **resource)
+        except NotFound:
             return None
 
-    def _remove_namespace(self, name: str, application_id: UUID) -> None:
-        found = self._namespace(name, application_id)
-        self._within(name, self._core().delete_namespace, name, body={"preconditions": {"uid": found["metadata"]["uid"]}})
+    def _delete_namespace(self, name: str, application_id: UUID) -> None:
+        namespace_object = self._namespace(name, application_id)
+        self._within(name, self._core().delete_namespace, name, body={"preconditions": {"uid": namespace_object["metadata"]["uid"]}})
 
     def _namespace(self, name: str, application_id: UUID) -> Any:
-        """Raises NotThere if there is none, or if the name is another application's by now."""
-        found = self._call(self._core().read_namespace, name)
-        if found["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
-            raise NotThere(name)
-        return found
+        """Raises NotFound if there is none, or if it belongs to another application."""
+        namespace_object = self._call(self._core().read_namespace, name)
+        if namespace_object["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
+            raise NotFound(name)
+        return namespace_object
 
     def _core(self) -> Any:
         from kubernetes.client import CoreV1Api
@@ -242,7 +249,8 @@ class KubernetesCluster:
         return AuthorizationV1Api(self._api())
 
     def _api(self) -> Any:
-        """As the pod's service account. KUBECONFIG is read here and not by the client, which looks at the environment while it is imported."""
+        """A client with the pod's service account, or with KUBECONFIG. The client itself would read KUBECONFIG only
+        when it is imported."""
         if self._client is None:
             from kubernetes import config
             from kubernetes.client import ApiClient, Configuration
@@ -256,25 +264,28 @@ class KubernetesCluster:
         return self._client
 
     def _within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-        """A call that the account may make in that namespace alone. Its permission is a RoleBinding there and goes with the namespace, so a cluster
-        answers 403 where the namespace is missing or being deleted. Raises NotThere then, else as `_call`."""
+        """Make a call that the account may make in this namespace only.
+
+        The permission is a RoleBinding in the namespace, so a cluster answers 403 if the namespace is missing or being
+        deleted. Raises NotFound then, otherwise as `_call`.
+        """
         try:
             return self._call(method, *arguments, **named)
         except Forbidden:
-            found = self._call(self._core().read_namespace, namespace)
-            if "deletionTimestamp" in found["metadata"]:
-                raise NotThere(f"the namespace {namespace} is being deleted") from None
+            namespace_object = self._call(self._core().read_namespace, namespace)
+            if "deletionTimestamp" in namespace_object["metadata"]:
+                raise NotFound(f"namespace {namespace} is being deleted") from None
             raise
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """The answer's JSON. Raises NotThere, AlreadyThere, ClusterUnavailable, RateLimited, ClusterRefused."""
+        """Return the response's JSON. Raises NotFound, AlreadyExists, ClusterUnavailable, RateLimited, ClusterRefused."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
-            answer = method(*arguments, **named, _preload_content=False, _request_timeout=PATIENCE)
+            response = method(*arguments, **named, _preload_content=False, _request_timeout=REQUEST_TIMEOUT_SECONDS)
         except ApiException as error:
-            raise translated(error.status, error.body, error.headers) from error
+            raise translate(error.status, error.body, error.headers) from error
         except (HTTPError, OSError) as error:
-            raise ClusterUnavailable(f"the cluster's API does not answer: {error}") from error
-        return json.loads(answer.data)
+            raise ClusterUnavailable(f"the Kubernetes API does not respond: {error}") from error
+        return json.loads(response.data)

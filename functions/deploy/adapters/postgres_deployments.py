@@ -10,12 +10,11 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.deployment import Cause, Deployment, Status
 from functions.deploy.domain.environment import Environment, Terms
 from functions.deploy.domain.names import application_of
 from functions.deploy.domain.rejections import DeploymentInProgress, DeploymentNotFound, ReleaseNotFound
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.status import Cause, Status
 from functions.runtime.reliability.sagas import SagaRows
 from functions.runtime.storage.database import Database
 
@@ -25,11 +24,12 @@ SELECT = """
     FROM deployments d JOIN applications a ON a.id = d.application_id LEFT JOIN releases r ON r.id = d.release_id
     LEFT JOIN deployments p ON p.id = d.previous_id LEFT JOIN releases s ON s.id = p.release_id
 """
-CHANGING = ("attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to")
-FROZEN = (
+MUTABLE_COLUMNS = ("attempt", "commit", "release_id", "url", "revision", "reason", "detail", "rolled_back_to")
+INSERTED_COLUMNS = (
     *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
-    *("changed_at", "deadline_at", "look_at", "version"),
+    *("changed_at", "deadline_at", "reminder_at", "version"),
 )
+INSERTED_VALUES = ", ".join(f"%({name})s" for name in INSERTED_COLUMNS)
 
 
 class PostgresReleases:
@@ -37,13 +37,13 @@ class PostgresReleases:
         self._database = database
 
     async def add(self, release: Release) -> Release:
-        """Numbers are counted on the application's row: without gaps, and never the same twice."""
+        """Counts numbers in the application's row: unique and without gaps."""
         cursor = await self._database.connection.execute(
             """
-            WITH counted AS (UPDATE applications SET releases = releases + 1 WHERE id = %(application_id)s RETURNING releases)
-            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, command, created_at)
-            SELECT %(id)s, %(application_id)s, releases, %(image)s, %(commit)s, %(kind)s, %(config_version)s, %(manifest)s, %(command)s,
-                   %(created_at)s
+            WITH counted AS (UPDATE applications SET release_count = release_count + 1 WHERE id = %(application_id)s RETURNING release_count)
+            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, release_command, created_at)
+            SELECT %(id)s, %(application_id)s, release_count, %(image)s, %(commit)s, %(kind)s, %(config_version)s, %(manifest)s,
+                   %(release_command)s, %(created_at)s
             FROM counted RETURNING number
             """,
             {
@@ -54,25 +54,25 @@ class PostgresReleases:
                 "kind": release.kind,
                 "config_version": release.config_version,
                 "manifest": Jsonb(release.manifest),
-                "command": release.command,
+                "release_command": release.release_command,
                 "created_at": release.created_at,
             },
         )
         row = await cursor.fetchone()
-        assert row is not None, "a release's application is never deleted"
+        assert row is not None, "the row of an application is never deleted"
         return replace(release, number=row[0])
 
     async def get(self, release_id: UUID) -> Release:
-        found = await self._many("SELECT * FROM releases WHERE id = %s", release_id)
-        if not found:
-            raise LookupError(f"there is no release {release_id}")
-        return found[0]
+        rows = await self._many("SELECT * FROM releases WHERE id = %s", release_id)
+        if not rows:
+            raise LookupError(f"release {release_id} does not exist")
+        return rows[0]
 
-    async def numbered(self, application_id: UUID, number: int) -> Release:
-        found = await self._many("SELECT * FROM releases WHERE application_id = %s AND number = %s", application_id, number)
-        if not found:
-            raise ReleaseNotFound
-        return found[0]
+    async def get_by_number(self, application_id: UUID, number: int) -> Release:
+        rows = await self._many("SELECT * FROM releases WHERE application_id = %s AND number = %s", application_id, number)
+        if not rows:
+            raise ReleaseNotFound.of(number)
+        return rows[0]
 
     async def page(self, application_id: UUID, *, before: int | None, limit: int) -> Sequence[Release]:
         return await self._many(
@@ -92,53 +92,51 @@ class PostgresReleases:
 class PostgresDeployments:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows = SagaRows(database, "deployments", CHANGING)
+        self._rows = SagaRows(database, "deployments", MUTABLE_COLUMNS)
 
     async def add(self, deployment: Deployment) -> None:
         try:
             await self._database.connection.execute(
-                f"INSERT INTO deployments ({', '.join(FROZEN)}, terms) VALUES ({', '.join(f'%({name})s' for name in FROZEN)}, %(terms)s)",
-                {**{name: getattr(deployment, name) for name in FROZEN}, "terms": Jsonb(deployment.terms.as_json())},
+                f"INSERT INTO deployments ({', '.join(INSERTED_COLUMNS)}, terms) VALUES ({INSERTED_VALUES}, %(terms)s)",
+                {**{name: getattr(deployment, name) for name in INSERTED_COLUMNS}, "terms": Jsonb(deployment.terms.as_json())},
             )
-        except errors.UniqueViolation as running:
-            if running.diag.constraint_name != "deployments_one_running":
+        except errors.UniqueViolation as violation:
+            if violation.diag.constraint_name != "deployments_one_running":
                 raise
-            raise DeploymentInProgress(
-                f"A deployment of {deployment.application} to {deployment.environment} is running; wait for its end."
-            ) from running
-        await self._rows.added(deployment)
+            raise DeploymentInProgress.of(deployment.application, deployment.environment) from violation
+        await self._rows.save_inserted(deployment)
 
     async def get(self, deployment_id: UUID) -> Deployment:
         return await self._one(f"{SELECT} WHERE d.id = %s", deployment_id)
 
-    async def locked(self, deployment_id: UUID) -> Deployment:
+    async def lock(self, deployment_id: UUID) -> Deployment:
         return await self._one(f"{SELECT} WHERE d.id = %s FOR UPDATE OF d", deployment_id)
 
     async def save(self, deployment: Deployment) -> None:
         await self._rows.save(deployment)
 
-    async def awaiting(self, kind: str, namespace: str, name: str) -> Deployment | None:
+    async def find_by_object(self, kind: str, namespace: str, name: str) -> Deployment | None:
         application = application_of(namespace)
         if application is None:
             return None
         running = await self._many(f"{SELECT} WHERE a.name = %s AND a.status = 'active' AND {RUNNING}", application)
-        return next((each for each in running if (each.awaits.kind, each.awaits.name) == (kind, name)), None)
+        return next((each for each in running if (each.watched_object.kind, each.watched_object.name) == (kind, name)), None)
 
-    async def running_of(self, application_id: UUID) -> Sequence[Deployment]:
-        found = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
-        return await self._rows.with_steps(found)
+    async def lock_running(self, application_id: UUID) -> Sequence[Deployment]:
+        rows = await self._many(f"{SELECT} WHERE d.application_id = %s AND {RUNNING} ORDER BY d.id FOR UPDATE OF d", application_id)
+        return await self._rows.load_steps(rows)
 
-    async def stuck(self, since: datetime, limit: int) -> Sequence[Deployment]:
-        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.look_at < %s ORDER BY d.look_at LIMIT %s", since, limit)
+    async def list_stuck(self, due_before: datetime, limit: int) -> Sequence[Deployment]:
+        return await self._many(f"{SELECT} WHERE {RUNNING} AND d.reminder_at < %s ORDER BY d.reminder_at LIMIT %s", due_before, limit)
 
-    async def last_good(self, environment: Environment) -> Deployment | None:
-        return await self._last_good(environment, None)
+    async def find_serving(self, environment: Environment) -> Deployment | None:
+        return await self._find_serving(environment, None)
 
-    async def last_good_before(self, environment: Environment, release: int) -> Deployment | None:
-        return await self._last_good(environment, release)
+    async def find_serving_before(self, environment: Environment, release: int) -> Deployment | None:
+        return await self._find_serving(environment, release)
 
-    async def _last_good(self, environment: Environment, below: int | None) -> Deployment | None:
-        found = await self._many(
+    async def _find_serving(self, environment: Environment, below: int | None) -> Deployment | None:
+        rows = await self._many(
             f"""
             {SELECT} WHERE d.application_id = %s AND d.environment = %s AND d.status = 'succeeded' AND d.requested_at >= %s
             AND (%s::int IS NULL OR r.number < %s) ORDER BY d.finished_at DESC, d.id DESC LIMIT 1
@@ -149,22 +147,23 @@ class PostgresDeployments:
             below,
             below,
         )
-        return found[0] if found else None
+        return rows[0] if rows else None
 
-    async def observed(self) -> Sequence[Deployment]:
+    async def list_observed(self) -> Sequence[Deployment]:
         return await self._many(f"{SELECT} WHERE d.status = 'observing'")
 
-    async def answered(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
+    async def add_traffic(self, deployment_id: UUID, requests: int, errors: int) -> tuple[int, int]:
         cursor = await self._database.connection.execute(
-            "UPDATE deployments SET requests = requests + %s, errors = errors + %s WHERE id = %s RETURNING requests, errors",
+            "UPDATE deployments SET observed_requests = observed_requests + %s, observed_errors = observed_errors + %s WHERE id = %s"
+            " RETURNING observed_requests, observed_errors",
             (requests, errors, deployment_id),
         )
         row = await cursor.fetchone()
         if row is None:
-            raise DeploymentNotFound
+            raise DeploymentNotFound.of(deployment_id)
         return row[0], row[1]
 
-    async def latest(self, application_id: UUID) -> Sequence[Deployment]:
+    async def list_latest(self, application_id: UUID) -> Sequence[Deployment]:
         newest = "SELECT DISTINCT ON (environment) id FROM deployments WHERE application_id = %s ORDER BY environment, id DESC"
         return await self._many(f"{SELECT} WHERE d.id IN ({newest}) ORDER BY d.environment", application_id)
 
@@ -178,18 +177,18 @@ class PostgresDeployments:
         )
 
     async def _one(self, sql: str, deployment_id: UUID) -> Deployment:
-        found = await self._many(sql, deployment_id)
-        if not found:
-            raise DeploymentNotFound
-        return (await self._rows.with_steps(found))[0]
+        rows = await self._many(sql, deployment_id)
+        if not rows:
+            raise DeploymentNotFound.of(deployment_id)
+        return (await self._rows.load_steps(rows))[0]
 
     async def _many(self, sql: str, *arguments: Any) -> list[Deployment]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(sql, arguments)
-            return [_deployment(row) for row in await cursor.fetchall()]
+            return [_read_deployment(row) for row in await cursor.fetchall()]
 
 
-def _deployment(row: dict[str, Any]) -> Deployment:
+def _read_deployment(row: dict[str, Any]) -> Deployment:
     row["status"], row["cause"], row["terms"] = Status(row["status"]), Cause(row["cause"]), Terms.from_json(row["terms"])
-    del row["requests"], row["errors"]
+    del row["observed_requests"], row["observed_errors"]
     return Deployment(**row, stored_version=row["version"])

@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
-from functions.deploy.domain.environment import FROM_THE_BEGINNING, Environment, Size
+from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment, Size
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
 from functions.runtime.storage.database import Database
 
@@ -21,37 +21,36 @@ NEW = ALL.replace("(", "(excluded.").replace(", ", ", excluded.")
 
 
 class PostgresEnvironments:
-    """A row is there once something was said of an environment."""
+    """Staging and production have a row once they are scaled, deployed to or deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, environment: Environment) -> None:
-        if environment.name in FROM_THE_BEGINNING and not await self._rows(environment.application_id, environment.name):
-            raise EnvironmentNameTaken
+        if environment.name in DEFAULT_ENVIRONMENTS and not await self._rows(environment.application_id, environment.name):
+            raise EnvironmentNameTaken.of(environment.name)
         if not await self._write(environment, "WHERE environments.deleted_at IS NOT NULL"):
-            raise EnvironmentNameTaken
+            raise EnvironmentNameTaken.of(environment.name)
 
     async def save(self, environment: Environment) -> None:
         await self._write(environment, "")
 
     async def get(self, application: Application, name: str) -> Environment:
-        found = await self._rows(application.id, name)
-        if found:
-            return found[0].here()
-        if name not in FROM_THE_BEGINNING:
-            raise EnvironmentNotFound
-        return Environment(application.id, name, application.created_at)
+        environments = await self.list_all(application)
+        for each in environments:
+            if each.name == name:
+                return each
+        raise EnvironmentNotFound.of(application.name, name, [each.name for each in environments])
 
-    async def all(self, application: Application) -> Sequence[Environment]:
-        found = {name: Environment(application.id, name, application.created_at) for name in FROM_THE_BEGINNING}
-        found |= {each.name: each for each in await self._rows(application.id)}
-        return [each for _, each in sorted(found.items()) if each.deleted_at is None]
+    async def list_all(self, application: Application) -> Sequence[Environment]:
+        by_name = {name: Environment(application.id, name, application.created_at) for name in DEFAULT_ENVIRONMENTS}
+        by_name |= {each.name: each for each in await self._rows(application.id)}
+        return [each for _, each in sorted(by_name.items()) if each.deleted_at is None]
 
-    async def _write(self, environment: Environment, unless: str) -> bool:
+    async def _write(self, environment: Environment, condition: str) -> bool:
         size = environment.size
         cursor = await self._database.connection.execute(
-            f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {ALL} = {NEW} {unless}",
+            f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {ALL} = {NEW} {condition}",
             {
                 "application_id": environment.application_id,
                 "name": environment.name,
@@ -72,7 +71,7 @@ class PostgresEnvironments:
                 f"SELECT {COLUMNS} FROM environments WHERE application_id = %(id)s AND (%(name)s::text IS NULL OR name = %(name)s)",
                 {"id": application_id, "name": name},
             )
-            return [_environment(row) for row in await cursor.fetchall()]
+            return [_read_environment(row) for row in await cursor.fetchall()]
 
 
 class PostgresConfigurations:
@@ -83,27 +82,29 @@ class PostgresConfigurations:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
-                SELECT scope, name, since, value, sealed, at FROM config_entries
-                WHERE application_id = %(id)s AND since <= %(version)s AND (until IS NULL OR until > %(version)s) ORDER BY scope, name
+                SELECT scope, name, version, value, sealed, created_at FROM config_entries
+                WHERE application_id = %(id)s AND version <= %(version)s AND (ended_version IS NULL OR ended_version > %(version)s)
+                ORDER BY scope, name
                 """,
                 {"id": application_id, "version": version},
             )
             return [Entry(**row) for row in await cursor.fetchall()]
 
     async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
-        named = [*change.variables, *change.secrets, *change.unset]
+        names = [*change.variables, *change.secrets, *change.unset]
         await self._database.connection.execute(
-            "UPDATE config_entries SET until = %s WHERE application_id = %s AND scope = %s AND name = ANY(%s) AND until IS NULL",
-            (version, application_id, scope, named),
+            "UPDATE config_entries SET ended_version = %s WHERE application_id = %s AND scope = %s AND name = ANY(%s) AND ended_version IS NULL",
+            (version, application_id, scope, names),
         )
         rows: list[tuple[Any, ...]] = [(application_id, scope, name, version, value, None, at) for name, value in change.variables.items()]
         rows += [(application_id, scope, name, version, None, sealed, at) for name, sealed in change.secrets.items()]
         async with self._database.connection.cursor() as cursor:
             await cursor.executemany(
-                "INSERT INTO config_entries (application_id, scope, name, since, value, sealed, at) VALUES (%s, %s, %s, %s, %s, %s, %s)", rows
+                "INSERT INTO config_entries (application_id, scope, name, version, value, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                rows,
             )
 
 
-def _environment(row: dict[str, Any]) -> Environment:
+def _read_environment(row: dict[str, Any]) -> Environment:
     size = Size(*(row.pop(name) for name in ("min_scale", "max_scale", "memory_mib", "cpu_millis")))
     return Environment(**row, size=size)

@@ -1,11 +1,14 @@
-"""A user gives a deployment up while it runs. What serves goes on serving; a release that has the traffic already is taken back."""
+"""Cancel a running deployment.
+
+What serves keeps serving. A release that already has the traffic is rolled back.
+"""
 
 from uuid import UUID
 
 from events.deploy import BuildFailed, DeploymentFailed, DeploymentRollbackStarted
+from functions.deploy.domain.deployment import DeploymentTimedOut
+from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentEnded, DeploymentNotFound
-from functions.deploy.domain.requested import RequestedDeployment
-from functions.deploy.domain.timeouts import DeploymentTimedOut
 from functions.deploy.ports import Applications, Deployments
 from functions.kernel import Caller, Clock, Done, Model, command
 
@@ -17,19 +20,19 @@ class CancelDeployment(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/deployments/{deployment_id}/cancellation",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, DeploymentNotFound, DeploymentEnded],
     emits=[BuildFailed, DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut],
 )
 async def cancel_deployment(
-    asked: CancelDeployment, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock
-) -> Done[RequestedDeployment]:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    deployment = await deployments.locked(asked.deployment_id)
+    request: CancelDeployment, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock
+) -> Done[DeploymentAccepted]:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    deployment = await deployments.lock(request.deployment_id)
     if deployment.application_id != application.id:
-        raise DeploymentNotFound
+        raise DeploymentNotFound.of(request.deployment_id)
 
-    progress = deployment.cancel(clock.now())
+    events = deployment.cancel(clock.now())
     await deployments.save(deployment)
 
-    return Done(RequestedDeployment.of(deployment), *progress.events)
+    return Done(DeploymentAccepted.of(deployment), *events)

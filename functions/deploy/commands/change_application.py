@@ -1,4 +1,7 @@
-"""A user says where in its repository an application lies, how its releases show that they are well, and what runs before one takes traffic."""
+"""Change the build settings of an application.
+
+Omitted fields keep their value; `null` clears a field. Takes effect at the next build.
+"""
 
 from uuid import UUID
 
@@ -8,18 +11,18 @@ from functions.kernel import Caller, Done, Model, command
 
 
 class ChangeApplication(Model):
-    """What is left out stays; null takes it away. It counts from the next build on."""
+    """Omitted fields keep their value; `null` clears a field."""
 
     application_id: UUID
     health_path: str | None = None
-    """Answers with 2xx or 3xx when an instance is well."""
+    """HTTP path that returns 2xx or 3xx when an instance is healthy."""
     release_command: str | None = None
-    """Goes before the Procfile's `release:`."""
+    """Runs before a release takes traffic. Takes precedence over the Procfile's `release:` line."""
     directory: str | None = None
-    """Where in the repository the application lies."""
+    """Folder of the application in the repository."""
 
 
-class ChangedApplication(Model):
+class ApplicationSettingsView(Model):
     id: UUID
     health_path: str | None
     release_command: str | None
@@ -27,19 +30,19 @@ class ChangedApplication(Model):
 
 
 @command(http="PATCH /v1/apps/{application_id}", rejects=[ApplicationNotFound, InvalidSettings])
-async def change_application(asked: ChangeApplication, applications: Applications, caller: Caller) -> Done[ChangedApplication]:
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
+async def change_application(request: ChangeApplication, applications: Applications, caller: Caller) -> Done[ApplicationSettingsView]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
 
-    said = asked.model_fields_set
-    application.set_up(
-        health_path=asked.health_path if "health_path" in said else application.health_path,
-        release_command=asked.release_command if "release_command" in said else application.release_command,
-        directory=asked.directory if "directory" in said else application.directory,
+    fields = request.model_fields_set
+    application.change_settings(
+        health_path=request.health_path if "health_path" in fields else application.health_path,
+        release_command=request.release_command if "release_command" in fields else application.release_command,
+        directory=request.directory if "directory" in fields else application.directory,
     )
     await applications.save(application)
 
     return Done(
-        ChangedApplication(
+        ApplicationSettingsView(
             id=application.id,
             health_path=application.health_path,
             release_command=application.release_command,

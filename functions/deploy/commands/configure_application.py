@@ -1,65 +1,50 @@
-"""A user sets variables and secrets that count in every environment of an application, unless the environment says otherwise: another version of the
-configuration and another release wherever something serves."""
+"""Set variables and secrets for all environments.
+
+An environment's own entries take precedence. The change redeploys every environment that serves a release, unless
+`deploy` is false.
+"""
 
 from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
-from functions.deploy.domain.configuration import PROJECT
-from functions.deploy.domain.configuring import Configured, Configuring, released_again
-from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.environment import Patience
-from functions.deploy.domain.facts import begun
-from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, HostNameReserved, InvalidConfiguration
-from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases, Vault
-from functions.kernel import Caller, Clock, Delayed, Done, Event, Origin, command
+from functions.deploy.domain.configuration import ALL_ENVIRONMENTS
+from functions.deploy.domain.configuration_request import ConfigurationRequest
+from functions.deploy.domain.configuration_views import ConfigurationAccepted
+from functions.deploy.domain.deployment import DeploymentTimedOut
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    DeploymentInProgress,
+    HostNameReserved,
+    InvalidConfiguration,
+    MemoryQuotaExceeded,
+)
+from functions.deploy.ports import Applications, Environments
+from functions.deploy.services.configuration_changer import ConfigurationChanger
+from functions.kernel import Caller, Done, Origin, command
 
 
-class ConfigureApplication(Configuring):
-    pass
-
-
-class ConfiguredApplication(Configured):
+class ConfigureApplication(ConfigurationRequest):
     pass
 
 
 @command(
     http="PATCH /v1/apps/{application_id}/config",
-    answers=202,
-    rejects=[ApplicationNotFound, InvalidConfiguration, DeploymentInProgress, HostNameReserved],
+    status=202,
+    rejects=[ApplicationNotFound, InvalidConfiguration, HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def configure_application(
-    asked: ConfigureApplication,
+    request: ConfigureApplication,
     applications: Applications,
     environments: Environments,
-    configurations: Configurations,
-    deployments: Deployments,
-    releases: Releases,
-    vault: Vault,
-    patience: Patience,
+    changer: ConfigurationChanger,
     caller: Caller,
     origin: Origin,
-    clock: Clock,
-) -> Done[ConfiguredApplication]:
-    wanted = asked.change()
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
-    concerned = await environments.all(application)
-    change = wanted.against(await configurations.at(application.id, application.config_version), PROJECT)
-    if change is None:
-        return Done(ConfiguredApplication.of(application))
+) -> Done[ConfigurationAccepted]:
+    change = request.change()
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    if not await changer.store(application, ALL_ENVIRONMENTS, change):
+        return Done(ConfigurationAccepted.of(application))
 
-    now, started, told = clock.now(), list[Deployment](), list[Event | Delayed]()
-    version = application.configured()
-    await applications.save(application)
-    await configurations.change(application.id, PROJECT, change.sealed(vault.seal), version, now)
+    targets = await environments.list_all(application) if request.deploy else ()
+    deployments, events = await changer.redeploy(application, targets, origin)
 
-    for environment in concerned if asked.deploy else ():
-        serving = await deployments.last_good(environment)
-        if serving is None or serving.release_id is None:
-            continue
-        release = await releases.add((await releases.get(serving.release_id)).configured(version, now))
-        deployment = released_again(application, environment, release, serving, patience, origin.correlation_id, now)
-        await deployments.add(deployment)
-        started.append(deployment)
-        told.extend(begun(deployment))
-
-    return Done(ConfiguredApplication.of(application, started), *told)
+    return Done(ConfigurationAccepted.of(application, deployments), *events)

@@ -1,11 +1,15 @@
-"""A user makes an application of a git repository."""
+"""Create an application from a git repository.
+
+The repository is not contacted here: the first build connects to it (see `domain/repository.py`).
+"""
 
 from datetime import datetime
 from uuid import UUID
 
 from events.deploy import ApplicationCreated
-from functions.deploy.domain.application import Application, Quota
+from functions.deploy.domain.application import Application
 from functions.deploy.domain.names import ApplicationName
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationQuotaExceeded,
@@ -23,7 +27,7 @@ class CreateApplication(Model):
     repository: str
 
 
-class CreatedApplication(Model):
+class CreatedApplicationView(Model):
     id: UUID
     name: str
     repository: str
@@ -32,22 +36,22 @@ class CreatedApplication(Model):
 
 @command(
     http="POST /v1/apps",
-    answers=201,
+    status=201,
     rejects=[InvalidApplicationName, InvalidRepository, RepositoryNotAllowed, ApplicationQuotaExceeded, ApplicationNameTaken],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
 )
 async def create_application(
-    asked: CreateApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller, clock: Clock
-) -> Done[CreatedApplication]:
-    name = ApplicationName(asked.name)
-    repository = policy.admit(asked.repository)
+    request: CreateApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller, clock: Clock
+) -> Done[CreatedApplicationView]:
+    name = ApplicationName(request.name)
+    repository = policy.admit(request.repository)
 
     now = clock.now()
-    application = Application.create(name, repository, owner=caller.user_id, at=now)
-    await applications.add(application, otherwise=Quota.default(caller.user_id, now))
+    application, events = Application.create(name, repository, owner=caller.user_id, at=now)
+    await applications.add(application, default_quota=Quota.default(caller.user_id, now))
 
     return Done(
-        CreatedApplication(id=application.id, name=application.name, repository=application.repository, created_at=now),
-        ApplicationCreated(application_id=application.id, user_id=caller.user_id, name=application.name, at=now),
+        CreatedApplicationView(id=application.id, name=application.name, repository=application.repository, created_at=now),
+        *events,
     )

@@ -1,44 +1,47 @@
-"""A user gives an application up: its name, its releases and all that runs of it."""
+"""Delete an application with all its environments.
+
+Irreversible: deletes its releases, configuration and running workloads. The name is free again when the cluster has no
+object of it left.
+"""
 
 from uuid import UUID
 
 from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
-from functions.deploy.domain.observation import APPLICATION_DESTROYED
+from functions.deploy.domain.observation import APPLICATION_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Quotas
-from functions.kernel import Caller, Clock, Delayed, Done, Event, Model, command
+from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
 
 
 class DeleteApplication(Model):
     application_id: UUID
 
 
-class Deleting(Model):
+class ApplicationDeletionAccepted(Model):
     id: UUID
     status: str
 
 
 @command(
     http="DELETE /v1/apps/{application_id}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound],
     emits=[ApplicationDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_application(
-    asked: DeleteApplication, applications: Applications, deployments: Deployments, quotas: Quotas, caller: Caller, clock: Clock
-) -> Done[Deleting]:
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
+    request: DeleteApplication, applications: Applications, deployments: Deployments, quotas: Quotas, caller: Caller, clock: Clock
+) -> Done[ApplicationDeletionAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
     now = clock.now()
 
-    ended: list[Event | Delayed] = []
-    for deployment in await deployments.running_of(application.id):
-        ended.extend(deployment.fail(APPLICATION_DESTROYED, "The application was deleted while this deployment ran.", now).events)
+    events: list[OutgoingMessage] = []
+    for deployment in await deployments.lock_running(application.id):
+        events.extend(deployment.fail(APPLICATION_DELETED, "The application was deleted during this deployment.", now))
         await deployments.save(deployment)
 
-    application.delete(now)
+    events.extend(application.delete(now))
     await applications.save(application)
-    await quotas.give_back(application.user_id)
-    await quotas.give_memory_back(application.id)
+    await quotas.release_application(application.user_id)
+    await quotas.release_memory(application.id)
 
-    deleted = ApplicationDeleted(application_id=application.id, user_id=application.user_id, name=application.name, at=now)
-    return Done(Deleting(id=application.id, status=application.status), *ended, deleted)
+    return Done(ApplicationDeletionAccepted(id=application.id, status=application.status), *events)

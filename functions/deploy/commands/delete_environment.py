@@ -1,14 +1,18 @@
-"""A user gives one environment up: what runs there, its configuration and the memory that it takes. Its releases stay with the application."""
+"""Delete an environment of an application.
+
+Deletes what runs there, its configuration and its memory reservation. Its releases stay with the application.
+"""
 
 from uuid import UUID
 
 from events.deploy import BuildFailed, DeploymentFailed, EnvironmentDeleted
 from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.observation import ENVIRONMENT_DESTROYED
+from functions.deploy.domain.observation import ENVIRONMENT_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas
-from functions.kernel import Caller, Clock, Delayed, Done, Event, Model, command
+from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
 
 
 class DeleteEnvironment(Model):
@@ -16,18 +20,20 @@ class DeleteEnvironment(Model):
     environment: EnvironmentName
 
 
-class DeletedEnvironment(Model):
+class EnvironmentDeletionAccepted(Model):
     name: EnvironmentName
+    warning: str | None
+    """What follows from deleting staging or production, which every application has by default."""
 
 
 @command(
     http="DELETE /v1/apps/{application_id}/environments/{environment}",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
     emits=[EnvironmentDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_environment(
-    asked: DeleteEnvironment,
+    request: DeleteEnvironment,
     applications: Applications,
     environments: Environments,
     configurations: Configurations,
@@ -35,26 +41,32 @@ async def delete_environment(
     quotas: Quotas,
     caller: Caller,
     clock: Clock,
-) -> Done[DeletedEnvironment]:
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
-    environment = await environments.get(application, asked.environment)
+) -> Done[EnvironmentDeletionAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    environment = await environments.get(application, request.environment)
     now = clock.now()
 
-    ended: list[Event | Delayed] = []
-    for deployment in await deployments.running_of(application.id):
+    events: list[OutgoingMessage] = []
+    for deployment in await deployments.lock_running(application.id):
         if deployment.environment == environment.name:
-            ended.extend(deployment.fail(ENVIRONMENT_DESTROYED, "The environment was deleted while this deployment ran.", now).events)
+            events.extend(deployment.fail(ENVIRONMENT_DELETED, "The environment was deleted during this deployment.", now))
             await deployments.save(deployment)
 
     entries = await configurations.at(application.id, application.config_version)
-    if own := frozenset(each.name for each in entries if each.scope == environment.name):
-        await configurations.change(application.id, environment.name, Change({}, {}, own), application.configured(), now)
+    if names := frozenset(each.name for each in entries if each.scope == environment.name):
+        await configurations.change(application.id, environment.name, Change({}, {}, names), application.next_config_version(), now)
         await applications.save(application)
-    await quotas.give_memory_back(application.id, environment.name)
-    environment.deleted_at = now
+    await quotas.release_memory(application.id, environment.name)
+    events.extend(environment.delete(application, now))
     await environments.save(environment)
 
-    deleted = EnvironmentDeleted(
-        application_id=application.id, user_id=application.user_id, application=application.name, environment=environment.name, at=now
+    return Done(EnvironmentDeletionAccepted(name=environment.name, warning=_warning(application.name, environment.name)), *events)
+
+
+def _warning(application: str, environment: str) -> str | None:
+    if environment not in DEFAULT_ENVIRONMENTS:
+        return None
+    return (
+        f"{environment} is a default environment. Deployments to it are rejected until you create it again: "
+        f"capsule environments create {environment} --app {application}"
     )
-    return Done(DeletedEnvironment(name=environment.name), *ended, deleted)

@@ -1,13 +1,14 @@
-"""A user deploys an application: what becomes of it is told by the deployment's row."""
+"""Deploy a branch, tag or commit.
+
+Returns 202; poll the deployment for its status.
+"""
 
 from uuid import UUID
 
 from events.deploy import DeploymentRequested
-from functions.deploy.domain.application import Quota
-from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.environment import Patience
-from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName, Ref, demand_own_host
+from functions.deploy.domain.deployment import DeploymentTimedOut
+from functions.deploy.domain.deployment.views import DeploymentAccepted
+from functions.deploy.domain.names import EnvironmentName, Ref, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
@@ -16,52 +17,32 @@ from functions.deploy.domain.rejections import (
     InvalidRef,
     MemoryQuotaExceeded,
 )
-from functions.deploy.domain.requested import RequestedDeployment
-from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.ports import Applications, Deployments, Environments, Quotas
-from functions.kernel import Caller, Clock, Done, Model, Origin, command
+from functions.deploy.ports import Applications, Environments
+from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.kernel import Caller, Done, Model, Origin, command
 
 
 class Deploy(Model):
     application_id: UUID
     environment: EnvironmentName
     ref: str | None = None
-    """A branch, a tag or a commit; without it, the repository's default branch."""
+    """A branch, tag or commit. Default: the repository's default branch."""
 
 
 @command(
     http="POST /v1/apps/{application_id}/deployments",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(
-    asked: Deploy,
-    applications: Applications,
-    environments: Environments,
-    deployments: Deployments,
-    quotas: Quotas,
-    patience: Patience,
-    caller: Caller,
-    origin: Origin,
-    clock: Clock,
-) -> Done[RequestedDeployment]:
-    ref = Ref(asked.ref) if asked.ref is not None else None
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
-    environment = await environments.get(application, asked.environment)
-    demand_own_host(application.name, asked.environment)
-    now = clock.now()
+    request: Deploy, applications: Applications, environments: Environments, starter: DeploymentStarter, caller: Caller, origin: Origin
+) -> Done[DeploymentAccepted]:
+    ref = Ref(request.ref) if request.ref is not None else None
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    environment = await environments.get(application, request.environment)
+    check_host_name(application.name, environment.name)
 
-    await quotas.take_memory(application, environment.name, environment.size.most_memory_mib, otherwise=Quota.default(caller.user_id, now))
-    deployment = Deployment.request(
-        application,
-        environment.name,
-        ref,
-        environment.terms(patience, application),
-        await deployments.last_good(environment),
-        correlation_id=origin.correlation_id,
-        at=now,
-    )
-    await deployments.add(deployment)
+    deployment, events = await starter.deploy_commit(application, environment, ref, origin)
 
-    return Done(RequestedDeployment.of(deployment), *begun(deployment))
+    return Done(DeploymentAccepted.of(deployment), *events)

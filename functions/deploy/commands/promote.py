@@ -1,17 +1,18 @@
-"""A user promotes what runs in one environment to another: the same image, and nothing is built. It is the same release, unless the configuration
-of the environment that it goes to has changed since it was made: then it is a new release of the same image."""
+"""Deploy what one environment serves to another environment.
+
+The image is the same, and nothing is built. If the target's configuration has changed since the release was created,
+the promotion creates a new release of the same image.
+"""
 
 from uuid import UUID
 
 from pydantic import Field
 
 from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
-from functions.deploy.domain.application import Quota
-from functions.deploy.domain.configuration import merged
-from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.environment import Patience
-from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName, demand_own_host
+from functions.deploy.domain.configuration import merge
+from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
+from functions.deploy.domain.deployment.views import DeploymentAccepted
+from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
@@ -21,10 +22,8 @@ from functions.deploy.domain.rejections import (
     NothingReleased,
     ReleaseNotFound,
 )
-from functions.deploy.domain.requested import RequestedDeployment
-from functions.deploy.domain.status import Cause
-from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
+from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.kernel import Caller, Clock, Done, Model, Origin, command
 
 
@@ -33,57 +32,44 @@ class Promote(Model):
     from_: EnvironmentName = Field(alias="from")
     to: EnvironmentName
     release: int | None = None
-    """Without it, what serves in `from`."""
+    """Default: the release that serves in `from`."""
 
 
 @command(
     http="POST /v1/apps/{application_id}/promotions",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def promote(
-    asked: Promote,
+    request: Promote,
     applications: Applications,
     environments: Environments,
     configurations: Configurations,
     deployments: Deployments,
     releases: Releases,
-    quotas: Quotas,
-    patience: Patience,
+    starter: DeploymentStarter,
     caller: Caller,
     origin: Origin,
     clock: Clock,
-) -> Done[RequestedDeployment]:
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
-    source = await environments.get(application, asked.from_)
-    target = await environments.get(application, asked.to)
-    demand_own_host(application.name, asked.to, "/to")
-    now = clock.now()
+) -> Done[DeploymentAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    source = await environments.get(application, request.from_)
+    target = await environments.get(application, request.to)
+    check_host_name(application.name, target.name, "/to")
 
-    number = asked.release
+    number = request.release
     if number is None:
-        good = await deployments.last_good(source)
-        if good is None or good.release is None:
-            raise NothingReleased(f"Nothing is released in {source.name} yet.")
-        number = good.release
-    release = await releases.numbered(application.id, number)
+        serving = await deployments.find_serving(source)
+        if serving is None or serving.release is None:
+            raise NothingReleased.of(application.name, source.name)
+        number = serving.release
+    release = await releases.get_by_number(application.id, number)
 
-    made_with, newest = [await configurations.at(application.id, each) for each in (release.config_version, application.config_version)]
-    if merged(made_with, target.name) != merged(newest, target.name):
-        release = await releases.add(release.configured(application.config_version, now))
+    of_release, newest = [await configurations.at(application.id, each) for each in (release.config_version, application.config_version)]
+    if merge(of_release, target.name) != merge(newest, target.name):
+        release = await releases.add(release.with_configuration(application.config_version, clock.now()))
 
-    await quotas.take_memory(application, target.name, target.size.most_memory_mib, otherwise=Quota.default(caller.user_id, now))
-    deployment = Deployment.again(
-        application,
-        target.name,
-        Cause.PROMOTION,
-        release,
-        target.terms(patience, application),
-        await deployments.last_good(target),
-        correlation_id=origin.correlation_id,
-        at=now,
-    )
-    await deployments.add(deployment)
+    deployment, events = await starter.deploy_release(application, target, release, Cause.PROMOTION, origin)
 
-    return Done(RequestedDeployment.of(deployment), *begun(deployment))
+    return Done(DeploymentAccepted.of(deployment), *events)

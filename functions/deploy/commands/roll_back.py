@@ -1,13 +1,14 @@
-"""A user goes back to a release that is kept: the one before what serves, or any. It is not observed, since what it takes the place of is worse."""
+"""Roll back an environment to an earlier release.
+
+The rollback is not observed: what it replaces is worse.
+"""
 
 from uuid import UUID
 
 from events.deploy import DeploymentReleaseStarted, DeploymentRequested
-from functions.deploy.domain.application import Quota
-from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.environment import Patience
-from functions.deploy.domain.facts import begun
-from functions.deploy.domain.names import EnvironmentName, demand_own_host
+from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
+from functions.deploy.domain.deployment.views import DeploymentAccepted
+from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
@@ -18,23 +19,21 @@ from functions.deploy.domain.rejections import (
     NothingReleased,
     ReleaseNotFound,
 )
-from functions.deploy.domain.requested import RequestedDeployment
-from functions.deploy.domain.status import Cause
-from functions.deploy.domain.timeouts import DeploymentTimedOut
-from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases
-from functions.kernel import Caller, Clock, Done, Model, Origin, command
+from functions.deploy.ports import Applications, Deployments, Environments, Releases
+from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.kernel import Caller, Done, Model, Origin, command
 
 
 class RollBack(Model):
     application_id: UUID
     environment: EnvironmentName
     release: int | None = None
-    """Without it, the last that served here before the one that serves."""
+    """Default: the release that served here before the current one."""
 
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/rollbacks",
-    answers=202,
+    status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
         *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),
@@ -42,38 +41,30 @@ class RollBack(Model):
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def roll_back(
-    asked: RollBack,
+    request: RollBack,
     applications: Applications,
     environments: Environments,
     deployments: Deployments,
     releases: Releases,
-    quotas: Quotas,
-    patience: Patience,
+    starter: DeploymentStarter,
     caller: Caller,
     origin: Origin,
-    clock: Clock,
-) -> Done[RequestedDeployment]:
-    application = (await applications.locked(asked.application_id)).owned_by(caller.user_id)
-    environment = await environments.get(application, asked.environment)
-    demand_own_host(application.name, asked.environment)
-    now = clock.now()
+) -> Done[DeploymentAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    environment = await environments.get(application, request.environment)
+    check_host_name(application.name, environment.name)
 
-    serving = await deployments.last_good(environment)
+    serving = await deployments.find_serving(environment)
     if serving is None or serving.release is None:
-        raise NothingReleased(f"Nothing is released in {environment.name} yet.")
-    number = asked.release
+        raise NothingReleased.of(application.name, environment.name)
+    number = request.release
     if number is None:
-        before = await deployments.last_good_before(environment, serving.release)
-        if before is None or before.release is None:
-            raise NoEarlierRelease(f"r{serving.release} is the first that was released in {environment.name}.")
-        number = before.release
-    release = await releases.numbered(application.id, number)
+        earlier = await deployments.find_serving_before(environment, serving.release)
+        if earlier is None or earlier.release is None:
+            raise NoEarlierRelease.of(serving.release, environment.name)
+        number = earlier.release
+    release = await releases.get_by_number(application.id, number)
 
-    await quotas.take_memory(application, environment.name, environment.size.most_memory_mib, otherwise=Quota.default(caller.user_id, now))
-    terms = environment.terms(patience, application)
-    deployment = Deployment.again(
-        application, environment.name, Cause.ROLLBACK, release, terms, serving, correlation_id=origin.correlation_id, at=now
-    )
-    await deployments.add(deployment)
+    deployment, events = await starter.deploy_release(application, environment, release, Cause.ROLLBACK, origin)
 
-    return Done(RequestedDeployment.of(deployment), *begun(deployment))
+    return Done(DeploymentAccepted.of(deployment), *events)

@@ -1,4 +1,4 @@
-"""An application is a name, a repository and an owner; a quota says how many of them a user may have."""
+"""An application: a name, a repository, an owner, and the settings of its builds."""
 
 import re
 from dataclasses import dataclass
@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from events.deploy import ApplicationCreated, ApplicationDeleted
 from functions.deploy.domain.names import ApplicationName, namespace_of
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSettings
 from functions.deploy.domain.repository import Repository
-from functions.kernel import FieldError, new_id
+from functions.kernel import Events, FieldError, new_id
 
-ACTIVE, DESTROYING, DESTROYED = "active", "deleting", "deleted"
+ACTIVE, DELETING, DELETED = "active", "deleting", "deleted"
+MAX_DIRECTORY_LENGTH = 200
 
 
 @dataclass(slots=True)
@@ -25,67 +27,54 @@ class Application:
     deleted_at: datetime | None = None
     version: int = 1
     config_version: int = 0
-    """The newest version of its configuration, over all environments."""
+    """The newest version of its configuration, counted over all environments."""
     health_path: str | None = None
-    """Where an instance says that it is well; None: that it listens is enough."""
+    """HTTP path of the readiness probe. None: an instance is ready when it listens."""
     release_command: str | None = None
-    """Runs before a release takes traffic; None: what the repository's Procfile says."""
+    """Runs before a release takes traffic. None: the `release:` line of the repository's Procfile."""
     directory: str | None = None
-    """Where in the repository it lies; None: it is all of it."""
+    """Folder of the application in the repository. None: the root."""
 
     @classmethod
-    def create(cls, name: ApplicationName, repository: Repository, *, owner: UUID, at: datetime) -> Self:
-        return cls(id=new_id(), user_id=owner, name=str(name), repository=repository.url, created_at=at)
+    def create(cls, name: ApplicationName, repository: Repository, *, owner: UUID, at: datetime) -> tuple[Self, Events]:
+        application = cls(id=new_id(), user_id=owner, name=str(name), repository=repository.url, created_at=at)
+        return application, (ApplicationCreated(application_id=application.id, user_id=owner, name=application.name, at=at),)
 
     @property
     def namespace(self) -> str:
         return namespace_of(self.name)
 
     def owned_by(self, user_id: UUID) -> Self:
-        """The application, to its owner. To anybody else, and once it is being deleted, there is none: raises ApplicationNotFound."""
+        """Return this application if the user owns it and it is not deleted. Raises ApplicationNotFound."""
         if self.user_id != user_id or self.status != ACTIVE:
-            raise ApplicationNotFound
+            raise ApplicationNotFound.of(self.id)
         return self
 
-    def delete(self, at: datetime) -> None:
-        self.status, self.deleted_at = DESTROYING, at
-
-    def configured(self) -> int:
-        """The number of the version that a change makes."""
+    def next_config_version(self) -> int:
+        """Count up the version of the configuration and return the new one."""
         self.config_version += 1
         return self.config_version
 
-    def set_up(self, *, health_path: str | None, release_command: str | None, directory: str | None) -> None:
-        """Counts from the next build on. Raises InvalidSettings."""
-        faults = []
+    def change_settings(self, *, health_path: str | None, release_command: str | None, directory: str | None) -> None:
+        """Set what the next builds use. Raises InvalidSettings."""
+        errors = []
         if health_path is not None and not re.fullmatch(r"/[!-~]{0,199}", health_path):
-            faults.append(FieldError("/healthPath", "a path begins with a slash and has at most 200 characters, none of them a space"))
+            errors.append(FieldError("/healthPath", f'health path "{health_path}": start with "/", no spaces, at most 200 characters'))
         if release_command is not None and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,1000}", release_command):
-            faults.append(FieldError("/releaseCommand", "one line of at most 1000 characters"))
+            errors.append(FieldError("/releaseCommand", "release command: use one line of 1–1000 characters"))
         if directory is not None and (not re.fullmatch(r"[A-Za-z0-9_.@+-]+(/[A-Za-z0-9_.@+-]+)*", directory) or ".." in directory.split("/")):
-            faults.append(FieldError("/directory", "a folder of the repository, as `services/api`"))
-        if directory is not None and len(directory) > 200:
-            faults.append(FieldError("/directory", "at most 200 characters"))
-        if faults:
-            raise InvalidSettings(errors=faults)
+            errors.append(FieldError("/directory", f'directory "{directory}": use a folder of the repository, such as services/api'))
+        if directory is not None and len(directory) > MAX_DIRECTORY_LENGTH:
+            errors.append(FieldError("/directory", f"directory: use at most {MAX_DIRECTORY_LENGTH} characters"))
+        if errors:
+            raise InvalidSettings.of(errors)
         self.health_path, self.release_command, self.directory = health_path, release_command, directory
 
-    def deleted(self) -> None:
-        """Nothing of it is left in the cluster: its name is free again."""
-        self.status = DESTROYED
+    def delete(self, at: datetime) -> Events:
+        """Start the deletion. The name stays taken until `complete_deletion`."""
+        self.status, self.deleted_at = DELETING, at
+        return (ApplicationDeleted(application_id=self.id, user_id=self.user_id, name=self.name, at=at),)
 
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How much a user may run. Every user begins with the free one; plans raise it."""
-
-    user_id: UUID
-    applications: int
-    memory_mib: int
-    granted_at: datetime
-    applications_used: int = 0
-    memory_used_mib: int = 0
-
-    @classmethod
-    def default(cls, user_id: UUID, at: datetime) -> Self:
-        return cls(user_id=user_id, applications=5, memory_mib=2560, granted_at=at)
+    def complete_deletion(self) -> None:
+        """Free the name: no object of the application is left in the cluster."""
+        self.status = DELETED

@@ -1,8 +1,8 @@
-"""What an application finds in its environment: variables that may be read again, and secrets that may not.
+"""Variables and secrets of an application.
 
-An entry counts for the whole application (scope "") or for one environment, which goes before. Entries are never changed: a version begins them and
-a later one ends them, so that a release of any version finds what it was released with. One count of versions serves all scopes, and a release is the
-same in every environment.
+An entry applies to all environments (scope "") or to one, which takes precedence. Entries are immutable: one version
+creates an entry and a later version ends it, so a release of any version gets the values it was released with. One
+counter of versions covers all scopes, so a release is the same in every environment.
 """
 
 import re
@@ -13,34 +13,35 @@ from datetime import datetime
 from functions.deploy.domain.rejections import InvalidConfiguration
 from functions.kernel import FieldError
 
-PROJECT = ""
+ALL_ENVIRONMENTS = ""
+"""Scope of the entries that apply wherever an environment does not override them."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-TAKEN = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
-"""Knative gives these."""
-LONGEST_VALUE = 32 * 1024
-MOST_AT_ONCE = 200
-MOST_IN_ALL = 500
+PLATFORM_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
+"""Set by Knative (runtime contract, "Process")."""
+MAX_VALUE_BYTES = 32 * 1024
+MAX_CHANGES = 200
+MAX_ENTRIES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     scope: str
     name: str
-    since: int
-    """The version that set it."""
-    at: datetime
+    version: int
+    """The version of the configuration that created it."""
+    created_at: datetime
     value: str | None = None
     sealed: str | None = None
-    """Of a secret: sealed with this context's key, as it is stored."""
+    """Value of a secret, sealed with this context's key."""
 
     @property
-    def secret(self) -> bool:
+    def is_secret(self) -> bool:
         return self.sealed is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is set and what is taken away, all at once."""
+    """Variables and secrets to set and names to unset, as one version."""
 
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
@@ -48,52 +49,66 @@ class Change:
 
     @classmethod
     def parse(cls, variables: Mapping[str, str], secrets: Mapping[str, str], unset: Iterable[str]) -> "Change":
-        """Of values as they were given. Raises InvalidConfiguration, with every fault."""
-        gone = frozenset(unset)
-        faults = [
-            FieldError(f"/{field}/{name}", fault)
-            for field, given in (("variables", variables), ("secrets", secrets))
-            for name, value in given.items()
-            if (fault := _fault(name, value))
+        """Validate a request. Raises InvalidConfiguration with every fault."""
+        names_to_unset = frozenset(unset)
+        errors = [
+            FieldError(f"/{field}/{_pointer_token(name)}", fault)
+            for field, values in (("variables", variables), ("secrets", secrets))
+            for name, value in values.items()
+            if (fault := _find_fault(name, value))
         ]
-        faults += [FieldError(f"/secrets/{name}", "is given as a variable too") for name in secrets.keys() & variables.keys()]
-        faults += [FieldError("/unset", f"{name} is set by the same request") for name in sorted(gone & (variables.keys() | secrets.keys()))]
-        if len(variables) + len(secrets) + len(gone) > MOST_AT_ONCE:
-            faults.append(FieldError("", f"at most {MOST_AT_ONCE} at once"))
-        if faults:
-            raise InvalidConfiguration(errors=faults)
-        return cls(variables, secrets, gone)
+        errors += [FieldError(f"/secrets/{name}", f"{name} is also set as a variable") for name in secrets.keys() & variables.keys()]
+        in_conflict = sorted(names_to_unset & (variables.keys() | secrets.keys()))
+        errors += [FieldError("/unset", f"{name} is set and unset by the same request") for name in in_conflict]
+        count = len(variables) + len(secrets) + len(names_to_unset)
+        if count > MAX_CHANGES:
+            errors.append(FieldError("", f"{count} changes: use at most {MAX_CHANGES} in one request"))
+        if errors:
+            raise InvalidConfiguration.of(errors)
+        return cls(variables, secrets, names_to_unset)
 
-    def sealed(self, seal: Callable[[str], str]) -> "Change":
-        """As it may be stored."""
+    def seal(self, seal: Callable[[str], str]) -> "Change":
+        """Return the change with sealed secrets, ready to be stored."""
         return Change(self.variables, {name: seal(value) for name, value in self.secrets.items()}, self.unset)
 
-    def against(self, entries: Sequence[Entry], scope: str) -> "Change | None":
-        """What of it changes anything in that scope; None if nothing does. A secret that is given again counts as a new one: nobody can compare."""
-        there = {each.name: each for each in entries if each.scope == scope}
-        variables = {name: value for name, value in self.variables.items() if name not in there or there[name].value != value}
-        gone = self.unset & there.keys()
-        if not (variables or self.secrets or gone):
+    def without_unchanged(self, entries: Sequence[Entry], scope: str) -> "Change | None":
+        """Return what differs from the entries of this scope; None if nothing does. Every secret counts as changed:
+        sealed values cannot be compared.
+
+        Raises InvalidConfiguration if the application would have too many entries.
+        """
+        current = {each.name: each for each in entries if each.scope == scope}
+        variables = {name: value for name, value in self.variables.items() if name not in current or current[name].value != value}
+        unset = self.unset & current.keys()
+        if not (variables or self.secrets or unset):
             return None
-        if len(entries) + len(variables) + len(self.secrets) > MOST_IN_ALL:
-            raise InvalidConfiguration(f"An application may have {MOST_IN_ALL} variables and secrets.")
-        return Change(variables, self.secrets, gone)
+        if len(entries) + len(variables) + len(self.secrets) > MAX_ENTRIES:
+            raise InvalidConfiguration(f"An application can have at most {MAX_ENTRIES} variables and secrets.")
+        return Change(variables, self.secrets, unset)
 
 
-def merged(entries: Iterable[Entry], environment: str) -> dict[str, Entry]:
-    """What counts in that environment, by name."""
-    found: dict[str, Entry] = {}
-    for each in sorted(entries, key=lambda each: (each.scope != PROJECT, each.name)):
-        if each.scope in (PROJECT, environment):
-            found[each.name] = each
-    return dict(sorted(found.items()))
+def merge(entries: Iterable[Entry], environment: str) -> dict[str, Entry]:
+    """Return the entries that apply in the environment, sorted by name."""
+    effective: dict[str, Entry] = {}
+    for each in sorted(entries, key=lambda each: (each.scope != ALL_ENVIRONMENTS, each.name)):
+        if each.scope in (ALL_ENVIRONMENTS, environment):
+            effective[each.name] = each
+    return dict(sorted(effective.items()))
 
 
-def _fault(name: str, value: str) -> str | None:
+def _find_fault(name: str, value: str) -> str | None:
     if not NAME.fullmatch(name):
-        return "a name has letters, digits and underscores, and no digit first"
-    if name in TAKEN:
-        return "the platform gives this one"
-    if len(value.encode("utf-8", "surrogatepass")) > LONGEST_VALUE or "\x00" in value:
-        return f"a value has at most {LONGEST_VALUE} bytes, and no U+0000"
+        return f'name "{name}": use letters, digits and underscores, and do not begin with a digit'
+    if name in PLATFORM_VARIABLES:
+        return f"{name} is set by the platform"
+    if "\x00" in value:
+        return f"{name} contains U+0000, which an environment variable cannot hold"
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if size > MAX_VALUE_BYTES:
+        return f"{name} has {size} bytes: use at most {MAX_VALUE_BYTES}"
     return None
+
+
+def _pointer_token(name: str) -> str:
+    """Escape a name for a JSON pointer (RFC 6901, section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,6 +1,7 @@
-"""An environment is where an application runs, and at which size; staging and production are there from the beginning, others by name.
+"""An environment of an application and its size. Staging and production exist from the start; users create others by
+name.
 
-A deployment freezes what it is told here (`Terms`): a change in the middle of it is the next one's.
+A deployment freezes these settings when it starts (`Terms`): later changes apply to the next deployment.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -8,21 +9,22 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from events.deploy import EnvironmentDeleted
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.names import PRODUCTION, STAGING
-from functions.deploy.domain.rejections import EnvironmentNotFound, InvalidScale
-from functions.kernel import FieldError
+from functions.deploy.domain.rejections import InvalidScale
+from functions.kernel import Events, FieldError
 
-FROM_THE_BEGINNING = (STAGING, PRODUCTION)
-MOST_INSTANCES = 20
-MEMORY = range(64, 8192 + 1)
-CPU = range(100, 4000 + 1)
-LONGEST_OBSERVATION = 3600
+DEFAULT_ENVIRONMENTS = (STAGING, PRODUCTION)
+MAX_INSTANCES = 20
+MEMORY_MIB = range(64, 8192 + 1)
+CPU_MILLIS = range(100, 4000 + 1)
+MAX_OBSERVATION_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many instances, and how much each may use."""
+    """Number of instances, and the limits of each. Raises InvalidScale."""
 
     min_scale: int = 0
     max_scale: int = 1
@@ -30,33 +32,33 @@ class Size:
     cpu_millis: int = 1000
 
     def __post_init__(self) -> None:
-        faults = [
+        errors = [
             FieldError(pointer, detail)
-            for pointer, right, detail in (
-                ("/maxScale", 1 <= self.max_scale <= MOST_INSTANCES, f"from 1 to {MOST_INSTANCES} instances"),
-                ("/minScale", 0 <= self.min_scale <= self.max_scale, "from 0 to the most instances there may be"),
-                ("/memoryMib", self.memory_mib in MEMORY, f"from {MEMORY.start} to {MEMORY.stop - 1} MiB"),
-                ("/cpuMillis", self.cpu_millis in CPU, f"from {CPU.start} to {CPU.stop - 1} thousandths of a processor"),
+            for pointer, is_valid, detail in (
+                ("/maxScale", 1 <= self.max_scale <= MAX_INSTANCES, f"max instances {self.max_scale}: use 1–{MAX_INSTANCES}"),
+                ("/minScale", 0 <= self.min_scale <= self.max_scale, f"min instances {self.min_scale}: use 0–{self.max_scale} (max instances)"),
+                ("/memoryMib", self.memory_mib in MEMORY_MIB, f"memory {self.memory_mib} MiB: use {_bounds(MEMORY_MIB)}"),
+                ("/cpuMillis", self.cpu_millis in CPU_MILLIS, f"CPU {self.cpu_millis} millicores: use {_bounds(CPU_MILLIS)}"),
             )
-            if not right
+            if not is_valid
         ]
-        if faults:
-            raise InvalidScale(errors=faults)
+        if errors:
+            raise InvalidScale.of(errors)
 
     @property
-    def most_memory_mib(self) -> int:
-        """What it uses with all its instances: so much of the quota it takes."""
+    def max_memory_mib(self) -> int:
+        """Memory with all instances: the amount reserved from the quota."""
         return self.max_scale * self.memory_mib
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one deployment is bound to, from its request to its end."""
+    """Settings of one deployment, frozen when it starts."""
 
     size: Size = field(default_factory=Size)
     config_version: int = 0
     observation_seconds: int = 0
-    until_ready_seconds: int = 120
+    ready_timeout_seconds: int = 120
     health_path: str | None = None
     release_command: str | None = None
     directory: str | None = None
@@ -65,21 +67,22 @@ class Terms:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Self:
-        return cls(**{**said, "size": Size(**said.get("size", {}))})
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        return cls(**{**stored, "size": Size(**stored.get("size", {}))})
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds, as the installation has them where an environment says nothing else: for how long a release that takes traffic is observed, and how
-    long it may take to become ready."""
+class ObservationPolicy:
+    """The installation's defaults: how long a release that takes traffic is observed, and how long it may take to
+    become ready."""
 
-    production: int = 30
-    elsewhere: int = 0
-    until_ready: int = 120
+    production_seconds: int = 30
+    default_seconds: int = 0
+    """In every environment except production."""
+    ready_timeout_seconds: int = 120
 
-    def observation(self, environment: str) -> int:
-        return self.production if environment == PRODUCTION else self.elsewhere
+    def seconds_in(self, environment: str) -> int:
+        return self.production_seconds if environment == PRODUCTION else self.default_seconds
 
 
 @dataclass(slots=True)
@@ -89,28 +92,36 @@ class Environment:
     created_at: datetime
     size: Size = field(default_factory=Size)
     observation_seconds: int | None = None
-    """None: as the installation has it."""
+    """None: the installation's default."""
     deleted_at: datetime | None = None
 
-    def here(self) -> Self:
-        """Raises EnvironmentNotFound once it was deleted."""
-        if self.deleted_at is not None:
-            raise EnvironmentNotFound
-        return self
-
     def resize(self, size: Size, observation_seconds: int | None) -> None:
-        if observation_seconds is not None and not 0 <= observation_seconds <= LONGEST_OBSERVATION:
-            raise InvalidScale(errors=[FieldError("/observationSeconds", f"from 0 to {LONGEST_OBSERVATION} seconds")])
+        """Raises InvalidScale."""
+        if observation_seconds is not None and not 0 <= observation_seconds <= MAX_OBSERVATION_SECONDS:
+            detail = f"observation of {observation_seconds} s: use 0–{MAX_OBSERVATION_SECONDS}"
+            raise InvalidScale.of([FieldError("/observationSeconds", detail)])
         self.size, self.observation_seconds = size, observation_seconds
 
-    def terms(self, patience: Patience, application: Application) -> Terms:
-        observed = self.observation_seconds
+    def delete(self, application: Application, at: datetime) -> Events:
+        self.deleted_at = at
+        return (
+            EnvironmentDeleted(
+                application_id=application.id, user_id=application.user_id, application=application.name, environment=self.name, at=at
+            ),
+        )
+
+    def terms(self, policy: ObservationPolicy, application: Application) -> Terms:
+        own_seconds = self.observation_seconds
         return Terms(
             size=self.size,
             config_version=application.config_version,
-            observation_seconds=patience.observation(self.name) if observed is None else observed,
-            until_ready_seconds=patience.until_ready,
+            observation_seconds=policy.seconds_in(self.name) if own_seconds is None else own_seconds,
+            ready_timeout_seconds=policy.ready_timeout_seconds,
             health_path=application.health_path,
             release_command=application.release_command,
             directory=application.directory,
         )
+
+
+def _bounds(allowed: range) -> str:
+    return f"{allowed.start}–{allowed.stop - 1}"

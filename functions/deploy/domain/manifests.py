@@ -1,5 +1,8 @@
-"""What is applied to the cluster for one build or one release, rendered from values alone. Nothing that a tenant chose can add a field: no host
-path, no privilege, no account, no host network can be asked for, and what is applied is what will be exported."""
+"""Manifests of builds and releases, rendered from values.
+
+A tenant's values cannot add fields: no host path, privilege, service account or host network. What Capsule applies is
+what it exports.
+"""
 
 import base64
 import copy
@@ -9,7 +12,7 @@ from uuid import UUID
 
 from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.environment import Size, Terms
-from functions.deploy.domain.names import job_of, namespace_of, service_of
+from functions.deploy.domain.names import build_job_of, namespace_of, service_of
 
 Manifest = dict[str, Any]
 
@@ -28,26 +31,27 @@ UNPRIVILEGED = {
 
 
 def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], application: str, attempt: int, labels: Mapping[str, str]) -> Manifest:
-    """The operator's template with this build's names, labels and parameters; its own variables stay where they have no name of ours."""
+    """Render the build Job from the operator's template. `parameters` replace the template's environment variables of
+    the same name."""
     job = copy.deepcopy(dict(template))
     deployment_id = UUID(labels[DEPLOYMENT])
     metadata = job.setdefault("metadata", {})
-    metadata.update(name=job_of(deployment_id, attempt), namespace=namespace_of(application))
+    metadata.update(name=build_job_of(deployment_id, attempt), namespace=namespace_of(application))
     metadata["labels"] = {**metadata.get("labels", {}), **labels, MANAGED: "true", COMPONENT: "build"}
     pod = job["spec"]["template"]
     pod_metadata = pod.setdefault("metadata", {})
     pod_metadata["labels"] = {**pod_metadata.get("labels", {}), **labels, COLLECT: "true", COMPONENT: "build"}
     for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
-        own = [variable for variable in container.get("env", []) if variable["name"] not in parameters]
-        container["env"] = own + [{"name": name, "value": value} for name, value in sorted(parameters.items())]
+        template_env = [variable for variable in container.get("env", []) if variable["name"] not in parameters]
+        container["env"] = template_env + [{"name": name, "value": value} for name, value in sorted(parameters.items())]
     return job
 
 
-def pod_of(image: str, health_path: str | None = None) -> Manifest:
-    """`spec.template.spec` of an application's Service, without what differs between environments. Its root file system is writable and ephemeral."""
-    probe: Manifest = (
-        {"httpGet": {"path": health_path, "port": 0}} if health_path else {"tcpSocket": {"port": 0}}
-    )  # 0: the port that Knative gives it
+def pod_spec(image: str, health_path: str | None = None) -> Manifest:
+    """Render `spec.template.spec` of an application's Service, without size and configuration. The root file system is
+    writable and ephemeral."""
+    port = 0  # Knative probes the port that it assigns
+    probe: Manifest = {"httpGet": {"path": health_path, "port": port}} if health_path else {"tcpSocket": {"port": port}}
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -76,11 +80,14 @@ def service(
     terms: Terms,
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
-    """The Knative Service of one application in one environment. `labels` say whose it is, `release` what runs (annotations of the revision)."""
+    """Render the Knative Service of an application in one environment.
+
+    `labels`: application, environment and deployment. `release`: annotations of the revision.
+    """
     environment = labels[ENVIRONMENT]
     shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
     spec = copy.deepcopy(dict(pod))
-    spec["containers"][0] |= _given(terms.size, variables)
+    spec["containers"][0] |= _resources_and_env(terms.size, variables)
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -94,10 +101,10 @@ def service(
                 "metadata": {
                     "labels": {**labels, COLLECT: "true", COMPONENT: "web"},
                     "annotations": {
-                        "autoscaling.knative.dev/initial-scale": "1",  # a release shows that it starts, even where the cluster's default is 0
+                        "autoscaling.knative.dev/initial-scale": "1",  # a release must start once, even where the cluster's default is 0
                         "autoscaling.knative.dev/min-scale": str(terms.size.min_scale),
                         "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
-                        "serving.knative.dev/progress-deadline": f"{terms.until_ready_seconds}s",
+                        "serving.knative.dev/progress-deadline": f"{terms.ready_timeout_seconds}s",
                         **release,
                     },
                 },
@@ -108,12 +115,13 @@ def service(
     }
 
 
-def pinned(service: Manifest, revision: str) -> Manifest:
-    """The same Service with all its traffic on a revision that is there already: it has it at once, and not when a new one is ready."""
+def pin_traffic(service: Manifest, revision: str) -> Manifest:
+    """Return the Service with all traffic on an existing revision. It gets the traffic at once, without waiting for a
+    new revision."""
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
 
 
-def task(
+def release_job(
     *,
     name: str,
     application: str,
@@ -123,7 +131,7 @@ def task(
     size: Size,
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
-    """A Job that runs one command with a release's image, configuration and size, once."""
+    """Render the Job that runs the release command once, with the image, configuration and size of the release."""
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
@@ -146,7 +154,7 @@ def task(
                             "command": ["sh", "-c", command],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             **container,
-                            **_given(size, variables),
+                            **_resources_and_env(size, variables),
                         }
                     ],
                     "volumes": copy.deepcopy(pod["volumes"]),
@@ -156,18 +164,18 @@ def task(
     }
 
 
-def variables_of(entries: Iterable[Entry], secret: str) -> list[Manifest]:
-    """`env` of a container: what may be read stands there, a secret is a reference into the Secret of this version."""
+def container_env(entries: Iterable[Entry], secret: str) -> list[Manifest]:
+    """Render `env` of a container. Secrets are references to keys of the Secret `secret`."""
     return [
         {"name": each.name, "valueFrom": {"secretKeyRef": {"name": secret, "key": each.name}}}
-        if each.secret
-        else {"name": each.name, "value": (each.value or "").replace("$", "$$")}  # $(NAME) is Kubernetes' own and would be replaced
+        if each.is_secret
+        else {"name": each.name, "value": (each.value or "").replace("$", "$$")}  # Kubernetes expands $(NAME)
         for each in entries
     ]
 
 
 def secret(*, name: str, application: str, labels: Mapping[str, str], values: Mapping[str, str]) -> Manifest:
-    """Never changed: another version has another name."""
+    """Render the Secret of one version of the configuration. It is immutable: each version has its own name."""
     shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
     return {
         "apiVersion": "v1",
@@ -179,7 +187,7 @@ def secret(*, name: str, application: str, labels: Mapping[str, str], values: Ma
     }
 
 
-def _given(size: Size, variables: Sequence[Manifest]) -> Manifest:
+def _resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
     limits = {"cpu": f"{size.cpu_millis}m", "memory": f"{size.memory_mib}Mi"}
     return {
         "resources": {"requests": {"cpu": "50m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},

@@ -1,6 +1,6 @@
-"""Names: what a person chooses, and the names of cluster objects that derive from it.
+"""Names that users choose, and the names of cluster objects that derive from them.
 
-An object's name is computed from the intent (deployment and attempt) and never invented at the call, so that doing the call twice makes one object.
+The name of a cluster object is computed from its deployment and attempt, so that repeating a call creates one object.
 """
 
 import re
@@ -13,34 +13,39 @@ from pydantic import Field
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName, InvalidRef
 from functions.kernel import FieldError
 
-LONGEST_NAME = 40
+MAX_NAME_LENGTH = 40
 STAGING, PRODUCTION = "staging", "production"
 
 RESERVED_NAMES = frozenset({"capsule", "default", "kube", "kubernetes", "knative", "localhost"})
-"""Of applications, and as the first word of one (`knative-…`): Capsule's own name, and what Kubernetes, Knative and RFC 6761 keep for themselves.
-In a URL or a list of namespaces they would pass for the system. `www` or `api` would not: an application's host always carries its environment."""
+"""Names that no application may have or begin with (`knative-…`): Capsule's own, and those reserved by Kubernetes,
+Knative and RFC 6761. In a URL or a list of namespaces they would look like the system. `www` and `api` are allowed:
+the host of an application always contains its environment."""
 PLATFORM_WORDS = frozenset({"auth", "billing", "dead", "deploy", "edge", "monitor", "runtime", "samples", "stripe"})
-"""The first words of the platform's Services (`auth-register`, `edge-gateway`, `stripe-stand-in`), which share a flat space of host names with
-applications where config-network says `{{.Name}}.{{.Domain}}`, as on one machine. None of them ends in an environment that is there from the
-beginning, so `billing-staging` is an application's. A test compares this with every manifest of knative/."""
+"""First words of the platform's Services (`auth-register`, `edge-gateway`, `stripe-stand-in`). They share one space of
+host names with applications where config-network sets `{{.Name}}.{{.Domain}}`, as on one machine. No Service of the
+platform ends in `-staging` or `-production`, so `billing-staging` is free for an application. A test compares this
+set with every manifest in knative/."""
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$", examples=["staging"])]
-"""Where an application runs. No dash in any name: `<application>-<environment>` must have one reading."""
+"""No dashes: `<application>-<environment>` must be unambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationName:
-    """An RFC 1123 label that also begins with a letter, since Knative asks that of a Service (RFC 1035)."""
+    """An RFC 1123 label that begins with a letter, as Knative requires of a Service (RFC 1035).
+
+    Raises InvalidApplicationName.
+    """
 
     text: str
 
     def __post_init__(self) -> None:
         if self.text.partition("-")[0] in RESERVED_NAMES:
             detail = f"choose a name that does not begin with {', '.join(sorted(RESERVED_NAMES))}"
-            raise InvalidApplicationName(f"{self.text!r} is reserved: {detail}", errors=[FieldError("/name", detail)])
-        if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", self.text) or len(self.text) > LONGEST_NAME:
-            detail = f"use lower-case letters, digits and dashes, a letter first and no dash last, at most {LONGEST_NAME}"
-            raise InvalidApplicationName(f"{self.text!r} cannot be a host name: {detail}", errors=[FieldError("/name", detail)])
+            raise InvalidApplicationName(f'The name "{self.text}" is reserved: {detail}.', errors=[FieldError("/name", detail)])
+        if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", self.text) or len(self.text) > MAX_NAME_LENGTH:
+            detail = f"use 1–{MAX_NAME_LENGTH} lower-case letters, digits and dashes; begin with a letter and do not end with a dash"
+            raise InvalidApplicationName(f'The name "{self.text}" is not a valid host name: {detail}.', errors=[FieldError("/name", detail)])
 
     def __str__(self) -> str:
         return self.text
@@ -48,18 +53,37 @@ class ApplicationName:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch, a tag or a commit. What git could take for an option or a range is refused."""
+    """A branch, tag or commit. Rejects text that git could read as an option or a range.
+
+    Raises InvalidRef.
+    """
 
     text: str
 
     def __post_init__(self) -> None:
-        bad = any(part in self.text for part in ("..", "//", "@{")) or self.text.endswith((".lock", "/", "."))
-        if bad or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,199}", self.text):
-            detail = "use the name of a branch or a tag, or a commit's id"
-            raise InvalidRef(errors=[FieldError("/ref", detail)])
+        has_range = any(part in self.text for part in ("..", "//", "@{")) or self.text.endswith((".lock", "/", "."))
+        if has_range or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,199}", self.text):
+            detail = f'"{self.text}" is not a valid ref: use the name of a branch or tag, or a commit id'
+            raise InvalidRef(f"{detail}.", errors=[FieldError("/ref", detail)])
 
     def __str__(self) -> str:
         return self.text
+
+
+def check_host_name(application: str, environment: str, pointer: str = "/environment") -> None:
+    """Reject an application whose host name in this environment belongs to the platform.
+
+    `pointer`: JSON pointer to the environment in the request. Raises HostNameReserved.
+    """
+    first = application.partition("-")[0]
+    if first in RESERVED_NAMES:
+        remedy = "Create the application under another name"
+    elif first in PLATFORM_WORDS and environment not in (STAGING, PRODUCTION):
+        remedy = f"An application whose name begins with {first!r} can only have the environments {STAGING} and {PRODUCTION}"
+    else:
+        return
+    detail = f"{service_of(application, environment)!r} is reserved for the platform. {remedy}."
+    raise HostNameReserved(detail, errors=[FieldError(pointer, detail)])
 
 
 def namespace_of(application: str) -> str:
@@ -67,40 +91,25 @@ def namespace_of(application: str) -> str:
 
 
 def application_of(namespace: str) -> str | None:
-    """The application whose namespace this is; None for a namespace that is not ours."""
+    """Name of the application that owns the namespace; None if the namespace belongs to no application."""
     return namespace.removeprefix("app-") if namespace.startswith("app-") else None
 
 
 def service_of(application: str, environment: str) -> str:
+    """Name of the Knative Service."""
     return f"{application}-{environment}"
 
 
-def demand_own_host(application: str, environment: str, pointer: str = "/environment") -> None:
-    """Refuse an application whose host in this environment would be the platform's. `pointer`: to the environment in the request.
-
-    Raises HostNameReserved.
-    """
-    first = application.partition("-")[0]
-    if first in RESERVED_NAMES:
-        remedy = "Create the application under another name"
-    elif first in PLATFORM_WORDS and environment not in (STAGING, PRODUCTION):
-        remedy = f"An application whose name begins with {first!r} has the environments {STAGING} and {PRODUCTION} only"
-    else:
-        return
-    detail = f"{service_of(application, environment)!r} is reserved for the platform. {remedy}."
-    raise HostNameReserved(detail, errors=[FieldError(pointer, detail)])
-
-
-def job_of(deployment_id: UUID, attempt: int) -> str:
-    """The last digits of a UUIDv7 are its random ones."""
+def build_job_of(deployment_id: UUID, attempt: int) -> str:
+    """Name of the build Job. Uses the last digits of the UUIDv7: they are random."""
     return f"build-{deployment_id.hex[-12:]}-{attempt}"
 
 
-def task_of(deployment_id: UUID) -> str:
-    """The Job of a deployment's release phase. It runs once: a migration is not repeated unasked."""
+def release_job_of(deployment_id: UUID) -> str:
+    """Name of the release phase's Job. Without an attempt: a migration must not run twice."""
     return f"release-{deployment_id.hex[-12:]}"
 
 
 def secret_of(application: str, environment: str, config_version: int) -> str:
-    """Another version is another Secret: a revision that runs keeps what it was released with."""
+    """Name of the Secret. Each version has its own, so that a running revision keeps the values of its release."""
     return f"{application}-{environment}-c{config_version}"

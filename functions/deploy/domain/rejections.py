@@ -1,83 +1,146 @@
-"""Why the deploy context says no."""
+"""Rejections of the deploy context. The docstring of each is the title of its problem document (RFC 9457)."""
 
-from functions.kernel import Conflict, Forbidden, Invalid, NotFound
+from collections.abc import Sequence
+from typing import Self
+from uuid import UUID
+
+from functions.kernel import Conflict, FieldError, Forbidden, Invalid, NotFound
+
+
+class InvalidFields(Invalid):
+    """Invalid fields."""
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> Self:
+        """Build a rejection whose detail has one sentence for each fault."""
+        return cls(" ".join(f"{each.detail}." for each in errors), errors=errors)
 
 
 class InvalidApplicationName(Invalid):
-    """The name cannot be a host name."""
+    """Invalid application name."""
 
 
 class HostNameReserved(Conflict):
-    """The application's host name in this environment is reserved for the platform."""
+    """The host name is reserved for the platform."""
 
 
 class InvalidRepository(Invalid):
-    """The repository is not an address that git can clone over HTTP."""
+    """Invalid repository URL."""
 
 
 class RepositoryNotAllowed(Invalid):
-    """The repository's host may not be cloned from."""
+    """The repository's host is not allowed."""
 
 
 class InvalidRef(Invalid):
-    """This cannot be the name of a branch, a tag or a commit."""
+    """Invalid git ref."""
 
 
 class ApplicationNameTaken(Conflict):
-    """There is an application of this name already."""
+    """The application name is taken."""
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(f'The name "{name}" is taken. Choose another.', errors=[FieldError("/name", "is taken")])
 
 
 class ApplicationQuotaExceeded(Forbidden):
-    """Your quota of applications is used up."""
+    """Application quota exceeded."""
+
+    @classmethod
+    def of(cls, limit: int) -> Self:
+        return cls(f"Your quota is {limit} applications, and all are in use. Delete one or change your plan.")
 
 
 class ApplicationNotFound(NotFound):
-    """There is no such application, or it is not yours."""
+    """Application not found."""
+
+    @classmethod
+    def of(cls, application_id: UUID) -> Self:
+        return cls(f"Application {application_id} does not exist, or it belongs to another user.")
 
 
 class DeploymentNotFound(NotFound):
-    """There is no such deployment of this application."""
+    """Deployment not found."""
+
+    @classmethod
+    def of(cls, deployment_id: UUID) -> Self:
+        return cls(f"This application has no deployment {deployment_id}.")
 
 
 class DeploymentInProgress(Conflict):
-    """A deployment to this environment is running already."""
+    """A deployment to this environment is in progress."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"A deployment of {application} to {environment} is in progress. Wait until it ends, or cancel it.")
 
 
 class EnvironmentNotFound(NotFound):
-    """This application has no such environment."""
+    """Environment not found."""
+
+    @classmethod
+    def of(cls, application: str, name: str, existing: Sequence[str]) -> Self:
+        known = ", ".join(existing) or "none"
+        return cls(
+            f'{application} has no environment "{name}". Environments: {known}. Create it: capsule environments create {name} --app {application}'
+        )
 
 
 class EnvironmentNameTaken(Conflict):
-    """This application has an environment of this name already."""
+    """The environment name is taken."""
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        return cls(f'This application already has an environment "{name}".', errors=[FieldError("/name", "is taken")])
 
 
 class ReleaseNotFound(NotFound):
-    """This application has no release of that number."""
+    """Release not found."""
+
+    @classmethod
+    def of(cls, number: int) -> Self:
+        return cls(f"This application has no release r{number}. List its releases: capsule releases")
 
 
 class NothingReleased(Conflict):
-    """Nothing is released in this environment yet."""
+    """Nothing is released in this environment."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"Nothing is released in {environment} of {application} yet. Deploy to it first.")
 
 
 class NoEarlierRelease(Conflict):
-    """There is no earlier release to go back to."""
+    """There is no earlier release."""
+
+    @classmethod
+    def of(cls, release: int, environment: str) -> Self:
+        return cls(f"r{release} is the first release in {environment}: there is none to roll back to.")
 
 
 class DeploymentEnded(Conflict):
-    """This deployment has ended already."""
+    """The deployment has ended."""
 
 
-class InvalidConfiguration(Invalid):
-    """These cannot be variables of an application."""
+class InvalidConfiguration(InvalidFields):
+    """Invalid variables or secrets."""
 
 
-class InvalidScale(Invalid):
-    """An application cannot run at this size."""
+class InvalidScale(InvalidFields):
+    """Invalid size."""
 
 
-class InvalidSettings(Invalid):
-    """An application cannot be set like this."""
+class InvalidSettings(InvalidFields):
+    """Invalid application settings."""
 
 
 class MemoryQuotaExceeded(Forbidden):
-    """Your quota of memory is used up."""
+    """Memory quota exceeded."""
+
+    @classmethod
+    def of(cls, limit_mib: int, environment: str, requested_mib: int) -> Self:
+        return cls(
+            f"Your quota is {limit_mib} MiB over all environments. {environment} needs {requested_mib} MiB with all its instances. "
+            "Scale an environment down or change your plan."
+        )

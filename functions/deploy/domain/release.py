@@ -1,6 +1,8 @@
-"""A release is what can run again, here or in another environment: an image by its digest, the commit it came from, the version of the
-configuration, and the pod it runs as. It never changes; its number counts the releases of its application. A changed configuration makes another
-release of the same image: nothing is built for it."""
+"""A release: an image by its digest, its commit, a version of the configuration, and the pod to run.
+
+A release is immutable and can run again, in any environment. Its number counts the releases of its application. A
+changed configuration creates a new release of the same image, without a build.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,8 +11,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from functions.deploy.domain.environment import Terms
-from functions.deploy.domain.manifests import pod_of
-from functions.deploy.domain.observation import Built
+from functions.deploy.domain.manifests import pod_spec
+from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.kernel import new_id
 
 
@@ -21,33 +23,35 @@ class Release:
     image: str
     commit: str
     kind: str
+    """How the builder recognized the repository, such as `python`."""
     created_at: datetime
     number: int = 0
-    """Given by the store, counting from 1."""
+    """Assigned by the store, from 1."""
     config_version: int = 0
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    """`spec.template.spec` of its Service, but for size and configuration, which are the environment's."""
-    command: str | None = None
-    """What runs before it takes traffic."""
+    """`spec.template.spec` of its Service, without size and configuration: they belong to the environment."""
+    release_command: str | None = None
+    """Runs before the release takes traffic."""
 
     @classmethod
-    def of(cls, built: Built, application_id: UUID, terms: Terms, at: datetime) -> Self:
+    def from_build(cls, build: BuildJobSucceeded, application_id: UUID, terms: Terms, at: datetime) -> Self:
         return cls(
             id=new_id(),
             application_id=application_id,
-            image=built.image,
-            commit=built.commit,
-            kind=built.kind,
+            image=build.image,
+            commit=build.commit,
+            kind=build.kind,
             created_at=at,
             config_version=terms.config_version,
-            manifest=pod_of(built.image, terms.health_path),
-            command=terms.release_command or built.release_command,
+            manifest=pod_spec(build.image, terms.health_path),
+            release_command=terms.release_command or build.release_command,
         )
 
-    def configured(self, config_version: int, at: datetime) -> Self:
-        """The same image with another configuration: another release, whose number the store gives."""
+    def with_configuration(self, config_version: int, at: datetime) -> Self:
+        """Create a release of the same image with another version of the configuration. The store assigns its number."""
         return replace(self, id=new_id(), number=0, config_version=config_version, created_at=at)
 
     @property
     def tag(self) -> str:
+        """`r1`, `r2` …"""
         return f"r{self.number}"

@@ -1,51 +1,63 @@
-"""What a deployment applies, from what is kept of it: the same words when it is released and when it is gone back to."""
+"""What a deployment applies to the cluster: rendered from its row, its release and its configuration."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from functions.deploy.domain import manifests
-from functions.deploy.domain.configuration import Entry, merged
+from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release import Release
 
 
-def service_manifest(deployment: Deployment, release: Release, entries: Sequence[Entry]) -> Manifest:
-    return manifests.service(
-        application=deployment.application,
-        labels=deployment.labels,
-        release={
-            manifests.RELEASE: release.tag,
-            manifests.COMMIT: release.commit,
-            manifests.CONFIG: str(release.config_version),
-        },
-        pod=release.manifest,
-        terms=deployment.terms,
-        variables=_variables(deployment, release, entries),
-    )
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """Renders the same manifests when a deployment releases and when another one rolls back to it."""
 
+    deployment: Deployment
+    release: Release
+    entries: Sequence[Entry]
+    """The configuration of the release, all scopes."""
 
-def task_manifest(deployment: Deployment, release: Release, entries: Sequence[Entry]) -> Manifest:
-    return manifests.task(
-        name=deployment.task,
-        application=deployment.application,
-        labels=deployment.labels,
-        command=release.command or "true",
-        pod=release.manifest,
-        size=deployment.terms.size,
-        variables=_variables(deployment, release, entries),
-    )
+    def service(self) -> Manifest:
+        return manifests.service(
+            application=self.deployment.application,
+            labels=self.deployment.labels,
+            release={
+                manifests.RELEASE: self.release.tag,
+                manifests.COMMIT: self.release.commit,
+                manifests.CONFIG: str(self.release.config_version),
+            },
+            pod=self.release.manifest,
+            terms=self.deployment.terms,
+            variables=self._env(),
+        )
 
+    def release_job(self) -> Manifest:
+        return manifests.release_job(
+            name=self.deployment.release_job,
+            application=self.deployment.application,
+            labels=self.deployment.labels,
+            command=self.release.release_command or "true",
+            pod=self.release.manifest,
+            size=self.deployment.terms.size,
+            variables=self._env(),
+        )
 
-def secret_manifests(deployment: Deployment, release: Release, entries: Sequence[Entry], unseal: Callable[[str], str]) -> list[Manifest]:
-    """None, or the one Secret of this version."""
-    values = {each.name: unseal(each.sealed) for each in merged(entries, deployment.environment).values() if each.sealed is not None}
-    if not values:
-        return []
-    name = secret_of(deployment.application, deployment.environment, release.config_version)
-    return [manifests.secret(name=name, application=deployment.application, labels=deployment.labels, values=values)]
+    def secrets(self, unseal: Callable[[str], str]) -> list[Manifest]:
+        """Render the Secret of this version; an empty list without secrets."""
+        values = {each.name: unseal(each.sealed) for each in self._effective_entries() if each.sealed is not None}
+        if not values:
+            return []
+        return [manifests.secret(name=self._secret_name, application=self.deployment.application, labels=self.deployment.labels, values=values)]
 
+    @property
+    def _secret_name(self) -> str:
+        return secret_of(self.deployment.application, self.deployment.environment, self.release.config_version)
 
-def _variables(deployment: Deployment, release: Release, entries: Sequence[Entry]) -> list[Manifest]:
-    secret = secret_of(deployment.application, deployment.environment, release.config_version)
-    return manifests.variables_of(merged(entries, deployment.environment).values(), secret)
+    def _env(self) -> list[Manifest]:
+        return manifests.container_env(self._effective_entries(), self._secret_name)
+
+    def _effective_entries(self) -> list[Entry]:
+        return list(merge(self.entries, self.deployment.environment).values())

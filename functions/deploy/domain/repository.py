@@ -1,4 +1,9 @@
-"""Where code may be cloned from. The builder checks again what a name resolves to: here no network may be asked."""
+"""Which repositories may be cloned.
+
+This check works on the URL alone. Commands do not use the network, so `create_application` cannot know whether the
+repository answers; the build is the first to connect. It fails within seconds for a host that does not resolve, and the
+builder repeats the address check on what the name resolves to.
+"""
 
 import ipaddress
 import re
@@ -9,14 +14,14 @@ from urllib.parse import urlsplit
 from functions.deploy.domain.rejections import InvalidRepository, RepositoryNotAllowed
 from functions.kernel import FieldError
 
-LONGEST_ADDRESS = 500
-PORTS = {"http": 80, "https": 443}
-INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "cluster.local", "svc", "home.arpa")
+MAX_URL_LENGTH = 500
+DEFAULT_PORTS = {"http": 80, "https": 443}
+INTERNAL_DOMAINS = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "cluster.local", "svc", "home.arpa")
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """The address of a git repository, as it was given and without credentials: those would end in logs and manifests."""
+    """URL of a git repository. Without credentials: they would end up in logs and manifests."""
 
     url: str
     host: str
@@ -24,46 +29,48 @@ class Repository:
 
     @classmethod
     def parse(cls, text: str) -> "Repository":
-        if len(text) > LONGEST_ADDRESS or re.search(r"[\s\x00-\x1f\x7f\\]", text):
-            raise _invalid("it is too long or has characters that no address has")
+        """Raises InvalidRepository."""
+        if len(text) > MAX_URL_LENGTH or re.search(r"[\s\x00-\x1f\x7f\\]", text):
+            raise _invalid(f"it has more than {MAX_URL_LENGTH} characters, or contains spaces or control characters")
         try:
             parts = urlsplit(text)
             host, port = (parts.hostname or "").rstrip("."), parts.port
         except ValueError as error:
-            raise _invalid("its host or port cannot be read") from error
-        if parts.scheme not in PORTS or not host:
-            raise _invalid("give an http:// or https:// address")
+            raise _invalid("its host or port is not valid") from error
+        if parts.scheme not in DEFAULT_PORTS or not host:
+            raise _invalid("use an http:// or https:// URL")
         if parts.username is not None or parts.password is not None:
-            raise _invalid("leave user names, passwords and tokens out of the address")
+            raise _invalid("remove user name, password and token from the URL")
         if parts.query or parts.fragment or parts.path in ("", "/"):
-            raise _invalid("give the address of one repository, as you would to git clone")
-        return cls(text, host, port or PORTS[parts.scheme])
+            raise _invalid("use the URL that you pass to git clone")
+        return cls(text, host, port or DEFAULT_PORTS[parts.scheme])
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPolicy:
-    """Public hosts, and those that the operator has listed (`host` or `host:port`): a private address would let a tenant's build look around
-    inside."""
+    """Allows public hosts and those that the operator lists (`host` or `host:port`). Private addresses would give
+    builds access to internal networks."""
 
-    listed: Collection[str] = field(default_factory=frozenset)
+    allowed_hosts: Collection[str] = field(default_factory=frozenset)
 
     def admit(self, text: str) -> Repository:
-        """Raises InvalidRepository, RepositoryNotAllowed."""
+        """Parse the URL and check its host. Raises InvalidRepository, RepositoryNotAllowed."""
         repository = Repository.parse(text)
-        if repository.host in self.listed or f"{repository.host}:{repository.port}" in self.listed:
+        if repository.host in self.allowed_hosts or f"{repository.host}:{repository.port}" in self.allowed_hosts:
             return repository
         if not is_public(repository.host):
-            detail = f"{repository.host} is a private address; an operator can list it in CAPSULE_REPOSITORY_HOSTS"
-            raise RepositoryNotAllowed(detail, errors=[FieldError("/repository", detail)])
+            detail = f"{repository.host} is a private address. An operator can allow it with CAPSULE_REPOSITORY_HOSTS"
+            raise RepositoryNotAllowed(f"{detail}.", errors=[FieldError("/repository", detail)])
         return repository
 
 
 def is_public(host: str) -> bool:
-    """By its looks alone: a number in any notation that a resolver takes counts as the address that it means."""
+    """Whether the host is public, without resolving it. A number in any notation that resolvers accept counts as the
+    address it stands for."""
     if re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host) and not _is_address(host):
-        return False  # 127.1, 0x7f000001, 2130706433: nobody writes a public address so
+        return False  # 127.1, 0x7f000001, 2130706433
     if not _is_address(host):
-        return "." in host and not any(host == each or host.endswith(f".{each}") for each in INSIDE)
+        return "." in host and not any(host == each or host.endswith(f".{each}") for each in INTERNAL_DOMAINS)
     address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
@@ -79,4 +86,4 @@ def _is_address(host: str) -> bool:
 
 
 def _invalid(detail: str) -> InvalidRepository:
-    return InvalidRepository(f"The repository cannot be cloned from: {detail}", errors=[FieldError("/repository", detail)])
+    return InvalidRepository(f"The repository URL is not valid: {detail}.", errors=[FieldError("/repository", detail)])

@@ -1,13 +1,13 @@
-"""What was lost is found: deployments whose reminder has not come are nudged; the runtime's own tables are swept."""
+"""Resume stuck deployments and sweep the runtime's tables."""
 
 from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
-from functions.deploy.domain.facts import nudges
-from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.domain.deployment import DeploymentTimedOut
+from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.ports import Deployments, Housekeeping
 from functions.kernel import Clock, Work, every
-from functions.kernel.saga import STUCK
+from functions.kernel.sagas import STUCK_AFTER
 
-AT_ONCE = 100
+BATCH_SIZE = 100
 
 
 @every(
@@ -17,8 +17,8 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, clo
     await housekeeping.sweep()
 
     async with work.reading():
-        stuck = await deployments.stuck(since=clock.now() - STUCK, limit=AT_ONCE)
+        stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
 
     async with work.recording() as record:
         for deployment in stuck:
-            record.emit(*nudges(deployment))
+            record.emit(*resent_events(deployment))

@@ -1,4 +1,4 @@
-"""A deleted application leaves the cluster; when nothing of it is left there, its name is free."""
+"""Delete an application's namespace, then free its name."""
 
 from events.deploy import ApplicationDeleted
 from functions.deploy.domain.names import namespace_of
@@ -7,10 +7,10 @@ from functions.kernel import Retry, Work, effect
 
 
 @effect(retry=Retry(attempts=12))
-async def on_application_deleted(deleted: ApplicationDeleted, applications: Applications, cluster: Cluster, work: Work) -> None:
-    await cluster.remove_namespace(namespace_of(deleted.name), deleted.application_id)
+async def on_application_deleted(event: ApplicationDeleted, applications: Applications, cluster: Cluster, work: Work) -> None:
+    await cluster.delete_namespace(namespace_of(event.name), event.application_id)
 
     async with work.recording():
-        application = await applications.locked(deleted.application_id)
-        application.deleted()
+        application = await applications.lock(event.application_id)
+        application.complete_deletion()
         await applications.save(application)

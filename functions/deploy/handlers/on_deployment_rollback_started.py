@@ -1,39 +1,27 @@
-"""A release that has the traffic has failed: the revision before it, which is still there, has the traffic again at once, and the Service says once
-more what its release said. When a revision of that is ready too, the deployment has been rolled back."""
+"""Route the traffic back to the previous revision.
+
+The previous revision still exists and gets the traffic at once. The Service is replaced by the previous one. When the
+revision that results is ready, the deployment has rolled back.
+"""
 
 from events.deploy import DeploymentFailed, DeploymentRollbackStarted
-from functions.deploy.domain.observation import CLUSTER_REFUSED
-from functions.deploy.domain.rendering import service_manifest
-from functions.deploy.domain.status import Awaited, Status
-from functions.deploy.ports import Cluster, ClusterRefused, Configurations, Deployments, Releases
+from functions.deploy.domain.deployment import Status
+from functions.deploy.ports import Cluster, Deployments
+from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.transitions import fail_if_refused
 from functions.kernel import Clock, Work, effect
 
 
 @effect(emits=[DeploymentFailed])
 async def on_deployment_rollback_started(
-    failing: DeploymentRollbackStarted,
-    deployments: Deployments,
-    releases: Releases,
-    configurations: Configurations,
-    cluster: Cluster,
-    clock: Clock,
-    work: Work,
+    event: DeploymentRollbackStarted, deployments: Deployments, renderings: Renderings, cluster: Cluster, clock: Clock, work: Work
 ) -> None:
     async with work.reading():
-        deployment = await deployments.get(failing.deployment_id)
-        if deployment.status is not Status.ROLLING_BACK or deployment.previous_id is None:
+        deployment = await deployments.get(event.deployment_id)
+        if deployment.status is not Status.ROLLING_BACK:
             return
-        good = await deployments.get(deployment.previous_id)
-        assert good.release_id is not None, "what served has a release"
-        release = await releases.get(good.release_id)
-        entries = await configurations.at(good.application_id, release.config_version)
+        previous = await renderings.read_previous(deployment)
+        assert previous is not None, "a rollback has a target"
 
-    try:
-        bad = Awaited("Service", deployment.namespace, deployment.service, deployment.id)
-        await cluster.replace_service(bad, service_manifest(good, release, entries), pinned=good.revision)
-    except ClusterRefused as refused:
-        async with work.recording() as record:
-            deployment = await deployments.locked(deployment.id)
-            progress = deployment.fail(CLUSTER_REFUSED, f"{deployment.detail} The cluster refused to go back: {refused}", clock.now())
-            await deployments.save(deployment)
-            record.emit(*progress.events)
+    call = cluster.replace_service(deployment.own_service, previous.service(), pinned_revision=previous.deployment.revision)
+    await fail_if_refused(call, deployment.id, deployments, clock, work)

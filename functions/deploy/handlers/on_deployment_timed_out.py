@@ -1,5 +1,8 @@
-"""A running deployment looks for itself now and then, since an event may have been lost; when a stage's time is over, that ends the stage: an
-observation well, everything else badly."""
+"""Observe a deployment, and end a step whose time is over.
+
+A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds and
+every other step fails.
+"""
 
 from events.deploy import (
     BuildFailed,
@@ -7,39 +10,38 @@ from events.deploy import (
     DeploymentFailed,
     DeploymentPreparationStarted,
     DeploymentReleaseStarted,
+    DeploymentRequested,
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
 )
-from functions.deploy.domain.status import Progress
-from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.deploy.services.transitions import apply_observation
 from functions.kernel import Clock, Work, effect
 
 
 @effect(
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_deployment_timed_out(
-    timed_out: DeploymentTimedOut, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work
+    event: DeploymentTimedOut, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work
 ) -> None:
     async with work.reading():
-        deployment = await deployments.get(timed_out.deployment_id)
-    if not deployment.running or deployment.version != timed_out.deployment_version:
+        deployment = await deployments.get(event.deployment_id)
+    if not deployment.is_running or deployment.version != event.deployment_version:
         return
 
-    seen = await cluster.observe(deployment.awaits)
+    observation = await cluster.observe(deployment.watched_object)
 
     async with work.recording() as record:
-        deployment = await deployments.locked(deployment.id)
+        deployment = await deployments.lock(deployment.id)
         now = clock.now()
-        progress = deployment.observe(seen, now) if seen else Progress()
-        if progress.release:
-            progress = deployment.cut(await releases.add(progress.release), now)
-        if not progress.events:
-            progress = deployment.expire(now)
+        events = await apply_observation(deployment, observation, releases, now) if observation else ()
+        if not events:
+            events = deployment.expire(now)
         await deployments.save(deployment)
-        record.emit(*progress.events)
+        record.emit(*events)

@@ -1,4 +1,4 @@
-"""A deleted environment leaves the cluster; the application and its other environments stay."""
+"""Delete an environment's Service and Secrets."""
 
 from events.deploy import EnvironmentDeleted
 from functions.deploy.domain.names import namespace_of, service_of
@@ -7,11 +7,11 @@ from functions.kernel import Retry, Work, effect
 
 
 @effect(retry=Retry(attempts=12))
-async def on_environment_deleted(deleted: EnvironmentDeleted, deployments: Deployments, cluster: Cluster, work: Work) -> None:
+async def on_environment_deleted(event: EnvironmentDeleted, deployments: Deployments, cluster: Cluster, work: Work) -> None:
     async with work.reading():
-        newest = {each.environment: each.requested_at for each in await deployments.latest(deleted.application_id)}
-        if newest.get(deleted.environment, deleted.at) > deleted.at:
-            return  # made anew and deployed to meanwhile: what runs there now is not what was deleted
+        latest = {each.environment: each.requested_at for each in await deployments.list_latest(event.application_id)}
+        if latest.get(event.environment, event.at) > event.at:
+            return  # created again and deployed to since: what runs there is not what was deleted
 
-    service = service_of(deleted.application, deleted.environment)
-    await cluster.remove_environment(namespace_of(deleted.application), service, deleted.application_id, deleted.environment)
+    service = service_of(event.application, event.environment)
+    await cluster.delete_environment(namespace_of(event.application), service, event.application_id, event.environment)

@@ -1,4 +1,7 @@
-"""The cluster says that an object of ours has changed: if a deployment waits for it, its state is read again and the deployment moves on."""
+"""Observe the deployment that watches a changed cluster object.
+
+The event only triggers the observation: the object's state is read from the cluster.
+"""
 
 from events.cluster import ObjectUpdated
 from events.deploy import (
@@ -7,36 +10,36 @@ from events.deploy import (
     DeploymentFailed,
     DeploymentPreparationStarted,
     DeploymentReleaseStarted,
+    DeploymentRequested,
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
 )
-from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.deploy.services.transitions import apply_observation
 from functions.kernel import Clock, Origin, Work, effect
 
 
 @effect(
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
-async def on_object_updated(updated: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:
+async def on_object_updated(event: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:
     async with work.reading():
-        deployment = await deployments.awaiting(updated.kind, updated.namespace, updated.name)
+        deployment = await deployments.find_by_object(event.kind, event.namespace, event.name)
     if deployment is None:
         return
     work.resumes(Origin(deployment.correlation_id, str(deployment.user_id)))
 
-    seen = await cluster.observe(deployment.awaits)
-    if seen is None:
+    observation = await cluster.observe(deployment.watched_object)
+    if observation is None:
         return
 
     async with work.recording() as record:
-        deployment = await deployments.locked(deployment.id)
-        progress = deployment.observe(seen, clock.now())
-        if progress.release:
-            progress = deployment.cut(await releases.add(progress.release), clock.now())
+        deployment = await deployments.lock(deployment.id)
+        events = await apply_observation(deployment, observation, releases, clock.now())
         await deployments.save(deployment)
-        record.emit(*progress.events)
+        record.emit(*events)

@@ -1,26 +1,29 @@
-"""Requests were measured: those of a release that is observed count, and too many errors among them take it back: among the last ones, so that many
-good answers at first hide nothing, or among all, where there are few."""
+"""Roll back an observed release that answers with too many 5xx.
+
+The share of errors is checked twice: in this measurement, so that earlier successes hide nothing, and in total, where
+there are few requests.
+"""
 
 from events.cluster import RequestsMeasured
 from events.deploy import DeploymentFailed, DeploymentRollbackStarted
-from functions.deploy.domain.timeouts import DeploymentTimedOut
+from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Deployments
-from functions.kernel import Clock, Delayed, Done, Event, Order, Scale, on
+from functions.kernel import Clock, Done, Order, OutgoingMessage, Scale, on
 
 
 @on(emits=[DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut], order=Order.ANY, scale=Scale(max=2))
-async def on_requests_measured(measured: RequestsMeasured, deployments: Deployments, clock: Clock) -> Done[None]:
-    told: list[Event | Delayed] = []
-    for observed in await deployments.observed():
-        windows = [each for each in measured.windows if (each.namespace, each.revision) == (observed.namespace, observed.revision)]
+async def on_requests_measured(event: RequestsMeasured, deployments: Deployments, clock: Clock) -> Done[None]:
+    events: list[OutgoingMessage] = []
+    for observed in await deployments.list_observed():
+        windows = [each for each in event.windows if (each.namespace, each.revision) == (observed.namespace, observed.revision)]
         requests = sum(each.count for each in windows)
         errors = sum(each.count for each in windows if each.status >= 500)
         if not requests:
             continue
 
-        deployment = await deployments.locked(observed.id)
-        in_all = await deployments.answered(deployment.id, requests, errors)
-        for span in (in_all, (requests, errors)):
-            told.extend(deployment.answered(*span, clock.now()).events)
+        deployment = await deployments.lock(observed.id)
+        total = await deployments.add_traffic(deployment.id, requests, errors)
+        for traffic in (total, (requests, errors)):
+            events.extend(deployment.record_traffic(*traffic, clock.now()))
         await deployments.save(deployment)
-    return Done(None, *told)
+    return Done(None, *events)

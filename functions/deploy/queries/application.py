@@ -1,8 +1,9 @@
-"""One application, and what runs of it in each environment."""
+"""Show an application and what serves in its environments."""
 
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.deployment.summary import summarize_environment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
@@ -13,22 +14,28 @@ class ShowApplication(Model):
     application_id: UUID
 
 
-class LatestDeployment(Model):
+class LatestDeploymentView(Model):
     id: UUID
     status: str
     reason: str | None
+    release: int | None
+    rolled_back_to: int | None
     requested_at: datetime
 
 
-class ShownEnvironment(Model):
+class DeployedEnvironmentView(Model):
     name: EnvironmentName
+    summary: str
+    """What serves, and the outcome of the last deployment: `r1 serving · last deployment (r3) rolled back
+    (failing-requests)`."""
     url: str | None
     release: int | None
+    """The release that serves."""
     commit: str | None
-    latest_deployment: LatestDeployment
+    latest_deployment: LatestDeploymentView
 
 
-class ShownApplication(Model):
+class ApplicationView(Model):
     id: UUID
     name: str
     repository: str
@@ -37,40 +44,48 @@ class ShownApplication(Model):
     release_command: str | None
     directory: str | None
     config_version: int
-    environments: list[ShownEnvironment]
-    """Those that something was deployed to."""
+    environments: list[DeployedEnvironmentView]
+    """Environments with at least one deployment."""
 
 
 @query(http="GET /v1/apps/{application_id}", rejects=[ApplicationNotFound])
 async def application(
-    asked: ShowApplication, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller
-) -> ShownApplication:
-    shown = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    latest = {each.environment: each for each in await deployments.latest(shown.id)}
+    request: ShowApplication, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller
+) -> ApplicationView:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    latest_by_environment = {each.environment: each for each in await deployments.list_latest(application.id)}
 
-    found = []
-    for environment in await environments.all(shown):
-        newest = latest.get(environment.name)
-        if newest is None or newest.requested_at < environment.created_at:
+    views = []
+    for environment in await environments.list_all(application):
+        latest = latest_by_environment.get(environment.name)
+        if latest is None or latest.requested_at < environment.created_at:
             continue
-        good = await deployments.last_good(environment)
-        found.append(
-            ShownEnvironment(
+        serving = await deployments.find_serving(environment)
+        views.append(
+            DeployedEnvironmentView(
                 name=environment.name,
-                url=good.url if good else None,
-                release=good.release if good else None,
-                commit=good.commit if good else None,
-                latest_deployment=LatestDeployment(id=newest.id, status=newest.status, reason=newest.reason, requested_at=newest.requested_at),
+                summary=summarize_environment(serving, latest),
+                url=serving.url if serving else None,
+                release=serving.release if serving else None,
+                commit=serving.commit if serving else None,
+                latest_deployment=LatestDeploymentView(
+                    id=latest.id,
+                    status=latest.status,
+                    reason=latest.reason,
+                    release=latest.release,
+                    rolled_back_to=latest.rolled_back_to,
+                    requested_at=latest.requested_at,
+                ),
             )
         )
-    return ShownApplication(
-        id=shown.id,
-        name=shown.name,
-        repository=shown.repository,
-        created_at=shown.created_at,
-        health_path=shown.health_path,
-        release_command=shown.release_command,
-        directory=shown.directory,
-        config_version=shown.config_version,
-        environments=found,
+    return ApplicationView(
+        id=application.id,
+        name=application.name,
+        repository=application.repository,
+        created_at=application.created_at,
+        health_path=application.health_path,
+        release_command=application.release_command,
+        directory=application.directory,
+        config_version=application.config_version,
+        environments=views,
     )

@@ -1,9 +1,9 @@
-"""One deployment: where it stands, since when, and why it ended as it did."""
+"""Show a deployment with its steps and outcome."""
 
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.facts import summary
+from functions.deploy.domain.deployment.summary import summarize
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentNotFound
 from functions.deploy.ports import Applications, Deployments
@@ -15,16 +15,16 @@ class ShowDeployment(Model):
     deployment_id: UUID
 
 
-class ShownStep(Model):
+class DeploymentStepView(Model):
     step: str
     started_at: datetime
     finished_at: datetime | None
     attempts: int = 1
     error: str | None = None
-    """Of its last attempt, if that failed."""
+    """Of the last attempt, if it failed."""
 
 
-class ShownDeployment(Model):
+class DeploymentView(Model):
     id: UUID
     application_id: UUID
     environment: EnvironmentName
@@ -32,45 +32,45 @@ class ShownDeployment(Model):
     ref: str | None
     status: str
     summary: str
-    """In one line: what came of it, and what serves now."""
+    """One line: the outcome, and what serves now."""
     reason: str | None
     detail: str | None
     commit: str | None
     release: int | None
     previous_release: int | None
-    """What served when it was requested."""
+    """The release that served when the deployment was requested."""
     rolled_back_to: int | None
     url: str | None
     requested_at: datetime
     finished_at: datetime | None
-    steps: list[ShownStep]
+    steps: list[DeploymentStepView]
     correlation_id: str
 
 
 @query(http="GET /v1/apps/{application_id}/deployments/{deployment_id}", rejects=[ApplicationNotFound, DeploymentNotFound])
-async def deployment(asked: ShowDeployment, applications: Applications, deployments: Deployments, caller: Caller) -> ShownDeployment:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    shown = await deployments.get(asked.deployment_id)
-    if shown.application_id != application.id:
-        raise DeploymentNotFound
+async def deployment(request: ShowDeployment, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentView:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    deployment = await deployments.get(request.deployment_id)
+    if deployment.application_id != application.id:
+        raise DeploymentNotFound.of(request.deployment_id)
 
-    return ShownDeployment(
-        id=shown.id,
-        application_id=shown.application_id,
-        environment=shown.environment,
-        ref=shown.ref,
-        cause=shown.cause,
-        status=shown.status,
-        summary=summary(shown),
-        reason=shown.reason,
-        detail=shown.detail,
-        commit=shown.commit,
-        release=shown.release,
-        previous_release=shown.previous_release,
-        rolled_back_to=shown.rolled_back_to,
-        url=shown.url,
-        requested_at=shown.requested_at,
-        finished_at=shown.finished_at,
-        steps=[ShownStep.model_validate(each, from_attributes=True) for each in shown.steps],
-        correlation_id=shown.correlation_id,
+    return DeploymentView(
+        id=deployment.id,
+        application_id=deployment.application_id,
+        environment=deployment.environment,
+        ref=deployment.ref,
+        cause=deployment.cause,
+        status=deployment.status,
+        summary=summarize(deployment),
+        reason=deployment.reason,
+        detail=deployment.detail,
+        commit=deployment.commit,
+        release=deployment.release,
+        previous_release=deployment.previous_release,
+        rolled_back_to=deployment.rolled_back_to,
+        url=deployment.url,
+        requested_at=deployment.requested_at,
+        finished_at=deployment.finished_at,
+        steps=[DeploymentStepView.model_validate(each, from_attributes=True) for each in deployment.steps],
+        correlation_id=deployment.correlation_id,
     )

@@ -1,25 +1,26 @@
-"""The deployments of an application, newest first."""
+"""List the deployments of an application, newest first."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
 
+from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListDeployments(Model):
     application_id: UUID
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: UUID | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
-class ListedDeployment(Model):
+class DeploymentSummaryView(Model):
     id: UUID
     environment: EnvironmentName
     cause: str
@@ -32,32 +33,26 @@ class ListedDeployment(Model):
     requested_at: datetime
     finished_at: datetime | None
 
-
-class DeploymentPage(Model):
-    items: list[ListedDeployment]
-    next: UUID | None
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        return cls(
+            id=deployment.id,
+            environment=deployment.environment,
+            cause=deployment.cause,
+            status=deployment.status,
+            reason=deployment.reason,
+            commit=deployment.commit,
+            release=deployment.release,
+            rolled_back_to=deployment.rolled_back_to,
+            url=deployment.url,
+            requested_at=deployment.requested_at,
+            finished_at=deployment.finished_at,
+        )
 
 
 @query(http="GET /v1/apps/{application_id}/deployments", rejects=[ApplicationNotFound])
-async def deployments(asked: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentPage:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    found = await deployments.page(application.id, before=asked.cursor, limit=asked.limit + 1)
-    shown = found[: asked.limit]
+async def deployments(request: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> Page[DeploymentSummaryView]:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    rows = await deployments.page(application.id, before=request.cursor, limit=request.limit + 1)
 
-    items = [
-        ListedDeployment(
-            id=each.id,
-            environment=each.environment,
-            cause=each.cause,
-            status=each.status,
-            reason=each.reason,
-            commit=each.commit,
-            release=each.release,
-            rolled_back_to=each.rolled_back_to,
-            url=each.url,
-            requested_at=each.requested_at,
-            finished_at=each.finished_at,
-        )
-        for each in shown
-    ]
-    return DeploymentPage(items=items, next=shown[-1].id if len(found) > asked.limit else None)
+    return Page.from_rows(rows, request.limit, DeploymentSummaryView.of, cursor=lambda row: row.id)

@@ -1,20 +1,20 @@
-"""The environments of an application, each with its size and what serves there."""
+"""List environments with their size and what serves there."""
 
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.environment import Patience
+from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListEnvironments(Model):
     application_id: UUID
 
 
-class ListedEnvironment(Model):
+class EnvironmentView(Model):
     name: EnvironmentName
     created_at: datetime
     min_scale: int
@@ -27,21 +27,22 @@ class ListedEnvironment(Model):
     commit: str | None
 
 
-class EnvironmentList(Model):
-    items: list[ListedEnvironment]
-
-
 @query(http="GET /v1/apps/{application_id}/environments", rejects=[ApplicationNotFound])
 async def environments(
-    asked: ListEnvironments, applications: Applications, environments: Environments, deployments: Deployments, patience: Patience, caller: Caller
-) -> EnvironmentList:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
+    request: ListEnvironments,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    policy: ObservationPolicy,
+    caller: Caller,
+) -> Page[EnvironmentView]:
+    application = await applications.get_owned(request.application_id, caller.user_id)
 
     items = []
-    for each in await environments.all(application):
-        good, terms = await deployments.last_good(each), each.terms(patience, application)
+    for each in await environments.list_all(application):
+        serving, terms = await deployments.find_serving(each), each.terms(policy, application)
         items.append(
-            ListedEnvironment(
+            EnvironmentView(
                 name=each.name,
                 created_at=each.created_at,
                 min_scale=each.size.min_scale,
@@ -49,9 +50,9 @@ async def environments(
                 memory_mib=each.size.memory_mib,
                 cpu_millis=each.size.cpu_millis,
                 observation_seconds=terms.observation_seconds,
-                url=good.url if good else None,
-                release=good.release if good else None,
-                commit=good.commit if good else None,
+                url=serving.url if serving else None,
+                release=serving.release if serving else None,
+                commit=serving.commit if serving else None,
             )
         )
-    return EnvironmentList(items=items)
+    return Page(items=items)

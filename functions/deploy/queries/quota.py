@@ -1,6 +1,6 @@
-"""How much a user may run, and how much of it is used."""
+"""Show your quota and how much of it is used."""
 
-from functions.deploy.domain.application import Quota as Granted
+from functions.deploy.domain.quota import Quota
 from functions.deploy.ports import Quotas
 from functions.kernel import Caller, Clock, Model, query
 
@@ -9,21 +9,21 @@ class ShowQuota(Model):
     pass
 
 
-class Used(Model):
+class LimitView(Model):
     limit: int
     used: int
 
 
-class Quota(Model):
-    applications: Used
-    memory_mib: Used
-    """Of all environments that something was deployed to, with all the instances that each may have."""
+class QuotaView(Model):
+    applications: LimitView
+    memory_mib: LimitView
+    """Reserved by all environments with a deployment, for the maximum number of their instances."""
 
 
 @query(http="GET /v1/quota")
-async def quota(asked: ShowQuota, quotas: Quotas, caller: Caller, clock: Clock) -> Quota:
-    granted = await quotas.find(caller.user_id) or Granted.default(caller.user_id, clock.now())
-    return Quota(
-        applications=Used(limit=granted.applications, used=granted.applications_used),
-        memory_mib=Used(limit=granted.memory_mib, used=granted.memory_used_mib),
+async def quota(request: ShowQuota, quotas: Quotas, caller: Caller, clock: Clock) -> QuotaView:
+    quota = await quotas.find(caller.user_id) or Quota.default(caller.user_id, clock.now())
+    return QuotaView(
+        applications=LimitView(limit=quota.applications, used=quota.applications_used),
+        memory_mib=LimitView(limit=quota.memory_mib, used=quota.memory_used_mib),
     )

@@ -1,4 +1,4 @@
-"""One release: what can run again, whole."""
+"""Show a release."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ class ShowRelease(Model):
     number: int
 
 
-class ShownRelease(Model):
+class ReleaseView(Model):
     id: UUID
     number: int
     commit: str
@@ -23,23 +23,23 @@ class ShownRelease(Model):
     config_version: int
     release_command: str | None
     manifest: dict[str, Any]
-    """The pod that it runs as, without an environment's size and configuration."""
+    """The pod spec, without size and configuration of an environment."""
     created_at: datetime
 
 
 @query(http="GET /v1/apps/{application_id}/releases/{number}", rejects=[ApplicationNotFound, ReleaseNotFound])
-async def release(asked: ShowRelease, applications: Applications, releases: Releases, caller: Caller) -> ShownRelease:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    shown = await releases.numbered(application.id, asked.number)
+async def release(request: ShowRelease, applications: Applications, releases: Releases, caller: Caller) -> ReleaseView:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    release = await releases.get_by_number(application.id, request.number)
 
-    return ShownRelease(
-        id=shown.id,
-        number=shown.number,
-        commit=shown.commit,
-        image=shown.image,
-        kind=shown.kind,
-        config_version=shown.config_version,
-        release_command=shown.command,
-        manifest=dict(shown.manifest),
-        created_at=shown.created_at,
+    return ReleaseView(
+        id=release.id,
+        number=release.number,
+        commit=release.commit,
+        image=release.image,
+        kind=release.kind,
+        config_version=release.config_version,
+        release_command=release.release_command,
+        manifest=dict(release.manifest),
+        created_at=release.created_at,
     )

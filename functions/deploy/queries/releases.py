@@ -1,4 +1,4 @@
-"""The releases of an application, newest first."""
+"""List the releases of an application, newest first."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,18 +8,19 @@ from pydantic import Field
 
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.release import Release
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListReleases(Model):
     application_id: UUID
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     cursor: int | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
-class ListedRelease(Model):
+class ReleaseSummaryView(Model):
     number: int
     commit: str
     image: str
@@ -29,30 +30,25 @@ class ListedRelease(Model):
     serves_in: list[EnvironmentName]
 
 
-class ReleasePage(Model):
-    items: list[ListedRelease]
-    next: int | None
-
-
 @query(http="GET /v1/apps/{application_id}/releases", rejects=[ApplicationNotFound])
 async def releases(
-    asked: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
-) -> ReleasePage:
-    application = (await applications.get(asked.application_id)).owned_by(caller.user_id)
-    found = await releases.page(application.id, before=asked.cursor, limit=asked.limit + 1)
-    shown = found[: asked.limit]
-    serving = {each.name: good.release for each in await environments.all(application) if (good := await deployments.last_good(each))}
+    request: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
+) -> Page[ReleaseSummaryView]:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    rows = await releases.page(application.id, before=request.cursor, limit=request.limit + 1)
+    release_by_environment = {
+        each.name: serving.release for each in await environments.list_all(application) if (serving := await deployments.find_serving(each))
+    }
 
-    items = [
-        ListedRelease(
-            number=each.number,
-            commit=each.commit,
-            image=each.image,
-            kind=each.kind,
-            config_version=each.config_version,
-            created_at=each.created_at,
-            serves_in=[name for name, number in serving.items() if number == each.number],
+    def view(release: Release) -> ReleaseSummaryView:
+        return ReleaseSummaryView(
+            number=release.number,
+            commit=release.commit,
+            image=release.image,
+            kind=release.kind,
+            config_version=release.config_version,
+            created_at=release.created_at,
+            serves_in=[name for name, number in release_by_environment.items() if number == release.number],
         )
-        for each in shown
-    ]
-    return ReleasePage(items=items, next=shown[-1].number if len(found) > asked.limit else None)
+
+    return Page.from_rows(rows, request.limit, view, cursor=lambda row: row.number)

@@ -1,8 +1,13 @@
-"""The only public entrance: HTTP in, one message to `capsule.commands`, its reply out.
+"""The only public entrance: an HTTP request becomes one message to `capsule.commands`, its reply becomes the response.
 
-Routes, validation and documentation come from the declarations; the gateway knows no context by name. It authenticates (whose token is this),
-the functions authorize (may he). It is stateless: what must be remembered between two requests (a message's identity, a stored reply) lies
-behind, so any number of gateways may run.
+Invariants:
+
+- Routes, validation and documentation come from the declarations. The gateway knows no context by name.
+- The gateway authenticates (whose token is this), the functions authorize (may this caller do it).
+- It publishes nothing before it has checked all that it can check.
+- It is stateless, so any number of gateways may run. The inbox of each context remembers requests and their replies.
+
+It does not own sessions and quotas (contexts), TLS (Knative's ingress) and retries (clients repeat with an Idempotency-Key).
 """
 
 from functions.edge.gateway.gateway import open_edge

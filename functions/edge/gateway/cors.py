@@ -1,31 +1,37 @@
-"""Which web pages of other origins may read our answers: those an operator lists, none by default. No cookies are used, so none are allowed."""
+"""Cross-origin resource sharing: which web pages may read responses. None by default; an operator lists origins.
 
-from functions.edge.gateway.responses import Answer
+The API uses no cookies, so no credentials are allowed.
+"""
 
-HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id, Traceparent, Tracestate"
-EXPOSED = "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id"
+from functions.edge.gateway.responses import BytesResponse
+
+REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id, Traceparent, Tracestate"
+EXPOSED_HEADERS = "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id"
+MAX_AGE_SECONDS = 600
 
 
 class Cors:
     def __init__(self, origins: frozenset[str]) -> None:
         self._origins = origins
 
-    def allow(self, answer: Answer, origin: str | None) -> None:
+    def add_headers(self, response: BytesResponse, origin: str | None) -> None:
+        """Allow the page of that origin to read the response, if the origin is listed."""
         if not origin or not self._origins:
             return
         if "*" in self._origins:
-            answer.add("access-control-allow-origin", "*")
+            response.add("access-control-allow-origin", "*")
         elif origin in self._origins:
-            answer.add("access-control-allow-origin", origin)
+            response.add("access-control-allow-origin", origin)
         else:
             return
-        answer.add("access-control-expose-headers", EXPOSED)
+        response.add("access-control-expose-headers", EXPOSED_HEADERS)
 
-    def preflight(self, allowed: str) -> Answer:
-        answer = Answer(204)
-        answer.add("allow", allowed)
+    def preflight(self, methods: str) -> BytesResponse:
+        """Answer OPTIONS. `methods`: those of the path, separated by commas."""
+        response = BytesResponse(204)
+        response.add("allow", methods)
         if self._origins:
-            answer.add("access-control-allow-methods", allowed)
-            answer.add("access-control-allow-headers", HEADERS)
-            answer.add("access-control-max-age", "600")
-        return answer
+            response.add("access-control-allow-methods", methods)
+            response.add("access-control-allow-headers", REQUEST_HEADERS)
+            response.add("access-control-max-age", str(MAX_AGE_SECONDS))
+        return response

@@ -1,112 +1,104 @@
-"""The message that stands for a request: its identity, its correlation, its trace, its deadline.
+"""The message that carries a request: its identity, correlation id, trace, deadline and client.
 
-Identity. A mutation with an Idempotency-Key has the id UUIDv5(caller, route, key): asked again, it is the same message, and the function
-answers it from its inbox. A caller who is not signed in has no identity to bind the key to. The client's address would not do: it changes when a
-phone leaves the house, and behind one address there are many clients. So the key itself must be unguessable (at least 20 characters): who
-knows it may see the answer again, and the function still compares the fingerprint of the whole input before it gives a stored answer away.
+Identity. A mutation with an Idempotency-Key has the message id UUIDv5(caller, route, key). Repeated, it is the same
+message, and the function answers it from its inbox. Anonymous callers have no identity to bind the key to. Their network
+address is not one: it changes when a phone changes networks, and many clients share one. So an anonymous key must be
+unguessable (at least 20 characters): whoever knows it may read the response again. The function also compares the
+fingerprint of the input before it repeats a response.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from secrets import token_hex
 from uuid import UUID, uuid5
 
 from functions.edge.gateway.options import Network
+from functions.edge.gateway.parsing import ParsedRequest
 from functions.edge.gateway.problems import BAD_KEY, Problem
 from functions.edge.gateway.routing import Route
 from functions.kernel import Caller, Client, new_id
-from functions.wire.cloudevents import JSON, SPECVERSION, stamp
+from functions.wire.cloudevents import Message, new_message, stamp
+from functions.wire.trace_context import TraceContext
 
 SOURCE = "/capsule/gateway"
-MESSAGES = UUID("7a0f4f0e-6c52-5a3f-9d53-3c1f0f5f1c9e")  # the namespace of message ids that come from an Idempotency-Key
+MESSAGE_NAMESPACE = UUID("7a0f4f0e-6c52-5a3f-9d53-3c1f0f5f1c9e")
+"""The namespace of message ids that are derived from an Idempotency-Key."""
 KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 REQUEST_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{7,127}$")
-TRACEPARENT = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(-.*)?$")
-TRACESTATE = re.compile(r"^[\x20-\x7e]{0,512}$")
-UNGUESSABLE = 20
+MIN_ANONYMOUS_KEY_LENGTH = 20
+MAX_USER_AGENT_LENGTH = 256
 
 
 def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
-    """Raises Problem 400."""
+    """Return the id of the request's message: derived from the key, or new. Raises Problem 400."""
     if not key or not route.mutates:
         return str(new_id())
     if not KEY.match(key):
         raise Problem(BAD_KEY)
-    if caller is None and len(key) < UNGUESSABLE:
-        raise Problem(BAD_KEY, f"Without being signed in, choose an unguessable key of at least {UNGUESSABLE} characters, such as a UUID.")
-    return str(uuid5(MESSAGES, f"{caller.user_id if caller else 'anonymous'}\n{route.method} {route.path}\n{key}"))
+    if caller is None and len(key) < MIN_ANONYMOUS_KEY_LENGTH:
+        detail = f"The key has {len(key)} characters. Without an access token it needs at least {MIN_ANONYMOUS_KEY_LENGTH}, such as a UUID."
+        raise Problem(BAD_KEY, detail)
+    return str(uuid5(MESSAGE_NAMESPACE, f"{caller.user_id if caller else 'anonymous'}\n{route.method} {route.path}\n{key}"))
 
 
-def correlation_id(asked: str | None, taken: Mapping[str, object]) -> str:
-    """The client's own, if it is well-formed and not under way already; else a new one."""
-    if asked and asked not in taken and REQUEST_ID.match(asked):
-        return asked
+def correlation_id(request_id: str | None, ids_in_progress: Container[str]) -> str:
+    """Return the client's X-Request-Id if it is well-formed and no request in progress has it; otherwise a new id."""
+    if request_id and request_id not in ids_in_progress and REQUEST_ID.match(request_id):
+        return request_id
     return str(new_id())
 
 
-def trace(traceparent: str | None, tracestate: str | None) -> tuple[str, str]:
-    """Continues the client's trace with a span of ours, or starts one (W3C Trace Context)."""
-    found = TRACEPARENT.match(traceparent.strip()) if traceparent else None
-    if found is None:
-        return f"00-{token_hex(16)}-{token_hex(8)}-01", ""
-    state = (tracestate or "").strip()
-    return f"00-{found[1]}-{token_hex(8)}-{found[2]}", state if TRACESTATE.match(state) else ""
+def parse_client(peer: str, forwarded_for: str, user_agent: str, trusted_proxies: tuple[Network, ...]) -> Client:
+    """Return the client: the last address that is not a trusted proxy.
 
-
-def client_of(peer: str, forwarded_for: str, user_agent: str, trusted: tuple[Network, ...]) -> Client:
-    """The nearest address that is not one of our own proxies; what stands left of it in X-Forwarded-For anybody could have written."""
+    The client itself may have written everything to the left of it in X-Forwarded-For.
+    """
     address = peer
-    if trusted:
+    if trusted_proxies:
         for hop in reversed([peer] if not forwarded_for else [*(part.strip() for part in forwarded_for.split(",")), peer]):
             try:
-                known = ip_address(hop)
+                parsed = ip_address(hop)
             except ValueError:
                 break
             address = hop
-            if not any(known in network for network in trusted):
+            if not any(parsed in network for network in trusted_proxies):
                 break
-    return Client(address, _printable(user_agent))
+    return Client(address, _to_printable_ascii(user_agent[:MAX_USER_AGENT_LENGTH]))
 
 
-def _printable(text: str) -> str:
-    return "".join(character if " " <= character <= "~" else "?" for character in text[:256])
+def _to_printable_ascii(text: str) -> str:
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
 
 
-def headers_of(
+def build_message(
     route: Route,
+    request: ParsedRequest,
     *,
     id: str,
-    correlation: str,
+    correlation_id: str,
     at: datetime,
     token: str | None,
     caller: Caller | None,
     client: Client,
-    traced: tuple[str, str],
-    fingerprint: str | None,
-) -> dict[str, str]:
-    """The AMQP headers: a CloudEvent in binary mode, as `functions.wire.cloudevents` reads it."""
-    headers = {
-        "specversion": SPECVERSION,
-        "id": id,
-        "source": SOURCE,
-        "type": route.name,
-        "time": stamp(at),
-        "content-type": JSON,
-        "correlationid": correlation,
-        "deadline": stamp(at + timedelta(seconds=route.declaration.deadline)),
-        "remote": client.address,
-        "traceparent": traced[0],
-        "tracestate": traced[1],
-    }
-    if route.declaration.version != 1:
-        headers["dataversion"] = str(route.declaration.version)
-    if client.user_agent:
-        headers["useragent"] = client.user_agent
-    if token and caller:
-        headers["token"] = token
-        headers["actor"] = str(caller.user_id)
-    if fingerprint:
-        headers["fingerprint"] = fingerprint
-    return headers
+    trace: TraceContext,
+) -> Message:
+    """Build the message to the function. It carries the token, which the function verifies again."""
+    is_signed_in = token is not None and caller is not None
+    return new_message(
+        route.name,
+        SOURCE,
+        request.body,
+        at,
+        id,
+        correlationid=correlation_id,
+        deadline=stamp(at + timedelta(seconds=route.declaration.deadline_seconds)),
+        remote=client.address,
+        useragent=client.user_agent or None,
+        dataversion=str(route.declaration.version) if route.declaration.version != 1 else None,
+        token=token if is_signed_in else None,
+        actor=str(caller.user_id) if is_signed_in and caller else None,
+        fingerprint=request.fingerprint,
+        traceparent=trace.parent,
+        tracestate=trace.state,
+    )

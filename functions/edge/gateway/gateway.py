@@ -1,12 +1,14 @@
-"""One request from its first byte to its last: routed, authenticated, checked, asked, answered, logged.
+"""Handle one request from its first byte to its last: route, authenticate, check, publish, convert the reply, log.
 
-The order matters: what is cheap and refuses most comes first, the body is read only for a caller who may send one, and nothing is published
-before everything that the gateway can know has been checked.
+Cheap checks that refuse most come first. The gateway reads a body only for a caller who may send one, and publishes
+nothing before it has checked all that it can check.
 """
 
 import sys
 import time
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from typing import Protocol
@@ -14,15 +16,15 @@ from typing import Protocol
 import orjson
 from starlette.requests import Request
 
-from functions.edge.gateway import envelope, intake, responses
+from functions.edge.gateway import envelope, parsing, responses
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.pages import Pages
 from functions.edge.gateway.problems import FAULT, NO_ANSWER, NO_METHOD, NO_ROUTE, OUTCOME_UNKNOWN, UNAVAILABLE, Problem, challenge
-from functions.edge.gateway.responses import Answer, Replies
+from functions.edge.gateway.responses import BytesResponse, ReplyConverter
 from functions.edge.gateway.routing import Route, Table
-from functions.edge.gateway.throttle import Throttle, tell
+from functions.edge.gateway.throttle import Throttle
 from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable, new_id
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
@@ -31,14 +33,20 @@ from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Rep
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.wire.cloudevents import new_message, stamp
+from functions.wire.trace_context import new_span
 
-HEALTH_DEADLINE = 10.0
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-PROBES = frozenset({"/livez", "/readyz", "/health", "/healthz"})  # asked for ever: not logged
+HEALTH_TIMEOUT_SECONDS = 10.0
+MAX_STACK_LENGTH = 8000
+MAX_FORM_BYTES = 4096
+BUS_RETRY_SECONDS = 5
+NO_REPLY_RETRY_SECONDS = 2
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+UNLOGGED_PATHS = frozenset({"/livez", "/readyz", "/health", "/healthz"})
+"""Probes poll them without end."""
 
 
-class Asks(Protocol):
-    """What the gateway needs of the bus."""
+class Requester(Protocol):
+    """Publishes a message and waits for its reply. `functions.runtime.messaging.bus.Bus` is one."""
 
     @property
     def connected(self) -> bool: ...
@@ -48,218 +56,234 @@ class Asks(Protocol):
     async def close(self) -> None: ...
 
 
-class Verifies(Protocol):
+class TokenVerifier(Protocol):
     def verify(self, token: str, at: datetime) -> Caller:
-        """Raises Unauthenticated."""
+        """Return the caller of an access token. Raises Unauthenticated, Unavailable."""
         ...
 
 
-class Seals(Protocol):
-    def seal(self, context: str, secret: str) -> str: ...
+class Encryptor(Protocol):
+    def seal(self, context: str, secret: str) -> str:
+        """Encrypt a secret for a context (RFC 9180)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the gateway knows about one request before it parses it."""
+
+    request: Request
+    path: str
+    method: str
+    correlation_id: str
+    at: datetime
 
 
 class Gateway:
-    def __init__(self, registry: Registry, bus: Asks, tokens: Verifies, sealer: Seals, clock: Clock, options: Options) -> None:
-        self._bus = bus
-        self._tokens = tokens
-        self._seal = sealer.seal
+    def __init__(
+        self, registry: Registry, requester: Requester, verifier: TokenVerifier, encryptor: Encryptor, clock: Clock, options: Options
+    ) -> None:
+        self._requester = requester
+        self._verifier = verifier
+        self._encrypt = encryptor.seal
         self._clock = clock
         self._options = options
         self._table = Table(registry.declarations)
-        self._replies = Replies(self._table)
+        self._converter = ReplyConverter(self._table)
         self._throttle = Throttle(options.anonymous_mutations)
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
-        self._health = Health(contexts, self._ask_health, lambda: bus.connected, version("capsule"), options.service)
+        self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
         self._pages = Pages(registry, self._table)
-        self._under_way: dict[str, None] = {}
+        self._in_progress: set[str] = set()
+        """Correlation ids."""
 
     async def close(self) -> None:
-        await self._bus.close()
+        await self._requester.close()
 
-    async def handle(self, request: Request) -> Answer:
-        began = time.perf_counter()
-        at = self._clock.now()
+    async def handle(self, request: Request) -> BytesResponse:
+        started = time.perf_counter()
         headers = request.headers
-        correlation = envelope.correlation_id(headers.get("x-request-id"), self._under_way)
-        self._under_way[correlation] = None
-        path: str = request.scope["path"]
+        correlation_id = envelope.correlation_id(headers.get("x-request-id"), self._in_progress)
+        exchange = Exchange(request, request.scope["path"], request.scope["method"], correlation_id, self._clock.now())
+        self._in_progress.add(correlation_id)
         caller: Caller | None = None
         try:
-            answer, caller = await self._answer(request, path, correlation, at)
+            response, caller = await self._respond(exchange)
         except Problem as problem:
-            answer = responses.of_problem(problem, path, correlation)
-        except Exception as error:  # noqa: BLE001  whatever it is, a client gets a problem document and we get the trace
-            _log_fault(error, correlation)
-            answer = responses.of_problem(Problem(FAULT), path, correlation)
+            response = responses.problem_response(problem, exchange.path, correlation_id)
+        except Exception as error:  # noqa: BLE001  any fault becomes a problem document for the client and a stack trace in the log
+            _log_fault(error, correlation_id)
+            response = responses.problem_response(Problem(FAULT), exchange.path, correlation_id)
         finally:
-            del self._under_way[correlation]
-        ms = (time.perf_counter() - began) * 1000
-        answer.raw_headers.extend(responses.SECURITY)
-        answer.add("x-request-id", correlation)
-        answer.add("server-timing", f"total;dur={ms:.1f}")
-        self._cors.allow(answer, headers.get("origin"))
-        if path not in PROBES and (self._options.log_reads or answer.status_code >= 400 or request.method not in READS):
-            _log_request(at, request.method, path, answer.status_code, ms, correlation, caller)
-        return answer
+            self._in_progress.discard(correlation_id)
+        duration_ms = (time.perf_counter() - started) * 1000
+        response.raw_headers.extend(responses.SECURITY)
+        response.add("x-request-id", correlation_id)
+        response.add("server-timing", f"total;dur={duration_ms:.1f}")
+        self._cors.add_headers(response, headers.get("origin"))
+        is_logged = self._options.log_reads or response.status_code >= 400 or exchange.method not in SAFE_METHODS
+        if is_logged and exchange.path not in UNLOGGED_PATHS:
+            _log_request(exchange, response.status_code, duration_ms, caller)
+        return response
 
-    async def _answer(self, request: Request, path: str, correlation: str, at: datetime) -> tuple[Answer, Caller | None]:
-        method: str = request.scope["method"]
-        methods, values = self._table.find(path)
-        if not methods:
-            return await self._own(request, path, method, correlation, at)
-        route = methods.get("GET" if method == "HEAD" else method)
+    async def _respond(self, exchange: Exchange) -> tuple[BytesResponse, Caller | None]:
+        request, method = exchange.request, exchange.method
+        routes, path_values = self._table.find(exchange.path)
+        if not routes:
+            return await self._respond_itself(exchange), None
+        route = routes.get("GET" if method == "HEAD" else method)
         if route is None:
-            allowed = ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])}))
+            methods = ", ".join(sorted({*routes, "OPTIONS", *(["HEAD"] if "GET" in routes else [])}))
             if method == "OPTIONS":
-                return self._cors.preflight(allowed), None
-            raise Problem(NO_METHOD, f"This path takes {allowed}.", headers={"allow": allowed})
-        token, caller = self._authenticate(route, request.headers.get("authorization"), at)
-        if len(self._under_way) > self._options.concurrency:
-            raise Problem(UNAVAILABLE, "Too many requests are under way; nothing was done.", retry_after=1)
+                return self._cors.preflight(methods), None
+            raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
+        token, caller = self._authenticate(route, request.headers.get("authorization"), exchange.at)
+        if len(self._in_progress) > self._options.concurrency:
+            raise Problem(UNAVAILABLE, "Too many requests are in progress. Nothing was changed.", retry_after=1)
         client = self._client(request)
-        limits = await self._throttle.pass_or_refuse(client.address) if caller is None and route.mutates else {}
-        if route.takes_body:
-            raw = await intake.read_body(request, self._options.body_limit, self._options.body_seconds)
-        if route.takes_body and route.raw is not None:
-            taken = intake.take_raw(route, raw, request.headers, values)
-        elif route.takes_body:
-            given = intake.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
-            taken = intake.take(route, given, values, self._seal)
-        else:
-            taken = intake.take(route, intake.parse_query(request.scope["query_string"], route.many), values, self._seal)
-        reply = await self._ask(route, request, taken, token, caller, client, correlation, at)
-        answer = self._replies.answer(route, reply, values, request.headers.get("if-none-match"), path, correlation)
-        tell(answer, limits)
-        return answer, caller
+        limit_headers = await self._throttle.count(client.address) if caller is None and route.mutates else {}
+        parsed = await self._parse(route, request, path_values)
+        reply = await self._request(route, exchange, parsed, token, caller, client)
+        if_none_match = request.headers.get("if-none-match")
+        response = self._converter.to_response(route, reply, path_values, if_none_match, exchange.path, exchange.correlation_id)
+        response.add_all(limit_headers)
+        return response, caller
+
+    async def _parse(self, route: Route, request: Request, path_values: tuple[str, ...]) -> parsing.ParsedRequest:
+        if not route.takes_body:
+            query = parsing.parse_query(request.scope["query_string"], route.repeatable)
+            return parsing.parse_request(route, query, path_values, self._encrypt)
+        raw = await parsing.read_body(request, self._options.body_limit, self._options.body_seconds)
+        if route.raw is not None:
+            return parsing.parse_raw_request(route, raw, request.headers, path_values)
+        payload = parsing.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
+        return parsing.parse_request(route, payload, path_values, self._encrypt)
 
     def _authenticate(self, route: Route, authorization: str | None, at: datetime) -> tuple[str | None, Caller | None]:
-        """At an open door a stale token is no reason to turn anybody away: he is nobody in particular. Raises Problem 401, 503."""
+        """Return token and caller. On a route for anyone, a bad token counts as none. Raises Problem 401, 503."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             if route.declaration.allow.anyone:
                 return None, None
-            challenge("The request carries no access token.")
+            challenge("The request has no access token.")
         try:
-            return token, self._tokens.verify(token, at)
-        except Unauthenticated as no:
+            return token, self._verifier.verify(token, at)
+        except Unauthenticated as rejection:
             if route.declaration.allow.anyone:
                 return None, None
-            challenge(no.detail, "invalid_token")
-        except Unavailable as no:
-            raise Problem(UNAVAILABLE, "Access tokens cannot be verified right now.", retry_after=no.retry_after or 5) from no
+            challenge(rejection.detail, "invalid_token")
+        except Unavailable as rejection:
+            raise Problem(UNAVAILABLE, "Access tokens cannot be verified right now.", retry_after=rejection.retry_after or 5) from rejection
 
     def _client(self, request: Request) -> Client:
         peer = request.scope["client"]
         headers = request.headers
-        return envelope.client_of(
+        return envelope.parse_client(
             peer[0] if peer else "", headers.get("x-forwarded-for", ""), headers.get("user-agent", ""), self._options.trusted_proxies
         )
 
-    async def _ask(
-        self,
-        route: Route,
-        request: Request,
-        taken: intake.Intake,
-        token: str | None,
-        caller: Caller | None,
-        client: Client,
-        correlation: str,
-        at: datetime,
+    async def _request(
+        self, route: Route, exchange: Exchange, parsed: parsing.ParsedRequest, token: str | None, caller: Caller | None, client: Client
     ) -> Reply:
-        """Raises Problem 400, 503, 504."""
-        received = request.headers
-        headers = envelope.headers_of(
+        """Publish the request's message and wait for the reply. Raises Problem 400, 503, 504."""
+        headers = exchange.request.headers
+        message = envelope.build_message(
             route,
-            id=envelope.message_id(route, caller, received.get("idempotency-key")),
-            correlation=correlation,
-            at=at,
+            parsed,
+            id=envelope.message_id(route, caller, headers.get("idempotency-key")),
+            correlation_id=exchange.correlation_id,
+            at=exchange.at,
             token=token,
             caller=caller,
             client=client,
-            traced=envelope.trace(received.get("traceparent"), received.get("tracestate")),
-            fingerprint=taken.fingerprint,
+            trace=new_span(headers.get("traceparent"), headers.get("tracestate")),
         )
         context = route.declaration.context
         try:
-            reply = await self._bus.request(route.name, headers, taken.body, route.declaration.deadline, keep=route.mutates)
+            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline_seconds, keep=route.mutates)
         except BrokerUnavailable:
-            raise Problem(UNAVAILABLE, "The message broker is away; nothing was done.", retry_after=5) from None
+            raise Problem(UNAVAILABLE, "RabbitMQ is not reachable. Nothing was changed.", retry_after=BUS_RETRY_SECONDS) from None
         except Unroutable:
-            self._health.silent(context)
-            raise Problem(UNAVAILABLE, f"Nothing answers to {route.name} yet; nothing was done.", retry_after=5) from None
+            self._health.record_missing_reply(context)
+            detail = f"The function {route.name} is not deployed yet. Nothing was changed."
+            raise Problem(UNAVAILABLE, detail, retry_after=BUS_RETRY_SECONDS) from None
         except NoReply:
-            self._health.silent(context)
-            raise Problem(OUTCOME_UNKNOWN if route.mutates else NO_ANSWER, retry_after=2) from None
-        self._health.answered(context)
+            self._health.record_missing_reply(context)
+            raise Problem(OUTCOME_UNKNOWN if route.mutates else NO_ANSWER, retry_after=NO_REPLY_RETRY_SECONDS) from None
+        self._health.record_reply(context)
         return reply
 
     async def _ask_health(self, context: str) -> Reply:
         message = new_message(f"{context}.health", envelope.SOURCE, b"{}", self._clock.now(), correlationid=str(new_id()))
-        return await self._bus.request(message.type, message.headers(), message.body, HEALTH_DEADLINE)
+        return await self._requester.request(message.type, message.headers(), message.body, HEALTH_TIMEOUT_SECONDS)
 
-    async def _own(self, request: Request, path: str, method: str, correlation: str, at: datetime) -> tuple[Answer, Caller | None]:
-        """What the gateway answers by itself."""
-        if path == "/verify" and method == "POST":
-            return await self._verify(request, correlation, at)
+    async def _respond_itself(self, exchange: Exchange) -> BytesResponse:
+        """Respond to paths that no function has: probes, pages, the verification form."""
+        request, path, method = exchange.request, exchange.path, exchange.method
+        if method == "POST" and path in self._pages.forms:
+            return await self._handle_form(exchange, self._pages.forms[path])
         if not self._pages.has(path):
             raise Problem(NO_ROUTE, f"There is nothing at {path}.")
         if method == "OPTIONS":
-            return self._cors.preflight("GET, HEAD, OPTIONS"), None
+            return self._cors.preflight("GET, HEAD, OPTIONS")
         if method not in ("GET", "HEAD"):
-            raise Problem(NO_METHOD, "This path takes GET, HEAD.", headers={"allow": "GET, HEAD, OPTIONS"})
+            raise Problem(NO_METHOD, f"{path} supports GET, HEAD.", headers={"allow": "GET, HEAD, OPTIONS"})
         if path in ("/livez", "/healthz"):
-            return responses.json_answer({"status": "pass"}), None
+            return responses.json_response({"status": "pass"})
         if path == "/readyz":
-            ready = self._bus.connected
-            return responses.json_answer({"status": "pass" if ready else "fail", "bus": {"connected": ready}}, 200 if ready else 503), None
+            is_ready = self._requester.connected
+            return responses.json_response({"status": "pass" if is_ready else "fail", "bus": {"connected": is_ready}}, 200 if is_ready else 503)
         if path == "/health":
             status, document = await self._health.report("fresh" in request.query_params)
-            return responses.json_answer(document, status), None
-        return self._pages.answer(path, request.query_params, request.headers), None
+            return responses.json_response(document, status)
+        return self._pages.response(path, request.query_params, request.headers)
 
-    async def _verify(self, request: Request, correlation: str, at: datetime) -> tuple[Answer, Caller | None]:
-        """The form behind the link in a mail: the same request as a client of the API would make, its answer as a page."""
-        route = self._pages.verification
-        if route is None:
-            raise Problem(NO_ROUTE)
-        client = self._client(request)
-        limits = await self._throttle.pass_or_refuse(client.address)
-        form = intake.parse_query(await intake.read_body(request, 4096, self._options.body_seconds), frozenset())
+    async def _handle_form(self, exchange: Exchange, route: Route) -> BytesResponse:
+        """Handle a form of the verification pages: the same command as in the API, its response as a page."""
+        client = self._client(exchange.request)
+        limit_headers = await self._throttle.count(client.address)
+        raw = await parsing.read_body(exchange.request, MAX_FORM_BYTES, self._options.body_seconds)
         try:
-            reply = await self._ask(route, request, intake.take(route, form, (), self._seal), None, None, client, correlation, at)
-            answer = self._pages.verified(self._replies.answer(route, reply, (), None, request.scope["path"], correlation))
+            parsed = parsing.parse_request(route, parsing.parse_query(raw, frozenset()), (), self._encrypt)
+            reply = await self._request(route, exchange, parsed, None, None, client)
+            response = self._converter.to_response(route, reply, (), None, exchange.path, exchange.correlation_id)
         except Problem as problem:
-            answer = self._pages.verified(responses.of_problem(problem, request.scope["path"], correlation))
-        tell(answer, limits)
-        return answer, None
+            response = responses.problem_response(problem, exchange.path, exchange.correlation_id)
+        page = self._pages.form_result(exchange.path, response)
+        page.add_all(limit_headers)
+        return page
 
 
-def _log_request(at: datetime, method: str, path: str, status: int, ms: float, correlation: str, caller: Caller | None) -> None:
-    """The line that a request's timeline begins with. No query string: it may hold what is nobody's business."""
-    line = {
-        "log": "request",
-        "at": stamp(at),
-        "method": method,
-        "path": path,
-        "status": status,
-        "ms": round(ms, 2),
-        "correlation": correlation,
-        "actor": str(caller.user_id) if caller else None,
-    }
-    sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
-    sys.stderr.buffer.flush()
+def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Caller | None) -> None:
+    """Write the first line of a request's timeline. Without the query string: it may contain personal data."""
+    _log(
+        {
+            "log": "request",
+            "at": stamp(exchange.at),
+            "method": exchange.method,
+            "path": exchange.path,
+            "status": status,
+            "ms": round(duration_ms, 2),
+            "correlation": exchange.correlation_id,
+            "actor": str(caller.user_id) if caller else None,
+        }
+    )
 
 
-def _log_fault(error: Exception, correlation: str) -> None:
-    line = {"log": "fault", "correlation": correlation, "error": type(error).__name__, "stack": "".join(traceback.format_exception(error))[-8000:]}
+def _log_fault(error: Exception, correlation_id: str) -> None:
+    stack = "".join(traceback.format_exception(error))[-MAX_STACK_LENGTH:]
+    _log({"log": "fault", "correlation": correlation_id, "error": type(error).__name__, "stack": stack})
+
+
+def _log(line: Mapping[str, object]) -> None:
     sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
     sys.stderr.buffer.flush()
 
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
-    """The gateway over RabbitMQ; it connects in the background and answers 503 until it has."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", patience=2.0, replies=True)
+    """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
+    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
     bus.open()
     return Gateway(Registry.load(), bus, AccessTokens(settings), Sealer(settings), clock or SystemClock(), Options.read(settings))

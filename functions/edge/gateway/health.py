@@ -1,9 +1,9 @@
-"""`GET /health`: how the platform is, from what its contexts last said of themselves.
+"""`GET /health`: the state of the platform, from the last report of each context.
 
-Asking a context wakes its health function (and one database connection), and monitoring polls every few seconds for ever; so a poll asks
-nobody. It is answered from the last round, with its age, corrected by what the gateway sees pass: an answer of any function of a context shows
-that the context lives, a command without an answer that something is wrong. A round of questions is made only when there has been none yet (the
-first poll after a start), or when `?fresh=1` asks for it, at most every few seconds however many ask.
+Asking a context wakes its health function and one database connection, and monitoring polls every few seconds for ever.
+So a poll asks no function: it gets the last round of reports with its age, corrected by the traffic that the gateway
+sees. A reply of any function of a context shows that the context works; a request without a reply shows a fault. The
+gateway asks the contexts only on the first poll after its start, and for `?fresh=1`, at most every 5 seconds.
 """
 
 import asyncio
@@ -19,59 +19,61 @@ import psutil
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from functions.wire.cloudevents import stamp
 
-Ask = Callable[[str], Awaitable[Reply]]  # a context's name → the reply of its health function
+AskHealth = Callable[[str], Awaitable[Reply]]
+"""Context → the reply of its health function."""
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
-WORDS = {PASS: "healthy", WARN: "degraded", FAIL: "unhealthy"}
-SHORTEST_ROUND = 5.0  # seconds between two rounds
+STATUS_BY_CHECK = {PASS: "healthy", WARN: "degraded", FAIL: "unhealthy"}
+CHECK_BY_STATUS = {status: check for check, status in STATUS_BY_CHECK.items()}
+MIN_ROUND_SECONDS = 5.0
 
 
 @dataclass
-class _Seen:
-    """What is known of one context."""
+class _ContextState:
+    """Times are `time.monotonic()`; 0 means never. `report` is None if the context did not reply when it was asked."""
 
-    said: Mapping[str, Any] | None = None  # its own document, or None: it did not answer
+    report: Mapping[str, Any] | None = None
     asked_at: float = 0.0
-    answered_at: float = 0.0
-    silent_at: float = 0.0
-    why: str = ""
+    replied_at: float = 0.0
+    missed_at: float = 0.0
+    error: str = ""
 
     def check(self) -> str:
-        if self.asked_at and self.said is None and self.answered_at < self.asked_at:
+        if self.asked_at and self.report is None and self.replied_at < self.asked_at:
             return FAIL
-        if self.silent_at > max(self.answered_at, self.asked_at):
+        if self.missed_at > max(self.replied_at, self.asked_at):
             return WARN
-        if self.said is None:
-            return WARN if not self.answered_at else PASS
-        return {"healthy": PASS, "degraded": WARN}.get(str(self.said.get("status", "")).lower(), FAIL)
+        if self.report is None:
+            return PASS if self.replied_at else WARN
+        return CHECK_BY_STATUS.get(str(self.report.get("status", "")).lower(), FAIL)
 
 
 @dataclass
 class Health:
     contexts: Sequence[str]
-    ask: Ask
-    bus_connected: Callable[[], bool]
+    ask: AskHealth
+    is_bus_connected: Callable[[], bool]
     version: str
     service: str = "capsule-gateway"
-    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _states: dict[str, _ContextState] = field(default_factory=dict)
     _round_at: float = 0.0
     _round: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
-        self._seen = {context: _Seen() for context in self.contexts}
+        self._states = {context: _ContextState() for context in self.contexts}
 
-    def answered(self, context: str) -> None:
-        """A function of that context has answered."""
-        self._seen[context].answered_at = time.monotonic()
+    def record_reply(self, context: str) -> None:
+        """Note that a function of the context replied."""
+        self._states[context].replied_at = time.monotonic()
 
-    def silent(self, context: str) -> None:
-        """A function of that context has not."""
-        self._seen[context].silent_at = time.monotonic()
+    def record_missing_reply(self, context: str) -> None:
+        """Note that a function of the context did not reply."""
+        self._states[context].missed_at = time.monotonic()
 
-    async def report(self, fresh: bool) -> tuple[int, dict[str, Any]]:
-        """HTTP status and document: 503 when a context or the bus fails."""
+    async def report(self, is_fresh: bool) -> tuple[int, dict[str, Any]]:
+        """Return HTTP status and document: 503 when a context fails or RabbitMQ is not connected. `is_fresh`: ask the contexts first."""
         now = time.monotonic()
-        if not self._round_at or (fresh and now - self._round_at > SHORTEST_ROUND):
+        if not self._round_at or (is_fresh and now - self._round_at > MIN_ROUND_SECONDS):
             if self._round is None or self._round.done():
                 self._round = asyncio.create_task(self._ask_all())
             await asyncio.shield(self._round)
@@ -82,46 +84,46 @@ class Health:
         self._round_at = time.monotonic()
 
     async def _ask_one(self, context: str) -> None:
-        seen = self._seen[context]
+        state = self._states[context]
         try:
             reply = await self.ask(context)
         except (BrokerUnavailable, Unroutable, NoReply) as error:
-            seen.asked_at, seen.said, seen.why = time.monotonic(), None, f"{type(error).__name__}: {error}"
+            state.asked_at, state.report, state.error = time.monotonic(), None, f"{type(error).__name__}: {error}"
             return
-        seen.asked_at = seen.answered_at = time.monotonic()
+        state.asked_at = state.replied_at = time.monotonic()
         document = orjson.loads(reply.body) if reply.outcome == "done" and reply.body else None
-        seen.said = document if isinstance(document, dict) else None
-        seen.why = "" if seen.said else f"its health function answered {reply.status}"
-        if seen.said is None:
-            seen.answered_at = 0.0
+        state.report = document if isinstance(document, dict) else None
+        state.error = "" if state.report else f"the health function replied with status {reply.status}"
+        if state.report is None:
+            state.replied_at = 0.0
 
     def _document(self) -> tuple[int, dict[str, Any]]:
         now = time.monotonic()
-        connected = self.bus_connected()
-        checks = {context: seen.check() for context, seen in self._seen.items()}
-        worst = FAIL if not connected or FAIL in checks.values() else WARN if WARN in checks.values() else PASS
-        memory = psutil.Process().memory_info().rss
+        is_connected = self.is_bus_connected()
+        checks = {context: state.check() for context, state in self._states.items()}
+        worst = FAIL if not is_connected or FAIL in checks.values() else WARN if WARN in checks.values() else PASS
+        memory_bytes = psutil.Process().memory_info().rss
         document = {
-            "status": WORDS[worst],
+            "status": STATUS_BY_CHECK[worst],
             "service": self.service,
             "timestamp": stamp(datetime.now(UTC)),
             "ageSeconds": round(now - self._round_at, 1) if self._round_at else None,
             "metadata": {
                 "version": self.version,
-                "memory": {"used": round(memory / 1e6), "total": round(psutil.virtual_memory().total / 1e6), "unit": "MB"},
-                "bus": {"connected": connected},
+                "memory": {"used": round(memory_bytes / 1e6), "total": round(psutil.virtual_memory().total / 1e6), "unit": "MB"},
+                "bus": {"connected": is_connected},
             },
             "checks": checks,
-            "services": [self._service(context, seen, now) for context, seen in self._seen.items()],
+            "services": [self._service(context, state, now) for context, state in self._states.items()],
         }
         return (503 if worst == FAIL else 200), document
 
-    def _service(self, context: str, seen: _Seen, now: float) -> dict[str, Any]:
-        said = dict(seen.said) if seen.said is not None else {"status": WORDS[seen.check()], "service": f"{context}-service"}
+    def _service(self, context: str, state: _ContextState, now: float) -> dict[str, Any]:
+        default = {"status": STATUS_BY_CHECK[state.check()], "service": f"{context}-service"}
         return {
-            **said,
-            "check": seen.check(),
-            "ageSeconds": round(now - seen.asked_at, 1) if seen.asked_at else None,
-            "lastAnswerSeconds": round(now - seen.answered_at, 1) if seen.answered_at else None,
-            **({"detail": seen.why} if seen.why else {}),
+            **(state.report if state.report is not None else default),
+            "check": state.check(),
+            "ageSeconds": round(now - state.asked_at, 1) if state.asked_at else None,
+            "lastAnswerSeconds": round(now - state.replied_at, 1) if state.replied_at else None,
+            **({"detail": state.error} if state.error else {}),
         }

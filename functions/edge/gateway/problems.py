@@ -1,114 +1,122 @@
-"""Problem documents (RFC 9457): the one place where a "no" becomes an HTTP error.
+"""The gateway's own problem types, and the exception that ends a request with one.
 
-`type` is a stable path of the gateway, `/problems/<slug>`, which tells a person what it means. The gateway's own problems stand here; a
-function's are its declared rejections, under the class's kebab-case name.
+The types of functions are their declared rejections (`ProblemType.of`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import orjson
 
 from functions.kernel import FieldError
+from functions.wire import problems
+from functions.wire.problems import ProblemType
 
-MEDIA_TYPE = b"application/problem+json"
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    slug: str
-    status: int
-    title: str
-    explanation: str
-
-    @property
-    def uri(self) -> str:
-        return f"/problems/{self.slug}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of the input: a JSON pointer and whether it points into the body, the path or the query."""
-
-    pointer: str
-    detail: str
-    where: str = "body"
-
-    def document(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "detail": self.detail, "in": self.where}
+MEDIA_TYPE = problems.MEDIA_TYPE.encode()
 
 
 class Problem(Exception):
-    """Ends a request with a problem document."""
+    """Ends a request with a problem document. `detail` defaults to the cause of the type."""
 
     def __init__(
         self,
         kind: ProblemType,
         detail: str = "",
         *,
-        errors: Sequence[Fault] = (),
+        errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
         retry_after: int | None = None,
     ) -> None:
         super().__init__(detail or kind.title)
         self.kind = kind
-        self.detail = detail or kind.explanation
+        self.detail = detail or kind.cause
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         if retry_after is not None:
             self.headers["retry-after"] = str(retry_after)
 
     def document(self, instance: str, request_id: str) -> bytes:
-        body: dict[str, Any] = {
-            "type": self.kind.uri,
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "instance": instance,
-            "requestId": request_id,
-        }
-        if self.errors:
-            body["errors"] = [fault.document() for fault in self.errors]
-        return orjson.dumps(body)
+        kind = self.kind
+        members = problems.document(kind.slug, kind.title, kind.status, self.detail, self.errors)
+        return orjson.dumps({**members, "instance": instance, "requestId": request_id})
 
 
 def challenge(detail: str, error: str = "") -> NoReturn:
-    """401 with the challenge of RFC 6750: without `error` no credentials were shown, with it they were bad."""
+    """Raise Problem 401 with a Bearer challenge (RFC 6750 section 3). `error` is empty if the request has no token."""
     header = 'Bearer realm="capsule"' + (f', error="{error}", error_description="{detail}"' if error else "")
     raise Problem(UNAUTHENTICATED, detail, headers={"www-authenticate": header})
 
 
-INVALID_JSON = ProblemType("invalid-json", 400, "The body is not JSON", "The request's body could not be read as a JSON document (RFC 8259, UTF-8).")
+INVALID_JSON = ProblemType(
+    "invalid-json", 400, "The body is not JSON",
+    "The body is not a JSON document in UTF-8 (RFC 8259). `detail` has the line and column.",
+    "Correct the syntax. Shells often remove quotes: write the body to a file and send it with `curl --data @body.json`.",
+)  # fmt: skip
 BAD_KEY = ProblemType(
-    "invalid-idempotency-key",
-    400,
-    "The Idempotency-Key is not usable",
-    "A key has 1 to 255 visible ASCII characters; a caller who is not signed in must choose an unguessable one of at least 20, such as a UUID.",
-)
+    "invalid-idempotency-key", 400, "The Idempotency-Key is not valid",
+    "A key has 1 to 255 visible ASCII characters, and at least 20 in a request without an access token.",
+    "Use a random UUID as the key of each new request, and the same key when you repeat it.",
+)  # fmt: skip
 UNAUTHENTICATED = ProblemType(
-    "unauthenticated", 401, "Sign in first", "The request needs a valid access token in its Authorization header: `Bearer …`."
-)
-NO_ROUTE = ProblemType("no-such-route", 404, "There is nothing at this address", "No function answers at this path. See /docs for those that do.")
-NO_METHOD = ProblemType("method-not-allowed", 405, "This address takes other methods", "The header Allow lists the methods that this path takes.")
-SLOW_BODY = ProblemType("request-timeout", 408, "The request took too long to arrive", "The body did not arrive in time.")
-TOO_LARGE = ProblemType("body-too-large", 413, "The body is too large", "The request's body is longer than this gateway accepts.")
+    "unauthenticated", 401, "Sign in first",
+    "The request has no access token, or the token is expired, revoked or not valid.",
+    "Sign in with `POST /v1/sessions` and send the token: `Authorization: Bearer …`. Refresh an expired one with `POST /v1/sessions/refresh`.",
+)  # fmt: skip
+NO_ROUTE = ProblemType(
+    "no-such-route", 404, "There is nothing at this address",
+    "No endpoint has this path. A slash at the end counts.",
+    "Compare the path with the list at /docs.",
+)  # fmt: skip
+NO_METHOD = ProblemType(
+    "method-not-allowed", 405, "The address does not support this method",
+    "The path exists with other methods.",
+    "Use a method that the header Allow lists.",
+)  # fmt: skip
+SLOW_BODY = ProblemType(
+    "request-timeout", 408, "The body did not arrive in time",
+    "The body was not complete after 30 seconds, or the client closed the connection.",
+    "Send the request again. Behind a proxy, check its timeouts.",
+)  # fmt: skip
+TOO_LARGE = ProblemType(
+    "body-too-large", 413, "The body is too large",
+    "The body is longer than the gateway accepts: 1 MiB, unless an operator has set CAPSULE_GATEWAY_BODY_LIMIT.",
+    "Send less in one request.",
+)  # fmt: skip
 NOT_JSON = ProblemType(
-    "unsupported-media-type", 415, "Send JSON", "The request's body must have the Content-Type application/json, in UTF-8 and not compressed."
-)
-INVALID = ProblemType("invalid", 422, "The input is not acceptable", "`errors` names each fault with a JSON pointer (RFC 6901) to its place.")
-TOO_MANY = ProblemType("too-many-requests", 429, "Too many requests", "The header Retry-After says when to come back, in seconds.")
-FAULT = ProblemType("internal-error", 500, "Something broke on our side", "The request id finds what happened in our logs.")
+    "unsupported-media-type", 415, "The body must be JSON",
+    "The body has another content type than `application/json`, another charset than UTF-8, or is compressed.",
+    "Send `Content-Type: application/json` and an uncompressed body in UTF-8.",
+)  # fmt: skip
+INVALID = ProblemType(
+    "invalid", 422, "The input is not valid",
+    "Fields are missing, unknown or have a value that is not allowed. `errors` lists all of them with JSON pointers (RFC 6901).",
+    "Correct every field in `errors` and send the request again. /docs lists the fields of each endpoint.",
+)  # fmt: skip
+TOO_MANY = ProblemType(
+    "too-many-requests", 429, "Too many requests",
+    "The client's address sent too many requests without an access token.",
+    "Wait as many seconds as the header Retry-After says. Requests with an access token do not count.",
+)  # fmt: skip
+FAULT = ProblemType(
+    "internal-error", 500, "Internal error",
+    "The request failed because of an error in Capsule. It is logged under the request id.",
+    "Repeat the request with the same Idempotency-Key. If it fails again, give `requestId` to your operator.",
+)  # fmt: skip
 UNAVAILABLE = ProblemType(
-    "unavailable", 503, "Not available right now", "Nothing was changed. Ask again after the time that the header Retry-After says."
-)
+    "unavailable", 503, "Temporarily unavailable",
+    "A part of Capsule is down or overloaded. Nothing was changed.",
+    "Repeat the request after as many seconds as the header Retry-After says.",
+)  # fmt: skip
 OUTCOME_UNKNOWN = ProblemType(
-    "outcome-unknown",
-    504,
-    "The outcome is unknown",
-    "The request was taken and no answer came in time; it may still be carried out. Ask again with the same Idempotency-Key: it is carried out once.",
-)
-NO_ANSWER = ProblemType("no-answer", 504, "No answer in time", "The question was not answered in time. It changes nothing; ask again.")
+    "outcome-unknown", 504, "The outcome is unknown",
+    "The request was sent and no reply came in time. It may still take effect.",
+    "Repeat the request with the same Idempotency-Key: it takes effect once. Without a key, read the current state first.",
+)  # fmt: skip
+NO_ANSWER = ProblemType(
+    "no-answer", 504, "No reply in time",
+    "The query had no reply in time. Queries change nothing.",
+    "Repeat the request.",
+)  # fmt: skip
 
 OWN = {
     kind.slug: kind
@@ -117,15 +125,4 @@ OWN = {
         OUTCOME_UNKNOWN, NO_ANSWER,
     )
 }  # fmt: skip
-
-
-def faults(errors: Sequence[FieldError]) -> list[Fault]:
-    return [Fault(error.pointer, error.detail) for error in errors]
-
-
-@dataclass(frozen=True)
-class Documented:
-    """A problem type as its page shows it."""
-
-    kind: ProblemType
-    functions: Sequence[str] = field(default_factory=tuple)
+"""The gateway's own types, by slug."""

@@ -1,7 +1,7 @@
-"""From a function's reply, or the gateway's own word, to an HTTP response.
+"""HTTP responses: a function's reply, a problem document, or a page of the gateway's own.
 
-A result's bytes pass through as the function wrote them. Everything is private and unstored by default; what is public by nature (a
-`/.well-known/` document) may be kept by caches for a few minutes.
+A function's result passes through byte for byte. Responses are private and not stored by caches; only public documents
+(`/.well-known/`) may be cached for a few minutes.
 """
 
 import re
@@ -31,13 +31,17 @@ SECURITY = (
 )
 NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]")  # in the name of a file
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
+RETRY_AFTER_SECONDS = 2
+"""Default of a function's 503."""
 
 Header = tuple[bytes, bytes]
 
 
-class Answer(Response):
-    """A response whose headers are already bytes: nothing is encoded or guessed on the way out."""
+class BytesResponse(Response):
+    """A response whose headers are bytes already, so that Starlette encodes and guesses nothing."""
 
     def __init__(self, status: int, body: bytes = b"", headers: list[Header] | None = None) -> None:
         self.status_code = status
@@ -50,115 +54,120 @@ class Answer(Response):
     def add(self, name: str, value: str) -> None:
         self.raw_headers.append((name.encode(), value.encode("latin-1", "replace")))
 
-
-def of_problem(problem: Problem, instance: str, request_id: str) -> Answer:
-    answer = Answer(problem.kind.status, problem.document(instance, request_id), [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS])
-    for name, value in problem.headers.items():
-        answer.add(name, value)
-    return answer
+    def add_all(self, fields: Mapping[str, str]) -> None:
+        for name, value in fields.items():
+            self.add(name, value)
 
 
-def json_answer(document: Any, status: int = 200, cache: Header = PRIVATE) -> Answer:
-    return Answer(status, orjson.dumps(document), [JSON, cache, NOTHING_LOADS])
+def problem_response(problem: Problem, instance: str, request_id: str) -> BytesResponse:
+    headers = [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS]
+    response = BytesResponse(problem.kind.status, problem.document(instance, request_id), headers)
+    response.add_all(problem.headers)
+    return response
 
 
-def page(html: str, status: int = 200, policy: str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'") -> Answer:
+def json_response(document: Any, status: int = 200, cache: Header = PRIVATE) -> BytesResponse:
+    return BytesResponse(status, orjson.dumps(document), [JSON, cache, NOTHING_LOADS])
+
+
+def page(html: str, status: int = 200, policy: str = PAGE_POLICY) -> BytesResponse:
+    """An HTML page. `policy`: its Content-Security-Policy."""
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", policy.encode()), REVALIDATED]
-    return Answer(status, html.encode(), headers)
+    return BytesResponse(status, html.encode(), headers)
 
 
 def etag_of(body: bytes) -> str:
     return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
-def unchanged(if_none_match: str | None, etag: str) -> bool:
+def is_unchanged(if_none_match: str | None, etag: str) -> bool:
+    """Compare with If-None-Match, weakly (RFC 9110 section 13.1.2)."""
     if not if_none_match:
         return False
     return if_none_match.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
 
 
-class Replies:
-    """Answers of functions; `locations` are the addresses of what a command makes, worked out once from the routes."""
+class ReplyConverter:
+    """Converts replies of functions. The addresses of created resources (Location) are derived from the routes once."""
 
     def __init__(self, table: Table) -> None:
-        self._locations = {route.name: found for route in table.routes if (found := _location_of(route, table)) is not None}
+        self._locations = {route.name: template for route in table.routes if (template := _location_template(route, table)) is not None}
 
-    def answer(self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None, instance: str, request_id: str) -> Answer:
+    def to_response(
+        self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None, instance: str, request_id: str
+    ) -> BytesResponse:
         if reply.outcome == "done":
-            return self._done(route, reply, path_values, if_none_match)
-        return _refused(reply, instance, request_id)
+            return self._success(route, reply, path_values, if_none_match)
+        return _refusal(reply, instance, request_id)
 
-    def _done(self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None) -> Answer:
+    def _success(self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None) -> BytesResponse:
         status, body = reply.status, reply.body
         if status == 204 or not body:
-            return Answer(204 if status == 200 else status, b"", [PRIVATE])
-        content, described = _file(route.media_type, body) if route.media_type else (body, [JSON])
+            return BytesResponse(204 if status == 200 else status, b"", [PRIVATE])
+        content, content_headers = _decode_file(route.media_type, body) if route.media_type else (body, [JSON])
         if route.declaration.kind is Kind.QUERY:
             etag = etag_of(content)
-            headers = [*described, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
-            return Answer(304, b"", headers) if unchanged(if_none_match, etag) else Answer(status, content, headers)
-        answer = Answer(status, content, [*described, PRIVATE, NOTHING_LOADS])
+            headers = [*content_headers, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
+            return BytesResponse(304, b"", headers) if is_unchanged(if_none_match, etag) else BytesResponse(status, content, headers)
+        response = BytesResponse(status, content, [*content_headers, PRIVATE, NOTHING_LOADS])
         if status in (201, 202) and route.name in self._locations:
             location = _fill(self._locations[route.name], dict(zip(route.path_names, path_values, strict=True)), body)
             if location:
-                answer.add("location", location)
-        return answer
+                response.add("location", location)
+        return response
 
 
-def _refused(reply: Reply, instance: str, request_id: str) -> Answer:
-    """A function's problem document, completed by what only the gateway knows."""
+def _refusal(reply: Reply, instance: str, request_id: str) -> BytesResponse:
+    """Complete a function's problem document with what only the gateway knows."""
     try:
-        document = orjson.loads(reply.body)
-        if not isinstance(document, dict):
+        members = orjson.loads(reply.body)
+        if not isinstance(members, dict):
             raise ValueError("not an object")
     except ValueError:
-        return of_problem(Problem(FAULT), instance, request_id)
-    retry_after = document.pop("retryAfter", None)
-    errors = document.get("errors")
-    if isinstance(errors, list):
-        document["errors"] = [{"in": "body", **fault} if isinstance(fault, dict) else fault for fault in errors]
-    body = orjson.dumps({"type": "about:blank", "status": reply.status, **document, "instance": instance, "requestId": request_id})
-    answer = Answer(reply.status, body, [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS])
+        return problem_response(Problem(FAULT), instance, request_id)
+    retry_after = members.pop("retryAfter", None)
+    body = orjson.dumps({"type": "about:blank", "status": reply.status, **members, "instance": instance, "requestId": request_id})
+    response = BytesResponse(reply.status, body, [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS])
     if retry_after is not None:
-        answer.add("retry-after", str(retry_after))
+        response.add("retry-after", str(retry_after))
     elif reply.status == 503:
-        answer.add("retry-after", "2")
+        response.add("retry-after", str(RETRY_AFTER_SECONDS))
     if reply.status == 401:
-        answer.add("www-authenticate", 'Bearer realm="capsule", error="invalid_token"')
-    return answer
+        response.add("www-authenticate", 'Bearer realm="capsule", error="invalid_token"')
+    return response
 
 
-def _file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
-    """The bytes of a `kernel.File`, and the headers that say what they are. A browser may show it; saved, it has its name."""
+def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
+    """Return the bytes of a `kernel.File` and its headers. A browser may show it; saved, it has its name."""
     document = orjson.loads(body)
-    name = UNSAFE.sub("_", document["name"])
+    name = UNSAFE_IN_FILE_NAME.sub("_", document["name"])
     headers = [(b"content-type", media_type.encode()), (b"content-disposition", f'inline; filename="{name}"'.encode())]
     return urlsafe_b64decode(document["content"]), headers
 
 
-def _location_of(route: Route, table: Table) -> str | None:
-    """The path at which one can look at what this command makes: a GET below its own path, or of the same collection elsewhere."""
-    if route.method != "POST" or route.declaration.answers not in (201, 202):
+def _location_template(route: Route, table: Table) -> str | None:
+    """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere."""
+    if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
-    made = getattr(route.declaration.output, "model_fields", {})
-    known = set(route.path_names) | {info.alias or name for name, info in made.items()}
+    output_fields = getattr(route.declaration.output, "model_fields", {})
+    known_names = set(route.path_names) | {info.alias or name for name, info in output_fields.items()}
     for other in sorted(table.routes, key=lambda other: not other.path.startswith(route.path + "/{")):
         head, _, last = other.path.rpartition("/")
         names = PARAMETER.findall(other.path)
         if other.method == "GET" and PARAMETER.fullmatch(last) and head.rsplit("/", 1)[-1] == collection and names:
-            own = names[-1] in known or "id" in known
-            if own and all(name in known for name in names[:-1]):
+            has_id = names[-1] in known_names or "id" in known_names
+            if has_id and all(name in known_names for name in names[:-1]):
                 return other.path
     return None
 
 
-def _fill(template: str, values: Mapping[str, str], body: bytes) -> str | None:
-    made = orjson.loads(body)
-    if not isinstance(made, dict):
+def _fill(template: str, path_values: Mapping[str, str], body: bytes) -> str | None:
+    result = orjson.loads(body)
+    if not isinstance(result, dict):
         return None
-    last = PARAMETER.findall(template)[-1]
-    known = {**made, **values, last: made.get(last, made.get("id"))}
-    if any(known.get(name) is None for name in PARAMETER.findall(template)):
+    id_name = PARAMETER.findall(template)[-1]
+    values = {**result, **path_values, id_name: result.get(id_name, result.get("id"))}
+    if any(values.get(name) is None for name in PARAMETER.findall(template)):
         return None
-    return PARAMETER.sub(lambda found: str(known[found[1]]), template)
+    return PARAMETER.sub(lambda match: str(values[match[1]]), template)

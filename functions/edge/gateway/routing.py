@@ -1,6 +1,6 @@
-"""From method and path to a function: a table that is built once from the declarations.
+"""The table of routes: method and path lead to a function. It is built once from the declarations.
 
-Paths without parameters are found with one look-up; the others in a tree of their segments, a literal segment before a parameter.
+Paths without parameters need one look-up. The others are in a tree of segments, where a literal comes before a parameter.
 """
 
 import re
@@ -8,34 +8,39 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
 
 from functions.kernel import Declaration, File, Kind, RawRequest
 
 PARAMETER = re.compile(r"{(\w+)}")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-WELL_KNOWN = "/.well-known/"  # RFC 8615: public by its nature
+WELL_KNOWN = "/.well-known/"
+"""RFC 8615: metadata that anyone may read and caches may store."""
 
 
 class AmbiguousRoute(Exception):
-    """Two functions claim the same method and path."""
+    """Two functions declare the same method and path."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One function's door, with what the gateway looks up on every request."""
+    """The endpoint of one function. Field names are aliases, as on the wire.
+
+    `path`: with camelCase parameters, `/v1/apps/{applicationId}`. `path_names`: in the order of the path.
+    `rest`: all other fields, from body or query. `repeatable`: those of them that are lists. `secrets`: sealed fields.
+    `raw`: for a body that is not parsed, field → request header. `media_type`: of a response that is a file.
+    """
 
     declaration: Declaration
     method: str
-    path: str  # as clients see it: /v1/apps/{appId}
+    path: str
     input: type[BaseModel]
-    path_names: tuple[str, ...]  # aliases, in the order of the path
-    rest: frozenset[str]  # aliases of all other fields: of the body, or of the query
-    many: frozenset[str]  # those of them that may be repeated in a query
-    secrets: tuple[str, ...]  # aliases that are sealed
+    path_names: tuple[str, ...]
+    rest: frozenset[str]
+    repeatable: frozenset[str]
+    secrets: tuple[str, ...]
     cacheable: bool
-    raw: Mapping[str, str] | None  # of a body taken as it comes: alias → the request header that it is
-    media_type: str | None  # of an answer that is a file
+    raw: Mapping[str, str] | None
+    media_type: str | None
 
     @property
     def name(self) -> str:
@@ -50,17 +55,13 @@ class Route:
         return self.method in WITH_BODY
 
 
-def public_path(path: str) -> str:
-    """Parameters in camelCase, as on the wire everywhere."""
-    return PARAMETER.sub(lambda found: "{" + to_camel(found[1]) + "}", path)
-
-
 def alias_of(model: type[BaseModel], name: str) -> str:
     info = model.model_fields[name]
     return info.serialization_alias or info.alias or name
 
 
 def route_of(declaration: Declaration) -> Route | None:
+    """Return the route of a declaration; None if it has no HTTP endpoint."""
     if declaration.route is None or declaration.input is None:
         return None
     method, path = declaration.route
@@ -73,11 +74,11 @@ def route_of(declaration: Declaration) -> Route | None:
     return Route(
         declaration=declaration,
         method=method,
-        path=PARAMETER.sub(lambda found: "{" + aliases[found[1]] + "}", path),
+        path=PARAMETER.sub(lambda match: "{" + aliases[match[1]] + "}", path),
         input=model,
         path_names=tuple(aliases[name] for name in in_path),
         rest=frozenset(rest.values()),
-        many=frozenset(alias for name, alias in rest.items() if _is_many(model, name)),
+        repeatable=frozenset(alias for name, alias in rest.items() if _is_list(model, name)),
         secrets=tuple(sorted(aliases[name] for name in declaration.secret_fields)),
         cacheable=declaration.kind is Kind.QUERY and declaration.allow.anyone and path.startswith(WELL_KNOWN) and not model.model_fields,
         raw={alias: name.replace("_", "-") for name, alias in rest.items() if name not in RawRequest.model_fields} if raw else None,
@@ -85,7 +86,7 @@ def route_of(declaration: Declaration) -> Route | None:
     )
 
 
-def _is_many(model: type[BaseModel], name: str) -> bool:
+def _is_list(model: type[BaseModel], name: str) -> bool:
     schema = model.model_json_schema(by_alias=False)["properties"][name]
     return any(choice.get("type") == "array" for choice in (schema, *schema.get("anyOf", ())))
 
@@ -117,28 +118,27 @@ class Table:
                 else:
                     node = node.literal.setdefault(segment, _Node())
             methods = node.methods
-        twin = methods.setdefault(route.method, route)
-        if twin is not route:
-            raise AmbiguousRoute(f"{route.name} and {twin.name} both answer to {route.method} {route.path}")
+        other = methods.setdefault(route.method, route)
+        if other is not route:
+            raise AmbiguousRoute(f"{route.name} and {other.name} both have the route {route.method} {route.path}")
 
     def find(self, path: str) -> tuple[Mapping[str, Route], tuple[str, ...]]:
-        """The functions at this path by method, and the values of its parameters. Nothing there: an empty mapping."""
+        """Return the routes at this path by method (empty: none), and the values of the path's parameters."""
         fixed = self._fixed.get(path)
         if fixed is not None:
             return fixed, ()
-        found = _walk(self._root, path[1:].split("/"), 0, ())
-        return found if found is not None else ({}, ())
+        return _walk(self._root, path[1:].split("/"), 0, ()) or ({}, ())
 
 
-def _walk(node: _Node, segments: Sequence[str], at: int, values: tuple[str, ...]) -> tuple[Mapping[str, Route], tuple[str, ...]] | None:
-    if at == len(segments):
+def _walk(node: _Node, segments: Sequence[str], index: int, values: tuple[str, ...]) -> tuple[Mapping[str, Route], tuple[str, ...]] | None:
+    if index == len(segments):
         return (node.methods, values) if node.methods else None
-    segment = segments[at]
+    segment = segments[index]
     literal = node.literal.get(segment)
     if literal is not None:
-        found = _walk(literal, segments, at + 1, values)
-        if found is not None:
-            return found
+        match = _walk(literal, segments, index + 1, values)
+        if match is not None:
+            return match
     if node.parameter is not None and segment:
-        return _walk(node.parameter, segments, at + 1, (*values, segment))
+        return _walk(node.parameter, segments, index + 1, (*values, segment))
     return None

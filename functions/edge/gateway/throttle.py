@@ -1,10 +1,12 @@
-"""How many anonymous mutations one address may make, and how it is told (RateLimit header fields, an IETF draft).
+"""The limit of anonymous mutations for each client address, reported in RateLimit header fields.
 
-Counted in this process: several gateways allow several times as much, which is enough against a loop that guesses passwords; accounts lock by
-themselves, in auth's database. Signed-in callers are not counted here: what they may do is a matter of quotas.
+Header fields: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/. Each gateway process counts by
+itself, so several gateways together allow a multiple. That is enough against a loop that guesses passwords: accounts
+lock in auth's database too. Signed-in callers are not counted; quotas limit them.
 """
 
 import time
+from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from limits import RateLimitItem, parse
@@ -12,7 +14,6 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from functions.edge.gateway.problems import TOO_MANY, Problem
-from functions.edge.gateway.responses import Answer
 
 
 class Throttle:
@@ -20,30 +21,26 @@ class Throttle:
         self._item: RateLimitItem = parse(rate)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    async def pass_or_refuse(self, address: str) -> dict[str, str]:
-        """Counts one; the header fields to send along. Raises Problem 429."""
-        whose = _neighbourhood(address)
-        allowed = await self._limiter.hit(self._item, whose)
-        window = await self._limiter.get_window_stats(self._item, whose)
-        left = max(1, round(window.reset_time - time.time()))
+    async def count(self, address: str) -> Mapping[str, str]:
+        """Count one request of the address. Returns the header fields of its response. Raises Problem 429."""
+        client_key = _client_key(address)
+        is_allowed = await self._limiter.hit(self._item, client_key)
+        window = await self._limiter.get_window_stats(self._item, client_key)
+        reset_seconds = max(1, round(window.reset_time - time.time()))
         fields = {
             "ratelimit-policy": f'"anonymous";q={self._item.amount};w={self._item.get_expiry()}',
-            "ratelimit": f'"anonymous";r={max(window.remaining, 0)};t={left}',
+            "ratelimit": f'"anonymous";r={max(window.remaining, 0)};t={reset_seconds}',
         }
-        if not allowed:
-            raise Problem(TOO_MANY, "Too many requests from this address without being signed in.", headers=fields, retry_after=left)
+        if not is_allowed:
+            detail = f"This address sent more than {self._item.amount} requests without an access token in {self._item.get_expiry()} s."
+            raise Problem(TOO_MANY, detail, headers=fields, retry_after=reset_seconds)
         return fields
 
 
-def _neighbourhood(address: str) -> str:
-    """IPv6 clients own a /64, in which they can change their address at will."""
+def _client_key(address: str) -> str:
+    """The address, or the /64 network of an IPv6 address: one client can use all of its addresses."""
     try:
-        known = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network(f"{known}/64", strict=False)) if isinstance(known, IPv6Address) else address
-
-
-def tell(answer: Answer, fields: dict[str, str]) -> None:
-    for name, value in fields.items():
-        answer.add(name, value)
+    return str(ip_network(f"{parsed}/64", strict=False)) if isinstance(parsed, IPv6Address) else address

@@ -25,10 +25,10 @@ class NewAlertChannelView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-channels",
-    answers=201,
+    status=201,
     rejects=[ApplicationNotFound, InvalidWebhook, TooManyChannels],
     scale=Scale(max=2, pool=1),
-    secret_answer=True,
+    has_secret_response=True,
 )
 async def create_alert_channel(
     request: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, vault: Vault, clock: Clock

@@ -33,7 +33,7 @@ class NewAlertRuleView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-rules",
-    answers=201,
+    status=201,
     rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
     scale=Scale(max=2, pool=1),
 )

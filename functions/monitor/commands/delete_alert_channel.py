@@ -14,7 +14,7 @@ class DeleteAlertChannel(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/alert-channels/{channel_id}",
-    answers=204,
+    status=204,
     rejects=[ApplicationNotFound, ChannelNotFound],
     scale=Scale(max=2, pool=1),
 )

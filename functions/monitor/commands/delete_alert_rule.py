@@ -14,7 +14,7 @@ class DeleteAlertRule(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/alert-rules/{rule_id}",
-    answers=204,
+    status=204,
     rejects=[ApplicationNotFound, RuleNotFound],
     scale=Scale(max=2, pool=1),
 )

@@ -21,7 +21,7 @@ class AlertTestAccepted(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-channels/{channel_id}/test",
-    answers=202,
+    status=202,
     rejects=[ApplicationNotFound, ChannelNotFound],
     emits=[AlertNotificationRequested],
     scale=Scale(max=2, pool=1),

@@ -1,5 +1,8 @@
-"""Finds declarations by where they stand: `functions/<context>/{commands,queries,handlers}/<name>.py` holds one, named `<name>`; what every
-context has stands in `functions/runtime/operations`."""
+"""Finds declarations by their place: `functions/<context>/{commands,queries,handlers}/<name>.py` declares the function `<name>`.
+
+A saga's module is `handlers/<name>_saga.py`; several functions are derived from it. What every context has is declared in
+`functions/runtime/operations`. Modules are found by name and imported when needed, so this layer depends on none of them.
+"""
 
 import importlib
 import pkgutil
@@ -11,57 +14,71 @@ from pathlib import Path
 
 import functions
 from functions.kernel import Declaration
-from functions.kernel.declaration import declaration_of
-from functions.runtime import operations
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.wiring import Wiring
 
 FOLDERS = ("commands", "queries", "handlers")
+OPERATIONS = "functions.runtime.operations"
+SAGA_SUFFIX = "_saga"
 
 
 class UnknownFunction(Exception):
-    """No file declares a function of that name."""
+    """No module declares a function of that name."""
 
 
 def contexts() -> Sequence[str]:
-    """Every folder of `functions` that has a wiring is a bounded context."""
-    found = {path.parent.name for root in functions.__path__ for path in Path(root).glob("*/wiring.py")}
-    return sorted(found - {"runtime"})
+    """Return the bounded contexts: the folders of `functions` with a `wiring.py`."""
+    names = {path.parent.name for root in functions.__path__ for path in Path(root).glob("*/wiring.py")}
+    return sorted(names)
 
 
 def wiring_of(context: str) -> Wiring:
+    """Import and return the wiring of a context. Raises TypeError if its module has none."""
     wiring = importlib.import_module(f"functions.{context}.wiring").wiring
     if not isinstance(wiring, Wiring):
-        raise TypeError(f"functions/{context}/wiring.py must hold `wiring = Wiring(...)`")
+        raise TypeError(f"functions/{context}/wiring.py must contain `wiring = Wiring(...)`")
     return wiring
 
 
-def _declared_in(module_name: str) -> Declaration:
+def _declarations_in(module_name: str) -> Sequence[Declaration]:
     module = importlib.import_module(module_name)
     name = module_name.rpartition(".")[2]
-    declaration = declaration_of(getattr(module, name, None))
-    if declaration is None:
-        raise UnknownFunction(f"{module_name} declares no function named {name}: a file and its one function share their name")
-    return declaration
+    declarations = declarations_of(getattr(module, name, None))
+    if not declarations:
+        raise UnknownFunction(f"{module_name} declares no function named {name}: module and function must have the same name")
+    return declarations
 
 
 def find(name: str) -> Declaration:
-    """The declaration of `auth.register`, importing its module alone. Raises UnknownFunction."""
+    """Return the declaration of `auth.register`. Imports its module alone, or the context's sagas. Raises UnknownFunction."""
     context, _, function = name.partition(".")
+    if not function.isidentifier() or context not in contexts():
+        raise UnknownFunction(f'"{name}" is not a function: use <context>.<function> with a context of {", ".join(contexts())}')
     for folder in FOLDERS:
         module = f"functions.{context}.{folder}.{function}"
-        if function.isidentifier() and _exists(module):
-            return _declared_in(module)
-    operation = f"{operations.__name__}.{function}"
-    if function.isidentifier() and context in contexts() and _exists(operation):
-        return _declared_in(operation).of_context(context)
-    raise UnknownFunction(f"there is no functions/{context}/{{{','.join(FOLDERS)}}}/{function}.py")
+        if not function.endswith(SAGA_SUFFIX) and _exists(module):
+            return _declarations_in(module)[0]
+    if _exists(f"{OPERATIONS}.{function}"):
+        return _declarations_in(f"{OPERATIONS}.{function}")[0].for_context(context)
+    for module in _modules(f"functions.{context}.handlers"):
+        if module.endswith(SAGA_SUFFIX):
+            for declaration in _declarations_in(module):
+                if declaration.name == name:
+                    return declaration
+    raise UnknownFunction(f"no functions/{context}/{{{','.join(FOLDERS)}}}/{function}.py, and no saga of {context} handles such an event")
 
 
 def _exists(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # its folder is not there
+    except ModuleNotFoundError:  # the package above it does not exist
         return False
+
+
+def _modules(package: str) -> Iterator[str]:
+    paths = importlib.import_module(package).__path__
+    for module in sorted(pkgutil.iter_modules(paths), key=lambda found: found.name):
+        yield f"{package}.{module.name}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,8 @@ class Registry:
 
     @classmethod
     def load(cls, names: Iterable[str] | None = None) -> "Registry":
-        return cls(tuple(_all(contexts() if names is None else names)))
+        """Import and return the declarations of the named contexts (default: all)."""
+        return cls(tuple(_load(contexts() if names is None else names)))
 
     @cached_property
     def by_name(self) -> Mapping[str, Declaration]:
@@ -82,12 +100,10 @@ class Registry:
         return [declaration for declaration in self.declarations if declaration.context == context]
 
 
-def _all(names: Iterable[str]) -> Iterator[Declaration]:
+def _load(names: Iterable[str]) -> Iterator[Declaration]:
     for context in sorted(names):
         for folder in FOLDERS:
-            package = f"functions.{context}.{folder}"
-            paths = importlib.import_module(package).__path__
-            for module in sorted(pkgutil.iter_modules(paths), key=lambda found: found.name):
-                yield _declared_in(f"{package}.{module.name}")
-        for module in sorted(pkgutil.iter_modules(operations.__path__), key=lambda found: found.name):
-            yield _declared_in(f"{operations.__name__}.{module.name}").of_context(context)
+            for module in _modules(f"functions.{context}.{folder}"):
+                yield from _declarations_in(module)
+        for module in _modules(OPERATIONS):
+            yield from (declaration.for_context(context) for declaration in _declarations_in(module))

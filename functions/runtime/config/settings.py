@@ -1,7 +1,7 @@
-"""Where a function reads what it is told: environment variables, and files that are mounted from Secrets and ConfigMaps.
+"""Settings: environment variables, and files mounted from Secrets and ConfigMaps.
 
-Files are read again when they change, so that a key rotates without a redeploy. On one machine a process has no mount namespace of its own:
-its mounts lie below `CAPSULE_ROOT`.
+A file is read again when it has changed, so keys rotate without a redeploy. On one machine a process has no mount namespace of
+its own; there its mounts are below `CAPSULE_ROOT`.
 """
 
 import os
@@ -10,37 +10,40 @@ from pathlib import Path
 
 
 class MissingSetting(Exception):
-    """A setting without which this function cannot work. The text names it and says where it comes from."""
+    """A required setting is missing. The text names it and where it comes from."""
 
 
 class Settings:
+    """`environment`: default os.environ."""
+
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
         self._files: dict[Path, tuple[int, bytes]] = {}
         self._paths: dict[str, Path] = {}
 
     def text(self, name: str, default: str | None = None) -> str:
+        """Return an environment variable, or `default` if it is unset or empty. Raises MissingSetting without a default."""
         value = self._environment.get(name) or default
         if value is None:
-            raise MissingSetting(f"the environment variable {name} is not set; a function gets it from its Service's manifest")
+            raise MissingSetting(f"environment variable {name} is not set; the Service's manifest sets it")
         return value
 
     def path(self, mounted: str) -> Path:
-        """Where the mount at this absolute path really is."""
+        """Return where the mount with this absolute path is."""
         return Path(self._environment.get("CAPSULE_ROOT", "/")) / mounted.lstrip("/")
 
     def has_file(self, mounted: str) -> bool:
         return self.path(mounted).is_file()
 
     def file(self, mounted: str) -> bytes:
-        """The content of a mounted file. Raises MissingSetting if there is none."""
-        path = self._paths.get(mounted) or self._paths.setdefault(mounted, self.path(mounted))  # asked for with every message
+        """Return the content of a mounted file. Raises MissingSetting if there is none."""
+        path = self._paths.get(mounted) or self._paths.setdefault(mounted, self.path(mounted))  # cached: called for every message
         try:
-            changed = os.stat(path).st_mtime_ns
-            known = self._files.get(path)
-            if known is None or known[0] != changed:
-                known = (changed, path.read_bytes())
-                self._files[path] = known
+            modified_ns = os.stat(path).st_mtime_ns
+            cached = self._files.get(path)
+            if cached is None or cached[0] != modified_ns:
+                cached = (modified_ns, path.read_bytes())
+                self._files[path] = cached
         except FileNotFoundError:
-            raise MissingSetting(f"{mounted} is not mounted; a function gets it from a Secret or ConfigMap of its Service's manifest") from None
-        return known[1]
+            raise MissingSetting(f"{mounted} is not mounted; the Service's manifest mounts it from a Secret or ConfigMap") from None
+        return cached[1]

@@ -1,7 +1,8 @@
-"""Which adapter stands behind which port, and how the objects are put together: constructor injection by annotated type.
+"""Ports and the adapters behind them: constructor injection by annotated type.
 
-A `wiring.py` says `Wiring(database="auth", ports={Users: PostgresUsers, Mailer: mailer_from_settings})`. Each port is built once a process, when
-a function first needs it, from a class or a factory whose parameters are other ports or what the runtime offers (Database, Settings, Clock …).
+A context's `wiring.py` contains `Wiring(database="auth", ports={Users: PostgresUsers, Mailer: mailer_from_settings})`. A port
+is built once per process, when a function first needs it, from a class or factory whose parameters are other ports or objects
+that the runtime provides (Database, Settings, Clock, …).
 """
 
 import inspect
@@ -13,34 +14,35 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wiring:
-    """One context: the name of its database (`CAPSULE_<NAME>_DATABASE_URL`) and port → class or factory."""
+    """The wiring of one context. `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory."""
 
     database: str
     ports: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
 
 
 class NothingProvides(Exception):
-    """A parameter's type is neither a port of the wiring nor offered by the runtime."""
+    """The type of a parameter is neither a port of the wiring nor provided by the runtime. The text names both."""
 
 
 class Container:
-    """Builds what a function needs, each thing once."""
+    """Builds the dependencies of functions, each once."""
 
-    def __init__(self, wiring: Wiring, offered: Mapping[Any, Any]) -> None:
-        """`offered`: type → instance, what the runtime itself provides."""
+    def __init__(self, wiring: Wiring, provided: Mapping[Any, Any]) -> None:
+        """`provided`: type → instance, of what the runtime itself provides."""
         self._wiring = wiring
-        self._built: dict[Any, Any] = dict(offered)
+        self._instances: dict[Any, Any] = dict(provided)
 
-    def get(self, wanted: Any, asking: str) -> Any:
-        """Raises NothingProvides, naming who asked."""
-        if wanted in self._built:
-            return self._built[wanted]
-        factory = self._wiring.ports.get(wanted)
+    def get(self, dependency: Any, dependent: str) -> Any:
+        """Return the instance of a type. `dependent`: who needs it, for the error. Raises NothingProvides."""
+        if dependency in self._instances:
+            return self._instances[dependency]
+        factory = self._wiring.ports.get(dependency)
         if factory is None:
-            raise NothingProvides(f"{asking} needs {getattr(wanted, '__name__', wanted)}, which its context's wiring.py does not provide")
-        built = factory(**self._arguments(factory))
-        self._built[wanted] = built
-        return built
+            name = getattr(dependency, "__name__", dependency)
+            raise NothingProvides(f"{dependent} needs {name}, which its context's wiring.py does not provide")
+        instance = factory(**self._arguments(factory))
+        self._instances[dependency] = instance
+        return instance
 
     def _arguments(self, factory: Callable[..., Any]) -> dict[str, Any]:
         target = factory.__init__ if inspect.isclass(factory) else factory

@@ -1,4 +1,4 @@
-"""What the functions of one context share within a process."""
+"""What the functions of one bounded context share within a process."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,8 @@ from functions.runtime.config.registry import Registry
 from functions.runtime.config.wiring import Container
 from functions.runtime.execution.execution_log import ExecutionLog
 from functions.runtime.messaging.bus import Bus
-from functions.runtime.reliability.outbox import OutboxPublisher
+from functions.runtime.reliability.outbox import EventRouting
+from functions.runtime.reliability.outbox_publisher import OutboxPublisher
 from functions.runtime.security.encryption import Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
@@ -15,12 +16,18 @@ from functions.runtime.storage.database import Database
 
 
 class UndeclaredEvent(TypeError):
-    """A function states an event that no function of its context declares. The text names it and what to add."""
+    """A function publishes an event that its declaration, or its whole context, does not name in `emits`."""
+
+
+class UndeclaredRejection(TypeError):
+    """A function rejects with a class that its declaration does not name in `rejects`."""
 
 
 @dataclass
 class FunctionContext:
-    context: str
+    """`name`: of the bounded context. `is_strict`: undeclared events and rejections of a function are errors instead of log lines."""
+
+    name: str
     container: Container
     database: Database
     bus: Bus
@@ -29,27 +36,32 @@ class FunctionContext:
     tokens: AccessTokens
     replay_signer: ReplaySigner
     clock: Clock
-    journal: ExecutionLog
+    execution_log: ExecutionLog
+    is_strict: bool = False
 
-    declared: set[type[Event]] = field(default_factory=set)
-    """Events that functions of this context declare. Those of the functions of this process; the others are added when one is missing."""
+    declared_events: set[type[Event]] = field(default_factory=set)
+    """Events that functions of this process declare. Those of the context's other functions are added when one is missing."""
 
-    _receivers: dict[str, str] = field(default_factory=dict)
+    _handlers: dict[str, str] = field(default_factory=dict)
 
-    def receiver(self, event: type[Event]) -> str:
-        """The function of this context that takes an event which the context sends to itself, later. Raises LookupError."""
-        if event.type not in self._receivers:
-            takers = [declaration.name for declaration in Registry.load([self.context]).declarations if declaration.input is event]
-            if not takers:
-                raise LookupError(f"{event.type} is sent to the context {self.context} itself, but none of its functions handles it")
-            self._receivers[event.type] = takers[0]
-        return self._receivers[event.type]
+    @property
+    def event_routing(self) -> EventRouting:
+        return EventRouting(self.name, self.handler_of, self.check_declared)
+
+    def handler_of(self, event: type[Event]) -> str:
+        """Return the function of this context that handles an event which the context sends to itself. Raises LookupError."""
+        if event.type not in self._handlers:
+            names = [declaration.name for declaration in Registry.load([self.name]).declarations if declaration.input is event]
+            if not names:
+                raise LookupError(f"{self.name} sends {event.type} to itself, but none of its functions handles it")
+            self._handlers[event.type] = names[0]
+        return self._handlers[event.type]
 
     def check_declared(self, event: type[Event]) -> None:
-        """Raises UndeclaredEvent: RabbitMQ lets a context publish what it declares and nothing else."""
-        if event in self.declared:
+        """Raises UndeclaredEvent: RabbitMQ lets a context publish the events that it declares and no others."""
+        if event in self.declared_events:
             return
-        for declaration in Registry.load([self.context]).declarations:
-            self.declared.update(declaration.emits)
-        if event not in self.declared:
-            raise UndeclaredEvent(f"no function of {self.context} declares {event.type}: add {event.__name__} to `emits` of the one that states it")
+        for declaration in Registry.load([self.name]).declarations:
+            self.declared_events.update(declaration.emits)
+        if event not in self.declared_events:
+            raise UndeclaredEvent(f"no function of {self.name} declares {event.type}: add {event.__name__} to `emits` of the one that publishes it")

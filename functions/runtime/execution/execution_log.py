@@ -1,5 +1,8 @@
-"""One JSON line on stderr for each execution: what was handled, because of what, on whose behalf, how it ended, how long it took. The timeline of a
-request is put together from these lines. Queries that simply succeed write none. No line carries an input, a token or a secret."""
+"""The execution log: one JSON line on stderr per execution, from which monitor builds the timeline of a request.
+
+A line contains function, message, cause, actor, outcome and duration, never an input, a token or a secret. Queries that
+succeed write no line, except the first of a process.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -13,28 +16,28 @@ from functions.wire.cloudevents import Message, stamp
 
 class ExecutionLog:
     def __init__(self) -> None:
-        self._cold = True
+        self._is_cold = True
 
     def write(
         self,
         declaration: Declaration,
         message: Message,
-        began: datetime,
-        ms: float,
+        started_at: datetime,
+        duration_ms: float,
         outcome: str,
         *,
         detail: str = "",
         actor: str | None = None,
         emitted: Sequence[str] = (),
     ) -> None:
-        """`outcome`: done, rejected, failed, retried, duplicate, skipped, expired or dead. `emitted`: `<type>:<id>` of each event."""
-        cold, self._cold = self._cold, False
-        if not declaration.writes and outcome == "done" and not cold:
+        """`outcome`: done, rejected, failed, retried, duplicate, skipped, parked, expired or dead. `emitted`: `<type>:<id>` of each event."""
+        is_cold, self._is_cold = self._is_cold, False
+        if not declaration.is_writing and outcome == "done" and not is_cold:
             return
         traceparent = message.get("traceparent") or ""
         line = {
             "log": "function",
-            "at": stamp(began),
+            "at": stamp(started_at),
             "function": declaration.name,
             "context": declaration.context,
             "kind": declaration.kind.value,
@@ -46,10 +49,10 @@ class ExecutionLog:
             "trace": traceparent.split("-")[1] if traceparent.count("-") == 3 else None,
             "outcome": outcome,
             "detail": detail,
-            "ms": round(ms, 2),
+            "ms": round(duration_ms, 2),
             "emitted": list(emitted),
             "attempt": message.attempt,
-            "cold": cold,
+            "cold": is_cold,
         }
         sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
         sys.stderr.buffer.flush()

@@ -1,15 +1,15 @@
-"""One function and everything around it: deadline, authorization, input, claim, handler, reply, events.
+"""Executes one function for one message.
 
-    deadline over           → not begun; nobody waits
-    caller, input           → a rejection is the answer, and nothing is written
+    deadline passed         not started
+    caller, input           a rejection is the answer; nothing is written
     ┌ transaction ──────────────────────────────────────────┐
-    │ claim the message      taken: answer what was stored   │  one round trip to the database
-    │ savepoint { handler }  a Rejection rolls back to it    │  the handler's own
-    │ reply, events          stored beside the state         │  one
+    │ claim the message      recorded: send its reply again  │  one round trip
+    │ savepoint { handler }  a rejection rolls back to it    │  the handler's own
+    │ reply, events          stored with the state           │  one round trip
     └ commit ───────────────────────────────────────────────┘
-    reply (best effort) → events (confirmed, else swept later)
+    reply (best effort) → events (confirmed, or swept later)
 
-Nothing after the commit can turn the answer into a failure. `failures` decides what becomes of an exception.
+`failures` decides what happens after an exception.
 """
 
 import time
@@ -23,31 +23,36 @@ from functions.kernel import (
     Conflict,
     Declaration,
     Done,
+    Events,
     Forbidden,
     Kind,
     Origin,
-    OutgoingMessage,
     Rejected,
     Rejection,
     Unauthenticated,
     Work,
 )
-from functions.runtime.execution import answers, failures
-from functions.runtime.execution.answers import Answer
+from functions.runtime.execution import contracts, failures, responses
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.inputs import InputDecoder
+from functions.runtime.execution.input_decoder import InputDecoder
+from functions.runtime.execution.responses import Response
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import REPLIES
 from functions.runtime.reliability import dead_letters, inbox, ordering, outbox
-from functions.runtime.reliability.ordering import Turn
-from functions.runtime.storage.database import CLASHES, Connection
+from functions.runtime.reliability.ordering import Sequence
+from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
+from functions.runtime.storage.database import Connection
+from functions.runtime.storage.failures import CLASHES
 from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
 
-CLASH_TRIES = 4
+CLASH_ATTEMPTS = 4
+MAX_LOGGED_DETAIL = 500
 
-SAVEPOINT = Statement("SAVEPOINT handler")  # the commit releases it
+SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
+FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
+"""Types of dependencies that come from the message."""
 
 
 class KeyReused(Rejection):
@@ -57,210 +62,238 @@ class KeyReused(Rejection):
 
 
 class AnswerNotKept(Conflict):
-    """It has been done, and its answer held secrets that are not kept; ask again with a new key."""
+    """This request already succeeded; its response contained a secret and is not stored. Use a new Idempotency-Key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """How an execution ended, for the journal."""
+    """For the execution log. `message`: as an effect has resumed it."""
 
     outcome: str
     detail: str = ""
     emitted: tuple[str, ...] = ()
-    message: Message | None = None  # as the effect has resumed it
+    message: Message | None = None
 
 
 class Function:
-    """A declared function, ready to take messages."""
+    """A declared function with its dependencies, ready for messages. Raises NothingProvides if a dependency is missing."""
 
-    def __init__(self, declaration: Declaration, around: FunctionContext) -> None:
+    def __init__(self, declaration: Declaration, context: FunctionContext) -> None:
         self.declaration = declaration
         self.name = declaration.name
-        self._around = around
-        around.declared.update(declaration.emits)
-        self._reader = InputDecoder(declaration, around.opener) if declaration.input is not None else None
-        self._speaker = answers.ResponseEncoder(declaration)
+        self._context = context
+        context.declared_events.update(declaration.emits)
+        self._decoder = InputDecoder(declaration, context.opener) if declaration.input is not None else None
+        self._encoder = responses.ResponseEncoder(declaration)
         self._fixed: dict[str, Any] = {}
         self._from_message: dict[str, Any] = {}
-        for parameter, wanted in declaration.needs.items():
-            if wanted in (Caller, Caller | None, Client, Origin, Work):
-                self._from_message[parameter] = wanted
+        for parameter, dependency in declaration.dependencies.items():
+            if dependency in FROM_MESSAGE:
+                self._from_message[parameter] = dependency
+            elif dependency is Clock:
+                self._fixed[parameter] = context.clock
             else:
-                self._fixed[parameter] = around.clock if wanted is Clock else around.container.get(wanted, f"{self.name}({parameter})")
+                self._fixed[parameter] = context.container.get(dependency, f"{self.name}({parameter})")
 
     async def handle(self, message: Message) -> None:
-        """Returns once the message is settled, whatever became of it. Raises failures.CannotSettle if neither database nor broker answers."""
-        began, counted = self._around.clock.now(), time.perf_counter()
+        """Execute a message and return when it is settled, with whatever outcome. Raises failures.CannotSettle."""
+        started_at, started = self._context.clock.now(), time.perf_counter()
         caller: Caller | None = None
         try:
-            if (ended := await self._settled_unseen(message)) is None:
-                caller = self._caller(message)
-                ended = await self._take(message, caller)
-        except Rejection as no:
-            ended = await self._refuse(message, no)
+            if (result := await self._precheck(message)) is None:
+                caller = self._authorize(message)
+                result = await self._execute(message, caller)
+        except Rejection as rejection:
+            result = await self._reject(message, rejection)
         except AlreadyRecorded:
-            await self._around.outbox_publisher.flush_caused_by(message)
-            ended = ExecutionResult("duplicate")
-        except Exception as error:  # noqa: BLE001  whatever a handler raises is this runtime's to settle
+            await self._context.outbox_publisher.flush_caused_by(message)
+            result = ExecutionResult("duplicate")
+        except Exception as error:  # noqa: BLE001  any failure of a handler must be settled
             sender = message.with_attributes(actor=str(caller.user_id)) if caller else message
-            ended = ExecutionResult(*await failures.settle(self, self._around, sender, error))
-        actor = str(caller.user_id) if caller else None
-        ms = (time.perf_counter() - counted) * 1000
-        said = ended.message or message
-        self._around.journal.write(self.declaration, said, began, ms, ended.outcome, detail=ended.detail, actor=actor, emitted=ended.emitted)
+            result = ExecutionResult(*await failures.settle(self, self._context, sender, error))
+        self._context.execution_log.write(
+            self.declaration,
+            result.message or message,
+            started_at,
+            (time.perf_counter() - started) * 1000,
+            result.outcome,
+            detail=result.detail,
+            actor=str(caller.user_id) if caller else None,
+            emitted=result.emitted,
+        )
 
-    async def _settled_unseen(self, message: Message) -> ExecutionResult | None:
-        """Messages that are not to be handled: those to be stored, those too early, those nobody waits for."""
-        now = self._around.clock.now()
+    async def _precheck(self, message: Message) -> ExecutionResult | None:
+        """Settle messages that are not to be executed: undeliverable ones, early ones, expired ones. None for all others."""
+        now = self._context.clock.now()
         if reason := message.get("deadletter"):
-            async with self._around.database.transaction() as connection:
-                await dead_letters.store(
-                    connection, message.with_attributes(deadletter=None), self.name, reason, message.get("deadletterdetail") or reason
-                )
+            async with self._context.database.transaction() as connection:
+                detail = message.get("deadletterdetail") or reason
+                await dead_letters.store(connection, message.with_attributes(deadletter=None), self.name, reason, detail)
             return ExecutionResult("dead", reason)
         if delays.is_early(message, now) and message.due is not None:
-            await delays.delay(self._around.bus, self.name, message, message.due, now)
+            await delays.delay(self._context.bus, self.name, message, message.due, now)
             return ExecutionResult("retried", f"not before {message.get('due')}")
         if message.deadline is not None and message.deadline < now:
-            return ExecutionResult("expired", "its caller has stopped waiting")
+            return ExecutionResult("expired", "its deadline has passed")
         return None
 
-    def _caller(self, message: Message) -> Caller | None:
-        """Raises Unauthenticated or Forbidden. Events come from ourselves: they name an actor and need no token."""
-        if not self.declaration.knows_caller:
+    def _authorize(self, message: Message) -> Caller | None:
+        """Return the verified caller. Raises Unauthenticated and Forbidden. Events come from Capsule itself and carry no token."""
+        if not self.declaration.needs_caller:
             return None
-        if message.get("vouch"):
-            caller = self._around.replay_signer.caller(message)
+        if message.get(SIGNATURE_ATTRIBUTE):
+            caller = self._context.replay_signer.caller(message)
         else:
             token = message.get("token")
-            caller = self._around.tokens.verify(token, self._around.clock.now()) if token else None
+            caller = self._context.tokens.verify(token, self._context.clock.now()) if token else None
         if self.declaration.allow.admits(caller):
             return caller
         if caller is None:
             raise Unauthenticated()
-        raise Forbidden(f"this needs the role {' or '.join(sorted(self.declaration.allow.roles))}")
+        raise Forbidden(f"This needs the role {' or '.join(sorted(self.declaration.allow.roles))}.")
 
     def _arguments(self, message: Message, caller: Caller | None, work: Work | None) -> dict[str, Any]:
         arguments = dict(self._fixed)
-        for parameter, wanted in self._from_message.items():
-            if wanted is Client:
+        for parameter, dependency in self._from_message.items():
+            if dependency is Client:
                 arguments[parameter] = Client(message.get("remote") or "", message.get("useragent") or "")
-            elif wanted is Origin:
+            elif dependency is Origin:
                 arguments[parameter] = Origin(message.correlation, str(caller.user_id) if caller else message.get("actor"))
-            elif wanted is Work:
+            elif dependency is Work:
                 arguments[parameter] = work
             else:
                 arguments[parameter] = caller
         return arguments
 
-    async def _take(self, message: Message, caller: Caller | None) -> ExecutionResult:
-        inputs = () if self._reader is None else (self._reader.read(message),)
+    async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:
+        inputs = () if self._decoder is None else (self._decoder.decode(message),)
         kind = self.declaration.kind
         if kind is Kind.QUERY:
-            arguments = self._arguments(message, caller, None)
-            async with self._around.database.transaction(read_only=True):
-                output = await self.declaration.handler(*inputs, **arguments)
-            await self.reply(message, self._speaker.done(output))
-            return ExecutionResult("done")
+            return await self._query(message, caller, inputs)
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
-            return await self._effect(message, inputs)
-        for left in reversed(range(CLASH_TRIES)):
+            return await self._run_effect(message, inputs)
+        for attempts_left in reversed(range(CLASH_ATTEMPTS)):
             try:
                 return await self._transact(message, caller, inputs)
             except CLASHES:
-                if not left:
+                if not attempts_left:
                     raise
         raise AssertionError("unreachable")
 
-    async def _effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
-        work = UnitOfWork(self._around, self._around.database, message, self.name)
+    async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
+        arguments = self._arguments(message, caller, None)
+        try:
+            async with self._context.database.transaction(read_only=True):
+                output = await self.declaration.handler(*inputs, **arguments)
+        except Rejection as rejection:
+            contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
+            raise
+        await self.reply(message, self._encoder.done(output))
+        return ExecutionResult("done")
+
+    async def _run_effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
+        work = UnitOfWork(self._context, self.declaration, message)
         if self.declaration.kind is Kind.EFFECT:
-            async with self._around.database.transaction(read_only=True) as connection:
-                seen = await inbox.recorded(connection, message, self.name) is not None
-            if seen:
+            async with self._context.database.transaction(read_only=True) as connection:
+                is_recorded = await inbox.find(connection, message, self.name) is not None
+            if is_recorded:
                 raise AlreadyRecorded(message.id)
         await self.declaration.handler(*inputs, **self._arguments(message, None, work))
-        await self._around.outbox_publisher.flush(work.owed)
-        return ExecutionResult("done", emitted=tuple(_names(work.owed)), message=work.message)
+        await self._context.outbox_publisher.flush(work.rows)
+        return ExecutionResult("done", emitted=_event_names(work.rows), message=work.message)
 
     async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
-        around, name = self._around, self.name
-        overtaking = ordering.overtaking(self.declaration, message)
-        async with around.database.transaction(at_once=False) as connection:
-            stored, [*overtaken, _] = await inbox.claim(connection, message, name, *([overtaking] if overtaking else []), SAVEPOINT)
-            owing: list[outbox.PendingMessage] = []
-            if stored is not None:
-                answer, outcome = self._again(message, stored), "duplicate"
-            elif (turn := await ordering.take_turn(connection, self.declaration, message, next(iter(overtaken), None))) is Turn.OVER:
-                return ExecutionResult("skipped", "a newer event of its subject was applied before")
-            elif turn is Turn.EARLY:
-                await ordering.park(connection, self.declaration, message)
-                await inbox.disclaim(connection, message, name)
-                return ExecutionResult("parked", "an event before it has not been applied yet")
+        context, declaration = self._context, self.declaration
+        advance = ordering.advance_if_newer(declaration, message)
+        async with context.database.transaction(is_begin_queued=True) as connection:
+            recorded, results = await inbox.claim(connection, message, self.name, *([advance] if advance else []), SAVEPOINT)
+            pending: list[outbox.PendingMessage] = []
+            if recorded is not None:
+                response, outcome = self._stored_response(message, recorded), "duplicate"
             else:
-                answer, events = await self._decide(connection, message, caller, inputs)
-                actor = str(caller.user_id) if caller else message.get("actor")
-                events = (*events, *await ordering.next_parked(connection, self.declaration, message))
-                owing = outbox.write(connection, events, message, actor, around.context, around.clock.now(), around.receiver, around.check_declared)
-                if self.declaration.kind is Kind.COMMAND:
-                    kept = None if self.declaration.secret_answer and answer.outcome == "done" else answer.body
-                    inbox.keep_reply(connection, message, name, answer.outcome, answer.status, kept)
-                outcome = answer.outcome
-        owed = [each.owed() for each in owing]
-        await self.reply(message, answer)
-        await around.outbox_publisher.flush(owed)
-        if stored is not None:
-            await around.outbox_publisher.flush_caused_by(message)
-        return ExecutionResult(outcome, _detail(answer), tuple(_names(owed)))
+                sequence = await ordering.advance_sequence(connection, declaration, message, results[0] if advance else None)
+                if sequence is Sequence.STALE:
+                    return ExecutionResult("skipped", "a newer event of its subject was applied before")
+                if sequence is Sequence.GAP:
+                    await ordering.park(connection, declaration, message)
+                    await inbox.release_claim(connection, message, self.name)
+                    return ExecutionResult("parked", "its predecessor is not applied yet")
+                response, pending = await self._handle_and_store(connection, message, caller, inputs)
+                outcome = response.outcome
+        rows = [each.committed_row() for each in pending]
+        await self.reply(message, response)
+        await context.outbox_publisher.flush(rows)
+        if recorded is not None:
+            await context.outbox_publisher.flush_caused_by(message)
+        return ExecutionResult(outcome, _log_detail(response), _event_names(rows))
 
-    async def _decide(
+    async def _handle_and_store(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Answer, tuple[OutgoingMessage, ...]]:
-        """Runs the handler inside the savepoint; a Rejection undoes what it wrote and is an answer nevertheless."""
+    ) -> tuple[Response, list[outbox.PendingMessage]]:
+        """Call the handler; queue its events and, for a command, the reply."""
+        context, declaration = self._context, self.declaration
+        response, events = await self._call_handler(connection, message, caller, inputs)
+        contracts.check_events(declaration, events, context.is_strict)
+        actor = str(caller.user_id) if caller else message.get("actor")
+        outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
+        pending = outbox.enqueue_events(connection, outgoing, message, actor, context.event_routing, context.clock.now())
+        if declaration.kind is Kind.COMMAND:
+            is_secret = declaration.has_secret_response and response.outcome == "done"
+            inbox.queue_reply(connection, message, self.name, response.outcome, response.status, None if is_secret else response.body)
+        return response, pending
+
+    async def _call_handler(
+        self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
+    ) -> tuple[Response, Events]:
+        """Run the handler inside the savepoint. A raised Rejection undoes what it wrote and becomes the response."""
+        declaration, is_strict = self.declaration, self._context.is_strict
         try:
-            result = await self.declaration.handler(*inputs, **self._arguments(message, caller, None))
-        except Rejection as no:
+            result = await declaration.handler(*inputs, **self._arguments(message, caller, None))
+        except Rejection as rejection:
             await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
-            if self.declaration.kind is not Kind.COMMAND:
-                raise failures.Refused(no) from no
-            return answers.rejected(no), ()
+            if declaration.kind is not Kind.COMMAND:
+                raise failures.Refused(rejection) from rejection
+            contracts.check_rejection(declaration, rejection, is_strict)
+            return responses.rejected(rejection), ()
         if isinstance(result, Rejected):
-            return answers.rejected(result.reason), result.events
+            contracts.check_rejection(declaration, result.reason, is_strict)
+            return responses.rejected(result.reason), result.events
         if isinstance(result, Done):
-            return self._speaker.done(result.output), result.events
+            return self._encoder.done(result.output), result.events
         if result is None:
-            return Answer("done", self.declaration.answers, b""), ()
+            return Response("done", declaration.status, b""), ()
         raise TypeError(f"{self.name} returned {type(result).__name__}, not Done or Rejected")
 
-    def _again(self, message: Message, stored: inbox.Recorded) -> Answer:
-        if stored.fingerprint != message.fingerprint:
-            return answers.rejected(KeyReused("this Idempotency-Key belongs to a request with another body; use a new key"))
-        if stored.outcome is None or stored.status is None:
-            return Answer("done", self.declaration.answers, b"")
-        if stored.reply is None:
-            return answers.rejected(AnswerNotKept())
-        return Answer(stored.outcome, stored.status, bytes(stored.reply))
+    def _stored_response(self, message: Message, recorded: inbox.InboxRow) -> Response:
+        """Return the response of the first execution, for a repeated message."""
+        if recorded.fingerprint != message.fingerprint:
+            return responses.rejected(KeyReused("This Idempotency-Key was used for a request with another body. Use a new key."))
+        if recorded.outcome is None or recorded.status is None:
+            return Response("done", self.declaration.status, b"")
+        if recorded.reply is None:
+            return responses.rejected(AnswerNotKept())
+        return Response(recorded.outcome, recorded.status, bytes(recorded.reply))
 
-    async def _refuse(self, message: Message, no: Rejection) -> ExecutionResult:
-        """A "no" before the work began: no token, no permission, a bad input."""
+    async def _reject(self, message: Message, rejection: Rejection) -> ExecutionResult:
+        """Settle a message whose caller or input was rejected before the transaction."""
         if self.declaration.kind in (Kind.COMMAND, Kind.QUERY):
-            answer = answers.rejected(no)
-            await self.reply(message, answer)
-            return ExecutionResult("rejected", _detail(answer))
-        return ExecutionResult(*await failures.settle(self, self._around, message, failures.Refused(no)))
+            response = responses.rejected(rejection)
+            await self.reply(message, response)
+            return ExecutionResult("rejected", _log_detail(response))
+        return ExecutionResult(*await failures.settle(self, self._context, message, failures.Refused(rejection)))
 
-    async def reply(self, message: Message, answer: Answer) -> bool:
-        """Best effort. False if nobody asked for it or RabbitMQ is away; the caller then asks again with the same key."""
+    async def reply(self, message: Message, response: Response) -> bool:
+        """Send a response to the caller, best effort. False if no caller waits or RabbitMQ is unavailable; the caller repeats with the same key."""
         to = message.get("replyto")
         if to is None:
             return False
-        headers = {"correlationid": message.correlation, "outcome": answer.outcome, "status": str(answer.status)}
-        return await self._around.bus.offer(REPLIES, to, headers, answer.body)
+        headers = {"correlationid": message.correlation, "outcome": response.outcome, "status": str(response.status)}
+        return await self._context.bus.publish_unconfirmed(REPLIES, to, headers, response.body)
 
 
-def _names(owed: list[outbox.OutboxRow]) -> list[str]:
-    return [f"{row.headers['type']}:{row.id}" for row in owed]
+def _event_names(rows: list[outbox.OutboxRow]) -> tuple[str, ...]:
+    return tuple(f"{row.headers['type']}:{row.id}" for row in rows)
 
 
-def _detail(answer: Answer) -> str:
-    return "" if answer.outcome == "done" else answer.body.decode()[:500]
+def _log_detail(response: Response) -> str:
+    return "" if response.outcome == "done" else response.body.decode()[:MAX_LOGGED_DETAIL]

@@ -1,70 +1,62 @@
-"""The transactions of an effect: as many short reading ones as it likes, and one that records what came of the call."""
+"""The transactions of an effect: any number of short ones, and one that claims the message and records the result."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Origin, OutgoingMessage
+from functions.kernel import Declaration, Origin, OutgoingMessage
 from functions.runtime.execution.context import FunctionContext
+from functions.runtime.execution.contracts import check_events
 from functions.runtime.reliability import inbox
-from functions.runtime.reliability.outbox import OutboxRow, write
-from functions.runtime.storage.database import Database
+from functions.runtime.reliability.outbox import OutboxRow, enqueue_events
 from functions.wire.cloudevents import Message
 
 
 class AlreadyRecorded(Exception):
-    """Another worker has recorded this message: the effect is over, quietly."""
+    """Another worker has recorded this message: the effect ends without an error."""
 
 
-class Events:
-    """What an effect states while it records."""
+class RecordedEvents:
+    """A `kernel.Record`: collects the events of a recording transaction."""
 
     def __init__(self) -> None:
-        self.said: list[OutgoingMessage] = []
+        self.events: list[OutgoingMessage] = []
 
     def emit(self, *events: OutgoingMessage) -> None:
-        self.said.extend(events)
+        self.events.extend(events)
 
 
 class UnitOfWork:
-    """The runtime's `kernel.Work`, for one message of one function."""
+    """A `kernel.Work`, for one message of one function. `rows`: outbox rows of committed events."""
 
-    def __init__(self, surroundings: FunctionContext, database: Database, message: Message, function: str) -> None:
-        self._surroundings = surroundings
-        self._database = database
+    def __init__(self, context: FunctionContext, declaration: Declaration, message: Message) -> None:
+        self._context = context
+        self._declaration = declaration
         self.message = message
-        self._function = function
-        self.owed: list[OutboxRow] = []
+        self.rows: list[OutboxRow] = []
 
     def resumes(self, origin: Origin) -> None:
         self.message = self.message.with_attributes(correlationid=origin.correlation_id, actor=origin.actor)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        async with self._database.transaction(read_only=True):
+        async with self._context.database.transaction(read_only=True):
             yield
 
     @asynccontextmanager
     async def preparing(self) -> AsyncIterator[None]:
-        async with self._database.transaction():
+        async with self._context.database.transaction():
             yield
 
     @asynccontextmanager
-    async def recording(self) -> AsyncIterator[Events]:
-        """Raises AlreadyRecorded, which ends the effect; a second recording by the same effect counts as that."""
-        events = Events()
-        async with self._database.transaction(at_once=False) as connection:
-            stored, _ = await inbox.claim(connection, self.message, self._function)
-            if stored is not None:
+    async def recording(self) -> AsyncIterator[RecordedEvents]:
+        """Raises AlreadyRecorded, also for a second recording of the same effect."""
+        context, recorded = self._context, RecordedEvents()
+        async with context.database.transaction(is_begin_queued=True) as connection:
+            row, _ = await inbox.claim(connection, self.message, self._declaration.name)
+            if row is not None:
                 raise AlreadyRecorded(self.message.id)
-            yield events
-            owing = write(
-                connection,
-                events.said,
-                self.message,
-                self.message.get("actor"),
-                self._surroundings.context,
-                self._surroundings.clock.now(),
-                self._surroundings.receiver,
-                self._surroundings.check_declared,
-            )
-        self.owed.extend(each.owed() for each in owing)
+            yield recorded
+            check_events(self._declaration, recorded.events, context.is_strict)
+            actor, now = self.message.get("actor"), context.clock.now()
+            pending = enqueue_events(connection, recorded.events, self.message, actor, context.event_routing, now)
+        self.rows.extend(each.committed_row() for each in pending)

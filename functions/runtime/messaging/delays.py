@@ -1,11 +1,11 @@
-"""The delay exchange, the platform's only clock: retries, rate-limit waits and saga timeouts.
+"""The delay exchange, the platform's only clock for retries, rate limits and saga timeouts.
 
-For each level there is one exchange with one quorum queue behind it, whose messages expire after that time and are dead-lettered, at least
-once, to `capsule.commands` under their routing key: the name of the one function they are for. A wait between two levels is served in several
-legs: the message says when it is `due`, and a function that gets it earlier sends it round again.
+For each level there is an exchange with one quorum queue. Its messages expire after the level's time and are dead-lettered, at
+least once, to `capsule.commands` under their routing key: the name of the one function they are for. A delay between two
+levels is served in several legs: the message carries `due`, and a function that receives it earlier sends it round again.
 
-It is a topic exchange, bound to its queue with `#`. Only for a topic exchange does RabbitMQ authorize the routing key, so a context may name its own
-functions and no others.
+The exchanges are topic exchanges, bound with `#`: RabbitMQ authorizes routing keys on topic exchanges only, so a context may
+name its own functions and no others.
 """
 
 import random
@@ -16,23 +16,24 @@ from typing import Any
 from functions.runtime.messaging.bus import COMMANDS, Bus
 from functions.wire.cloudevents import Message, stamp
 
-LEVELS = (1, 5, 15, 60, 300, 900, 3600)
-"""Seconds."""
+LEVELS_SECONDS = (1, 5, 15, 60, 300, 900, 3600)
+MAX_BACKOFF_SECONDS = float(LEVELS_SECONDS[-1])
 
-SLACK = timedelta(milliseconds=500)
-
-
-def exchange_of(level: int) -> str:
-    return f"capsule.delay.{level}s"
+TOLERANCE = timedelta(milliseconds=500)
+"""A message that arrives this much before it is due is handled."""
 
 
-EXCHANGES = tuple(exchange_of(level) for level in LEVELS)
+def exchange_of(level_seconds: int) -> str:
+    return f"capsule.delay.{level_seconds}s"
 
 
-def queue_arguments(level: int) -> Mapping[str, Any]:
+EXCHANGES = tuple(exchange_of(level) for level in LEVELS_SECONDS)
+
+
+def queue_arguments(level_seconds: int) -> Mapping[str, Any]:
     return {
         "x-queue-type": "quorum",
-        "x-message-ttl": level * 1000,
+        "x-message-ttl": level_seconds * 1000,
         "x-dead-letter-exchange": COMMANDS,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
@@ -40,33 +41,35 @@ def queue_arguments(level: int) -> Mapping[str, Any]:
 
 
 def level_for(seconds: float) -> int:
-    """The longest level that is not over the wait, or the shortest there is."""
-    return max((level for level in LEVELS if level <= seconds), default=LEVELS[0])
+    """Return the longest level that does not exceed the delay, or the shortest level."""
+    return max((level for level in LEVELS_SECONDS if level <= seconds), default=LEVELS_SECONDS[0])
 
 
-def backoff(attempt: int, first: float, jitter: float | None = None) -> float:
-    """Seconds before the next try after `attempt` tries: doubling up to an hour, with full jitter on the upper half."""
+def backoff_seconds(attempt: int, first_delay_seconds: float, jitter: float | None = None) -> float:
+    """Return the delay after so many attempts: doubles up to an hour, with full jitter on the upper half. `jitter`: 0 to 1, default random."""
     spread = random.random() if jitter is None else jitter
-    longest = min(first * 2.0 ** (attempt - 1), float(LEVELS[-1]))
+    longest = min(first_delay_seconds * 2.0 ** (attempt - 1), MAX_BACKOFF_SECONDS)
     return longest * (0.5 + 0.5 * spread)
 
 
 def is_early(message: Message, now: datetime) -> bool:
-    return message.due is not None and message.due - now > SLACK
+    return message.due is not None and message.due - now > TOLERANCE
 
 
 async def delay(bus: Bus, function: str, message: Message, until: datetime, now: datetime) -> None:
-    """Sends the message to that function alone, to be handled at `until`. Raises BrokerUnavailable."""
-    exchange, later = route(addressed(message, function), until, max((until - now).total_seconds(), 0.0))
-    await bus.publish(exchange, function, later.headers(), later.body, mandatory=True)
+    """Send a message to one function, to be handled at `until`. Raises BrokerUnavailable and Unroutable."""
+    exchange, delayed = route(address_to(message, function), until, max((until - now).total_seconds(), 0.0))
+    await bus.publish(exchange, function, delayed.headers(), delayed.body, mandatory=True)
 
 
-def addressed(message: Message, function: str) -> Message:
-    """The message says itself whose it is: in a group of functions, which share a queue, others may take its type too. (`auth.*` is such a group's
-    own address.)"""
+def address_to(message: Message, function: str) -> Message:
+    """Return the message with its function as an attribute: functions of a group share a queue, and several may take its type.
+
+    `auth.*` is a group's own address and needs no attribute.
+    """
     return message if function.endswith(".*") else message.with_attributes(function=function)
 
 
 def route(message: Message, until: datetime, seconds: float) -> tuple[str, Message]:
-    """Which exchange takes it for its first leg, and what it then says."""
+    """Return the exchange of the first leg, and the message with `due`."""
     return exchange_of(level_for(seconds)), message.with_attributes(due=stamp(until))

@@ -1,4 +1,4 @@
-"""Functions that every context has: declared here once, derived for each context (`auth.dead_letters`, `billing.dead_letters` …).
+"""Functions that every context has, declared once: `auth.dead_letters`, `billing.dead_letters`, …
 
-Each reads and writes its own context's database; `{context}` in a route becomes the context's name. Only an admin may call them.
+Each reads and writes its own context's database; `{context}` in a route becomes the context's name. All but `health` are for admins.
 """

@@ -1,4 +1,4 @@
-"""An operator reads what no retry could mend: by cause, and letter by letter."""
+"""List dead letters by cause and one by one."""
 
 import base64
 import json
@@ -9,11 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.kernel import ADMIN, Model, Scale, query
-from functions.runtime.reliability.dead_letters import DeadLetters, Letter, Which
+from functions.runtime.reliability import dead_letters as store
+from functions.runtime.reliability.dead_letters import DeadLetters, Selection
 
 
-class DeadLettersAsked(Model):
-    """One `id` shows that letter whole: payload, headers, stack and history."""
+class ListDeadLetters(Model):
+    """`id`: show one letter with payload, headers, stack and history."""
 
     id: UUID | None = None
     function: str | None = None
@@ -22,7 +23,7 @@ class DeadLettersAsked(Model):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class DeadLetterCause(Model):
+class DeadLetterCauseView(Model):
     function: str
     error: str
     count: int
@@ -30,14 +31,14 @@ class DeadLetterCause(Model):
     newest: datetime
 
 
-class DeadLetterAction(Model):
+class DeadLetterActionView(Model):
     action: str
     actor: str | None
     detail: str
     at: datetime
 
 
-class DeadLetter(Model):
+class DeadLetterView(Model):
     id: UUID
     function: str
     type: str
@@ -49,27 +50,28 @@ class DeadLetter(Model):
     payload: Any = None
     headers: dict[str, str] | None = None
     stack: str | None = None
-    history: list[DeadLetterAction] | None = None
+    history: list[DeadLetterActionView] | None = None
 
 
-class DeadLetterPage(Model):
-    causes: list[DeadLetterCause]
-    letters: list[DeadLetter]
+class DeadLettersView(Model):
+    causes: list[DeadLetterCauseView]
+    letters: list[DeadLetterView]
 
 
 @query(http="GET /v1/operations/{context}/dead-letters", allow=ADMIN, scale=Scale(max=1, concurrency=4, pool=1))
-async def dead_letters(asked: DeadLettersAsked, letters: DeadLetters) -> DeadLetterPage:
-    if asked.id is not None:
-        which = Which(ids=[asked.id], state=None)
-        found = await letters.page(which, 1)
-        return DeadLetterPage(causes=[], letters=[await _whole(letter, letters) for letter in found])
-    which = Which(function=asked.function, error=asked.error, state=asked.state)
-    causes = [DeadLetterCause(**{name: getattr(cause, name) for name in DeadLetterCause.model_fields}) for cause in await letters.causes(which)]
-    return DeadLetterPage(causes=causes, letters=[_brief(letter) for letter in await letters.page(which, asked.limit)])
+async def dead_letters(request: ListDeadLetters, letters: DeadLetters) -> DeadLettersView:
+    if request.id is not None:
+        found = await letters.select(Selection(ids=[request.id], state=None), 1)
+        return DeadLettersView(causes=[], letters=[await _full_view(letter, letters) for letter in found])
+    selection = Selection(function=request.function, error=request.error, state=request.state)
+    causes = [
+        DeadLetterCauseView(**{name: getattr(cause, name) for name in DeadLetterCauseView.model_fields}) for cause in await letters.causes(selection)
+    ]
+    return DeadLettersView(causes=causes, letters=[_view(letter) for letter in await letters.select(selection, request.limit)])
 
 
-def _brief(letter: Letter) -> DeadLetter:
-    return DeadLetter(
+def _view(letter: store.DeadLetter) -> DeadLetterView:
+    return DeadLetterView(
         id=letter.id,
         function=letter.function,
         type=letter.type,
@@ -81,15 +83,15 @@ def _brief(letter: Letter) -> DeadLetter:
     )
 
 
-async def _whole(letter: Letter, letters: DeadLetters) -> DeadLetter:
-    history = [DeadLetterAction(action=row[0], actor=row[1], detail=row[2], at=row[3]) for row in await letters.history(letter.id)]
-    return _brief(letter).model_copy(
+async def _full_view(letter: store.DeadLetter, letters: DeadLetters) -> DeadLetterView:
+    history = [DeadLetterActionView(action=row[0], actor=row[1], detail=row[2], at=row[3]) for row in await letters.history(letter.id)]
+    return _view(letter).model_copy(
         update={"payload": payload_of(letter.body), "headers": dict(letter.headers), "stack": letter.stack, "history": history}
     )
 
 
 def payload_of(body: bytes) -> Any:
-    """The JSON it is, or how it reads if it is none."""
+    """Return the body as JSON, or as base64 if it is not JSON."""
     try:
         return json.loads(body)
     except ValueError:

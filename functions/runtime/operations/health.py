@@ -1,4 +1,4 @@
-"""How a context is, in the specification's shape: the process that answers tells of itself and of its database, and wakes nothing else."""
+"""Report the health of a context: the process that answers and its database. Starts no other function."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,46 +7,46 @@ from functions.kernel import ANYONE, Clock, Model, Scale, query
 from functions.runtime.storage.health_info import HealthInfo
 
 
-class HealthAsked(Model):
+class GetHealth(Model):
     pass
 
 
-class MemoryUse(Model):
+class MemoryView(Model):
     used: int
     total: int
     unit: Literal["MB"] = "MB"
 
 
-class DatabaseHealth(Model):
+class DatabaseHealthView(Model):
     """`response_time` in milliseconds."""
 
     connected: bool
     response_time: float
 
 
-class HealthMetadata(Model):
+class HealthMetadataView(Model):
     version: str
-    memory: MemoryUse
-    database: DatabaseHealth
+    memory: MemoryView
+    database: DatabaseHealthView
 
 
-class Health(Model):
+class HealthView(Model):
     status: Literal["healthy", "unhealthy"]
     service: str
     timestamp: datetime
-    metadata: HealthMetadata
+    metadata: HealthMetadataView
 
 
 @query(allow=ANYONE, scale=Scale(max=1, pool=1))
-async def health(asked: HealthAsked, health_info: HealthInfo, clock: Clock) -> Health:
+async def health(request: GetHealth, health_info: HealthInfo, clock: Clock) -> HealthView:
     memory, database = health_info.memory(), await health_info.database()
-    return Health(
-        status="healthy" if database.connected else "unhealthy",
+    return HealthView(
+        status="healthy" if database.is_connected else "unhealthy",
         service=health_info.service,
         timestamp=clock.now(),
-        metadata=HealthMetadata(
+        metadata=HealthMetadataView(
             version=health_info.version(),
-            memory=MemoryUse(used=memory.used, total=memory.total),
-            database=DatabaseHealth(connected=database.connected, response_time=database.response_ms),
+            memory=MemoryView(used=memory.used, total=memory.total),
+            database=DatabaseHealthView(connected=database.is_connected, response_time=database.response_ms),
         ),
     )

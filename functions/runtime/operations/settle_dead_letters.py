@@ -1,4 +1,4 @@
-"""An operator decides: replay one letter, a group or all of a function, with its payload mended if need be, or discard them."""
+"""Replay or discard dead letters."""
 
 import json
 from typing import Any, Literal
@@ -8,72 +8,76 @@ from pydantic import Field
 
 from events.platform import DeadLettersCounted
 from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, command
-from functions.runtime.reliability.dead_letters import DeadLetters, Which, again, counted
+from functions.runtime.reliability.dead_letters import DeadLetters, Selection, counted_event, replay
 from functions.runtime.security.replay_signing import ReplaySigner
 
-MOST_AT_ONCE = 500
+MAX_LETTERS = 500
 
 
 class SettleDeadLetters(Model):
-    """Which: `ids`, or all open ones of a `function`, of an `error`, or of both. `payload` replaces that of the one letter named, and is
-    read as of the version that the letter's headers say (`dataversion`)."""
+    """Select `ids`, or all open letters of a `function`, of an `error`, or of both.
+
+    `payload`: replaces that of a single letter, in the version that the letter's header `dataversion` states.
+    """
 
     action: Literal["replay", "discard"]
-    ids: list[UUID] | None = Field(default=None, max_length=MOST_AT_ONCE)
+    ids: list[UUID] | None = Field(default=None, max_length=MAX_LETTERS)
     function: str | None = None
     error: str | None = None
     payload: dict[str, Any] | None = None
 
 
-class SettledDeadLetters(Model):
-    """`settled` letters were dealt with; `left` of the selection are still open, ask again."""
+class SettledDeadLettersView(Model):
+    """`settled`: letters replayed or discarded. `left`: letters of the selection that are still open; repeat the request."""
 
     settled: int
     left: int
 
 
 class NothingSelected(Invalid):
-    """Say which letters: ids, a function or an error."""
+    """Select letters by ids, function or error."""
 
 
-class OneAtATime(Invalid):
-    """A new payload is for exactly one letter that is to be replayed."""
+class SingleLetterRequired(Invalid):
+    """A new payload requires the action replay and exactly one id."""
 
 
-class NoSuchDeadLetter(NotFound):
-    """No open dead letter is among those."""
+class DeadLetterNotFound(NotFound):
+    """No open dead letter matches."""
 
 
 @command(
     http="POST /v1/operations/{context}/dead-letters",
     allow=ADMIN,
-    rejects=[NothingSelected, OneAtATime, NoSuchDeadLetter],
+    rejects=[NothingSelected, SingleLetterRequired, DeadLetterNotFound],
     emits=[DeadLettersCounted],
     scale=Scale(max=1, concurrency=4, pool=1),
 )
 async def settle_dead_letters(
-    asked: SettleDeadLetters, letters: DeadLetters, replay_signer: ReplaySigner, caller: Caller, clock: Clock
-) -> Done[SettledDeadLetters]:
-    if asked.ids is None and asked.function is None and asked.error is None:
+    request: SettleDeadLetters, letters: DeadLetters, replay_signer: ReplaySigner, caller: Caller, clock: Clock
+) -> Done[SettledDeadLettersView]:
+    if request.ids is None and request.function is None and request.error is None:
         raise NothingSelected()
-    if asked.payload is not None and (asked.action != "replay" or asked.ids is None or len(asked.ids) != 1):
-        raise OneAtATime()
+    if request.payload is not None and (request.action != "replay" or request.ids is None or len(request.ids) != 1):
+        raise SingleLetterRequired()
 
-    which = Which(ids=asked.ids, function=asked.function, error=asked.error)
-    found = await letters.page(which, MOST_AT_ONCE, lock=True)
+    selection = Selection(ids=request.ids, function=request.function, error=request.error)
+    found = await letters.select(selection, MAX_LETTERS, lock=True)
     if not found:
-        raise NoSuchDeadLetter()
+        raise DeadLetterNotFound()
 
     actor = str(caller.user_id)
     replayed = []
     for letter in found:
-        body = letter.body if asked.payload is None else json.dumps(asked.payload).encode()
-        if asked.payload is not None:
+        body = letter.body if request.payload is None else json.dumps(request.payload).encode()
+        if request.payload is not None:
             await letters.edit(letter, body, actor)
-        if asked.action == "replay":
-            replayed.append(again(letter, body, replay_signer.sign(letter.headers, body)))
-        await letters.close(letter, "replayed" if asked.action == "replay" else "discarded", actor)
+        if request.action == "replay":
+            replayed.append(replay(letter, body, replay_signer.sign(letter.headers, body)))
+        await letters.close(letter, "replayed" if request.action == "replay" else "discarded", actor)
 
-    left = sum(cause.count for cause in await letters.causes(which))
+    left = sum(cause.count for cause in await letters.causes(selection))
     context = found[0].function.partition(".")[0]
-    return Done(SettledDeadLetters(settled=len(found), left=left), *replayed, counted(context, await letters.causes(Which()), clock.now()))
+    return Done(
+        SettledDeadLettersView(settled=len(found), left=left), *replayed, counted_event(context, await letters.causes(Selection()), clock.now())
+    )

@@ -1,10 +1,13 @@
-"""The sink of the broker's dead letters (`CAPSULE_FUNCTION=runtime.dead_letters`): a stateless router that stores nothing itself.
+"""The router of the broker's dead letters (`CAPSULE_FUNCTION=runtime.dead_letters`). Stateless: it stores nothing itself.
 
-Only what no function could keep comes here: transport failures (code -1: refused, timed out, drained prefetch; 502: its process died in the
-middle) and 5xx of a function that had neither database nor broker. No function has seen any of them to its end, so they go back to their function
-by themselves, a bounded number of times. What exceeds the bound goes to its function marked `deadletter`, which makes the function's runtime store it
-in its context's database instead of handling it. What names no function rests in a durable queue. If even that is impossible this answers
-5xx; the dispatcher tries again and, in the end, loses it: so there is nothing here that could fail on a message's content.
+It receives what no function could store: transport failures (code -1: refused, timed out, dropped prefetched messages; 502:
+the process died while handling) and 5xx of a function that reached neither database nor broker. No function has finished any
+of them, so each returns to its function, up to MAX_REDELIVERIES times. After that it returns once more with the attribute
+`deadletter`, which makes the function's runtime store it instead of handling it. A message that belongs to no function goes
+to a durable queue.
+
+If even that fails the router answers 5xx; the dispatcher retries and finally loses the message. So nothing here may fail
+because of a message's content.
 """
 
 import logging
@@ -19,25 +22,25 @@ from functions.wire.cloudevents import Message
 
 FUNCTION = "runtime.dead_letters"
 UNROUTABLE = "capsule.unroutable"
-"""A fanout exchange and the durable queue behind it, for what belongs to no function."""
+"""A fanout exchange, and the durable queue behind it, for messages that belong to no function."""
 
-MOST_REDELIVERIES = 10
-NOBODY_THERE = timedelta(minutes=5)
-"""Between two tries of having a message stored by a function that does not even start."""
+MAX_REDELIVERIES = 10
+STORE_RETRY_DELAY = timedelta(minutes=5)
+"""Between attempts to have a message stored by a function that does not start."""
 
 TRANSPORT_FAILURE = "-1"
-PLATFORM_FUNCTION = re.compile(r"^/([a-z]+\.(?:[a-z_0-9]+|\*))$")
+FUNCTION_PATH = re.compile(r"^/([a-z]+\.(?:[a-z_0-9]+|\*))$")
 
-_log = logging.getLogger("capsule.undelivered")
+_log = logging.getLogger("capsule.dead_letter_router")
 
 
 def destination(message: Message) -> str | None:
-    """The function it was meant for, `auth.register`, or its group, `auth.*`: the path of the URL that the dispatcher called."""
-    called = message.get("knativeerrordest")
-    if called is None:
+    """Return the function that the dispatcher called, `auth.register`, or its group, `auth.*`: the path of the URL in `knativeerrordest`."""
+    url = message.get("knativeerrordest")
+    if url is None:
         return None
-    found = PLATFORM_FUNCTION.match(unquote(urlparse(called).path))
-    return found.group(1) if found else message.type
+    match = FUNCTION_PATH.match(unquote(urlparse(url).path))
+    return match.group(1) if match else message.type
 
 
 class DeadLetterRouter:
@@ -46,37 +49,37 @@ class DeadLetterRouter:
         self._clock = clock
 
     async def handle(self, message: Message) -> None:
-        """Raises BrokerUnavailable if RabbitMQ does not take it."""
+        """Send a message back, have it stored, or set it aside. Raises BrokerUnavailable."""
         function = destination(message)
         if function is None or function == FUNCTION:
-            await self._rest(message)
+            await self._set_aside(message)
             return
         code = message.get("knativeerrorcode") or TRANSPORT_FAILURE
         redelivery = message.number("redelivery")
-        plain = message.with_attributes(knativeerrordest=None, knativeerrorcode=None, knativeerrordata=None)
+        original = message.with_attributes(knativeerrordest=None, knativeerrorcode=None, knativeerrordata=None)
         try:
-            if redelivery < MOST_REDELIVERIES:
-                await self._send_back(function, plain, redelivery, code)
+            if redelivery < MAX_REDELIVERIES:
+                await self._redeliver(function, original, redelivery, code)
             else:
-                await self._store(function, plain, code)
+                await self._request_storage(function, original, code)
         except Unroutable:
-            await self._rest(message)
+            await self._set_aside(message)
 
-    async def _send_back(self, function: str, message: Message, redelivery: int, code: str) -> None:
+    async def _redeliver(self, function: str, message: Message, redelivery: int, code: str) -> None:
         now = self._clock.now()
-        wait = timedelta(seconds=1 if code == TRANSPORT_FAILURE and redelivery == 0 else delays.backoff(redelivery + 1, 1.0))
-        again = message.with_attributes(redelivery=str(redelivery + 1))
-        await delays.delay(self._bus, function, again, now + wait, now)
+        is_first_transport_failure = code == TRANSPORT_FAILURE and redelivery == 0
+        delay = timedelta(seconds=1 if is_first_transport_failure else delays.backoff_seconds(redelivery + 1, 1.0))
+        await delays.delay(self._bus, function, message.with_attributes(redelivery=str(redelivery + 1)), now + delay, now)
 
-    async def _store(self, function: str, message: Message, code: str) -> None:
-        detail = "it never reached the function" if code == TRANSPORT_FAILURE else f"the function answered {code}"
-        marked = message.with_attributes(deadletter="undelivered", deadletterdetail=f"{detail}, {MOST_REDELIVERIES} times", due=None)
-        if message.get("deadletter"):  # nobody was there to store it either: until somebody is, it comes by now and then
+    async def _request_storage(self, function: str, message: Message, code: str) -> None:
+        detail = "it did not reach the function" if code == TRANSPORT_FAILURE else f"the function answered {code}"
+        marked = message.with_attributes(deadletter="undelivered", deadletterdetail=f"{detail}, {MAX_REDELIVERIES} times", due=None)
+        if message.get("deadletter"):  # the function did not start to store it either: repeat at long intervals until it does
             now = self._clock.now()
-            await delays.delay(self._bus, function, marked, now + NOBODY_THERE, now)
+            await delays.delay(self._bus, function, marked, now + STORE_RETRY_DELAY, now)
         else:
             await self._bus.publish(REDELIVERY, function, marked.headers(), marked.body, mandatory=True)
 
-    async def _rest(self, message: Message) -> None:
-        _log.warning("message %s of type %s belongs to no function; it rests in %s", message.id, message.type, UNROUTABLE)
+    async def _set_aside(self, message: Message) -> None:
+        _log.warning("message %s of type %s belongs to no function; it is kept in %s", message.id, message.type, UNROUTABLE)
         await self._bus.publish(UNROUTABLE, "", message.headers(), message.body, mandatory=True)

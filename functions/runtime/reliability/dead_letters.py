@@ -1,4 +1,4 @@
-"""What no retry could mend, kept in its context's own database until an operator decides: read it, mend it, replay it, discard it."""
+"""Dead letters: messages that no retry repairs, in their context's database until an operator replays or discards them."""
 
 import json
 import traceback
@@ -11,31 +11,31 @@ from uuid import UUID
 from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Readdressed, new_id
 from functions.runtime.reliability import ordering
+from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
 from functions.runtime.storage.database import Connection, Database
 from functions.wire.cloudevents import Message
 
-NOT_KEPT = frozenset({"token", "replyto", "deadline", "due", "vouch"})
-"""A caller's access token is never stored; nobody waits for the reply any more."""
+NOT_STORED = frozenset({"token", "replyto", "deadline", "due", SIGNATURE_ATTRIBUTE})
+"""Headers that are dropped: a caller's access token is never stored, and the caller no longer waits for a reply."""
 
-NEW_LIFE = frozenset({"attempt", "redelivery"})
-"""What a replayed message begins again."""
+RESET_BY_REPLAY = frozenset({"attempt", "redelivery"})
+
+MAX_REPORTED_CAUSES = 50
+"""Causes that `DeadLettersCounted` lists; the total includes the rest."""
+MAX_DETAIL_LENGTH, MAX_STACK_LENGTH, MAX_ACTION_DETAIL_LENGTH = 4000, 8000, 400
 
 
-MOST_CAUSES = 50
-"""That are told one by one; the rest is in the sum."""
-
-
-def name_of(error: BaseException) -> str:
+def error_name(error: BaseException) -> str:
     return type(error).__name__
 
 
 def stack_of(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-8000:]
+    return "".join(traceback.format_exception(error))[-MAX_STACK_LENGTH:]
 
 
 async def store(connection: Connection, message: Message, function: str, error: str, detail: str, stack: str = "", caller: str | None = None) -> None:
-    """Adds one letter; a message that died before for the same function is brought up to date and opened again."""
-    headers = {name: value for name, value in message.headers().items() if name not in NOT_KEPT}
+    """Store a dead letter. One of the same message and function is updated and opened again. `error`: by which letters are grouped."""
+    headers = {name: value for name, value in message.headers().items() if name not in NOT_STORED}
     if caller is not None:
         headers["actor"] = caller
     cursor = await connection.execute(
@@ -55,24 +55,27 @@ async def store(connection: Connection, message: Message, function: str, error: 
             json.dumps(headers),
             message.body,
             error,
-            detail[:4000],
+            detail[:MAX_DETAIL_LENGTH],
             stack,
             message.attempt,
         ),
     )
     row = await cursor.fetchone()
     assert row is not None
-    await record(connection, row[0], "died", None, f"{error}: {detail[:400]} (attempt {message.attempt})")
+    await record_action(connection, row[0], "died", None, f"{error}: {detail[:MAX_ACTION_DETAIL_LENGTH]} (attempt {message.attempt})")
 
 
-async def record(connection: Connection, letter: UUID, action: str, actor: str | None, detail: str = "") -> None:
+async def record_action(connection: Connection, letter_id: UUID, action: str, actor: str | None, detail: str = "") -> None:
+    """Add a line to a letter's history. `action`: died, edited, replayed or discarded."""
     await connection.execute(
-        "INSERT INTO dead_letter_actions (letter_id, action, actor, detail) VALUES (%s, %s, %s, %s)", (letter, action, actor, detail)
+        "INSERT INTO dead_letter_actions (letter_id, action, actor, detail) VALUES (%s, %s, %s, %s)", (letter_id, action, actor, detail)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
+    """`state`: open, replayed or discarded."""
+
     id: UUID
     function: str
     type: str
@@ -88,7 +91,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Letters of one function with one class of error."""
+    """The letters of one function with one error."""
 
     function: str
     error: str
@@ -98,23 +101,24 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """A selection; what is None does not select."""
+class Selection:
+    """Which letters. A field that is None does not restrict."""
 
     ids: Sequence[UUID] | None = None
     function: str | None = None
     error: str | None = None
     state: str | None = "open"
 
-    def where(self) -> tuple[str, tuple[Any, ...]]:
-        wanted: list[tuple[str, Any]] = [
+    def condition(self) -> tuple[str, tuple[Any, ...]]:
+        """Return a SQL condition and its parameters."""
+        clauses: list[tuple[str, Any]] = [
             ("id = ANY(%s)", None if self.ids is None else list(self.ids)),
             ("function = %s", self.function),
             ("error = %s", self.error),
             ("state = %s", self.state),
         ]
-        chosen = [(clause, value) for clause, value in wanted if value is not None]
-        return " AND ".join(clause for clause, _ in chosen) or "true", tuple(value for _, value in chosen)
+        used = [(clause, value) for clause, value in clauses if value is not None]
+        return " AND ".join(clause for clause, _ in used) or "true", tuple(value for _, value in used)
 
 
 class DeadLetters:
@@ -123,51 +127,56 @@ class DeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def causes(self, which: Which) -> list[Cause]:
-        where, values = which.where()
+    async def causes(self, selection: Selection) -> list[Cause]:
+        """Return the selected letters grouped by cause, the most frequent first."""
+        condition, values = selection.condition()
         cursor = await self._database.connection.execute(
-            f"SELECT function, error, count(*), min(died_at), max(died_at) FROM dead_letters WHERE {where} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+            f"SELECT function, error, count(*), min(died_at), max(died_at) FROM dead_letters WHERE {condition} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
             values,
         )
         return [Cause(*row) for row in await cursor.fetchall()]
 
-    async def page(self, which: Which, limit: int, lock: bool = False) -> list[Letter]:
-        """The oldest first."""
-        where, values = which.where()
+    async def select(self, selection: Selection, limit: int, lock: bool = False) -> list[DeadLetter]:
+        """Return the selected letters, the oldest first. `lock`: lock them until the transaction ends, and skip locked ones."""
+        condition, values = selection.condition()
         cursor = await self._database.connection.execute(
             "SELECT id, function, type, error, detail, attempts, state, died_at, headers, body, stack FROM dead_letters"
-            f" WHERE {where} ORDER BY died_at, id LIMIT %s{' FOR UPDATE SKIP LOCKED' if lock else ''}",
+            f" WHERE {condition} ORDER BY died_at, id LIMIT %s{' FOR UPDATE SKIP LOCKED' if lock else ''}",
             (*values, limit),
         )
-        return [Letter(*row) for row in await cursor.fetchall()]
+        return [DeadLetter(*row) for row in await cursor.fetchall()]
 
-    async def history(self, letter: UUID) -> list[tuple[str, str | None, str, datetime]]:
-        """(action, who, detail, when), the oldest first."""
+    async def history(self, letter_id: UUID) -> Sequence[tuple[str, str | None, str, datetime]]:
+        """Return (action, actor, detail, time), the oldest first."""
         cursor = await self._database.connection.execute(
-            "SELECT action, actor, detail, at FROM dead_letter_actions WHERE letter_id = %s ORDER BY id", (letter,)
+            "SELECT action, actor, detail, at FROM dead_letter_actions WHERE letter_id = %s ORDER BY id", (letter_id,)
         )
         return await cursor.fetchall()
 
-    async def close(self, letter: Letter, state: str, actor: str) -> None:
-        """`state`: replayed or discarded."""
+    async def close(self, letter: DeadLetter, state: str, actor: str) -> None:
+        """Set the state to replayed or discarded."""
         await self._database.connection.execute("UPDATE dead_letters SET state = %s WHERE id = %s", (state, letter.id))
-        await record(self._database.connection, letter.id, state, actor)
+        await record_action(self._database.connection, letter.id, state, actor)
 
-    async def edit(self, letter: Letter, body: bytes, actor: str) -> None:
+    async def edit(self, letter: DeadLetter, body: bytes, actor: str) -> None:
+        """Replace the body."""
         await self._database.connection.execute("UPDATE dead_letters SET body = %s WHERE id = %s", (body, letter.id))
-        await record(self._database.connection, letter.id, "edited", actor)
+        await record_action(self._database.connection, letter.id, "edited", actor)
 
 
-def counted(context: str, causes: Sequence[Cause], at: datetime) -> DeadLettersCounted:
-    """What monitor is told of those that are open."""
-    named = [DeadLetterCount(function=cause.function, error=cause.error, count=cause.count, oldest_at=cause.oldest) for cause in causes[:MOST_CAUSES]]
+def counted_event(context: str, causes: Sequence[Cause], at: datetime) -> DeadLettersCounted:
+    """Return the event that reports open letters to monitor."""
+    reported = [
+        DeadLetterCount(function=cause.function, error=cause.error, count=cause.count, oldest_at=cause.oldest)
+        for cause in causes[:MAX_REPORTED_CAUSES]
+    ]
     oldest = min((cause.oldest for cause in causes), default=at)
-    return DeadLettersCounted(context=context, open=sum(cause.count for cause in causes), oldest_at=oldest, causes=named, at=at)
+    return DeadLettersCounted(context=context, open=sum(cause.count for cause in causes), oldest_at=oldest, causes=reported, at=at)
 
 
-def again(letter: Letter, body: bytes, sign: str) -> Readdressed:
-    """The message as it was, for its function alone, vouched for by the context that verified who sent it."""
-    headers = {name: value for name, value in letter.headers.items() if name not in NEW_LIFE}
+def replay(letter: DeadLetter, body: bytes, signature: str) -> Readdressed:
+    """Return the original message for its function alone. `signature`: of `security.replay_signing`, in place of the caller's access token."""
+    headers = {name: value for name, value in letter.headers.items() if name not in RESET_BY_REPLAY}
     if letter.error == ordering.GAP:
         headers[ordering.OVERTAKES] = "yes"
-    return Readdressed(letter.function, {**headers, "function": letter.function, "vouch": sign}, body)
+    return Readdressed(letter.function, {**headers, "function": letter.function, SIGNATURE_ATTRIBUTE: signature}, body)

@@ -1,7 +1,7 @@
-"""Each message is recorded once by each function: the row is claimed first, in the transaction that does the work.
+"""The inbox: each function records each message once, in the transaction that does the work.
 
-Looking first and inserting last would let two workers with the same message both work, and the slower one would tell the user that the name
-he has just been given is taken. The claim makes the second wait for the first: it then finds the reply and sends it again.
+The row is claimed first. Reading first and inserting last would let two workers do the work of the same message. The claim
+makes the second worker wait for the first; it then finds the stored reply and sends it again.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from functions.wire.cloudevents import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the first worker has stored. `reply` is None for an answer that must not be kept."""
+class InboxRow:
+    """What the first worker stored. `reply`: None for a response that must not be stored."""
 
     outcome: str | None
     status: int | None
@@ -21,42 +21,43 @@ class Recorded:
     fingerprint: bytes
 
 
-async def claim(connection: Connection, message: Message, function: str, *then: Statement) -> tuple[Recorded | None, list[Result]]:
-    """None: the message is ours, in this transaction. Otherwise what has been recorded of it. And the results of the statements that go along: they
-    are executed in either case.
+async def claim(connection: Connection, message: Message, function: str, *also: Statement) -> tuple[InboxRow | None, list[Result]]:
+    """Claim a message in the open transaction. Returns None, or the row of the worker that recorded it before.
 
-    If another worker holds it for longer than a transaction waits for locks, the transaction ends (`database.Locked`) and the message is delayed.
+    `also`: statements that travel along and are executed in either case; their results are returned too. If another worker holds
+    the claim for longer than LOCK_TIMEOUT the transaction fails with `Locked` and the message is retried.
     """
-    claiming = Statement(
+    insert = Statement(
         "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (message.source, message.id, function, message.fingerprint),
     )
-    claimed, *others = await connection.flush(claiming, *then)
-    if claimed.count == 1:
-        return None, others
-    found = await recorded(connection, message, function)
-    if found is None:
+    inserted, *results = await connection.flush(insert, *also)
+    if inserted.count == 1:
+        return None, results
+    row = await find(connection, message, function)
+    if row is None:
         raise RuntimeError(f"message {message.id} is neither claimed nor recorded")
-    return found, others
+    return row, results
 
 
-async def recorded(connection: Connection, message: Message, function: str) -> Recorded | None:
-    looking = Statement(
+async def find(connection: Connection, message: Message, function: str) -> InboxRow | None:
+    """Return the committed row of a message, if there is one."""
+    select = Statement(
         "SELECT outcome, status, reply, body_hash FROM inbox WHERE source = %s AND id = %s AND function = %s",
         (message.source, message.id, function),
     )
-    [found] = await connection.flush(looking)
-    return Recorded(*found.rows[0]) if found.rows else None
+    [result] = await connection.flush(select)
+    return InboxRow(*result.rows[0]) if result.rows else None
 
 
-def keep_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
-    """With the commit."""
-    connection.later(
+def queue_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
+    """Store the reply with the commit."""
+    connection.queue(
         "UPDATE inbox SET outcome = %s, status = %s, reply = %s WHERE source = %s AND id = %s AND function = %s",
         (outcome, status, reply, message.source, message.id, function),
     )
 
 
-async def disclaim(connection: Connection, message: Message, function: str) -> None:
-    """Gives the claim back, in the transaction that made it: the message is not handled yet, and will come again."""
+async def release_claim(connection: Connection, message: Message, function: str) -> None:
+    """Delete the claim in the transaction that made it: the message is not handled yet and will arrive again."""
     await connection.execute("DELETE FROM inbox WHERE source = %s AND id = %s AND function = %s", (message.source, message.id, function))

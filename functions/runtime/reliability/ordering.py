@@ -1,9 +1,9 @@
-"""In which order a function applies the events of one subject; the database decides, by the number that each event carries.
+"""The order in which a function applies the events of one subject. The database decides, by the number of each event.
 
-Events are numbered by type and subject, without gaps, in the order of the commits that made them; a handler takes one type. By default an
-event older than the one applied last is skipped. A handler that needs every event in turn declares `Order.STRICT`: an event that comes too
-early is parked in the database and the dispatcher gets its 2xx; the missing one, when it has been applied, lets the next one go, in its own
-transaction. What waits longer than the handler's patience goes to the dead letters, from where an operator may let it overtake.
+Events are numbered by type and subject, without gaps, in the order of commits; a handler receives one type. By default an
+event older than the last applied one is skipped. A handler with `Order.STRICT` needs every event: an early one is parked in
+the database and its message is settled; its predecessor, once applied, releases it. An event that was parked for longer than
+the handler's `max_wait_seconds` becomes a dead letter, which an operator may apply out of order.
 """
 
 import json
@@ -16,21 +16,23 @@ from functions.runtime.storage.session import Result, Statement
 from functions.wire.cloudevents import Message
 
 GAP = "MissingPredecessor"
-"""The error of a dead letter that waited in vain for the event before it."""
+"""The error of a dead letter whose predecessor did not arrive."""
 
 OVERTAKES = "overtakes"
-"""An operator's word, as an attribute of the message: apply it although the one before it is missing."""
+"""Message attribute of a dead letter that an operator replays although its predecessor is missing."""
 
 
-class Turn(Enum):
-    NOW = "now"
-    EARLY = "early"
-    OVER = "over"
+class Sequence(Enum):
+    IN_ORDER = "in-order"
+    GAP = "gap"
+    STALE = "stale"
 
 
-def overtaking(declaration: Declaration, message: Message) -> Statement | None:
-    """The statement that goes with the claim where an event is applied if it is newer than the last: it touches a row if so, and none for one that
-    has been applied already. None where there is no such rule."""
+def advance_if_newer(declaration: Declaration, message: Message) -> Statement | None:
+    """Return the statement that travels with the claim for `Order.NEWER`; None where that rule does not apply.
+
+    It affects one row if the event is newer than the last applied one, and none otherwise.
+    """
     if not _is_numbered(declaration, message) or not (declaration.order is Order.NEWER or message.get(OVERTAKES)):
         return None
     return Statement(
@@ -40,34 +42,35 @@ def overtaking(declaration: Declaration, message: Message) -> Statement | None:
     )
 
 
-async def take_turn(connection: Connection, declaration: Declaration, message: Message, overtaken: Result | None) -> Turn:
-    """Whether it is this event's turn; if so, it is now the one applied last. `overtaken`: the result of `overtaking`."""
-    if overtaken is not None:
-        return Turn.NOW if overtaken.count == 1 else Turn.OVER
+async def advance_sequence(connection: Connection, declaration: Declaration, message: Message, advanced: Result | None) -> Sequence:
+    """Record the event as the last applied one if it is in order. `advanced`: the result of `advance_if_newer`."""
+    if advanced is not None:
+        return Sequence.IN_ORDER if advanced.count == 1 else Sequence.STALE
     if not _is_numbered(declaration, message):
-        return Turn.NOW
-    return await _strictly(connection, declaration.name, message.get("subject") or "", message.number("sequence"))
+        return Sequence.IN_ORDER
+    return await _advance_strictly(connection, declaration.name, message.get("subject") or "", message.number("sequence"))
 
 
 def _is_numbered(declaration: Declaration, message: Message) -> bool:
     return declaration.order is not Order.ANY and bool(message.get("subject")) and message.number("sequence") > 0
 
 
-async def _strictly(connection: Connection, function: str, subject: str, sequence: int) -> Turn:
-    """The update waits for whoever is applying the event before, and then finds its number."""
+async def _advance_strictly(connection: Connection, function: str, subject: str, sequence: int) -> Sequence:
+    """The update waits for a transaction that applies the predecessor, and then sees its number."""
     await connection.execute("INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, 0) ON CONFLICT DO NOTHING", (function, subject))
     cursor = await connection.execute(
         "UPDATE positions SET sequence = %s WHERE function = %s AND subject = %s AND sequence = %s", (sequence, function, subject, sequence - 1)
     )
     if cursor.rowcount == 1:
-        return Turn.NOW
+        return Sequence.IN_ORDER
     cursor = await connection.execute("SELECT sequence FROM positions WHERE function = %s AND subject = %s", (function, subject))
     row = await cursor.fetchone()
     assert row is not None
-    return Turn.EARLY if row[0] < sequence else Turn.OVER
+    return Sequence.GAP if row[0] < sequence else Sequence.STALE
 
 
 async def park(connection: Connection, declaration: Declaration, message: Message) -> None:
+    """Store an early event until its predecessor is applied. Idempotent."""
     await connection.execute(
         """
         INSERT INTO parked (function, subject, sequence, headers, body, until) VALUES (%s, %s, %s, %s, %s, now() + %s)
@@ -79,13 +82,13 @@ async def park(connection: Connection, declaration: Declaration, message: Messag
             message.number("sequence"),
             json.dumps(message.headers()),
             message.body,
-            timedelta(seconds=declaration.patience),
+            timedelta(seconds=declaration.max_wait_seconds),
         ),
     )
 
 
-async def next_parked(connection: Connection, declaration: Declaration, message: Message) -> list[Readdressed]:
-    """The event whose turn has come with this one, if it is parked: taken out, to be sent to this function again."""
+async def release_successor(connection: Connection, declaration: Declaration, message: Message) -> list[Readdressed]:
+    """Delete and return the parked event that follows this one, to be sent to this function again."""
     if declaration.order is not Order.STRICT or not message.get("subject"):
         return []
     cursor = await connection.execute(
@@ -95,8 +98,8 @@ async def next_parked(connection: Connection, declaration: Declaration, message:
     return [Readdressed(declaration.name, {**row[0], "function": declaration.name}, bytes(row[1])) for row in await cursor.fetchall()]
 
 
-async def overdue(connection: Connection, limit: int) -> list[tuple[str, Message]]:
-    """(function, event) of those that have waited too long: taken out, for the dead letters."""
+async def remove_overdue(connection: Connection, limit: int) -> list[tuple[str, Message]]:
+    """Delete and return (function, event) of events that were parked for too long."""
     cursor = await connection.execute(
         """
         DELETE FROM parked WHERE (function, subject, sequence) IN (

@@ -1,46 +1,47 @@
-"""How a saga is kept: its row by compare-and-set in a table of its context, its timeline in the table that all sagas of a context share.
+"""Stores sagas: the row by compare-and-set in a table of its context, the timeline in the table that all sagas of a context share.
 
-An adapter says which table and which columns move; the row's other columns, and reading it, are the adapter's own.
+An adapter names the table and the columns that change; it inserts and reads rows itself.
 """
 
 from collections.abc import Sequence
 from typing import LiteralString, TypeVar
 
 from functions.kernel import Transient
-from functions.kernel.saga import Saga, StepTaken
+from functions.kernel.sagas import Saga, StepRecord
 from functions.runtime.storage.database import Database
 
 S = TypeVar("S", bound=Saga)
 
-MOVES: tuple[LiteralString, ...] = ("status", "changed_at", "deadline_at", "look_at", "finished_at", "version")
-"""Columns that every saga's table has, with `id`."""
+COMMON_COLUMNS: tuple[LiteralString, ...] = ("status", "changed_at", "deadline_at", "reminder_at", "finished_at", "version")
+"""Changing columns of every saga's table, in addition to `id`."""
 
 
 class SagaRows:
     def __init__(self, database: Database, table: LiteralString, columns: Sequence[LiteralString] = ()) -> None:
-        """`columns`: those of its own that change, named as the fields of the saga."""
+        """`columns`: other columns that change, named as the saga's fields."""
         self._database = database
-        self._columns = (*MOVES, *columns)
-        changes = ", ".join(f"{name} = %({name})s" for name in self._columns)
-        self._update = f"UPDATE {table} SET {changes} WHERE id = %(id)s AND version = %(stored_version)s"
+        self._columns = (*COMMON_COLUMNS, *columns)
+        assignments = ", ".join(f"{name} = %({name})s" for name in self._columns)
+        self._update = f"UPDATE {table} SET {assignments} WHERE id = %(id)s AND version = %(stored_version)s"
 
-    async def added(self, saga: Saga) -> None:
-        """Its row has just been inserted: its timeline follows."""
+    async def save_inserted(self, saga: Saga) -> None:
+        """Store the timeline of a saga whose row was just inserted."""
         await self._save_steps(saga)
         saga.stored_version = saga.version
 
     async def save(self, saga: Saga) -> None:
-        """Nothing to do if it has not moved. Raises Transient if the row has changed since it was read."""
+        """Update the row and the timeline, unless the saga has not moved. Raises Transient if another transaction changed the row."""
         if saga.version == saga.stored_version:
             return
         values = {name: getattr(saga, name) for name in self._columns}
         cursor = await self._database.connection.execute(self._update, {**values, "id": saga.id, "stored_version": saga.stored_version})
         if cursor.rowcount != 1:
-            raise Transient(f"{type(saga).__name__.lower()} {saga.id} has changed since it was read")
+            raise Transient(f"{type(saga).__name__.lower()} {saga.id} was changed by another transaction")
         await self._save_steps(saga)
         saga.stored_version = saga.version
 
-    async def with_steps(self, sagas: Sequence[S]) -> Sequence[S]:
+    async def load_steps(self, sagas: Sequence[S]) -> Sequence[S]:
+        """Read the timelines of sagas and return the sagas."""
         if not sagas:
             return sagas
         by_id = {saga.id: saga for saga in sagas}
@@ -48,8 +49,8 @@ class SagaRows:
             "SELECT saga_id, step, started_at, finished_at, attempts, error FROM saga_steps WHERE saga_id = ANY(%s) ORDER BY saga_id, position",
             (list(by_id),),
         )
-        for saga_id, *line in await cursor.fetchall():
-            by_id[saga_id].steps.append(StepTaken(*line))
+        for saga_id, *columns in await cursor.fetchall():
+            by_id[saga_id].steps.append(StepRecord(*columns))
         return sagas
 
     async def _save_steps(self, saga: Saga) -> None:

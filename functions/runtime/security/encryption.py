@@ -1,8 +1,8 @@
-"""Secrets in messages are sealed with their context's key: HPKE (RFC 9180), base mode, DHKEM(X25519), HKDF-SHA256, AES-128-GCM.
+"""Encryption of secret fields with their context's key: HPKE (RFC 9180), base mode, DHKEM(X25519), HKDF-SHA256, AES-128-GCM.
 
-Whoever sends (the gateway) holds public keys only; the context alone can open. The context's name is the `info` of the seal, so that a
-sealed text cannot be carried over into another context. A sealed text reads `sealed:<key id>:<base64url>`. Private sets hold several keys,
-the first one current, so that keys rotate while old messages still lie in queues.
+The sender (the gateway) has public keys only; only the context can open a sealed text. The context's name is HPKE's `info`, so
+a sealed text does not open in another context. Format: `sealed:<key id>:<base64url>`. A private set has several keys, the
+first one current, so that keys rotate while older messages are still in queues.
 """
 
 import base64
@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from functions.runtime.config.settings import Settings
 
 PREFIX = "sealed"
-PRIVATE = "/etc/capsule/sealing/keys.json"
-PUBLIC = "/etc/capsule/sealing-public/{context}.json"
+PRIVATE_KEYS = "/etc/capsule/sealing/keys.json"
+PUBLIC_KEY = "/etc/capsule/sealing-public/{context}.json"
 
 _suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_128_GCM)
 
 
 class CannotUnseal(Exception):
-    """The text was sealed for another context, with a key that is gone, or it was tampered with."""
+    """The text was sealed for another context or with a removed key, or it was modified."""
 
 
 def _encode(raw: bytes) -> str:
@@ -36,14 +36,14 @@ def _decode(text: str) -> bytes:
 
 
 def new_private_keys() -> dict[str, Any]:
-    """A private set with one key: `{"keys": [{"kid", "d"}]}`, the content of a Secret `<context>-sealing`."""
+    """Create a private set with one key: `{"keys": [{"kid", "d"}]}`, the content of a Secret `<context>-sealing`."""
     key = X25519PrivateKey.generate()
     kid = sha256(key.public_key().public_bytes_raw()).hexdigest()[:12]
     return {"keys": [{"kid": kid, "d": _encode(key.private_bytes_raw())}]}
 
 
 def public_key(private: dict[str, Any]) -> dict[str, Any]:
-    """The current public key of a private set: `{"kid", "x"}`, one file of the ConfigMap `capsule-sealing`."""
+    """Return the current public key of a private set: `{"kid", "x"}`, one file of the ConfigMap `capsule-sealing`."""
     current = private["keys"][0]
     key = X25519PrivateKey.from_private_bytes(_decode(current["d"]))
     return {"kid": current["kid"], "x": _encode(key.public_key().public_bytes_raw())}
@@ -56,34 +56,35 @@ class Sealer:
         self._settings = settings
 
     def seal(self, context: str, secret: str) -> str:
-        public = json.loads(self._settings.file(PUBLIC.format(context=context)))
+        """Raises MissingSetting if the context's public key is not mounted."""
+        public = json.loads(self._settings.file(PUBLIC_KEY.format(context=context)))
         key = X25519PublicKey.from_public_bytes(_decode(public["x"]))
         sealed = _suite.encrypt(secret.encode(), key, context.encode())
         return f"{PREFIX}:{public['kid']}:{_encode(sealed)}"
 
 
 class Opener:
-    """Opens what was sealed for this context."""
+    """Opens texts that were sealed for one context."""
 
     def __init__(self, settings: Settings, context: str) -> None:
         self._settings = settings
         self._context = context
 
     def private_keys(self) -> list[bytes]:
-        """What other keys of this context may be derived from, the current one first."""
-        return [_decode(key["d"]) for key in json.loads(self._settings.file(PRIVATE))["keys"]]
+        """Return the private keys, the current one first. Other keys of this context are derived from them."""
+        return [_decode(key["d"]) for key in json.loads(self._settings.file(PRIVATE_KEYS))["keys"]]
 
     def open(self, text: str) -> str:
-        """Raises CannotUnseal. A text that is not sealed is refused: a secret must never have travelled in the clear."""
+        """Raises CannotUnseal, also for a text that is not sealed: secrets never travel in plain text."""
         prefix, _, rest = text.partition(":")
         kid, _, sealed = rest.partition(":")
         if prefix != PREFIX or not sealed:
-            raise CannotUnseal("a secret field must be sealed with the context's public key")
-        for key in json.loads(self._settings.file(PRIVATE))["keys"]:
+            raise CannotUnseal("secret fields must be sealed with the context's public key")
+        for key in json.loads(self._settings.file(PRIVATE_KEYS))["keys"]:
             if key["kid"] == kid:
                 private = X25519PrivateKey.from_private_bytes(_decode(key["d"]))
                 try:
                     return _suite.decrypt(_decode(sealed), private, self._context.encode()).decode()
                 except (InvalidTag, ValueError) as error:
-                    raise CannotUnseal(f"the text does not open with key {kid} for the context {self._context}") from error
-        raise CannotUnseal(f"it was sealed with key {kid}, which this context no longer holds")
+                    raise CannotUnseal(f"the sealed text does not open with key {kid} of the context {self._context}") from error
+        raise CannotUnseal(f"the text is sealed with key {kid}, which the context {self._context} no longer has")

@@ -1,11 +1,11 @@
-"""Access tokens: how the gateway and every function of every context verify one, and how the keys behind them are made and turned over.
+"""Access tokens: verification, as gateway and functions do it, and creation and rotation of their signing keys.
 
-A token is a JWT (RFC 7519) signed with ES256. ES256 and not EdDSA because it is verified twice for each request (the gateway
-authenticates, the function authorizes) and signed once in a quarter of an hour: with PyJWT over OpenSSL, measured on 2 cores, verifying
-takes about 105 µs with P-256 and 140 µs with Ed25519. A verified token is remembered until it expires or its session is revoked.
+A token is a JWT (RFC 7519) signed with ES256. It is verified twice per request (the gateway authenticates, the function
+authorizes) and signed once in 15 minutes, and ES256 verifies faster than EdDSA. A verified token is cached until it expires
+or its session is revoked.
 
-Keys are JWK sets (RFC 7517), named by their RFC 7638 thumbprint. The private set lists, in order: the current key (it signs), the next one
-(already published, so that every reader knows it before it signs), and retiring ones (they sign no more; what they signed is still accepted).
+Keys are JWK sets (RFC 7517), named by their RFC 7638 thumbprint. A private set lists, in order: the current key, which signs;
+the next key, published before it signs so that every verifier has it; and retiring keys, whose tokens are still accepted.
 """
 
 import base64
@@ -25,11 +25,12 @@ from functions.kernel import Caller, Unauthenticated, Unavailable
 from functions.runtime.config.settings import MissingSetting, Settings
 
 ALGORITHM = "ES256"
-TYPE = "at+jwt"  # RFC 9068: an access token, and no other kind of JWT
+TYPE = "at+jwt"  # RFC 9068: distinguishes access tokens from other JWTs
 AUDIENCE = "capsule"
 ISSUER_VARIABLE, DEFAULT_ISSUER = "CAPSULE_ISSUER", "capsule"
 PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
-LOOK = 1.0
+RELOAD_SECONDS = 1.0
+MAX_CACHED_TOKENS = 10_000
 CLAIMS = ["iss", "aud", "sub", "sid", "roles", "iat", "exp", "jti"]
 
 Jwk = dict[str, Any]
@@ -43,28 +44,28 @@ class _Verified:
 
 
 class AccessTokens:
-    """Verifies access tokens with the public keys that are mounted into every function."""
+    """Verifies access tokens with the public keys that are mounted into every function. `cache_size`: verified tokens and revoked sessions."""
 
-    def __init__(self, settings: Settings, *, remember: int = 10_000) -> None:
+    def __init__(self, settings: Settings, *, cache_size: int = MAX_CACHED_TOKENS) -> None:
         self._settings = settings
         self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
-        self._remember = remember
+        self._cache_size = cache_size
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._revoked: OrderedDict[UUID, None] = OrderedDict()
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_source = b""
-        self._looked = float("-inf")
+        self._loaded_at = float("-inf")
         self._headers: dict[str, jwt.PyJWK] = {}
 
     def verify(self, token: str, at: datetime) -> Caller:
-        """The caller whose token this is; raises `Unauthenticated` with what is wrong with it."""
+        """Return the caller of a token. Raises Unauthenticated with the reason; Unavailable without public keys."""
         now = at.timestamp()
         keys = self._current_keys(now)
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
         if known is None:
             known = self._decode(token, keys)
-            self._remember_verified(digest, known)
+            self._cache(digest, known)
         if known.expires_at <= now:
             self._verified.pop(digest, None)
             raise Unauthenticated("The access token has expired: refresh the session.")
@@ -73,21 +74,21 @@ class AccessTokens:
         return known.caller
 
     def revoke(self, session_id: UUID) -> None:
-        """From now on this process refuses the tokens of that session (it is told by `session.ended`)."""
+        """Refuse the tokens of a session from now on, in this process. Called for `session.ended`."""
         self._revoked[session_id] = None
         self._revoked.move_to_end(session_id)
-        while len(self._revoked) > self._remember:
+        while len(self._revoked) > self._cache_size:
             self._revoked.popitem(last=False)
 
-    def _remember_verified(self, digest: bytes, verified: _Verified) -> None:
+    def _cache(self, digest: bytes, verified: _Verified) -> None:
         self._verified[digest] = verified
-        while len(self._verified) > self._remember:
+        while len(self._verified) > self._cache_size:
             self._verified.popitem(last=False)
 
     def _decode(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> _Verified:
         key = self._key_of(token, keys)
         try:
-            # Expiry is compared in `verify`, at the time it is given, for fresh and for remembered tokens alike.
+            # `verify` compares the expiry, for new and for cached tokens.
             claims = jwt.decode(
                 token,
                 key,
@@ -96,12 +97,12 @@ class AccessTokens:
                 issuer=self._issuer,
                 options={"require": CLAIMS, "verify_exp": False, "verify_iat": False},
             )
-            self._headers[token.partition(".")[0]] = key  # ours, for its signature is: a stranger cannot fill this
+            self._headers[token.partition(".")[0]] = key  # after the signature is verified, so that others cannot fill this cache
             return _Verified(Caller(UUID(claims["sub"]), frozenset(str(role) for role in claims["roles"]), UUID(claims["sid"])), float(claims["exp"]))
         except jwt.InvalidSignatureError as error:
-            raise Unauthenticated("The signature of the access token is wrong.") from error
+            raise Unauthenticated("The signature of the access token is invalid.") from error
         except jwt.InvalidIssuerError as error:
-            raise Unauthenticated("The access token is of another issuer.") from error
+            raise Unauthenticated("The access token has another issuer.") from error
         except jwt.InvalidAudienceError as error:
             raise Unauthenticated("The access token is for another audience.") from error
         except jwt.MissingRequiredClaimError as error:
@@ -110,7 +111,7 @@ class AccessTokens:
             raise Unauthenticated("The access token is malformed.") from error
 
     def _key_of(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
-        """All tokens of one key begin with the same header: it is read again only until one of them has been verified."""
+        """Return the key of a token. All tokens of a key have the same header, so a verified header is not parsed again."""
         if (known := self._headers.get(token.partition(".")[0])) is not None:
             return known
         try:
@@ -120,15 +121,15 @@ class AccessTokens:
         if header.get("alg") != ALGORITHM:
             raise Unauthenticated("The access token is signed with an algorithm that is not accepted.")
         if header.get("typ") != TYPE:
-            raise Unauthenticated("This token is no access token.")
+            raise Unauthenticated("This token is not an access token.")
         key = keys.get(str(header.get("kid")))
         if key is None:
             raise Unauthenticated("The access token is signed with an unknown key.")
         return key
 
     def _current_keys(self, now: float) -> Mapping[str, jwt.PyJWK]:
-        """The mounted file is looked at once a second: it is renewed far more seldom, and a look for each token costs a thirtieth of the gateway."""
-        if 0 <= now - self._looked < LOOK:
+        """Return the public keys by id. The mounted file is checked once per second, not for each token."""
+        if 0 <= now - self._loaded_at < RELOAD_SECONDS:
             return self._keys
         try:
             source = self._settings.file(PUBLIC_KEYS)
@@ -137,45 +138,45 @@ class AccessTokens:
                 self._keys = {key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM) for key in keys}
                 self._keys_source = source
                 self._headers.clear()
-                self._verified.clear()  # what a withdrawn key has signed is not remembered
-            self._looked = now
+                self._verified.clear()  # tokens of a removed key must not stay valid
+            self._loaded_at = now
         except (MissingSetting, OSError, ValueError, KeyError, jwt.PyJWKError) as error:
             raise Unavailable(f"The public keys at {PUBLIC_KEYS} cannot be read: {error}", retry_after=5) from error
         return self._keys
 
 
 def new_signing_key() -> Jwk:
-    """A fresh private JWK for signing."""
+    """Create a private JWK for signing."""
     key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1())))
     return {**{name: key[name] for name in ("kty", "crv", "x", "y", "d")}, "kid": thumbprint(key), "use": "sig", "alg": ALGORITHM}
 
 
 def new_signing_jwks() -> JwkSet:
-    """The first private set of a platform: the current key, and the next one."""
+    """Create the first private set of a platform: the current and the next key."""
     return {"keys": [new_signing_key(), new_signing_key()]}
 
 
 def rotated_signing_jwks(private: JwkSet) -> JwkSet:
-    """The set after one turn: the next key signs, the former one retires, a new next one is published; the formerly retiring are dropped."""
-    former, *coming = [key for key in private["keys"] if not key.get("retiring")]
-    return {"keys": [*(coming or [new_signing_key()]), new_signing_key(), {**former, "retiring": True}]}
+    """Return the set after a rotation: the next key signs, the current one retires, a new next key is added, retiring keys are removed."""
+    current, *following = [key for key in private["keys"] if not key.get("retiring")]
+    return {"keys": [*(following or [new_signing_key()]), new_signing_key(), {**current, "retiring": True}]}
 
 
 def public_jwks(private: JwkSet) -> JwkSet:
-    """What may be published of a private set."""
+    """Return the public part of a private set."""
     return {"keys": [{name: value for name, value in key.items() if name not in ("d", "retiring")} for key in private["keys"]]}
 
 
 def current_signing_key(private: JwkSet) -> Jwk:
-    """The key that signs."""
+    """Return the key that signs. Raises ValueError if the set has none."""
     for key in private["keys"]:
         if key.get("use") == "sig" and not key.get("retiring"):
             return dict(key)
-    raise ValueError("the private key set has no current key: one with use=sig that is not retiring")
+    raise ValueError("the private key set has no current key (use=sig and not retiring)")
 
 
 def thumbprint(key: Jwk) -> str:
-    """RFC 7638 of an elliptic curve key."""
+    """Return the RFC 7638 thumbprint of an elliptic curve key."""
     members = {name: key[name] for name in ("crv", "kty", "x", "y")}
     digest = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

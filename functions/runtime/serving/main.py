@@ -1,7 +1,8 @@
-"""The one source that functions-framework serves: every function of the platform enters here.
+"""The source that functions-framework serves: the entry point of every function.
 
-The signature is `http` and not `cloudevent`, since functions-framework answers 400 to a request that it cannot read as an event, and
-the broker counts any 4xx but four as success: the message would be gone. `runtime.process` reads the event itself and answers 2xx or 5xx only.
+The signature is `http`, not `cloudevent`: functions-framework answers 400 to a request that is not a CloudEvent, and the
+broker's dispatcher counts most 4xx as success, so the message would be lost. `process` reads the event itself and answers
+2xx or 5xx only.
 """
 
 import functions_framework.aio
@@ -15,8 +16,8 @@ TARGET = "capsule"
 _process: list[Process] = []
 
 
-def serving(process: Process) -> None:
-    """Names the process whose functions are served."""
+def set_process(process: Process) -> None:
+    """Serve the functions of this process."""
     _process[:] = [process]
 
 

@@ -1,8 +1,7 @@
-"""Imported by a parent that forks functions (knative/local's zygote): every declaration and every wiring, so that a child finds its own there.
+"""Import every declaration and wiring. For a parent process that forks functions: the children share its memory.
 
-It is half of what a forked child would do before its first answer. The gateway, which runs all the time and knows every declaration, shares this
-memory with the parent instead of having it twice. What a wiring imports only when it is needed (Stripe's
-client, Kubernetes' client, httpx) is not here: few need it, and all would pay for it.
+Importing is half of what a forked function does before its first answer. Modules that a wiring imports only when needed
+(Stripe's and Kubernetes' clients, httpx) are left out: few functions need them and all would pay for them.
 """
 
 from functions.runtime.config.registry import Registry, contexts, wiring_of

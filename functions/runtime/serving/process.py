@@ -1,9 +1,9 @@
-"""One process: the functions that `CAPSULE_FUNCTION` names, their contexts' databases, one connection to RabbitMQ.
+"""One process: the functions that `CAPSULE_FUNCTION` names, their databases, one connection to RabbitMQ.
 
-`auth.register`, or several separated by commas, or a whole context as `auth.*` (the generator's grouping for small clusters): what they share and
-what each keeps is `grouping`. A request's path names the function it is for (`/auth.register`), or the message's extension `function` does (a tick, a
-retry, a replay: what is for one alone); without either the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which
-takes requests and not messages.
+`CAPSULE_FUNCTION` is `auth.register`, several names separated by commas, or a whole context as `auth.*` (small clusters; see
+`grouping`). A request's path names its function (`/auth.register`), or the message's attribute `function` does (a tick, a
+retry, a replay); without either the message's type decides. `edge.<name>` is an HTTP function of `functions/edge`, which
+receives requests instead of messages.
 """
 
 import asyncio
@@ -30,25 +30,30 @@ from functions.runtime.reliability.dead_letter_router import FUNCTION as DEAD_LE
 from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
 from functions.runtime.reliability.housekeeping import Housekeeping
-from functions.runtime.reliability.outbox import OutboxPublisher
+from functions.runtime.reliability.outbox_publisher import OutboxPublisher
 from functions.runtime.security.encryption import Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving import grouping
-from functions.runtime.storage.database import Database, DatabaseUnavailable
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
 from functions.wire.cloudevents import Message, NotAMessage
 
 _log = logging.getLogger("capsule.process")
 
 SETTLED = Response(status_code=204)
-SWEEP_AFTER = 1.0
-"""Seconds: whom a cold function was started for comes first."""
+FIRST_SWEEP_SECONDS = 1.0
+"""After the start: the message that started the process comes first."""
+PREPARED_STATEMENTS_VARIABLE = "CAPSULE_PREPARED_STATEMENTS"
+"""`off` behind PgBouncer before 1.21."""
+STRICT_VARIABLE = "CAPSULE_STRICT"
+"""`1` in tests: undeclared events and rejections are errors."""
 HEALTH_PATHS = ("/healthz", "/healthz/")
 
 
 class Edge(Protocol):
-    """An HTTP function. `functions/edge/<name>/__init__.py` offers `async def open_edge(settings, clock) -> Edge`."""
+    """An HTTP function. `functions/edge/<name>/__init__.py` defines `async def open_edge(settings, clock) -> Edge`."""
 
     async def handle(self, request: Request) -> Response: ...
 
@@ -59,22 +64,22 @@ class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._journal = ExecutionLog()
+        self._execution_log = ExecutionLog()
         self._names = [name.strip() for name in settings.text("CAPSULE_FUNCTION").split(",") if name.strip()]
         self._bus: Bus | None = None
         self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
         self._shares: dict[str, asyncio.Semaphore] = {}
-        """Of a function among several: one that is alone is bounded by its container's concurrency."""
-        self._undelivered: DeadLetterRouter | None = None
+        """Limits each function of a group. A single function is limited by its container's concurrency."""
+        self._dead_letter_router: DeadLetterRouter | None = None
         self._edge: Edge | None = None
         self._background: set[asyncio.Task[None]] = set()
 
-    # -- life ---------------------------------------------------------------------------------------------------------
+    # -- start and stop ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Raises UnknownFunction, MissingSetting or NothingProvides: a function that could never work does not become ready."""
+        """Compose the functions and connect. Raises UnknownFunction, MissingSetting or NothingProvides; the process does not become ready."""
         if len(self._names) == 1 and self._names[0].startswith("edge."):
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
@@ -82,23 +87,23 @@ class Process:
         self._bus = Bus(self._settings.text("CAPSULE_AMQP_URL"), name=",".join(self._names))
         self._compose(self._bus)
         self._bus.open()
-        for around in self._contexts.values():
-            only_reads = all(each.declaration.kind is Kind.QUERY for each in self._functions.values() if each.declaration.context == around.context)
-            self._in_background(around.database.prepare(read_only=only_reads))
-            self._in_background(_sweep(around, after=SWEEP_AFTER))
+        for context in self._contexts.values():
+            kinds = {each.declaration.kind for each in self._functions.values() if each.declaration.context == context.name}
+            self._in_background(context.database.prepare(read_only=kinds == {Kind.QUERY}))
+            self._in_background(_sweep(context, delay_seconds=FIRST_SWEEP_SECONDS))
 
     def _compose(self, bus: Bus) -> None:
         if DEAD_LETTER_ROUTER in self._names:
-            self._undelivered = DeadLetterRouter(bus, self._clock)
-        declared = [each for name in self._names if name != DEAD_LETTER_ROUTER for each in _declared(name)]
-        if not declared:
+            self._dead_letter_router = DeadLetterRouter(bus, self._clock)
+        declarations = [each for name in self._names if name != DEAD_LETTER_ROUTER for each in _declarations_of(name)]
+        if not declarations:
             return
-        group = grouping.together(declared)
-        for context in dict.fromkeys(each.context for each in declared):
-            own = [each for each in declared if each.context == context]
-            around = self._contexts[context] = self._surround(context, bus, grouping.pool(own, group.max))
+        group = grouping.group_scale(declarations)
+        for name in dict.fromkeys(each.context for each in declarations):
+            own = [each for each in declarations if each.context == name]
+            context = self._contexts[name] = self._create_context(name, bus, grouping.pool_size(own, group.max))
             for declaration in own:
-                self._add(Function(declaration, around), grouping.share(declaration, group) if len(declared) > 1 else None)
+                self._add(Function(declaration, context), grouping.share(declaration, group) if len(declarations) > 1 else None)
 
     def _add(self, function: Function, share: int | None) -> None:
         self._functions[function.name] = function
@@ -107,57 +112,70 @@ class Process:
         if function.declaration.message_type is not None:
             self._by_type.setdefault(function.declaration.message_type, []).append(function)
 
-    def _surround(self, context: str, bus: Bus, size: int) -> FunctionContext:
-        wiring = wiring_of(context)
+    def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
+        settings, wiring = self._settings, wiring_of(name)
+        prefix = f"CAPSULE_{wiring.database.upper()}"
         database = Database(
-            self._settings.text(f"CAPSULE_{wiring.database.upper()}_DATABASE_URL"),
-            size,
-            reader=self._settings.text(f"CAPSULE_{wiring.database.upper()}_READER_URL", "") or None,
+            settings.text(f"{prefix}_DATABASE_URL"),
+            pool_size,
+            reader_url=settings.text(f"{prefix}_READER_URL", "") or None,
+            has_prepared_statements=settings.text(PREPARED_STATEMENTS_VARIABLE, "on") != "off",
         )
         outbox_publisher = OutboxPublisher(bus, database)
-        opener = Opener(self._settings, context)
-        offered: Mapping[Any, Any] = {
-            Settings: self._settings,
+        opener = Opener(settings, name)
+        tokens, replay_signer = AccessTokens(settings), ReplaySigner(opener)
+        provided: Mapping[Any, Any] = {
+            Settings: settings,
             Database: database,
             Clock: self._clock,
-            HealthInfo: HealthInfo(database, context),
-            Housekeeping: Housekeeping(context, outbox_publisher, database, self._clock),
+            HealthInfo: HealthInfo(database, name),
+            Housekeeping: Housekeeping(name, outbox_publisher, database, self._clock),
             DeadLetters: DeadLetters(database),
-            AccessTokens: AccessTokens(self._settings),
-            ReplaySigner: ReplaySigner(opener),
+            AccessTokens: tokens,
+            ReplaySigner: replay_signer,
         }
-        container = Container(wiring, offered)
-        tokens, replay_signer = offered[AccessTokens], offered[ReplaySigner]
-        return FunctionContext(context, container, database, bus, outbox_publisher, opener, tokens, replay_signer, self._clock, self._journal)
+        return FunctionContext(
+            name,
+            Container(wiring, provided),
+            database,
+            bus,
+            outbox_publisher,
+            opener,
+            tokens,
+            replay_signer,
+            self._clock,
+            self._execution_log,
+            is_strict=settings.text(STRICT_VARIABLE, "0") == "1",
+        )
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     @property
     def bus(self) -> Bus | None:
-        """None for a function of the edge."""
+        """None for an HTTP function of the edge."""
         return self._bus
 
     async def stop(self) -> None:
-        """Publishes what was committed, sweeps once more, closes. The server has already stopped taking requests."""
+        """Publish committed events, sweep once more, close. Call it after the server has stopped accepting requests."""
         if self._edge is not None:
             await self._edge.close()
-        for around in self._contexts.values():
-            await around.outbox_publisher.close()
+        for context in self._contexts.values():
+            await context.outbox_publisher.close()
         for task in tuple(self._background):
             task.cancel()
-        for around in self._contexts.values():
-            await _sweep(around)
-            await around.database.close()
+        for context in self._contexts.values():
+            await _sweep(context)
+            await context.database.close()
         if self._bus is not None:
             await self._bus.close()
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
     async def handle(self, request: Request) -> Response:
-        """2xx: the message is settled. 5xx: it is not, try again. 400: no message at all."""
+        """Handle a request. 2xx: its message is settled. 5xx: it is not, send it again. 400: not a CloudEvent."""
         if self._edge is not None:
             return await self._edge.handle(request)
         if request.method == "GET":
@@ -165,12 +183,12 @@ class Process:
         try:
             message = Message.from_http(request.headers, await request.body())
         except NotAMessage as error:
-            return Response(f"this takes CloudEvents: {error}\n", 400, media_type="text/plain")
-        fault = await self._settle(request.url.path, message)
-        return SETTLED if fault is None else Response(f"{fault}\n", 503, media_type="text/plain")
+            return Response(f"not a CloudEvent: {error}\n", 400, media_type="text/plain")
+        failure = await self._settle(request.url.path, message)
+        return SETTLED if failure is None else Response(f"{failure}\n", 503, media_type="text/plain")
 
-    async def take(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
-        """A message without a request around it. False where `handle` would answer 503."""
+    async def handle_message(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
+        """Handle a message that arrived without a request. False where `handle` answers 503."""
         return await self._settle(path, Message.from_headers(attributes, body)) is None
 
     async def _settle(self, path: str, message: Message) -> Exception | None:
@@ -182,32 +200,32 @@ class Process:
         return None
 
     async def _dispatch(self, path: str, message: Message) -> None:
-        if self._undelivered is not None and (path in (DEAD_LETTER_ROUTER, "") or path not in self._functions):
-            await self._undelivered.handle(message)
+        if self._dead_letter_router is not None and (path in (DEAD_LETTER_ROUTER, "") or path not in self._functions):
+            await self._dead_letter_router.handle(message)
             return
-        for function in self._meant(path, message):
+        for function in self._receivers(path, message):
             async with self._shares.get(function.name) or nullcontext():
                 await function.handle(message)
 
-    def _meant(self, path: str, message: Message) -> Sequence[Function]:
+    def _receivers(self, path: str, message: Message) -> Sequence[Function]:
         for name in (path, message.get("function") or ""):
             if name in self._functions:
                 return [self._functions[name]]
-        if found := self._by_type.get(message.type):
-            return found
-        if len(self._functions) == 1:  # a schedule's tick, whose type says nothing
+        if functions := self._by_type.get(message.type):
+            return functions
+        if len(self._functions) == 1:  # a schedule's tick has a type of its source
             return list(self._functions.values())
-        raise CannotSettle(f"{path or message.type} is none of this process's functions: {', '.join(sorted(self._functions))}")
+        raise CannotSettle(f"{path or message.type} is not served here; functions of this process: {', '.join(sorted(self._functions))}")
 
 
-def _declared(name: str) -> Sequence[Declaration]:
+def _declarations_of(name: str) -> Sequence[Declaration]:
     context = name.partition(".")[0]
-    return Registry.load([context]).declarations if name == grouping.address(context) else [find(name)]
+    return Registry.load([context]).declarations if name == grouping.group_address(context) else [find(name)]
 
 
-async def _sweep(around: FunctionContext, after: float = 0) -> None:
-    await asyncio.sleep(after)
+async def _sweep(context: FunctionContext, delay_seconds: float = 0) -> None:
+    await asyncio.sleep(delay_seconds)
     try:
-        await around.outbox_publisher.sweep()
+        await context.outbox_publisher.sweep()
     except (DatabaseUnavailable, BrokerUnavailable) as error:
-        _log.warning("the outbox of %s was not swept: %s", around.context, error)
+        _log.warning("the outbox of %s was not swept: %s", context.name, error)

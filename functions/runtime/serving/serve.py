@@ -1,11 +1,11 @@
-"""`python -m functions.runtime.serving.serve`: what the platform's image runs. uvicorn on uvloop, one process, one event loop.
+"""Serve the functions of this process: `python -m functions.runtime.serving.serve`, the image's default command.
 
-The port is Knative's `PORT`; a listening socket handed over in systemd's way (`LISTEN_FDS`, sd_listen_fds(3)) is preferred. A Python
-process that is PID 1 has no handler for SIGTERM and would linger for the whole revision timeout, so there is one: stop accepting, finish
-what is under way, publish what is owed, close, exit.
+uvicorn on uvloop, one process, one event loop. It listens on `PORT` (Knative's contract), or on the socket that a parent
+handed over (`LISTEN_FDS`, sd_listen_fds(3)). Python as PID 1 ignores SIGTERM, so there is a handler: stop accepting, finish
+requests in flight, publish committed events, close, exit.
 
-On one machine a warm process may take its messages from its queue itself instead of being sent each over HTTP; knative/local says so in the
-environment, and its `eventing.consumer` then calls the same application.
+Messages arrive as HTTP requests from the Broker's dispatcher. Where the environment names queues, the process also consumes
+them itself (`queue_consumer`).
 """
 
 import asyncio
@@ -17,7 +17,8 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 import uvloop
@@ -29,17 +30,22 @@ from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
 from functions.runtime.serving.process import Process
+from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
 from functions.wire.transport import CoalescingTransport
-from knative.local.eventing.consumer import Consumer
 
-FIRST_HANDED_OVER = 3
-DRAIN_SECONDS = 20
+if TYPE_CHECKING:
+    from functions.runtime.serving.queue_consumer import QueueConsumer
+
+FIRST_INHERITED_DESCRIPTOR = 3
+DRAIN_TIMEOUT_SECONDS = 20
+GC_THRESHOLDS = (200_000, 20, 100)
+"""Messages leave few reference cycles, so cyclic garbage is collected rarely: it was a third of a busy function's CPU."""
 
 
 def listening_socket() -> socket.socket:
-    """The socket that was handed over, or a new one on `PORT`. On one machine `CAPSULE_BIND` keeps it on loopback."""
+    """Return the inherited socket, or a new one on `PORT`. `CAPSULE_BIND` restricts it to an address (one machine: loopback)."""
     if os.environ.get("LISTEN_FDS") == "1":
-        return socket.socket(fileno=FIRST_HANDED_OVER)
+        return socket.socket(fileno=FIRST_INHERITED_DESCRIPTOR)
     host, port = os.environ.get("CAPSULE_BIND", "0.0.0.0"), int(os.environ.get("PORT", "8080"))
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,17 +54,17 @@ def listening_socket() -> socket.socket:
     return bound
 
 
-class Http(HttpToolsProtocol):
-    """The head and the body of an answer in one write."""
+class CoalescingHttpProtocol(HttpToolsProtocol):
+    """Sends head and body of a response in one write."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport)))
 
 
 class Server(uvicorn.Server):
-    """uvicorn raises the signal that ended it once more when it has shut down, which would end the process before it has drained."""
+    """Drains before the process exits. uvicorn raises the signal again after its shutdown, which would end the process first."""
 
-    consumer: Consumer | None = None
+    consumer: "QueueConsumer | None" = None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.consumer is not None:
@@ -74,37 +80,46 @@ class Server(uvicorn.Server):
 
 
 async def serve() -> int:
+    """Run until a signal. Returns the exit code: 1 if the functions cannot be composed."""
     process = Process(Settings())
     try:
         await process.start()
     except (UnknownFunction, MissingSetting, NothingProvides) as error:
         logging.getLogger("capsule").error("%s", error)
         return 1
-    main.serving(process)
+    main.set_process(process)
     app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
     config = uvicorn.Config(
         app,
-        http=Http,
+        http=CoalescingHttpProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT_SECONDS,
         server_header=False,
-        proxy_headers=False,  # whom to believe is the gateway's to decide (CAPSULE_TRUSTED_PROXIES)
+        proxy_headers=False,  # which proxies to trust is the gateway's decision (CAPSULE_TRUSTED_PROXIES)
     )
     server = Server(config)
-    server.consumer = Consumer.of(os.environ, app, process.take)
-    if server.consumer is not None and process.bus is not None:
-        process.bus.on_connected(server.consumer.connected)
+    server.consumer = _start_consumer(app, process)
     await server.serve(sockets=[listening_socket()])
     await process.stop()
     return 0
 
 
+def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
+    queues = consumed_queues(os.environ)
+    if not queues or process.bus is None:
+        return None
+    from functions.runtime.serving.queue_consumer import QueueConsumer  # only where configured
+
+    consumer = QueueConsumer(app, queues, PodActivity(Path(os.environ[ACTIVITY_VARIABLE])), process.handle_message)
+    process.bus.on_connected(consumer.on_connected)
+    return consumer
+
+
 def run() -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pika").setLevel(logging.CRITICAL)
-    gc.set_threshold(200_000, 20, 100)  # what a message leaves behind is freed by its count; looking for circles was a third of a busy function
+    gc.set_threshold(*GC_THRESHOLDS)
     code: int = uvloop.run(serve())
     return code
 

@@ -1,23 +1,21 @@
-"""`python -m functions.runtime.serving.topology`: the job that ties our exchanges to the Broker's, after the Broker is ready.
+"""Bind Capsule's exchanges to the Broker's: the job `python -m functions.runtime.serving.topology`, after the Broker is ready.
 
-The Broker's exchange and its Triggers' queues carry UIDs in their names, so they are read from the cluster's objects, never computed, and
-the job runs again whenever the Broker or a Trigger was made anew. Everything it declares is declared over AMQP and may be declared again.
+The Broker's exchange and its Triggers' queues have UIDs in their names, so they are read from the cluster's objects. The job
+runs again whenever the Broker or a Trigger was created anew. All declarations are idempotent and use AMQP.
 
-    capsule.commands  ──name of each function───────────▶ its Trigger's queue           (direct)
-    capsule.commands  ──type of somebody else's Trigger─▶ the Broker's exchange
-    capsule.commands  ──auth.*──────────────────────────▶ the queue of a context's group   what failed on its way there
-    the Broker's exchange ──types that a group takes────▶ its queue                    (a Trigger filters on one alone)
-    capsule.events    ──#───────────────────────────────▶ the Broker's exchange         (topic)
-    dlx               ─────────────────────────────────▶ the Broker's DLX exchange     (fanout; never its main exchange: it would loop)
-    capsule.redelivery ─#───────────────────────────────▶ capsule.commands              (topic: its routing keys are authorized)
-    capsule.delay.<n>s ─#─▶ queue, expires ─▶ capsule.commands                          (topic, likewise)
-    capsule.unroutable ─────────────────────────────────▶ its queue                     (fanout)
+    capsule.commands  ──name of each function──────────▶ its Trigger's queue                 (direct)
+    capsule.commands  ──type of a foreign Trigger──────▶ the Broker's exchange
+    capsule.commands  ──auth.*─────────────────────────▶ the queue of a context's group      redelivered messages
+    the Broker's exchange ──types of a group───────────▶ its queue                           a Trigger filters on one type only
+    capsule.events    ──#──────────────────────────────▶ the Broker's exchange               (topic)
+    dlx               ─────────────────────────────────▶ the Broker's DLX exchange           (fanout; to its main exchange it would loop)
+    capsule.redelivery ─#──────────────────────────────▶ capsule.commands                    (topic: its routing keys are authorized)
+    capsule.delay.<n>s ─#─▶ queue, expires ────────────▶ capsule.commands                    (topic, likewise)
+    capsule.unroutable ────────────────────────────────▶ its queue                           (fanout)
 
-A command and a query have one handler, and so has a retry: their way is from our exchange straight into the queue that the Broker has made for that
-handler's Trigger. Over the Broker's own exchange they would get there too, but that is a headers exchange, which compares a message with the
-arguments of every binding it has: with a hundred Triggers half of what RabbitMQ spends on a command (690 → 420 µs of CPU a request). Events
-have many handlers, foreign ones too, and take that way. A Trigger of somebody else's gets commands of the type that it filters on; the job
-runs again for it.
+A command, a query and a retry have one handler, so they go from Capsule's exchange straight into that handler's queue. The
+Broker's own exchange is a headers exchange, which compares a message with the arguments of every binding. Events have many
+handlers, including foreign ones, and go through it.
 """
 
 import os
@@ -41,24 +39,26 @@ TRIGGER_LABEL = "eventing.knative.dev/trigger"
 FUNCTIONS = "capsule.dev/functions"
 GROUPED_EVENTS = "capsule.dev/events"
 PRECONDITION_FAILED = 406
-PATIENCE = 300.0
-"""Seconds to wait for the Broker and its Triggers."""
+WAIT_TIMEOUT_SECONDS = 300.0
+"""For the Broker and its Triggers to become ready."""
+POLL_SECONDS = 0.5
 
 Object = Mapping[str, Any]
 
 
 class NotReady(Exception):
-    """The Broker or a Trigger has not been reconciled yet. The text says which."""
+    """The Broker or a Trigger is not ready. The text names it."""
 
 
 @dataclass(frozen=True)
 class Binding:
+    """`to_queue`: the destination is a queue, otherwise an exchange. `type`: the message type that a headers exchange matches."""
+
     source: str
     destination: str
     key: str
     to_queue: bool
     type: str | None = None
-    """Of a headers exchange: the message's."""
 
 
 def is_ready(object: Object) -> bool:
@@ -69,41 +69,40 @@ def is_ready(object: Object) -> bool:
 def plan(
     broker: Object, triggers: Sequence[Object], exchanges: Sequence[Object], queues: Sequence[Object], bindings: Sequence[Object]
 ) -> list[Binding]:
-    """What must be bound, from the cluster's objects. Raises NotReady."""
+    """Return the bindings that the cluster's objects require. Raises NotReady."""
     name = broker["metadata"]["name"]
     if not is_ready(broker):
         raise NotReady(f"Broker {name} is not ready")
-    dead = {_spec(binding)["source"] for binding in bindings if _belongs(binding, name) and TRIGGER_LABEL not in _labels(binding)}
+    dead_letter_exchanges = {_spec(binding)["source"] for binding in bindings if _belongs(binding, name) and TRIGGER_LABEL not in _labels(binding)}
     own = [_spec(exchange)["name"] for exchange in exchanges if _belongs(exchange, name) and TRIGGER_LABEL not in _labels(exchange)]
-    main = [exchange for exchange in own if exchange not in dead]
+    main = [exchange for exchange in own if exchange not in dead_letter_exchanges]
     if len(main) != 1:
-        raise NotReady(f"Broker {name} has {len(main)} exchanges that are not its dead letters'")
-    made = [Binding(EVENTS, main[0], "#", to_queue=False)]
-    made += [Binding(DEAD_LETTERS, exchange, "", to_queue=False) for exchange in own if exchange in dead]
+        raise NotReady(f"Broker {name} has {len(main)} main exchanges instead of one")
+    planned = [Binding(EVENTS, main[0], "#", to_queue=False)]
+    planned += [Binding(DEAD_LETTERS, exchange, "", to_queue=False) for exchange in own if exchange in dead_letter_exchanges]
     for trigger in triggers:
         if trigger["spec"]["broker"] != name:
             continue
         if FUNCTIONS in trigger["metadata"].get("annotations", {}):
-            made += _of_trigger(trigger, main[0], queues)
-        elif wanted := ((trigger["spec"].get("filter") or {}).get("attributes") or {}).get("type"):
-            made.append(Binding(COMMANDS, main[0], wanted, to_queue=False))
-    return made
+            planned += _trigger_bindings(trigger, main[0], queues)
+        elif type := ((trigger["spec"].get("filter") or {}).get("attributes") or {}).get("type"):
+            planned.append(Binding(COMMANDS, main[0], type, to_queue=False))
+    return planned
 
 
-def _of_trigger(trigger: Object, exchange: str, queues: Sequence[Object]) -> Iterator[Binding]:
+def _trigger_bindings(trigger: Object, exchange: str, queues: Sequence[Object]) -> Iterator[Binding]:
     name = trigger["metadata"]["name"]
-    mine = [_spec(queue)["name"] for queue in queues if _labels(queue).get(TRIGGER_LABEL) == name]
-    if not is_ready(trigger) or len(mine) != 1:
+    own_queues = [_spec(queue)["name"] for queue in queues if _labels(queue).get(TRIGGER_LABEL) == name]
+    if not is_ready(trigger) or len(own_queues) != 1:
         raise NotReady(f"Trigger {name} is not ready")
     annotations = trigger["metadata"]["annotations"]
-    functions = _listed(annotations[FUNCTIONS])
-    for function in functions:
-        yield Binding(COMMANDS, mine[0], function, to_queue=True)
-    for event in _listed(annotations.get(GROUPED_EVENTS, "")):
-        yield Binding(exchange, mine[0], "", to_queue=True, type=event)
+    for function in _split(annotations[FUNCTIONS]):
+        yield Binding(COMMANDS, own_queues[0], function, to_queue=True)
+    for event in _split(annotations.get(GROUPED_EVENTS, "")):
+        yield Binding(exchange, own_queues[0], "", to_queue=True, type=event)
 
 
-def _listed(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
@@ -122,7 +121,7 @@ def _belongs(object: Object, broker: str) -> bool:
 
 
 def declare_exchanges(channel: BlockingChannel) -> None:
-    """What is ours and needs nothing of the Broker: so the bus works as soon as this has run."""
+    """Declare the exchanges and queues that need no Broker. After this the bus works."""
     channel.exchange_declare(COMMANDS, "direct", durable=True)
     channel.exchange_declare(EVENTS, "topic", durable=True)
     channel.exchange_declare(DEAD_LETTERS, "fanout", durable=True)
@@ -132,25 +131,11 @@ def declare_exchanges(channel: BlockingChannel) -> None:
     channel.exchange_declare(UNROUTABLE, "fanout", durable=True)
     channel.queue_declare(UNROUTABLE, durable=True, arguments={"x-queue-type": "quorum"})
     channel.queue_bind(UNROUTABLE, UNROUTABLE)
-    for level in delays.LEVELS:
+    for level in delays.LEVELS_SECONDS:
         name = delays.exchange_of(level)
-        _declare_delay_exchange(channel.connection, name)
+        channel.exchange_declare(name, "topic", durable=True)
         channel.queue_declare(name, durable=True, arguments=dict(delays.queue_arguments(level)))
         channel.queue_bind(name, name, "#")
-
-
-def _declare_delay_exchange(connection: pika.BlockingConnection, name: str) -> None:
-    """0.1.0 declared it as a fanout exchange. The type of an exchange cannot change, so that one is replaced; what waits in its queue stays there."""
-    probe = connection.channel()
-    try:
-        probe.exchange_declare(name, "topic", durable=True)
-    except ChannelClosedByBroker as error:
-        if error.reply_code != PRECONDITION_FAILED:
-            raise
-        probe = connection.channel()
-        probe.exchange_delete(name)
-        probe.exchange_declare(name, "topic", durable=True)
-    probe.close()
 
 
 def bind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
@@ -163,10 +148,10 @@ def bind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
 
 
 class Cluster:
-    """The objects that the plan is made from."""
+    """Reads the cluster's objects."""
 
     def __init__(self, namespace: str, broker: str) -> None:
-        from kubernetes import client, config  # heavy, and needed by this job alone
+        from kubernetes import client, config  # heavy, and needed by this job only
 
         config.load_config()
         self._api = client.CustomObjectsApi()
@@ -181,15 +166,15 @@ class Cluster:
         """Raises NotReady."""
         brokers = [broker for broker in self._list("eventing.knative.dev", "v1", "brokers") if broker["metadata"]["name"] == self._broker]
         if not brokers:
-            raise NotReady(f"there is no Broker {self._broker} in {self._namespace}")
+            raise NotReady(f"Broker {self._broker} does not exist in the namespace {self._namespace}")
         triggers = self._list("eventing.knative.dev", "v1", "triggers")
         rabbit = {plural: self._list("rabbitmq.com", "v1beta1", plural) for plural in ("exchanges", "queues", "bindings")}
         return plan(brokers[0], triggers, rabbit["exchanges"], rabbit["queues"], rabbit["bindings"])
 
 
-def wait_for_plan(cluster: Cluster, patience: float = PATIENCE) -> list[Binding]:
-    """Raises NotReady when the patience is over."""
-    until = time.monotonic() + patience
+def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECONDS) -> list[Binding]:
+    """Return the plan as soon as the Broker and its Triggers are ready. Raises NotReady after the timeout."""
+    until = time.monotonic() + timeout_seconds
     while True:
         try:
             return cluster.plan()
@@ -197,7 +182,7 @@ def wait_for_plan(cluster: Cluster, patience: float = PATIENCE) -> list[Binding]
             if time.monotonic() > until:
                 raise
             print(f"waiting: {error}", flush=True)
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
 
 
 def main() -> int:
@@ -209,7 +194,7 @@ def main() -> int:
     try:
         return _declare(connection)
     except ChannelClosedByBroker as error:
-        refusal = access_refusals.refusal_in(error, NEEDS)
+        refusal = access_refusals.refusal_in(error, REQUIRED_PERMISSIONS)
         if refusal is None:
             raise
         return _fail(str(refusal))
@@ -217,8 +202,11 @@ def main() -> int:
         connection.close()
 
 
-NEEDS = {"exchange": "configure, write or read (the destination of a binding is written, its source read)", "queue": "configure or write"}
-"""Of all operations of this job, for a RabbitMQ that does not name the permission itself."""
+REQUIRED_PERMISSIONS = {
+    "exchange": "configure, write or read (the destination of a binding is written, its source read)",
+    "queue": "configure or write",
+}
+"""For all operations of this job; used for RabbitMQ versions that do not name the permission in the error."""
 
 
 def _declare(connection: pika.BlockingConnection) -> int:
@@ -228,12 +216,14 @@ def _declare(connection: pika.BlockingConnection) -> int:
     except ChannelClosedByBroker as error:
         if error.reply_code != PRECONDITION_FAILED:
             raise
-        return _fail(f"{error.reply_text}\nIt is there in another form than this release's. Let it run empty, delete it, and run this job again.")
+            return _fail(
+                f"{error.reply_text}\nIt exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
+            )
     cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
     try:
         bindings = wait_for_plan(cluster)
     except NotReady as error:
-        return _fail(f"{error}, after {PATIENCE:.0f} s")
+        return _fail(f"{error} after {WAIT_TIMEOUT_SECONDS:.0f} s")
     bind(channel, bindings)
     print(f"{len(bindings)} bindings declared")
     return 0

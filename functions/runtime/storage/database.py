@@ -1,15 +1,14 @@
 """A context's database: a small pool, and the transaction that is open around a handler.
 
-Pools are empty until the first message and hold at most what the function's `Scale.pool` says, so that the sum over all functions stays below
-the server's limit. Only transaction-level settings (`SET LOCAL`) are used: a pooler may stand in between.
+A pool is empty until the first message and holds at most the function's `Scale.pool`; the sum over all functions of a context
+stays within its budget (`functions.describe.pools`).
 
-A query reads as a role that can do nothing else (SELECT only, `default_transaction_read_only`, `lock_timeout`: settings of the role, so that they
-hold behind a pooler too). Each of its statements is a transaction, and BEGIN and COMMIT, two of three round trips, are not needed: at READ COMMITTED
-a statement has its own snapshot anyway. Where an installation names no such role, a query has a BEGIN READ ONLY.
+Queries use a role that can only read (SELECT grants, `default_transaction_read_only`, `lock_timeout`: settings of the role, so
+they hold behind a pooler). Each of their statements is its own transaction; at READ COMMITTED a statement has its own snapshot
+anyway, and BEGIN and COMMIT would be two of three round trips. Without such a role a query runs in BEGIN READ ONLY.
 
-No transaction waits for a lock longer than LOCK_TIMEOUT, whoever holds it (another worker with the same message, a migration): its message is tried
-again later, and the connection is free for others. A pool whose server was away asks again with the next message, not after a backoff of its own.
-At a fail-over it finds the new primary if the address names both: `host=a,b target_session_attrs=read-write`.
+A pool whose server was unavailable connects again with the next message. After a failover it finds the new primary if the URL
+names both servers: `host=a,b target_session_attrs=read-write`.
 """
 
 import logging
@@ -19,8 +18,22 @@ from contextvars import ContextVar
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
+from functions.runtime.storage.failures import (
+    CLASHES,
+    READ_ONLY_ERROR,
+    UNAVAILABLE_ERRORS,
+    CommitUnknown,
+    DatabaseUnavailable,
+    Locked,
+    NothingCommitted,
+    NotPrimary,
+    NoTransaction,
+    error_text,
+    is_limit_exceeded,
+    is_server_refusal,
+)
 from functions.runtime.storage.session import Session, Statement
 
 Connection = Session
@@ -29,79 +42,33 @@ Pool = AsyncConnectionPool[Session]
 COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
-SHORT_OF_LOCKS: LiteralString = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
+SET_LOCK_TIMEOUT: LiteralString = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
+IDLE_SECONDS = 60
+CONNECT_TIMEOUT_SECONDS = 3
+PREPARE_AFTER_EXECUTIONS = 5
+"""psycopg's default: a statement is prepared when a connection executes it more often."""
 
 _log = logging.getLogger("capsule.database")
 
 _open: ContextVar[Connection | None] = ContextVar("open_transaction", default=None)
 
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-"""What psycopg raises when the server is gone, restarting, out of connections, or does not answer."""
-
-CLASHES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-"""Transactions that lost against another one; the same work may be tried again at once."""
-
-READ_ONLY = psycopg.errors.ReadOnlySqlTransaction
-"""Meant of a transaction that was to write: a fail-over is under way. A query that writes is a fault."""
-
-TOO_MUCH = "54"
-"""Class of SQLSTATE: a value or a statement exceeds a limit of PostgreSQL. psycopg calls that operational too, but no waiting mends it."""
-
-
-class DatabaseUnavailable(Exception):
-    """The context's database does not answer."""
-
-
-class Locked(DatabaseUnavailable):
-    """Somebody else holds a lock for longer than LOCK_TIMEOUT."""
-
-
-class NotPrimary(DatabaseUnavailable):
-    """The server takes no writes: it is a standby that is not promoted yet, or a primary that is none any more."""
-
-
-class CommitUnknown(DatabaseUnavailable):
-    """The connection was lost while committing: whether it was, only the next look at the inbox can tell."""
-
-
-class NothingCommitted(RuntimeError):
-    """A programming error: a statement failed inside of the transaction and whoever asked for it went on as if it had not."""
-
-
-class NoTransaction(RuntimeError):
-    """A programming error: an adapter was used outside of the transaction that the runtime opens around a handler."""
-
 
 def in_transaction() -> bool:
+    """Whether this task has an open transaction."""
     return _open.get() is not None
 
 
-def _pool(url: str, size: int, patience: float) -> Pool:
-    return AsyncConnectionPool(
-        url,
-        connection_class=Session,
-        min_size=0,
-        max_size=size,
-        timeout=patience,
-        reconnect_timeout=patience,
-        max_idle=60,
-        open=False,
-        kwargs={"autocommit": True, "connect_timeout": 3, "application_name": "capsule"},
-    )
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether the server itself has said no, so that nothing is committed: not a connection lost (class 08) nor a server going down (57P)."""
-    state = error.sqlstate if isinstance(error, psycopg.Error) else None
-    return state is not None and not state.startswith(("08", "57P"))
-
-
 class Database:
-    def __init__(self, url: str, size: int = 4, patience: float = 3.0, reader: str | None = None) -> None:
-        """`size`: connections at most. `patience`: seconds to wait for one before the database counts as away. `reader`: the address with a role that
-        can only read, for transactions that only read."""
-        self._writing = _pool(url, size, patience)
-        self._reading = _pool(reader, size, patience) if reader else None
+    def __init__(
+        self, url: str, size: int = 4, timeout_seconds: float = 3.0, reader_url: str | None = None, has_prepared_statements: bool = True
+    ) -> None:
+        """`size`: connections at most, for each role. `timeout_seconds`: how long to wait for one.
+
+        `reader_url`: connects with a role that can only read. `has_prepared_statements`: False behind PgBouncer before 1.21.
+        """
+        prepare_threshold = PREPARE_AFTER_EXECUTIONS if has_prepared_statements else None
+        self._writing = _new_pool(url, size, timeout_seconds, prepare_threshold)
+        self._reading = _new_pool(reader_url, size, timeout_seconds, prepare_threshold) if reader_url else None
         self._opened: set[Pool] = set()
 
     async def close(self) -> None:
@@ -110,77 +77,88 @@ class Database:
 
     @property
     def connection(self) -> Connection:
-        """The connection of the open transaction. Raises NoTransaction."""
+        """The connection of this task's transaction. Raises NoTransaction."""
         connection = _open.get()
         if connection is None:
             raise NoTransaction("no transaction is open: an effect opens one with work.reading() or work.recording()")
-        if connection.waiting:
-            raise RuntimeError("statements of the runtime wait to be sent before any other")
+        if connection.queued:
+            raise RuntimeError("statements are queued on this connection: flush them first")
         return connection
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False, at_once: bool = True) -> AsyncIterator[Connection]:
-        """Opens a transaction for this task. Commits at the end, rolls back on an exception. Raises DatabaseUnavailable.
+    async def transaction(self, *, read_only: bool = False, is_begin_queued: bool = False) -> AsyncIterator[Connection]:
+        """Open a transaction for this task. Commits at the end, rolls back on an exception.
 
-        What is said `later` on the connection goes with the COMMIT. `at_once=False`: BEGIN waits for what is sent first.
+        Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not
+        sent alone but with the first flush. Raises DatabaseUnavailable and its subclasses; serialization failures and deadlocks pass through.
         """
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
-        alone = self._reading if read_only else None
+        autocommit_pool = self._reading if read_only else None
         try:
-            async with (await self._ready(alone or self._writing)).connection() as connection:
-                if alone is None:
-                    connection.later("BEGIN READ ONLY" if read_only else "BEGIN")
-                    connection.later(SHORT_OF_LOCKS)
-                    if at_once:
+            async with (await self._opened_pool(autocommit_pool or self._writing)).connection() as connection:
+                if autocommit_pool is None:
+                    connection.queue("BEGIN READ ONLY" if read_only else "BEGIN")
+                    connection.queue(SET_LOCK_TIMEOUT)
+                    if not is_begin_queued:
                         await connection.flush()
                 token = _open.set(connection)
                 try:
                     yield connection
-                    if alone is None:
+                    if autocommit_pool is None:
                         await self._commit(connection)
                 except BaseException as error:
-                    if alone is None:
+                    if autocommit_pool is None:
                         await self._roll_back(connection)
-                    if isinstance(error, READ_ONLY) and not read_only:
-                        await connection.close()  # so that the next one is made to whoever is the primary then
-                        raise NotPrimary(str(error).strip()) from error
+                    if isinstance(error, READ_ONLY_ERROR) and not read_only:
+                        await connection.close()  # the next connection is made to the primary of that time
+                        raise NotPrimary(error_text(error)) from error
                     raise
                 finally:
                     _open.reset(token)
         except CLASHES:
             raise
         except psycopg.errors.LockNotAvailable as error:
-            raise Locked(str(error).strip()) from error
-        except AWAY as error:
-            if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(TOO_MUCH):
+            raise Locked(error_text(error)) from error
+        except UNAVAILABLE_ERRORS as error:
+            if is_limit_exceeded(error):
                 raise
-            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+            raise DatabaseUnavailable(error_text(error)) from error
 
     async def prepare(self, *, read_only: bool) -> None:
-        """Connects before the first message asks for it; it may fail, and then the message says so."""
+        """Connect before the first message arrives. A failure is only logged: the message reports it if it persists."""
         pool = self._reading if read_only and self._reading is not None else self._writing
         try:
-            async with (await self._ready(pool)).connection():
+            async with (await self._opened_pool(pool)).connection():
                 return
-        except AWAY as error:
-            _log.info("no connection yet: %s", error)
+        except UNAVAILABLE_ERRORS as error:
+            _log.info("the database is not available yet: %s", error)
 
     async def execute_async_commit(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> None:
-        """One writing statement, its own transaction, one round trip, and nobody waits for the disk: PostgreSQL may forget it if it crashes
-        within the next second (`synchronous_commit`). Raises DatabaseUnavailable."""
-        try:
-            async with (await self._ready(self._writing)).connection() as connection:
-                connection.later("BEGIN")
-                connection.later(SHORT_OF_LOCKS)
-                connection.later("SET LOCAL synchronous_commit = off")
-                await connection.flush(Statement(statement, parameters), COMMIT)
-        except READ_ONLY as error:
-            raise NotPrimary(str(error).strip()) from error
-        except AWAY as error:
-            raise DatabaseUnavailable(str(error).strip() or type(error).__name__) from error
+        """Execute one writing statement in its own transaction, in one round trip, without waiting for the disk.
 
-    async def _ready(self, pool: Pool) -> Pool:
+        After a crash of PostgreSQL within the next second the write may be lost (`synchronous_commit = off`). Raises DatabaseUnavailable.
+        """
+        try:
+            async with (await self._opened_pool(self._writing)).connection() as connection:
+                connection.queue("BEGIN")
+                connection.queue(SET_LOCK_TIMEOUT)
+                connection.queue("SET LOCAL synchronous_commit = off")
+                await connection.flush(Statement(statement, parameters), COMMIT)
+        except READ_ONLY_ERROR as error:
+            raise NotPrimary(error_text(error)) from error
+        except UNAVAILABLE_ERRORS as error:
+            raise DatabaseUnavailable(error_text(error)) from error
+
+    async def ping(self) -> None:
+        """Execute an empty query. Raises DatabaseUnavailable."""
+        if in_transaction():
+            await self.connection.execute("SELECT 1")
+            return
+        async with self.transaction(read_only=True) as connection:
+            await connection.execute("SELECT 1")
+
+    async def _opened_pool(self, pool: Pool) -> Pool:
         if pool not in self._opened:
             await pool.open()
             self._opened.add(pool)
@@ -189,25 +167,36 @@ class Database:
     async def _commit(self, connection: Connection) -> None:
         try:
             [committed] = await connection.flush(COMMIT)
-        except AWAY as error:
-            if _is_refusal(error):
+        except UNAVAILABLE_ERRORS as error:
+            if is_server_refusal(error):
                 raise
-            raise CommitUnknown(str(error).strip() or type(error).__name__) from error
-        if committed.said != "COMMIT":
-            raise NothingCommitted("a statement failed in this transaction, and its error was not heeded: nothing of it is committed")
+            raise CommitUnknown(error_text(error)) from error
+        if committed.command != "COMMIT":
+            raise NothingCommitted("a statement failed in this transaction and its error was ignored: nothing was committed")
 
     async def _roll_back(self, connection: Connection) -> None:
-        """A connection that cannot even roll back is closed, so that the pool throws it away."""
-        connection.waiting.clear()
+        """Roll back; a connection that cannot is closed, so that the pool discards it."""
+        connection.queued.clear()
         try:
             await connection.execute("ROLLBACK")
         except psycopg.Error:
             await connection.close()
 
-    async def ping(self) -> None:
-        """Raises DatabaseUnavailable if the server does not answer a query."""
-        if in_transaction():
-            await self.connection.execute("SELECT 1")
-            return
-        async with self.transaction(read_only=True) as connection:
-            await connection.execute("SELECT 1")
+
+def _new_pool(url: str, size: int, timeout_seconds: float, prepare_threshold: int | None) -> Pool:
+    return AsyncConnectionPool(
+        url,
+        connection_class=Session,
+        min_size=0,
+        max_size=size,
+        timeout=timeout_seconds,
+        reconnect_timeout=timeout_seconds,
+        max_idle=IDLE_SECONDS,
+        open=False,
+        kwargs={
+            "autocommit": True,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": "capsule",
+            "prepare_threshold": prepare_threshold,
+        },
+    )

@@ -1,5 +1,7 @@
-"""The network comes between transactions, never inside one: an adapter of a foreign system that is called while a transaction is open
-would hold its locks and its connection for as long as the other side pleases, and would repeat the call when the transaction is."""
+"""Guards calls to external systems: they happen between transactions, never inside.
+
+A call inside a transaction would hold its locks and connection for as long as the other side takes, and be repeated with it.
+"""
 
 import functools
 from collections.abc import Callable, Coroutine
@@ -12,11 +14,11 @@ R = TypeVar("R")
 
 
 class CalledInsideTransaction(RuntimeError):
-    """A programming error: declare the use case with @effect and call out between its transactions."""
+    """A bug: declare the use case with @effect and call the external system between its transactions."""
 
 
 def external_call(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Marks a method that goes out to a foreign system; raises CalledInsideTransaction while a transaction is open."""
+    """Mark a method that calls an external system. It raises CalledInsideTransaction while a transaction is open."""
 
     @functools.wraps(method)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""How this process is: what a context's health query reports."""
+"""What a context's health query reports about its process and database."""
 
 import os
 import resource
@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from functions.runtime.storage.database import Database, DatabaseUnavailable
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.failures import DatabaseUnavailable
+
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """In MB (10^6 bytes): resident, and the limit (the process's address space limit, else the machine's memory)."""
+class MemoryUsage:
+    """In MB (10^6 bytes). `total`: the cgroup's limit, or the machine's memory without one."""
 
     used: int
     total: int
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseVitals:
-    connected: bool
+class DatabaseStatus:
+    is_connected: bool
     response_ms: float
 
 
@@ -32,26 +35,27 @@ class HealthInfo:
     def version(self) -> str:
         return version("capsule")
 
-    def memory(self) -> Memory:
-        return Memory(_resident() // 1_000_000, _limit() // 1_000_000)
+    def memory(self) -> MemoryUsage:
+        return MemoryUsage(_resident_bytes() // MEGABYTE, _limit_bytes() // MEGABYTE)
 
-    async def database(self) -> DatabaseVitals:
-        began = time.perf_counter()
+    async def database(self) -> DatabaseStatus:
+        """Query the database and measure the round trip."""
+        started = time.perf_counter()
         try:
             await self._database.ping()
         except DatabaseUnavailable:
-            return DatabaseVitals(False, 0.0)
-        return DatabaseVitals(True, round((time.perf_counter() - began) * 1000, 2))
+            return DatabaseStatus(False, 0.0)
+        return DatabaseStatus(True, round((time.perf_counter() - started) * 1000, 2))
 
 
-def _resident() -> int:
+def _resident_bytes() -> int:
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _limit() -> int:
+def _limit_bytes() -> int:
     cgroup = Path("/sys/fs/cgroup/memory.max")
     if cgroup.exists() and (text := cgroup.read_text().strip()).isdigit():
         return int(text)

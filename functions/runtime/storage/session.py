@@ -1,11 +1,9 @@
-"""A connection on which statements can wait for one another and go together, in one round trip.
+"""A connection that sends queued statements together, in one round trip.
 
-The runtime frames every handler with statements of its own: BEGIN, the claim, the savepoint before it; events, the reply, COMMIT behind it.
-Sent one by one they are eight waits for PostgreSQL and most of what a small command costs, in CPU too. Together they are two. They travel in the
-simple query protocol (PostgreSQL documentation, 55.2.2), the values written into the text by psycopg's client-side binding: a quarter less CPU than
-three prepared statements one after another, and psycopg's pipeline mode, which was tried, costs more than it spares.
-
-What a handler itself asks is not touched: prepared statements, one by one.
+The runtime surrounds every handler with statements of its own: BEGIN, claim and savepoint before it; events, reply and COMMIT
+after it. Sent one by one they are eight round trips and most of what a small command costs; together they are two. They use
+the simple query protocol (PostgreSQL documentation, "Multiple Statements in a Simple Query"), with values bound by psycopg on
+the client. Statements of handlers are sent one by one, as prepared statements.
 """
 
 from collections.abc import Sequence
@@ -22,47 +20,49 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How many rows were touched or found, those that were answered, and the server's word for what it did (COMMIT is answered ROLLBACK where an
-    error came before it)."""
+    """`count`: rows affected or returned. `command`: the server's command tag; COMMIT returns ROLLBACK if a statement failed before it."""
 
     count: int
     rows: Sequence[tuple[Any, ...]] = ()
-    said: str = ""
+    command: str = ""
 
 
 @dataclass(slots=True)
 class QueuedStatement:
-    """A statement that waits. It has a result when it has been sent."""
+    """A statement that is sent with the next flush. Then it has a result."""
 
     statement: Statement
     result: Result | None = None
 
 
 class Session(psycopg.AsyncConnection[Any]):
-    """Never use a cursor of it while something waits: what waits comes first."""
+    """A psycopg connection with a queue. While statements are queued, use no cursor of it: they must be sent first."""
 
-    waiting: list[QueuedStatement]
+    queued: list[QueuedStatement]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.waiting = []
+        self.queued = []
 
-    def later(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
-        """Goes with the next `together`."""
-        said = QueuedStatement(Statement(text, parameters))
-        self.waiting.append(said)
-        return said
+    def queue(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
+        """Send a statement with the next `flush`."""
+        queued = QueuedStatement(Statement(text, parameters))
+        self.queued.append(queued)
+        return queued
 
     async def flush(self, *statements: Statement) -> list[Result]:
-        """What waits, then these, in one round trip; the results of these. After an error nothing of what followed it has been done."""
-        waiting, self.waiting = self.waiting, []
-        everything = [*(each.statement for each in waiting), *statements]
+        """Send the queued statements, then these, in one round trip. Returns the results of these.
+
+        After an error no later statement is executed.
+        """
+        queued, self.queued = self.queued, []
+        everything = [*(each.statement for each in queued), *statements]
         if not everything:
             return []
         results = await self._send(everything)
-        for each, result in zip(waiting, results, strict=False):
+        for each, result in zip(queued, results, strict=False):
             each.result = result
-        return results[len(waiting) :]
+        return results[len(queued) :]
 
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:
         cursor = psycopg.AsyncClientCursor(self)

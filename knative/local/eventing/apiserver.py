@@ -15,11 +15,11 @@ from typing import Any
 
 import orjson
 
+from functions.wire import knative_events as events
+from functions.wire.knative_events import Event, MalformedEvent
 from knative.local import label_selectors
 from knative.local.controller import Key
-from knative.local.eventing import events
 from knative.local.eventing.conditions import NO_OIDC, TRUE, UNKNOWN, condition_list, false
-from knative.local.eventing.events import Event, MalformedEvent
 from knative.local.eventing.references import References, key_of
 from knative.local.eventing.sinks import BROKER, SERVICE, Address, SinkNotFound, Sinks
 from knative.local.eventing.source_delivery import deliver

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from functions.wire.knative_events import now
 from knative.local.controller import Key
 from knative.local.eventing.disks import DiskReports, DiskSource, Usage
-from knative.local.eventing.events import now
 from knative.local.eventing.ingress import Brokers, PublishFailed
 from knative.local.eventing.log_buffer import LogBuffer
 from knative.local.eventing.outgoing import Data, Outgoing

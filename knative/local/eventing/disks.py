@@ -8,7 +8,7 @@ again.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from knative.local.eventing.events import now
+from functions.wire.knative_events import now
 
 INTERVAL_SECONDS = 5.0
 """Between two comparisons of the images."""

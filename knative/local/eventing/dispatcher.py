@@ -21,10 +21,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.wire.amqp.acknowledgements import Acknowledgements
+from functions.wire.knative_requests import PREFETCH, DeadLetter, Lost, Request, Response, prepare_request
 from knative.local.eventing import dispatch
-from knative.local.eventing.acknowledgements import Acknowledgements
 from knative.local.eventing.delivery import DeliveryPolicy
-from knative.local.eventing.dispatch import PREFETCH, Acknowledged, DeadLetter, Lost, Request, Response, Retry
+from knative.local.eventing.dispatch import Acknowledged, Retry
 from knative.local.eventing.ingress import Brokers, PublishFailed
 from knative.local.eventing.rabbit import Channel, ChannelRefused, RabbitMQ, RabbitMQUnavailable, Unconfirmed
 from knative.local.eventing.sinks import Address, NoResponse, Sinks
@@ -191,7 +192,7 @@ class Dispatcher:
 
     async def _deliver(self, session: Session, message: Message) -> None:
         destination = self.spec.sink.url
-        request = dispatch.prepare_request(message.headers, message.content_type, message.body, destination)
+        request = prepare_request(message.headers, message.content_type, message.body, destination)
         if not isinstance(request, Request):
             await self._settle(session, message, request)
             return
@@ -293,5 +294,5 @@ class Dispatcher:
 
     async def _dead_letter_stopped(self, session: Session, message: Message) -> None:
         destination = self.spec.sink.url
-        request = dispatch.prepare_request(message.headers, message.content_type, message.body, destination)
+        request = prepare_request(message.headers, message.content_type, message.body, destination)
         await self._settle(session, message, dispatch.stopped_dead_letter(request, destination) if isinstance(request, Request) else request)

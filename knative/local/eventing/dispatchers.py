@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from knative.local.eventing.consumer import Queue
+from functions.wire.queue_consumption import ConsumedQueue
 from knative.local.eventing.dispatcher import Dispatcher, DispatcherSpec
 from knative.local.eventing.ingress import Brokers
 from knative.local.eventing.rabbit import RabbitMQ
@@ -57,11 +57,11 @@ class Dispatchers:
     def _is_paused(self, spec: DispatcherSpec) -> bool:
         return spec.sink.kind is SinkKind.SERVICE and not spec.is_for_dead_letters and self._is_consumed(spec.sink.namespace, spec.sink.name)
 
-    def queues(self, namespace: str, service: str) -> list[Queue]:
+    def queues(self, namespace: str, service: str) -> list[ConsumedQueue]:
         """Return the queues that the pods of a Service may consume themselves: those of Triggers whose subscriber it is."""
         specs = [running.spec for (purpose, _, _), running in self._running.items() if purpose == "trigger"]
         return [
-            Queue(spec.queue, spec.sink.url, spec.sink.path, spec.parallelism, spec.policy.timeout_seconds)
+            ConsumedQueue(spec.queue, spec.sink.url, spec.sink.path, spec.parallelism, spec.policy.timeout_seconds)
             for spec in specs
             if spec.sink.kind is SinkKind.SERVICE and (spec.sink.namespace, spec.sink.name) == (namespace, service)
         ]

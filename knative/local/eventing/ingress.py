@@ -7,9 +7,9 @@ the collector.
 import logging
 from collections.abc import Mapping
 
-from knative.local.eventing import events
-from knative.local.eventing.dispatch import Response, Trace, trace_context
-from knative.local.eventing.events import Event, MalformedEvent
+from functions.wire import knative_events as events
+from functions.wire.knative_events import Event, MalformedEvent
+from functions.wire.knative_requests import Response, Trace, trace_context
 from knative.local.eventing.rabbit import ChannelRefused, Publisher, RabbitMQ, RabbitMQUnavailable, Unconfirmed
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from knative.local.eventing.events import now
+from functions.wire.knative_events import now
 from knative.local.eventing.outgoing import Data
 
 MAX_LINES = 20_000

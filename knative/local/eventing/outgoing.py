@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from knative.local.eventing import events
-from knative.local.eventing.events import Event
+from functions.wire import knative_events as events
+from functions.wire.knative_events import Event
 from knative.local.eventing.ingress import Brokers
 
 SOURCE = "/capsule/collector"

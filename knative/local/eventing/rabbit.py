@@ -1,7 +1,7 @@
-"""The connection of eventing to RabbitMQ, restored whenever it is lost, with its channels and confirmed publishing.
+"""Awaitable channels and confirmed publishing of eventing, on the connection layer `functions.wire.amqp`.
 
-Turns pika's callbacks into awaitables. An operation under way when the connection is lost raises RabbitMQUnavailable,
-and its caller repeats it. Each dispatcher has its own channel, so an error that closes one channel affects no other.
+An operation under way when the connection is lost raises RabbitMQUnavailable, and its caller repeats it. Each dispatcher
+has its own channel, so an error that closes one channel affects no other.
 """
 
 import asyncio
@@ -11,18 +11,17 @@ from contextlib import suppress
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel as PikaChannel
 from pika.exceptions import AMQPError, ChannelClosed
 
+from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed
+from functions.wire.amqp.connection import Connection
+
+__all__ = ["Channel", "ChannelRefused", "Publisher", "RabbitMQ", "RabbitMQUnavailable", "Unconfirmed"]
+
 log = logging.getLogger(__name__)
 
-FIRST_RECONNECT_SECONDS = 0.2
-MAX_RECONNECT_SECONDS = 5.0
-RECONNECT_FACTOR = 1.6
-HEARTBEAT_SECONDS = 60
 CONFIRM_TIMEOUT_SECONDS = 30.0
-CLOSE_TIMEOUT_SECONDS = 3.0
 PERSISTENT = 2
 
 Listener = Callable[[bool], None]
@@ -39,10 +38,6 @@ class ChannelRefused(Exception):
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code} {text}")
         self.code = code
-
-
-class Unconfirmed(Exception):
-    """RabbitMQ rejected a published message or did not confirm it in time."""
 
 
 def _translate(error: BaseException | None) -> Exception:
@@ -108,8 +103,7 @@ class Publisher:
         self._rabbit = rabbit
         self._channel: Channel | None = None
         self._opening = asyncio.Lock()
-        self._next = 1
-        self._pending: dict[int, asyncio.Future[None]] = {}
+        self._confirms = PublishConfirms()
 
     async def publish(self, exchange: str, routing_key: str, headers: Mapping[str, Any], body: bytes, **properties: Any) -> None:
         """Return when RabbitMQ has confirmed the message. Raises RabbitMQUnavailable, ChannelRefused or Unconfirmed."""
@@ -117,53 +111,29 @@ class Publisher:
         if channel is None or not channel.is_open:
             channel = await self._open()
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        tag, self._next = self._next, self._next + 1
-        self._pending[tag] = confirmed
         try:
             channel.inner.basic_publish(
                 exchange, routing_key, body, pika.BasicProperties(headers=dict(headers), delivery_mode=PERSISTENT, **properties)
             )
         except AMQPError as error:
-            self._pending.pop(tag, None)
             raise _translate(error) from error
+        self._confirms.add(Publication(confirmed, exchange, routing_key))
         try:
             async with asyncio.timeout(CONFIRM_TIMEOUT_SECONDS):
                 await confirmed
         except TimeoutError as error:
             raise Unconfirmed(f"not confirmed within {CONFIRM_TIMEOUT_SECONDS:.0f} s") from error
-        finally:
-            self._pending.pop(tag, None)
 
     async def _open(self) -> Channel:
         async with self._opening:
             if self._channel is not None and self._channel.is_open:
                 return self._channel
             channel = await self._rabbit.channel()
-            self._next, self._pending = 1, {}
-            pending = self._pending
-
-            def on_close(_: asyncio.Future[Exception]) -> None:
-                reason = channel.closed.result()
-                for future in list(pending.values()):
-                    if not future.done():
-                        future.set_exception(reason)
-
-            channel.closed.add_done_callback(on_close)
-            await channel.call("confirm_delivery", ack_nack_callback=self._on_confirm)
+            confirms = self._confirms = PublishConfirms()
+            channel.closed.add_done_callback(lambda closed: confirms.fail_all(closed.result()))
+            await channel.call("confirm_delivery", ack_nack_callback=confirms.on_confirm)
             self._channel = channel
             return channel
-
-    def _on_confirm(self, frame: Any) -> None:
-        method = frame.method
-        tags = [tag for tag in self._pending if tag <= method.delivery_tag] if method.multiple else [method.delivery_tag]
-        for tag in tags:
-            future = self._pending.get(tag)
-            if future is None or future.done():
-                continue
-            if type(method).__name__ == "Ack":
-                future.set_result(None)
-            else:
-                future.set_exception(Unconfirmed("RabbitMQ rejected the message"))
 
     def close(self) -> None:
         if self._channel is not None:
@@ -171,19 +141,19 @@ class Publisher:
 
 
 class RabbitMQ:
-    """The connection, a Runnable. `url`: an AMQP URL."""
+    """The connection of eventing, a Runnable. `url`: an AMQP URL."""
 
     def __init__(self, url: str, name: str = "knative-local eventing") -> None:
-        self._parameters = pika.URLParameters(url)
-        self._parameters.heartbeat = HEARTBEAT_SECONDS
-        self._parameters.blocked_connection_timeout = None
-        self._parameters.client_properties = {"connection_name": name}
-        self._parameters.connection_attempts = 1
-        self.address = f"{self._parameters.host}:{self._parameters.port}"
-        self._connection: AsyncioConnection | None = None
+        self._connection = Connection(url, name)
+        self._connection.add_connected_listener(lambda _: self._on_connected())
+        self._connection.add_lost_listener(self._on_lost)
         self._up = asyncio.Event()
+        self._is_logged = False
         self._listeners: list[Listener] = []
-        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        return self._connection.address
 
     @property
     def is_up(self) -> bool:
@@ -197,18 +167,14 @@ class RabbitMQ:
         await self._up.wait()
 
     async def start(self) -> None:
-        logging.getLogger("pika").setLevel(logging.CRITICAL)  # pika logs each attempt with a traceback; `_stay_connected` logs once
-        self._task = asyncio.create_task(self._stay_connected(), name="rabbitmq connection")
+        self._connection.open()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._connection.close()
 
     async def channel(self) -> Channel:
         """Open a channel. Raises RabbitMQUnavailable."""
-        connection = self._connection
-        if connection is None or not connection.is_open:
+        if not self._connection.is_open:
             raise RabbitMQUnavailable(f"RabbitMQ at {self.address} is unavailable")
         opened: asyncio.Future[PikaChannel] = asyncio.get_running_loop().create_future()
 
@@ -221,73 +187,27 @@ class RabbitMQ:
                 opened.set_exception(_translate(error))
 
         try:
-            inner = connection.channel(on_open_callback=on_open)
+            inner = self._connection.inner.channel(on_open_callback=on_open)
             inner.add_on_close_callback(on_close)
         except AMQPError as error:
             raise _translate(error) from error
         return Channel(await opened)
 
-    async def _stay_connected(self) -> None:
-        wait, is_logged = FIRST_RECONNECT_SECONDS, False
-        while True:
-            closed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-            try:
-                self._connection = await self._connect(closed)
-            except RabbitMQUnavailable as error:
-                if not is_logged:
-                    log.warning("RabbitMQ at %s is unavailable (%s); reconnecting until it answers", self.address, error)
-                    is_logged = True
-                await asyncio.sleep(wait)
-                wait = min(wait * RECONNECT_FACTOR, MAX_RECONNECT_SECONDS)
-                continue
-            log.info("connected to RabbitMQ at %s", self.address)
-            wait, is_logged = FIRST_RECONNECT_SECONDS, False
-            self._notify(True)
-            try:
-                reason = await asyncio.shield(closed)
-                log.warning("connection to RabbitMQ at %s lost: %s", self.address, reason)
-            except asyncio.CancelledError:
-                await self._disconnect(closed)
-                raise
-            finally:
-                self._notify(False)
+    def _on_connected(self) -> None:
+        log.info("connected to RabbitMQ at %s", self.address)
+        self._is_logged = False
+        self._up.set()
+        self._notify(True)
 
-    async def _connect(self, closed: asyncio.Future[BaseException]) -> AsyncioConnection:
-        opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
-
-        def on_open(connection: AsyncioConnection) -> None:
-            if not opened.done():
-                opened.set_result(connection)
-
-        def on_error(_: Any, error: BaseException) -> None:
-            if not opened.done():
-                opened.set_exception(RabbitMQUnavailable(str(error) or repr(error)))
-
-        def on_close(_: Any, error: BaseException) -> None:
-            if not closed.done():
-                closed.set_result(error)
-
-        AsyncioConnection(
-            self._parameters,
-            on_open_callback=on_open,
-            on_open_error_callback=on_error,
-            on_close_callback=on_close,
-            custom_ioloop=asyncio.get_running_loop(),
-        )
-        return await opened
-
-    async def _disconnect(self, closed: asyncio.Future[BaseException]) -> None:
-        if self._connection is not None and self._connection.is_open:
-            self._connection.close()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                    await asyncio.shield(closed)
+    def _on_lost(self, error: Exception) -> None:
+        if self.is_up:
+            log.warning("connection to RabbitMQ at %s lost: %s", self.address, error)
+            self._up.clear()
+            self._notify(False)
+        elif not self._is_logged:
+            log.warning("RabbitMQ at %s is unavailable (%s); reconnecting until it answers", self.address, error)
+            self._is_logged = True
 
     def _notify(self, is_up: bool) -> None:
-        if is_up:
-            self._up.set()
-        else:
-            self._up.clear()
-            self._connection = None
         for listener in self._listeners:
             listener(is_up)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.wire.knative_events import now
 from knative.local.eventing.duration_buckets import SCALE, bucket_of
-from knative.local.eventing.events import now
 from knative.local.eventing.outgoing import Data
 
 log = logging.getLogger(__name__)

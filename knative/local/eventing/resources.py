@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from knative.local.eventing.events import now
+from functions.wire.knative_events import now
 from knative.local.objects import Object
 
 SAMPLE_SECONDS = 1.0

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-from knative.local.eventing.dispatch import Response
+from functions.wire.knative_requests import Response
 from knative.local.eventing.ingress import Brokers, broker_host, parse_broker_host
 from knative.local.objects import Object, reference_kind
 from knative.local.serving.request_queue import Unavailable

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from knative.local.eventing import events
+from functions.wire import knative_events as events
+from functions.wire.knative_events import Event
 from knative.local.eventing.delivery import DeliveryPolicy
-from knative.local.eventing.events import Event
 from knative.local.eventing.sinks import Address, NoResponse, Sinks
 
 RETRIES = DeliveryPolicy(retry=5, delay_seconds=0.05)

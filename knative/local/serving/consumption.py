@@ -1,7 +1,7 @@
 """The pods of a revision that consume their messages from RabbitMQ themselves (annotation `local.capsule.dev/consumes: "true"`).
 
 Such a pod receives the queues of its Service's Triggers in its environment, and the permission to consume them in its
-`activity`. There it reports what it does, so that the autoscaler counts its messages like requests that pass through
+activity file. There it reports what it does, so that the autoscaler counts its messages like requests that pass through
 the platform.
 """
 
@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from functions.wire.queue_consumption import ACTIVITY_VARIABLE, QUEUES_VARIABLE, ActivityReader
 from knative.local.objects import Object
-from knative.local.serving.activity import ACTIVITY, QUEUES, Watched
 from knative.local.serving.autoscaler import ConcurrencyMeter
 from knative.local.serving.node import Node
 
@@ -24,7 +24,7 @@ class Consumption:
         self._namespace = metadata["namespace"]
         self._service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
         self._is_enabled = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
-        self._pods: dict[str, tuple[Watched, int]] = {}
+        self._pods: dict[str, tuple[ActivityReader, int]] = {}
         """Pod uid → (its activity, messages that it handles at once)."""
         self.in_flight = 0
         self.pods_at_capacity = 0
@@ -41,31 +41,31 @@ class Consumption:
         if not queues or 0 < max_concurrency < len(queues):
             return {}
         metadata = pod["metadata"]
-        watched = Watched(Path(self._node.pods_folder) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
-        watched.allow(may_consume)
-        settings = [each.told() for each in queues]
+        reader = ActivityReader(Path(self._node.pods_folder) / metadata["namespace"] / metadata["name"] / "activity", self._node.platform_user(pod))
+        reader.set_may_consume(may_consume)
+        settings = [each.to_json() for each in queues]
         for each in settings:
             each["parallelism"] = min(each["parallelism"], max_concurrency // len(settings) or each["parallelism"])
-        self._pods[metadata["uid"]] = (watched, sum(each["parallelism"] for each in settings))
-        return {QUEUES: json.dumps(settings), ACTIVITY: str(watched.path)}
+        self._pods[metadata["uid"]] = (reader, sum(each["parallelism"] for each in settings))
+        return {QUEUES_VARIABLE: json.dumps(settings), ACTIVITY_VARIABLE: str(reader.path)}
 
     def remove(self, uid: str) -> None:
         self._pods.pop(uid, None)
 
     def in_flight_of(self, uid: str) -> int:
         """Return the number of messages that a pod handles now."""
-        return self._pods[uid][0].look().in_flight if uid in self._pods else 0
+        return self._pods[uid][0].read().in_flight if uid in self._pods else 0
 
     def is_active(self, uids: Iterable[str]) -> bool:
         """Return whether one of these pods consumes."""
-        return any(self._pods[uid][0].look().consuming for uid in uids if uid in self._pods)
+        return any(self._pods[uid][0].read().is_consuming for uid in uids if uid in self._pods)
 
     def measure(self, meter: ConcurrencyMeter, now: float, may_consume: bool) -> None:
         """Add what the pods did since the last call to the meter, and renew or withdraw their permission."""
         self.in_flight = self.pods_at_capacity = 0
-        for watched, capacity in self._pods.values():
-            watched.allow(may_consume)
-            activity, handled, busy_seconds = watched.since()
+        for reader, capacity in self._pods.values():
+            reader.set_may_consume(may_consume)
+            activity, handled, busy_seconds = reader.read_difference()
             self.in_flight += activity.in_flight
             self.pods_at_capacity += activity.in_flight >= capacity
             if handled or activity.in_flight:

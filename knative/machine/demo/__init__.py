@@ -1,35 +1,36 @@
-"""`demo`: the main job of Capsule as a person does it, from registration to the bill, through the `capsule` command.
+"""`demo`: Capsule's main job with the `capsule` command, from registration to the bill.
 
-git repository → build → release → URL that answers, with logs, metrics and the bill to show for it; and commits that go wrong, each in its own
-way, while the release that served before serves on. Any step that fails ends it with the reason. Three things are not the command's: the mail is
-read from the local mailbox, commits are made with git, and the application's own visitors ask it directly.
+Git repository → build → release → URL that answers, with logs, metrics and the bill; then three commits that fail in different ways while the
+previous release keeps serving. The demo ends at the first step that fails, with the reason. Three things happen outside the command: e-mails are
+read from the local mailbox, commits are made with git, and requests go to the application directly.
 """
 
 import os
 
 from knative.machine import repositories
-from knative.machine.demo import accidents, chapters, closing
-from knative.machine.demo.show import Screen
-from knative.machine.demo.story import Story
+from knative.machine.demo import closing, failures, steps
+from knative.machine.demo.screen import Screen
+from knative.machine.demo.session import Session
 from knative.machine.demo.terminal import Terminal
 from knative.machine.home import Home
 from knative.machine.progress import Progress
-from knative.machine.up import gateway_url, up
+from knative.machine.up import up
 
 
 def demo(home: Home, progress: Progress, repository: str | None) -> None:
+    """Start Capsule if necessary and run all steps. `repository`: deploy this repository instead of the bundled sample. Raises: Problem."""
     up(home, progress)
     sample = repositories.create(home, "hello", repositories.sample("hello"))
-    terminal = Terminal(progress.console, {"CAPSULE_API": gateway_url(home), "CAPSULE_CONFIG": str(home.path / "demo")})
-    story = Story(home, terminal, Screen(progress.console), sample, repository or os.environ.get("REPO") or None)
-    chapters.account(story)
-    chapters.first_deployment(story)
-    chapters.promotion(story)
-    chapters.plan(story)
-    chapters.use(story)
-    accidents.do_not_come_up(story)
-    accidents.takes_traffic_and_fails(story)
-    accidents.alerts(story)
-    closing.timeline(story)
-    closing.to_zero(story, progress)
-    closing.farewell(story)
+    terminal = Terminal(progress.console, {"CAPSULE_API": home.gateway_url, "CAPSULE_CONFIG": str(home.path / "demo")})
+    session = Session(home, terminal, Screen(progress.console), sample, repository or os.environ.get("REPO") or None)
+    steps.create_account(session)
+    steps.deploy_first_release(session)
+    steps.promote(session)
+    steps.subscribe(session)
+    steps.use_and_bill(session)
+    failures.fail_before_traffic(session)
+    failures.fail_under_traffic(session)
+    failures.show_alerts(session)
+    closing.show_timeline(session)
+    closing.scale_to_zero(session, progress)
+    closing.print_summary(session)

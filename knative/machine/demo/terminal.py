@@ -1,6 +1,6 @@
-"""A person's terminal: every step is a command of `capsule`, shown as it is typed and run as a child process; nothing goes past it.
+"""Runs the `capsule` command as a child process.
 
-`run` is what the person types and reads, `ask` what a script would: the same command with `--json`, unseen, for what the next step must know.
+`run` prints the command and its output. `read_json` runs it with `--json`, without printing, for values that the next step needs.
 """
 
 import json
@@ -20,50 +20,58 @@ from knative.machine.problems import Problem
 Json = dict[str, Any]
 T = TypeVar("T")
 CAPSULE = (sys.executable, "-m", "cli")
-HIDDEN = {"NO_COLOR": "1", "TERM": "dumb"}
+PLAIN_OUTPUT = {"NO_COLOR": "1", "TERM": "dumb"}
 
 
 class Terminal:
+    """A terminal with its own `capsule` configuration."""
+
     def __init__(self, console: Console, environment: Mapping[str, str]) -> None:
-        """`environment` says where to and as whom: CAPSULE_API and CAPSULE_CONFIG."""
+        """`environment`: CAPSULE_API and CAPSULE_CONFIG, in place of those of this process."""
         self.console = console
         self._environment = {**{name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}, **environment}
 
-    def run(self, *words: str, typed: str | None = None, ends: int = 0) -> float:
-        """Seconds it took. `typed` goes to its standard input; an end other than expected ends the demo."""
-        shown = f"{'echo … | ' if typed else ''}capsule {shlex.join(words)}"
-        self.console.print(f"\n  [dim]$[/] [bold cyan]{escape(shown)}[/]", soft_wrap=True)
+    def run(self, *arguments: str, standard_input: str | None = None, exit_code: int = 0) -> float:
+        """Run a command and return its duration in seconds. Raises: Problem for another exit code than expected."""
+        command = f"{'echo … | ' if standard_input else ''}capsule {shlex.join(arguments)}"
+        self.console.print(f"\n  [dim]$[/] [bold cyan]{escape(command)}[/]", soft_wrap=True)
         self.console.file.flush()
-        began = time.monotonic()
-        done = subprocess.run([*CAPSULE, *words], input=typed, text=True, env=self._environment, check=False)
-        if done.returncode != ends:
-            raise Problem(f"`{shown}` ended with {done.returncode} instead of {ends}", "its own words are above; ./taskw logs <function>")
-        return time.monotonic() - began
+        started_at = time.monotonic()
+        result = subprocess.run([*CAPSULE, *arguments], input=standard_input, text=True, env=self._environment, check=False)
+        if result.returncode != exit_code:
+            raise Problem(
+                f"`{command}` exited with {result.returncode}, expected {exit_code}.", "Its output is above. See ./taskw logs NAME of a function."
+            )
+        return time.monotonic() - started_at
 
-    def ask(self, *words: str, ends: tuple[int, ...] = (0,)) -> Any:
-        """What it answers with `--json`; None where it ended otherwise than with 0."""
-        done = subprocess.run([*CAPSULE, *words, "--json"], text=True, capture_output=True, env={**self._environment, **HIDDEN}, check=False)
-        if done.returncode not in ends:
-            raise Problem(f"`capsule {shlex.join(words)} --json` ended with {done.returncode}: {done.stderr.strip()}", "./taskw status")
-        if done.returncode != 0:
+    def read_json(self, *arguments: str, exit_codes: tuple[int, ...] = (0,)) -> Any:
+        """The JSON document that a command prints; None for one of `exit_codes` other than 0. Raises: Problem for any other exit code."""
+        result = subprocess.run(
+            [*CAPSULE, *arguments, "--json"], text=True, capture_output=True, env={**self._environment, **PLAIN_OUTPUT}, check=False
+        )
+        if result.returncode not in exit_codes:
+            raise Problem(f"`capsule {shlex.join(arguments)} --json` exited with {result.returncode}: {result.stderr.strip()}", "./taskw status")
+        if result.returncode != 0:
             return None
-        return json.loads(done.stdout)
+        return json.loads(result.stdout)
 
-    def lines(self, *words: str) -> list[Json]:
-        """Of a command that answers a document a line."""
-        done = subprocess.run([*CAPSULE, *words, "--json"], text=True, capture_output=True, env={**self._environment, **HIDDEN}, check=False)
-        if done.returncode != 0:
-            raise Problem(f"`capsule {shlex.join(words)} --json` ended with {done.returncode}: {done.stderr.strip()}", "./taskw status")
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    def read_json_lines(self, *arguments: str) -> list[Json]:
+        """The documents of a command that prints one per line."""
+        result = subprocess.run(
+            [*CAPSULE, *arguments, "--json"], text=True, capture_output=True, env={**self._environment, **PLAIN_OUTPUT}, check=False
+        )
+        if result.returncode != 0:
+            raise Problem(f"`capsule {shlex.join(arguments)} --json` exited with {result.returncode}: {result.stderr.strip()}", "./taskw status")
+        return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def until(what: str, seconds: float, look: Callable[[], T | None], pause: float = 0.25) -> T:
-    """Looks until there is something: other functions may still be at it."""
-    end = time.monotonic() + seconds
+def until(title: str, timeout_seconds: float, find: Callable[[], T | None], pause_seconds: float = 0.25) -> T:
+    """Poll until `find` returns a value. Raises: Problem when the time is over."""
+    deadline = time.monotonic() + timeout_seconds
     while True:
-        found = look()
-        if found is not None:
-            return found
-        if time.monotonic() > end:
-            raise Problem(f"{what}: nothing after {seconds:.0f} s", "./taskw status, and ./taskw logs <function> of the one that should have done it")
-        time.sleep(pause)
+        value = find()
+        if value is not None:
+            return value
+        if time.monotonic() > deadline:
+            raise Problem(f"No sign of {title} after {timeout_seconds:.0f} s.", "See ./taskw status and ./taskw logs NAME of the function concerned.")
+        time.sleep(pause_seconds)

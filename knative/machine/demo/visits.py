@@ -1,4 +1,4 @@
-"""The people who use the application: one who opens its address, and one who keeps asking, while releases come and go."""
+"""HTTP clients of the application: single requests, and a client that sends requests continuously during deployments."""
 
 import threading
 import time
@@ -16,26 +16,29 @@ from knative.machine.problems import Problem
 
 @dataclass(frozen=True)
 class Visit:
+    """An answer and the time that it took."""
+
     status: int
     text: str
     seconds: float
 
 
 def address(url: str) -> tuple[str, dict[str, str]]:
-    """*.localhost is this machine, whatever its resolver thinks of the name."""
+    """The loopback URL and the Host header for a *.localhost URL, so that no resolver is needed."""
     parts = urlsplit(url)
     target = parts._replace(netloc=f"{LOOPBACK}:{parts.port or 80}", path=parts.path or "/").geturl()
     return target, {"Host": parts.netloc}
 
 
 def visit(url: str, client: httpx.Client | None = None) -> Visit:
+    """Send a GET request. Raises: Problem when there is no answer."""
     target, headers = address(url)
-    began = time.monotonic()
+    started_at = time.monotonic()
     try:
-        answer = client.get(target, headers=headers) if client else httpx.get(target, headers=headers, timeout=60, trust_env=False)
+        response = client.get(target, headers=headers) if client else httpx.get(target, headers=headers, timeout=60, trust_env=False)
     except httpx.TransportError as error:
-        raise Problem(f"{url} does not answer: {error or type(error).__name__}", "./taskw status") from error
-    return Visit(answer.status_code, answer.text, time.monotonic() - began)
+        raise Problem(f"{url} does not answer: {error or type(error).__name__}.", "./taskw status") from error
+    return Visit(response.status_code, response.text, time.monotonic() - started_at)
 
 
 def visits(url: str, count: int) -> list[Visit]:
@@ -44,15 +47,15 @@ def visits(url: str, count: int) -> list[Visit]:
 
 
 class Visitor:
-    """Asks again and again in a thread, and remembers every answer."""
+    """Sends requests in a thread and stores every answer."""
 
-    def __init__(self, url: str, pause: float = 0.1) -> None:
+    def __init__(self, url: str, pause_seconds: float = 0.1) -> None:
         self._url = url
-        self._pause = pause
+        self._pause_seconds = pause_seconds
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._ask, name="visitor", daemon=True)
-        self.seen: list[Visit] = []
-        self.lost: list[str] = []
+        self._thread = threading.Thread(target=self._run, name="visitor", daemon=True)
+        self.answers: list[Visit] = []
+        self.errors: list[str] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -62,44 +65,48 @@ class Visitor:
         self._ended.set()
         self._thread.join(timeout=90)
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         with httpx.Client(timeout=60, trust_env=False) as client:
-            while not self._ended.wait(self._pause):
+            while not self._ended.wait(self._pause_seconds):
                 try:
-                    self.seen.append(visit(self._url, client))
+                    self.answers.append(visit(self._url, client))
                 except Problem as problem:
-                    self.lost.append(str(problem))
+                    self.errors.append(str(problem))
 
-    def see_again(self, expected: Visit, seconds: float = 20) -> None:
-        """Goes on until the newest answers are those of before."""
-        end = time.monotonic() + seconds
-        while [each.text for each in self.seen[-3:]] != [expected.text] * 3:
-            if time.monotonic() > end:
+    def wait_for(self, expected: Visit, timeout_seconds: float = 20) -> None:
+        """Wait until the last three answers equal `expected`. Raises: Problem."""
+        deadline = time.monotonic() + timeout_seconds
+        while [each.text for each in self.answers[-3:]] != [expected.text] * 3:
+            if time.monotonic() > deadline:
                 raise Problem(
-                    f"{self._url} answered {expected.text.strip()!r} before, and now {self.seen[-1].text.strip()[:80]!r}"
-                    if self.seen
-                    else "no answers"
+                    f"{self._url} answered {expected.text.strip()!r} before, and {self.answers[-1].text.strip()[:80]!r} now."
+                    if self.answers
+                    else f"{self._url} did not answer."
                 )
             time.sleep(0.2)
 
     @property
-    def story(self) -> list[tuple[int, str, int]]:
-        """Equal answers in a row as one: status, first line, how many."""
-        told: list[tuple[int, str, int]] = []
-        for each in list(self.seen):
+    def summary(self) -> list[tuple[int, str, int]]:
+        """Consecutive equal answers: (status, first line, count)."""
+        runs: list[tuple[int, str, int]] = []
+        for each in list(self.answers):
             first = each.text.strip().partition("\n")[0]
-            if told and told[-1][:2] == (each.status, first):
-                told[-1] = (each.status, first, told[-1][2] + 1)
+            if runs and runs[-1][:2] == (each.status, first):
+                runs[-1] = (each.status, first, runs[-1][2] + 1)
             else:
-                told.append((each.status, first, 1))
-        return told
+                runs.append((each.status, first, 1))
+        return runs
 
-    def must_not_have_suffered(self, bad: str | None = None) -> None:
-        """No answer was lost, and none was 5xx but those in which the bad release names itself."""
-        if self.lost:
-            raise Problem(f"{len(self.lost)} requests had no answer: {self.lost[0]}")
-        faults = Counter(f"{each.status} {each.text.strip()[:80]}" for each in self.seen if each.status >= 500 and not (bad and bad in each.text))
+    def require_no_errors(self, allowed_text: str | None = None) -> None:
+        """Raise Problem for a request without an answer, or a 5xx answer that does not contain `allowed_text`."""
+        if self.errors:
+            raise Problem(f"{len(self.errors)} requests got no answer: {self.errors[0]}")
+        faults = Counter(
+            f"{each.status} {each.text.strip()[:80]}"
+            for each in self.answers
+            if each.status >= 500 and not (allowed_text and allowed_text in each.text)
+        )
         if faults:
-            raise Problem(f"the old release should have served throughout; there were {dict(faults)}")
-        if not self.seen:
-            raise Problem("nobody has asked meanwhile")
+            raise Problem(f"The previous release should have served throughout; errors: {dict(faults)}")
+        if not self.answers:
+            raise Problem("The client sent no request meanwhile.")

@@ -21,7 +21,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         return
     rabbitmq: Brokers = request.getfixturevalue("rabbitmq")
     home = fresh_home("capsule-conformance-")
-    home.make()
+    home.create()
     url = rabbitmq.server.create_vhost(home.path.name)  # `rabbitmq.vhost()` would be deleted at the end of the first module
     try:
         with one_machine_cluster(home.path, home.ports.gateway - 3000, url) as running:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pika
@@ -110,7 +111,8 @@ class Server(ThreadingHTTPServer):
 
 async def consume() -> None:
     from functions.runtime.messaging.bus import Bus
-    from knative.local.eventing.consumer import Consumer
+    from functions.runtime.serving.queue_consumer import QueueConsumer
+    from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
 
     pool = ThreadPoolExecutor(256)
 
@@ -133,10 +135,10 @@ async def consume() -> None:
         status, response_headers, _ = await handle(path, headers, body)
         return 200 <= status < 300 and "ce-type" not in response_headers
 
-    consumer = Consumer.of(os.environ, application, settle)
-    assert consumer is not None
+    activity = PodActivity(Path(os.environ[ACTIVITY_VARIABLE]))
+    consumer = QueueConsumer(application, consumed_queues(os.environ), activity, settle)
     bus = Bus(os.environ["AMQP_URL"], NAME)
-    bus.on_connected(consumer.connected)
+    bus.on_connected(consumer.on_connected)
     bus.open()
     await asyncio.Event().wait()
 

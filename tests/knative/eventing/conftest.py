@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import pytest
 from aiohttp import web
 
+from functions.wire.knative_requests import Response
 from knative.local.controller import Controller
 from knative.local.definitions import load
 from knative.local.eventing.assembly import Eventing, assemble
 from knative.local.eventing.conditions import is_ready
-from knative.local.eventing.dispatch import Response
 from knative.local.store import Store
 from tests.servers import Brokers
 

@@ -197,10 +197,10 @@ async def test_deliveries_do_not_exceed_the_parallelism(machine: Machine, vhost:
 
 
 async def test_a_reply_becomes_a_new_event(machine: Machine, vhost: str, subscriber: CreateSubscriber) -> None:
-    asked, answered = await subscriber(), await subscriber()
+    requests, answered = await subscriber(), await subscriber()
     reply = {"ce-specversion": "1.0", "ce-id": "r", "ce-source": "/f", "ce-type": "answered", "content-type": "application/json"}
-    asked.respond = lambda request: web.Response(status=200, body=b'{"b":2}', headers=reply)
-    machine.apply(*broker(), trigger("asked", asked.url, "asked"), trigger("answered", answered.url, "answered"))
+    requests.respond = lambda request: web.Response(status=200, body=b'{"b":2}', headers=reply)
+    machine.apply(*broker(), trigger("asked", requests.url, "asked"), trigger("answered", answered.url, "answered"))
     await machine.ready("Trigger.eventing.knative.dev", "asked")
     await machine.ready("Trigger.eventing.knative.dev", "answered")
     rabbit, publisher = await connected(vhost)

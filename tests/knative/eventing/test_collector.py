@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from events.cluster import LogsCollected, RequestsMeasured, ResourcesMeasured
+from functions.wire.knative_events import Event
 from knative.local.eventing import log_buffer
 from knative.local.eventing.collector import Collector
-from knative.local.eventing.events import Event
 from knative.local.eventing.ingress import PublishFailed
 from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import CreateSubscriber

@@ -12,13 +12,13 @@ import pika.data
 import pytest
 
 from functions.runtime.messaging.bus import Bus
-from functions.wire import amqp
+from functions.runtime.serving.queue_consumer import QueueConsumer
+from functions.wire.amqp import tables
+from functions.wire.queue_consumption import POD_LAYOUT, STALE_AFTER_SECONDS, ActivityReader, PodActivity
 from knative.local.controller import Controller
 from knative.local.definitions import load
 from knative.local.eventing.assembly import assemble
-from knative.local.eventing.consumer import Consumer
 from knative.local.eventing.dispatch import Response
-from knative.local.serving.activity import SHAPE, STALE, Activity, Watched
 from knative.local.store import Store
 from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import connected, exchange_of, headers, waiting
@@ -30,15 +30,15 @@ class Pod:
     """A Service's one pod at eventing's seams: pushed to as serving does it, or consuming with its own application."""
 
     def __init__(self, folder: Path) -> None:
-        self.watched = Watched(folder / "activity")
-        self.watched.allow(True)
+        self.watched = ActivityReader(folder / "activity")
+        self.watched.set_may_consume(True)
         self.pushed: list[bytes] = []
         self.consumed: list[bytes] = []
         self.scopes: list[Mapping[str, Any]] = []
         self.status = 204
 
     def consuming(self, namespace: str, service: str) -> bool:
-        return (namespace, service) == ("test", "pod") and self.watched.look().consuming
+        return (namespace, service) == ("test", "pod") and self.watched.read().is_consuming
 
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
@@ -70,9 +70,9 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         store.apply({**service, "spec": template}, manager="test")
         store.set_status("Service.serving.knative.dev", "test", "pod", {"address": {"url": "http://pod.test.svc.cluster.local"}})
         machine = Machine(store, eventing, controller)
-        wanted = trigger("t", "/auth.register", "user.created", parallelism=20)
-        wanted["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
-        machine.apply(*broker(), wanted)
+        manifest = trigger("t", "/auth.register", "user.created", parallelism=20)
+        manifest["spec"]["subscriber"] = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "pod"}, "uri": "/auth.register"}
+        machine.apply(*broker(), manifest)
         await machine.ready(*TRIGGER)
         yield machine
     finally:
@@ -81,10 +81,10 @@ async def running(folder: Path, url: str, pod: Pod) -> AsyncIterator[Machine]:
         store.close()
 
 
-async def consumer_of(machine: Machine, pod: Pod, url: str) -> tuple[Consumer, Bus]:
-    consumer = Consumer(pod.application, machine.eventing.dispatchers.queues("test", "pod"), Activity(pod.watched.path))
+async def consumer_of(machine: Machine, pod: Pod, url: str) -> tuple[QueueConsumer, Bus]:
+    consumer = QueueConsumer(pod.application, machine.eventing.dispatchers.queues("test", "pod"), PodActivity(pod.watched.path))
     bus = Bus(url, "a pod")
-    bus.on_connected(consumer.connected)
+    bus.on_connected(consumer.on_connected)
     bus.open()
     await until(lambda: pod.consuming("test", "pod"), failure="the pod does not consume")
     return consumer, bus
@@ -145,9 +145,9 @@ async def test_a_pod_that_may_not_consume_leaves_its_queue(tmp_path: Path, vhost
     pod = Pod(tmp_path)
     async with running(tmp_path, vhost, pod) as machine:
         consumer, bus = await consumer_of(machine, pod, vhost)
-        pod.watched.allow(False)
+        pod.watched.set_may_consume(False)
         await until(lambda: not pod.consuming("test", "pod"), failure="it still consumes")
-        pod.watched.allow(True)
+        pod.watched.set_may_consume(True)
         await until(lambda: pod.consuming("test", "pod"), failure="it does not consume again")
         await consumer.stop()
         await bus.close()
@@ -155,24 +155,24 @@ async def test_a_pod_that_may_not_consume_leaves_its_queue(tmp_path: Path, vhost
 
 async def test_activity_is_seen_on_the_other_side_and_grows_stale(tmp_path: Path) -> None:
     clock = [time.monotonic_ns()]
-    watched = Watched(tmp_path / "pod" / "activity", now=lambda: clock[0])
-    activity = Activity(watched.path)
-    assert not watched.look().consuming
+    watched = ActivityReader(tmp_path / "pod" / "activity", now_ns=lambda: clock[0])
+    activity = PodActivity(watched.path)
+    assert not watched.read().is_consuming
     assert not activity.may_consume
-    watched.allow(True)
+    watched.set_may_consume(True)
     assert activity.may_consume
-    activity.consuming = True
-    first, second = activity.began(), activity.began()
-    activity.ended(first)
-    seen, handled, busy = watched.since()
-    assert (seen.consuming, seen.in_flight, handled) == (True, 1, 1)
+    activity.is_consuming = True
+    first, second = activity.start_message(), activity.start_message()
+    activity.finish_message(first)
+    snapshot, handled, busy = watched.read_difference()
+    assert (snapshot.is_consuming, snapshot.in_flight, handled) == (True, 1, 1)
     assert busy > 0
-    activity.ended(second)
-    assert watched.since()[1] == 1
-    assert watched.since()[1:] == (0, 0.0)
-    clock[0] = time.monotonic_ns() + int((STALE + 1) * 1e9)
-    assert not watched.look().consuming
-    assert watched.path.stat().st_size > SHAPE.size
+    activity.finish_message(second)
+    assert watched.read_difference()[1] == 1
+    assert watched.read_difference()[1:] == (0, 0.0)
+    clock[0] = time.monotonic_ns() + int((STALE_AFTER_SECONDS + 1) * 1e9)
+    assert not watched.read().is_consuming
+    assert watched.path.stat().st_size > POD_LAYOUT.size
 
 
 TABLES: list[dict[str, Any]] = [
@@ -187,10 +187,10 @@ def test_tables_are_pikas_own(table: dict[str, Any]) -> None:
     theirs: list[bytes] = []
     ours: list[bytes] = []
     length = _pikas("encode_table")(theirs, table)
-    assert amqp.encode_table(ours, table) == length
+    assert tables.encode_table(ours, table) == length
     assert b"".join(ours) == b"".join(theirs)
     encoded = b"before" + b"".join(theirs) + b"after"
-    assert amqp.decode_table(encoded, 6) == _pikas("decode_table")(encoded, 6)
+    assert tables.decode_table(encoded, 6) == _pikas("decode_table")(encoded, 6)
 
 
 def _pikas(name: str) -> Any:

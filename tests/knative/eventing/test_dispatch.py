@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from functions.wire import knative_requests
+from functions.wire.knative_requests import DeadLetter, Lost, Request, Response
 from knative.local.eventing import dispatch
 from knative.local.eventing.delivery import Backoff, DeliveryPolicy, InvalidDelivery
-from knative.local.eventing.dispatch import Acknowledged, DeadLetter, Lost, Request, Response, Retry
+from knative.local.eventing.dispatch import Acknowledged, Retry
 
 DESTINATION = "http://sink.test.svc.cluster.local"
 GOOD = {"specversion": "1.0", "id": "1", "source": "/s", "type": "user.created", "time": "2026-01-02T03:04:05Z", "content-type": "application/json"}
@@ -16,7 +18,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def prepare(**change: Any) -> Request | Lost | DeadLetter:
     headers = GOOD | {name.replace("__", "-"): value for name, value in change.items()}
-    return dispatch.prepare_request({name: value for name, value in headers.items() if value is not None}, None, b"{}", DESTINATION)
+    return knative_requests.prepare_request({name: value for name, value in headers.items() if value is not None}, None, b"{}", DESTINATION)
 
 
 def request(**change: Any) -> Request:
@@ -26,7 +28,7 @@ def request(**change: Any) -> Request:
 
 
 def test_the_headers_of_a_message_become_a_binary_cloudevent() -> None:
-    prepared = dispatch.prepare_request(
+    prepared = knative_requests.prepare_request(
         {**GOOD, "replyto": "q.1", "correlationid": "c", "attempt": 3, "urgent": True}, "text/plain", b"{}", DESTINATION
     )
     assert isinstance(prepared, Request)
@@ -63,7 +65,7 @@ def test_a_malformed_message_is_acknowledged_and_lost(change: dict[str, Any], wh
 
 def test_a_message_with_only_prefixed_headers_is_lost() -> None:
     headers = {f"cloudEvents:{name}": value for name, value in GOOD.items()}
-    assert isinstance(dispatch.prepare_request(headers, "application/json", b"{}", DESTINATION), Lost)
+    assert isinstance(knative_requests.prepare_request(headers, "application/json", b"{}", DESTINATION), Lost)
 
 
 @pytest.mark.parametrize("change", [{"type": None}, {"type": "  "}, {"content__type": "not a type"}, {"note": "two\nlines"}])
@@ -129,11 +131,11 @@ def test_the_trace_is_forwarded_only_with_both_headers(change: dict[str, str], f
 
 def test_a_structured_message_is_recognized_by_its_content_type() -> None:
     body = b'{"specversion":"1.0","id":"9","source":"/s","type":"t","n":3,"data":{"a":1}}'
-    prepared = dispatch.prepare_request({}, "application/cloudevents+json; charset=utf-8", body, DESTINATION)
+    prepared = knative_requests.prepare_request({}, "application/cloudevents+json; charset=utf-8", body, DESTINATION)
     assert isinstance(prepared, Request)
     assert prepared.headers["Ce-N"] == "3"
     assert prepared.event.data == b'{"a":1}'
-    assert isinstance(dispatch.prepare_request({}, "application/cloudevents+json", b"nonsense", DESTINATION), Lost)
+    assert isinstance(knative_requests.prepare_request({}, "application/cloudevents+json", b"nonsense", DESTINATION), Lost)
 
 
 RETRIED = [500, 502, 503, 504, 599, 404, 408, 409, 429]
@@ -199,4 +201,4 @@ def test_a_cloudevent_in_the_response_is_a_new_event() -> None:
     ],
 )
 def test_values_are_formatted_as_go_does(value: object, text: str) -> None:
-    assert dispatch.go_format(value) == text
+    assert knative_requests.go_format(value) == text

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from functions.wire.amqp.acknowledgements import Acknowledgements
+from functions.wire.knative_requests import Response
 from knative.local.definitions import load
-from knative.local.eventing.acknowledgements import Acknowledgements
 from knative.local.eventing.delivery import DeliveryPolicy
-from knative.local.eventing.dispatch import Response
 from knative.local.eventing.dispatcher import Dispatcher, DispatcherSpec, Session
 from knative.local.eventing.ingress import Brokers
 from knative.local.eventing.rabbit import RabbitMQ

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from functions.kernel import new_id
+from functions.wire import knative_requests
 from functions.wire.cloudevents import Message, moment_of, new_message
-from knative.local.eventing import dispatch
-from knative.local.eventing.dispatch import Request
+from functions.wire.knative_requests import Request
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 DESTINATION = "http://auth-register.capsule.svc.cluster.local/"
@@ -22,7 +22,7 @@ def message_headers(**attributes: Any) -> dict[str, Any]:
 
 def deliver(headers: dict[str, Any], content_type: str | None) -> Message | None:
     """Return the message that a subscriber reads from the dispatcher's request; None if there is no request."""
-    request = dispatch.prepare_request(headers, content_type, b"{}", DESTINATION)
+    request = knative_requests.prepare_request(headers, content_type, b"{}", DESTINATION)
     if not isinstance(request, Request):
         return None
     return Message.from_http({name.lower(): value for name, value in request.headers.items()}, request.event.data)
@@ -45,8 +45,8 @@ CAPSULE_MESSAGES = [
 
 @pytest.mark.parametrize("headers", CAPSULE_MESSAGES)
 def test_messages_of_capsule_are_plain(headers: dict[str, Any]) -> None:
-    assert dispatch.is_plain(headers, "application/json")
-    assert dispatch.is_plain(headers, None)
+    assert knative_requests.is_plain(headers, "application/json")
+    assert knative_requests.is_plain(headers, None)
 
 
 UNUSUAL_VALUES: list[Any] = [
@@ -71,7 +71,7 @@ def test_plain_messages_arrive_as_they_were_sent() -> None:
             else:
                 headers[name] = chance.choice(UNUSUAL_VALUES)
         content_type = chance.choice([None, "application/json", "application/json", "text/plain", "application/cloudevents+json", ""])
-        if not dispatch.is_plain(headers, content_type):
+        if not knative_requests.is_plain(headers, content_type):
             other += 1
             continue
         plain += 1

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from functions.wire.knative_requests import Response
 from knative.local.definitions import load
-from knative.local.eventing.dispatch import Response
 from knative.local.eventing.ingress import Brokers, parse_broker_host
 from knative.local.eventing.rabbit import RabbitMQ
 from knative.local.eventing.sinks import SERVICE, Address, NoResponse, SinkKind, SinkNotFound, Sinks

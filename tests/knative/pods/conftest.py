@@ -16,7 +16,7 @@ WINDOW = "6s"
 @pytest.fixture(scope="module")
 def pods(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     home = fresh_home("capsule-pods-")
-    home.make()
+    home.create()
     worlds_of_one = worlds(postgres, rabbitmq.vhost(), tmp_path_factory.mktemp("world"))
     world = next(worlds_of_one)
     try:

@@ -97,8 +97,8 @@ def test_a_revision_that_exits_reports_it_and_the_old_one_keeps_serving(machine:
     ready = machine.ready(namespace, "sample")
     machine.patch(namespace, "sample", {"spec": service(namespace, env=env(EXIT_WITH="3", SAY="no database: giving up"))["spec"]})
     failed = machine.failed(namespace, "sample")
-    said = condition(failed, "ConfigurationsReady")
-    assert said["reason"] == "RevisionFailed" and "no database: giving up" in said["message"] and "sample-00002" in said["message"]
+    reported = condition(failed, "ConfigurationsReady")
+    assert reported["reason"] == "RevisionFailed" and "no database: giving up" in reported["message"] and "sample-00002" in reported["message"]
     revision = machine.get("revisions", namespace, "sample-00002")
     assert condition(revision, "ContainerHealthy")["reason"] == "ExitCode3" == condition(revision, "Ready")["reason"]
     assert failed["status"]["latestReadyRevisionName"] == "sample-00001" and failed["status"]["latestCreatedRevisionName"] == "sample-00002"

@@ -34,7 +34,7 @@ class Refused(Conflict):
     """The account does not take this."""
 
 
-@command(allow=ANYONE, answers=201, rejects=[Refused], emits=[Deposited, CheckLater], retry=Retry(attempts=2))
+@command(allow=ANYONE, status=201, rejects=[Refused], emits=[Deposited, CheckLater], retry=Retry(attempts=2))
 async def deposit(asked: Deposit, accounts: Accounts) -> Done[Deposits] | Rejected:
     id = new_id()
     await accounts.deposit(id, asked.account, asked.cents)

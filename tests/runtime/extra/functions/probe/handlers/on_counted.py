@@ -6,7 +6,7 @@ from functions.probe.ports import Accounts
 from functions.kernel import Done, Order, Transient, on
 
 
-@on(order=Order.STRICT, patience=1.0)
+@on(order=Order.STRICT, max_wait_seconds=1.0)
 async def on_counted(event: Counted, accounts: Accounts) -> Done[None]:
     if event.number < 0:
         raise Transient("not now")

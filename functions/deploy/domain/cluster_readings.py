@@ -1,0 +1,217 @@
+"""Pure functions that read Kubernetes objects as observations of a deployment: Jobs, pods, and Knative Services with
+their revisions.
+
+Each returns None while the outcome is open.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from functions.deploy.domain import observation as reasons
+from functions.deploy.domain.manifests import DEPLOYMENT
+from functions.deploy.domain.observation import (
+    BuildJobFailed,
+    BuildJobSucceeded,
+    ReleasePhaseFailed,
+    ReleasePhaseSucceeded,
+    ServiceFailed,
+    ServiceReady,
+)
+
+Object = Mapping[str, Any]
+
+PULL_FAILURES = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull"})
+IMAGE_ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNORECASE)
+"""Messages for an image that does not exist: of the one-machine Knative, and of registries (OCI distribution
+specification, error codes)."""
+DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
+"""Knative's reasons for a host name that belongs to another Route."""
+IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+MAX_DETAIL_LENGTH = 2000
+MAX_COMMAND_LENGTH = 1000
+MAX_KIND_LENGTH = 40
+SIGKILL_EXIT_CODE = 137
+"""128 + SIGKILL: the kernel's out-of-memory killer, as a rule."""
+IMAGE_NOT_KEPT_DETAIL = "The image of this release is no longer stored. Deploy its commit again to rebuild it."
+
+
+def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | BuildJobFailed | None:
+    """Read the outcome of a build Job. Its termination message comes from tenant code: only its form is trusted."""
+    report = _termination_report(pods)
+    if _true_condition(job, "Complete"):
+        return _read_success(report, _requested_image(job))
+    if failed := _true_condition(job, "Failed"):
+        if failed.get("reason") == "DeadlineExceeded":
+            return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
+        return _read_failure(report, failed)
+    return None
+
+
+def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
+    """Read the outcome of a release phase. The detail of a failure is the end of its log."""
+    if _true_condition(job, "Complete"):
+        return ReleasePhaseSucceeded()
+    if failed := _true_condition(job, "Failed"):
+        if failed.get("reason") == "DeadlineExceeded":
+            return ReleasePhaseFailed("The release command exceeded its time limit and was stopped.")
+        last = next(iter(_terminated_containers(pods)), {})
+        if last.get("reason") in PULL_FAILURES:
+            return ReleasePhaseFailed(IMAGE_NOT_KEPT_DETAIL, reasons.IMAGE_NOT_KEPT)
+        code = last.get("exitCode")
+        if code is None:
+            return ReleasePhaseFailed("The release command was stopped from outside.")
+        return ReleasePhaseFailed(f"Release command exited with code {code}.{_last_output(last.get('message'))}")
+    return None
+
+
+def read_instances(pods: Iterable[Object]) -> ServiceFailed | None:
+    """Report instances of a ready revision that exit. The restart count shows a crash between two observations."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", []):
+            last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+            if container.get("restartCount", 0) and (code := last.get("exitCode", 0)):
+                what = (
+                    "Process was killed (exit code 137); it may need more memory."
+                    if code == SIGKILL_EXIT_CODE
+                    else f"Process exited with code {code} after it was ready."
+                )
+                return ServiceFailed(reasons.CRASHES, f"{what}{_last_output(last.get('message'))}")
+    return None
+
+
+def read_service(
+    service: Object, revision: Object | None, deployment_id: UUID, pinned_revision: str | None = None
+) -> ServiceReady | ServiceFailed | None:
+    """Read whether the revision of this deployment serves.
+
+    None if the Service belongs to another deployment, or if its controller has not processed the last change. With
+    `pinned_revision`, a failed newest revision counts as ready if the pinned one has the traffic. While the newest may
+    still become ready, the result is None: the next deployment starts from the last ready revision.
+    """
+    labels = service["spec"]["template"].get("metadata", {}).get("labels", {})
+    status = service.get("status", {})
+    if labels.get(DEPLOYMENT) != str(deployment_id) or status.get("observedGeneration") != service["metadata"].get("generation"):
+        return None
+    ready = _condition(service, "Ready")
+    if ready.get("status") == "True":
+        newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
+        return ServiceReady(status["url"], status.get("latestReadyRevisionName", "")) if newest_is_ready else None
+    if ready.get("status") == "False":
+        if pinned_revision and _has_traffic(service, pinned_revision):
+            return ServiceReady(status["url"], pinned_revision)
+        return _read_service_failure(ready, revision)
+    return None
+
+
+def _has_traffic(service: Object, revision: str) -> bool:
+    routed = [each.get("revisionName") for each in service.get("status", {}).get("traffic", []) if each.get("percent")]
+    return routed == [revision] and _true_condition(service, "RoutesReady") is not None
+
+
+def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSucceeded | BuildJobFailed:
+    """Accepts only an image under the name that the build was given: tenant code could report the name of another
+    application."""
+    image, commit, kind = (_text(report, name) for name in ("image", "commit", "kind"))
+    if IMAGE.fullmatch(image) and image.partition("@")[0] == requested_image and COMMIT.fullmatch(commit) and kind:
+        command = _text(report, "release")
+        is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and command.isprintable()
+        return BuildJobSucceeded(image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None)
+    return BuildJobFailed(reasons.BUILD_FAILED, "The build exited with code 0 but did not report an image under its own name.")
+
+
+def _requested_image(job: Object) -> str:
+    """The image name of the build Job as it was applied."""
+    for container in job["spec"]["template"]["spec"]["containers"]:
+        for variable in container.get("env", []):
+            if variable["name"] == "IMAGE":
+                return str(variable.get("value", ""))
+    return ""
+
+
+def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any]) -> BuildJobFailed:
+    reason, commit = _text(report, "reason"), _text(report, "commit")
+    if reason in reasons.BUILD_REASONS:
+        return BuildJobFailed(reason, _text(report, "detail")[:MAX_DETAIL_LENGTH], commit if COMMIT.fullmatch(commit) else None)
+    if text := _text(report, "text").strip()[:MAX_DETAIL_LENGTH]:
+        return BuildJobFailed(reasons.BUILD_FAILED, text)
+    cause = failed.get("message") or "see its log"
+    return BuildJobFailed(reasons.BUILD_FAILED, f"The build was stopped before it reported a result: {cause}.", is_interrupted=not report)
+
+
+def _termination_report(pods: Iterable[Object]) -> Mapping[str, Any]:
+    """The termination message of the container that ended last: the builder's JSON, or other text as `text`. Empty if
+    there is none.
+
+    Tenant code can write it: Kubernetes bounds its length, orjson its depth.
+    """
+    for terminated in _terminated_containers(pods):
+        if not (text := terminated.get("message")):
+            continue  # an earlier container may have reported what stopped this one
+        try:
+            report = orjson.loads(text)
+        except ValueError:
+            return {"text": text}
+        return report if isinstance(report, dict) else {"text": text}
+    return {}
+
+
+def _text(report: Mapping[str, Any], field: str) -> str:
+    """The field if it is text, else ""."""
+    value = report.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _terminated_containers(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
+    """`state.terminated` of all containers, the last first."""
+    terminated_states = [
+        terminated
+        for pod in pods
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for container in pod.get("status", {}).get(kind, [])
+        if (terminated := container.get("state", {}).get("terminated"))
+    ]
+    return sorted(terminated_states, key=lambda each: each.get("finishedAt") or "", reverse=True)
+
+
+def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> ServiceFailed:
+    container, resources = (_condition(revision or {}, name) for name in ("ContainerHealthy", "ResourcesAvailable"))
+    conditions = (container, resources, ready)
+    if ready.get("reason") in DOMAIN_CONFLICTS:
+        return ServiceFailed(reasons.HOST_NAME_TAKEN, str(ready.get("message") or "The host name belongs to another Service.")[:MAX_DETAIL_LENGTH])
+    message = next((text for each in conditions if (text := each.get("message"))), "").strip()[:MAX_DETAIL_LENGTH]
+    if {each.get("reason") for each in conditions} & PULL_FAILURES and IMAGE_ABSENT.search(message):
+        return ServiceFailed(reasons.IMAGE_NOT_KEPT, IMAGE_NOT_KEPT_DETAIL)
+    if code := re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", "")):
+        if int(code[1]) == SIGKILL_EXIT_CODE:
+            killed = "Process was killed before listening on $PORT (exit code 137); it may need more memory."
+            return ServiceFailed(reasons.OUT_OF_MEMORY, f"{killed}{_last_output(message)}")
+        return ServiceFailed(reasons.EXITS_AT_START, f"Process exited with code {code[1]} before listening on $PORT.{_last_output(message)}")
+    if "it listens on" in message:
+        return ServiceFailed(reasons.WRONG_PORT, f"The process listens, but not on $PORT. {message}")
+    if re.search(r"answered [345]\d\d|statuscode: [345]\d\d", message):
+        return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails. {message}")
+    if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in message:
+        return ServiceFailed(reasons.NEVER_LISTENS, f"The process started but did not listen on $PORT in time. {message}".strip())
+    return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")
+
+
+def _last_output(message: object) -> str:
+    output = str(message or "").strip()[-MAX_DETAIL_LENGTH:]
+    return f" Last output: {output}" if output else ""
+
+
+def _true_condition(resource: Object, type: str) -> Mapping[str, Any] | None:
+    condition = _condition(resource, type)
+    return condition if condition.get("status") == "True" else None
+
+
+def _condition(resource: Object, type: str) -> Mapping[str, Any]:
+    for condition in resource.get("status", {}).get("conditions", []):
+        if condition["type"] == type:
+            return dict(condition)
+    return {}

@@ -1,0 +1,25 @@
+"""The input that both configuration commands share: of an application and of one environment."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, SecretStr
+
+from functions.deploy.domain.configuration import Change
+from functions.kernel import Model
+
+
+class ConfigurationRequest(Model):
+    """Entries that are neither set nor unset keep their value."""
+
+    application_id: UUID
+    variables: dict[str, str] = Field(default_factory=dict)
+    secrets: dict[str, SecretStr] = Field(default_factory=dict, json_schema_extra={"writeOnly": True})
+    """Write-only: no endpoint returns their values."""
+    unset: Annotated[list[str], Field(max_length=200)] = Field(default_factory=list)
+    deploy: bool = True
+    """Whether to redeploy what serves now. If false, the change takes effect at the next deployment."""
+
+    def change(self) -> Change:
+        """Raises InvalidConfiguration."""
+        return Change.parse(self.variables, {name: secret.get_secret_value() for name, secret in self.secrets.items()}, self.unset)

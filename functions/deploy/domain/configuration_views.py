@@ -1,0 +1,53 @@
+"""How the API shows a configuration and answers a change of it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, Self
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.configuration import Entry
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.deployment.views import DeploymentAccepted
+from functions.kernel import Model
+
+
+class ConfigurationEntryView(Model):
+    name: str
+    secret: bool
+    value: str | None
+    """None for a secret: secrets are write-only."""
+    version: int
+    """The version that set it."""
+    scope: Literal["application", "environment"]
+    changed_at: datetime
+
+
+class ConfigurationView(Model):
+    version: int
+    """The newest version. One counter covers the application and all its environments."""
+    entries: list[ConfigurationEntryView]
+
+    @classmethod
+    def of(cls, version: int, entries: Iterable[Entry]) -> Self:
+        views = [
+            ConfigurationEntryView(
+                name=each.name,
+                secret=each.is_secret,
+                value=each.value,
+                version=each.version,
+                scope="environment" if each.scope else "application",
+                changed_at=each.created_at,
+            )
+            for each in entries
+        ]
+        return cls(version=version, entries=views)
+
+
+class ConfigurationAccepted(Model):
+    version: int
+    deployments: list[DeploymentAccepted]
+    """One for each environment that is redeployed."""
+
+    @classmethod
+    def of(cls, application: Application, deployments: Sequence[Deployment] = ()) -> Self:
+        return cls(version=application.config_version, deployments=[DeploymentAccepted.of(each) for each in deployments])

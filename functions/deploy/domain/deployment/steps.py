@@ -1,0 +1,57 @@
+"""The steps of a deployment: timeouts, intervals of reminders, compensation. And the reminder that a deployment sends
+to itself."""
+
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from functions.kernel import Event
+from functions.kernel.sagas import Plan, Step
+
+
+class Status(StrEnum):
+    REQUESTED = "requested"
+    BUILDING = "building"
+    PREPARING = "preparing"
+    """Its release phase runs. The previous release has all traffic."""
+    RELEASING = "releasing"
+    OBSERVING = "observing"
+    """It has all traffic and can still be rolled back."""
+    ROLLING_BACK = "rolling-back"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "rolled-back"
+    """It took traffic and failed. The previous release serves again."""
+
+
+START_TIMEOUT = timedelta(minutes=10)
+BUILD_TIMEOUT = timedelta(minutes=20)
+"""Longer than `activeDeadlineSeconds` of the build Job, which reports a more exact reason."""
+RELEASE_PHASE_TIMEOUT = timedelta(minutes=12)
+"""Longer than `activeDeadlineSeconds` of the release phase's Job, for the same reason."""
+RELEASE_TIMEOUT = timedelta(minutes=5)
+"""Longer than Knative's progress deadline of a revision."""
+OBSERVATION = timedelta(seconds=30)
+"""Replaced by `Terms.observation_seconds`."""
+ROLLBACK_TIMEOUT = timedelta(minutes=5)
+OBSERVATION_INTERVAL = timedelta(seconds=5)
+REMINDER_INTERVAL = timedelta(minutes=1)
+"""The longest delay that a lost cluster event causes."""
+
+PLAN = Plan(
+    Step(Status.REQUESTED, START_TIMEOUT, REMINDER_INTERVAL),
+    Step(Status.BUILDING, BUILD_TIMEOUT, REMINDER_INTERVAL),
+    Step(Status.PREPARING, RELEASE_PHASE_TIMEOUT, REMINDER_INTERVAL),
+    Step(Status.RELEASING, RELEASE_TIMEOUT, REMINDER_INTERVAL),
+    Step(Status.OBSERVING, OBSERVATION, OBSERVATION_INTERVAL, undo=Status.ROLLING_BACK),
+    Step(Status.ROLLING_BACK, ROLLBACK_TIMEOUT, REMINDER_INTERVAL),
+)
+
+
+class DeploymentTimedOut(Event, type="deployment.timed-out"):
+    """A deployment's own reminder: observe the cluster, and end the step if its time is over. Ignored unless the row
+    still has this version."""
+
+    deployment_id: UUID
+    deployment_version: int

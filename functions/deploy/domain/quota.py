@@ -1,0 +1,27 @@
+"""How many applications and how much memory a user may run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from events.deploy import QuotaGranted
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Limits and usage of one user. Every user starts with the free plan's limits; other plans raise them."""
+
+    user_id: UUID
+    applications: int
+    memory_mib: int
+    granted_at: datetime
+    applications_used: int = 0
+    memory_used_mib: int = 0
+
+    @classmethod
+    def default(cls, user_id: UUID, at: datetime) -> Self:
+        return cls(user_id=user_id, applications=5, memory_mib=2560, granted_at=at)
+
+    def granted_event(self) -> QuotaGranted:
+        return QuotaGranted(user_id=self.user_id, applications=self.applications, memory_mib=self.memory_mib, at=self.granted_at)

@@ -1,0 +1,1 @@
+"""What several use cases of this context do with its ports."""

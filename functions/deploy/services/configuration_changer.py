@@ -1,0 +1,61 @@
+"""Store a change of the configuration and redeploy what it affects: shared by both configuration commands."""
+
+from collections.abc import Iterable
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.deployment import Cause, Deployment
+from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.names import check_host_name
+from functions.deploy.ports import Applications, Configurations, Deployments, Releases, Vault
+from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.kernel import Clock, Events, Origin, OutgoingMessage
+
+
+class ConfigurationChanger:
+    def __init__(
+        self,
+        applications: Applications,
+        configurations: Configurations,
+        deployments: Deployments,
+        releases: Releases,
+        vault: Vault,
+        starter: DeploymentStarter,
+        clock: Clock,
+    ) -> None:
+        self._applications = applications
+        self._configurations = configurations
+        self._deployments = deployments
+        self._releases = releases
+        self._vault = vault
+        self._starter = starter
+        self._clock = clock
+
+    async def store(self, application: Application, scope: str, change: Change) -> bool:
+        """Store the change as a new version. Returns False if it changes nothing. Raises InvalidConfiguration."""
+        effective = change.without_unchanged(await self._configurations.at(application.id, application.config_version), scope)
+        if effective is None:
+            return False
+        version = application.next_config_version()
+        await self._applications.save(application)
+        await self._configurations.change(application.id, scope, effective.seal(self._vault.seal), version, self._clock.now())
+        return True
+
+    async def redeploy(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:
+        """Redeploy what serves in the environments with the newest configuration. Skips environments without a release.
+
+        Raises HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress.
+        """
+        started: list[Deployment] = []
+        published: list[OutgoingMessage] = []
+        for environment in environments:
+            serving = await self._deployments.find_serving(environment)
+            if serving is None or serving.release_id is None:
+                continue
+            check_host_name(application.name, environment.name)
+            current = await self._releases.get(serving.release_id)
+            release = await self._releases.add(current.with_configuration(application.config_version, self._clock.now()))
+            deployment, events = await self._starter.deploy_release(application, environment, release, Cause.CONFIGURATION, origin)
+            started.append(deployment)
+            published.extend(events)
+        return started, tuple(published)

@@ -1,0 +1,61 @@
+"""Start a deployment: shared by deploy, promote, roll back, scale and both configuration commands."""
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.deployment import Cause, Deployment
+from functions.deploy.domain.environment import Environment, ObservationPolicy
+from functions.deploy.domain.names import Ref
+from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.release import Release
+from functions.deploy.ports import Deployments, Quotas
+from functions.kernel import Clock, Events, Origin
+
+
+class DeploymentStarter:
+    """Reserves the environment's memory, freezes its settings and stores the deployment.
+
+    Both methods return the deployment and the events to publish. Both raise MemoryQuotaExceeded and
+    DeploymentInProgress.
+    """
+
+    def __init__(self, deployments: Deployments, quotas: Quotas, policy: ObservationPolicy, clock: Clock) -> None:
+        self._deployments = deployments
+        self._quotas = quotas
+        self._policy = policy
+        self._clock = clock
+
+    async def deploy_commit(self, application: Application, environment: Environment, ref: Ref | None, origin: Origin) -> tuple[Deployment, Events]:
+        """Build a commit and deploy it. `ref` None: the repository's default branch."""
+        await self._reserve_memory(application, environment)
+        deployment, events = Deployment.request(
+            application,
+            environment.name,
+            ref,
+            environment.terms(self._policy, application),
+            await self._deployments.find_serving(environment),
+            correlation_id=origin.correlation_id,
+            at=self._clock.now(),
+        )
+        await self._deployments.add(deployment)
+        return deployment, events
+
+    async def deploy_release(
+        self, application: Application, environment: Environment, release: Release, cause: Cause, origin: Origin
+    ) -> tuple[Deployment, Events]:
+        """Deploy a stored release, without a build."""
+        await self._reserve_memory(application, environment)
+        deployment, events = Deployment.redeploy(
+            application,
+            environment.name,
+            cause,
+            release,
+            environment.terms(self._policy, application),
+            await self._deployments.find_serving(environment),
+            correlation_id=origin.correlation_id,
+            at=self._clock.now(),
+        )
+        await self._deployments.add(deployment)
+        return deployment, events
+
+    async def _reserve_memory(self, application: Application, environment: Environment) -> None:
+        default_quota = Quota.default(application.user_id, self._clock.now())
+        await self._quotas.reserve_memory(application, environment.name, environment.size.max_memory_mib, default_quota)

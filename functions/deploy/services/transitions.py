@@ -1,0 +1,29 @@
+"""Transitions that several event handlers apply to a deployment."""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from uuid import UUID
+
+from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.observation import Observation
+from functions.deploy.ports import ClusterRefused, Deployments, Releases
+from functions.kernel import Clock, Events, Work
+
+
+async def apply_observation(deployment: Deployment, observation: Observation, releases: Releases, at: datetime) -> Events:
+    """Move a locked deployment on, and store the release of a successful build. Returns the events to publish."""
+    if release := deployment.release_from(observation, at):
+        return deployment.attach_release(await releases.add(release), at)
+    return deployment.observe(observation, at)
+
+
+async def fail_if_refused(call: Awaitable[None], deployment_id: UUID, deployments: Deployments, clock: Clock, work: Work) -> None:
+    """Await a call to the cluster. If the cluster refuses it, fail the deployment and publish DeploymentFailed."""
+    try:
+        await call
+    except ClusterRefused as refused:
+        async with work.recording() as record:
+            deployment = await deployments.lock(deployment_id)
+            events = deployment.refuse(str(refused), clock.now())
+            await deployments.save(deployment)
+            record.emit(*events)

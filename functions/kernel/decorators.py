@@ -1,0 +1,128 @@
+"""The decorators that declare functions. Each attaches its declarations to the handler and returns the handler unchanged."""
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import Any, TypeVar
+
+from functions.kernel.access import SIGNED_IN, Allow
+from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
+from functions.kernel.message import Event
+from functions.kernel.outcome import Rejection
+
+F = TypeVar("F", bound=Handler)
+
+ATTRIBUTE = "__capsule__"
+
+
+def declarations_of(handler: Any) -> tuple[Declaration, ...]:
+    """Return the declarations that a decorator attached: one, several for a saga, none for any other object."""
+    declarations = getattr(handler, ATTRIBUTE, ())
+    return declarations if isinstance(declarations, tuple) else ()
+
+
+def _declare(kind: Kind, **fields: Any) -> Callable[[F], F]:
+    def decorate(handler: F) -> F:
+        setattr(handler, ATTRIBUTE, (Declaration(kind=kind, handler=handler, **fields),))
+        return handler
+
+    return decorate
+
+
+def command(
+    *,
+    http: str | None = None,
+    status: int = 200,
+    allow: Allow = SIGNED_IN,
+    rejects: Sequence[type[Rejection]] = (),
+    emits: Sequence[type[Event]] = (),
+    scale: Scale | None = None,
+    retry: Retry | None = None,
+    deadline_seconds: float = 10.0,
+    has_secret_response: bool = False,
+    version: int = 1,
+) -> Callable[[F], F]:
+    """Declare a command.
+
+    `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
+    rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
+    once and never stored.
+    """
+    return _declare(
+        Kind.COMMAND,
+        http=http,
+        status=status,
+        allow=allow,
+        rejects=tuple(rejects),
+        emits=tuple(emits),
+        scale=scale or Scale(),
+        retry=retry or Retry(),
+        deadline_seconds=deadline_seconds,
+        has_secret_response=has_secret_response,
+        version=version,
+    )
+
+
+def query(
+    *,
+    http: str | None = None,
+    allow: Allow = SIGNED_IN,
+    rejects: Sequence[type[Rejection]] = (),
+    scale: Scale | None = None,
+    deadline_seconds: float = 10.0,
+    version: int = 1,
+) -> Callable[[F], F]:
+    """Declare a query. It runs read-only and stores nothing."""
+    return _declare(
+        Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline_seconds=deadline_seconds, version=version
+    )
+
+
+def on(
+    *,
+    emits: Sequence[type[Event]] = (),
+    order: Order = Order.NEWER,
+    max_wait_seconds: float = 600.0,
+    scale: Scale | None = None,
+    retry: Retry | None = None,
+) -> Callable[[F], F]:
+    """Declare an event handler. Its event is the type of its first parameter. `max_wait_seconds`: how long an early event is parked."""
+    return _declare(Kind.EVENT, emits=tuple(emits), order=order, max_wait_seconds=max_wait_seconds, scale=scale or Scale(), retry=retry or Retry())
+
+
+def saga(
+    *, emits: Sequence[type[Event]] = (), order: Order = Order.NEWER, scale: Scale | None = None, retry: Retry | None = None
+) -> Callable[[F], F]:
+    """Declare the handler of all events that one saga waits for: the union that annotates its first parameter.
+
+    Derives one event handler for each event of the union: `on_customer_created` for CustomerCreated, with a queue of its own.
+    The module is `handlers/<name>_saga.py`, its function `<name>_saga`.
+    """
+
+    def decorate(handler: F) -> F:
+        first = next(iter(inspect.signature(handler).parameters), None)
+        annotation = typing.get_type_hints(handler).get(first or "")
+        events = typing.get_args(annotation) if typing.get_origin(annotation) in (UnionType, typing.Union) else (annotation,)
+        if not all(isinstance(event, type) and issubclass(event, Event) for event in events):
+            raise TypeError(f"{handler.__name__}: its first parameter must be annotated with a union of Events, not {annotation!r}")
+        derived = (
+            Declaration(Kind.EVENT, handler, emits=tuple(emits), order=order, event=event, scale=scale or Scale(), retry=retry or Retry())
+            for event in events
+        )
+        setattr(handler, ATTRIBUTE, tuple(derived))
+        return handler
+
+    return decorate
+
+
+def effect(
+    *, emits: Sequence[type[Event]] = (), order: Order = Order.ANY, scale: Scale | None = None, retry: Retry | None = None
+) -> Callable[[F], F]:
+    """Declare an event handler that calls external systems between short transactions of its own (`Work`)."""
+    return _declare(Kind.EFFECT, emits=tuple(emits), order=order, scale=scale or Scale(max=3), retry=retry or Retry())
+
+
+def every(schedule: str, *, emits: Sequence[type[Event]] = (), scale: Scale | None = None) -> Callable[[F], F]:
+    """Declare a schedule (five cron fields, UTC). A tick may be lost or delivered twice: the function must be idempotent."""
+    return _declare(Kind.SCHEDULE, schedule=schedule, emits=tuple(emits), scale=scale or Scale(max=1), retry=Retry(attempts=1))

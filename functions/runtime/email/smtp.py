@@ -1,0 +1,74 @@
+"""E-mails over SMTP (RFC 5321), with TLS from the first byte or STARTTLS."""
+
+import ipaddress
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+
+from functions.kernel import Clock, Permanent, Transient
+from functions.runtime.email.message import OutgoingEmail, build_message
+from functions.runtime.storage.external_call import external_call
+
+TIMEOUT_SECONDS = 15.0
+SMTPS_PORT, SUBMISSION_PORT = 465, 587
+
+
+class SmtpTransport:
+    """`url`: `smtp://` or `smtps://`, as in `transport`. Raises ValueError for a URL without a host."""
+
+    def __init__(self, url: str, sender: str, clock: Clock) -> None:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("CAPSULE_MAIL_URL has no host")
+        self._host = parts.hostname
+        self._has_implicit_tls = parts.scheme == "smtps"
+        self._port = parts.port or (SMTPS_PORT if self._has_implicit_tls else SUBMISSION_PORT)
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._ca_file = parse_qs(parts.query).get("ca", [None])[0]
+        self._sender, self._clock = sender, clock
+
+    @external_call
+    async def send(self, email: OutgoingEmail) -> None:
+        message = build_message(email, self._sender, self._clock)
+        server = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            use_tls=self._has_implicit_tls,
+            start_tls=None,
+            cert_bundle=self._ca_file,
+            timeout=TIMEOUT_SECONDS,
+        )
+        try:
+            async with server:
+                await self._authenticate(server)
+                await server.send_message(message)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            # Not this e-mail's fault: an operator can fix the credentials while it is retried.
+            raise Transient(f"{self._host} does not accept our credentials ({error.code})") from error
+        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPResponseException) as error:
+            raise _refusal(self._host, error) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Transient(f"{self._host}:{self._port} does not take mail: {error}") from error
+
+    async def _authenticate(self, server: aiosmtplib.SMTP) -> None:
+        if self._user is None:
+            return
+        if server.get_transport_info("sslcontext") is None and not _is_loopback(self._host):
+            raise Transient(f"{self._host} offers no TLS; credentials are not sent without it")
+        await server.login(self._user, self._password or "")
+
+
+def _refusal(host: str, error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPResponseException) -> Transient | Permanent:
+    """RFC 5321, section 4.2.1: 4yz may succeed later, 5yz will not."""
+    replies = error.recipients if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else [error]
+    is_permanent = all(reply.code >= 500 for reply in replies)
+    text = "; ".join(f"{reply.code} {reply.message}" for reply in replies)
+    return Permanent(f"{host} refuses the e-mail: {text}") if is_permanent else Transient(f"{host} does not take the e-mail now: {text}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,132 @@
+"""Publishes committed events and deletes their rows after RabbitMQ has confirmed them.
+
+A function settles its message only after its events are confirmed. A process that dies in between receives the message again,
+finds it claimed and publishes what is left (`flush_caused_by`). `sweep` publishes rows that a process left behind for good.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from functions.runtime.messaging.bus import EVENTS, AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.reliability.outbox import OutboxRow
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.failures import DatabaseUnavailable
+from functions.wire.cloudevents import Message
+
+_log = logging.getLogger("capsule.outbox")
+
+SWEEP_AFTER_SECONDS = 5
+"""Younger rows are published by the process that wrote them."""
+
+BATCH = 200
+
+
+class OutboxPublisher:
+    """`flush` returns when the rows are confirmed or will be retried: by this process, by the next one that receives the
+    message which caused them, or by the next process of the context."""
+
+    def __init__(self, bus: Bus, database: Database) -> None:
+        self._bus = bus
+        self._database = database
+        self._queue: list[OutboxRow] = []
+        self._publishing: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._refused: set[int] = set()
+        """Positions of rows that RabbitMQ refuses from this user. They stay for the next process: each attempt closes the channel."""
+
+    async def flush(self, rows: Sequence[OutboxRow]) -> None:
+        """Publish rows, together with those that other messages of this process add meanwhile."""
+        if not rows:
+            return
+        self._queue.extend(rows)
+        if self._publishing is None:
+            self._publishing = asyncio.create_task(self._publish_queue())
+        await asyncio.wait([self._publishing])
+
+    async def _publish_queue(self) -> None:
+        await asyncio.sleep(0)  # include the rows of transactions that commit in the same turn of the event loop
+        try:
+            while self._queue:
+                batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+                if await self._publish(batch) < len(batch):
+                    self.sweep_soon()
+        finally:
+            self._publishing = None
+
+    def sweep_soon(self) -> None:
+        """Sweep in the background, again and again until it succeeds."""
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self._sweep_until_done())
+
+    async def _sweep_until_done(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_AFTER_SECONDS + 1)
+            try:
+                await self.sweep()
+                return
+            except (DatabaseUnavailable, BrokerUnavailable) as error:
+                _log.warning("the outbox cannot be swept yet: %s", error)
+
+    async def _publish(self, batch: Sequence[OutboxRow]) -> int:
+        """Publish rows, delete those that were confirmed and return their number. The others stay for the sweep."""
+        results = await asyncio.gather(*(self._publish_row(row) for row in batch), return_exceptions=True)
+        confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
+        for row, result in zip(batch, results, strict=True):
+            if isinstance(result, AccessRefused):
+                self._refused.add(row.position)
+                _log.error("message %s stays in the outbox until the next start: %s", row.id, result)
+            elif isinstance(result, BrokerUnavailable | Unroutable):
+                _log.warning("message %s stays in the outbox: %s", row.id, result)
+            elif isinstance(result, BaseException):
+                raise result
+        if confirmed:
+            try:
+                await self._database.execute_async_commit("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
+            except DatabaseUnavailable as error:
+                _log.warning("published events could not be deleted from the outbox and will be published again: %s", error)
+                return 0
+        return len(confirmed)
+
+    async def _publish_row(self, row: OutboxRow) -> None:
+        has_one_receiver = row.exchange != EVENTS
+        await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=has_one_receiver)
+
+    async def close(self) -> None:
+        """Wait for publications in flight. Retries are left to the next process."""
+        if self._publishing is not None:
+            await asyncio.wait([self._publishing])
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    async def sweep(self) -> int:
+        """Publish rows that other processes left behind, oldest first, and return their number.
+
+        A row that cannot be published does not block those behind it. Raises DatabaseUnavailable, and BrokerUnavailable if rows are left.
+        """
+        swept = left = after = 0
+        is_old = f"(created_at < now() - interval '{SWEEP_AFTER_SECONDS} seconds' OR created_at > now())"  # the clock may have been set back
+        while rows := await self._read(f"position > %s AND {is_old} AND NOT position = ANY(%s)", after, list(self._refused)):
+            refused_before = len(self._refused)
+            confirmed = await self._publish(rows)
+            swept += confirmed
+            if len(self._refused) > refused_before:
+                continue  # a refusal closes the channel under the other rows too: publish them again without it
+            left, after = left + len(rows) - confirmed, rows[-1].position
+            if left and not self._bus.connected:
+                break
+        if left:
+            raise BrokerUnavailable(f"{left} events were not confirmed")
+        return swept
+
+    async def flush_caused_by(self, message: Message) -> None:
+        """Publish the events of a message whose first worker died between its commit and its publishing."""
+        await self.flush(await self._read("headers->>'causation' = %s", message.id))
+
+    async def _read(self, condition: str, *parameters: str | int | list[int]) -> list[OutboxRow]:
+        async with self._database.transaction(read_only=True) as connection:
+            cursor = await connection.execute(
+                f"SELECT position, id, exchange, routing_key, headers, body FROM outbox WHERE {condition} ORDER BY position LIMIT {BATCH}", parameters
+            )
+            rows = await cursor.fetchall()
+        return [OutboxRow(row[0], str(row[1]), row[2], row[3], row[4], bytes(row[5])) for row in rows]

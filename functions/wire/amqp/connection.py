@@ -1,0 +1,111 @@
+"""A connection to RabbitMQ that is restored whenever it is lost."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+
+from functions.wire.amqp import tables  # noqa: F401  installs the codec
+from functions.wire.amqp.stream import StreamServices
+
+FIRST_RECONNECT_SECONDS = 0.2
+MAX_RECONNECT_SECONDS = 5.0
+CLOSE_TIMEOUT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 30
+
+ConnectedListener = Callable[[Any], None]
+"""Called with each new pika connection."""
+LostListener = Callable[[Exception], None]
+"""Called with the reason when the connection is lost, and for each attempt to connect that failed."""
+
+
+class Connection:
+    """One connection at a time. Reconnects with exponential backoff until `close`. Must be used on one event loop."""
+
+    def __init__(self, url: str, name: str) -> None:
+        """`url`: AMQP URL. `name`: shown in RabbitMQ's management UI."""
+        self.parameters = pika.URLParameters(url)
+        self.parameters.heartbeat = HEARTBEAT_SECONDS
+        self.parameters.blocked_connection_timeout = None
+        self.parameters.connection_attempts = 1
+        self.parameters.client_properties = {"connection_name": name}
+        self._connection: Any = None
+        self._on_connected: list[ConnectedListener] = []
+        self._on_lost: list[LostListener] = []
+        self._reconnect_seconds = FIRST_RECONNECT_SECONDS
+        self._reconnecting: asyncio.TimerHandle | None = None
+        self._is_closing = False
+
+    @property
+    def address(self) -> str:
+        return f"{self.parameters.host}:{self.parameters.port}"
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and bool(self._connection.is_open)
+
+    @property
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    @property
+    def inner(self) -> Any:
+        """The pika connection: the current one, or the last one that was lost."""
+        return self._connection
+
+    def add_connected_listener(self, listener: ConnectedListener) -> None:
+        """Call `listener` for each new connection, and now if there is an open one."""
+        self._on_connected.append(listener)
+        if self.is_open:
+            listener(self._connection)
+
+    def add_lost_listener(self, listener: LostListener) -> None:
+        self._on_lost.append(listener)
+
+    def open(self) -> None:
+        """Start connecting on the running event loop. Returns at once."""
+        logging.getLogger("pika").setLevel(logging.CRITICAL)  # pika logs each failed attempt with a traceback; listeners log it once
+        self._connect()
+
+    def _connect(self) -> None:
+        self._reconnecting = None
+        self._connection = AsyncioConnection(
+            self.parameters,
+            on_open_callback=self._handle_open,
+            on_open_error_callback=self._handle_lost,
+            on_close_callback=self._handle_lost,
+            custom_ioloop=StreamServices(asyncio.get_running_loop()),
+        )
+
+    async def close(self) -> None:
+        """Close the connection and wait up to CLOSE_TIMEOUT_SECONDS; RabbitMQ closes its end by itself after that."""
+        self._is_closing = True
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+        if not self.is_open:
+            return
+        closed = asyncio.Event()
+        self._connection.add_on_close_callback(lambda *_: closed.set())
+        self._connection.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closed.wait(), timeout=CLOSE_TIMEOUT_SECONDS)
+
+    def _handle_open(self, connection: Any) -> None:
+        if self._is_closing:
+            connection.close()
+            return
+        self._reconnect_seconds = FIRST_RECONNECT_SECONDS
+        for listener in self._on_connected:
+            listener(connection)
+
+    def _handle_lost(self, _: Any, error: Exception | str) -> None:
+        reason = error if isinstance(error, Exception) else ConnectionError(error)
+        if not self._is_closing:
+            self._reconnecting = asyncio.get_running_loop().call_later(self._reconnect_seconds, self._connect)
+            self._reconnect_seconds = min(self._reconnect_seconds * 2, MAX_RECONNECT_SECONDS)
+        for listener in self._on_lost:
+            listener(reason)

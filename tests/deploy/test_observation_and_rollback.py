@@ -1,0 +1,282 @@
+"""What happens around the moment at which a release takes the traffic: release phase, observation, rollback, cancellation."""
+
+import pytest
+
+from events.deploy import DeploymentFailed, DeploymentRolledBack
+from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut
+from functions.deploy.domain.rejections import DeploymentEnded, InvalidSettings
+from functions.deploy.ports import ClusterRefused
+from functions.deploy.queries.application import ApplicationView, ShowApplication
+from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
+from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE, OWNER, DeployCapsule
+
+
+async def view_of(capsule: DeployCapsule, deployment: Deployment) -> DeploymentView:
+    request = ShowDeployment(application_id=deployment.application_id, deployment_id=deployment.id)
+    view: DeploymentView = await capsule.call(request, caller=OWNER)
+    return view
+
+
+async def environment_summaries(capsule: DeployCapsule, deployment: Deployment) -> list[str]:
+    view: ApplicationView = await capsule.call(ShowApplication(application_id=deployment.application_id), caller=OWNER)
+    return [each.summary for each in view.environments]
+
+
+async def observe_second_release(capsule: DeployCapsule, image: str = OTHER_IMAGE) -> tuple[Deployment, Deployment]:
+    """Release r1 to production, then r2, which has just taken the traffic. Returns both deployments."""
+    good = await capsule.release(environment="production")
+    assert good.status == "succeeded"
+    await capsule.advance(minutes=1)
+    accepted = await capsule.deploy(good.application_id, "production")
+    await capsule.settle()
+    observing = await capsule.become_ready(await capsule.succeed_build(await capsule.deployments.get(accepted.id), image))
+    assert observing.status == "observing"
+    return good, observing
+
+
+async def test_a_healthy_release_succeeds_at_the_end_of_its_observation(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    await capsule.measure_requests(observing, 200, 100)
+    await capsule.measure_requests(observing, 500, 2)
+    await capsule.measure_requests(observing, 500, 2)
+    await capsule.advance(seconds=29)
+    assert (await capsule.deployments.get(observing.id)).status == "observing"
+    await capsule.advance(seconds=2)
+    succeeded = await capsule.deployments.get(observing.id)
+    assert succeeded.status == "succeeded"
+    assert [step.step for step in succeeded.steps] == ["requested", "building", "releasing", "observing"]
+    assert (succeeded.steps[-1].finished_at or succeeded.requested_at) >= succeeded.steps[-1].started_at
+
+
+async def test_a_release_with_failing_requests_is_rolled_back(capsule: DeployCapsule) -> None:
+    good, observing = await observe_second_release(capsule)
+    await capsule.measure_requests(observing, 500, 2)
+    assert (await capsule.deployments.get(observing.id)).status == "observing", "too few errors"
+    failing = await capsule.measure_requests(observing, 503, 4)
+    assert (failing.status, failing.reason, failing.detail) == (
+        "rolling-back",
+        "failing-requests",
+        "6 of 6 requests failed with 5xx (100 %).",
+    )
+    template = capsule.service(observing)["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"] == IMAGE
+    assert template["metadata"]["labels"]["capsule.dev/deployment"] == str(good.id)
+
+    rolled_back = await capsule.become_ready(failing)
+    assert (rolled_back.status, rolled_back.rolled_back_to) == ("rolled-back", 1)
+    event = capsule.last_event
+    assert isinstance(event, DeploymentRolledBack)
+    assert (event.reason, event.rolled_back_to, event.release, event.commit, event.application) == ("failing-requests", 1, 2, COMMIT, "hello")
+    view = await view_of(capsule, observing)
+    assert view.summary == f"r2 rolled back; r1 is serving again. {failing.detail}"
+    assert await environment_summaries(capsule, observing) == ["r1 serving · last deployment (r2) rolled back (failing-requests)"]
+    assert [step.step for step in view.steps] == ["requested", "building", "releasing", "observing", "rolling-back"]
+    assert "deployment.failed" not in capsule.event_types
+    await capsule.advance(minutes=1)
+    assert (await capsule.roll_back(good.application_id, "production", release=1)).release == 1
+
+
+async def test_earlier_successful_requests_do_not_hide_errors(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    assert (await capsule.measure_requests(observing, 200, 10_000)).status == "observing"
+    failing = await capsule.measure_requests(observing, 500, 3)
+    assert (failing.status, failing.detail) == ("rolling-back", "3 of 3 requests failed with 5xx (100 %).")
+
+
+async def test_errors_of_another_revision_do_not_count(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    observing.revision = "hello-production-00099"
+    assert (await capsule.measure_requests(observing, 500, 50)).status == "observing"
+
+
+async def test_a_crash_between_two_cluster_events_is_detected(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    capsule.cluster.instance_restarted(observing.namespace, observing.service, 3, "KeyError: 'DATABASE_URL'")
+    await capsule.advance(seconds=6)
+    failing = await capsule.deployments.get(observing.id)
+    assert (failing.status, failing.reason) == ("rolling-back", "crashes")
+    assert failing.detail == "Process exited with code 3 after it was ready. Last output: KeyError: 'DATABASE_URL'"
+
+
+async def test_a_first_release_that_fails_under_observation_leaves_no_service(capsule: DeployCapsule) -> None:
+    accepted = await capsule.deploy((await capsule.create()).id, "production")
+    await capsule.settle()
+    observing = await capsule.become_ready(await capsule.succeed_build(await capsule.deployments.get(accepted.id)))
+    failed = await capsule.measure_requests(observing, 500, 9)
+    assert (failed.status, failed.rolled_back_to, capsule.service(failed)) == ("failed", None, None)
+    assert (await view_of(capsule, failed)).summary.startswith("Deployment failed after taking traffic. 9 of 9 requests")
+    assert await environment_summaries(capsule, failed) == ["nothing serving · last deployment (r1) failed (failing-requests)"]
+
+
+async def test_a_rollback_routes_traffic_to_the_previous_revision_at_once(capsule: DeployCapsule) -> None:
+    good, observing = await observe_second_release(capsule)
+    assert capsule.service(observing)["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+    failing = await capsule.measure_requests(observing, 500, 9)
+    assert capsule.service(observing)["spec"]["traffic"] == [{"revisionName": good.revision, "latestRevision": False, "percent": 100}]
+    assert good.revision != observing.revision == failing.revision
+
+    waiting = await capsule.set_service_status(failing, "Unknown")
+    assert waiting.status == "rolling-back", "the next deployment would start from the bad revision"
+    assert (await capsule.become_ready(failing)).status == "rolled-back"
+    await capsule.release(good.application_id, "production")
+    assert capsule.service(observing)["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+
+
+async def test_a_failed_new_revision_does_not_matter_while_the_previous_one_serves(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    failing = await capsule.measure_requests(observing, 500, 9)
+    rolled_back = await capsule.set_service_status(failing, "False", reason="RevisionFailed", message="no node")
+    assert (rolled_back.status, rolled_back.rolled_back_to) == ("rolled-back", 1)
+
+
+async def test_a_rollback_whose_release_does_not_become_ready_fails(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    capsule.cluster.revisions.clear()  # the previous revision no longer exists
+    failing = await capsule.measure_requests(observing, 500, 9)
+    failed = await capsule.set_service_status(failing, "False", reason="RevisionFailed", message="no node")
+    assert (failed.status, failed.reason, failed.rolled_back_to) == ("failed", "failing-requests", None)
+    assert "r1 does not become ready: no node" in (failed.detail or "")
+
+
+async def test_a_rollback_that_the_cluster_refuses_fails(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise ClusterRefused("exceeded quota")
+
+    capsule.cluster.replace_service = refuse  # type: ignore[method-assign]
+    await capsule.measure_requests(observing, 500, 9)
+    failed = await capsule.deployments.get(observing.id)
+    assert (failed.status, failed.reason, failed.rolled_back_to) == ("failed", "cluster-refused", None)
+    assert failed.detail == "9 of 9 requests failed with 5xx (100 %). The cluster refused the rollback: exceeded quota"
+
+
+async def test_a_rollback_survives_a_lost_message(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    await capsule.publish(DeploymentTimedOut(deployment_id=observing.id, deployment_version=observing.version))
+    capsule.lose_messages()
+    failing = await capsule.measure_requests(observing, 500, 9)
+    service = capsule.service(observing)
+    service["spec"]["template"]["metadata"]["labels"]["capsule.dev/deployment"] = str(observing.id)  # as if it was not replaced
+    capsule.lose_messages()
+    await capsule.advance(minutes=3)
+    await capsule.housekeeping()
+    await capsule.advance(seconds=5)
+    assert (await capsule.become_ready(failing)).status == "rolled-back"
+
+
+async def test_the_summary_of_a_failed_deployment_says_what_serves(capsule: DeployCapsule) -> None:
+    good = await capsule.release()
+    await capsule.advance(minutes=1)
+    accepted = await capsule.deploy(good.application_id)
+    await capsule.settle()
+    releasing = await capsule.succeed_build(await capsule.deployments.get(accepted.id), OTHER_IMAGE)
+    condition = {"type": "ResourcesAvailable", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "GET / answered 500"}
+    failed = await capsule.set_service_status(releasing, "False", revision={"status": {"conditions": [condition]}}, reason="RevisionFailed")
+    assert (failed.status, failed.reason, failed.rolled_back_to) == ("failed", "unhealthy", 1)
+    assert (await view_of(capsule, failed)).summary.startswith(
+        "Deployment failed before taking traffic; r1 keeps serving. The process listens, but its health check fails."
+    )
+    event = capsule.last_event
+    assert isinstance(event, DeploymentFailed)
+    assert event.rolled_back_to == 1
+
+
+async def test_the_release_command_runs_before_the_traffic_with_the_new_image(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.change(application.id, release_command="python migrate.py", health_path="/healthy")
+    await capsule.configure(application.id, secrets={"DATABASE_URL": "postgres://"})
+    accepted = await capsule.deploy(application.id)
+    await capsule.settle()
+    preparing = await capsule.succeed_build(await capsule.deployments.get(accepted.id))
+    assert (preparing.status, capsule.service(preparing)) == ("preparing", None)
+    job = capsule.cluster.objects["Job", "app-hello", preparing.release_job]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert (container["command"], container["image"]) == (["sh", "-c", "python migrate.py"], IMAGE)
+    assert container["env"][0]["valueFrom"]["secretKeyRef"]["key"] == "DATABASE_URL"
+    succeeded = await capsule.complete(preparing.id)
+    assert (succeeded.status, [step.step for step in succeeded.steps]) == ("succeeded", ["requested", "building", "preparing", "releasing"])
+    probe = capsule.service(succeeded)["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
+    assert probe["httpGet"] == {"path": "/healthy", "port": 0}
+
+
+async def test_a_failed_release_command_ends_the_deployment_with_its_output(capsule: DeployCapsule) -> None:
+    good = await capsule.release()
+    service = capsule.service(good)
+    await capsule.advance(minutes=1)
+    accepted = await capsule.deploy(good.application_id)
+    await capsule.settle()
+    building = await capsule.deployments.get(accepted.id)
+    report = {"image": OTHER_IMAGE, "commit": COMMIT, "kind": "python", "release": "python migrate.py"}
+    preparing = await capsule.finish_build(building, report)
+    assert preparing.status == "preparing", "the Procfile's own command"
+    capsule.cluster.job_ended(preparing.namespace, preparing.release_job, "relation users does not exist", code=1)
+    await capsule.update_object("Job", preparing.namespace, preparing.release_job)
+    failed = await capsule.deployments.get(preparing.id)
+    assert (failed.status, failed.reason) == ("failed", "release-phase-failed")
+    assert failed.detail == "Release command exited with code 1. Last output: relation users does not exist"
+    assert capsule.service(good) == service
+
+
+@pytest.mark.parametrize(
+    ("settings", "detail"),
+    [
+        ({"health_path": "no-slash"}, 'health path "no-slash": start with "/"'),
+        ({"health_path": "/a b"}, 'health path "/a b"'),
+        ({"release_command": "a\nb"}, "release command: use one line"),
+        ({"release_command": ""}, "release command: use one line"),
+        ({"directory": "../x"}, 'directory "../x"'),
+        ({"directory": "/x"}, 'directory "/x"'),
+        ({"directory": "x" * 201}, "at most 200 characters"),
+    ],
+)
+async def test_invalid_settings_are_rejected(capsule: DeployCapsule, settings: dict[str, str], detail: str) -> None:
+    application = await capsule.create()
+    with pytest.raises(InvalidSettings) as rejection:
+        await capsule.change(application.id, **settings)
+    assert detail in rejection.value.detail
+
+
+async def test_omitted_settings_keep_their_value_and_null_clears_one(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.change(application.id, health_path="/a", release_command="b")
+    assert (await capsule.change(application.id, health_path=None)).model_dump(exclude={"id"}) == {
+        "health_path": None,
+        "release_command": "b",
+        "directory": None,
+    }
+
+
+async def test_cancelling_a_build_deletes_its_job(capsule: DeployCapsule) -> None:
+    building = await capsule.start_build()
+    await capsule.cancel(building)
+    await capsule.settle()
+    cancelled = await capsule.deployments.get(building.id)
+    assert (cancelled.status, cancelled.reason) == ("cancelled", "cancelled")
+    assert ("Job", building.namespace, building.build_job) not in capsule.cluster.objects
+    assert (await view_of(capsule, cancelled)).summary == "Deployment was cancelled."
+    with pytest.raises(DeploymentEnded):
+        await capsule.cancel(cancelled)
+    await capsule.release(building.application_id)
+
+
+async def test_cancelling_a_release_phase_deletes_its_job(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.change(application.id, release_command="python migrate.py")
+    accepted = await capsule.deploy(application.id)
+    await capsule.settle()
+    preparing = await capsule.succeed_build(await capsule.deployments.get(accepted.id))
+    assert ("Job", preparing.namespace, preparing.release_job) in capsule.cluster.objects
+    await capsule.cancel(preparing)
+    await capsule.settle()
+    assert ("Job", preparing.namespace, preparing.release_job) not in capsule.cluster.objects
+
+
+async def test_cancelling_a_release_with_traffic_rolls_it_back(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    await capsule.cancel(observing)
+    await capsule.settle()
+    with pytest.raises(DeploymentEnded, match="already rolling back to r1"):
+        await capsule.cancel(observing)
+    rolled_back = await capsule.become_ready(observing)
+    assert (rolled_back.status, rolled_back.reason, rolled_back.rolled_back_to) == ("rolled-back", "cancelled", 1)
