@@ -130,7 +130,7 @@ def test_an_exec_probe_decides(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, "good", readinessProbe={"exec": {"command": ["sh", "-c", "exit 0"]}}))
     machine.create(service(namespace, "bad", annotations=DEADLINE, readinessProbe={"exec": {"command": ["sh", "-c", "exit 4"]}}))
     machine.ready(namespace, "good")
-    assert "ended with 4" in condition(machine.failed(namespace, "bad"), "Ready")["message"]
+    assert "exited with 4" in condition(machine.failed(namespace, "bad"), "Ready")["message"]
 
 
 def test_an_unknown_image_fails_at_once(machine: Machine, namespace: str) -> None:
