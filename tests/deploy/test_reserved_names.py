@@ -135,7 +135,7 @@ def egress(*allowed: str) -> list[dict[str, object]]:
 def test_one_machine_and_a_cluster_exclude_the_same_networks() -> None:
     (everywhere,) = [block for block in egress() if block["cidr"] == "0.0.0.0/0"]
     assert sorted(everywhere["except"]) == sorted(routes.REFUSED)  # type: ignore[call-overload]
-    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.NEVER
+    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.SPECIAL
 
 
 def test_networks_that_the_operator_allows_are_open_on_both() -> None:

@@ -41,8 +41,8 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def test_a_process_is_started_found_and_stopped(home: Home) -> None:
     started = processes.start(home, "sleeper", SLEEPER)
-    found = processes.find_running(home, "sleeper")
-    assert found is not None and found.pid == started.pid
+    running = processes.find_running(home, "sleeper")
+    assert running is not None and running.pid == started.pid
     assert os.getsid(started.pid) == started.pid  # its own session: closing the terminal does not end it
     assert processes.stop(home, "sleeper") is True
     assert processes.find_running(home, "sleeper") is None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
+from functions.kernel.decorators import declarations_of
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import Container, NothingProvides, Wiring
 from functions.runtime.messaging import delays

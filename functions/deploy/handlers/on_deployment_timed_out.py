@@ -1,4 +1,4 @@
-"""Observe a running deployment, and end a step whose time is over.
+"""Observe a deployment, and end a step whose time is over.
 
 A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds and
 every other step fails.
@@ -10,6 +10,7 @@ from events.deploy import (
     DeploymentFailed,
     DeploymentPreparationStarted,
     DeploymentReleaseStarted,
+    DeploymentRequested,
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
@@ -23,7 +24,7 @@ from functions.kernel import Clock, Work, effect
 @effect(
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_deployment_timed_out(
