@@ -43,13 +43,13 @@ def test_steps_are_chained_and_leave_what_they_were_given_as_it_is(steps: None) 
     def counted(payload: Payload) -> Payload:
         return {**payload, "count": 1}
 
-    given = {"title": "x"}
-    assert upcast("thing", given, 1, 3) == {"name": "x", "count": 1}
-    assert upcast("thing", given, 2, 3) == {"title": "x", "count": 1}
-    assert upcast("thing", given, 3, 3) is given and given == {"title": "x"}
+    payload = {"title": "x"}
+    assert upcast("thing", payload, 1, 3) == {"name": "x", "count": 1}
+    assert upcast("thing", payload, 2, 3) == {"title": "x", "count": 1}
+    assert upcast("thing", payload, 3, 3) is payload and payload == {"title": "x"}
     assert missing_steps("thing", 1, 5) == [3, 4]
     with pytest.raises(MissingUpcaster, match="version 3 of thing becomes version 4"):
-        upcast("thing", given, 1, 4)
+        upcast("thing", payload, 1, 4)
 
 
 def test_one_step_is_declared_once(steps: None) -> None:
@@ -139,8 +139,8 @@ def _moved(world: World) -> list[str]:
 def test_each_version_in_a_queue_is_read(fresh_world: World) -> None:
     world = fresh_world
     worker = world.worker()
-    for body, said in ((V1, {}), (V1, {"dataversion": "1"}), (V2, {"dataversion": "2"}), (V3, {"dataversion": "3"})):
-        assert worker.post(message("probe.moved", **said), body) == 204
+    for body, text in ((V1, {}), (V1, {"dataversion": "1"}), (V2, {"dataversion": "2"}), (V3, {"dataversion": "3"})):
+        assert worker.post(message("probe.moved", **text), body) == 204
     unknown = "a to Bonn in unknown"
     assert _moved(world) == [unknown, unknown, unknown, "a to Bonn in Germany"]
 

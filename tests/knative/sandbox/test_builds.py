@@ -78,40 +78,43 @@ def ask_for(host: str, port: int, closing: bool = True) -> str:
     return f"GET / HTTP/1.1\r\nHost: {host}\r\n{'Connection: close' if closing else 'X: y'}\r\n\r\n"
 
 
-def requests(given: str, other: str, port: int) -> list[str]:
-    """Return requests that try to reach `other` through a listener for `given`."""
-    get, close = f"GET / HTTP/1.1\r\nHost: {given}\r\n", "Connection: close\r\n\r\n"
+def requests(reachable: str, other: str, port: int) -> list[str]:
+    """Return requests that try to reach `other` through a listener for `reachable`."""
+    get, close = f"GET / HTTP/1.1\r\nHost: {reachable}\r\n", "Connection: close\r\n\r\n"
     return [
         *(ask_for(each, port) for each in (other, f"{other}:{port}", other.upper(), f"{other}.", f"{other}.:{port}", f"\t{other}\t", f" {other} ")),
-        *(ask_for(each, port) for each in (f"{given},{other}", f"{given} {other}", f"{given}@{other}", f"{given}\\{other}", f"{given}\0{other}")),
+        *(
+            ask_for(each, port)
+            for each in (f"{reachable},{other}", f"{reachable} {other}", f"{reachable}@{other}", f"{reachable}\\{other}", f"{reachable}\0{other}")
+        ),
         f"{get}Host: {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {given}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {reachable}\r\n{close}",
         f"{get}Host : {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {given}\r\n {other}\r\n{close}",
-        f"GET http://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {given}:{port}\r\n{close}",
-        f"GET HTTP://{given}@{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET https://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET {other} HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET //{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {reachable}\r\n {other}\r\n{close}",
+        f"GET http://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {reachable}:{port}\r\n{close}",
+        f"GET HTTP://{reachable}@{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET https://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET {other} HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET //{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
         f"GET http://{other}/ HTTP/1.0\r\n\r\n",
         f"GET / HTTP/1.0\r\nHost: {other}\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
-        ask_for(given, port, closing=False) + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        ask_for(reachable, port, closing=False) + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
         f"{get}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + ask_for(other, port),
         f"GET / HTTP/1.1\r\nHost: {other}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
-        f"CONNECT {given}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {reachable}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
         f"{get}X-Forwarded-Host: {other}\r\nForwarded: host={other}\r\nX-Host: {other}\r\nX-Original-Host: {other}\r\n{close}",
         f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{ask_for(other, port)}",
     ]
 
 
 def test_a_build_reaches_only_the_granted_hosts_of_the_ingress(machine: Machine, repositories: Repositories) -> None:
-    given, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
+    reachable, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
     machine.create(service("capsule", "given"))
     machine.ready("capsule", "given")
     port = 7080 + machine.offset
