@@ -114,19 +114,19 @@ def requests(reachable: str, other: str, port: int) -> list[str]:
 
 
 def test_a_build_reaches_only_the_granted_hosts_of_the_ingress(machine: Machine, repositories: Repositories) -> None:
-    reachable, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
-    machine.create(service("capsule", "given"))
-    machine.ready("capsule", "given")
+    reachable, other = (f"{name}.capsule.localhost" for name in ("reachable", "platform"))
+    machine.create(service("capsule", "reachable"))
+    machine.ready("capsule", "reachable")
     port = 7080 + machine.offset
     body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
     assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
-    tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(given, other, port)]
-    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (given, f"{given}:{port}", given.upper(), f"{given}.")]
-    reached.append(["ask", port, f"GET http://{given}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
-    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {given} here."]
+    tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
+    reached = [["ask", port, ask_for(each, port), "reachable-00001"] for each in (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")]
+    reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "reachable-00001"])
+    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {reachable} here."]
     assert [each for each in tried if "platform" in each[2] and attempt_outside(each)], "the requests are right"
-    got = attempted_in_a_build(machine, repositories, f"{given} {repositories.host}", [*tried, *reached, refusal])
-    assert len(got) == len(reached) + 1 and all("given-00001" in each or "A build reaches only" in each for each in got), got
+    got = attempted_in_a_build(machine, repositories, f"{reachable} {repositories.host}", [*tried, *reached, refusal])
+    assert len(got) == len(reached) + 1 and all("reachable-00001" in each or "A build reaches only" in each for each in got), got
 
 
 def attempt_outside(attempted: list[Any]) -> bool:
