@@ -121,7 +121,8 @@ def test_a_build_reaches_only_the_granted_hosts_of_the_ingress(machine: Machine,
     body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
     assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
     tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
-    reached = [["ask", port, ask_for(each, port), "reachable-00001"] for each in (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")]
+    variants = (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")
+    reached = [["ask", port, ask_for(each, port), "reachable-00001"] for each in variants]
     reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "reachable-00001"])
     refusal = ["ask", port, ask_for(other, port), f"A build reaches only {reachable} here."]
     assert [each for each in tried if "platform" in each[2] and attempt_outside(each)], "the requests are right"
