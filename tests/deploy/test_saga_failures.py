@@ -51,7 +51,7 @@ async def test_a_refusal_of_a_release_ends_the_deployment(capsule: DeployCapsule
 async def test_a_build_without_an_end_times_out_and_its_job_is_deleted(capsule: DeployCapsule) -> None:
     building = await capsule.start_build()
     await capsule.advance(minutes=19)
-    assert (await capsule.deployments.get(building.id)).running
+    assert (await capsule.deployments.get(building.id)).is_running
     await capsule.advance(minutes=2)
     failed = await capsule.deployments.get(building.id)
     assert (failed.status, failed.reason) == ("failed", "timed-out")

@@ -1,4 +1,4 @@
-"""Deleting what a tenant left, however it looks."""
+"""Deletion of files and folders, whatever a tenant has created in them."""
 
 import asyncio
 import os
@@ -12,20 +12,20 @@ import pytest
 from knative.local.trash import Trash
 
 
-async def emptied(trash: Trash) -> None:
+async def empty(trash: Trash) -> None:
     await trash.start()
-    await holds(trash, 0)
+    await wait_for_count(trash, 0)
     await trash.stop()
 
 
-async def holds(trash: Trash, count: int) -> None:
+async def wait_for_count(trash: Trash, count: int) -> None:
     async with asyncio.timeout(60):
         while len(os.listdir(trash.folder)) != count:  # noqa: ASYNC110 - the file system sends no event
             await asyncio.sleep(0.01)
 
 
 def deep(folder: Path, levels: int) -> None:
-    """A chain of folders whose paths are longer than the kernel takes as one."""
+    """Create a chain of folders whose path is longer than the kernel accepts."""
     folder.mkdir()
     current = os.open(folder, os.O_RDONLY)
     for _ in range(levels):
@@ -38,14 +38,14 @@ def deep(folder: Path, levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [1_500, 20_000])
-async def test_a_deep_tree(tmp_path: Path, levels: int) -> None:
+async def test_a_deep_tree_is_deleted(tmp_path: Path, levels: int) -> None:
     trash = Trash(tmp_path / "trash")
     deep(tmp_path / "tree", levels)
     assert trash.discard(tmp_path / "tree") and not (tmp_path / "tree").exists()
-    await emptied(trash)
+    await empty(trash)
 
 
-async def test_names_modes_and_links(tmp_path: Path) -> None:
+async def test_unusual_names_modes_and_links_are_deleted(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_text("kept")
@@ -62,11 +62,11 @@ async def test_names_modes_and_links(tmp_path: Path) -> None:
         folder.chmod(0o000)
     trash = Trash(tmp_path / "trash")
     trash.discard(tree)
-    await emptied(trash)
+    await empty(trash)
     assert (outside / "kept").read_text() == "kept" and outside.stat().st_mode & 0o777 == 0o755 and (outside / "kept").stat().st_nlink == 1
 
 
-async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
+async def test_many_files_and_hard_links_are_deleted(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "first").write_text("x")
@@ -76,10 +76,10 @@ async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
         (tree / f"folder-{number}").mkdir()
     trash = Trash(tmp_path / "trash")
     trash.discard(tree)
-    await emptied(trash)
+    await empty(trash)
 
 
-async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_undeletable_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     trash = Trash(tmp_path / "trash")
     for name in ("one", "two"):
         (tmp_path / name / "sub").mkdir(parents=True)
@@ -92,11 +92,11 @@ async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Pat
         for name in ("one", "two"):
             trash.discard(tmp_path / name)
         await trash.start()
-        await holds(trash, 1)
+        await wait_for_count(trash, 1)
         assert trash.discard(tmp_path / "absent") is False
         (tmp_path / "three").write_text("x")
         trash.discard(tmp_path / "three")
-        await holds(trash, 1)
+        await wait_for_count(trash, 1)
         await trash.stop()
         (left,) = trash.folder.iterdir()
         assert os.listdir(left) == ["file"]
@@ -104,7 +104,7 @@ async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Pat
     finally:
         for path in trash.folder.rglob("file"):
             immutable(path, False)
-    await emptied(Trash(trash.folder))
+    await empty(Trash(trash.folder))
 
 
 def immutable(path: Path, on: bool) -> bool:
@@ -112,18 +112,18 @@ def immutable(path: Path, on: bool) -> bool:
     return program is not None and subprocess.run([program, "+i" if on else "-i", str(path)], capture_output=True).returncode == 0
 
 
-async def test_a_start_without_a_folder_and_a_throw_before_it(tmp_path: Path) -> None:
+async def test_files_discarded_while_stopped_are_deleted_after_the_start(tmp_path: Path) -> None:
     trash = Trash(tmp_path / "state" / "trash")
     await trash.start()
     await trash.stop()
     (tmp_path / "file").write_text("x")
     trash.discard(tmp_path / "file")
     assert trash.folder.stat().st_mode & 0o777 == 0o700
-    await emptied(trash)
+    await empty(trash)
 
 
-def test_its_owner_needs_no_privilege(tmp_path: Path) -> None:
-    """As a user: a folder of mode 000 can be moved and read only once its mode is changed."""
+def test_deletion_needs_no_privileges(tmp_path: Path) -> None:
+    """For users other than root, a folder of mode 000 can be moved and read only after its mode is changed."""
     script = f"""
 import os, sys
 os.chdir({str(tmp_path)!r})

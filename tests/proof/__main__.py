@@ -6,7 +6,10 @@ import pytest
 
 from tests.proof import PROOFS
 
-FOLDERS = {"tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"]}
+FOLDERS = {
+    "adding-a-function": ["tests/documents/test_adding_a_function.py"],
+    "tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"],
+}
 """Folders and files of a proof. Their unmarked tests run too."""
 
 

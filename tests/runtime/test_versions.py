@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from functions.describe.catalog import Catalog
-from functions.describe.releases import released
+from functions.describe.releases import load_release
 from functions.kernel import Declaration, MissingUpcaster, Payload, missing_steps, upcast, upcasts, versions
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
@@ -65,7 +65,7 @@ def test_one_step_is_declared_once(steps: None) -> None:
 
 def _released() -> Iterator[tuple[str, str]]:
     for folder in sorted((ROOT / "schemas/released").glob("*")):
-        yield from ((folder.name, path) for path in released(ROOT, folder.name))
+        yield from ((folder.name, path) for path in load_release(ROOT, folder.name))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def _as_it_was_sent(schema: Mapping[str, Any], whole: bool, seal: Callable[[str]
 
 @pytest.mark.parametrize(("release", "path"), list(_released()))
 def test_whatever_a_release_has_sent_is_read_today(release: str, path: str, catalog: Catalog, sealed: Any) -> None:
-    schema = released(ROOT, release)[path]
+    schema = load_release(ROOT, release)[path]
     kind, type = path.removesuffix(".json").split("/")
     for declaration in _readers(catalog, kind, type):
         settings, sealer = sealed(declaration.context)

@@ -1,4 +1,4 @@
-"""What a build leaves, and a hand-over of it with plain processes."""
+"""Images as builds leave them, and a store that takes them with plain processes."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ NAMESPACE = "app-shop"
 
 
 def image(folder: Path, text: str = "a") -> Path:
-    """An image as a builder leaves it."""
+    """Create an image as a builder leaves it."""
     (folder / "rootfs" / "sub").mkdir(parents=True)
     (folder / "rootfs" / "sub" / "a").write_text(text)
     (folder / "rootfs" / "run").write_text("#!/bin/sh\n")
@@ -29,7 +29,7 @@ def image(folder: Path, text: str = "a") -> Path:
 
 
 class Shop:
-    """A store on disk, its keeper and its hand-over, without a running platform."""
+    """An image store with garbage collection and hand-over, without a running platform."""
 
     def __init__(self, folder: Path, *, limit_gib: str = "1", **more: Any) -> None:
         self.state = folder / "state"

@@ -1,4 +1,4 @@
-"""`python -m tests.knative.sandbox.weaker serve`: a one-machine Knative whose machine lacks what WEAKER names (abilities, or "sandbox" for all)."""
+"""A one-machine Knative whose machine lacks the abilities in WEAKER ("sandbox": all): `python -m tests.knative.sandbox.weaker serve`."""
 
 import os
 import sys

@@ -11,7 +11,7 @@ from knative.local.quantities import parse_quantity
 from knative.local.sandbox.plan import Mount, arrange
 from knative.local.serving import naming
 from knative.local.serving.autoscaler import ConcurrencyMeter, Load, Scale, desired_pods, parse_duration
-from knative.local.serving.conditions import TRUE, Condition, ready, written
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, summarize
 from knative.local.serving.pods.environment import MissingReference, expand, resolve
 from knative.local.serving.pods.volumes import VolumeFile, contents, write
 
@@ -40,11 +40,11 @@ TEN = Scale(target=10.0, max_pods=5)
         (replace(TEN, max_pods=0), replace(IDLE, waiting=1000), 100),
     ],
 )
-def test_how_many_pods(scale: Scale, load: Load, pods: int) -> None:
+def test_desired_pods(scale: Scale, load: Load, pods: int) -> None:
     assert desired_pods(scale, load) == pods
 
 
-def test_a_revisions_scale_is_its_annotations_over_the_defaults() -> None:
+def test_scale_annotations_override_the_defaults() -> None:
     prefix = "autoscaling.knative.dev/"
     said = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
     found = Scale.of(said, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
@@ -55,7 +55,7 @@ def test_a_revisions_scale_is_its_annotations_over_the_defaults() -> None:
     assert Scale.of({}, 0, {}).target == pytest.approx(70)
 
 
-def test_the_meter_averages_over_time() -> None:
+def test_the_meter_averages_over_its_window() -> None:
     meter = ConcurrencyMeter(60, 0.0)
     meter.change(+1, 10.0)
     meter.change(+1, 15.0)
@@ -66,22 +66,22 @@ def test_the_meter_averages_over_time() -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("60s", 60), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("0s", 0), ("1.5s", 1.5)])
-def test_go_durations(text: str, value: float) -> None:
+def test_durations_are_parsed(text: str, value: float) -> None:
     assert parse_duration(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["60", "s", "1x", "1m30"])
-def test_what_is_no_duration(text: str) -> None:
+def test_an_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("500m", 0.5), ("256Mi", 256 << 20), ("1G", 1e9), ("2", 2), (3, 3), ("1e3", 1000)])
-def test_quantities(text: str | int, value: float) -> None:
+def test_quantities_are_parsed(text: str | int, value: float) -> None:
     assert parse_quantity(text) == pytest.approx(value)
 
 
-def test_names_and_hosts() -> None:
+def test_names_and_hosts_follow_knative() -> None:
     assert naming.revision_name("shop", 12) == "shop-00012" and naming.revision_name("shop", 12, "shop-blue") == "shop-blue"
     assert naming.public_host("shop", "app", "localhost", {}) == "shop.app.localhost"
     assert naming.public_host("shop", "app", "localhost", {"domain-template": "{{.Name}}.{{.Domain}}"}) == "shop.localhost"
@@ -91,23 +91,23 @@ def test_names_and_hosts() -> None:
     assert naming.domain_for({"app": "other"}, domains) == "example.org" and naming.domain_for({}, {}) == "localhost"
 
 
-def test_ready_is_the_first_that_is_not_true() -> None:
+def test_ready_summarizes_the_other_conditions() -> None:
     no, unknown = Condition("False", "Why", "because"), Condition("Unknown", "Wait")
-    assert ready({"a": TRUE, "b": TRUE}, "ab") == TRUE
-    assert ready({"a": unknown, "b": no}, "ab") == no and ready({"a": TRUE, "b": unknown}, "ab") == unknown
-    assert ready({"a": replace(no, severity="Info"), "b": TRUE}, "ab") == TRUE
+    assert summarize({"a": TRUE, "b": TRUE}, "ab") == TRUE
+    assert summarize({"a": unknown, "b": no}, "ab") == no and summarize({"a": TRUE, "b": unknown}, "ab") == unknown
+    assert summarize({"a": replace(no, severity="Info"), "b": TRUE}, "ab") == TRUE
 
 
-def test_a_conditions_time_changes_with_it_alone() -> None:
-    first = written({"Ready": TRUE}, [], "t1")
-    assert written({"Ready": TRUE}, first, "t2") == first
-    assert written({"Ready": Condition("False")}, first, "t2")[0]["lastTransitionTime"] == "t2"
+def test_the_transition_time_changes_only_with_the_condition() -> None:
+    first = condition_entries({"Ready": TRUE}, [], "t1")
+    assert condition_entries({"Ready": TRUE}, first, "t2") == first
+    assert condition_entries({"Ready": Condition("False")}, first, "t2")[0]["lastTransitionTime"] == "t2"
 
 
 POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"app": "x"}}, "spec": {}}
 
 
-def test_environment() -> None:
+def test_environment_variables_are_resolved() -> None:
     objects = {("Secret", "s"): {"data": {"k": "djE="}}, ("ConfigMap", "c"): {"data": {"A": "1", "B": "2"}}}
     container = {
         "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "P_"}, {"secretRef": {"name": "none", "optional": True}}],
@@ -129,7 +129,7 @@ def test_environment() -> None:
             resolve({"env": [{"name": "X", "valueFrom": {"secretKeyRef": reference}}]}, POD, lambda kind, name: objects.get((kind, name)), {})
 
 
-def test_volumes_change_in_one_step(tmp_path: Path) -> None:
+def test_volumes_are_replaced_atomically(tmp_path: Path) -> None:
     volume = {"name": "v", "secret": {"secretName": "s", "items": [{"key": "a", "path": "deep/a"}]}}
     files = contents(volume, POD, lambda kind, name: {"data": {"a": "MQ==", "b": "Mg=="}})
     assert files == {"deep/a": VolumeFile(b"1", 0o644)}
@@ -154,7 +154,7 @@ def tree(folder: Path) -> Path:
     return folder
 
 
-def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
+def test_the_digest_covers_names_kinds_and_contents(tmp_path: Path) -> None:
     one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
     assert digest(one) == digest(two)
     (two / "rootfs" / "sub" / "a").chmod(0o600)
@@ -169,7 +169,7 @@ def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
         digest(one)
 
 
-def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
+def test_a_mount_below_a_read_only_mount_is_possible(tmp_path: Path) -> None:
     around, inner = tmp_path / "around", tmp_path / "inner"
     (around / "kept").mkdir(parents=True)
     (around / "link").symlink_to("kept")
