@@ -13,7 +13,7 @@ from functions.describe.releases import released
 from functions.kernel import Declaration, MissingUpcaster, Payload, missing_steps, upcast, upcasts, versions
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
-from functions.runtime.execution.failures import ROLL_OUT_TRIES
+from functions.runtime.execution.failures import ROLL_OUT_ATTEMPTS
 from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.security import encryption
 from functions.wire.cloudevents import Message
@@ -172,7 +172,7 @@ def test_a_newer_version_waits_for_the_roll_out_and_then_dies_with_its_reason(fr
     assert (headers["attempt"], headers["dataversion"], body) == ("2", "4", b'{"who": "knows"}')
     assert worker.post({**headers, "attempt": "9"}, body, "/probe.on_moved") == 204, "longer than any other retry"
     assert world.count("dead_letters") == 0
-    assert worker.post({**headers, "attempt": str(ROLL_OUT_TRIES)}, body, "/probe.on_moved") == 204
+    assert worker.post({**headers, "attempt": str(ROLL_OUT_ATTEMPTS)}, body, "/probe.on_moved") == 204
     [(error, detail)] = world.rows("SELECT error, detail FROM dead_letters")
     assert error == "NewerVersion"
     assert detail == "it is version 4 of probe.moved, and probe.on_moved of this release reads up to 3: finish the roll-out, then replay it"
