@@ -94,17 +94,17 @@ class Client:
 
     def page(self, path: str, **query: Any) -> list[Json]:
         """Return the items of one page of a list."""
-        return _items(self.get(path, **query))
+        return list(self.get(path, **query)["items"])
 
-    def items(self, path: str, *, cursor_parameter: str = "cursor", **query: Any) -> list[Json]:
+    def items(self, path: str, **query: Any) -> list[Json]:
         """Return all items of a list, from all its pages."""
         items: list[Json] = []
         while True:
             page = self.get(path, **query)
-            items.extend(_items(page))
+            items.extend(page["items"])
             if not page.get("next"):
                 return items
-            query[cursor_parameter] = page["next"]
+            query["cursor"] = page["next"]
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
         """Send a request and return the successful response.
@@ -174,13 +174,6 @@ def _retry_delay(error: Exception) -> bool | float:
 def _retry_after_seconds(response: httpx.Response) -> int | None:
     value = response.headers.get("Retry-After", "")
     return int(value) if value.isdecimal() else None
-
-
-def _items(page: Json) -> list[Json]:
-    """The list in a page: `items`, or the only array of an answer that names its list after its content."""
-    if "items" in page:
-        return list(page["items"])
-    return next((list(value) for value in page.values() if isinstance(value, list)), [])
 
 
 def _problem_document(response: httpx.Response) -> Json:

@@ -1,22 +1,24 @@
 """The look of `--help`: conventional usage lines (`NAME`, `[NAME]`, `NAME...`), no type beside a flag, and groups of commands in panels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from typer._click.core import Context, Parameter
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+if TYPE_CHECKING:
+    from typer._click.core import Context, Parameter  # Typer vendors Click under a private name: for annotations only
 
 
 class CapsuleCommand(TyperCommand):
-    def get_params(self, ctx: Context) -> list[Parameter]:
+    def get_params(self, ctx: "Context") -> "list[Parameter]":
         return _with_plain_labels(super().get_params(ctx))
 
-    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+    def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         return _usage_pieces(self.options_metavar, self.get_params(ctx))
 
 
 class CapsuleGroup(TyperGroup):
-    def get_params(self, ctx: Context) -> list[Parameter]:
+    def get_params(self, ctx: "Context") -> "list[Parameter]":
         return _with_plain_labels(super().get_params(ctx))
 
 
@@ -25,11 +27,11 @@ class RootGroup(CapsuleGroup):
 
     panels: Mapping[str, Sequence[str]] = {}
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: "Context") -> list[str]:
         order = [name for names in self.panels.values() for name in names]
         return sorted(super().list_commands(ctx), key=order.index)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: "Context", cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             vars(command)["rich_help_panel"] = next(panel for panel, names in self.panels.items() if cmd_name in names)
@@ -41,7 +43,7 @@ def default(text: str) -> str:
     return rf"\[default: {text}]"
 
 
-def _with_plain_labels(parameters: list[Parameter]) -> list[Parameter]:
+def _with_plain_labels(parameters: "list[Parameter]") -> "list[Parameter]":
     """Typer shows `<bool>` beside each flag and `<str>` beside each argument."""
     for each in parameters:
         if isinstance(each, TyperOption) and each.is_flag:
@@ -51,7 +53,7 @@ def _with_plain_labels(parameters: list[Parameter]) -> list[Parameter]:
     return parameters
 
 
-def _usage_pieces(options: str | None, parameters: list[Parameter]) -> list[str]:
+def _usage_pieces(options: str | None, parameters: "list[Parameter]") -> list[str]:
     """Typer writes a required argument as `{name}`; the convention is `NAME`."""
     pieces = [options] if options else []
     for each in parameters:

@@ -1,4 +1,4 @@
-"""What the auth context states: users, their registration, their addresses and their sessions. No event carries a password, a token or a link."""
+"""Events of the auth context: users, registrations, e-mail addresses and sessions."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,9 +7,10 @@ from functions.kernel import Event
 
 
 class UserCreated(Event, type="user.created", subject="user_id"):
-    """A visitor has become a user; billing makes a customer of it, auth sends the verification mail, and the saga of the registration goes on from
-    there: `customer.created`, `quota.requested`, `quota.granted`, `payment-account.requested`, `payment-account.changed`,
-    `registration.completed`."""
+    """A user registered.
+
+    Starts the registration saga: auth sends the verification e-mail, billing creates a customer.
+    """
 
     user_id: UUID
     email: str
@@ -17,7 +18,10 @@ class UserCreated(Event, type="user.created", subject="user_id"):
 
 
 class CustomerRequested(Event, type="customer.requested"):
-    """A registration has heard nothing of its customer and asks once more; `at` is when the user was created. Answered by `customer.created`."""
+    """A registration asks again for the customer of its user.
+
+    Published when `customer.created` has not arrived in time, and answered by it. `at`: when the user was created.
+    """
 
     user_id: UUID
     email: str
@@ -25,21 +29,30 @@ class CustomerRequested(Event, type="customer.requested"):
 
 
 class QuotaRequested(Event, type="quota.requested"):
-    """A registration asks for the quota that a user begins with. Answered by `quota.granted`, every time."""
+    """A registration asks for the quota of a new user.
+
+    Answered by `quota.granted`, also when the quota exists already.
+    """
 
     user_id: UUID
     at: datetime
 
 
 class PaymentAccountRequested(Event, type="payment-account.requested"):
-    """A registration asks for the customer's account at the payment provider. Answered by `payment-account.changed`, every time."""
+    """A registration asks for an account at the payment provider.
+
+    Answered by `payment-account.changed`, also when the account exists already.
+    """
 
     user_id: UUID
     at: datetime
 
 
 class PaymentAccountClosureRequested(Event, type="payment-account.closure-requested"):
-    """A registration has given that account up: the customer stays on the free plan. Answered by `payment-account.changed`, every time."""
+    """A registration gives up the account at the payment provider.
+
+    Its compensation: the customer stays on the free plan. Answered by `payment-account.changed`. `reason`: for people.
+    """
 
     user_id: UUID
     reason: str
@@ -47,15 +60,18 @@ class PaymentAccountClosureRequested(Event, type="payment-account.closure-reques
 
 
 class RegistrationCompleted(Event, type="registration.completed", subject="user_id"):
-    """Customer, quota and payment account are there."""
+    """A registration is complete: customer, quota and payment account exist."""
 
     user_id: UUID
     at: datetime
 
 
 class RegistrationFailed(Event, type="registration.failed", subject="user_id"):
-    """A registration could not be completed and has been compensated: the user can sign in and use the free plan. `step`: what was given up;
-    `reason`: timed-out, refused; `limited`: whether paid plans were closed to the customer."""
+    """A registration failed and was compensated.
+
+    The user can sign in and use the free plan. `step`: the step that was given up. `reason`: `timed-out` or `refused`.
+    `detail`: for people. `limited`: whether the customer cannot subscribe to paid plans.
+    """
 
     user_id: UUID
     step: str
@@ -66,21 +82,27 @@ class RegistrationFailed(Event, type="registration.failed", subject="user_id"):
 
 
 class RegistrationRepeated(Event, type="registration.repeated"):
-    """Somebody registered with an address that has an account: its owner is told by mail, the visitor is told nothing else."""
+    """Someone registered with the address of an existing account.
+
+    The owner of the address gets an e-mail. The response does not differ from that of a new registration.
+    """
 
     email: str
     at: datetime
 
 
 class EmailVerificationRequested(Event, type="email-verification.requested"):
-    """Somebody asked for another verification mail. Whether the address has an account is found out by who handles it: asking must not tell."""
+    """Another verification e-mail was requested.
+
+    The handler looks up whether the address has an account, so that the response does not reveal it.
+    """
 
     email: str
     at: datetime
 
 
 class EmailVerified(Event, type="email.verified", subject="user_id"):
-    """The user has proved that the address is theirs."""
+    """A user verified their e-mail address."""
 
     user_id: UUID
     email: str
@@ -88,7 +110,7 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
 
 
 class UserLoggedIn(Event, type="user.logged-in"):
-    """A session began."""
+    """A user signed in and a session started."""
 
     user_id: UUID
     session_id: UUID
@@ -96,7 +118,10 @@ class UserLoggedIn(Event, type="user.logged-in"):
 
 
 class SessionEnded(Event, type="session.ended", subject="session_id"):
-    """A session is over before its time; whoever remembers its access tokens forgets them. `reason`: logged-out, refresh-token-reused."""
+    """A session was ended before its expiry.
+
+    Everything that caches its access tokens must drop them. `reason`: `logged-out` or `refresh-token-reused`.
+    """
 
     session_id: UUID
     user_id: UUID

@@ -1,4 +1,7 @@
-"""What the billing context states: customers, plans and money (integers in minor units with an ISO 4217 currency)."""
+"""Events of the billing context: customers, subscriptions, invoices and payments.
+
+Amounts are integers in minor units (cents) of the ISO 4217 currency in `currency`.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,6 +10,11 @@ from functions.kernel import Event, Part
 
 
 class CustomerCreated(Event, type="customer.created", subject="customer_id"):
+    """A customer was created for a new user.
+
+    `plan`: the slug of the free plan.
+    """
+
     customer_id: UUID
     user_id: UUID
     plan: str
@@ -14,8 +22,12 @@ class CustomerCreated(Event, type="customer.created", subject="customer_id"):
 
 
 class PaymentAccountChanged(Event, type="payment-account.changed", subject="customer_id"):
-    """Where the customer's account at the payment provider stands. `status`: opened, delayed (the provider was away; nothing was done), refused (it
-    will not have this customer) or given-up (paid plans are closed to the customer). `detail` is the sentence a person reads."""
+    """The status of a payment account changed.
+
+    The account is the customer's at the payment provider. `status`: `opened`; `delayed` (the provider was unavailable,
+    nothing changed); `refused` (the provider does not accept the customer); `given-up` (the customer cannot subscribe to
+    paid plans). `detail`: for people.
+    """
 
     customer_id: UUID
     user_id: UUID
@@ -25,15 +37,21 @@ class PaymentAccountChanged(Event, type="payment-account.changed", subject="cust
 
 
 class Allowed(Part):
-    """What a plan lets its customer run: applications, and memory in MiB over all of them."""
+    """The limits of a plan.
+
+    `memory_mib`: MiB over all applications.
+    """
 
     applications: int
     memory_mib: int
 
 
 class SubscriptionChanged(Event, type="subscription.changed", subject="subscription_id"):
-    """A customer's plan or standing is another now. `allowed` is what counts from here on: of the plan, or of the free one while `status` is
-    `suspended`. `status`: active, past_due, suspended. `next_plan` begins at `period_end`, if it is named."""
+    """The plan or the status of a subscription changed.
+
+    `status`: `active`, `past_due` or `suspended`. `allowed`: the limits from now on; those of the free plan while
+    suspended. `next_plan`: the plan that begins at `period_end`, if a change is scheduled.
+    """
 
     subscription_id: UUID
     customer_id: UUID
@@ -48,7 +66,10 @@ class SubscriptionChanged(Event, type="subscription.changed", subject="subscript
 
 
 class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
-    """An invoice has got its number and is open, or paid already."""
+    """An invoice was issued: it has its number and is open or paid.
+
+    `total`: minor units.
+    """
 
     invoice_id: UUID
     customer_id: UUID
@@ -60,6 +81,11 @@ class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
 
 
 class PaymentEvent(Event, abstract=True):
+    """The fields of every payment event.
+
+    `amount`: minor units of `currency`.
+    """
+
     payment_id: UUID
     invoice_id: UUID
     customer_id: UUID
@@ -70,13 +96,19 @@ class PaymentEvent(Event, abstract=True):
 
 
 class PaymentProcessed(PaymentEvent, type="payment.processed", subject="payment_id"):
-    """Money has come. What it bought takes effect in the same moment: `subscription.changed` goes with it."""
+    """A payment succeeded.
+
+    `plan`: the plan that it paid for. What it paid for takes effect at once: `subscription.changed` is published with it.
+    """
 
     plan: str
 
 
 class PaymentFailed(PaymentEvent, type="payment.failed", subject="payment_id"):
-    """A charge was declined. `reason` is the provider's word, `detail` the sentence a person reads; `retry_at` when it is tried again, if it is."""
+    """A payment was declined.
+
+    `reason`: the provider's code. `detail`: for people. `retry_at`: when the payment is tried again; null: never.
+    """
 
     reason: str
     detail: str
@@ -84,7 +116,10 @@ class PaymentFailed(PaymentEvent, type="payment.failed", subject="payment_id"):
 
 
 class PaymentRefunded(PaymentEvent, type="payment.refunded"):
-    """Money of a paid invoice was given back; `amount` is what was."""
+    """A paid invoice was refunded, completely or in part.
+
+    `amount`: what was refunded. `number`: of the credit note.
+    """
 
     credit_note_id: UUID
     number: str

@@ -1,7 +1,6 @@
-"""What the cluster itself reports: changes of objects that carry our label (an ApiServerSource), log lines, requests and used resources (the
-collector).
+"""Events of the cluster: changes of objects with Capsule's label, log lines, requests and resource usage.
 
-On one machine `knative/local` reports them; on a cluster Knative's ApiServerSource and a log agent do, in the same words.
+On one machine `knative/local` publishes them; on a cluster Knative's ApiServerSource and a log agent do, in the same form.
 """
 
 from datetime import datetime
@@ -13,7 +12,10 @@ from functions.kernel import Event, Part
 
 
 class ObjectUpdated(Event, type="dev.knative.apiserver.ref.update"):
-    """An object changed: a reference only; who wants its state reads it (Kubernetes ObjectReference)."""
+    """A cluster object changed.
+
+    A reference without state (Kubernetes ObjectReference): the handler reads the object.
+    """
 
     kind: str
     name: str
@@ -34,6 +36,8 @@ class LogEntry(Part):
 
 
 class LogsCollected(Event, type="logs.collected"):
+    """Log lines were collected."""
+
     entries: list[LogEntry]
 
 
@@ -42,15 +46,17 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 class Durations(Part):
-    """How long requests took: OpenTelemetry's exponential histogram, in milliseconds. Bucket i holds what is over b^i and at most b^(i+1), with
-    b = 2^(2^-scale), so that histograms are merged by adding counts."""
+    """How long requests took, in milliseconds: an exponential histogram of OpenTelemetry.
+
+    Bucket i holds durations over b^i and up to b^(i+1), with b = 2^(2^-scale). Histograms merge by adding counts.
+    """
 
     scale: int = Field(default=4, ge=4, le=4)
     buckets: dict[Bucket, Count] = Field(default_factory=dict, max_length=1501)
 
 
 class RequestWindow(Part):
-    """Requests of one revision with one status within a window."""
+    """The requests of one revision with one status within a window of time. Durations are in milliseconds."""
 
     from_: datetime = Field(alias="from")
     to: datetime
@@ -65,11 +71,16 @@ class RequestWindow(Part):
 
 
 class RequestsMeasured(Event, type="requests.measured"):
+    """Requests were counted."""
+
     windows: list[RequestWindow]
 
 
 class ResourceWindow(Part):
-    """What one pod used from one moment to another; a pod's windows follow each other without gaps."""
+    """The CPU time and memory of one pod within a window of time.
+
+    The windows of a pod follow each other without gaps.
+    """
 
     from_: datetime = Field(alias="from")
     to: datetime
@@ -87,7 +98,10 @@ Bytes = Annotated[int, Field(ge=0, le=10**18)]
 
 
 class DiskUsage(Part):
-    """What one application takes of a machine's disk: its namespace's images, build cache and running instances. Null: not measured."""
+    """The disk space of one application on one machine, in bytes: images, build cache, running instances.
+
+    Null: not measured.
+    """
 
     at: datetime
     namespace: str
@@ -99,7 +113,10 @@ class DiskUsage(Part):
 
 
 class ResourcesMeasured(Event, type="resources.measured"):
-    """`disks` has the applications whose usage changed. It is empty where nothing measures disks, as on a cluster."""
+    """Resource usage was measured.
+
+    `disks`: the applications whose disk usage changed; empty where disks are not measured, as on a cluster.
+    """
 
     windows: list[ResourceWindow]
     disks: list[DiskUsage] = Field(default_factory=list)

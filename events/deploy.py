@@ -1,4 +1,4 @@
-"""What the deploy context states: applications, builds, releases and deployments."""
+"""Events of the deploy context: quotas, applications, environments and deployments."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,10 @@ from functions.kernel import Event
 
 
 class QuotaGranted(Event, type="quota.granted", subject="user_id"):
-    """How much a user may run: applications, and memory in MiB over all of them."""
+    """A user's quota was set.
+
+    `memory_mib`: MiB over all applications.
+    """
 
     user_id: UUID
     applications: int
@@ -16,6 +19,8 @@ class QuotaGranted(Event, type="quota.granted", subject="user_id"):
 
 
 class ApplicationCreated(Event, type="application.created", subject="application_id"):
+    """An application was created."""
+
     application_id: UUID
     user_id: UUID
     name: str
@@ -23,6 +28,8 @@ class ApplicationCreated(Event, type="application.created", subject="application
 
 
 class ApplicationDeleted(Event, type="application.deleted", subject="application_id"):
+    """An application was deleted with all its environments."""
+
     application_id: UUID
     user_id: UUID
     name: str
@@ -30,7 +37,7 @@ class ApplicationDeleted(Event, type="application.deleted", subject="application
 
 
 class EnvironmentDeleted(Event, type="environment.deleted"):
-    """One environment of an application is given up; the application stays."""
+    """An environment was deleted; its application stays."""
 
     application_id: UUID
     user_id: UUID
@@ -40,8 +47,11 @@ class EnvironmentDeleted(Event, type="environment.deleted"):
 
 
 class DeploymentEvent(Event, abstract=True):
-    """What every fact of a deployment carries. `cause` is deploy, promotion, rollback (somebody asked for it), configuration or scale; `release` is
-    the number of the release that is being deployed, once there is one."""
+    """The fields of every deployment event.
+
+    `cause`: `deploy`, `promotion`, `rollback` (requested by a user), `configuration` or `scale`. `application`: its name.
+    `release`: the number of the release that is deployed; null before the build.
+    """
 
     deployment_id: UUID
     application_id: UUID
@@ -55,36 +65,54 @@ class DeploymentEvent(Event, abstract=True):
 
 
 class DeploymentRequested(DeploymentEvent, type="deployment.requested", subject="deployment_id"):
-    pass
+    """A deployment was requested."""
 
 
 class BuildSucceeded(DeploymentEvent, type="build.succeeded", subject="deployment_id"):
+    """A build succeeded and created a release.
+
+    `image`: reference with digest.
+    """
+
     release_id: UUID
     commit: str
     image: str
 
 
 class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id"):
+    """A build failed.
+
+    `reason`: a stable code, such as `build-failed`. `detail`: for people.
+    """
+
     reason: str
     detail: str = ""
 
 
 class DeploymentPreparationStarted(DeploymentEvent, type="deployment.preparation-started", subject="deployment_id"):
-    """Its release phase begins: a command that runs with the new image and configuration before there is any traffic."""
+    """The release phase of a deployment started.
+
+    A command runs with the new image and configuration before the release gets traffic.
+    """
 
 
 class DeploymentReleaseStarted(DeploymentEvent, type="deployment.release-started", subject="deployment_id"):
-    """Its release is to take the traffic as soon as it is ready."""
+    """The rollout of a release started; traffic follows when it is ready."""
 
 
 class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id"):
+    """A deployment succeeded: its release serves at `url`."""
+
     release_id: UUID
     url: str
 
 
 class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id"):
-    """`reason` is a stable word (`build-failed`, `repository-not-found`, `not-ready`, `release-phase-failed`, `cancelled` …), `detail` the sentence a
-    person reads. `rolled_back_to`: the number of the release that was put back in its place; it had not lost the traffic."""
+    """A deployment failed before its release got traffic.
+
+    `reason`: a stable code (`build-failed`, `repository-not-found`, `not-ready`, `release-phase-failed`, `cancelled` …).
+    `detail`: for people. `rolled_back_to`: the number of the release that keeps serving; null if there is none.
+    """
 
     reason: str
     detail: str
@@ -92,7 +120,10 @@ class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deplo
 
 
 class DeploymentRollbackStarted(DeploymentEvent, type="deployment.rollback-started", subject="deployment_id"):
-    """Its release has taken the traffic and failed: the one before is being put back."""
+    """A release that got traffic failed, and its rollback started.
+
+    `reason`: a stable code. `detail`: for people. `rolled_back_to`: the number of the release that gets the traffic.
+    """
 
     reason: str
     detail: str
@@ -100,8 +131,10 @@ class DeploymentRollbackStarted(DeploymentEvent, type="deployment.rollback-start
 
 
 class DeploymentRolledBack(DeploymentEvent, type="deployment.rolled-back", subject="deployment_id"):
-    """Its release took the traffic and failed while it was observed; the release `rolled_back_to` serves again. `release_id` and `release` are
-    those of the one that failed."""
+    """A release that got traffic failed and was rolled back.
+
+    `release_id`, `release`: the failed release. `rolled_back_to`: the number of the release that serves again.
+    """
 
     release_id: UUID
     reason: str

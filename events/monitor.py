@@ -1,4 +1,4 @@
-"""What the monitor context states: measured use of applications, which billing adds up, and alerts."""
+"""Events of the monitor context: usage of applications, and alerts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,10 @@ from functions.kernel import Event
 
 
 class UsageMeasured(Event, type="usage.measured"):
-    """One window of one application's use. `usage_id` is unique: whoever adds it up adds it once."""
+    """The usage of one environment in one window of time was measured.
+
+    `usage_id` is unique: consumers add each up once. `cpu_milliseconds`: CPU time of all instances.
+    """
 
     usage_id: UUID
     application_id: UUID
@@ -20,8 +23,12 @@ class UsageMeasured(Event, type="usage.measured"):
 
 
 class AlertFired(Event, type="alert.fired", subject="alert_id"):
-    """Something is wrong with an application. `kind`: deployment-failed, deployment-rolled-back, error-rate, latency; `summary` is what a person
-    reads. Of the platform itself (an id of zeros; `environment` is the function): dead-letters, dead-letter-age, events-given-up."""
+    """An alert fired.
+
+    `kind`: `deployment-failed`, `deployment-rolled-back`, `error-rate` or `latency`; of the platform itself `dead-letters`,
+    `dead-letter-age` or `events-given-up`, with an application id of zeros and the function's name as `environment`.
+    `summary`: for people.
+    """
 
     alert_id: UUID
     application_id: UUID
@@ -33,7 +40,7 @@ class AlertFired(Event, type="alert.fired", subject="alert_id"):
 
 
 class AlertResolved(Event, type="alert.resolved", subject="alert_id"):
-    """It is over, so far."""
+    """An alert was resolved: its condition no longer holds."""
 
     alert_id: UUID
     application_id: UUID
@@ -43,7 +50,10 @@ class AlertResolved(Event, type="alert.resolved", subject="alert_id"):
 
 
 class AlertNotificationRequested(Event, type="alert-notification.requested"):
-    """An owner is to be told of alerts: by mail, or at a webhook of theirs. The delivery's row says what and where."""
+    """A notification of alerts is to be sent, by e-mail or webhook.
+
+    The row of the delivery has the recipient and the content.
+    """
 
     delivery_id: UUID
     application_id: UUID

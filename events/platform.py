@@ -1,15 +1,15 @@
-"""What every context states about itself, whatever its business."""
+"""Events that every context publishes about itself."""
 
 from datetime import datetime
 
 from functions.kernel import Event, Part
 
 GAP = "MissingPredecessor"
-"""The error of an early event (`Order.STRICT`) that waited in vain for the one before it."""
+"""The error of an early event (`Order.STRICT`) whose predecessor did not arrive in time."""
 
 
 class DeadLetterCount(Part):
-    """Letters of one function that died of the same error."""
+    """The open dead letters of one function with the same error."""
 
     function: str
     error: str
@@ -18,8 +18,11 @@ class DeadLetterCount(Part):
 
 
 class DeadLettersCounted(Event, type="dead-letters.counted", subject="context"):
-    """Dead letters wait for an operator: how many there are in this context, and since when (`oldest_at` is `at` where none do). Told every ten
-    minutes while there are any, and whenever an operator has dealt with some. `causes`: the most numerous ones."""
+    """The open dead letters of a context were counted.
+
+    Published every ten minutes while there are any, and when an operator has replayed or discarded some. `open`: their
+    number. `oldest_at`: when the oldest died; `at` if there are none. `causes`: the most frequent ones.
+    """
 
     context: str
     open: int

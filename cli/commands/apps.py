@@ -85,7 +85,7 @@ def status(
     view, latest = session.api.get(base), session.api.page(f"{base}/deployments", limit=5)
     disk = _disk(session, base)
     document = {"application": view, "deployments": latest, "disk": disk}
-    session.output.show(document, render.application(view, latest), "", render.disk(disk), "", render_deployments.deployments(latest))
+    session.output.show(document, render.application(view), "", render.disk(disk), "", render_deployments.deployments(latest))
     if latest:
         session.output.next_step(session.command("status DEPLOYMENT", view), session.command("logs --follow", view))
     else:

@@ -100,7 +100,7 @@ def quota(session: Session) -> None:
 
 
 def _invoices(session: Session) -> list[Json]:
-    return session.api.items("/v1/billing/invoices", cursor_parameter="before", limit=100)
+    return session.api.items("/v1/billing/invoices", limit=100)
 
 
 def _invoice_id(session: Session, text: str) -> str:

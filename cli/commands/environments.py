@@ -150,10 +150,12 @@ def delete(
     application = session.application(app)
     session.output.note(f"This deletes {name} of {application['name']}: what runs there, its variables, secrets and size. Releases stay.")
     if name == session.settings.environment:
-        session.output.note(f"{name} is the default environment: after this, commands need --env NAME.")
+        session.output.note(f"{name} is the default environment: commands without --env fail until you create it again.")
     confirm_deletion(name, yes=yes)
     accepted = session.api.delete(f"/v1/apps/{application['id']}/environments/{segment(name)}")
     session.output.show(accepted, f"Deleting {name} of {application['name']}.")
+    if accepted["warning"]:
+        session.output.note(accepted["warning"])
     session.output.next_step(session.command("environments list", application))
 
 

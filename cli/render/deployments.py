@@ -92,13 +92,6 @@ def succeeded(view: Json) -> RenderableType:
     return Group(Prose(line), Text(view["url"] or "", "bold"))
 
 
-def status_words(view: Json) -> Text:
-    """Return a deployment's status and reason in words: `rolled back (failing-requests)`."""
-    status = status_text(view["status"])
-    words = Text(view["status"].replace("-", " "), status.style)
-    return Text.assemble(words, f" ({view['reason']})" if view.get("reason") else "")
-
-
 def deployment(view: Json) -> RenderableType:
     status = Text.assemble(status_text(view["status"]), f": {view['reason']}" if view["reason"] else "")
     if view["rolledBackTo"]:

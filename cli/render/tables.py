@@ -25,7 +25,7 @@ Cell = str | Text
 class Column:
     name: str
     drop: int = 0
-    """0: always shown. Of the others, the one with the highest number is left out first."""
+    """0: always there. Of the others, the one with the highest number is left out first."""
     is_right: bool = False
 
 
@@ -49,33 +49,33 @@ class Table:
         self.rows.append(_Row([_text(each) for each in cells], [_text(each) for each in details if str(each)]))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        visible = self._fitting_columns(options.max_width)
-        yield from self._lines(visible, options.max_width) if visible else self._blocks(options.max_width)
+        indices = self._fitting_columns(options.max_width)
+        yield from self._lines(indices, options.max_width) if indices else self._blocks(options.max_width)
 
     def _fitting_columns(self, max_width: int) -> list[int]:
         """The indices of the columns to show; empty if not even the important ones fit."""
         widths = self._widths()
-        visible = list(range(len(self.columns)))
-        while visible and sum(widths[index] + GAP for index in visible) - GAP > max_width:
-            least_important = max(visible, key=lambda index: self.columns[index].drop)
+        indices = list(range(len(self.columns)))
+        while indices and sum(widths[index] + GAP for index in indices) - GAP > max_width:
+            least_important = max(indices, key=lambda index: self.columns[index].drop)
             if self.columns[least_important].drop == 0:
                 return []
-            visible.remove(least_important)
-        return visible
+            indices.remove(least_important)
+        return indices
 
     def _widths(self) -> list[int]:
         return [max([len(column.name), *(row.cells[index].cell_len for row in self.rows)]) for index, column in enumerate(self.columns)]
 
-    def _lines(self, visible: list[int], max_width: int) -> Iterator[Text]:
+    def _lines(self, indices: list[int], max_width: int) -> Iterator[Text]:
         widths = self._widths()
-        yield self._line([Text(self.columns[index].name, "dim") for index in visible], visible, widths)
+        yield self._line([Text(self.columns[index].name, "dim") for index in indices], indices, widths)
         for row in self.rows:
-            yield self._line([row.cells[index] for index in visible], visible, widths)
+            yield self._line([row.cells[index] for index in indices], indices, widths)
             yield from _indented(row.details, max_width)
 
-    def _line(self, cells: list[Text], visible: list[int], widths: list[int]) -> Text:
+    def _line(self, cells: list[Text], indices: list[int], widths: list[int]) -> Text:
         line = Text()
-        for cell, index in zip(cells, visible, strict=True):
+        for cell, index in zip(cells, indices, strict=True):
             padding = " " * (widths[index] - cell.cell_len)
             line.append_text(Text.assemble(padding, cell) if self.columns[index].is_right else Text.assemble(cell, padding))
             line.append(" " * GAP)

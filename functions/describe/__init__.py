@@ -1,6 +1,8 @@
-"""Everything that is written down about the functions, derived from their declarations.
+"""Generate OpenAPI, AsyncAPI, JSON Schemas and Knative manifests from the declarations.
 
-`python -m functions.describe` writes OpenAPI, AsyncAPI, JSON Schemas and the Knative manifests; `--check` changes nothing and fails, with the
-command that mends it, when a file on disk differs. The generators are pure: declarations in, documents out; what runs the functions
-(`functions.runtime`) and what describes them are two readers of one declaration, so neither can drift from it alone.
+`python -m functions.describe` writes the files. `--check` changes nothing and fails if a file differs, naming the command
+that fixes it. The generators are pure: declarations in, documents out. `functions.runtime` runs functions from the same
+declarations, so documents and behavior cannot differ.
+
+The package does not own overlays, ConfigMaps and Secrets: operators write those (`knative/overlays`).
 """

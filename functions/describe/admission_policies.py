@@ -1,27 +1,28 @@
-"""What RBAC cannot say about the account that deploys: everywhere but in the platform's namespace.
+"""Restrict the account that deploys to the namespaces of applications. RBAC cannot express this.
 
-A namespace is made for every application, so the account may create Namespaces and RoleBindings on the whole cluster. Two ValidatingAdmissionPolicies
-(admissionregistration.k8s.io/v1, Kubernetes 1.30 and newer) deny whatever it writes outside of the namespaces of applications. They match every
-resource, not only those that the account's roles name: a role that grows does not widen them.
+Every application has a namespace, so the account may create Namespaces and RoleBindings in the whole cluster. Two
+ValidatingAdmissionPolicies (admissionregistration.k8s.io/v1, Kubernetes 1.30 and newer) deny all its writes outside of
+the namespaces of applications. They match every resource, not only those in the account's roles, so a larger role does
+not widen them.
 
-Their CEL is the part that all of Kubernetes' CEL environments and the one-machine API share: no optional types, no extension libraries.
+The CEL expressions use the subset that Kubernetes and the one-machine API share: no optional types, no extension libraries.
 """
 
 from functions.describe.services import NAMESPACE, Manifest
 
 APPLICATION = "capsule.dev/application"
-"""The label that makes a namespace an application's; its value is the application's id."""
+"""The label of an application's namespace; its value is the application's id."""
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 PREFIX = "app-"
 DESCRIPTION = f"{PREFIX}* with the label {APPLICATION}"
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
 REVIEWS = {**EVERYTHING, "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"]}
-"""Questions about one's own rights: creating one stores nothing."""
+"""Reviews of an account's own permissions. Creating one stores nothing."""
 
 
 def application_policies(account: str, tenant_role: str) -> list[Manifest]:
-    """Both policies with their bindings, for the account of that name in the platform's namespace."""
+    """Return both policies and their bindings for an account in the platform's namespace."""
     return [
         *_policy(account, f"{account}-objects", "Namespaced", _objects(account, tenant_role)),
         *_policy(account, f"{account}-namespaces", "Cluster", _namespaces(account)),

@@ -1,7 +1,7 @@
-"""AsyncAPI 3.0 of what travels over RabbitMQ: four exchanges, one message a routing key, one operation for each function that sends or takes it.
+"""Generate the AsyncAPI 3.0 document of the messages over RabbitMQ: exchanges, messages by routing key, operations of functions.
 
-Written from the functions' side: `receive` is what a function takes, `send` what it emits. Headers are CloudEvents attributes without a prefix, in
-lower-case letters and digits only: the RabbitMQ broker acknowledges and loses a message with any other header name.
+Operations are those of the functions: they `receive` their input and `send` events. Headers are CloudEvents attributes
+without a prefix, in lower-case letters and digits: the broker acknowledges and drops a message with any other name.
 """
 
 from importlib.metadata import version
@@ -15,14 +15,14 @@ COMMANDS, EVENTS, REPLIES, DEAD = "capsule.commands", "capsule.events", "capsule
 
 
 def document(catalog: Catalog) -> dict[str, Any]:
-    shapes = Shapes(_wanted(catalog))
+    shapes = Shapes(_types(catalog))
     messages: dict[str, Any] = {}
     for declaration in catalog.called:
         messages[declaration.name] = _message(declaration.name, declaration.summary, "Command", shapes.of(declaration.input, "validation"))
-        reply = {} if _silent(declaration) else shapes.of(declaration.output, "serialization")
+        reply = {} if _has_no_output(declaration) else shapes.of(declaration.output, "serialization")
         payload: Schema = {"anyOf": [reply, {"$ref": "#/components/schemas/Problem"}]} if reply else {"$ref": "#/components/schemas/Problem"}
         name = f"{declaration.name}.reply"
-        messages[name] = _message(name, f"The answer to {declaration.name}: its result, or a problem document", "Reply", payload)
+        messages[name] = _message(name, f"Reply to {declaration.name}: its result or a problem document", "Reply", payload)
     for event in catalog.events:
         summary = (event.__doc__ or event.__name__).strip().splitlines()[0]
         message = _message(event.type, summary, "Event", shapes.of(event, "serialization"))
@@ -32,7 +32,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "info": {
             "title": "Capsule over RabbitMQ",
             "version": version("capsule"),
-            "description": "Bind a queue to `capsule.events`, or a Knative Trigger to the Broker `capsule`, to learn what happens.",
+            "description": "To receive events, bind a queue to `capsule.events`, or create a Knative Trigger on the Broker `capsule`.",
         },
         "defaultContentType": "application/json",
         "servers": {"rabbitmq": {"host": "{host}", "protocol": "amqp", "variables": {"host": {"default": "localhost:5672"}}}},
@@ -42,13 +42,13 @@ def document(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _wanted(catalog: Catalog) -> list[tuple[Any, Mode]]:
-    wanted: list[tuple[Any, Mode]] = [(declaration.input, "validation") for declaration in catalog.called]
-    wanted += [(declaration.output, "serialization") for declaration in catalog.called if not _silent(declaration)]
-    return [*wanted, *((event, "serialization") for event in catalog.events)]
+def _types(catalog: Catalog) -> list[tuple[Any, Mode]]:
+    types: list[tuple[Any, Mode]] = [(declaration.input, "validation") for declaration in catalog.called]
+    types += [(declaration.output, "serialization") for declaration in catalog.called if not _has_no_output(declaration)]
+    return [*types, *((event, "serialization") for event in catalog.events)]
 
 
-def _silent(declaration: Declaration) -> bool:
+def _has_no_output(declaration: Declaration) -> bool:
     return declaration.output in (None, type(None))
 
 
@@ -66,12 +66,14 @@ def _message(name: str, summary: str, headers: str, payload: Schema) -> dict[str
 
 def _channels(catalog: Catalog) -> dict[str, Any]:
     calls = [declaration.name for declaration in catalog.called]
-    facts = [event.type for event in catalog.events]
+    event_types = [event.type for event in catalog.events]
     return {
-        COMMANDS: _channel("{routingKey}", COMMANDS, "direct", calls, "Asks one function; the routing key is its name. Publish with mandatory."),
-        EVENTS: _channel("{routingKey}", EVENTS, "topic", facts, "What has happened; the routing key is the event's type."),
-        REPLIES: _channel(None, REPLIES, "direct", [f"{name}.reply" for name in calls], "Answers; the routing key is the asker's `replyto`."),
-        DEAD: _channel("{routingKey}", DEAD, "fanout", [*calls, *facts], "What no function could take, on its way to the dead-letter function."),
+        COMMANDS: _channel(
+            "{routingKey}", COMMANDS, "direct", calls, "Commands and queries. Routing key: the function's name. Publish with the flag `mandatory`."
+        ),
+        EVENTS: _channel("{routingKey}", EVENTS, "topic", event_types, "Events. Routing key: the event's type."),
+        REPLIES: _channel(None, REPLIES, "direct", [f"{name}.reply" for name in calls], "Replies. Routing key: `replyto` of the command or query."),
+        DEAD: _channel("{routingKey}", DEAD, "fanout", [*calls, *event_types], "Undelivered messages, for the dead-letter router."),
     }
 
 
@@ -104,7 +106,7 @@ def _operations(catalog: Catalog) -> dict[str, Any]:
             operations[f"{declaration.name}.emits"] = {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{EVENTS}"},
-                "summary": f"What {declaration.name} states",
+                "summary": f"Events of {declaration.name}",
                 "tags": [{"name": declaration.context}],
                 "messages": [{"$ref": f"#/channels/{EVENTS}/messages/{event.type}"} for event in declaration.emits],
             }
@@ -121,40 +123,40 @@ def _receive(declaration: Declaration, exchange: str, message: str) -> dict[str,
     }
 
 
-def _text(description: str, **more: Any) -> Schema:
-    return {"type": "string", "description": description, **more}
+def _text(description: str, **keywords: Any) -> Schema:
+    return {"type": "string", "description": description, **keywords}
 
 
 def _own_schemas() -> dict[str, Schema]:
-    moment = {"format": "date-time"}
+    date_time = {"format": "date-time"}
     common = {
         "specversion": _text("CloudEvents 1.0", const="1.0"),
-        "id": _text("Unique with `source`; the same id is handled once"),
-        "source": _text("Who sent it", format="uri-reference"),
+        "id": _text("Unique with `source`. A function handles an id once"),
+        "source": _text("The sender", format="uri-reference"),
         "type": _text("The routing key: a function's name or an event's type"),
-        "time": _text("When", **moment),
+        "time": _text("When the message was created", **date_time),
         "content-type": _text("Always JSON", const="application/json"),
-        "dataversion": _text("By which version of its type the payload was written; none: the first", pattern="^[1-9][0-9]*$"),
-        "correlationid": _text("One id from the request to its last consequence"),
+        "dataversion": _text("Version of the type that the payload was written in. Missing: 1", pattern="^[1-9][0-9]*$"),
+        "correlationid": _text("The same for a request and all that it causes"),
         "traceparent": _text("W3C Trace Context; only together with tracestate"),
         "tracestate": _text("W3C Trace Context; may be empty"),
     }
     command = {
-        "replyto": _text("Name of the queue, bound to capsule.replies, that waits for the answer"),
-        "deadline": _text("After it nobody waits any more", **moment),
+        "replyto": _text("The queue for the reply, bound to capsule.replies"),
+        "deadline": _text("When the caller stops waiting", **date_time),
         "token": _text("The caller's access token; the function verifies it again"),
-        "actor": _text("Id of the user on whose behalf", format="uuid"),
-        "remote": _text("The client's address"),
+        "actor": _text("Id of the user who caused the message", format="uuid"),
+        "remote": _text("The client's network address"),
         "useragent": _text("The client's User-Agent"),
         "fingerprint": _text("SHA-256 of the input without its sealed fields"),
     }
     event = {
-        "subject": _text("Id of the aggregate that the event tells of"),
-        "sequence": _text("The event's number among those of its subject"),
-        "causation": _text("Id of the message whose handling made this one"),
-        "actor": _text("Id of the user on whose behalf", format="uuid"),
+        "subject": _text("Id of the aggregate that the event is about"),
+        "sequence": _text("Number of the event within its subject, from 1"),
+        "causation": _text("Id of the message whose handling published this one"),
+        "actor": _text("Id of the user who caused the message", format="uuid"),
     }
-    reply = {"outcome": _text("How it ended", enum=["done", "rejected", "failed"]), "status": _text("The HTTP status it suggests")}
+    reply = {"outcome": _text("The outcome of the function", enum=["done", "rejected", "failed"]), "status": _text("The HTTP status it suggests")}
     required = ["specversion", "id", "source", "type", "content-type"]
     return {
         "CommandHeaders": {"type": "object", "required": required, "properties": {**common, **command}},
@@ -162,7 +164,7 @@ def _own_schemas() -> dict[str, Schema]:
         "ReplyHeaders": {"type": "object", "required": [*required, "correlationid", "outcome", "status"], "properties": {**common, **reply}},
         "Problem": {
             "type": "object",
-            "description": "RFC 9457",
+            "description": "Problem document (RFC 9457)",
             "required": ["type", "title", "status"],
             "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}},
         },

@@ -1,4 +1,4 @@
-"""What the generators ask of the declarations: who serves, who publishes, who subscribes."""
+"""The declarations as generators need them: by context, route, published and subscribed event."""
 
 import importlib
 import pkgutil
@@ -14,14 +14,14 @@ SUBSCRIBED = (Kind.EVENT, Kind.EFFECT)
 
 
 def known_events() -> Sequence[type[Event]]:
-    """Every event of the `events` package, by type."""
+    """Return every event of the `events` package, sorted by type. Raises TypeError for two events of one type."""
     found: dict[str, type[Event]] = {}
     for module in pkgutil.iter_modules(events.__path__):
         for value in vars(importlib.import_module(f"events.{module.name}")).values():
             if isinstance(value, type) and issubclass(value, Event) and value.type:
-                twin = found.setdefault(value.type, value)
-                if twin is not value:
-                    raise TypeError(f"{value.__module__}.{value.__name__} and {twin.__module__}.{twin.__name__} are both {value.type}")
+                other = found.setdefault(value.type, value)
+                if other is not value:
+                    raise TypeError(f"{value.__module__}.{value.__name__} and {other.__module__}.{other.__name__} have the same type {value.type}")
     return [found[name] for name in sorted(found)]
 
 
@@ -42,17 +42,17 @@ class Catalog:
 
     @cached_property
     def called(self) -> Sequence[Declaration]:
-        """What is asked by name: commands and queries."""
+        """Commands and queries."""
         return [declaration for declaration in self.declarations if declaration.kind in CALLED]
 
     @cached_property
     def routed(self) -> Sequence[Declaration]:
-        """What has a route at the gateway, by path and method."""
+        """Functions with a route at the gateway, sorted by path and method."""
         return sorted((d for d in self.declarations if d.route), key=lambda d: (d.route or ("", ""))[::-1])
 
     @cached_property
     def events(self) -> Sequence[type[Event]]:
-        """Every event that is declared, emitted or handled."""
+        """Every event that is declared, emitted or handled, sorted by type."""
         found = {event.type: event for event in known_events()}
         for declaration in self.declarations:
             for event in (*declaration.emits, *((declaration.input,) if declaration.kind in SUBSCRIBED else ())):
@@ -67,5 +67,5 @@ class Catalog:
 
     @cached_property
     def subscribers(self) -> Mapping[str, Sequence[Declaration]]:
-        """Event type → the functions that take it."""
+        """Event type → the functions that handle it."""
         return {event.type: [d for d in self.declarations if d.kind in SUBSCRIBED and d.input is event] for event in self.events}

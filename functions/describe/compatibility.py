@@ -1,11 +1,10 @@
-"""Whether one who reads by one JSON Schema may refuse what another writes by another: the question behind every compatibility gate.
+"""Check whether documents written by one JSON Schema are accepted by another: the basis of the compatibility check.
 
-    a command or query   today's function must take what yesterday's client sends
-    an event             today's handler must take what still lies in a queue, and yesterday's handler what is stated today
+    command, query   the new function must accept what old clients send
+    event            new handlers must accept what is still in queues, and old handlers what is published now
 
-`refusals(writer, reader)` is that question; both rules are made of it. Pure and small on purpose: it knows the keywords that pydantic writes, and of
-a keyword that it does not know it says that it has changed, when it has. (The libraries there are: jsoncompat says of itself that it is alpha and
-misses changes, jsonsubschema stops at draft 4 and at recursive definitions.)
+The module knows the keywords that pydantic writes. Any other keyword that differs counts as a change. Existing libraries
+do not fit: jsoncompat is alpha and misses changes, jsonsubschema supports only draft 4 and no recursive definitions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,60 +16,62 @@ LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 SAME_OR_NONE = ("format", "pattern", "multipleOf", "uniqueItems", "contentMediaType", "contentEncoding")
 STRUCTURE = frozenset(("type", "enum", "const", "properties", "required", "additionalProperties", "items", "prefixItems", "anyOf", "oneOf", "$ref"))
-WORDS = frozenset(("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "$schema", "$id", "$defs"))
+ANNOTATIONS = frozenset(
+    ("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "$schema", "$id", "$defs")
+)
 
 
 def refusals(writer: Schema, reader: Schema) -> list[str]:
-    """What a reader may not take of what a writer may write; each with a JSON pointer. Empty: everything is taken."""
-    return list(_Comparison(writer.get("$defs", {}), reader.get("$defs", {})).of(writer, reader, ""))
+    """Return what the reader may reject of what the writer may write, each with a JSON pointer. Empty: compatible."""
+    return list(_Comparison(writer.get("$defs", {}), reader.get("$defs", {})).compare(writer, reader, ""))
 
 
-def vanished(before: Schema, after: Schema) -> list[str]:
-    """Fields of an event that are stated no more: older readers look for them, even where their schema would do without."""
-    gone = before.get("properties", {}).keys() - after.get("properties", {}).keys()
-    return [f"/{name}: is stated no more" for name in sorted(gone)]
+def removed_fields(before: Schema, after: Schema) -> list[str]:
+    """Return fields that an event no longer has. Old readers may need them even if their schema does not require them."""
+    removed = before.get("properties", {}).keys() - after.get("properties", {}).keys()
+    return [f"/{name}: was removed" for name in sorted(removed)]
 
 
 class _Comparison:
-    def __init__(self, written: Mapping[str, Schema], read: Mapping[str, Schema]) -> None:
-        self._written = written
-        self._read = read
-        self._under_way: set[tuple[str, str]] = set()
+    def __init__(self, writer_definitions: Mapping[str, Schema], reader_definitions: Mapping[str, Schema]) -> None:
+        self._writer_definitions = writer_definitions
+        self._reader_definitions = reader_definitions
+        self._in_progress: set[tuple[str, str]] = set()
 
-    def of(self, writer: Any, reader: Any, at: str) -> Iterator[str]:
+    def compare(self, writer: Any, reader: Any, at: str) -> Iterator[str]:
         pair = (_reference(writer), _reference(reader))
         if all(pair):
-            if pair in self._under_way:
-                return  # a recursive type: it is being compared already
-            self._under_way.add(pair)
-        choices = list(_choices(reader, self._read))
-        for choice in _choices(writer, self._written):
-            yield from self._one(choice, choices, at)
-        self._under_way.discard(pair)
+            if pair in self._in_progress:
+                return  # a recursive type
+            self._in_progress.add(pair)
+        choices = list(_choices(reader, self._reader_definitions))
+        for choice in _choices(writer, self._writer_definitions):
+            yield from self._compare_choice(choice, choices, at)
+        self._in_progress.discard(pair)
 
-    def _one(self, writer: Schema, choices: list[Schema], at: str) -> Iterator[str]:
-        """The writer's choice must be taken by one of the reader's."""
+    def _compare_choice(self, writer: Schema, choices: list[Schema], at: str) -> Iterator[str]:
+        """One of the reader's choices must accept the writer's."""
         closest: list[str] | None = None
         for reader in choices:
-            reasons = list(self._plain(writer, reader, at))
+            reasons = list(self._compare_plain(writer, reader, at))
             if not reasons:
                 return
             if (len(choices) == 1 or writer.get("type") == reader.get("type")) and (closest is None or len(reasons) < len(closest)):
                 closest = reasons
-        yield from closest or [f"{at or '/'}: may be {_named(writer)}, which is not taken"]
+        yield from closest or [f"{at or '/'}: may be {_type_name(writer)}, which is not accepted"]
 
-    def _plain(self, writer: Schema, reader: Schema, at: str) -> Iterator[str]:
+    def _compare_plain(self, writer: Schema, reader: Schema, at: str) -> Iterator[str]:
         where = at or "/"
-        given, taken = writer.get("type"), reader.get("type")
-        if taken is not None and given != taken and (given, taken) != ("integer", "number"):
-            yield f"{where}: is {_named(writer)}, and {taken} is taken"
+        written, accepted = writer.get("type"), reader.get("type")
+        if accepted is not None and written != accepted and (written, accepted) != ("integer", "number"):
+            yield f"{where}: is {_type_name(writer)}, and only {accepted} is accepted"
             return
         yield from _values(writer, reader, where)
         yield from _bounds(writer, reader, where)
         for keyword in SAME_OR_NONE:
-            if keyword in reader and reader[keyword] != writer.get(keyword) and not _finite(writer):
+            if keyword in reader and reader[keyword] != writer.get(keyword) and not _is_enumerated(writer):
                 yield f"{where}: must have {keyword} {reader[keyword]!r}"
-        for keyword in reader.keys() - STRUCTURE - WORDS - {*LOWER, *UPPER, *SAME_OR_NONE}:
+        for keyword in reader.keys() - STRUCTURE - ANNOTATIONS - {*LOWER, *UPPER, *SAME_OR_NONE}:
             if not keyword.startswith("x-") and reader[keyword] != writer.get(keyword):
                 yield f"{where}: {keyword} has changed"
         yield from self._fields(writer, reader, at)
@@ -81,26 +82,26 @@ class _Comparison:
         for name in reader.get("required", ()):
             if name not in writer.get("required", ()):
                 yield f"{at}/{name}: is required, and may be missing"
-        more = reader.get("additionalProperties", True)
+        extra = reader.get("additionalProperties", True)
         for name, schema in written.items():
             if name in read:
-                yield from self.of(schema, read[name], f"{at}/{name}")
-            elif more is False:
-                yield f"{at}/{name}: is not known"
-            elif isinstance(more, Mapping):
-                yield from self.of(schema, more, f"{at}/{name}")
-        rest = writer.get("additionalProperties")
-        if isinstance(rest, Mapping) and isinstance(more, Mapping):
-            yield from self.of(rest, more, f"{at}/*")
-        elif rest not in (None, False) and more is False:
-            yield f"{at or '/'}: any field may be there, and none but the named ones is taken"
+                yield from self.compare(schema, read[name], f"{at}/{name}")
+            elif extra is False:
+                yield f"{at}/{name}: is unknown"
+            elif isinstance(extra, Mapping):
+                yield from self.compare(schema, extra, f"{at}/{name}")
+        written_extra = writer.get("additionalProperties")
+        if isinstance(written_extra, Mapping) and isinstance(extra, Mapping):
+            yield from self.compare(written_extra, extra, f"{at}/*")
+        elif written_extra not in (None, False) and extra is False:
+            yield f"{at or '/'}: may have any field, and only the declared ones are accepted"
 
     def _elements(self, writer: Schema, reader: Schema, at: str) -> Iterator[str]:
         for place, schema in enumerate(reader.get("prefixItems", ())):
             written = writer.get("prefixItems", ())
-            yield from self.of(written[place] if place < len(written) else writer.get("items", {}), schema, f"{at}/{place}")
+            yield from self.compare(written[place] if place < len(written) else writer.get("items", {}), schema, f"{at}/{place}")
         if "items" in reader and writer.get("type") == "array":
-            yield from self.of(writer.get("items", {}), reader["items"], f"{at}/*")
+            yield from self.compare(writer.get("items", {}), reader["items"], f"{at}/*")
 
 
 def _reference(schema: Any) -> str:
@@ -108,15 +109,15 @@ def _reference(schema: Any) -> str:
 
 
 def _choices(schema: Any, definitions: Mapping[str, Schema]) -> Iterator[Schema]:
-    """The plain schemas that it is one of."""
+    """Yield the alternatives of a schema, without references."""
     if schema is True or schema is None:
         schema = {}
     if schema is False:
         return
     if "$ref" in schema:
         yield from _choices(definitions[str(schema["$ref"]).rsplit("/", 1)[-1]], definitions)
-    elif found := schema.get("anyOf") or schema.get("oneOf"):
-        for choice in found:
+    elif alternatives := schema.get("anyOf") or schema.get("oneOf"):
+        for choice in alternatives:
             yield from _choices(choice, definitions)
     elif isinstance(schema.get("type"), list):
         for type in schema["type"]:
@@ -125,7 +126,7 @@ def _choices(schema: Any, definitions: Mapping[str, Schema]) -> Iterator[Schema]
         yield schema
 
 
-def _finite(schema: Schema) -> bool:
+def _is_enumerated(schema: Schema) -> bool:
     return "enum" in schema or "const" in schema
 
 
@@ -134,26 +135,26 @@ def _allowed(schema: Schema) -> list[Any] | None:
 
 
 def _values(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
-    taken, given = _allowed(reader), _allowed(writer)
-    if taken is None:
+    accepted, written = _allowed(reader), _allowed(writer)
+    if accepted is None:
         return
-    if given is None:
-        yield f"{where}: may be anything, and only {', '.join(map(repr, taken))} is taken"
+    if written is None:
+        yield f"{where}: may be anything, and only {', '.join(map(repr, accepted))} is accepted"
         return
-    if refused := [value for value in given if value not in taken]:
-        yield f"{where}: may be {', '.join(map(repr, refused))}, which is not taken"
+    if rejected := [value for value in written if value not in accepted]:
+        yield f"{where}: may be {', '.join(map(repr, rejected))}, which is not accepted"
 
 
 def _bounds(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
     for keyword in LOWER:
-        if keyword in reader and not _finite(writer) and writer.get(keyword, float("-inf")) < reader[keyword]:
+        if keyword in reader and not _is_enumerated(writer) and writer.get(keyword, float("-inf")) < reader[keyword]:
             yield f"{where}: {keyword} is {reader[keyword]}, and was {writer.get(keyword, 'none')}"
     for keyword in UPPER:
-        if keyword in reader and not _finite(writer) and writer.get(keyword, float("inf")) > reader[keyword]:
+        if keyword in reader and not _is_enumerated(writer) and writer.get(keyword, float("inf")) > reader[keyword]:
             yield f"{where}: {keyword} is {reader[keyword]}, and was {writer.get(keyword, 'none')}"
 
 
-def _named(schema: Schema) -> str:
-    if _finite(schema):
+def _type_name(schema: Schema) -> str:
+    if _is_enumerated(schema):
         return f"one of {', '.join(map(repr, _allowed(schema) or ()))}"
     return str(schema.get("type", "anything"))

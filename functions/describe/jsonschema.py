@@ -1,4 +1,4 @@
-"""One JSON Schema file for each event, command and query, for those who bind a queue or a Trigger and have no OpenAPI at hand."""
+"""Generate one JSON Schema for each event, command and query, for consumers of queues and Triggers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,23 +13,23 @@ FOLDERS = {Kind.COMMAND: "commands", Kind.QUERY: "queries"}
 
 
 def documents(catalog: Catalog) -> Mapping[str, dict[str, Any]]:
-    """Path below `schemas/` → schema."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return path below `schemas/` → schema."""
+    schemas: dict[str, dict[str, Any]] = {}
     for event in catalog.events:
-        found[f"events/{event.type}.json"] = _schema(event, event.type, {"x-version": event.version, "x-subject": _subject(event)})
+        schemas[f"events/{event.type}.json"] = _schema(event, event.type, {"x-version": event.version, "x-subject": _subject(event)})
     for declaration in catalog.called:
         if declaration.input is not None:
-            found[f"{FOLDERS[declaration.kind]}/{declaration.name}.json"] = _schema(
+            schemas[f"{FOLDERS[declaration.kind]}/{declaration.name}.json"] = _schema(
                 declaration.input, declaration.name, {"x-version": declaration.version}
             )
-    return found
+    return schemas
 
 
 def _subject(event: Any) -> str | None:
     return None if event.subject is None else event.model_fields[event.subject].alias or event.subject
 
 
-def _schema(model: type[BaseModel], name: str, more: Mapping[str, Any]) -> dict[str, Any]:
+def _schema(model: type[BaseModel], name: str, extensions: Mapping[str, Any]) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True)
-    said = {key: value for key, value in more.items() if value is not None}
-    return {"$schema": DIALECT, "$id": f"urn:capsule:{name}", **said, **schema}
+    known = {key: value for key, value in extensions.items() if value is not None}
+    return {"$schema": DIALECT, "$id": f"urn:capsule:{name}", **known, **schema}

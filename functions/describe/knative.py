@@ -1,19 +1,21 @@
-"""The Knative objects of the functions: `knative/base/<context>.yaml`, one Service and Trigger a function, and the component
-`knative/components/grouped` that puts one for each context in their place.
+"""Generate the Knative objects of the functions.
 
-Grouping trades isolation for size: one Service and one Trigger a context, because each Trigger keeps an always-on dispatcher of about 45 MB. A
-Trigger filters on one exact `type`, so a group's Trigger filters on a type that nothing has (`capsule.group.<context>`) and gets its messages from
-bindings alone: the topology job binds the Trigger's queue to `capsule.commands` under each name in the annotation `capsule.dev/functions` (and
-under the group's own, `auth.*`) and to the Broker's exchange for each type in `capsule.dev/events`. A function of its own needs the first binding
-only, to be addressable alone. What a group's Service is given is the union of what its functions need (`grants`), and its scale is
-`functions.runtime.serving.grouping`'s; its pods' log goes to monitor unless one of its functions takes that log in, which would feed itself.
+`knative/base/<context>.yaml` has one Service and Trigger per function. The component `knative/components/grouped`
+replaces them by one Service and Trigger per context.
 
-`./taskw up --grouped` runs it on one machine (overlays/local-grouped); on a cluster it is a line in the overlay: `components:
-[../../components/grouped]`.
+Grouping trades isolation for size, because each Trigger has an always-on dispatcher of about 45 MB. A Trigger filters on
+one exact `type`, so the Trigger of a group filters on a type without messages (`capsule.group.<context>`) and gets its
+messages from bindings: the topology Job binds the Trigger's queue to `capsule.commands` for each name in the annotation
+`capsule.dev/functions` (and for the group's own, `auth.*`), and to the Broker's exchange for each type in
+`capsule.dev/events`. The Trigger of a single function needs only the first binding, to be addressable alone. The Service
+of a group gets the union of what its functions need (`grants`), and its scale from `functions.runtime.serving.grouping`.
 
-Every Trigger and PingSource calls its Service at the path of the function's name, or of the group's: it tells the runtime which function is meant,
-and the dead-letter router where a message came from. A schedule's PingSource points at the Service, not at the Broker: all ticks have one type, and
-through the Broker each would wake every schedule.
+`./taskw up --grouped` runs it on one machine (overlays/local-grouped). On a cluster, add to the overlay:
+`components: [../../components/grouped]`.
+
+Every Trigger and PingSource calls its Service at the path of the function or group: it tells the runtime which function
+is meant, and the dead-letter router where a message came from. The PingSource of a schedule calls the Service, not the
+Broker: all ticks have one type, so through the Broker each would wake every schedule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -25,25 +27,26 @@ from functions.kernel import Declaration, Kind
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.serving import grouping
 
-MOST_IN_FLIGHT = 100  # the dispatcher's prefetch: parallelism above it has no effect
+MAX_IN_FLIGHT = 100
+"""The dispatcher's prefetch: parallelism above it has no effect."""
 DISPATCHER = {
     "rabbitmq.eventing.knative.dev/cpu-request": "10m",
     "rabbitmq.eventing.knative.dev/memory-request": "64Mi",
     "rabbitmq.eventing.knative.dev/memory-limit": "256Mi",
 }
 COLLECTED = frozenset({"logs.collected", "requests.measured", "resources.measured"})
-"""What the collector reports."""
+"""Events of the collector."""
 FROM_PODS = COLLECTED - {"requests.measured"}
-"""What it reports of the platform's own pods, if they are collected: requests are those of applications and of the gateway."""
+"""Those about the platform's own pods, if they are collected. Requests are those of applications and the gateway."""
 
 GROUPING = "capsule.dev/grouping"
-"""`function` or `context`: by this label the component `grouped` takes the first kind away."""
+"""Label: `function` or `context`. The component `grouped` deletes the objects with the first value."""
 
 WiringOf = Callable[[str], Wiring]
 
 
 def context_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list[Manifest]:
-    """One Service and Trigger a function."""
+    """Return one Service and Trigger per function."""
     wiring = wiring_of(context)
     manifests: list[Manifest] = []
     for declaration in catalog.of_context(context):
@@ -52,11 +55,12 @@ def context_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> li
 
 
 def function_manifests(declaration: Declaration, wiring: Wiring) -> list[Manifest]:
-    runs = service(
+    knative_service = service(
         Workload(
             name=declaration.resource_name,
             functions=[declaration.name],
             component=declaration.context,
+            summary=declaration.summary,
             kind=declaration.kind.value,
             min_scale=declaration.scale.min,
             max_scale=declaration.scale.max,
@@ -68,20 +72,21 @@ def function_manifests(declaration: Declaration, wiring: Wiring) -> list[Manifes
         )
     )
     if declaration.kind is Kind.SCHEDULE:
-        return [runs, _ping_source(declaration, declaration.resource_name, declaration.resource_name, "function")]
-    return [runs, trigger(declaration)]
+        return [knative_service, _ping_source(declaration, declaration.resource_name, declaration.resource_name, "function")]
+    return [knative_service, trigger(declaration)]
 
 
 def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list[Manifest]:
-    """One Service and Trigger for the whole context."""
+    """Return one Service and Trigger for the whole context."""
     wiring = wiring_of(context)
     declarations = catalog.of_context(context)
     scale = grouping.group_scale(declarations)
-    runs = service(
+    knative_service = service(
         Workload(
             name=context,
             functions=[grouping.group_address(context)],
             component=context,
+            summary=f"Run all functions of the {context} context.",
             kind="group",
             min_scale=scale.min,
             max_scale=scale.max,
@@ -92,29 +97,29 @@ def group_manifests(catalog: Catalog, context: str, wiring_of: WiringOf) -> list
             labels={GROUPING: "context"},
         )
     )
-    takes = [declaration for declaration in declarations if declaration.kind is not Kind.SCHEDULE]
-    types = sorted({str(declaration.message_type) for declaration in takes if declaration.kind in SUBSCRIBED})
-    listens = _trigger(
+    triggered = [declaration for declaration in declarations if declaration.kind is not Kind.SCHEDULE]
+    types = sorted({str(declaration.message_type) for declaration in triggered if declaration.kind in SUBSCRIBED})
+    group_trigger = _trigger(
         context,
         f"capsule.group.{context}",
         {
-            "rabbitmq.eventing.knative.dev/parallelism": str(MOST_IN_FLIGHT),
-            "capsule.dev/functions": ",".join([grouping.group_address(context), *(declaration.name for declaration in takes)]),
+            "rabbitmq.eventing.knative.dev/parallelism": str(MAX_IN_FLIGHT),
+            "capsule.dev/functions": ",".join([grouping.group_address(context), *(declaration.name for declaration in triggered)]),
             "capsule.dev/events": ",".join(types),
         },
         grouping.group_address(context),
         "context",
     )
-    ticks = [
+    ping_sources = [
         _ping_source(declaration, f"grouped-{declaration.resource_name}", context, "context")
         for declaration in declarations
         if declaration.kind is Kind.SCHEDULE
     ]
-    return [runs, listens, *ticks]
+    return [knative_service, group_trigger, *ping_sources]
 
 
 def trigger(declaration: Declaration) -> Manifest:
-    in_flight = min(MOST_IN_FLIGHT, declaration.scale.max * declaration.scale.concurrency)
+    in_flight = min(MAX_IN_FLIGHT, declaration.scale.max * declaration.scale.concurrency)
     return _trigger(
         declaration.resource_name,
         str(declaration.message_type),
@@ -162,19 +167,21 @@ def _ping_source(declaration: Declaration, name: str, sink: str, grouped_by: str
 
 
 def _collected(declaration: Declaration) -> bool:
-    """Whether a function's log and use go to monitor: what writes belongs to a timeline. Those that take in what is collected would feed themselves
-    for ever."""
+    """Whether the collector collects a function's log and usage: functions that write, because they belong to a timeline.
+
+    Handlers of collected data would produce their own input without end.
+    """
     return declaration.is_writing and declaration.kind is not Kind.SCHEDULE and declaration.message_type not in COLLECTED
 
 
 def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:
     account = cluster_account(context)
-    named = any(m["kind"] == "Service" and m["spec"]["template"]["spec"].get("serviceAccountName") == account for m in manifests)
-    if not named:
+    is_used = any(m["kind"] == "Service" and m["spec"]["template"]["spec"].get("serviceAccountName") == account for m in manifests)
+    if not is_used:
         return []
     return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": NAMESPACE}}]
 
 
 def _union(grants: Iterable[Grants]) -> Grants:
-    all_of_them = list(grants)
-    return Grants(**{name: any(getattr(grant, name) for grant in all_of_them) for name in Grants.__dataclass_fields__})
+    every = list(grants)
+    return Grants(**{name: any(getattr(grant, name) for grant in every) for name in Grants.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""Which document goes into which file, and what a folder holds that no declaration accounts for any more."""
+"""Map documents to files, and find files that are out of date or obsolete."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,26 +15,26 @@ GROUPED = "knative/components/grouped"
 
 
 def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
-    """Path from the project's root → text. Raises PoolsTooLarge."""
+    """Return path from the project's root → text. Raises PoolsTooLarge."""
     pools.check(catalog)
-    found = {
+    files = {
         "schemas/openapi.yaml": to_yaml(openapi.document(catalog)),
         "schemas/asyncapi.yaml": to_yaml(asyncapi.document(catalog)),
         f"{BASE}/edge.yaml": to_yaml_stream(edge_manifests()),
         f"{BASE}/rabbitmq.yaml": to_yaml_stream(rabbitmq.manifests(rabbitmq_permissions.users(catalog))),
     }
-    found[f"{GROUPED}/kustomization.yaml"] = to_yaml(component(catalog.contexts))
+    files[f"{GROUPED}/kustomization.yaml"] = to_yaml(component(catalog.contexts))
     for path, schema in jsonschema.documents(catalog).items():
-        found[f"schemas/{path}"] = to_json(schema)
+        files[f"schemas/{path}"] = to_json(schema)
     for context in catalog.contexts:
-        found[f"{BASE}/{context}.yaml"] = to_yaml_stream(_with_cluster(context, context_manifests(catalog, context, wiring_of)))
-        found[f"{GROUPED}/{context}.yaml"] = to_yaml_stream(group_manifests(catalog, context, wiring_of))
-    return found
+        files[f"{BASE}/{context}.yaml"] = to_yaml_stream(_with_cluster(context, context_manifests(catalog, context, wiring_of)))
+        files[f"{GROUPED}/{context}.yaml"] = to_yaml_stream(group_manifests(catalog, context, wiring_of))
+    return files
 
 
 def component(contexts: Sequence[str]) -> Manifest:
-    """`components: [../../components/grouped]` in an overlay makes it one Service and Trigger a context."""
-    taken_away = {
+    """Return the Kustomize component that replaces the functions of a context by one Service and Trigger."""
+    api_version_by_kind = {
         "Service": "serving.knative.dev/v1",
         "Trigger": "eventing.knative.dev/v1",
         "PingSource": "sources.knative.dev/v1",
@@ -48,7 +48,7 @@ def component(contexts: Sequence[str]) -> Manifest:
                 "target": {"kind": kind, "labelSelector": f"{GROUPING}=function"},
                 "patch": f"$patch: delete\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: any\n",
             }
-            for kind, version in taken_away.items()
+            for kind, version in api_version_by_kind.items()
         ],
     }
 
@@ -59,13 +59,13 @@ def _with_cluster(context: str, manifests: list[Manifest]) -> list[Manifest]:
     return [*cluster_manifests(context), *manifests] if has_account else manifests
 
 
-def stale(root: Path, wanted: Mapping[str, str]) -> list[str]:
-    """Generated files on disk that are none any more."""
+def find_obsolete(root: Path, generated: Mapping[str, str]) -> list[str]:
+    """Return generated files on disk that no declaration accounts for any more."""
     schemas = [path for folder in ("commands", "events", "queries") for path in (root / "schemas" / folder).glob("*.json")]
     manifests = [path for folder in (BASE, GROUPED) for path in (root / folder).glob("*.yaml") if path.read_text().startswith(HEADER)]
-    return sorted(name for path in (*schemas, *manifests) if (name := path.relative_to(root).as_posix()) not in wanted)
+    return sorted(name for path in (*schemas, *manifests) if (name := path.relative_to(root).as_posix()) not in generated)
 
 
-def drifted(root: Path, wanted: Mapping[str, str]) -> list[str]:
-    """Files that are missing or differ."""
-    return sorted(name for name, text in wanted.items() if not (root / name).is_file() or (root / name).read_text() != text)
+def find_outdated(root: Path, generated: Mapping[str, str]) -> list[str]:
+    """Return files that are missing or differ."""
+    return sorted(name for name, text in generated.items() if not (root / name).is_file() or (root / name).read_text() != text)

@@ -1,12 +1,13 @@
-"""The Services that belong to no context, and what the deploy context may do in the cluster.
+"""Generate the Services that belong to no context, and the permissions of the deploy context in the cluster.
 
-`edge.yaml`: the gateway (the only one with a door to the outside, always on) and the dead-letter router. Beside deploy's functions: their
-account's permissions, and the source that reports changes of builds and applications into the Broker, under an account of its own that may
-only look.
+`edge.yaml` has the gateway (the only public Service, always on) and the dead-letter router. `deploy.yaml` has, beside the
+functions, the permissions of their account, and the source that reports changes of builds and applications to the Broker
+with a read-only account of its own.
 
-The account may create Namespaces and RoleBindings on the whole cluster because a namespace is made for every application, and read a Namespace by
-its name to tell a missing one from one that is not bound. All else is in a second role, to which it binds itself in each application's namespace.
-What it could still do elsewhere (bind itself in the platform's namespace) is denied by the admission policies beside the roles.
+The account creates a namespace for every application, so it may create Namespaces and RoleBindings in the whole cluster.
+It may also read a Namespace by name, to tell a missing one from one without a RoleBinding. All other permissions are in a
+second role, to which it binds itself in each application's namespace. Admission policies deny what the roles would still
+allow elsewhere (to bind itself in the platform's namespace).
 """
 
 from functions.describe.admission_policies import APPLICATION, application_policies
@@ -17,7 +18,7 @@ GATEWAY_PORT = "3000"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
 TENANT_ROLE = "deploy-tenant"
-"""What deploy's account may do in a namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
+"""The role in the namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -25,10 +26,11 @@ def edge_manifests() -> list[Manifest]:
         name="edge-gateway",
         functions=["edge.gateway"],
         component="edge",
+        summary="Serve the HTTP API: the only public entrance.",
         kind="gateway",
         min_scale=1,
         max_scale=10,
-        concurrency=0,  # it caps itself, and answers 503 with Retry-After beyond
+        concurrency=0,  # the gateway limits itself, with 503 and Retry-After
         grants=Grants(verifies_tokens=True),
         seals=True,
         public=True,
@@ -40,6 +42,7 @@ def edge_manifests() -> list[Manifest]:
         name="dead-letters",
         functions=["runtime.dead_letters"],
         component="runtime",
+        summary="Return undelivered messages to their functions.",
         kind="dead-letters",
         min_scale=0,
         max_scale=2,
@@ -49,7 +52,7 @@ def edge_manifests() -> list[Manifest]:
 
 
 def cluster_manifests(context: str) -> list[Manifest]:
-    """What the context that talks to the cluster has beside its functions."""
+    """Return the permissions, policies and source of the context that uses the cluster's API."""
     account = cluster_account(context)
     rbac = "rbac.authorization.k8s.io"
     return [
@@ -90,10 +93,13 @@ def cluster_manifests(context: str) -> list[Manifest]:
 
 
 def _deployments_source() -> Manifest:
-    """Knative's controller asks a SubjectAccessReview of get, list and watch for each resource in each namespace that the selector finds. While one
-    is refused the source is not ready (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding in each namespace would pass, but not
-    between the making of a namespace and of its binding, nor in namespaces made before. So the account reads Jobs and Services everywhere."""
-    selected = {"matchLabels": {MANAGED: "true"}}
+    """Return the source that reports changed Jobs and Services.
+
+    Knative's controller sends a SubjectAccessReview (get, list, watch) for each resource and selected namespace. If one is
+    denied, the source is not ready (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding in each
+    namespace would come too late, after the namespace. So the account reads Jobs and Services in all namespaces.
+    """
+    selector = {"matchLabels": {MANAGED: "true"}}
     return {
         "apiVersion": "sources.knative.dev/v1",
         "kind": "ApiServerSource",
@@ -102,8 +108,8 @@ def _deployments_source() -> Manifest:
             "mode": "Reference",
             "serviceAccountName": WATCHER,
             "resources": [
-                {"apiVersion": "batch/v1", "kind": "Job", "selector": selected},
-                {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "selector": selected},
+                {"apiVersion": "batch/v1", "kind": "Job", "selector": selector},
+                {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "selector": selector},
             ],
             "namespaceSelector": {"matchExpressions": [{"key": APPLICATION, "operator": "Exists"}]},
             "sink": {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "capsule", "namespace": NAMESPACE}},

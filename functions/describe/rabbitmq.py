@@ -1,6 +1,6 @@
-"""`knative/base/rabbitmq.yaml`: the users and their permissions as objects of RabbitMQ's messaging topology operator.
+"""Generate `knative/base/rabbitmq.yaml`: users and permissions as objects of RabbitMQ's messaging topology operator.
 
-The operator makes a user from the Secret `<user>-amqp` (keys `username`, `password`), which functions read too (key `url`).
+The operator creates a user from the Secret `<user>-amqp` (keys `username`, `password`). Functions read its key `url`.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ VHOST = "/"
 
 
 def manifests(users: Sequence[RabbitMQUser]) -> list[Manifest]:
-    found: list[Manifest] = []
+    objects: list[Manifest] = []
     for user in users:
-        found += [_user(user), *(_topic_permission(user, topic) for topic in user.topics), _permission(user)]
-    return found
+        objects += [_user(user), *(_topic_permission(user, topic) for topic in user.topics), _permission(user)]
+    return objects
 
 
 def _object(kind: str, name: str, spec: Manifest) -> Manifest:

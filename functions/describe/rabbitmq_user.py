@@ -1,14 +1,14 @@
-"""A user of RabbitMQ and what it may do, in RabbitMQ's own terms (https://www.rabbitmq.com/docs/access-control)."""
+"""A RabbitMQ user and its permissions, in RabbitMQ's terms (https://www.rabbitmq.com/docs/access-control)."""
 
 from dataclasses import dataclass
 
 NOTHING = "^$"
-"""Matches no name: RabbitMQ calls the exchange without a name `amq.default` here."""
+"""Matches no name. RabbitMQ calls the default exchange `amq.default` when it checks permissions."""
 
 
 @dataclass(frozen=True)
 class TopicPermission:
-    """Which routing keys of a topic exchange a user may publish with (write), and with which keys it may bind to it (read)."""
+    """The routing keys with which a user may publish to a topic exchange (write) and bind to it (read)."""
 
     exchange: str
     write: str = NOTHING
@@ -24,4 +24,4 @@ class RabbitMQUser:
     write: str = NOTHING
     read: str = NOTHING
     topics: tuple[TopicPermission, ...] = ()
-    """For every topic exchange that it may write to or read from: without one RabbitMQ allows all routing keys."""
+    """One for every topic exchange that it may write to or read from: without it RabbitMQ allows all routing keys."""

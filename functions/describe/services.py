@@ -1,8 +1,8 @@
-"""The Knative Service that runs one function, or several of one context.
+"""Generate the Knative Service of one function, or of several functions of one context.
 
-One image runs every function; `CAPSULE_FUNCTION` picks. What may be left out is left out: no `periodSeconds` on the probe (then it is tried
-every 50 ms while starting), no `delivery` on Triggers (it would replace the Broker's and lose dead letters), no autoscaling target (Knative's 70 %
-of containerConcurrency is right).
+One image runs every function; `CAPSULE_FUNCTION` selects. Three settings are left out on purpose: `periodSeconds` of the
+probe (without it Knative probes every 50 ms during start-up), `delivery` of Triggers (it would replace the Broker's and
+lose dead letters), and the autoscaling target (Knative's default is 70 % of containerConcurrency).
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,16 +28,24 @@ RESOURCES: Manifest = {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {
 
 
 READING = ("query", "group")
-"""Kinds of workloads that get the address of the role that can only read, where the operator has made one."""
+"""Kinds of workloads that get the URL of the read-only database role, if the operator has configured one."""
+SUMMARY = "capsule.dev/summary"
+"""Annotation of a Service: what it does, in one line. `kubectl get ksvc -o yaml` shows it."""
+MAX_NAME_LENGTH = 49
+"""Of Services, so that a revision's name (`<service>-00001`) fits into 63 characters with room for tags."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What differs from one Service to the next."""
+    """The values in which Services differ.
+
+    `component`: the context, `edge` or `runtime`. `summary`: one line. `annotations`: of the pods. `labels`: of the Service.
+    """
 
     name: str
     functions: Sequence[str]
-    component: str  # the context, or edge, or runtime
+    component: str
+    summary: str
     kind: str
     min_scale: int
     max_scale: int
@@ -48,8 +56,14 @@ class Workload:
     collected: bool = False
     public: bool = False
     probe: str = "/healthz"
-    annotations: Mapping[str, str] = field(default_factory=dict)  # of its pods
-    labels: Mapping[str, str] = field(default_factory=dict)  # of the Service itself
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_NAME_LENGTH:
+            raise ValueError(
+                f'The name of the Service "{self.name}" has {len(self.name)} characters. Rename the function: {MAX_NAME_LENGTH} at most.'
+            )
 
 
 def service(workload: Workload) -> Manifest:
@@ -58,9 +72,9 @@ def service(workload: Workload) -> Manifest:
         "app.kubernetes.io/part-of": "capsule",
         "app.kubernetes.io/component": workload.component,
     }
-    own = dict(workload.labels)
+    service_labels = dict(workload.labels)
     if not workload.public:
-        own["networking.knative.dev/visibility"] = "cluster-local"
+        service_labels["networking.knative.dev/visibility"] = "cluster-local"
     template_labels = {**labels, "capsule.dev/kind": workload.kind, "capsule.dev/collect": str(workload.collected).lower()}
     annotations = {
         "autoscaling.knative.dev/min-scale": str(workload.min_scale),
@@ -71,7 +85,12 @@ def service(workload: Workload) -> Manifest:
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": workload.name, "namespace": NAMESPACE, "labels": {**labels, **own}},
+        "metadata": {
+            "name": workload.name,
+            "namespace": NAMESPACE,
+            "labels": {**labels, **service_labels},
+            "annotations": {SUMMARY: workload.summary},
+        },
         "spec": {"template": {"metadata": {"labels": template_labels, "annotations": annotations}, "spec": _pod(workload)}},
     }
 
@@ -95,7 +114,7 @@ def _pod(workload: Workload) -> Manifest:
         "containerConcurrency": workload.concurrency,
         "timeoutSeconds": 60,
         "enableServiceLinks": False,
-        **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative refuses a true one
+        **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],
     }
     if workload.grants.cluster:
@@ -107,12 +126,12 @@ def _pod(workload: Workload) -> Manifest:
 
 
 def cluster_account(context: str) -> str:
-    """The service account of those functions of a context that talk to the cluster."""
+    """Return the service account of the functions of a context that use the cluster's API."""
     return f"{context}-cluster"
 
 
 def amqp_secret(user: str) -> str:
-    """The Secret with the RabbitMQ user of a context, the gateway, the dead-letter router or the topology Job."""
+    """Return the Secret of a RabbitMQ user."""
     return f"{user}-amqp"
 
 

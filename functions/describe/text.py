@@ -1,4 +1,4 @@
-"""How generated documents are written: stable, readable in a diff, with a header that says how they came to be."""
+"""Write documents as YAML and JSON: stable, readable in a diff, with a header that names the generator."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ HEADER = f"# GENERATED from the declarations by `{COMMAND}`. Do not edit: change
 
 
 class _Dumper(yaml.SafeDumper):
-    """No anchors, block lists indented under their key, long texts folded as blocks."""
+    """Without anchors, lists indented under their key, texts of several lines as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -96,5 +96,10 @@ def field_errors(error: ValidationError, location: Callable[[str | int], Locatio
 def invalid_input(error: ValidationError) -> Invalid:
     """Return the rejection of an input with every fault in it."""
     errors = field_errors(error)
-    places = ", ".join(fault.pointer.removeprefix("/") or "the body" for fault in errors)
-    return Invalid(f"Invalid input: {places}.", errors=errors)
+    return Invalid(invalid_detail(errors), errors=errors)
+
+
+def invalid_detail(errors: Iterable[FieldError]) -> str:
+    """Return the detail of an invalid input: the fields at fault."""
+    fields = dict.fromkeys(error.pointer.removeprefix("/") or "the body" for error in errors)
+    return f"Invalid input: {', '.join(fields)}."

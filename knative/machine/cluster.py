@@ -60,15 +60,15 @@ class Cluster:
         """The current state of an object; None when it does not exist."""
         metadata = item["metadata"]
         try:
-            found = self._resource(item["apiVersion"], item["kind"]).get(name=metadata["name"], namespace=metadata.get("namespace"))
+            response = self._resource(item["apiVersion"], item["kind"]).get(name=metadata["name"], namespace=metadata.get("namespace"))
         except NotFoundError:
             return None
-        return dict(found.to_dict())
+        return dict(response.to_dict())
 
     def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[Object]:
         """List objects of a kind, in one namespace or all, by label selector."""
-        found = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
-        return [dict(item) for item in found.to_dict().get("items") or []]
+        response = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
+        return [dict(item) for item in response.to_dict().get("items") or []]
 
     def delete(self, item: Object) -> None:
         """Delete an object and wait until it no longer exists. Idempotent."""
@@ -92,8 +92,8 @@ class Cluster:
         expected = [item for item in items if item["kind"] in KINDS_WITH_READINESS]
         deadline = time.monotonic() + timeout_seconds
         while True:
-            found = {key(item): item for item in self._current(expected)}
-            pending = [(item, reason) for item in expected if (reason := not_ready(found.get(key(item)))) is not None]
+            current = {key(item): item for item in self._current(expected)}
+            pending = [(item, reason) for item in expected if (reason := not_ready(current.get(key(item)))) is not None]
             report(len(expected) - len(pending), len(expected))
             if not pending:
                 return
@@ -105,10 +105,10 @@ class Cluster:
 
     def _current(self, expected: list[Object]) -> list[Object]:
         kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in expected}
-        found = []
+        objects = []
         for api_version, kind, namespace in kinds:
-            found += [{"apiVersion": api_version, "kind": kind, **item} for item in self.find(api_version, kind, namespace)]
-        return found
+            objects += [{"apiVersion": api_version, "kind": kind, **item} for item in self.find(api_version, kind, namespace)]
+        return objects
 
 
 def reachable(home: Home) -> bool:

@@ -43,11 +43,11 @@ def choose(home: Home, requested: Grouping | None) -> Grouping:
 
 def find_other_objects(cluster: Cluster, grouping: Grouping) -> list[Object]:
     """Objects that belong to the other grouping."""
-    found = []
+    objects = []
     for version, kind in KINDS:
         for item in cluster.find(version, kind, keys.NAMESPACE, f"{LABEL},{LABEL}!={grouping}"):
-            found.append({**item, "apiVersion": version, "kind": kind})
-    return found
+            objects.append({**item, "apiVersion": version, "kind": kind})
+    return objects
 
 
 def remove(cluster: Cluster, home: Home, items: list[Object]) -> str:

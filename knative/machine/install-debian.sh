@@ -1,7 +1,6 @@
 #!/bin/sh
-# Installs Debian or Ubuntu packages (arguments) as root, and nothing more: the daemons that come with them are neither started nor
-# enabled, and PostgreSQL makes no cluster of its own. What that takes is undone at the end. A daemon that was there before is left alone.
-# Run by ./taskw and by `up`, so that one announced sudo is all that is asked for.
+# Install Debian or Ubuntu packages (arguments) as root without starting or enabling their daemons, and without creating a PostgreSQL cluster.
+# Temporary configuration for that is removed at the end. Daemons that were installed before keep running. Used by ./taskw and `up`.
 set -eu
 
 export DEBIAN_FRONTEND=noninteractive
@@ -9,28 +8,28 @@ policy=/usr/sbin/policy-rc.d
 cluster=/etc/postgresql-common/createcluster.d
 had_rabbitmq=$(dpkg-query -W -f '${Status}' rabbitmq-server 2>/dev/null || true)
 had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
-made_policy=
-made_folder=
-made_cluster=
+created_policy=
+created_folder=
+created_cluster=
 
-undo() {
-    if [ -n "$made_policy" ]; then rm -f "$policy"; fi
-    if [ -n "$made_cluster" ]; then rm -f "$cluster/capsule.conf"; fi
-    if [ -n "$made_folder" ]; then rmdir "$cluster" 2>/dev/null || true; fi
+clean_up() {
+    if [ -n "$created_policy" ]; then rm -f "$policy"; fi
+    if [ -n "$created_cluster" ]; then rm -f "$cluster/capsule.conf"; fi
+    if [ -n "$created_folder" ]; then rmdir "$cluster" 2>/dev/null || true; fi
 }
-trap undo EXIT
+trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 if [ ! -e "$policy" ]; then
-    made_policy=yes
+    created_policy=yes
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
 fi
 if [ ! -d "$cluster" ]; then
-    made_folder=yes
+    created_folder=yes
     mkdir -p "$cluster"
 fi
-made_cluster=yes
+created_cluster=yes
 echo 'create_main_cluster = false' >"$cluster/capsule.conf"
 
 apt-get update -q

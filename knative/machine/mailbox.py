@@ -77,9 +77,9 @@ def _find_link(message: Message) -> re.Match[str] | None:
 
 def _texts(message: Message) -> list[tuple[Message, str]]:
     """Every text part with its decoded content."""
-    found = []
+    texts = []
     for part in message.walk():
         payload = part.get_payload(decode=True) if part.get_content_maintype() == "text" else None
         if isinstance(payload, bytes):
-            found.append((part, payload.decode(part.get_content_charset() or "utf-8", errors="replace")))
-    return found
+            texts.append((part, payload.decode(part.get_content_charset() or "utf-8", errors="replace")))
+    return texts

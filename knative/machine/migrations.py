@@ -65,14 +65,14 @@ def version_of(name: str) -> tuple[int, ...]:
 
 def migrations(context: str, folder: Path = FOLDER) -> list[Any]:
     """Migrations of sql/shared and of the context (yoyo's `Migration`), ordered by version. Raises: Problem for a version that exists twice."""
-    found: dict[tuple[int, ...], Any] = {}
+    by_version: dict[tuple[int, ...], Any] = {}
     for migration in read_migrations(str(folder / "shared"), str(folder / context)):
         version = version_of(migration.id)
-        if version in found:
-            raise Problem(f"{migration.path} and {found[version].path} have the same version.", "Give the newer one the next free version.")
+        if version in by_version:
+            raise Problem(f"{migration.path} and {by_version[version].path} have the same version.", "Give the newer one the next free version.")
         migration.hash = checksum(migration)
-        found[version] = migration
-    return [found[version] for version in sorted(found)]
+        by_version[version] = migration
+    return [by_version[version] for version in sorted(by_version)]
 
 
 def checksum(migration: Any) -> str:
@@ -127,11 +127,11 @@ def _apply(backend: Backend, migration: Any) -> str:
 def _revoke_history(backend: Backend) -> None:
     """Revoke what default privileges granted on yoyo's tables: only the owner may change the history."""
     backend.connection.execute(
-        f"""DO $$ DECLARE found record; BEGIN
-        FOR found IN SELECT g.grantee, g.table_name FROM information_schema.role_table_grants g
+        f"""DO $$ DECLARE privilege record; BEGIN
+        FOR privilege IN SELECT g.grantee, g.table_name FROM information_schema.role_table_grants g
             WHERE g.table_schema = current_schema() AND g.grantee <> current_user
             AND (g.table_name = '{HISTORY}' OR g.table_name LIKE '\\_yoyo%') LOOP
-            EXECUTE format('REVOKE ALL ON %I FROM %I', found.table_name, found.grantee);
+            EXECUTE format('REVOKE ALL ON %I FROM %I', privilege.table_name, privilege.grantee);
         END LOOP; END $$"""
     )
 

@@ -20,21 +20,21 @@ CONFIGURED = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_
 
 def build_settings(home: Home) -> dict[str, str]:
     """`CAPSULE_BUILD_<NAME>` → value. The environment overrides pip's configuration, as it does for pip."""
-    found = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
-    found = {**_pip_configuration(), **found}
+    settings = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
+    settings = {**_pip_configuration(), **settings}
     for name in INDEXES:
-        if name in found and name != "PIP_TRUSTED_HOST":
-            found[name] = " ".join(word for word in found[name].split() if word.startswith(("http://", "https://")))
-    return {f"CAPSULE_BUILD_{name}": value for name, value in found.items() if value}
+        if name in settings and name != "PIP_TRUSTED_HOST":
+            settings[name] = " ".join(word for word in settings[name].split() if word.startswith(("http://", "https://")))
+    return {f"CAPSULE_BUILD_{name}": value for name, value in settings.items() if value}
 
 
 def _pip_configuration() -> dict[str, str]:
     """Settings from `pip config list`: pip itself knows the files that it reads."""
     result = subprocess.run([sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"], capture_output=True, text=True)
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for line in result.stdout.splitlines():
         key, _, value = line.partition("=")
         section, _, option = key.partition(".")
         if section in ("global", "install") and option in CONFIGURED:
-            found[CONFIGURED[option]] = str(ast.literal_eval(value))
-    return found
+            settings[CONFIGURED[option]] = str(ast.literal_eval(value))
+    return settings

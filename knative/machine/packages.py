@@ -37,8 +37,8 @@ def find_postgres() -> Path | None:
     on_path = shutil.which("initdb")
     if on_path:
         candidates.append(Path(on_path).resolve().parent)
-    found = [(version, folder) for folder in candidates if (version := postgres_version(folder))]
-    version, folder = max(found, default=(0, Path()))
+    installed = [(version, folder) for folder in candidates if (version := postgres_version(folder))]
+    version, folder = max(installed, default=(0, Path()))
     return folder if version >= MIN_POSTGRES_VERSION else None
 
 
@@ -73,8 +73,8 @@ def on_path(name: str, more_folders: str = "") -> Callable[[], Path | None]:
     """A finder for a program on PATH, or in `more_folders` (separated by colons)."""
 
     def find() -> Path | None:
-        found = shutil.which(name) or (shutil.which(name, path=more_folders) if more_folders else None)
-        return Path(found) if found else None
+        path = shutil.which(name) or (shutil.which(name, path=more_folders) if more_folders else None)
+        return Path(path) if path else None
 
     return find
 
@@ -83,8 +83,8 @@ def library(name: str) -> Callable[[], Path | None]:
     """A finder for a shared library."""
 
     def find() -> Path | None:
-        found = find_library(name)
-        return Path(found) if found else None
+        path = find_library(name)
+        return Path(path) if path else None
 
     return find
 

@@ -160,27 +160,27 @@ def _is_alive(process: psutil.Process) -> bool:
 def find_leftovers(home: Home) -> list[psutil.Process]:
     """Processes with the mark of this state folder, whoever their parent is, except this one and its parent."""
     own = {os.getpid(), os.getppid()}
-    found = []
+    leftovers = []
     for process in psutil.process_iter():
         try:
             if process.pid not in own and process.environ().get(MARK) == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                leftovers.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return found + find_pods(home)
+    return leftovers + find_pods(home)
 
 
 def find_pods(home: Home) -> list[psutil.Process]:
     """Processes that the one-machine Knative recorded. They have an empty environment and no mark; Knative ends them unless it was killed."""
-    found = []
+    pods = []
     for file in (home.path / "knative" / "pods").glob("*/*/process.json"):
         try:
             record = json.loads(file.read_text())
             if record["boot"] == boot_id() and start_time_ticks(record["pid"]) == record["started"]:
-                found += [psutil.Process(pid) for pid in {record["pid"], *session_members(record["pid"])}]
+                pods += [psutil.Process(pid) for pid in {record["pid"], *session_members(record["pid"])}]
         except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
             continue  # an incomplete record, or a process that has just ended
-    return found
+    return pods
 
 
 def terminate_pods(home: Home) -> None:

@@ -19,6 +19,7 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, 
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
+from knative.machine.preloaded_modules import PRELOADED_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
@@ -154,7 +155,8 @@ def start_knative(home: Home) -> bool:
         processes.require_free_ports(titles)
         _create_shared_folders(home)
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders}
+        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
+        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders, **preloaded}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         digest_file.write_text(digest)
     processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)

@@ -19,7 +19,6 @@ from tests.deploy.account import give_account
 from tests.knative.machine import Machine, free_offset
 from tests.servers import POOLER_PORT
 
-
 if os.environ.get(POOLER_PORT):  # as CAPSULE_PREPARED_STATEMENTS=off does for a process
     database.PREPARE_AFTER_EXECUTIONS = None
 

@@ -20,8 +20,8 @@ from functions.kernel import Unauthenticated, Unavailable, new_id
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.security.tokens import (
     ALGORITHM,
-    LOOK,
     PUBLIC_KEYS,
+    RELOAD_SECONDS,
     AccessTokens,
     JwkSet,
     new_signing_jwks,
@@ -186,13 +186,13 @@ def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
     at = NOW
     for public in (None, public_jwks(rotated)):
         machine.mount(rotated, public)
-        at += timedelta(seconds=LOOK)
+        at += timedelta(seconds=RELOAD_SECONDS)
         for token in (before, after):
             machine.tokens.verify(token, at)
 
     machine.mount(rotated_signing_jwks(rotated))
     machine.tokens.verify(before, at)  # the mounted file is not read for every token
-    at += timedelta(seconds=LOOK)
+    at += timedelta(seconds=RELOAD_SECONDS)
     machine.tokens.verify(after, at)
     with pytest.raises(Unauthenticated, match="unknown key"):
         machine.tokens.verify(before, at)

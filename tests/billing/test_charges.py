@@ -70,9 +70,9 @@ def test_only_charges_above_zero_have_a_line() -> None:
     assert charges.fee_lines(FREE_PLAN, JUNE) == []
     assert charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 2_000_000, 0)])) == []
     (line,) = charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 3_000_000, 0)]))
-    assert (line.quantity, line.amount, line.description) == (1_000_000, euros(40), "Requests above the included 2,000,000")
+    assert (line.quantity, line.amount, line.description) == (1_000_000, euros(40), "Requests above 2,000,000")
     (line,) = charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 0, 183_600_000)]))
-    assert (line.quantity, line.amount, line.description) == (3_600_000, euros(8), "CPU milliseconds above the included 50 CPU hours")
+    assert (line.quantity, line.amount, line.description) == (3_600_000, euros(8), "CPU milliseconds above 50 CPU hours")
 
 
 def test_late_usage_is_charged_by_difference_and_never_credited() -> None:

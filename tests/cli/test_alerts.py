@@ -22,7 +22,7 @@ def respond(request: Request) -> Response:
         return Response(200, {"id": request.path.split("/")[3]})
     if request.path.startswith("/v1/alerts"):
         alerts = [alert(SHOP, "shop", "error-rate"), alert(BLOG, "blog", "error-rate"), alert(PLATFORM, "capsule", "dead-letters")]
-        return Response(200, {"alerts": alerts})
+        return Response(200, {"items": alerts, "next": None})
     return Response(200, {"items": [{"id": SHOP, "name": "shop"}, {"id": BLOG, "name": "blog"}]})
 
 

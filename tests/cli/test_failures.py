@@ -58,8 +58,8 @@ def test_one_fault_replaces_title_and_detail() -> None:
 
 def test_several_faults_are_listed_once() -> None:
     errors = [{"pointer": f"/{name}", "detail": "is missing", "in": "body"} for name in ("name", "repository")]
-    printed_lines = lines(ApiError(400, {"title": "Invalid", "errors": errors}))
-    assert printed_lines == ["✗ The input has 2 faults:", "    name: is missing", "    repository: is missing"]
+    output = lines(ApiError(400, {"title": "Invalid", "errors": errors}))
+    assert output == ["✗ The input has 2 faults:", "    name: is missing", "    repository: is missing"]
 
 
 def test_a_detail_that_repeats_the_title_is_shown_once() -> None:

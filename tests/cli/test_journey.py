@@ -69,11 +69,11 @@ def test_whoami_shows_the_account(home: Home) -> None:
 
 def test_the_project_file_selects_the_application(home: Home) -> None:
     assert (home.cwd / "capsule.toml").read_text() == f'app = "{home.name}"\n'
-    application = home.run("apps", "show", "--json").document
-    assert_matches("ApplicationView", application)
-    assert application["name"] == home.name
-    assert home.run("apps", "show", application["id"], "--json").document["id"] == application["id"]
-    assert home.run("apps", "show", application["id"][:18], "--json").document["id"] == application["id"]
+    view = home.run("apps", "show", "--json").document
+    assert_matches("ApplicationView", view)
+    assert view["name"] == home.name
+    assert home.run("apps", "show", view["id"], "--json").document["id"] == view["id"]
+    assert home.run("apps", "show", view["id"][:18], "--json").document["id"] == view["id"]
     assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
 
 
@@ -145,8 +145,8 @@ def test_logs_stream_until_ctrl_c(whole: Whole, home: Home, deployed: Json) -> N
     whole.visit(deployed["url"], f"/{second}")
     home.read_until(following, second)
     assert home.interrupt(following).exit_code == 0
-    found = home.run("logs", "--search", second, "--json").out.splitlines()
-    assert len(found) == 1 and second in found[0]
+    lines = home.run("logs", "--search", second, "--json").out.splitlines()
+    assert len(lines) == 1 and second in lines[0]
 
 
 def test_a_failed_deployment_ends_with_1_and_its_reason(home: Home, deployed: Json) -> None:

@@ -134,20 +134,12 @@ def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
     assert (cpu_seconds(1250), cpu_seconds(0)) == ("1.250", "0")
 
 
-@pytest.mark.parametrize(
-    ("status", "reason", "release", "last_release", "text"),
-    [
-        ("rolled-back", "failing-requests", 1, 3, "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)"),
-        ("failed", "build-failed", 1, None, "r1 serving (0123456789ab) · last deployment failed (build-failed)"),
-        ("building", None, None, None, "nothing serving · last deployment building"),
-    ],
-)
-def test_an_environments_state_names_what_serves_and_the_last_deployment(
-    status: str, reason: str | None, release: int | None, last_release: int | None, text: str
-) -> None:
-    latest = {"id": "d-1", "status": status, "reason": reason, "requestedAt": "2026-01-01T00:00:00Z"}
-    environment = {"name": "staging", "url": None, "release": release, "commit": "0123456789abcdef", "latestDeployment": latest}
-    assert apps.environment_state(environment, last_release).plain == text
+def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> None:
+    summary = "r1 serving · last deployment (r3) rolled back (failing-requests)"
+    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "summary": summary}
+    expected = "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)\nhttp://x"
+    assert apps.environment(view).plain == expected
+    assert apps.environment({**view, "release": None, "commit": None, "url": None, "summary": "nothing serving"}).plain == "nothing serving"
 
 
 def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:

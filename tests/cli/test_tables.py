@@ -43,7 +43,7 @@ def alert(id: str) -> dict[str, Any]:
 
 SERVING = {
     "name": "production", "url": URL, "release": 11, "commit": "c" * 40,
-    "latestDeployment": {"id": IDS[0], "status": "rolled-back", "reason": "failing-requests", "requestedAt": AT},
+    "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
 }  # fmt: skip
 SIZE = {"minScale": 0, "maxScale": 10, "memoryMib": 512, "cpuMillis": 1000, "observationSeconds": 60}
 POINT = {
@@ -61,7 +61,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
         apps.applications([{"id": each, "name": "hello", "repository": URL, "createdAt": AT} for each in IDS]), ["hello", URL, IDS[0][:10]],
     ),
     "application": (
-        apps.application({"id": IDS[0], "name": "hello", "repository": URL, "createdAt": AT, "environments": [SERVING]}, [deployment(IDS[0])]),
+        apps.application({"id": IDS[0], "name": "hello", "repository": URL, "createdAt": AT, "environments": [SERVING]}),
         [IDS[0], URL, "production", "r11 serving", "(r12)", "(failing-requests)"],
     ),
     "deployments": (

@@ -8,13 +8,14 @@ from events.auth import QuotaRequested
 from events.deploy import ApplicationCreated, ApplicationDeleted, QuotaGranted
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, RepositoryNotAllowed
 from functions.deploy.queries.application import ApplicationView, ShowApplication
-from functions.deploy.queries.applications import ApplicationPage, ListApplications
+from functions.deploy.queries.applications import ApplicationSummaryView, ListApplications
 from functions.deploy.queries.quota import QuotaView, ShowQuota
+from functions.kernel import Page
 from tests.deploy.deploy_capsule import OWNER, REPOSITORY, STRANGER, DeployCapsule
 
 
-async def list_applications(capsule: DeployCapsule, **parameters: object) -> ApplicationPage:
-    page: ApplicationPage = await capsule.call(ListApplications.model_validate(parameters), caller=OWNER)
+async def list_applications(capsule: DeployCapsule, **parameters: object) -> Page[ApplicationSummaryView]:
+    page: Page[ApplicationSummaryView] = await capsule.call(ListApplications.model_validate(parameters), caller=OWNER)
     return page
 
 

@@ -15,8 +15,8 @@ from functions.deploy.domain.names import ApplicationName, check_host_name
 from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
-from knative.local import processes_network_routes
-from tests.deploy.deploy_capsule import OWNER, DeployCapsule
+from knative.local.processes.network import routes
+from tests.deploy.deploy_capsule import IMAGE, OWNER, DeployCapsule
 from tests.generated.kinds import PROJECT
 
 ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{0,19}")
@@ -91,6 +91,20 @@ async def test_an_older_environment_with_a_reserved_host_name_is_not_deployed(ca
     await capsule.delete_environment(created.id, "in")
 
 
+async def test_an_older_release_under_a_reserved_host_name_is_not_configured(capsule: DeployCapsule, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = await capsule.create("stripe-stand")
+    with monkeypatch.context() as before_the_reservation:
+        before_the_reservation.setattr(names, "PLATFORM_WORDS", frozenset())
+        await capsule.create_environment(created.id, "in")
+        released = await capsule.release(created.id, "in", IMAGE.replace("hello", "stripe-stand"))
+        assert released.status == "succeeded"
+    await capsule.advance(minutes=1)
+    for environment in ("in", None):
+        with pytest.raises(HostNameReserved):
+            await capsule.configure(created.id, environment, variables={"A": "1"})
+    assert not await capsule.configurations.at(created.id, 9)
+
+
 async def test_an_older_application_with_a_reserved_name_is_not_deployed(capsule: DeployCapsule) -> None:
     application = Application(uuid4(), OWNER.user_id, "capsule-login", "https://git.example.com/x.git", capsule.clock.now())
     await capsule.applications.add(application, Quota.default(OWNER.user_id, capsule.clock.now()))
@@ -120,22 +134,22 @@ def egress(*allowed: str) -> list[dict[str, object]]:
 
 def test_one_machine_and_a_cluster_exclude_the_same_networks() -> None:
     (everywhere,) = [block for block in egress() if block["cidr"] == "0.0.0.0/0"]
-    assert sorted(everywhere["except"]) == sorted(processes_network_routes.REFUSED)  # type: ignore[call-overload]
-    assert processes_network_routes.PRIVATE == tenancy.PRIVATE and processes_network_routes.NEVER == tenancy.NEVER
+    assert sorted(everywhere["except"]) == sorted(routes.REFUSED)  # type: ignore[call-overload]
+    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.SPECIAL
 
 
 def test_networks_that_the_operator_allows_are_open_on_both() -> None:
     text = "10.1.0.0/16, 192.168.7.7"
-    assert tenancy.egress_networks(text) == processes_network_routes.allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
+    assert tenancy.egress_networks(text) == routes.parse_allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
     assert {"cidr": "10.1.0.0/16"} in egress("10.1.0.0/16", "192.168.7.7/32")
-    plan = processes_network_routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
+    plan = routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
     assert plan.through_gateway == ("10.1.0.0/16", "172.16.5.5/32"), "public networks need no route, and this machine is never reachable"
     assert {"10.0.0.0/8", "10.1.2.3/32", "8.8.8.8/32", "169.254.0.0/16"} <= set(plan.refused) and "192.168.0.0/16" not in plan.refused
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "169.254.169.254", "127.0.0.0/8", "8.8.8.8", "10.0.0.1/8", "shop.internal", "fd00::/8", "10.0.0.0/7"])
 def test_only_private_networks_can_be_allowed(text: str) -> None:
-    for parse in (tenancy.egress_networks, processes_network_routes.allowed_networks):
+    for parse in (tenancy.egress_networks, routes.parse_allowed_networks):
         with pytest.raises(ValueError, match="CAPSULE_EGRESS_ALLOW") as rejection:
             parse(text)
         assert text in str(rejection.value)

@@ -7,7 +7,8 @@ import pytest
 from events.deploy import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, DeploymentNotFound
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
-from functions.deploy.queries.deployments import DeploymentPage, ListDeployments
+from functions.deploy.queries.deployments import DeploymentSummaryView, ListDeployments
+from functions.kernel import Page
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE, OWNER, STRANGER, DeployCapsule
 
 
@@ -185,7 +186,7 @@ async def test_releases_are_numbered_per_application(capsule: DeployCapsule) -> 
     second = (await capsule.deployments.lock_running(first.application_id))[0]
     await capsule.become_ready(await capsule.succeed_build(second))
     request = ListDeployments(application_id=first.application_id)
-    page: DeploymentPage = await capsule.call(request, caller=OWNER)
+    page: Page[DeploymentSummaryView] = await capsule.call(request, caller=OWNER)
     assert [(each.environment, each.release, each.status) for each in page.items] == [("production", 2, "observing"), ("staging", 1, "succeeded")]
     with pytest.raises(ApplicationNotFound):
         await capsule.call(request, caller=STRANGER)

@@ -145,6 +145,7 @@ async def test_objects_applied_during_a_deletion_are_deleted(capsule: DeployCaps
 
     async def delete_then_apply(*objects: object) -> None:
         await capsule.delete(application.id)
+        await capsule.settle()  # the deletion finds no namespace
         await apply(*objects)  # type: ignore[arg-type]
 
     capsule.cluster.apply = delete_then_apply  # type: ignore[method-assign]
@@ -152,17 +153,21 @@ async def test_objects_applied_during_a_deletion_are_deleted(capsule: DeployCaps
     assert not capsule.cluster.objects
 
 
-async def test_a_job_applied_during_a_cancellation_is_deleted(capsule: DeployCapsule) -> None:
+@pytest.mark.parametrize(("command", "status"), [("cancel", "cancelled"), ("delete_environment", "failed")])
+async def test_a_job_applied_during_a_cancellation_is_deleted(capsule: DeployCapsule, command: str, status: str) -> None:
     application = await capsule.create()
     accepted = await capsule.deploy(application.id)
     apply = capsule.cluster.apply
 
     async def cancel_then_apply(*objects: object) -> None:
-        await capsule.cancel(await capsule.deployments.get(accepted.id))
-        await capsule.settle()  # the clean-up of the cancellation finds no Job
+        if command == "cancel":
+            await capsule.cancel(await capsule.deployments.get(accepted.id))
+        else:
+            await capsule.delete_environment(application.id, "staging")
+        await capsule.settle()  # the clean-up finds no Job
         await apply(*objects)  # type: ignore[arg-type]
 
     capsule.cluster.apply = cancel_then_apply  # type: ignore[method-assign]
     await capsule.settle()
-    assert (await capsule.deployments.get(accepted.id)).status == "cancelled"
+    assert (await capsule.deployments.get(accepted.id)).status == status
     assert not [key for key in capsule.cluster.objects if key[0] == "Job"]

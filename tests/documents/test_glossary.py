@@ -48,3 +48,8 @@ def test_the_glossary_has_its_table() -> None:
     assert len(table) > 20 and any("said" in row.patterns for row in table)
     with pytest.raises(ValueError, match="no table"):
         retired("# Glossary")
+
+
+def test_a_fault_names_file_line_and_replacement() -> None:
+    [fault] = faults("functions/a/b.py", "\n\ndef said(): ...", TABLE)
+    assert str(fault) == "functions/a/b.py:3: said is retired: events (docs/glossary.md)"

@@ -12,7 +12,7 @@ from knative.machine.home import PROJECT
 
 DOCS = PROJECT / "docs"
 SECURITY, DECISIONS = DOCS / "security.md", DOCS / "decisions"
-DOCUMENTS = [PROJECT / "README.md", *PROJECT.glob("CONTRIBUTING.md"), PROJECT / "findings" / "README.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "findings" / "README.md", *sorted(DOCS.rglob("*.md"))]
 FOLDERS = ("cli", "docs", "events", "functions", "knative", "schemas", "sql", "tests")
 CODE = [path.name for folder in ("functions", "knative") for path in (PROJECT / folder).rglob("*.py")]
 RECORD = re.compile(r"\d{4}-[a-z0-9-]+\.md")

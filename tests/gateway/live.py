@@ -16,7 +16,8 @@ from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import COMMANDS
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.runtime.harness import ROOT, Pump, free_port, until
+from tests.runtime.harness import ROOT, free_port, until
+from tests.runtime.pump import Pump
 
 CONTEXT = "auth"
 

@@ -1,4 +1,4 @@
-"""A value for a JSON Schema: of every field, or of those alone that must be there."""
+"""Create a sample value for a JSON Schema: with every field, or only with the required ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,33 +14,33 @@ FORMATS = {
 }
 
 
-def example(schema: Mapping[str, Any], whole: bool) -> Any:
-    return _example(schema, schema.get("$defs", {}), whole, 0)
+def example(schema: Mapping[str, Any], is_complete: bool) -> Any:
+    return _example(schema, schema.get("$defs", {}), is_complete, 0)
 
 
-def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], whole: bool, depth: int) -> Any:
-    def inner(found: Mapping[str, Any]) -> Any:
-        return _example(found, definitions, whole, depth + 1)
+def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], is_complete: bool, depth: int) -> Any:
+    def inner(part: Mapping[str, Any]) -> Any:
+        return _example(part, definitions, is_complete, depth + 1)
 
     if "$ref" in schema:
         return inner(definitions[schema["$ref"].rsplit("/", 1)[-1]])
     if "const" in schema or "enum" in schema:
         return schema.get("const", schema.get("enum", [None])[0])
     if choices := schema.get("anyOf") or schema.get("oneOf"):
-        return inner(choices[0] if whole and depth < 8 else choices[-1])
+        return inner(choices[0] if is_complete and depth < 8 else choices[-1])
     match schema.get("type"):
         case "object":
-            wanted = {name: found for name, found in schema.get("properties", {}).items() if whole or name in schema.get("required", ())}
-            rest = schema.get("additionalProperties")
-            more = {"1": inner(rest)} if whole and isinstance(rest, Mapping) else {}
-            return {**{name: inner(found) for name, found in wanted.items()}, **more}
+            fields = {name: part for name, part in schema.get("properties", {}).items() if is_complete or name in schema.get("required", ())}
+            values = schema.get("additionalProperties")
+            extra = {"1": inner(values)} if is_complete and isinstance(values, Mapping) else {}
+            return {**{name: inner(part) for name, part in fields.items()}, **extra}
         case "array":
             if "prefixItems" in schema:
-                return [inner(found) for found in schema["prefixItems"]]
-            return [inner(schema.get("items", {}))] * max(schema.get("minItems", 0), 1 if whole and depth < 8 else 0)
+                return [inner(part) for part in schema["prefixItems"]]
+            return [inner(schema.get("items", {}))] * max(schema.get("minItems", 0), 1 if is_complete and depth < 8 else 0)
         case "string":
-            if "pattern" in schema and (said := [*schema.get("examples", ()), *([schema["default"]] if "default" in schema else ())]):
-                return said[0]
+            if "pattern" in schema and (samples := [*schema.get("examples", ()), *([schema["default"]] if "default" in schema else ())]):
+                return samples[0]
             if schema.get("pattern", "").startswith(r"^\d"):
                 return "1" * max(schema.get("minLength", 0), 1)
             return FORMATS.get(schema.get("format", ""), "x" * max(schema.get("minLength", 0), 3))

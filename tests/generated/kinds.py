@@ -1,7 +1,8 @@
-"""Judges of a manifest: does this kind exist, and does it have these fields? Unknown kinds and unknown fields are faults.
+"""Validate manifests: unknown kinds and unknown fields are faults.
 
-Core kinds are judged by the schemas that the package kubernetes-validate carries, Knative's by cloudcoil's models; the one kind that no package
-has a model of, by the one-machine Knative's own definition. Where the upstream CRDs lie beside the project they judge as well.
+Core kinds are validated by the schemas in kubernetes-validate, Knative's kinds by cloudcoil's models, and the one kind
+without a model in any package by the definition of the one-machine Knative. Upstream CRDs are used too, if there is a
+folder `shared/knative/crds` beside the project.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,14 +42,14 @@ OF_TOPOLOGY_OPERATOR: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "userReference": REFERENCE, "vhost": {"type": "string"}, "permissions": {name: {"type": "string"} for name in ("exchange", "write", "read")},
     },
 }  # fmt: skip
-"""Kinds of RabbitMQ's messaging topology operator that no package has a model of: the fields of their spec that we use; all but tags
-are required. Its documentation: https://www.rabbitmq.com/kubernetes/operator/using-topology-operator#users-permissions"""
+"""Kinds of RabbitMQ's messaging topology operator, without a model in any package: the fields that Capsule uses. All but
+`tags` are required. https://www.rabbitmq.com/kubernetes/operator/using-topology-operator#users-permissions"""
 NEWER = {("Broker", ".spec.delivery.timeout")}
-"""Fields that are younger than the models (1.17); the upstream CRDs have them, and a Broker without it waits for ever."""
+"""Fields newer than the models (1.17). The upstream CRDs have them, and a Broker without a timeout waits without end."""
 
 
 def faults(manifest: Manifest) -> list[str]:
-    """By what PyPI knows."""
+    """Return the faults by schemas and models from PyPI."""
     version, kind = manifest.get("apiVersion", ""), manifest.get("kind", "")
     if version in CORE:
         return list(_core_faults(manifest))
@@ -59,11 +60,11 @@ def faults(manifest: Manifest) -> list[str]:
         return _schema_faults(manifest, definition.schema)
     if (version, kind) in OF_TOPOLOGY_OPERATOR:
         return _schema_faults(manifest, _topology_schema(OF_TOPOLOGY_OPERATOR[version, kind]))
-    return [f"{version} {kind} is no kind that we know"]
+    return [f"{version} {kind} is not a known kind"]
 
 
 def crd_faults(manifest: Manifest) -> list[str]:
-    """By the upstream CRD; none for a kind that is built into Kubernetes."""
+    """Return the faults by the upstream CRD. Core kinds have none."""
     version, kind = manifest.get("apiVersion", ""), manifest.get("kind", "")
     if version in CORE:
         return []
@@ -73,16 +74,16 @@ def crd_faults(manifest: Manifest) -> list[str]:
 
 @cache
 def upstream() -> Mapping[tuple[str, str], Any]:
-    """(apiVersion, kind) → schema, of all CRDs beside the project."""
-    found = {}
+    """Return (apiVersion, kind) → schema of all upstream CRDs."""
+    schemas = {}
     for file in sorted(CRDS.rglob("*.yaml")):
         for crd in yaml.load_all(file.read_text(), yaml.CSafeLoader):
             if crd and crd.get("kind") == "CustomResourceDefinition":
                 spec = crd["spec"]
                 for version in spec["versions"]:
                     if version.get("served"):
-                        found[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = version["schema"]["openAPIV3Schema"]
-    return found
+                        schemas[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = version["schema"]["openAPIV3Schema"]
+    return schemas
 
 
 def _core_faults(manifest: Manifest) -> Iterator[str]:
@@ -91,7 +92,7 @@ def _core_faults(manifest: Manifest) -> Iterator[str]:
     except kubernetes_validate.ValidationError as error:
         yield f"{'.'.join(str(step) for step in error.path)}: {error.message}"
     except kubernetes_validate.SchemaNotFoundError:
-        yield f"{manifest['apiVersion']} {manifest.get('kind')} is no kind of Kubernetes {KUBERNETES}"
+        yield f"{manifest['apiVersion']} {manifest.get('kind')} is not a kind of Kubernetes {KUBERNETES}"
 
 
 def _model_faults(manifest: Manifest, version: str, kind: str) -> Iterator[str]:
@@ -100,24 +101,24 @@ def _model_faults(manifest: Manifest, version: str, kind: str) -> Iterator[str]:
         yield f"{version} has no kind {kind}"
         return
     try:
-        understood = model.model_validate(manifest).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        dumped = model.model_validate(manifest).model_dump(by_alias=True, exclude_unset=True, mode="json")
     except ValidationError as error:
         yield from (f"{'.'.join(str(step) for step in fault['loc'])}: {fault['msg']}" for fault in error.errors())
         return
-    yield from (f"{field}: unknown field" for field in _not_understood(manifest, understood, "") if (kind, field) not in NEWER)
+    yield from (f"{field}: unknown field" for field in _unknown_fields(manifest, dumped, "") if (kind, field) not in NEWER)
 
 
-def _not_understood(given: Any, understood: Any, where: str) -> Iterator[str]:
-    """The models ignore what they do not know: it is what is missing afterwards."""
-    if isinstance(given, dict) and isinstance(understood, dict):
-        for name, value in given.items():
-            if name not in understood:
+def _unknown_fields(document: Any, dumped: Any, where: str) -> Iterator[str]:
+    """The models ignore unknown fields, so they are missing in the dump."""
+    if isinstance(document, dict) and isinstance(dumped, dict):
+        for name, value in document.items():
+            if name not in dumped:
                 yield f"{where}.{name}"
             else:
-                yield from _not_understood(value, understood[name], f"{where}.{name}")
-    elif isinstance(given, list) and isinstance(understood, list):
-        for index, value in enumerate(given):
-            yield from _not_understood(value, understood[index], f"{where}[{index}]")
+                yield from _unknown_fields(value, dumped[name], f"{where}.{name}")
+    elif isinstance(document, list) and isinstance(dumped, list):
+        for index, value in enumerate(document):
+            yield from _unknown_fields(value, dumped[index], f"{where}[{index}]")
 
 
 def _topology_schema(fields: Mapping[str, Any]) -> Any:
@@ -130,7 +131,7 @@ def _topology_schema(fields: Mapping[str, Any]) -> Any:
 
 
 def _schema_faults(manifest: Manifest, schema: Any) -> list[str]:
-    strict = strictly(schema)
+    strict = to_strict(schema)
     strict["properties"] = {
         **strict.get("properties", {}),
         "apiVersion": {"type": "string"},
@@ -141,20 +142,20 @@ def _schema_faults(manifest: Manifest, schema: Any) -> list[str]:
     return [f"{'.'.join(str(step) for step in error.instance_path)}: {error.message}" for error in validator.iter_errors(manifest)]
 
 
-def strictly(schema: Any) -> Any:
-    """A CRD's structural schema that refuses what the API server would prune."""
+def to_strict(schema: Any) -> Any:
+    """Return a CRD's structural schema that rejects what the API server would prune."""
     if isinstance(schema, list):
-        return [strictly(each) for each in schema]
+        return [to_strict(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("x-kubernetes-int-or-string"):
         return {"anyOf": [{"type": "integer"}, {"type": "string"}]}
     known = {key: value for key, value in schema.items() if not key.startswith("x-") and key not in ("description", "default", "format", "example")}
-    strict = {key: strictly(value) for key, value in known.items() if key not in ("properties", "enum")}
+    strict = {key: to_strict(value) for key, value in known.items() if key not in ("properties", "enum")}
     if "enum" in known:
         strict["enum"] = known["enum"]
     if "properties" in known:
-        strict["properties"] = {name: strictly(value) for name, value in known["properties"].items()}
+        strict["properties"] = {name: to_strict(value) for name, value in known["properties"].items()}
     open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
     if schema.get("type") == "object" and "properties" in schema and not open_ended:
         strict["additionalProperties"] = False

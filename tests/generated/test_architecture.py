@@ -1,4 +1,4 @@
-"""The architecture is a failing check: it holds here, and it fails where it is violated."""
+"""import-linter enforces the architecture: its contracts hold, and fail for violations."""
 
 import configparser
 import shutil
@@ -19,17 +19,17 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_holds() -> None:
-    done = lint(PROJECT)
-    assert done.returncode == 0, done.stdout
+def test_the_contracts_hold() -> None:
+    result = lint(PROJECT)
+    assert result.returncode == 0, result.stdout
 
 
-def test_every_context_is_under_the_contracts() -> None:
+def test_every_context_is_in_the_contracts() -> None:
     parser = configparser.ConfigParser()
     parser.read(PROJECT / ".importlinter")
-    wanted = {f"functions.{context}" for context in contexts()}
-    assert set(parser["importlinter:contract:inward"]["containers"].split()) == wanted
-    assert set(parser["importlinter:contract:independent"]["modules"].split()) == wanted
+    expected = {f"functions.{context}" for context in contexts()}
+    assert set(parser["importlinter:contract:inward"]["containers"].split()) == expected
+    assert set(parser["importlinter:contract:independent"]["modules"].split()) == expected
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +42,26 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 VIOLATIONS = {
-    "a use case reaches for the database": ("functions/auth/queries/profile.py", "import psycopg"),
-    "a use case knows the runtime": ("functions/auth/queries/profile.py", "import functions.runtime.messaging.bus"),
+    "a use case imports a driver": ("functions/auth/queries/profile.py", "import psycopg"),
+    "a use case imports the runtime": ("functions/auth/queries/profile.py", "import functions.runtime.messaging.bus"),
     "a use case imports another": ("functions/auth/queries/profile.py", "import functions.auth.queries.jwks"),
-    "one context knows another": ("functions/billing/wiring.py", "import functions.auth.ports"),
-    "the domain looks outward": ("functions/auth/domain/user.py", "import functions.auth.ports"),
-    "the runtime names a context": ("functions/runtime/config/clock.py", "import functions.auth.ports"),
-    "a stray helper": ("functions/auth/helpers.py", "X = 1"),
-    "the kernel knows events": ("functions/kernel/time.py", "import events.auth"),
+    "a context imports another": ("functions/billing/wiring.py", "import functions.auth.ports"),
+    "the domain imports ports": ("functions/auth/domain/user.py", "import functions.auth.ports"),
+    "the runtime imports a context": ("functions/runtime/config/clock.py", "import functions.auth.ports"),
+    "a context has another module": ("functions/auth/helpers.py", "X = 1"),
+    "the kernel imports events": ("functions/kernel/time.py", "import events.auth"),
 }
 
 
-@pytest.mark.parametrize("what", VIOLATIONS)
-def test_it_fails_where_it_is_violated(copy: Path, what: str) -> None:
-    name, line = VIOLATIONS[what]
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_a_violation_fails(copy: Path, violation: str) -> None:
+    name, line = VIOLATIONS[violation]
     file = copy / name
     before = file.read_text() if file.exists() else None
     file.write_text(f"{line}\n{before or ''}" if before is None or "from __future__" not in before else f"{before}\n{line}\n")
     try:
-        done = lint(copy)
-        assert done.returncode == 1 and "BROKEN" in done.stdout, done.stdout + done.stderr
+        result = lint(copy)
+        assert result.returncode == 1 and "BROKEN" in result.stdout, result.stdout + result.stderr
     finally:
         if before is None:
             file.unlink()

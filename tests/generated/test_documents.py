@@ -1,4 +1,4 @@
-"""The documents are valid by the standards they claim to follow, and say of the functions what is so."""
+"""The generated documents are valid by their standards and agree with the declarations."""
 
 import json
 from pathlib import Path
@@ -20,19 +20,19 @@ DECLARATIONS = Registry.load().declarations
 ROUTED = [declaration for declaration in DECLARATIONS if declaration.route]
 
 
-def read(name: str) -> dict[str, Any]:
+def load(name: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.load((SCHEMAS / name).read_text(), yaml.CSafeLoader)
     return document
 
 
 @pytest.fixture(scope="module")
 def openapi() -> dict[str, Any]:
-    return read("openapi.yaml")
+    return load("openapi.yaml")
 
 
 @pytest.fixture(scope="module")
 def asyncapi() -> dict[str, Any]:
-    return read("asyncapi.yaml")
+    return load("asyncapi.yaml")
 
 
 def operation(openapi: dict[str, Any], declaration: Declaration) -> dict[str, Any]:
@@ -47,12 +47,12 @@ def test_openapi_is_valid(openapi: dict[str, Any]) -> None:
 
 
 def test_openapi_has_every_route_and_no_other(openapi: dict[str, Any]) -> None:
-    there = {found["operationId"] for path in openapi["paths"].values() for found in path.values()}
-    assert there == {declaration.name.replace(".", "_") for declaration in ROUTED} | {"livez", "readyz", "health"}
+    operation_ids = {found["operationId"] for path in openapi["paths"].values() for found in path.values()}
+    assert operation_ids == {declaration.name.replace(".", "_") for declaration in ROUTED} | {"livez", "readyz", "health"}
 
 
 @pytest.mark.parametrize("declaration", ROUTED, ids=lambda declaration: declaration.name)
-def test_an_operation_says_what_its_function_declares(openapi: dict[str, Any], declaration: Declaration) -> None:
+def test_an_operation_agrees_with_its_declaration(openapi: dict[str, Any], declaration: Declaration) -> None:
     found = operation(openapi, declaration)
     responses = found["responses"]
     assert str(declaration.status) in responses
@@ -70,9 +70,9 @@ def test_an_operation_says_what_its_function_declares(openapi: dict[str, Any], d
 @pytest.mark.parametrize("declaration", [d for d in ROUTED if d.secret_fields], ids=lambda declaration: declaration.name)
 def test_a_secret_is_write_only(openapi: dict[str, Any], declaration: Declaration) -> None:
     schema = operation(openapi, declaration)["requestBody"]["content"]["application/json"]["schema"]
-    whole = openapi["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
+    resolved = openapi["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]] if "$ref" in schema else schema
     for name in declaration.secret_fields:
-        field = whole["properties"][route_alias(declaration, name)]
+        field = resolved["properties"][route_alias(declaration, name)]
         assert field.get("writeOnly") is True
 
 
@@ -81,7 +81,7 @@ def route_alias(declaration: Declaration, name: str) -> str:
     return declaration.input.model_fields[name].alias or name
 
 
-def test_every_reference_leads_somewhere(openapi: dict[str, Any], asyncapi: dict[str, Any]) -> None:
+def test_every_reference_resolves(openapi: dict[str, Any], asyncapi: dict[str, Any]) -> None:
     for document in (openapi, asyncapi):
         found = list(references(document))
         assert found
@@ -98,7 +98,7 @@ def references(value: Any) -> list[str]:
     return [found for inner in value for found in references(inner)] if isinstance(value, list) else []
 
 
-def test_names_are_for_people(openapi: dict[str, Any], asyncapi: dict[str, Any]) -> None:
+def test_schema_names_are_readable(openapi: dict[str, Any], asyncapi: dict[str, Any]) -> None:
     for document in (openapi, asyncapi):
         assert [name for name in document["components"]["schemas"] if "__" in name or name.endswith("_") or "-" in name] == []
 
@@ -112,15 +112,15 @@ def test_asyncapi_is_valid(asyncapi: dict[str, Any]) -> None:
     assert [error.message[:300] for error in asyncapi_validator().iter_errors(asyncapi)] == []
 
 
-def test_the_asyncapi_schema_notices(asyncapi: dict[str, Any]) -> None:
+def test_the_asyncapi_schema_rejects_an_unknown_field(asyncapi: dict[str, Any]) -> None:
     channels = {**asyncapi["channels"], "dlx": {**asyncapi["channels"]["dlx"], "adress": "x"}}
     assert list(asyncapi_validator().iter_errors({**asyncapi, "channels": channels}))
 
 
 def test_asyncapi_has_every_function_and_event(asyncapi: dict[str, Any]) -> None:
     catalog = Catalog.of(DECLARATIONS)
-    taken = {declaration.name for declaration in catalog.declarations if declaration.kind is not Kind.SCHEDULE}
-    assert taken <= set(asyncapi["operations"])
+    receivers = {declaration.name for declaration in catalog.declarations if declaration.kind is not Kind.SCHEDULE}
+    assert receivers <= set(asyncapi["operations"])
     assert set(asyncapi["channels"]) == {"capsule.commands", "capsule.events", "capsule.replies", "dlx"}
     assert set(asyncapi["channels"]["capsule.events"]["messages"]) == {event.type for event in catalog.events}
     for event in catalog.events:
@@ -128,14 +128,14 @@ def test_asyncapi_has_every_function_and_event(asyncapi: dict[str, Any]) -> None
         assert senders <= set(asyncapi["operations"])
 
 
-def test_message_headers_survive_the_broker(asyncapi: dict[str, Any]) -> None:
+def test_header_names_are_lower_case_letters_and_digits(asyncapi: dict[str, Any]) -> None:
     for kind in ("Command", "Event", "Reply"):
         names = set(asyncapi["components"]["schemas"][f"{kind}Headers"]["properties"]) - {"content-type"}
         assert all(name.isalnum() and name == name.lower() for name in names)
 
 
 @pytest.mark.parametrize("file", sorted(SCHEMAS.rglob("*.json")), ids=lambda file: file.relative_to(SCHEMAS).as_posix())
-def test_a_json_schema_is_valid_and_says_what_it_is(file: Path) -> None:
+def test_a_json_schema_is_valid_and_has_an_id(file: Path) -> None:
     schema = json.loads(file.read_text())
     jsonschema_rs.meta.validate(schema)
     assert schema["$id"] == f"urn:capsule:{file.stem}"
@@ -143,8 +143,8 @@ def test_a_json_schema_is_valid_and_says_what_it_is(file: Path) -> None:
 
 
 @pytest.mark.parametrize("event", Catalog.of(DECLARATIONS).events, ids=lambda event: event.type)
-def test_somebody_states_every_event_that_is_handled(event: Any) -> None:
+def test_every_handled_event_has_a_publisher(event: Any) -> None:
     catalog = Catalog.of(DECLARATIONS)
-    from_outside = event.__module__ == "events.cluster"
+    is_external = event.__module__ == "events.cluster"
     if catalog.subscribers[event.type]:
-        assert from_outside or catalog.publishers[event.type], f"nobody emits {event.type}, which {catalog.subscribers[event.type]} wait for"
+        assert is_external or catalog.publishers[event.type], f"no function emits {event.type}, but {catalog.subscribers[event.type]} handle it"

@@ -1,4 +1,4 @@
-"""What is committed is what the declarations say; when it is not, the command that mends it is named."""
+"""The committed files are up to date; the check names the command that fixes them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,23 +20,23 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def wanted(catalog: Catalog) -> Mapping[str, str]:
+def generated(catalog: Catalog) -> Mapping[str, str]:
     return outputs.documents(catalog, wiring_of)
 
 
-def test_the_generated_files_are_what_the_declarations_say(wanted: Mapping[str, str]) -> None:
-    differing = outputs.drifted(PROJECT, wanted) + outputs.stale(PROJECT, wanted)
-    assert differing == [], "to mend it: python -m functions.describe"
+def test_the_generated_files_are_up_to_date(generated: Mapping[str, str]) -> None:
+    outdated = outputs.find_outdated(PROJECT, generated) + outputs.find_obsolete(PROJECT, generated)
+    assert outdated == [], "to fix it: python -m functions.describe"
 
 
-def test_generating_twice_gives_the_same(catalog: Catalog, wanted: Mapping[str, str]) -> None:
-    assert outputs.documents(Catalog.of(reversed(catalog.declarations)), wiring_of) == wanted
+def test_generated_files_do_not_depend_on_the_order_of_declarations(catalog: Catalog, generated: Mapping[str, str]) -> None:
+    assert outputs.documents(Catalog.of(reversed(catalog.declarations)), wiring_of) == generated
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, wanted: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(tmp_path: Path, generated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's root with every generated file in it."""
-    for name, text in wanted.items():
+    for name, text in generated.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(describe, "ROOT", tmp_path)
@@ -48,29 +48,29 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return describe.main()
 
 
-def test_check_passes_when_nothing_differs(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_passes_when_all_files_are_up_to_date(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "--check") == 0
 
 
-def test_check_fails_on_an_edited_a_missing_and_a_left_over_file(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wanted: Mapping[str, str]
+def test_check_fails_for_an_edited_a_missing_and_an_obsolete_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], generated: Mapping[str, str]
 ) -> None:
-    (elsewhere / "schemas/openapi.yaml").write_text("openapi: 3.1.0\n")
-    (elsewhere / "knative/base/auth.yaml").unlink()
-    (elsewhere / "schemas/commands/auth.gone.json").write_text("{}")
+    (root / "schemas/openapi.yaml").write_text("openapi: 3.1.0\n")
+    (root / "knative/base/auth.yaml").unlink()
+    (root / "schemas/commands/auth.obsolete.json").write_text("{}")
     assert run(monkeypatch, "--check") == 1
-    said = capsys.readouterr().err
-    for part in ("schemas/openapi.yaml", "knative/base/auth.yaml", "schemas/commands/auth.gone.json", "python -m functions.describe"):
-        assert part in said
-    assert run(monkeypatch) == 0, "the command that it names"
-    assert run(monkeypatch, "--check") == 0, "mends it"
-    assert not (elsewhere / "schemas/commands/auth.gone.json").exists()
+    errors = capsys.readouterr().err
+    for part in ("schemas/openapi.yaml", "knative/base/auth.yaml", "schemas/commands/auth.obsolete.json", "python -m functions.describe"):
+        assert part in errors
+    assert run(monkeypatch) == 0, "the command from the message"
+    assert run(monkeypatch, "--check") == 0, "fixes it"
+    assert not (root / "schemas/commands/auth.obsolete.json").exists()
 
 
-def test_hand_written_manifests_are_left_alone(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (elsewhere / "knative/base/broker.yaml").write_text("kind: Broker\n")
+def test_hand_written_manifests_stay(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "knative/base/broker.yaml").write_text("kind: Broker\n")
     assert run(monkeypatch) == 0
-    assert (elsewhere / "knative/base/broker.yaml").exists()
+    assert (root / "knative/base/broker.yaml").exists()
 
 
 def test_connections_of_each_context_stay_within_its_budget(catalog: Catalog) -> None:
@@ -98,4 +98,3 @@ def test_three_hundred_functions_with_default_scales_generate(catalog: Catalog) 
     everything = Catalog.of((*catalog.declarations, *(declared(number) for number in range(missing))))
     generated = outputs.documents(everything, wiring_of)
     assert sum(text.count("kind: Service\n") for path, text in generated.items() if path.startswith("knative/base/")) >= 300
-

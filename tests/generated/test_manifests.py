@@ -1,4 +1,4 @@
-"""Every manifest is of a kind that exists and has only fields that exist; and the judges do notice what is wrong."""
+"""Every manifest has a known kind and known fields, and the validators reject others."""
 
 import copy
 import re
@@ -48,14 +48,14 @@ def test_every_manifest_is_valid(file: Path) -> None:
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         return kustomize.kubectl(Home(tmp_path_factory.mktemp("kubectl")))
-    except Problem as away:
-        pytest.skip(f"no kubectl here, and none to be had: {away}")
+    except Problem as problem:
+        pytest.skip(f"kubectl is not installed and cannot be downloaded: {problem}")
 
 
 def render(kubectl: Path, folder: Path) -> list[Manifest]:
-    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return documents(done.stdout)
+    result = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return documents(result.stdout)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -65,7 +65,7 @@ def test_every_overlay_renders_to_valid_manifests(kubectl: Path, overlay: str) -
     assert_closed(manifests)
 
 
-def test_the_grouped_component_leaves_one_service_and_trigger_a_context(kubectl: Path, tmp_path: Path) -> None:
+def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: Path, tmp_path: Path) -> None:
     for folder in ("base", "components"):
         shutil.copytree(KNATIVE / folder, tmp_path / folder)
     overlay = tmp_path / "overlays" / "small"
@@ -83,11 +83,11 @@ BY_THE_OPERATOR = re.compile(
     r"capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)"
     r"|(auth|billing|deploy|monitor|edge|runtime|topology)-amqp|(samples|stripe-stand-in)-settings"
 )
-"""Secrets and ConfigMaps that are there before anything is applied (base/kustomization.yaml lists them)."""
+"""Secrets and ConfigMaps that operators create before they apply manifests (base/kustomization.yaml lists them)."""
 
 
 def secrets(manifest: Manifest) -> set[str]:
-    """Secrets without which it does not start: of its environment, of RabbitMQ's user."""
+    """Return the Secrets without which a workload does not start."""
     spec = manifest.get("spec", {})
     containers = spec.get("template", {}).get("spec", {}).get("containers", ())
     sources = [each["valueFrom"].get("secretKeyRef") for container in containers for each in container.get("env", ()) if "valueFrom" in each]
@@ -95,26 +95,28 @@ def secrets(manifest: Manifest) -> set[str]:
 
 
 def assert_closed(manifests: list[Manifest]) -> None:
-    """What refers to a Service, an account, a role or something mounted refers to one that is there."""
-    there = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+    """Check that every reference to a Service, account, role or mounted object resolves."""
+    known = {(m["kind"], m["metadata"]["name"]) for m in manifests}
     for manifest in manifests:
         spec = manifest.get("spec", {})
         for reference in (spec.get("subscriber"), spec.get("sink"), spec.get("delivery", {}).get("deadLetterSink")):
             if reference:
-                assert (reference["ref"]["kind"], reference["ref"]["name"]) in there
+                assert (reference["ref"]["kind"], reference["ref"]["name"]) in known
         if "roleRef" in manifest:
-            assert (manifest["roleRef"]["kind"], manifest["roleRef"]["name"]) in there
-            assert all((subject["kind"], subject["name"]) in there for subject in manifest["subjects"])
+            assert (manifest["roleRef"]["kind"], manifest["roleRef"]["name"]) in known
+            assert all((subject["kind"], subject["name"]) in known for subject in manifest["subjects"])
         for name in secrets(manifest):
-            assert BY_THE_OPERATOR.fullmatch(name), f"{manifest['metadata']['name']} reads the Secret {name}: nobody brings it"
+            assert BY_THE_OPERATOR.fullmatch(name), f"{manifest['metadata']['name']} reads the Secret {name}: operators do not create it"
         if reference := spec.get("userReference"):
-            assert ("User", reference["name"]) in there
+            assert ("User", reference["name"]) in known
         account = spec.get("template", {}).get("spec", {}).get("serviceAccountName") or spec.get("serviceAccountName")
-        assert account is None or ("ServiceAccount", account) in there
+        assert account is None or ("ServiceAccount", account) in known
         for volume in spec.get("template", {}).get("spec", {}).get("volumes", ()):
             name = volume.get("configMap", {}).get("name") or volume.get("secret", {}).get("secretName")
             kinds = {("ConfigMap", name), ("Secret", name)}
-            assert name is None or BY_THE_OPERATOR.fullmatch(name) or kinds & there, f"{manifest['metadata']['name']} mounts {name}: nobody makes it"
+            assert name is None or BY_THE_OPERATOR.fullmatch(name) or kinds & known, (
+                f"{manifest['metadata']['name']} mounts {name}: nothing creates it"
+            )
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -138,7 +140,7 @@ def service() -> Manifest:
     return copy.deepcopy(next(document for document in documents(file.read_text()) if document["kind"] == "Service"))
 
 
-def broken(manifest: Manifest, path: str, value: Any) -> Manifest:
+def change(manifest: Manifest, path: str, value: Any) -> Manifest:
     *steps, last = path.split(".")
     place: Any = manifest
     for step in steps:
@@ -152,19 +154,19 @@ def permission() -> Manifest:
     return copy.deepcopy(next(document for document in documents(file.read_text()) if document["kind"] == "TopicPermission"))
 
 
-BROKEN: dict[str, Callable[[], Manifest]] = {
-    "a field that no Trigger has": lambda: broken(trigger(), "spec.filtre", {}),
-    "a field that no reference has": lambda: broken(trigger(), "spec.subscriber.ref.nom", "x"),
-    "a wrong type": lambda: broken(trigger(), "spec.broker", 7),
-    "a field that no container has": lambda: broken(service(), "spec.template.spec.containers.0.imagee", "x"),
-    "a field that no pod template has": lambda: broken(service(), "spec.template.spec.replicas", 3),
-    "a kind that does not exist": lambda: broken(service(), "kind", "Servise"),
-    "a version that does not exist": lambda: broken(service(), "apiVersion", "serving.knative.dev/v7"),
+INVALID: dict[str, Callable[[], Manifest]] = {
+    "a field that no Trigger has": lambda: change(trigger(), "spec.filtre", {}),
+    "a field that no reference has": lambda: change(trigger(), "spec.subscriber.ref.nom", "x"),
+    "a wrong type": lambda: change(trigger(), "spec.broker", 7),
+    "a field that no container has": lambda: change(service(), "spec.template.spec.containers.0.imagee", "x"),
+    "a field that no pod template has": lambda: change(service(), "spec.template.spec.replicas", 3),
+    "a kind that does not exist": lambda: change(service(), "kind", "Servise"),
+    "a version that does not exist": lambda: change(service(), "apiVersion", "serving.knative.dev/v7"),
     "a core field that does not exist": lambda: {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "datas": {}},
     "a core kind that does not exist": lambda: {"apiVersion": "v1", "kind": "ConfigMop", "metadata": {"name": "x"}},
-    "a field that no permission has": lambda: broken(permission(), "spec.permissions.execute", ".*"),
-    "a field that no user has": lambda: broken(broken(permission(), "kind", "User"), "spec.pasword", "x"),
-    "a pattern that is no text": lambda: broken(permission(), "spec.permissions.write", 7),
+    "a field that no permission has": lambda: change(permission(), "spec.permissions.execute", ".*"),
+    "a field that no user has": lambda: change(change(permission(), "kind", "User"), "spec.pasword", "x"),
+    "a pattern that is no text": lambda: change(permission(), "spec.permissions.write", 7),
     "a broker setting that does not exist": lambda: {
         "apiVersion": "eventing.knative.dev/v1alpha1",
         "kind": "RabbitmqBrokerConfig",
@@ -175,7 +177,7 @@ BROKEN: dict[str, Callable[[], Manifest]] = {
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_each_function_has_the_rabbitmq_user_of_its_context_and_none_has_another(kubectl: Path, overlay: str) -> None:
+def test_each_function_has_only_the_rabbitmq_user_of_its_context(kubectl: Path, overlay: str) -> None:
     manifests = render(kubectl, KNATIVE / "overlays" / overlay)
     has = {m["metadata"]["name"]: {name for name in secrets(m) if name.endswith("-amqp")} for m in manifests if m["kind"] in ("Service", "Job")}
     for manifest in manifests:
@@ -188,9 +190,9 @@ def test_each_function_has_the_rabbitmq_user_of_its_context_and_none_has_another
     assert users == (set() if on_one_machine else {"auth", "billing", "deploy", "monitor", "edge", "runtime", "topology"})
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_the_judges_notice(what: str) -> None:
-    manifest = BROKEN[what]()
+@pytest.mark.parametrize("fault", INVALID)
+def test_an_invalid_manifest_is_rejected(fault: str) -> None:
+    manifest = INVALID[fault]()
     assert faults(manifest), "by PyPI"
-    if CRDS.is_dir() and manifest["apiVersion"] != "v1" and what != "a field that no Trigger has":  # its CRD keeps unknown ones
+    if CRDS.is_dir() and manifest["apiVersion"] != "v1" and fault != "a field that no Trigger has":  # its CRD preserves unknown fields
         assert crd_faults(manifest), "by the CRDs"

@@ -1,7 +1,7 @@
-"""What each RabbitMQ user may do, asked as RabbitMQ asks: a name of a resource, a permission, a regular expression that is searched in it.
+"""Permissions of each RabbitMQ user, checked as RabbitMQ does: a regular expression searched in the name of a resource.
 
-The expectations come from other places than the permissions do: from the manifests (which Triggers a context has), from AsyncAPI (which events it
-sends), from knative/local (how a Broker's exchanges and a Trigger's queue are named).
+The expectations have other sources than the permissions: manifests (the Triggers of a context), AsyncAPI (the events it
+sends) and knative/local (the names of a Broker's exchanges and a Trigger's queue).
 """
 
 import re
@@ -25,7 +25,7 @@ UID = "0b9f1c52-3a4e-4d0f-8f6b-5a1d2c3e4f50"
 BROKER = {"metadata": {"namespace": "capsule", "name": "capsule", "uid": UID}}
 REPLY_QUEUE = f"capsule.replies.{UID}"
 DEFAULT = "amq.default"
-"""How RabbitMQ names the exchange without a name when it checks a permission."""
+"""RabbitMQ's name of the default exchange in permission checks."""
 
 
 def queue_of(trigger: str) -> str:
@@ -33,7 +33,7 @@ def queue_of(trigger: str) -> str:
 
 
 def trigger_queues(context: str) -> set[str]:
-    """Of a context's Triggers, one a function and grouped."""
+    """Return the queues of a context's Triggers: one per function, and the grouped one."""
     manifests = [*context_manifests(CATALOG, context, wiring_of), *group_manifests(CATALOG, context, wiring_of)]
     return {queue_of(each["metadata"]["name"]) for each in manifests if each["kind"] == "Trigger"}
 
@@ -57,11 +57,11 @@ NAMES = {
     "orders",
     *(name for names in QUEUES_OF.values() for name in names),
 }
-"""Every exchange and queue of an installation, and some that are somebody else's."""
+"""Every exchange and queue of an installation, and some of others."""
 
 
 def allowed(pattern: str, names: set[str] | Sequence[str]) -> set[str]:
-    return {name for name in names if re.search(pattern, name)} - {""}  # no resource is named so: see DEFAULT
+    return {name for name in names if re.search(pattern, name)} - {""}  # no resource has an empty name: see DEFAULT
 
 
 def keys_of(user: RabbitMQUser, exchange: str) -> str:
@@ -74,7 +74,7 @@ def test_there_is_a_user_for_each_context_the_gateway_the_router_and_the_topolog
 
 
 @pytest.mark.parametrize("context", contexts())
-def test_a_context_publishes_its_events_replies_and_to_its_own_functions_and_reads_its_own_queues(context: str) -> None:
+def test_a_context_publishes_events_replies_and_to_its_functions_and_reads_its_queues(context: str) -> None:
     user = USERS[context]
     assert allowed(user.configure, NAMES) == set()
     assert allowed(user.write, NAMES) == {"capsule.events", "capsule.replies", *TO_FUNCTIONS}
@@ -82,7 +82,7 @@ def test_a_context_publishes_its_events_replies_and_to_its_own_functions_and_rea
 
 
 @pytest.mark.parametrize("context", contexts())
-def test_a_context_names_its_own_events_and_functions_only(context: str) -> None:
+def test_routing_keys_of_a_context_are_its_own_events_and_functions(context: str) -> None:
     user, types = USERS[context], {event.type for event in CATALOG.events}
     assert events_of(context)
     assert allowed(keys_of(user, "capsule.events"), types) == events_of(context)
@@ -92,22 +92,22 @@ def test_a_context_names_its_own_events_and_functions_only(context: str) -> None
     assert all(not allowed(topic.read, ["#", "*", *types, *names]) for topic in user.topics)
 
 
-def test_the_gateway_asks_and_has_queues_for_the_replies() -> None:
+def test_the_gateway_publishes_commands_and_has_reply_queues() -> None:
     edge = USERS["edge"]
     assert allowed(edge.configure, NAMES) == {REPLY_QUEUE}
     assert allowed(edge.write, NAMES) == {"capsule.commands", REPLY_QUEUE}
     assert allowed(edge.read, NAMES) == {"capsule.replies", REPLY_QUEUE}
 
 
-def test_the_dead_letter_router_sends_back_to_any_function_and_reads_nothing() -> None:
+def test_the_dead_letter_router_publishes_to_any_function_and_reads_nothing() -> None:
     runtime = USERS["runtime"]
     assert allowed(runtime.configure, NAMES) == allowed(runtime.read, NAMES) == set()
     assert allowed(runtime.write, NAMES) == {*TO_FUNCTIONS, "capsule.unroutable"}
-    keys = ["auth.register", "billing.*", "com.example.somebody-elses"]
+    keys = ["auth.register", "billing.*", "com.example.other"]
     assert all(allowed(keys_of(runtime, exchange), keys) == set(keys) for exchange in TO_FUNCTIONS)
 
 
-def test_the_topology_job_declares_what_is_ours_and_binds_it() -> None:
+def test_the_topology_job_declares_and_binds_capsules_exchanges_and_queues() -> None:
     topology, queues = USERS["topology"], {name for names in QUEUES_OF.values() for name in names}
     assert allowed(topology.configure, NAMES) == {*EXCHANGES, *QUEUES}
     assert allowed(topology.write, NAMES) == {"capsule.commands", *QUEUES, *BROKER_EXCHANGES, *queues}, "destinations; dead letters of the delays"
@@ -116,26 +116,26 @@ def test_the_topology_job_declares_what_is_ours_and_binds_it() -> None:
     assert all(allowed(topic.read, ["#", "auth.register"]) == {"#"} and not allowed(topic.write, ["auth.register"]) for topic in topology.topics)
 
 
-def test_only_the_gateway_writes_to_the_commands_and_the_job_that_binds_them() -> None:
+def test_only_the_gateway_and_the_topology_job_write_to_capsule_commands() -> None:
     assert {name for name, user in USERS.items() if allowed(user.write, ["capsule.commands"])} == {"edge", "topology"}
 
 
-def test_nobody_writes_to_the_default_exchange() -> None:
+def test_no_user_writes_to_the_default_exchange() -> None:
     knative = knative_user(list(USERS.values()))
     assert not [user.name for user in (*USERS.values(), knative) for pattern in (user.configure, user.write) if allowed(pattern, [DEFAULT])]
 
 
-def test_no_two_contexts_read_one_anothers_queues() -> None:
+def test_no_context_reads_queues_of_another() -> None:
     for context in contexts():
         others = set[str]().union(*(names for other, names in QUEUES_OF.items() if other != context))
         assert not allowed(USERS[context].read, others)
 
 
-def test_who_writes_to_a_topic_exchange_is_told_which_keys() -> None:
-    """Where a user has no topic permission for an exchange, RabbitMQ allows every routing key."""
+def test_every_user_of_a_topic_exchange_has_a_topic_permission() -> None:
+    """Without a topic permission RabbitMQ allows every routing key."""
     for user in USERS.values():
-        told = {topic.exchange for topic in user.topics}
-        assert allowed(user.write, TOPIC_EXCHANGES) | allowed(user.read, TOPIC_EXCHANGES) <= told, user.name
+        restricted = {topic.exchange for topic in user.topics}
+        assert allowed(user.write, TOPIC_EXCHANGES) | allowed(user.read, TOPIC_EXCHANGES) <= restricted, user.name
 
 
 @pytest.mark.parametrize(
@@ -147,39 +147,39 @@ def test_who_writes_to_a_topic_exchange_is_told_which_keys() -> None:
         f"capsule.replies.{UID}.more", f"b.capsule.other.{UID}", f"b.capsule.capsule.{UID}.more",
     ],
 )  # fmt: skip
-def test_a_name_that_is_nearly_one_of_ours_is_none(name: str) -> None:
+def test_a_similar_name_matches_no_permission(name: str) -> None:
     found = [user.name for user in USERS.values() for pattern in (user.configure, user.write, user.read) if re.search(pattern, name)]
     assert found == []
 
 
-def test_a_pattern_of_names_matches_them_literally_and_whole() -> None:
+def test_a_pattern_matches_names_literally_and_completely() -> None:
     pattern = exactly(["a.b", "auth.*", "c|d"])
     assert allowed(pattern, ["a.b", "auth.*", "c|d", "aXb", "auth.", "auth..", "c", "d", "a.bc", "xa.b"]) == {"a.b", "auth.*", "c|d"}
     assert allowed(exactly([]), ["a", "."]) == set()
 
 
-def test_knative_local_makes_what_brokers_triggers_and_integrators_need_and_none_of_ours() -> None:
+def test_knative_local_creates_what_brokers_triggers_and_integrators_need_and_nothing_of_capsule() -> None:
     knative = knative_user(list(USERS.values()))
     trigger = {"metadata": {"namespace": "somewhere-else", "name": "a-trigger-with-a-long-name-that-is-shortened", "uid": UID}}
     eventing = {
         *BROKER_EXCHANGES, naming.broker_dead_letter_queue(BROKER), naming.trigger_dead_letter_exchange(trigger),
         naming.trigger_dead_letter_queue(trigger), naming.trigger_queue(trigger, BROKER), "orders",
     }  # fmt: skip
-    ours = {*EXCHANGES, *QUEUES, REPLY_QUEUE}
+    of_capsule = {*EXCHANGES, *QUEUES, REPLY_QUEUE}
     for pattern in (knative.configure, knative.write):
-        assert allowed(pattern, eventing | ours) == eventing
-    assert allowed(knative.read, eventing | ours) == (eventing | ours) - {REPLY_QUEUE}
+        assert allowed(pattern, eventing | of_capsule) == eventing
+    assert allowed(knative.read, eventing | of_capsule) == (eventing | of_capsule) - {REPLY_QUEUE}
 
 
-def test_one_machine_makes_the_users_that_a_cluster_gets() -> None:
-    """It reads them from the generated manifests (`test_drift` keeps those as the declarations say)."""
+def test_one_machine_creates_the_same_users_as_a_cluster() -> None:
+    """It reads them from the generated manifests, which `test_drift` keeps up to date."""
     assert declared() == list(USERS.values())
 
 
-def test_the_manifests_name_users_secrets_and_permissions() -> None:
+def test_the_manifests_have_users_secrets_and_permissions() -> None:
     manifests = rabbitmq.manifests(list(USERS.values()))
     of_auth = [each for each in manifests if each["metadata"]["name"].split(".")[0] == "auth"]
     assert [each["kind"] for each in of_auth] == ["User", *["TopicPermission"] * len(USERS["auth"].topics), "Permission"]
     assert of_auth[0]["spec"]["importCredentialsSecret"] == {"name": "auth-amqp"}
-    assert "tags" not in of_auth[0]["spec"], "it may not use the management API"
+    assert "tags" not in of_auth[0]["spec"], "it must not use the management API"
     assert len({(each["kind"], each["metadata"]["name"]) for each in manifests}) == len(manifests)

@@ -1,4 +1,4 @@
-"""A folder of the host that nobody but its owner may touch: whoever acts by path inside a tenant's tree can be led to it by a link."""
+"""A folder of the host that only its owner may touch: code that acts by path inside a tenant's tree could be led to it by a link."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OWNER = 4242
-"""No account of this machine. Where the test is not root, the files are its own."""
+"""No account of this machine. When the test does not run as root, the files are its own."""
 FILES = 200
 
 
@@ -21,7 +21,10 @@ class Canary:
     word: str
 
     def differences(self) -> list[str]:
-        """What has another owner, mode, content or time of change than when it was made. The last shows even a change that was taken back."""
+        """Return the files whose owner, mode, size or change time differ from the start.
+
+        The change time reveals even reverted changes.
+        """
         now = facts_of(self.folder)
         return sorted(name for name in {*now, *self.before} if now.get(name) != self.before.get(name))
 
@@ -36,7 +39,7 @@ def facts_of(folder: Path) -> dict[str, tuple[int, ...]]:
 
 @contextmanager
 def canary() -> Iterator[Canary]:
-    """Files as the attacker names its own, so that an action on `swapped/f7` may land on one of them."""
+    """Create files with the names that the attacker uses, so that an action on `swapped/f7` could land on one of them."""
     folder = Path(tempfile.mkdtemp(prefix="capsule-canary-", dir="/tmp"))
     word = secrets.token_hex(16)
     try:

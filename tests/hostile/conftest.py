@@ -1,6 +1,9 @@
-"""One platform and one attacker for the tests of a run: what it found is collected once and judged by many tests.
+"""One platform and one attacker for the tests of a run.
 
-`platform` is there twice: started by this account, and (in a proof) by an ordinary user, where bubblewrap makes the sandboxes.
+The attacker's findings are collected once and checked by many tests.
+
+`platform` has two modes: started by this account, and (in a proof) by an ordinary user, where bubblewrap creates the
+sandboxes.
 """
 
 import json
@@ -13,7 +16,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.hostile import host
 from tests.hostile.deployment import attacker, neighbour_of
 from tests.hostile.ordinary_user import ordinary_user
@@ -35,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", params=MODES)
 def platform(request: pytest.FixtureRequest) -> Iterator[Whole]:
-    """A whole Capsule, in either mode."""
+    """A whole Capsule in one of the modes."""
     if request.param == "own account":
         yield request.getfixturevalue("whole")
         return
@@ -47,7 +51,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Whole]:
 
 @dataclass
 class Findings:
-    """What one attacker found, in its application and in its build."""
+    """What one attacker found in its application and in its build."""
 
     application: dict[str, Any]
     build: dict[str, Any]
@@ -60,9 +64,9 @@ class Findings:
     url: str
     neighbour_url: str
     neighbour_namespaces: dict[str, str]
-    """Of an instance that ran while the application did."""
-    by_root: bool
-    """Whether the platform runs as root, and may give ids."""
+    """Of an instance that ran at the same time as the application."""
+    is_root: bool
+    """Whether the platform runs as root and can map user ids."""
     targets: dict[str, Any]
     word: str
     """A neighbour's secret."""
@@ -72,7 +76,7 @@ class Findings:
 
 @pytest.fixture(scope="session")
 def findings(platform: Whole) -> Findings:
-    """Collected once for each platform, by whichever worker asks first."""
+    """Collected once for each platform, by the first worker that needs them."""
     kept = platform.home.run / "hostile-findings.json"
     with FileLock(f"{kept}.lock"):
         if not kept.exists():
@@ -86,7 +90,7 @@ def _collect(whole: Whole) -> dict[str, Any]:
         assert other.deploy()["status"] == "succeeded", other.deployment
         targets = host.targets(whole, f"app-{other.application['name']}", word)
         for address in (*host.addresses(), "10.0.2.2"):
-            targets["doors"].append([address, port])
+            targets["open_ports"].append([address, port])
         targets["abstract"].append(name)
         target, before = other.repository.url, other.repository.head
         steps = [["facts"], ["push", target, "pushed"], ["probe", "orphans", {"count": 50}]]
@@ -105,7 +109,7 @@ def _collect(whole: Whole) -> dict[str, Any]:
             "heads": (before, other.repository.head),
             "url": found.url,
             "neighbour_url": other.url,
-            "by_root": host.controller(whole).uids().effective == 0,
+            "is_root": host.controller(whole).uids().effective == 0,
             "targets": targets,
             "word": word,
             "canary": (name, port),
@@ -115,7 +119,7 @@ def _collect(whole: Whole) -> dict[str, Any]:
 
 @pytest.fixture(scope="session", params=["application", "build"])
 def facts(request: pytest.FixtureRequest, findings: Findings) -> dict[str, Any]:
-    """Of the application and of the build: every test that asks for them judges both."""
+    """The findings of the application or the build: a test that uses them runs for both."""
     found: dict[str, Any] = getattr(findings, request.param)
     broken = {name: part["failed"] for name, part in found.items() if isinstance(part, dict) and "failed" in part}
     assert not broken, f"probes failed in a way that says nothing: {broken}"
@@ -124,7 +128,7 @@ def facts(request: pytest.FixtureRequest, findings: Findings) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def place(request: pytest.FixtureRequest) -> str:
-    """ "application" or "build", of the `facts` of the same test."""
+    """Return "application" or "build", as the `facts` of the same test."""
     return str(request.node.callspec.params["facts"]) if hasattr(request.node, "callspec") else ""
 
 

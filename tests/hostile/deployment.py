@@ -1,4 +1,4 @@
-"""Deploys the attacker as any account does, through the HTTP API, and collects what it found: in its answers and in its build's log."""
+"""Deploy the attacker through the HTTP API, like any account, and collect what it found from its responses and its build's log."""
 
 import json
 import secrets
@@ -55,12 +55,12 @@ class Application:
         return self.send(self.url, path, timeout=timeout, **body)
 
     def send(self, url: str, path: str, *, timeout: float = 60, **body: Any) -> httpx.Response:
-        """To any of its environments: its address is `url`."""
+        """Send a request to one of its environments, whose address is `url`."""
         target = f"http://127.0.0.1:{self.whole.home.ports.ingress}{path}"
         return httpx.post(target, json=body, headers={"Host": httpx.URL(url).netloc.decode()}, timeout=timeout, trust_env=False)
 
     def commit(self, **documents: Any) -> str:
-        """A commit that changes `build.json` or other documents; returns its id."""
+        """Commit changed documents, such as `build.json`. Returns the commit's id."""
         return self.repository.commit({f"{name}.json": json.dumps(value) for name, value in documents.items()}, "Change what is tried")
 
     def deploy(self, ref: str | None = None, seconds: float = 180) -> Json:
@@ -76,7 +76,7 @@ class Application:
         until(lambda: self.person.send("GET", f"/v1/apps/{self.application['id']}").status_code == 404, 60, "for the application to be deleted")
 
     def log(self, component: str, search: str = "") -> list[str]:
-        """All pages of it. `component`: build or run; `search`: a word that the lines hold."""
+        """Return all lines of a log. `component`: build or run; `search`: a word that the lines contain."""
         lines: list[str] = []
         after = "0"
         while True:
@@ -89,14 +89,14 @@ class Application:
 
     @property
     def build_results(self) -> dict[str, list[Any]]:
-        """What the build found, by the names of its actions; the application tells it."""
+        """Return what the build found, by the names of its actions. The application serves it."""
         answer = self.get("/build")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
 
 def files(targets: Mapping[str, Any], build: Sequence[Sequence[Any]], **more: str) -> dict[str, str]:
-    """The attacker's repository."""
+    """Return the files of the attacker's repository."""
     found = {
         str(path.relative_to(SOURCE)): path.read_text() for path in sorted(SOURCE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts
     }
@@ -104,19 +104,19 @@ def files(targets: Mapping[str, Any], build: Sequence[Sequence[Any]], **more: st
 
 
 def application(whole: Whole, person: Person, contents: Mapping[str, str], name: str | None = None) -> Application:
-    """An application of a repository with these files, not deployed yet."""
+    """Create an application from a repository with these files. It is not deployed yet."""
     repository = whole.repository(f"r-{secrets.token_hex(5)}", contents)
     body = {"name": name or f"a{secrets.token_hex(4)}", "repository": repository.url}
     return Application(whole, person, repository, person.post("/v1/apps", body, 201), {})
 
 
 def attacker(whole: Whole, person: Person, build: Sequence[Sequence[Any]] = (), targets: Mapping[str, Any] | None = None, **more: str) -> Application:
-    """Not deployed yet. `build`: what its build does; `more`: further files."""
+    """Create the attacker; it is not deployed yet. `build`: the actions of its build. `more`: further files."""
     return application(whole, person, files(targets or host.NOTHING, build, **more))
 
 
 def neighbour_of(whole: Whole, person: Person) -> tuple[Application, str]:
-    """Another tenant's small application, with a word in its environment and in its page that nobody else may know."""
+    """Create a small application of another tenant. Returns it and a secret word in its environment and its page."""
     word = secrets.token_hex(16)
     procfile = f"web: WORD={word} exec python3 app.py\n"
     return application(whole, person, {"app.py": NEIGHBOUR, "Procfile": procfile}), word
@@ -124,7 +124,7 @@ def neighbour_of(whole: Whole, person: Person) -> tuple[Application, str]:
 
 @contextmanager
 def kept_busy(found: Application) -> Iterator[None]:
-    """Its instance is asked all the time, so that it is not scaled to zero."""
+    """Send requests all the time, so that its instance is not scaled to zero."""
     ended = threading.Event()
 
     def visit() -> None:
@@ -141,13 +141,13 @@ def kept_busy(found: Application) -> Iterator[None]:
 
 
 def is_clear_failure(deployment: Json) -> bool:
-    """It failed, with a reason and a sentence for its owner, and without the platform's own troubles in it."""
+    """Return whether a deployment failed with a reason and a sentence for its owner, and without an internal error."""
     words = str(deployment["detail"] or "")
     return deployment["status"] == "failed" and bool(deployment["reason"]) and len(words.split()) > 3 and "Traceback" not in words
 
 
 def remove_tree(folder: Path) -> None:
-    """Deletes what may be deeper than a path can say (rm works relative to descriptors)."""
+    """Delete a folder that may be deeper than the longest path (rm works relative to descriptors)."""
     subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False)
     if folder.exists():
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,7 @@
-"""What the host shows: ports that answer, processes, mounts, control groups, files of the state folder. And what an attacker would look for on it."""
+"""Observe the host: ports, processes, mounts, control groups, files of the state folder.
+
+And list what an attacker would look for on it.
+"""
 
 import contextlib
 import hashlib
@@ -18,7 +21,7 @@ from knative.local.processes.network.namespaces import own_addresses
 from knative.machine import processes
 from tests.journeys.whole import Whole
 
-NOTHING: dict[str, Any] = {"files": [], "folders": [], "doors": [], "hosts": [], "abstract": [], "pids": [], "names": []}
+NOTHING: dict[str, Any] = {"files": [], "folders": [], "open_ports": [], "hosts": [], "abstract": [], "pids": [], "names": []}
 KNATIVE = "knative"
 
 
@@ -35,7 +38,7 @@ def status(pid: int) -> dict[str, str]:
 
 
 def with_environment(word: str) -> list[int]:
-    """Processes of this machine that have the word in their environment. Root sees all of them."""
+    """Return the processes of this machine with a word in their environment. Root sees all of them."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
@@ -45,7 +48,7 @@ def with_environment(word: str) -> list[int]:
 
 
 def of_namespace(namespace: str) -> list[int]:
-    """First processes of a tenant's pods: they have the name of their revision in the environment."""
+    """Return the first processes of a tenant's pods, which have the name of their Service in the environment."""
     application = namespace.removeprefix("app-")
     return with_environment(f"K_SERVICE={application}-")
 
@@ -56,7 +59,7 @@ def namespaces(pid: int) -> dict[str, str]:
 
 
 def functions(whole: Whole) -> dict[int, str]:
-    """Running functions of the platform, pid -> command: whoever speaks to RabbitMQ or PostgreSQL and is neither of them nor the controller."""
+    """Return the running functions of the platform, pid → command: processes with connections to RabbitMQ or PostgreSQL, except the servers."""
     known = {process.pid for process in (controller(whole), *servers(whole))}
     ports = {whole.home.ports.amqp, whole.home.ports.postgres}
     found = {}
@@ -68,7 +71,7 @@ def functions(whole: Whole) -> dict[int, str]:
 
 
 def zombies(whole: Whole) -> list[str]:
-    """Ended processes that nobody waited for, among the children of the platform: "name of whoever should wait, its pid"."""
+    """Return the zombies among the platform's descendants: "name of the parent that should wait, its pid"."""
     found = []
     for process in controller(whole).children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -79,7 +82,10 @@ def zombies(whole: Whole) -> list[str]:
 
 
 def left_over(whole: Whole, before: list[str], seconds: float = 45) -> list[str]:
-    """Zombies that are more than there were, after at most so long: the platform reaps in rounds of ten seconds, at its second look."""
+    """Wait at most `seconds` until there are no more zombies than before; returns them if there are.
+
+    The platform reaps in the second ten-second round.
+    """
     end = time.monotonic() + seconds
     while len(found := zombies(whole)) > len(before) and time.monotonic() < end:
         time.sleep(0.2)
@@ -96,34 +102,36 @@ def answers(address: str, port: int) -> bool:
         return connection.connect_ex((address, port)) == 0
 
 
-def doors() -> list[list[Any]]:
-    """(address, port) of every server on this machine that answers from outside of a sandbox, and the same ports by the address that slirp gives
-    to the machine itself."""
+def open_ports() -> list[list[Any]]:
+    """Return (address, port) of every server that answers outside of a sandbox, and the same ports by slirp's address of the machine."""
     listening = {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
     found = [[address, port] for port in sorted(listening) for address in addresses() if answers(address, port)]
     return found + [["10.0.2.2", port] for port in sorted(listening)]
 
 
 def abstract_sockets() -> list[str]:
-    """Names of listening abstract sockets of this machine, unix(7)."""
+    """Return the names of listening abstract sockets of this machine (unix(7))."""
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
     return sorted({row[7][1:] for row in rows if len(row) > 7 and row[7].startswith("@") and row[5] == "01"})
 
 
 @contextmanager
 def listening_canaries() -> Iterator[tuple[str, int]]:
-    """An abstract socket and a port on every address that anybody outside of a sandbox reaches."""
+    """Listen on an abstract socket and on a port of every address, reachable from outside of a sandbox.
+
+    Yields (name, port).
+    """
     name = f"capsule-canary-{os.getpid()}-{id(object())}"
-    with socket.socket(socket.AF_UNIX) as local, socket.socket() as door:
+    with socket.socket(socket.AF_UNIX) as local, socket.socket() as server:
         local.bind("\0" + name)
         local.listen(64)
-        door.bind(("0.0.0.0", 0))
-        door.listen(256)
-        yield name, int(door.getsockname()[1])
+        server.bind(("0.0.0.0", 0))
+        server.listen(256)
+        yield name, int(server.getsockname()[1])
 
 
 def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
-    """Where everything is that an attacker would like to have: it may know every path and number, and must still get nothing."""
+    """Return everything that an attacker would look for: it may know every path and number, and must still get nothing."""
     home = whole.home
     pids = [psutil.Process(process.pid) for process in (controller(whole), *servers(whole))]
     pids += [psutil.Process(pid) for pid in with_environment(word)]
@@ -137,7 +145,7 @@ def targets(whole: Whole, neighbour: str, word: str) -> dict[str, Any]:
     return {
         "files": [str(path) for path in files if path.exists()],
         "folders": [str(path) for path in folders if path.exists()],
-        "doors": doors(),
+        "open_ports": open_ports(),
         "hosts": [*hosts, *internal],
         "abstract": abstract_sockets(),
         "pids": [process.pid for process in pids],
@@ -151,13 +159,13 @@ def servers(whole: Whole) -> list[psutil.Process]:
 
 
 def control_groups(home: Path) -> list[Path]:
-    """Those that the one-machine Knative of this state folder made, of every hierarchy: they have its digest in their names."""
+    """Return the control groups of this state folder's Knative in every hierarchy, which have its digest in their names."""
     return [path for path in Path("/sys/fs/cgroup").glob(f"**/capsule-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}*") if path.is_dir()]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What sandboxes would leave behind."""
+    """What sandboxes could leave behind."""
 
     processes: int
     mounts: int
@@ -170,7 +178,7 @@ class Counts:
 
 
 def counts(home: Path, controller_pid: int) -> Counts:
-    """What belongs to one state folder and its controller."""
+    """Count what belongs to one state folder and its controller."""
     process = psutil.Process(controller_pid)
     return Counts(
         processes=1 + len(process.children(recursive=True)),
@@ -184,5 +192,5 @@ def counts(home: Path, controller_pid: int) -> Counts:
     )
 
 
-def printed(found: Counts) -> str:
+def to_json(found: Counts) -> str:
     return json.dumps(asdict(found))

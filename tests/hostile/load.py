@@ -1,4 +1,4 @@
-"""Open-loop load of a modest rate: requests are sent when they are due, however long the others take, so that a pause is seen in all it delays."""
+"""Open-loop load at a modest rate: requests are sent on schedule, however long others take, so that a pause affects everything that it delays."""
 
 import asyncio
 import statistics
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-WARM = 20
+WARM_UP_REQUESTS = 20
 
 
 @dataclass
@@ -17,19 +17,19 @@ class Window:
 
     @property
     def p95_ms(self) -> float:
-        """Of an answer's time since it was due, in milliseconds."""
+        """The 95th percentile of the time from when a request was due to its response, in milliseconds."""
         return statistics.quantiles(self.seconds, n=20)[18] * 1000
 
 
 def measure(ingress: str, host: str, windows: int, seconds: float, rate: float = 20) -> list[Window]:
-    """`windows` windows of `seconds` each, `rate` requests a second."""
+    """Measure `windows` windows of `seconds` each with `rate` requests a second."""
     return asyncio.run(_measure(ingress, host, windows, seconds, rate))
 
 
 async def _measure(ingress: str, host: str, windows: int, seconds: float, rate: float) -> list[Window]:
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
     async with httpx.AsyncClient(base_url=ingress, headers={"Host": host}, timeout=20, trust_env=False, limits=limits) as client:
-        for _ in range(WARM):
+        for _ in range(WARM_UP_REQUESTS):
             await client.get("/")
         found = []
         for _ in range(windows):
@@ -56,5 +56,5 @@ async def _ask(client: httpx.AsyncClient, window: Window, due: float) -> None:
 
 
 def median_p95_ms(windows: list[Window]) -> float:
-    """One window may hold a pause that has nothing to do with what is measured; the median of several does not."""
+    """Return the median of several windows: one may contain a pause that is unrelated to the measurement."""
     return statistics.median(window.p95_ms for window in windows)

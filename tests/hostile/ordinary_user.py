@@ -1,7 +1,7 @@
-"""A whole Capsule that belongs to an ordinary user, started by root for a test: no capability, no group, bubblewrap for the sandboxes.
+"""A whole Capsule of an ordinary user, started by root for a test: no capability, no group, bubblewrap for the sandboxes.
 
-The user is there only in a mount namespace of the test's own, with an /etc/passwd that names it. A Python that lies in a folder that only root may
-enter (pyenv's in /root) is shown there at its own path, and nothing else of that folder.
+The user exists only in a mount namespace of the test, with an /etc/passwd that names it. A Python in a folder that only
+root may enter (pyenv's in /root) is visible there at its own path, without the rest of that folder.
 """
 
 import os
@@ -23,7 +23,7 @@ NAME, ID = "capsule-test", 61_234
 
 
 class UserWhole(Whole):
-    """As `Whole`; the commands of an operator are the user's."""
+    """A `Whole` whose operator commands run as the user."""
 
     def task(self, *words: str) -> str:
         environment = {**self.home.child_environment(), "PATH": f"{kubectl_folder()}:{os.environ['PATH']}", "HOME": str(self.home.path), "USER": NAME}
@@ -39,7 +39,7 @@ class UserWhole(Whole):
 
 
 def as_user(home: Path, command: list[str]) -> list[str]:
-    """The command in a mount namespace where the user exists and can read the interpreter."""
+    """Return the command that runs a command as the user, in a mount namespace where the user exists and can read the interpreter."""
     accounts = home / ".accounts"
     accounts.mkdir(exist_ok=True)
     for file, line in (("passwd", f"{NAME}:x:{ID}:{ID}::{home}:/bin/sh\n"), ("group", f"{NAME}:x:{ID}:\n")):
@@ -53,7 +53,7 @@ def as_user(home: Path, command: list[str]) -> list[str]:
 
 
 def _show_interpreter(prefix: Path, kept: Path) -> list[str]:
-    """Nothing where others can reach it already."""
+    """Return the mounts that make the interpreter readable; none when other users can read it already."""
     closed = next((folder for folder in reversed(prefix.parents) if not folder.stat().st_mode & 0o001), None)
     if closed is None:
         return []
@@ -64,7 +64,7 @@ def _show_interpreter(prefix: Path, kept: Path) -> list[str]:
 
 @contextmanager
 def ordinary_user() -> Iterator[UserWhole]:
-    """Started, and ended with everything of it."""
+    """Start a Capsule as the user and delete everything of it afterwards."""
     path = Path(tempfile.mkdtemp(prefix="capsule-user-", dir="/tmp"))
     os.chown(path, ID, ID)
     path.chmod(0o711)

@@ -1,4 +1,4 @@
-"""Folders 1,500 levels deep, deeper than a path can say: limits stay enforced, deletion is complete, and the platform starts again."""
+"""Folders 1,500 levels deep, deeper than the longest path: limits stay enforced, deletion is complete, and the platform restarts."""
 
 import signal
 import subprocess
@@ -17,14 +17,15 @@ from tests.proof import proof
 pytestmark = proof("tenant-isolation")
 LEVELS = 1500
 NAMES = ("q", "q" * 200)
-"""1,500 levels of the one fit into a path (PATH_MAX, 4096) and not into a recursion; of the other they do not fit into a path."""
+"""1,500 levels of the short name fit into a path (PATH_MAX, 4096) but not into a recursion; those of the long name
+do not fit into a path."""
 LIMIT_MIB = 256
-"""Of /tmp, in the manifest of every application."""
+"""The size limit of /tmp in the manifest of every application."""
 
 
 @pytest.fixture
 def damaged(own_whole: Whole) -> Iterator[Application]:
-    """An application with such trees wherever it may write."""
+    """An application with such trees in every folder that it can write to."""
     found = attacker(own_whole, Person(own_whole).become_a_user())
     assert found.deploy()["status"] == "succeeded", found.deployment
     requests = [{"folder": folder, "levels": LEVELS, "name": name} for folder in ("/tmp", "/home/app", ".") for name in NAMES]
@@ -34,7 +35,7 @@ def damaged(own_whole: Whole) -> Iterator[Application]:
     remove_tree(own_whole.home.path / "knative" / "pods" / f"app-{found.application['name']}")
 
 
-def test_the_limit_of_the_disk_is_still_enforced(damaged: Application) -> None:
+def test_the_disk_limit_is_enforced_with_deep_trees(damaged: Application) -> None:
     answer = damaged.post("/probe/disk", folder="/tmp", mib=2 * LIMIT_MIB)
     if answer.status_code == 200:
         assert answer.json()["mib"] <= LIMIT_MIB and answer.json()["error"], answer.json()
@@ -42,7 +43,7 @@ def test_the_limit_of_the_disk_is_still_enforced(damaged: Application) -> None:
         assert answer.status_code in (502, 503), answer.text  # evicted while it wrote
 
 
-def test_deleting_the_application_deletes_them(own_whole: Whole, damaged: Application) -> None:
+def test_deep_trees_are_deleted_with_their_application(own_whole: Whole, damaged: Application) -> None:
     damaged.delete()
     folder = own_whole.home.path / "knative" / "pods" / f"app-{damaged.application['name']}"
     until(lambda: not folder.exists(), 60, f"for {folder} to be removed", every=0.5)
@@ -50,8 +51,8 @@ def test_deleting_the_application_deletes_them(own_whole: Whole, damaged: Applic
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_the_platform_starts_again(own_whole: Whole, damaged: Application, number: signal.Signals) -> None:
-    """With the trees in the folders of running instances, and with what deletion has left of them."""
+def test_the_platform_restarts_with_deep_trees(own_whole: Whole, damaged: Application, number: signal.Signals) -> None:
+    """With the trees in folders of running instances, and with partly deleted trees."""
     controller = host.controller(own_whole)
     controller.send_signal(number)
     processes.wait_until_ended([controller], 40)
@@ -61,6 +62,6 @@ def test_the_platform_starts_again(own_whole: Whole, damaged: Application, numbe
 
 
 def deepest(folder: Path) -> int:
-    """Levels of the deepest tree with one of the attacker's names; find(1) walks relative to descriptors."""
+    """Return the levels of the deepest tree with one of the attacker's names. find(1) walks relative to descriptors."""
     done = subprocess.run(["find", str(folder), "-type", "d", "-name", "q*", "-printf", "%d\n"], capture_output=True, text=True, check=False)
     return max(map(int, done.stdout.split()), default=0)

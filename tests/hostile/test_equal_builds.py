@@ -1,4 +1,4 @@
-"""Equal source, built by several tenants at the same time: each gets its image."""
+"""Equal source built by several tenants at the same time: each gets its own image."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +10,10 @@ from tests.proof import proof
 
 pytestmark = proof("tenant-isolation")
 FILES, TENANTS, ROUNDS = 3000, 3, 2
-"""So many files that taking the image lasts: a temporary name that two share is met."""
+"""Many files, so that the hand-over of the image takes long enough for a shared temporary name to collide."""
 
 
-def test_two_builds_of_equal_source_at_once_both_succeed(whole: Whole) -> None:
+def test_concurrent_builds_of_equal_source_succeed(whole: Whole) -> None:
     people = [Person(whole).become_a_user() for _ in range(TENANTS)]
     for _ in range(ROUNDS):
         word = secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""No application gets a host name of the platform: the name is refused, or the application is served under another."""
+"""No application gets a host name of the platform: the name is refused, or the application has another host."""
 
 import httpx
 import pytest
@@ -8,7 +8,7 @@ from tests.journeys.people import Person
 from tests.journeys.whole import Whole
 
 PLATFORM = ["stripe-stand-in", "edge-gateway", "dead-letters", "auth-register", "billing-subscribe", "deploy-deploy", "monitor-logs"]
-"""Services of the platform with a dash in their name, which `<application>-<environment>` could make."""
+"""Services of the platform whose names `<application>-<environment>` could form."""
 
 
 def host_of(whole: Whole, name: str) -> str:
@@ -21,10 +21,10 @@ def answer_at(whole: Whole, name: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("host", PLATFORM)
-def test_an_application_and_an_environment_cannot_make_a_platform_s_name(whole: Whole, mallory: Person, host: str) -> None:
-    """Refused when the application or the environment is created, and said why; or served under a host that is not the platform's.
+def test_an_application_and_environment_cannot_form_a_platform_host(whole: Whole, mallory: Person, host: str) -> None:
+    """Creating the application or the environment is refused with a reason, or its host is not the platform's.
 
-    Nothing is deployed here where neither is refused: on a platform that lets it pass, that would take the host away from it.
+    Nothing is deployed: on a platform without this protection, that would take the host away from the platform.
     """
     application, _, environment = host.rpartition("-")
     created = mallory.send("POST", "/v1/apps", {"name": application, "repository": "https://example.com/x.git"})
@@ -40,12 +40,12 @@ def test_an_application_and_an_environment_cannot_make_a_platform_s_name(whole: 
 
 
 def is_refusal(answer: httpx.Response) -> bool:
-    """A problem document of RFC 9457, about the name."""
+    """Return whether a response is a problem document (RFC 9457) about the name."""
     return answer.status_code in (400, 409, 422) and "name" in answer.text and answer.headers["content-type"].startswith("application/problem+json")
 
 
-def test_a_platform_s_host_answers_as_before(whole: Whole, mallory: Person) -> None:
-    """After all that was tried, and after what could be created was deleted again."""
+def test_a_platform_host_still_answers(whole: Whole, mallory: Person) -> None:
+    """Also after an application with a similar name was created and deleted."""
     before = answer_at(whole, "stripe-stand-in")
     assert before[0] in (401, 404), "the stand-in for the payment provider asks for a key, or has no public host at all"
     created = mallory.send("POST", "/v1/apps", {"name": "stripe-stand", "repository": "https://example.com/x.git"})
@@ -54,8 +54,8 @@ def test_a_platform_s_host_answers_as_before(whole: Whole, mallory: Person) -> N
     assert answer_at(whole, "stripe-stand-in") == before
 
 
-def test_a_request_does_not_reach_another_host_by_a_header(whole: Whole, findings: Findings) -> None:
-    """Only Host decides (RFC 9110, section 7.2): no header of a proxy and no malformed name leads to the payment provider (401)."""
+def test_headers_cannot_select_another_host(whole: Whole, findings: Findings) -> None:
+    """Only Host counts (RFC 9110, section 7.2): no proxy header and no malformed name leads to the payment provider (401)."""
     own, provider = httpx.URL(findings.url).netloc.decode(), host_of(whole, "stripe-stand-in")
     target = f"http://127.0.0.1:{whole.home.ports.ingress}/"
     for header in ("X-Forwarded-Host", "Forwarded", "X-Original-Host", "X-Host"):

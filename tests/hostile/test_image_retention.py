@@ -1,4 +1,7 @@
-"""Nothing of a deleted application stays on the machine: images, folders, processes, control groups. And the operator is shown what disk is used."""
+"""Nothing of a deleted application stays on the machine: images, folders, processes, control groups.
+
+And `status` shows the disk usage.
+"""
 
 import re
 import secrets
@@ -17,7 +20,7 @@ from tests.journeys.whole import Whole, until
 
 @pytest.fixture(scope="module")
 def deleted(whole: Whole) -> tuple[Application, str, list[str]]:
-    """An application that ran; the digest of its image and the uids of its pods."""
+    """Return an application that ran and was deleted, the digest of its image, and the uids of its pods."""
     found = application(whole, Person(whole).become_a_user(), {"index.html": secrets.token_hex(8)})
     assert found.deploy()["status"] == "succeeded", found.deployment
     assert found.get().status_code == 200
@@ -30,35 +33,35 @@ def deleted(whole: Whole) -> tuple[Application, str, list[str]]:
 
 
 def traces(folder: Path, word: str) -> list[str]:
-    """Paths with the word in their last name; what goes while find(1) looks is no fault."""
+    """Return the paths whose last name contains a word. Files may be deleted while find(1) runs."""
     found = subprocess.run(["find", str(folder), "-xdev", "-name", f"*{word}*", "-prune"], capture_output=True, text=True, check=False)
     return found.stdout.split()
 
 
 def left(folder: Path, word: str, seconds: float) -> list[str]:
-    """What is still there after at most so long."""
+    """Wait until no such path is left, at most `seconds`. Returns what is left."""
     end = time.monotonic() + seconds
     while (found := traces(folder, word)) and time.monotonic() < end:
         time.sleep(1)
     return found
 
 
-def test_its_images_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
+def test_images_of_a_deleted_application_are_deleted(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
     assert left(whole.home.path, deleted[1], 60) == []
 
 
-def test_its_folders_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
-    """Of instances, builds, caches and images."""
+def test_folders_of_a_deleted_application_are_deleted(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
+    """Folders of instances, builds, caches and images."""
     assert left(whole.home.path / "knative", f"app-{deleted[0].application['name']}", 30) == []
 
 
-def test_its_processes_and_control_groups_go(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
+def test_processes_and_control_groups_of_a_deleted_application_end(whole: Whole, deleted: tuple[Application, str, list[str]]) -> None:
     found, _, uids = deleted
     until(lambda: not host.of_namespace(f"app-{found.application['name']}"), 30, "for its processes to end")
     groups = Path("/sys/fs/cgroup")
     until(lambda: not [path for uid in uids for path in groups.glob(f"**/*{uid}*")], 30, "for its control groups to be removed", every=1)
 
 
-def test_status_shows_what_disk_images_use(whole: Whole) -> None:
+def test_status_shows_the_disk_usage_of_images(whole: Whole) -> None:
     row = next((line for line in whole.task("status").splitlines() if "image" in line.lower()), "")
     assert re.search(r"\d+(\.\d+)?\s*(B|[KMG]i?B)\b", row), f"no line with the disk that images use; the line about images: {row!r}"

@@ -1,4 +1,4 @@
-"""An image is what was hashed: neither its build, nor an instance, nor a tenant with the same source can change it afterwards."""
+"""An image keeps the content that was hashed: neither its build, nor an instance, nor a tenant with equal source can change it."""
 
 import secrets
 import time
@@ -18,7 +18,7 @@ ORIGINAL = "the original content, long enough to be written over: " + "." * 80
 
 
 def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> None:
-    """It keeps a file of the result open and writes into it when the digest is known."""
+    """The daemon keeps a file of the result open and writes to it after the digest was computed."""
     word = secrets.token_hex(20)
     found = attacker(
         platform,
@@ -27,7 +27,7 @@ def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> N
         **{CONTENT: ORIGINAL},
     )
     if found.deploy()["status"] == "succeeded":
-        time.sleep(2)  # it writes every 50 ms, if it is still there
+        time.sleep(2)  # it writes every 50 ms, if it still runs
         assert found.get().json()["content"] == ORIGINAL
     else:
         assert is_clear_failure(found.deployment), found.deployment
@@ -35,7 +35,10 @@ def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> N
 
 
 def test_an_instance_cannot_write_into_an_image_that_is_being_built(platform: Whole) -> None:
-    """It reaches into the build's folder by /proc, keeps what it finds open, and writes when the build has ended. Another tenant has equal source."""
+    """The instance opens files of the build through /proc and writes to them when the build has ended.
+
+    Another tenant has equal source.
+    """
     mallory, alice = Person(platform).become_a_user(), Person(platform).become_a_user()
     word = secrets.token_hex(20)
     found = attacker(platform, mallory, [], **{CONTENT: ORIGINAL})
@@ -52,8 +55,8 @@ def test_an_instance_cannot_write_into_an_image_that_is_being_built(platform: Wh
     assert holding(platform.home.path, word) == []
 
 
-def test_images_of_two_tenants_are_two(platform: Whole) -> None:
-    """Equal source, equal digest perhaps, never one file: what happens to one's image is not the other's matter."""
+def test_two_tenants_have_two_images(platform: Whole) -> None:
+    """Equal source may give an equal digest, but never a shared file."""
     contents = {"index.html": secrets.token_hex(8)}
     references = []
     for _ in range(2):
@@ -64,14 +67,14 @@ def test_images_of_two_tenants_are_two(platform: Whole) -> None:
 
 
 def image_of(found: Application) -> str:
-    """The reference of what it runs."""
+    """Return the reference of the image that an application runs."""
     name = found.application["name"]
     (service,) = found.whole.cluster.find("serving.knative.dev/v1", "Service", f"app-{name}")
     return str(service["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def holding(folder: Path, word: str) -> list[str]:
-    """Files of the image store in which the word is."""
+    """Return the files of the image store that contain a word."""
     places = [path for path in folder.glob("**/images") if path.is_dir()]
     assert places, f"no image store below {folder}"
     found = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -80,7 +83,7 @@ def holding(folder: Path, word: str) -> list[str]:
 
 @pytest.mark.parametrize("place", ["application"])
 def test_an_instance_writes_only_into_its_own_layer(platform: Whole, place: str) -> None:
-    """What one instance writes where it runs is gone with it, and no later instance finds it."""
+    """What an instance writes to its image's folder is deleted with it; no later instance finds it."""
     found = attacker(platform, Person(platform).become_a_user(), [], **{CONTENT: ORIGINAL})
     assert found.deploy()["status"] == "succeeded", found.deployment
     word = secrets.token_hex(20)
@@ -91,7 +94,7 @@ def test_an_instance_writes_only_into_its_own_layer(platform: Whole, place: str)
 
 
 def until_content(found: Application) -> str:
-    """Of the next instance: the one that was told to end may still answer 502 for a moment."""
+    """Return the content that the next instance serves. The ending one may still answer 502 for a moment."""
     for _ in range(60):
         answer = found.get()
         if answer.status_code == 200:

@@ -1,4 +1,4 @@
-"""The platform itself runs with no more than it needs: its functions, the account that deploys, and what each context may do in RabbitMQ."""
+"""Least privilege of the platform itself: its functions, the deploying account, and each context's permissions in RabbitMQ."""
 
 import base64
 import contextlib
@@ -35,19 +35,19 @@ JOB = {
 
 @pytest.fixture(scope="module")
 def functions(whole: Whole) -> dict[int, str]:
-    """Pids of some that run; a request has woken them."""
+    """Return some running functions, which a request has started."""
     Person(whole).become_a_user()
     return until(lambda: host.functions(whole), 20, "for a running function")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account; an ordinary user's functions are its own")
 def test_a_function_is_not_root(functions: dict[int, str]) -> None:
-    """Neither outside nor in a user namespace where 0 is somebody else: its manifest says runAsNonRoot."""
+    """Neither outside nor in a user namespace that maps 0: its manifest says runAsNonRoot."""
     uids = {name: host.status(pid)["Uid"].split()[1] for pid, name in _alive(functions).items()}
     assert uids and "0" not in uids.values(), uids
 
 
-def test_a_function_gains_no_right_and_is_filtered(functions: dict[int, str]) -> None:
+def test_a_function_gains_no_privilege_and_has_a_filter(functions: dict[int, str]) -> None:
     """seccompProfile: RuntimeDefault and allowPrivilegeEscalation: false, as its manifest says."""
     for pid, name in _alive(functions).items():
         status = host.status(pid)
@@ -71,7 +71,7 @@ def _alive(functions: dict[int, str]) -> dict[int, str]:
 
 @pytest.fixture(scope="module")
 def deployer(whole: Whole) -> client.ApiClient:
-    """The API as the account that deploys applications."""
+    """A client of the API with the account that deploys applications."""
     admin = config.new_client_from_config(str(whole.home.kubeconfig))
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
     token = client.CoreV1Api(admin).create_namespaced_service_account_token("deploy-cluster", "capsule", request).status.token
@@ -82,14 +82,14 @@ def deployer(whole: Whole) -> client.ApiClient:
     return client.ApiClient(found)
 
 
-def test_who_deploys_makes_no_job_in_the_platform_s_namespace(deployer: client.ApiClient) -> None:
+def test_the_deploying_account_creates_no_job_in_the_platforms_namespace(deployer: client.ApiClient) -> None:
     with pytest.raises(ApiException) as refused:
         client.BatchV1Api(deployer).create_namespaced_job("capsule", JOB, dry_run="All")
     assert refused.value.status == 403, refused.value
 
 
 @pytest.mark.parametrize("role", ["Role", "ClusterRole"])
-def test_who_deploys_binds_no_role_in_the_platform_s_namespace(deployer: client.ApiClient, role: str) -> None:
+def test_the_deploying_account_binds_no_role_in_the_platforms_namespace(deployer: client.ApiClient, role: str) -> None:
     binding = {
         "metadata": {"name": "not-allowed"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": "deploy-tenant"},
@@ -101,7 +101,7 @@ def test_who_deploys_binds_no_role_in_the_platform_s_namespace(deployer: client.
 
 
 @pytest.mark.parametrize("kind", ["secret", "config_map", "pod", "service_account"])
-def test_who_deploys_reads_nothing_of_the_platform(deployer: client.ApiClient, kind: str) -> None:
+def test_the_deploying_account_reads_nothing_of_the_platform(deployer: client.ApiClient, kind: str) -> None:
     if kind in ("config_map", "pod", "service_account"):
         with pytest.raises(ApiException) as refused:
             getattr(client.CoreV1Api(deployer), f"delete_namespaced_{kind}")("not-there", "capsule", dry_run="All")
@@ -112,7 +112,7 @@ def test_who_deploys_reads_nothing_of_the_platform(deployer: client.ApiClient, k
 
 
 def addresses_of_rabbitmq(whole: Whole) -> dict[str, str]:
-    """Context -> the AMQP address that its functions have: from the Secrets that their manifests name."""
+    """Return context → the AMQP address of its functions, from the Secrets that their manifests name."""
     found = {}
     for secret in whole.cluster.find("v1", "Secret", "capsule"):
         for value in (secret.get("data") or {}).values():
@@ -123,13 +123,13 @@ def addresses_of_rabbitmq(whole: Whole) -> dict[str, str]:
     return found
 
 
-def test_every_context_has_its_own_user_of_rabbitmq(whole: Whole) -> None:
+def test_every_context_has_its_own_rabbitmq_user(whole: Whole) -> None:
     users = {context: urlsplit(address).username for context, address in addresses_of_rabbitmq(whole).items()}
     assert set(users) == set(CONTEXTS), f"contexts without an address of their own: {sorted(set(CONTEXTS) - set(users))}"
     assert len(set(users.values())) == len(CONTEXTS), users
 
 
-def test_a_context_reads_no_queue_of_another(whole: Whole) -> None:
+def test_a_context_reads_no_queue_of_another_context(whole: Whole) -> None:
     """ACCESS_REFUSED is 403 (AMQP 0-9-1, reply codes)."""
     addresses = addresses_of_rabbitmq(whole)
     assert "billing" in addresses, "the functions of billing have no address of their own"
@@ -147,7 +147,7 @@ def test_a_context_reads_no_queue_of_another(whole: Whole) -> None:
         connection.close()
 
 
-def test_a_context_s_user_administers_nothing(whole: Whole) -> None:
+def test_the_user_of_a_context_administers_nothing(whole: Whole) -> None:
     for context, address in addresses_of_rabbitmq(whole).items():
         parts = urlsplit(address)
         answer = httpx.get(

@@ -1,4 +1,4 @@
-"""A process that keeps the end of its log open when its container has ended writes into nothing: into no file and no connection of others."""
+"""A process that keeps its log's pipe open after its container has ended writes nowhere: to no file and no connection of others."""
 
 import secrets
 import threading
@@ -16,7 +16,7 @@ ROUNDS = 3
 FAULTS = ("Bad file descriptor", "Traceback", "not a socket", "Broken pipe")
 
 
-def test_what_a_daemon_prints_reaches_nobody_else(platform: Whole) -> None:
+def test_output_of_a_daemon_reaches_nobody_else(platform: Whole) -> None:
     log = platform.home.log / "knative.log"
     start = log.stat().st_size
     neighbour, _ = neighbour_of(platform, Person(platform).become_a_user())
@@ -28,12 +28,12 @@ def test_what_a_daemon_prints_reaches_nobody_else(platform: Whole) -> None:
     overheard: list[str] = []
 
     def listen() -> None:
-        """Connections that are opened and closed all the time: their numbers are those that were free a moment ago."""
+        """Open and close connections all the time: they reuse the numbers of closed descriptors."""
         while not ended.is_set():
             for ask in (neighbour.get, lambda: platform.send("GET", "/v1/users/me")):
                 try:
                     text = ask().text
-                except httpx.HTTPError as error:  # what it says holds the bytes that were no answer
+                except httpx.HTTPError as error:  # its message contains the bytes that were not a response
                     text = f"{word if word in str(error) else ''} {error!r}"
                 answers[0] += 1
                 if word in text:
@@ -58,8 +58,8 @@ def test_what_a_daemon_prints_reaches_nobody_else(platform: Whole) -> None:
     assert strangers == []
     with log.open("rb") as file:
         file.seek(start)
-        text = file.read().decode(errors="replace")
-    assert [fault for fault in FAULTS if fault in text] == [], text[-3000:]
+        logged = file.read().decode(errors="replace")
+    assert [fault for fault in FAULTS if fault in logged] == [], logged[-3000:]
 
 
 def holds(path: Path, word: str) -> bool:

@@ -1,4 +1,6 @@
-"""1,000 sandboxes made and removed leave nothing behind: processes, mounts, loop devices, control groups, folders, descriptors, memory."""
+"""1,000 sandboxes that were created and removed leave nothing behind: processes, mounts, loop devices, control groups,
+folders, descriptors, memory.
+"""
 
 import time
 from dataclasses import replace
@@ -13,21 +15,21 @@ from tests.proof import proof
 
 __all__ = ["machine"]
 pytestmark = proof("tenant-isolation")
-COUNT, AT_ONCE, WARM = 1000, 20, 40
+COUNT, CONCURRENCY, WARM_UP = 1000, 20, 40
 INODES = 40
-"""Files that the machine keeps for itself: its database's journal, logs and their rotation, an entry of a namespace."""
+"""Tolerance for the machine's own files: its database's journal, logs and their rotation, an entry of a namespace."""
 MEMORY_MIB = 32
-"""The allocator's own: arenas and caches that a process keeps once it was busy. A leak of 32 KiB a sandbox would be seen."""
+"""Tolerance for the allocator's arenas and caches. A leak of 32 KiB for each sandbox would exceed it."""
 OPEN_FILES = 8
 
 
-def test_nothing_is_left_of_a_thousand(machine: Machine) -> None:
+def test_a_thousand_sandboxes_leave_nothing_behind(machine: Machine) -> None:
     assert machine.process is not None
-    run(machine, WARM)
-    before = quiet(machine)
+    run(machine, WARM_UP)
+    before = wait_until_stable(machine)
     run(machine, COUNT)
-    after = quiet(machine)
-    print(f"\nbefore {host.printed(before)}\nafter  {host.printed(after)}")
+    after = wait_until_stable(machine)
+    print(f"\nbefore {host.to_json(before)}\nafter  {host.printed(after)}")
     exact = {"inodes": 0, "memory_mib": 0, "open_files": 0}
     assert replace(after, **exact) == replace(before, **exact)
     assert after.inodes <= before.inodes + INODES
@@ -36,7 +38,10 @@ def test_nothing_is_left_of_a_thousand(machine: Machine) -> None:
 
 
 def run(machine: Machine, count: int) -> None:
-    """Jobs of tenants, each a sandbox that runs `true`; a few at once, each deleted when it has ended, and its namespace after some."""
+    """Run Jobs of tenants, each a sandbox that runs `true`.
+
+    Some run at once; each is deleted when it has ended, and its namespace after 100.
+    """
     for start in range(0, count, 100):
         namespace = machine.namespace()
         names = [f"one-{number}" for number in range(start, min(start + 100, count))]
@@ -45,16 +50,16 @@ def run(machine: Machine, count: int) -> None:
             body = job(name, "", command=["true"], spec={"backoffLimit": 0}, resources={"limits": {"memory": "64Mi"}})
             machine.batch.create_namespaced_job(namespace, body)
             waiting.append(name)
-            if len(waiting) >= AT_ONCE:
+            if len(waiting) >= CONCURRENCY:
                 remove_one(machine, namespace, waiting)
         while waiting:
             remove_one(machine, namespace, waiting)
         machine.core.delete_namespace(namespace)
-        until(lambda namespace=namespace: gone(machine, namespace), 120)
+        until(lambda namespace=namespace: is_deleted(machine, namespace), 120)
 
 
 def remove_one(machine: Machine, namespace: str, waiting: list[str]) -> None:
-    """Whichever has ended: it must have ended well."""
+    """Wait until one of the Jobs has completed, and delete it. A failed Job fails the test."""
 
     def look() -> str | None:
         for found in machine.batch.list_namespaced_job(namespace).items:
@@ -69,7 +74,7 @@ def remove_one(machine: Machine, namespace: str, waiting: list[str]) -> None:
     machine.batch.delete_namespaced_job(name, namespace, propagation_policy="Background")
 
 
-def gone(machine: Machine, namespace: str) -> bool:
+def is_deleted(machine: Machine, namespace: str) -> bool:
     try:
         machine.core.read_namespace(namespace)
     except ApiException as error:
@@ -77,13 +82,16 @@ def gone(machine: Machine, namespace: str) -> bool:
     return False
 
 
-def quiet(machine: Machine) -> host.Counts:
-    """When what is removed in the background has been: three times the same."""
+def wait_until_stable(machine: Machine) -> host.Counts:
+    """Wait until background deletion has ended, which is when three counts in a row are equal.
+
+    Returns the last count.
+    """
     assert machine.process is not None
-    seen: list[host.Counts] = []
+    counts: list[host.Counts] = []
     for _ in range(60):
-        seen.append(host.counts(machine.home, machine.process.pid))
-        if len(seen) > 2 and len({(each.processes, each.mounts, each.control_groups, each.inodes) for each in seen[-3:]}) == 1:
+        counts.append(host.counts(machine.home, machine.process.pid))
+        if len(counts) > 2 and len({(each.processes, each.mounts, each.control_groups, each.inodes) for each in counts[-3:]}) == 1:
             break
         time.sleep(1)
-    return seen[-1]
+    return counts[-1]

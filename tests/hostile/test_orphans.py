@@ -1,4 +1,4 @@
-"""Whoever loses its parent is reaped by the init of its own sandbox: nothing is left under the platform, and one can still fork."""
+"""Orphans are reaped by the init of their sandbox: the platform gets no zombies, and the tenant can still fork."""
 
 import httpx
 
@@ -10,11 +10,11 @@ from tests.journeys.whole import Whole
 from tests.proof import proof
 
 
-def test_a_build_s_orphans_are_reaped(findings: Findings) -> None:
+def test_orphans_of_a_build_are_reaped(findings: Findings) -> None:
     assert findings.orphans["fork_afterwards"] == "ok" and findings.orphans["zombies_seen"] == 0, findings.orphans
 
 
-def test_an_application_s_orphans_are_reaped(platform: Whole, findings: Findings) -> None:
+def test_orphans_of_an_application_are_reaped(platform: Whole, findings: Findings) -> None:
     before = host.zombies(platform)
     url = httpx.URL(findings.url)
     target = f"http://127.0.0.1:{platform.home.ports.ingress}/probe/orphans"
@@ -24,7 +24,7 @@ def test_an_application_s_orphans_are_reaped(platform: Whole, findings: Findings
 
 
 @proof("tenant-isolation")
-def test_more_orphans_than_it_may_have_processes(platform: Whole) -> None:
+def test_more_orphans_than_the_process_limit_are_reaped(platform: Whole) -> None:
     found = attacker(platform, Person(platform).become_a_user(), [["probe", "orphans", {"count": 253}]])
     before = host.zombies(platform)
     assert found.deploy()["status"] == "succeeded", found.deployment

@@ -1,4 +1,4 @@
-"""A resident attacker: an application and a build that repeat the destructive probes, while a neighbour is measured through the ingress."""
+"""A resident attacker: an application and a build repeat destructive probes, while a neighbour is measured through the ingress."""
 
 import json
 import threading
@@ -21,18 +21,19 @@ from tests.proof import proof
 SECONDS = 60
 WINDOWS, WINDOW_SECONDS = 5, 10
 ALLOWANCE_MS = 25
-"""For the scheduler: a request passes four processes there and back (client, ingress, the relay into the sandbox, the application), and on a busy
-machine each waits for about one slice of 3 ms (Linux' base_slice_ns on two cores) before it runs. 4 · 2 · 3 ms, whatever the attacker does."""
+"""Tolerance for the scheduler: a request passes four processes in both directions (client, ingress, the relay into
+the sandbox, the application). On a busy machine each waits for about one slice of 3 ms (Linux' base_slice_ns on
+two cores): 4 · 2 · 3 ms, whatever the attacker does."""
 BRIEF = ("forks", "memory", "log flood", "descriptors", "orphans", "signals", "connections", "network scan")
 
 
 def start_times(whole: Whole) -> dict[int, float]:
-    """Processes that must not be started again, with the time of their start."""
+    """Return the start times of the processes that must not restart."""
     found = [host.controller(whole), *host.servers(whole)]
     return {process.pid: process.create_time() for process in found}
 
 
-def test_a_few_seconds_of_it_leave_a_neighbour_alone(platform: Whole, findings: Findings) -> None:
+def test_a_brief_attack_does_not_affect_a_neighbour(platform: Whole, findings: Findings) -> None:
     ingress = f"http://127.0.0.1:{platform.home.ports.ingress}"
     platform.visit(findings.neighbour_url)
     servers, instances = start_times(platform), host.with_environment(findings.word)
@@ -42,7 +43,7 @@ def test_a_few_seconds_of_it_leave_a_neighbour_alone(platform: Whole, findings: 
     (window,) = load.measure(ingress, httpx.URL(findings.neighbour_url).netloc.decode(), 1, 5)
     assert window.faults == []
     assert start_times(platform) == servers
-    assert instances and host.with_environment(findings.word) == instances, "the neighbour was started again"
+    assert instances and host.with_environment(findings.word) == instances, "the neighbour was restarted"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def neighbour(platform: Whole) -> tuple[Application, str]:
 
 
 @proof("tenant-isolation")
-def test_a_minute_of_it(platform: Whole, neighbour: tuple[Application, str]) -> None:
+def test_a_minute_of_attacks_does_not_affect_a_neighbour(platform: Whole, neighbour: tuple[Application, str]) -> None:
     whole, (own, word) = platform, neighbour
     ingress, name = f"http://127.0.0.1:{whole.home.ports.ingress}", httpx.URL(own.url).netloc.decode()
     targets = host.targets(whole, f"app-{own.application['name']}", word)
@@ -62,7 +63,7 @@ def test_a_minute_of_it(platform: Whole, neighbour: tuple[Application, str]) -> 
     assert found.deploy()["status"] == "succeeded", found.deployment
     started = start_times(whole)
     with kept_busy(own):
-        counted = settled(whole)
+        counted = wait_until_stable(whole)
     quiet = load.measure(ingress, name, WINDOWS, WINDOW_SECONDS)
     instances = host.with_environment(word)
     building = threading.Thread(target=builder.deploy)
@@ -74,23 +75,23 @@ def test_a_minute_of_it(platform: Whole, neighbour: tuple[Application, str]) -> 
 
     report(found, builder, quiet, attacked)
     assert [fault for window in attacked for fault in window.faults] == []
-    assert start_times(whole) == started, "a server of the platform was started again"
-    assert instances and left == instances, "the neighbour was started again"
+    assert start_times(whole) == started, "a server of the platform was restarted"
+    assert instances and left == instances, "the neighbour was restarted"
     before, under = load.median_p95_ms(quiet), load.median_p95_ms(attacked)
     assert under < 2 * before + ALLOWANCE_MS, f"p95 of the neighbour: {before:.1f} ms before, {under:.1f} ms under attack"
-    demand_refusals(whole, found)
+    assert_refusals(whole, found)
     for each in (found, builder):
         folder = whole.home.path / "knative" / "pods" / f"app-{each.application['name']}"
         each.delete()
         until(lambda folder=folder: not folder.exists(), 60, f"for {folder} to be removed", every=1)
         remove_tree(folder)
     with kept_busy(own):
-        as_before(whole, counted)
+        wait_until_as_before(whole, counted)
 
 
 @contextmanager
 def attacking(found: Application) -> Iterator[None]:
-    """An instance that was ended for what it did is started again, and attacks again."""
+    """Keep the attack running: an instance that was ended is restarted and must attack again."""
     ended = threading.Event()
 
     def renew() -> None:
@@ -109,14 +110,14 @@ def attacking(found: Application) -> Iterator[None]:
 
 
 def report(found: Application, builder: Application, quiet: list[load.Window], attacked: list[load.Window]) -> None:
-    """For who reads the proof's output (pytest -s)."""
+    """Print the measurements for the proof's output (pytest -s)."""
     for words, windows in (("before", quiet), ("under attack", attacked)):
         print(f"\nneighbour {words}: p95 of each window in ms:", [round(window.p95_ms, 1) for window in windows])
     print("the build ended:", builder.deployment["reason"], str(builder.deployment["detail"])[:300])
 
 
-def demand_refusals(whole: Whole, found: Application) -> None:
-    """What the attacker's own log says of each probe: ended by a bound, and not because it had nothing more to try."""
+def assert_refusals(whole: Whole, found: Application) -> None:
+    """Check in the attacker's log that each probe was ended by a limit, not because it had completed."""
     lines = until(lambda: attacks(found), 60, "for the attacker's log")
     probes: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
@@ -138,8 +139,11 @@ def attacks(found: Application) -> list[dict[str, Any]]:
     return [json.loads(line.partition("ATTACK ")[2]) for line in lines if line.startswith("ATTACK {") and line.endswith("}")]
 
 
-def settled(whole: Whole) -> host.Counts:
-    """When functions that nobody calls have gone: twice the same, ten seconds apart."""
+def wait_until_stable(whole: Whole) -> host.Counts:
+    """Wait until idle functions are scaled to zero, which is when two counts in a row are equal.
+
+    Returns the last count.
+    """
     last = host.counts(whole.home.path, host.controller(whole).pid)
     for _ in range(12):
         time.sleep(5)
@@ -150,12 +154,12 @@ def settled(whole: Whole) -> host.Counts:
     return last
 
 
-def as_before(whole: Whole, before: host.Counts) -> None:
-    """Logs grow and functions come and go: inodes of the state folder and the controller's memory are not compared here."""
+def wait_until_as_before(whole: Whole, before: host.Counts) -> None:
+    """Compare the counts except inodes and memory: logs grow, and functions start and end."""
 
     def look() -> bool:
         now = host.counts(whole.home.path, host.controller(whole).pid)
         same = replace(now, inodes=0, memory_mib=0, open_files=0)
         return all(getattr(same, name) <= getattr(before, name) for name in ("processes", "mounts", "loops", "control_groups", "pod_folders"))
 
-    until(look, 90, f"for the counts to be as before: {host.printed(before)}", every=2)
+    until(look, 90, f"for the counts to be as before: {host.to_json(before)}", every=2)

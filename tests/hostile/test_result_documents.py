@@ -1,4 +1,4 @@
-"""What a build says of its result is bounded: a huge or deeply nested document fails that build with a sentence, and the others notice nothing."""
+"""A build's result documents are bounded: a huge or deeply nested document fails that build with a sentence and affects nobody else."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.proof import proof
 
 pytestmark = proof("tenant-isolation")
 SECONDS = 5
-"""A client's patience: a controller that parses 36 MB in its event loop answers nobody for longer."""
+"""A client's timeout: a controller that parsed 36 MB in its event loop would not answer for longer."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def neighbour(own_whole: Whole) -> Application:
 
 @contextmanager
 def asking(whole: Whole, neighbour: Application) -> Iterator[list[str]]:
-    """Asks for the neighbour's page all the time; what went wrong."""
+    """Request the neighbour's page all the time. Yields the failures."""
     faults: list[str] = []
     ended = threading.Event()
     target = f"http://127.0.0.1:{whole.home.ports.ingress}/"
@@ -53,7 +53,7 @@ def asking(whole: Whole, neighbour: Application) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("kind", ["huge", "nested"])
-def test_a_manifest_without_measure_fails_its_build_alone(own_whole: Whole, neighbour: Application, kind: str) -> None:
+def test_an_oversized_manifest_fails_only_its_build(own_whole: Whole, neighbour: Application, kind: str) -> None:
     found = attacker(own_whole, Person(own_whole).become_a_user(), [["daemon", "replace_manifest", {"kind": kind}], ["sleep", 2]])
     with asking(own_whole, neighbour) as faults:
         found.deploy()
@@ -61,8 +61,8 @@ def test_a_manifest_without_measure_fails_its_build_alone(own_whole: Whole, neig
     assert faults == []
 
 
-def test_last_words_without_measure_fail_their_build_alone(own_whole: Whole, neighbour: Application) -> None:
-    """The termination message of a container has 4 KiB in Kubernetes; the file that a build can write has no such bound."""
+def test_an_oversized_termination_message_fails_only_its_build(own_whole: Whole, neighbour: Application) -> None:
+    """A termination message has 4 KiB in Kubernetes, but the file that a build can write is not limited."""
     found = attacker(own_whole, Person(own_whole).become_a_user(), [["last_words", 64], ["exit", 3]])
     with asking(own_whole, neighbour) as faults:
         found.deploy()
@@ -71,8 +71,8 @@ def test_last_words_without_measure_fail_their_build_alone(own_whole: Whole, nei
     assert faults == []
 
 
-def test_the_controller_starts_again_and_answers(own_whole: Whole, neighbour: Application) -> None:
-    """What it took in before does not hold it up at its next start."""
+def test_the_controller_restarts_and_answers(own_whole: Whole, neighbour: Application) -> None:
+    """Oversized documents do not delay its next start."""
     controller = host.controller(own_whole)
     controller.terminate()
     processes.wait_until_ended([controller], 40)

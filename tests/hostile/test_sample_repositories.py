@@ -1,4 +1,4 @@
-"""The sample git server is read by everybody and written by nobody over the network."""
+"""The sample git server is readable for everybody and writable for nobody over the network."""
 
 import subprocess
 from pathlib import Path
@@ -15,14 +15,14 @@ def git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_a_build_did_not_push_to_a_neighbour_s_repository(findings: Findings) -> None:
-    """It cloned it, if it could, and its push was refused."""
+def test_a_build_cannot_push_to_a_neighbours_repository(findings: Findings) -> None:
+    """The build may clone it, but its push is refused."""
     assert findings.pushed[-1] != 0, "the push was accepted"
     before, after = findings.heads
     assert before == after
 
 
-def test_nobody_pushes_from_outside(whole: Whole, tmp_path: Path) -> None:
+def test_pushing_over_the_network_is_refused(whole: Whole, tmp_path: Path) -> None:
     repository = whole.repository("read-only", {"index.html": "as it was"})
     before, clone = repository.head, tmp_path / "clone"
     address = f"http://127.0.0.1:{whole.home.ports.ingress}/read-only.git"
@@ -34,8 +34,8 @@ def test_nobody_pushes_from_outside(whole: Whole, tmp_path: Path) -> None:
     assert pushed.returncode != 0 and repository.head == before, "the push was accepted"
 
 
-def test_the_service_that_receives_is_refused(whole: Whole) -> None:
-    """The smart protocol asks for it by name (gitprotocol-http(5)); 403 is what git itself answers for a repository that receives nothing."""
+def test_git_receive_pack_is_refused(whole: Whole) -> None:
+    """The smart protocol requests it by name (gitprotocol-http(5)). git itself answers 403 for a repository that does not accept pushes."""
     whole.repository("read-only", {"index.html": "as it was"})
     host = f"http://{repositories.HOST}:{whole.home.ports.ingress}"
     response = whole.visit(host, "/read-only.git/info/refs", service="git-receive-pack")

@@ -1,4 +1,4 @@
-"""Staging and builds of an application do not read its production's secrets: environments are as apart as tenants are."""
+"""Staging and builds of an application cannot read its production secrets: environments are isolated like tenants."""
 
 import secrets
 import threading
@@ -12,7 +12,7 @@ from tests.journeys.whole import Whole
 from tests.proof import proof
 
 LIVE = "live"
-"""As production, but for the time that a release is observed there."""
+"""Like production, but without its observation time."""
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def word() -> str:
 
 @pytest.fixture(scope="module")
 def shop(whole: Whole, word: str) -> Application:
-    """In staging and, with a secret, in the other environment."""
+    """An application in staging and, with a secret, in the other environment."""
     person = Person(whole).become_a_user()
     found = attacker(whole, person)
     assert found.deploy()["status"] == "succeeded", found.deployment
@@ -38,7 +38,7 @@ def shop(whole: Whole, word: str) -> Application:
 
 @pytest.fixture
 def busy(whole: Whole, shop: Application, word: str) -> Iterator[None]:
-    """The other environment has an instance all the time."""
+    """Keep an instance of the other environment running."""
     ended = threading.Event()
     assert whole.visit(shop.application["live"], "/environment").json()["PAYMENT_KEY"] == word
 
@@ -53,15 +53,15 @@ def busy(whole: Whole, shop: Application, word: str) -> Iterator[None]:
     thread.join()
 
 
-def test_staging_does_not_see_what_production_has(shop: Application, busy: None, word: str) -> None:
+def test_staging_does_not_see_production_secrets(shop: Application, busy: None, word: str) -> None:
     answer = shop.post("/look", word=word, seconds=2)
     assert answer.status_code == 200, answer.text
     assert answer.json() == []
 
 
 @proof("tenant-isolation")
-def test_a_build_does_not_see_what_production_has(shop: Application, busy: None, word: str) -> None:
-    """The word in its own argument does not count: it stands in no environment or command line."""
+def test_a_build_does_not_see_production_secrets(shop: Application, busy: None, word: str) -> None:
+    """The word in the build's own argument does not count: it is in no environment or command line."""
     shop.commit(build=[["look", word, 3]])
     assert shop.deploy()["status"] == "succeeded", shop.deployment
     assert shop.build_results["look"] == [[]]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine import keys
 from tests.journeys.loot import loot
 from tests.journeys.people import Person

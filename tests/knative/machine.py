@@ -1,4 +1,4 @@
-"""A whole one-machine Knative for a test, as a user has it: a real process, driven through its API and its ingress."""
+"""A whole one-machine Knative for a test: a real process, used through its API and its ingress."""
 
 import json
 import os
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
-    """What `look` finds as soon as it finds something true; its last AssertionError, or a plain one, when it never does."""
+    """Call `look` until it returns something true, and return that. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()
@@ -41,21 +41,21 @@ class Machine:
     offset: int
     environment: dict[str, str] = field(default_factory=dict)
     module: str = "knative.local"
-    """What is run."""
+    """The module to run."""
     wrapped: Callable[[Path, list[str]], list[str]] = lambda home, command: command
-    """The command that runs a command as somebody else."""
+    """Returns the command that runs a command in another way, for example as another user."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
-        seen = self.log.count("knative.local: ready")
+        starts = self.log.count("knative.local: ready")
         with (self.home / "log.txt").open("ab") as log:
             command = self.wrapped(self.home, [sys.executable, "-m", self.module, "serve"])
             self.process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
 
         def ready() -> bool:
             assert self.process is not None and self.process.poll() is None, self.log
-            return self.log.count("knative.local: ready") > seen
+            return self.log.count("knative.local: ready") > starts
 
         until(ready, 60)
 
@@ -70,21 +70,21 @@ class Machine:
         return self.process.wait(30)
 
     @property
-    def by_root(self) -> bool:
+    def is_root(self) -> bool:
         assert self.process is not None
         return os.stat(f"/proc/{self.process.pid}").st_uid == 0
 
     @property
     def has_disks(self) -> bool:
-        return "disk by the kernel" in self.standing
+        return "disk by the kernel" in self.isolation
 
     @property
     def has_caches(self) -> bool:
-        return "no ID-mapped mounts" not in self.standing
+        return "no ID-mapped mounts" not in self.isolation
 
     @property
-    def standing(self) -> str:
-        """What `up` says of its sandbox."""
+    def isolation(self) -> str:
+        """The report about its sandbox, as `up` prints it."""
         return (self.home / "knative" / "isolation").read_text()
 
     @property
@@ -115,12 +115,12 @@ class Machine:
     # --- Services
 
     def create(self, service: Object) -> Object:
-        made: Object = self.custom.create_namespaced_custom_object(GROUP, VERSION, service["metadata"]["namespace"], "services", service)
-        return made
+        created: Object = self.custom.create_namespaced_custom_object(GROUP, VERSION, service["metadata"]["namespace"], "services", service)
+        return created
 
     def patch(self, namespace: str, name: str, patch: Object) -> Object:
-        made: Object = self.custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, "services", name, patch)
-        return made
+        created: Object = self.custom.patch_namespaced_custom_object(GROUP, VERSION, namespace, "services", name, patch)
+        return created
 
     def get(self, plural: str, namespace: str, name: str) -> Object:
         found: Object = self.custom.get_namespaced_custom_object(GROUP, VERSION, namespace, plural, name)
@@ -130,7 +130,10 @@ class Machine:
         self.custom.delete_namespaced_custom_object(GROUP, VERSION, namespace, "services", name)
 
     def ready(self, namespace: str, name: str, seconds: float = 40.0) -> Object:
-        """The Service once it is Ready for its present generation; fails at once with its reason when it is not to be."""
+        """Wait until a Service is Ready for its present generation, and return it.
+
+        Fails at once with its reason when it is not Ready.
+        """
 
         def look() -> Object | None:
             service = self.get("services", namespace, name)
@@ -153,16 +156,16 @@ class Machine:
         return found
 
     def pids(self, namespace: str, prefix: str = "") -> list[int]:
-        """Of the first processes of its pods, as this machine counts them."""
+        """Return the first process of each pod, as this machine numbers them."""
         records = (self.home / "knative" / "pods" / namespace).glob(f"{prefix}*/process.json")
         return [json.loads(record.read_text())["pid"] for record in records]
 
     @contextmanager
     def http(self, service: Object, timeout: float = 30.0) -> Iterator[httpx.Client]:
-        """Through the ingress, by the host of status.url."""
+        """Yield a client of the ingress with the host of the Service's status.url."""
         host = httpx.URL(service["status"]["url"]).host
-        with httpx.Client(base_url=self.ingress, headers={"Host": host}, timeout=timeout) as found:
-            yield found
+        with httpx.Client(base_url=self.ingress, headers={"Host": host}, timeout=timeout) as http:
+            yield http
 
 
 def condition(object: Object, type: str) -> Object:
@@ -179,12 +182,15 @@ def service(
     loopback_port: str | None = None,
     **container: Any,
 ) -> Object:
-    """The sample application as a Service; `container` over its container, `spec` over its template's spec."""
-    own = {"local.capsule.dev/loopback-port": loopback_port} if loopback_port is not None else {}
+    """Return the sample application as a Service.
+
+    `container` overrides fields of its container, `spec` of its template's spec.
+    """
+    service_annotations = {"local.capsule.dev/loopback-port": loopback_port} if loopback_port is not None else {}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "Service",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}, "annotations": own},
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}, "annotations": service_annotations},
         "spec": {
             "template": {
                 "metadata": {"annotations": annotations or {}},
@@ -203,7 +209,7 @@ def alive(pid: int) -> bool:
 
 
 def free_offset() -> int:
-    """All of Capsule's ports moved together to where the ingress and the API find free ones."""
+    """Return a port offset at which the ports of the ingress and the API are free."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

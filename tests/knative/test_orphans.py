@@ -1,4 +1,4 @@
-"""Children whose parents died end without staying zombies, and nobody's child is reaped before its own reader has its end."""
+"""Orphans are reaped; children that a `Process` follows are not."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ORPHAN = "(sleep 0.1 & sleep 0.1 & sleep 0.1 &)"
 """A subshell that ends before what it started."""
 PROGRAM = """
 import asyncio, os, subprocess, sys
-from knative.local.processes.orphans import Orphans
+from knative.local.processes.orphans import OrphanReaper
 from knative.local.processes.launcher import Launcher
 from knative.local.processes.process import Command
 from knative.local.sandbox.isolation import become_subreaper
@@ -27,7 +27,7 @@ def zombies():
 
 async def main():
     become_subreaper()
-    reaper = Orphans(round_seconds=0.05)
+    reaper = OrphanReaper(round_seconds=0.05)
     for _ in range(10):
         subprocess.run(["sh", "-c", sys.argv[1]], check=True)
     while zombies() < 30:
@@ -44,7 +44,7 @@ asyncio.run(main())
 """
 
 
-def test_orphans_are_reaped_and_what_others_read_is_left_to_them() -> None:
+def test_orphans_are_reaped_and_followed_children_are_not() -> None:
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), ORPHAN]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout == f"{list(range(1, 20))}\n", done.stderr
@@ -64,8 +64,8 @@ def zombies_of(pid: int) -> list[int]:
 
 @proof("tenant-isolation")
 @pytest.mark.parametrize("mode", ["own account", "without a sandbox"])
-def test_what_a_process_of_the_platform_leaves_behind_is_reaped(mode: str) -> None:
-    """Without a sandbox applications are as the platform's own processes."""
+def test_orphans_of_platform_processes_are_reaped(mode: str) -> None:
+    """Without a sandbox, applications run like the platform's own processes."""
     with running(mode) as machine:
         namespace = machine.namespace("capsule" if mode == "own account" else None)
         daemons = ["sh", "-c", f"for i in 1 2 3 4 5 6 7; do {ORPHAN}; done; exec python -m tests.knative.serving.sample"]

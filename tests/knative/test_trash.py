@@ -1,4 +1,4 @@
-"""Deleting what a tenant left, however it looks."""
+"""Deletion of files and folders, whatever a tenant has created in them."""
 
 import asyncio
 import os
@@ -12,20 +12,20 @@ import pytest
 from knative.local.trash import Trash
 
 
-async def emptied(trash: Trash) -> None:
+async def empty(trash: Trash) -> None:
     await trash.start()
-    await holds(trash, 0)
+    await wait_for_count(trash, 0)
     await trash.stop()
 
 
-async def holds(trash: Trash, count: int) -> None:
+async def wait_for_count(trash: Trash, count: int) -> None:
     async with asyncio.timeout(60):
         while len(os.listdir(trash.folder)) != count:  # noqa: ASYNC110 - the file system sends no event
             await asyncio.sleep(0.01)
 
 
 def deep(folder: Path, levels: int) -> None:
-    """A chain of folders whose paths are longer than the kernel takes as one."""
+    """Create a chain of folders whose path is longer than the kernel accepts."""
     folder.mkdir()
     current = os.open(folder, os.O_RDONLY)
     for _ in range(levels):
@@ -38,14 +38,14 @@ def deep(folder: Path, levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [1_500, 20_000])
-async def test_a_deep_tree(tmp_path: Path, levels: int) -> None:
+async def test_a_deep_tree_is_deleted(tmp_path: Path, levels: int) -> None:
     trash = Trash(tmp_path / "trash")
     deep(tmp_path / "tree", levels)
-    assert trash.throw(tmp_path / "tree") and not (tmp_path / "tree").exists()
-    await emptied(trash)
+    assert trash.discard(tmp_path / "tree") and not (tmp_path / "tree").exists()
+    await empty(trash)
 
 
-async def test_names_modes_and_links(tmp_path: Path) -> None:
+async def test_unusual_names_modes_and_links_are_deleted(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_text("kept")
@@ -61,12 +61,12 @@ async def test_names_modes_and_links(tmp_path: Path) -> None:
     for folder in (tree / "sub/inner", tree / "sub", tree):
         folder.chmod(0o000)
     trash = Trash(tmp_path / "trash")
-    trash.throw(tree)
-    await emptied(trash)
+    trash.discard(tree)
+    await empty(trash)
     assert (outside / "kept").read_text() == "kept" and outside.stat().st_mode & 0o777 == 0o755 and (outside / "kept").stat().st_nlink == 1
 
 
-async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
+async def test_many_files_and_hard_links_are_deleted(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "first").write_text("x")
@@ -75,11 +75,11 @@ async def test_many_files_and_many_names_of_one(tmp_path: Path) -> None:
     for number in range(3_000):
         (tree / f"folder-{number}").mkdir()
     trash = Trash(tmp_path / "trash")
-    trash.throw(tree)
-    await emptied(trash)
+    trash.discard(tree)
+    await empty(trash)
 
 
-async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_undeletable_files_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     trash = Trash(tmp_path / "trash")
     for name in ("one", "two"):
         (tmp_path / name / "sub").mkdir(parents=True)
@@ -90,21 +90,21 @@ async def test_what_cannot_be_deleted_is_skipped_and_the_rest_goes(tmp_path: Pat
         pytest.skip("no immutable files here")
     try:
         for name in ("one", "two"):
-            trash.throw(tmp_path / name)
+            trash.discard(tmp_path / name)
         await trash.start()
-        await holds(trash, 1)
-        assert trash.throw(tmp_path / "absent") is False
+        await wait_for_count(trash, 1)
+        assert trash.discard(tmp_path / "absent") is False
         (tmp_path / "three").write_text("x")
-        trash.throw(tmp_path / "three")
-        await holds(trash, 1)
+        trash.discard(tmp_path / "three")
+        await wait_for_count(trash, 1)
         await trash.stop()
         (left,) = trash.folder.iterdir()
         assert os.listdir(left) == ["file"]
-        assert caplog.text.count("cannot be deleted and stays: Operation not permitted") == 1
+        assert caplog.text.count("cannot be deleted: Operation not permitted") == 1
     finally:
         for path in trash.folder.rglob("file"):
             immutable(path, False)
-    await emptied(Trash(trash.folder))
+    await empty(Trash(trash.folder))
 
 
 def immutable(path: Path, on: bool) -> bool:
@@ -112,18 +112,18 @@ def immutable(path: Path, on: bool) -> bool:
     return program is not None and subprocess.run([program, "+i" if on else "-i", str(path)], capture_output=True).returncode == 0
 
 
-async def test_a_start_without_a_folder_and_a_throw_before_it(tmp_path: Path) -> None:
+async def test_files_discarded_while_stopped_are_deleted_after_the_start(tmp_path: Path) -> None:
     trash = Trash(tmp_path / "state" / "trash")
     await trash.start()
     await trash.stop()
     (tmp_path / "file").write_text("x")
-    trash.throw(tmp_path / "file")
+    trash.discard(tmp_path / "file")
     assert trash.folder.stat().st_mode & 0o777 == 0o700
-    await emptied(trash)
+    await empty(trash)
 
 
-def test_its_owner_needs_no_privilege(tmp_path: Path) -> None:
-    """As a user: a folder of mode 000 can be moved and read only once its mode is changed."""
+def test_deletion_needs_no_privileges(tmp_path: Path) -> None:
+    """For users other than root, a folder of mode 000 can be moved and read only after its mode is changed."""
     script = f"""
 import os, sys
 os.chdir({str(tmp_path)!r})
@@ -137,7 +137,7 @@ open("tree/a/b/f", "w").close()
 for folder in ("tree/a/b", "tree/a", "tree"):
     os.chmod(folder, 0)
 trash = Trash(Path("trash"))
-assert trash.throw(Path("tree"))
+assert trash.discard(Path("tree"))
 list(trash.delete())
 sys.exit(str(os.listdir("trash")) if os.listdir("trash") else 0)
 """

@@ -20,15 +20,15 @@ def commands(printed: list[str]) -> list[str]:
 
 
 def test_the_five_commands_are_those_of_the_readme(tmp_path: Path) -> None:
-    found = commands(lines(Home(tmp_path)))
-    assert len(found) == 5
+    steps = commands(lines(Home(tmp_path)))
+    assert len(steps) == 5
     readme = (PROJECT / "README.md").read_text()
-    assert "\n".join(f"    {command}" for command in found) in readme
+    assert "\n".join(f"    {command}" for command in steps) in readme
 
 
 def test_another_port_is_exported_for_the_cli(tmp_path: Path) -> None:
-    found = commands(lines(Home(tmp_path, Ports(4200))))
-    assert found[0] == "export CAPSULE_API=http://127.0.0.1:7200" and len(found) == 6
+    steps = commands(lines(Home(tmp_path, Ports(4200))))
+    assert steps[0] == "export CAPSULE_API=http://127.0.0.1:7200" and len(steps) == 6
 
 
 def test_the_place_of_emails_is_named(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 def test_a_process_is_started_found_and_stopped(home: Home) -> None:
     started = processes.start(home, "sleeper", SLEEPER)
-    found = processes.find_running(home, "sleeper")
-    assert found is not None and found.pid == started.pid
+    running = processes.find_running(home, "sleeper")
+    assert running is not None and running.pid == started.pid
     assert os.getsid(started.pid) == started.pid  # its own session: closing the terminal does not end it
     assert processes.stop(home, "sleeper") is True
     assert processes.find_running(home, "sleeper") is None
@@ -90,11 +90,11 @@ def test_a_process_that_ends_while_starting_is_reported_with_its_log(home: Home)
 
 
 def test_a_taken_port_names_the_process_that_holds_it() -> None:
-    with socket.socket() as occupied:
-        occupied.bind(("127.0.0.1", 0))
-        occupied.listen()
-        with pytest.raises(Problem, match=rf"Port {occupied.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
-            processes.require_free_ports({"Test": occupied.getsockname()[1]})
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(Problem, match=rf"Port {listener.getsockname()[1]} \(Test\) is taken by .*pid {os.getpid()}") as caught:
+            processes.require_free_ports({"Test": listener.getsockname()[1]})
     assert "CAPSULE_PORT_OFFSET" in caught.value.remedy
 
 

@@ -32,14 +32,14 @@ def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabb
     connection = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url))
     channel = connection.channel()
     channel.confirm_delivery()
-    channel.queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+    channel.queue_declare("durable", durable=True, arguments={"x-queue-type": "quorum"})
     time.sleep(1)  # RabbitMQ 3.10 stores the location of a new quorum queue within half a second; a kill before that loses the queue
-    channel.basic_publish("", "kept", b"accepted", pika.BasicProperties(delivery_mode=2))
+    channel.basic_publish("", "durable", b"accepted", pika.BasicProperties(delivery_mode=2))
     processes.terminate(processes.find_leftovers(own_rabbitmq.home), timeout_seconds=0)
 
     own_rabbitmq.start()
     channel = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)).channel()
-    assert channel.basic_get("kept", auto_ack=True)[2] == b"accepted"
+    assert channel.basic_get("durable", auto_ack=True)[2] == b"accepted"
 
 
 def test_the_process_that_holds_a_port_is_found(own_rabbitmq: RabbitMQ) -> None:

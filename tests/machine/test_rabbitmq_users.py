@@ -47,7 +47,7 @@ def test_users_and_permissions_that_are_no_longer_declared_are_removed(server: R
     assert sorted(rabbitmq_users.apply(server, [Account(extended, auth.password), former, *others])) == ["auth", "former"]
     open_connection = connection(server, "auth")
     open_connection.channel().queue_declare("own")
-    server.management("PUT", "/api/users/auth", {"password": "somebody changed it", "tags": "administrator"})
+    server.management("PUT", "/api/users/auth", {"password": "changed by hand", "tags": "administrator"})
 
     assert sorted(rabbitmq_users.apply(server, accounts)) == ["auth", "former"]
     assert [without_hash(each) for each in permissions(server)] == [without_hash(each) for each in before]

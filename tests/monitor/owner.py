@@ -10,7 +10,7 @@ from tests.monitor.world import ADA, APP, Monitor, window
 
 
 async def rules_of(monitor: Monitor) -> list[AlertRuleView]:
-    return (await monitor.call(ListAlertRules(application_id=APP), caller=ADA)).rules
+    return (await monitor.call(ListAlertRules(application_id=APP), caller=ADA)).items
 
 
 async def make_rule(monitor: Monitor, **fields: object) -> UUID:

@@ -76,19 +76,19 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     story.owned()
     status, hook = story.ask("monitor.create_alert_channel", **ids, url=receiver.url)
     assert status == "201" and hook["secret"].startswith("whsec_")
-    assert len(story.ask("monitor.alert_rules", **ids)[1]["rules"]) == 3
+    assert len(story.ask("monitor.alert_rules", **ids)[1]["items"]) == 3
 
     deployment = new_id()
     facts = {**ids, "deploymentId": deployment, "userId": story.user, "environment": "staging", "at": NOW}
     story.happened("deployment.failed", **facts, reason="not-ready", detail="it never listened")
     story.happened("deployment.rolled-back", **facts, reason="not-ready", releaseId=new_id())
     story.served(40, status=500)
-    firing = story.ask("monitor.alerts", state="firing")[1]["alerts"]
+    firing = story.ask("monitor.alerts", state="firing")[1]["items"]
     assert {(alert["kind"], alert["environment"]) for alert in firing} == {("deployment-rolled-back", "staging"), ("error-rate", "staging")}
     assert firing[1]["correlationId"] == story.correlation and firing[1]["deploymentId"] == str(deployment)
 
     def deliveries() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = story.ask("monitor.alert_deliveries", **ids)[1]["deliveries"]
+        found: list[dict[str, Any]] = story.ask("monitor.alert_deliveries", **ids)[1]["items"]
         return found
 
     until(lambda: [each["state"] for each in deliveries()] == ["delivered", "delivered"], 40, "for mail and webhook")
@@ -108,8 +108,8 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     assert Story(world, worker).ask("monitor.acknowledge_alert", alertId=firing[0]["id"])[0] == "404"
     story.served(2000)
     story.happened("deployment.succeeded", **{**facts, "deploymentId": new_id()}, releaseId=new_id(), url="http://shop.localhost")
-    assert story.ask("monitor.alerts", state="firing")[1]["alerts"] == []
-    assert len(story.ask("monitor.application_alerts", **ids, state="resolved")[1]["alerts"]) == 2
+    assert story.ask("monitor.alerts", state="firing")[1]["items"] == []
+    assert len(story.ask("monitor.application_alerts", **ids, state="resolved")[1]["items"]) == 2
     markers = story.ask("monitor.metrics", **ids)[1]["markers"]
     assert [marker["kind"] for marker in markers] == ["deployment-failed", "deployment-rolled-back", "deployment-succeeded"]
     assert len(mails(world)) == 1 and world.count("dead_letters") == 0
@@ -139,13 +139,13 @@ def test_dead_letters_reach_the_operators_and_are_over_when_somebody_has_dealt_w
     story, before = Story(world, worker), len(mails(world))
     causes = [{"function": "deploy.on_user_created", "error": "ValueError", "count": 12, "oldestAt": NOW}]
     story.happened("dead-letters.counted", context="deploy", open=12, oldestAt=NOW, causes=causes, at=NOW)
-    firing = story.ask("monitor.alerts", "admin", state="firing")[1]["alerts"]
+    firing = story.ask("monitor.alerts", "admin", state="firing")[1]["items"]
     assert [(each["application"], each["kind"], each["environment"]) for each in firing] == [("capsule", "dead-letters", "deploy.on_user_created")]
-    assert story.ask("monitor.alerts", state="firing")[1]["alerts"] == []
+    assert story.ask("monitor.alerts", state="firing")[1]["items"] == []
     until(lambda: len(mails(world)) == before + 1, 20, "for the operators' mail")
     functions = story.ask("monitor.function_metrics", "admin")[1]["functions"]
     (one,) = [each for each in functions if each["function"] == "deploy.on_user_created"]
     assert (one["deadLetters"], one["deadLettersMax"]) == (12, 12) and one["oldestDeadLetterAt"] is not None
     story.happened("dead-letters.counted", context="deploy", open=0, oldestAt=NOW, causes=[], at=datetime.now(UTC))
-    assert story.ask("monitor.alerts", "admin", state="firing")[1]["alerts"] == []
+    assert story.ask("monitor.alerts", "admin", state="firing")[1]["items"] == []
     assert world.count("dead_letters") == 0

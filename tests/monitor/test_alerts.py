@@ -180,7 +180,7 @@ async def test_a_condition_that_must_last_is_pending_first(monitor: Monitor) -> 
     (alert,) = monitor.open_alerts()
     assert alert.state == "firing" and alert.fired_at is not None and alert.fired_at - alert.began_at >= timedelta(seconds=119)
     view = await monitor.call(ListAlerts(), caller=ADA)
-    assert [each.id for each in view.alerts] == [alert.id], "what never fired is no history"
+    assert [each.id for each in view.items] == [alert.id], "what never fired is no history"
 
 
 async def test_latency_is_of_all_requests_of_the_window(monitor: Monitor) -> None:

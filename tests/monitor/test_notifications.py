@@ -45,11 +45,11 @@ async def test_a_delivery_that_fails_for_now_is_logged_and_sent_under_the_same_i
     await monitor.publish(AlertNotificationRequested(delivery_id=by_mail.id, application_id=APP, at=NOW))
     assert [intent for intent, _, _ in monitor.mailer.sent] == [by_mail.id] and len(monitor.webhooks.posted) == 1
     view = await monitor.call(ListAlertDeliveries(application_id=APP), caller=ADA)
-    assert [(each.target, each.state, each.attempts, each.answer) for each in view.deliveries] == [
+    assert [(each.target, each.state, each.attempts, each.answer) for each in view.items] == [
         ("ada@example.org", "delivered", 2, "sent"),
         ("https://hooks.example.org/x?y=1", "delivered", 1, "204 No Content"),
     ]
-    assert all(each.alert_ids == [monitor.open_alerts()[0].id] for each in view.deliveries)
+    assert all(each.alert_ids == [monitor.open_alerts()[0].id] for each in view.items)
 
 
 async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monitor) -> None:
@@ -95,7 +95,7 @@ async def test_channels_are_bounded_and_their_secret_is_shown_once(monitor: Moni
     with pytest.raises(TooManyChannels):
         await channel(monitor)
     view = await monitor.call(ListAlertChannels(application_id=APP), caller=ADA)
-    assert [each.id for each in view.channels] == [each.id for each in made]
+    assert [each.id for each in view.items] == [each.id for each in made]
     assert "secret" not in view.model_dump_json() and len({each.secret for each in made}) == 10
     kept = {each.secret for each in monitor.channels.channels.values()}
     assert kept.isdisjoint(each.secret for each in made), "it rests sealed"

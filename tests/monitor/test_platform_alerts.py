@@ -32,7 +32,7 @@ async def monitor() -> Monitor:
 
 
 async def firing(monitor: Monitor) -> list[tuple[str, str]]:
-    found = (await monitor.call(ListAlerts(state="firing"), caller=ADMIN)).alerts
+    found = (await monitor.call(ListAlerts(state="firing"), caller=ADMIN)).items
     return sorted((alert.kind, alert.environment) for alert in found)
 
 
@@ -100,12 +100,12 @@ async def test_without_operators_the_alert_is_only_listed() -> None:
 async def test_admins_alone_see_it_and_may_look_after_it(monitor: Monitor) -> None:
     await monitor.counted((A, "ValueError", 11, NOW))
     (alert,) = monitor.open_alerts()
-    assert (await monitor.call(ListAlerts(), caller=ADA)).alerts == []
+    assert (await monitor.call(ListAlerts(), caller=ADA)).items == []
     with pytest.raises(AlertNotFound):
         await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
     await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
     request = ListApplicationAlerts(application_id=PLATFORM.id)
-    (view,) = (await monitor.call(request, caller=ADMIN)).alerts
+    (view,) = (await monitor.call(request, caller=ADMIN)).items
     assert (view.application, view.acknowledged_at) == ("capsule", NOW)
 
 

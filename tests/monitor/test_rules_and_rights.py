@@ -117,19 +117,19 @@ async def test_nobody_touches_anothers(monitor: Monitor) -> None:
         await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=BOB)
     with pytest.raises(AlertNotFound):
         await monitor.call(AcknowledgeAlert(alert_id=new_id()), caller=ADA)
-    assert (await monitor.call(ListAlerts(), caller=BOB)).alerts == []
-    (view,) = (await monitor.call(ListAlerts(state="firing"), caller=ADA)).alerts
+    assert (await monitor.call(ListAlerts(), caller=BOB)).items == []
+    (view,) = (await monitor.call(ListAlerts(state="firing"), caller=ADA)).items
     assert (view.id, view.application) == (alert.id, "shop")
-    assert (await monitor.call(ListAlerts(state="resolved"), caller=ADA)).alerts == []
-    (seen,) = (await monitor.call(ListApplicationAlerts(application_id=APP), caller=ADMIN)).alerts
+    assert (await monitor.call(ListAlerts(state="resolved"), caller=ADA)).items == []
+    (seen,) = (await monitor.call(ListApplicationAlerts(application_id=APP), caller=ADMIN)).items
     assert seen.id == alert.id
 
 
 async def test_alerts_are_read_page_by_page(monitor: Monitor) -> None:
     for number in range(5):
         await monitor.failed(UUID(int=50 + number))
-    first = (await monitor.call(ListAlerts(limit=3), caller=ADA)).alerts
-    rest = (await monitor.call(ListAlerts(limit=3, before=first[-1].id), caller=ADA)).alerts
+    first = (await monitor.call(ListAlerts(limit=3), caller=ADA)).items
+    rest = (await monitor.call(ListAlerts(limit=3, cursor=first[-1].id), caller=ADA)).items
     assert [alert.deployment_id for alert in (*first, *rest)] == [UUID(int=50 + number) for number in range(4, -1, -1)]
 
 

@@ -6,7 +6,10 @@ import pytest
 
 from tests.proof import PROOFS
 
-FOLDERS = {"tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"]}
+FOLDERS = {
+    "adding-a-function": ["tests/documents/test_adding_a_function.py"],
+    "tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"],
+}
 """Where the tests of a proof are. Those in the same folder that every `test` runs belong to it too: they are its first assertions."""
 
 

@@ -1,4 +1,4 @@
-"""Request the current step of a registration again, or fail it.
+"""Request a registration's current step again, or fail it.
 
 The event is the registration's own reminder. It has no effect if the registration has changed since it was sent.
 """

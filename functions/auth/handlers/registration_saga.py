@@ -22,9 +22,7 @@ from functions.kernel import Clock, Done, saga
         RegistrationTimedOut,
     ]
 )
-async def registration_saga(
-    event: CustomerCreated | QuotaGranted | PaymentAccountChanged, registrations: Registrations, clock: Clock
-) -> Done[None]:
+async def registration_saga(event: CustomerCreated | QuotaGranted | PaymentAccountChanged, registrations: Registrations, clock: Clock) -> Done[None]:
     registration = await registrations.lock(event.user_id)
     if registration is None:
         return Done(None)

@@ -56,9 +56,9 @@ def usage_cost(bill: Bill) -> Money:
 def _describe_usage(charge: Charge) -> str:
     match charge.meter:
         case Meter.REQUESTS:
-            return f"Requests above the included {charge.included:,}"
+            return f"Requests above {charge.included:,}"
         case Meter.CPU_MILLISECONDS:
-            return f"CPU milliseconds above the included {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours"
+            return f"CPU milliseconds above {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours"
 
 
 def _prorate(amount: Money, share: Fraction) -> Money:

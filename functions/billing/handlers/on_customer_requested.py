@@ -1,4 +1,4 @@
-"""Create the customer of a registration, or confirm that it exists.
+"""Create the customer of a registration, or confirm it.
 
 A registration publishes the event if it has not seen `customer.created`, whichever message was lost.
 """

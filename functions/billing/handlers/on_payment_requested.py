@@ -1,4 +1,4 @@
-"""Charge a pending payment, or read its state, and record the outcome.
+"""Charge or check a pending payment and record its outcome.
 
 The provider's result decides, whatever published the event (a command, Stripe's webhook, the retry timer,
 housekeeping). The outcome is recorded once, under the lock of the customer's subscription.

@@ -18,7 +18,7 @@ TENANT_ROLE = "deploy-tenant"
 """ClusterRole with the account's permissions in a tenant's namespace; defined in knative/base."""
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
 """Private networks (RFC 1918, RFC 6598, RFC 2544). An operator opens parts of them with CAPSULE_EGRESS_ALLOW."""
-NEVER = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
+SPECIAL = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
 """Not unicast addresses of the internet (RFC 6890). The metadata services of clouds are at 169.254.169.254 and
 192.0.0.192. The one-machine Knative refuses the same networks."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
@@ -87,7 +87,7 @@ def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
     operator opened."""
     system = {"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*SYSTEM]}]}}
     dns = {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}], "ports": DNS}
-    everywhere = ({"cidr": "0.0.0.0/0", "except": [*PRIVATE, *NEVER]}, {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]})
+    everywhere = ({"cidr": "0.0.0.0/0", "except": [*PRIVATE, *SPECIAL]}, {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]})
     outside = {"to": [{"ipBlock": block} for block in (*everywhere, *({"cidr": each} for each in egress_allow))]}
     return {
         "apiVersion": "networking.k8s.io/v1",

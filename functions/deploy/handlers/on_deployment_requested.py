@@ -3,7 +3,7 @@
 from events.deploy import BuildFailed, DeploymentFailed, DeploymentRequested
 from functions.deploy.domain import manifests
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
-from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED
+from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED
 from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import Applications, Builds, BuildSettings, Cluster, ClusterRefused, Deployments
 from functions.kernel import Clock, Work, effect
@@ -46,7 +46,7 @@ async def on_deployment_requested(
     # the deployment may have ended during the call: delete what the call has created
     if deployment.reason == APPLICATION_DELETED:
         await cluster.delete_namespace(deployment.namespace, deployment.application_id)
-    elif deployment.reason == CANCELLED:
+    elif deployment.reason in (CANCELLED, ENVIRONMENT_DELETED):
         await cluster.delete_job(deployment.namespace, deployment.build_job)
 
 

@@ -1,4 +1,4 @@
-"""Observe a running deployment, and end a step whose time is over.
+"""Observe a deployment, and end a step whose time is over.
 
 A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds and
 every other step fails.
@@ -24,7 +24,7 @@ from functions.kernel import Clock, Work, effect
 @effect(
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentRequested, DeploymentTimedOut),
+        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_deployment_timed_out(

@@ -24,7 +24,7 @@ from functions.kernel import Clock, Origin, Work, effect
 @effect(
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRollbackStarted, DeploymentRolledBack, DeploymentRequested, DeploymentTimedOut),
+        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
 async def on_object_updated(event: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:

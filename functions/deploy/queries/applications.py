@@ -1,13 +1,14 @@
 """List your applications, newest first."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
 
+from functions.deploy.domain.application import Application
 from functions.deploy.ports import Applications
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListApplications(Model):
@@ -16,23 +17,19 @@ class ListApplications(Model):
     """`next` of the previous page."""
 
 
-class ApplicationListView(Model):
+class ApplicationSummaryView(Model):
     id: UUID
     name: str
     repository: str
     created_at: datetime
 
-
-class ApplicationPage(Model):
-    items: list[ApplicationListView]
-    next: UUID | None
+    @classmethod
+    def of(cls, application: Application) -> Self:
+        return cls(id=application.id, name=application.name, repository=application.repository, created_at=application.created_at)
 
 
 @query(http="GET /v1/apps")
-async def applications(request: ListApplications, applications: Applications, caller: Caller) -> ApplicationPage:
-    found = await applications.page(caller.user_id, before=request.cursor, limit=request.limit + 1)
-    page = found[: request.limit]
-    return ApplicationPage(
-        items=[ApplicationListView(id=each.id, name=each.name, repository=each.repository, created_at=each.created_at) for each in page],
-        next=page[-1].id if len(found) > request.limit else None,
-    )
+async def applications(request: ListApplications, applications: Applications, caller: Caller) -> Page[ApplicationSummaryView]:
+    rows = await applications.page(caller.user_id, before=request.cursor, limit=request.limit + 1)
+
+    return Page.from_rows(rows, request.limit, ApplicationSummaryView.of, cursor=lambda row: row.id)

@@ -1,15 +1,16 @@
 """List the deployments of an application, newest first."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
 
+from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListDeployments(Model):
@@ -19,7 +20,7 @@ class ListDeployments(Model):
     """`next` of the previous page."""
 
 
-class DeploymentListView(Model):
+class DeploymentSummaryView(Model):
     id: UUID
     environment: EnvironmentName
     cause: str
@@ -32,32 +33,26 @@ class DeploymentListView(Model):
     requested_at: datetime
     finished_at: datetime | None
 
-
-class DeploymentPage(Model):
-    items: list[DeploymentListView]
-    next: UUID | None
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        return cls(
+            id=deployment.id,
+            environment=deployment.environment,
+            cause=deployment.cause,
+            status=deployment.status,
+            reason=deployment.reason,
+            commit=deployment.commit,
+            release=deployment.release,
+            rolled_back_to=deployment.rolled_back_to,
+            url=deployment.url,
+            requested_at=deployment.requested_at,
+            finished_at=deployment.finished_at,
+        )
 
 
 @query(http="GET /v1/apps/{application_id}/deployments", rejects=[ApplicationNotFound])
-async def deployments(request: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentPage:
+async def deployments(request: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> Page[DeploymentSummaryView]:
     application = await applications.get_owned(request.application_id, caller.user_id)
-    found = await deployments.page(application.id, before=request.cursor, limit=request.limit + 1)
-    page = found[: request.limit]
+    rows = await deployments.page(application.id, before=request.cursor, limit=request.limit + 1)
 
-    items = [
-        DeploymentListView(
-            id=each.id,
-            environment=each.environment,
-            cause=each.cause,
-            status=each.status,
-            reason=each.reason,
-            commit=each.commit,
-            release=each.release,
-            rolled_back_to=each.rolled_back_to,
-            url=each.url,
-            requested_at=each.requested_at,
-            finished_at=each.finished_at,
-        )
-        for each in page
-    ]
-    return DeploymentPage(items=items, next=page[-1].id if len(found) > request.limit else None)
+    return Page.from_rows(rows, request.limit, DeploymentSummaryView.of, cursor=lambda row: row.id)

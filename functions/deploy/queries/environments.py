@@ -7,7 +7,7 @@ from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListEnvironments(Model):
@@ -27,10 +27,6 @@ class EnvironmentView(Model):
     commit: str | None
 
 
-class EnvironmentList(Model):
-    items: list[EnvironmentView]
-
-
 @query(http="GET /v1/apps/{application_id}/environments", rejects=[ApplicationNotFound])
 async def environments(
     request: ListEnvironments,
@@ -39,7 +35,7 @@ async def environments(
     deployments: Deployments,
     policy: ObservationPolicy,
     caller: Caller,
-) -> EnvironmentList:
+) -> Page[EnvironmentView]:
     application = await applications.get_owned(request.application_id, caller.user_id)
 
     items = []
@@ -59,4 +55,4 @@ async def environments(
                 commit=serving.commit if serving else None,
             )
         )
-    return EnvironmentList(items=items)
+    return Page(items=items)

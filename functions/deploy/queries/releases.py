@@ -8,8 +8,9 @@ from pydantic import Field
 
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.release import Release
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Page, query
 
 
 class ListReleases(Model):
@@ -19,7 +20,7 @@ class ListReleases(Model):
     """`next` of the previous page."""
 
 
-class ReleaseListView(Model):
+class ReleaseSummaryView(Model):
     number: int
     commit: str
     image: str
@@ -29,32 +30,25 @@ class ReleaseListView(Model):
     serves_in: list[EnvironmentName]
 
 
-class ReleasePage(Model):
-    items: list[ReleaseListView]
-    next: int | None
-
-
 @query(http="GET /v1/apps/{application_id}/releases", rejects=[ApplicationNotFound])
 async def releases(
     request: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
-) -> ReleasePage:
+) -> Page[ReleaseSummaryView]:
     application = await applications.get_owned(request.application_id, caller.user_id)
-    found = await releases.page(application.id, before=request.cursor, limit=request.limit + 1)
-    page = found[: request.limit]
+    rows = await releases.page(application.id, before=request.cursor, limit=request.limit + 1)
     release_by_environment = {
         each.name: serving.release for each in await environments.list_all(application) if (serving := await deployments.find_serving(each))
     }
 
-    items = [
-        ReleaseListView(
-            number=each.number,
-            commit=each.commit,
-            image=each.image,
-            kind=each.kind,
-            config_version=each.config_version,
-            created_at=each.created_at,
-            serves_in=[name for name, number in release_by_environment.items() if number == each.number],
+    def view(release: Release) -> ReleaseSummaryView:
+        return ReleaseSummaryView(
+            number=release.number,
+            commit=release.commit,
+            image=release.image,
+            kind=release.kind,
+            config_version=release.config_version,
+            created_at=release.created_at,
+            serves_in=[name for name, number in release_by_environment.items() if number == release.number],
         )
-        for each in page
-    ]
-    return ReleasePage(items=items, next=page[-1].number if len(found) > request.limit else None)
+
+    return Page.from_rows(rows, request.limit, view, cursor=lambda row: row.number)

@@ -6,9 +6,14 @@ from typing import Any
 
 from functions.edge.gateway.problems import OWN
 from functions.edge.gateway.samples import curl, fill_path, resolve, sample
+from functions.kernel import Forbidden
+from functions.runtime.execution.function import KeyReused
+from functions.wire.problems import ProblemType
 
 Document = Mapping[str, Any]
 
+COMMON_ERRORS: Mapping[str, ProblemType] = {**OWN, **{each.slug(): ProblemType.of(each) for each in (Forbidden, KeyReused)}}
+MAX_FIELD_LEVELS = 3
 LAST_TAGS = ("operations", "gateway")
 """For operators: after the users' endpoints."""
 
@@ -102,14 +107,14 @@ def quickstart(document: Document) -> list[Call]:
             is_signed_in = "security" not in document["paths"][path][method.lower()]
             command = curl(method, fill_path(path, {}), step.body, is_signed_in=is_signed_in)
             if step.variable:
-                command = f"{step.variable}=$({command} | jq -r .{step.field})"
+                command = f"{step.variable}=$({command} \\\n  | jq -r .{step.field})"
             calls.append(Call(step.title, command, step.note))
     return calls
 
 
-def common_errors(document: Document) -> list[tuple[int, str, str]]:
+def common_errors() -> list[tuple[int, str, str]]:
     """Return (status, slug, title) of what any operation may return."""
-    return sorted((kind.status, slug, kind.title) for slug, kind in OWN.items())
+    return sorted((kind.status, slug, kind.title) for slug, kind in COMMON_ERRORS.items())
 
 
 def groups(document: Document) -> list[Group]:
@@ -155,33 +160,39 @@ def _specific_errors(operation: Document) -> list[tuple[str, str, str]]:
     found = []
     for status, answer in operation["responses"].items():
         examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
-        found += [(status, slug, example["summary"]) for slug, example in examples.items() if slug not in OWN]
+        found += [(status, slug, example["summary"]) for slug, example in examples.items() if slug not in COMMON_ERRORS]
     return found
 
 
-def _fields(schema: Document | None, schemas: Document) -> list[Field]:
-    """Return the fields of an object, or of the objects in a list."""
-    if not schema:
+def _fields(schema: Document | None, schemas: Document, prefix: str = "", level: int = 0) -> list[Field]:
+    """Return the fields of an object and of the objects inside it: `items[].id`."""
+    if not schema or level == MAX_FIELD_LEVELS:
         return []
-    schema = resolve(schema, schemas)
+    schema = _object_in(schema, schemas)
     if schema.get("type") == "array":
-        return _fields(schema.get("items"), schemas)
+        return _fields(schema.get("items"), schemas, f"{prefix.removesuffix('.')}[].", level)
     required = schema.get("required", [])
-    return [
-        Field(name, describe_type(part, schemas), name in required, str(part.get("description", "")))
-        for name, part in schema.get("properties", {}).items()
-    ]
+    fields = []
+    for name, part in schema.get("properties", {}).items():
+        fields.append(Field(prefix + name, describe_type(part, schemas), name in required, str(part.get("description", ""))))
+        fields += _fields(part, schemas, f"{prefix}{name}.", level + 1)
+    return fields
+
+
+def _object_in(schema: Document, schemas: Document) -> Document:
+    """Follow references, and take the object of `object or null`."""
+    schema = resolve(schema, schemas)
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    return _object_in(choices[0], schemas) if len(choices) == 1 else schema
 
 
 def describe_type(schema: Document, schemas: Document) -> str:
-    """Return a schema's type in words, such as `list of text` or `"red" or "blue"`."""
-    if "$ref" in schema:
-        name = str(schema["$ref"]).rsplit("/", 1)[-1]
-        return describe_type(schemas[name], schemas) if "enum" in schemas[name] else name
+    """Return a schema's type in words, such as `list of string` or `"red" or "blue"`."""
+    schema = resolve(schema, schemas)
     if "anyOf" in schema:
         return " or ".join(describe_type(choice, schemas) for choice in schema["anyOf"])
-    if "enum" in schema:
-        return " or ".join(f'"{value}"' for value in schema["enum"])
+    if "const" in schema or "enum" in schema:
+        return " or ".join(f'"{value}"' for value in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
         return f"list of {describe_type(schema.get('items', {}), schemas)}"
     return str(schema.get("format") or schema.get("type") or "any value")

@@ -118,7 +118,7 @@ class Pages:
             info=document["info"],
             quickstart=documentation.quickstart(document),
             groups=documentation.groups(document),
-            common_errors=documentation.common_errors(document),
+            common_errors=documentation.common_errors(),
             script=Markup(self._script),
         )
 

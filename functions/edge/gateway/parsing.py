@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from functions.edge.gateway.problems import INVALID, INVALID_JSON, NOT_JSON, SLOW_BODY, TOO_LARGE, Problem
 from functions.edge.gateway.routing import Route
 from functions.kernel import FieldError, Location
-from functions.wire.problems import field_errors, json_pointer
+from functions.wire.problems import field_errors, invalid_detail, json_pointer
 
 MAX_DEPTH = 100
 """Levels of objects and arrays in a body. orjson writes up to 254, pydantic reads up to about 200."""
@@ -112,7 +112,7 @@ def parse_query(raw: bytes, repeatable: frozenset[str]) -> dict[str, Any]:
         else:
             values[name] = value
     if errors:
-        raise Problem(INVALID, errors=list(errors.values()))
+        raise _invalid(list(errors.values()))
     return values
 
 
@@ -128,7 +128,7 @@ def parse_request(route: Route, payload: Mapping[str, Any], path_values: Sequenc
     if b"\\u0000" in body:
         errors += _nul_errors(public, source, route)
     if errors:
-        raise Problem(INVALID, errors=errors)
+        raise _invalid(errors)
     if not route.secrets:
         return ParsedRequest(body)
     context = route.declaration.context
@@ -142,8 +142,12 @@ def parse_raw_request(route: Route, raw: bytes, headers: Mapping[str, str], path
     fields = {alias: headers[name] for alias, name in route.raw.items() if name in headers}
     fields |= dict(zip(route.path_names, path_values, strict=True))
     if errors := _validation_errors(route, {**fields, "body": raw}, "header"):
-        raise Problem(INVALID, errors=errors)
+        raise _invalid(errors)
     return ParsedRequest(orjson.dumps({**fields, "body": urlsafe_b64encode(raw).decode()}, option=orjson.OPT_SORT_KEYS))
+
+
+def _invalid(errors: Sequence[FieldError]) -> Problem:
+    return Problem(INVALID, invalid_detail(errors), errors=errors)
 
 
 def _validation_errors(route: Route, document: Mapping[str, Any], source: Location) -> list[FieldError]:

@@ -10,7 +10,7 @@ from functions.edge.gateway.routing import route_of
 from functions.kernel import Conflict, Declaration, FieldError, Forbidden, Gone, NotFound, PaymentRequired, Rejection
 from functions.runtime.execution.failures import InternalError
 from functions.runtime.execution.function import AnswerNotKept, KeyReused
-from functions.wire.problems import ProblemType, document
+from functions.wire.problems import ProblemType, document, invalid_detail
 
 COMMON_REJECTIONS: tuple[type[Rejection], ...] = (Conflict, Forbidden, Gone, NotFound, PaymentRequired, InternalError, KeyReused, AnswerNotKept)
 """Those that functions do not declare: general ones, and the runtime's."""
@@ -34,7 +34,8 @@ class CatalogEntry:
         kind = self.kind
         path = self.endpoints[0].partition(" ")[2] if self.endpoints else "/v1/…"
         errors = SAMPLE_ERRORS if kind is INVALID else ()
-        members = document(kind.slug, kind.title, kind.status, kind.cause or f"{kind.title}.", errors)
+        detail = invalid_detail(errors) if errors else kind.cause or f"{kind.title}."
+        members = document(kind.slug, kind.title, kind.status, detail, errors)
         return json.dumps({**members, "instance": path, "requestId": SAMPLE_REQUEST_ID}, indent=2, ensure_ascii=False)
 
     def to_json(self) -> dict[str, Any]:

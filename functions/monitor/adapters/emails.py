@@ -1,6 +1,5 @@
 """E-mails about alerts, in plain text and HTML: to owners about their applications, to operators about the platform."""
 
-import html
 from uuid import UUID
 
 from functions.monitor.domain.applications import PLATFORM
@@ -8,6 +7,7 @@ from functions.monitor.domain.notifications import Notification, NotifiedAlert
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
+from functions.wire.email_layout import Block, Command, Lines, render
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 TITLES = {
@@ -19,11 +19,6 @@ TITLES = {
     "dead-letter-age": "dead letter too old",
     "events-given-up": "events skipped",
 }
-PAGE = """<!doctype html>
-<html lang="en"><body style="font:16px/1.5 system-ui,sans-serif;color:#1c1c1c;max-width:36em;margin:2em auto;padding:0 1em">
-{body}
-</body></html>
-"""
 
 
 class EmailNotifier:
@@ -32,21 +27,15 @@ class EmailNotifier:
         self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
 
     async def send(self, intent: UUID, to: str, content: Notification) -> None:
-        await self._transport.send(OutgoingEmail(intent, to, _subject(content), self._text(content), self._html(content)))
+        await self._transport.send(OutgoingEmail(intent, to, _subject(content), *render(self._blocks(content))))
 
-    def _text(self, content: Notification) -> str:
-        alerts = ["\n".join([_headline(content, alert), *(f"  {line}" for line in _facts(alert))]) for alert in content.alerts]
-        commands = "\n".join(f"  {command}" for command in self._commands(content))
-        return "\n\n".join([*alerts, f"Next:\n{commands}", f"API: {self._url}"]) + "\n"
-
-    def _html(self, content: Notification) -> str:
-        parts = []
+    def _blocks(self, content: Notification) -> list[Block]:
+        blocks: list[Block] = []
         for alert in content.alerts:
-            parts.append(f"<h1 style='font-size:1.1em'>{html.escape(_headline(content, alert))}</h1>")
-            parts.append("<ul>" + "".join(f"<li>{html.escape(fact)}</li>" for fact in _facts(alert)) + "</ul>")
-        commands = "\n".join(html.escape(command) for command in self._commands(content))
-        parts.append(f"<p>Next:</p><pre>{commands}</pre><p>API: {html.escape(self._url)}</p>")
-        return PAGE.format(body="".join(parts))
+            blocks.append(_headline(content, alert))
+            if facts := _facts(alert):
+                blocks.append(Lines(tuple(facts)))
+        return [*blocks, "Next:", *map(Command, self._commands(content)), f"API: {self._url}"]
 
     def _commands(self, content: Notification) -> list[str]:
         """CLI commands, one per line; for operators also the URLs of dead letters, which the CLI does not show."""

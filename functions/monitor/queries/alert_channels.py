@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import Caller, Model, Scale, query
+from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.ports import Applications, Channels, readable_application
 
@@ -18,13 +18,9 @@ class AlertChannelView(Model):
     created_at: datetime
 
 
-class AlertChannelsView(Model):
-    channels: list[AlertChannelView]
-
-
 @query(http="GET /v1/apps/{application_id}/alert-channels", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_channels(request: ListAlertChannels, caller: Caller, applications: Applications, channels: Channels) -> AlertChannelsView:
+async def alert_channels(request: ListAlertChannels, caller: Caller, applications: Applications, channels: Channels) -> Page[AlertChannelView]:
     application = await readable_application(applications, request.application_id, caller)
 
-    found = await channels.of(application.id)
-    return AlertChannelsView(channels=[AlertChannelView(id=channel.id, url=channel.url, created_at=channel.created_at) for channel in found])
+    rows = await channels.of(application.id)
+    return Page(items=[AlertChannelView(id=channel.id, url=channel.url, created_at=channel.created_at) for channel in rows])

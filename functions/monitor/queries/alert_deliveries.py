@@ -5,21 +5,21 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Scale, query
+from functions.kernel import Caller, Model, Page, Scale, query
+from functions.monitor.domain.notifications import Delivery
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.ports import Applications, Deliveries, readable_application
 
 
 class ListAlertDeliveries(Model):
-    """`before`: the id of the last one that was seen, to read on."""
-
     application_id: UUID
-    before: UUID | None = None
+    cursor: UUID | None = None
+    """`next` of the previous page."""
     limit: int = Field(default=50, ge=1, le=200)
 
 
 class AlertDeliveryView(Model):
-    """`target`: an address of mail, or of the webhook `channel_id`. `state`: pending, delivered or failed; `answer`: what the other side said."""
+    """`target`: an e-mail address, or the URL of the webhook `channel_id`. `state`: pending, delivered or failed. `answer`: the last response."""
 
     id: UUID
     channel_id: UUID | None
@@ -33,28 +33,26 @@ class AlertDeliveryView(Model):
     finished_at: datetime | None
 
 
-class AlertDeliveriesView(Model):
-    deliveries: list[AlertDeliveryView]
-
-
 @query(http="GET /v1/apps/{application_id}/alert-deliveries", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_deliveries(request: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries) -> AlertDeliveriesView:
+async def alert_deliveries(
+    request: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries
+) -> Page[AlertDeliveryView]:
     application = await readable_application(applications, request.application_id, caller)
 
-    return AlertDeliveriesView(
-        deliveries=[
-            AlertDeliveryView(
-                id=delivery.id,
-                channel_id=delivery.channel_id,
-                target=delivery.target,
-                notice=delivery.notice,
-                alert_ids=[alert.alert_id for alert in delivery.content.alerts],
-                state=delivery.state,
-                attempts=delivery.attempts,
-                answer=delivery.answer,
-                created_at=delivery.created_at,
-                finished_at=delivery.finished_at,
-            )
-            for delivery in await deliveries.of(application.id, request.before, request.limit)
-        ]
+    rows = await deliveries.of(application.id, request.cursor, request.limit + 1)
+    return Page.from_rows(rows, request.limit, _view, cursor=lambda delivery: delivery.id)
+
+
+def _view(delivery: Delivery) -> AlertDeliveryView:
+    return AlertDeliveryView(
+        id=delivery.id,
+        channel_id=delivery.channel_id,
+        target=delivery.target,
+        notice=delivery.notice,
+        alert_ids=[alert.alert_id for alert in delivery.content.alerts],
+        state=delivery.state,
+        attempts=delivery.attempts,
+        answer=delivery.answer,
+        created_at=delivery.created_at,
+        finished_at=delivery.finished_at,
     )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Scale, query
+from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.ports import Applications, Rules, readable_application
 
@@ -15,7 +15,7 @@ class ListAlertRules(Model):
 
 
 class AlertRuleView(Model):
-    """`window` and `for` in seconds, null for what happens to deployments. `preset`: every application has it from the beginning."""
+    """`window` and `for` in seconds, null for rules about deployments. `preset`: created with the application."""
 
     id: UUID
     kind: str
@@ -28,16 +28,12 @@ class AlertRuleView(Model):
     created_at: datetime
 
 
-class AlertRulesView(Model):
-    rules: list[AlertRuleView]
-
-
 @query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_rules(request: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> AlertRulesView:
+async def alert_rules(request: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> Page[AlertRuleView]:
     application = await readable_application(applications, request.application_id, caller)
 
-    return AlertRulesView(
-        rules=[
+    return Page(
+        items=[
             AlertRuleView(
                 id=rule.id,
                 kind=rule.kind,

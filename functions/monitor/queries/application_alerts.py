@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Scale, query
+from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.views import AlertView
@@ -13,22 +13,17 @@ from functions.monitor.ports import Alerts, Applications, readable_application
 
 
 class ListApplicationAlerts(Model):
-    """`before`: the id of the last one that was seen, to read on."""
-
     application_id: UUID
     state: Literal["pending", "firing", "resolved"] | None = None
-    before: UUID | None = None
+    cursor: UUID | None = None
+    """`next` of the previous page."""
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class ApplicationAlertsView(Model):
-    alerts: list[AlertView]
-
-
 @query(http="GET /v1/apps/{application_id}/alerts", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
-async def application_alerts(request: ListApplicationAlerts, caller: Caller, applications: Applications, alerts: Alerts) -> ApplicationAlertsView:
+async def application_alerts(request: ListApplicationAlerts, caller: Caller, applications: Applications, alerts: Alerts) -> Page[AlertView]:
     application = await readable_application(applications, request.application_id, caller)
 
     states = [request.state] if request.state else [*State]
-    found = await alerts.page([application.id], states, request.before, request.limit)
-    return ApplicationAlertsView(alerts=[AlertView.of(alert, application.name) for alert in found])
+    rows = await alerts.page([application.id], states, request.cursor, request.limit + 1)
+    return Page.from_rows(rows, request.limit, lambda alert: AlertView.of(alert, application.name), cursor=lambda alert: alert.id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knative.local.objects import Object, now
-from knative.local.serving.conditions import TRUE, UNKNOWN, Condition, read, ready, written
+from knative.local.serving.conditions import TRUE, UNKNOWN, Condition, condition_entries, find_condition, summarize
 
 __all__ = ["NO_OIDC", "TRUE", "UNKNOWN", "Condition", "NotReady", "condition_list", "condition_of", "false", "is_ready", "ready_condition"]
 
@@ -28,17 +28,17 @@ def false(reason: str, message: str) -> Condition:
 
 def ready_condition(conditions: Mapping[str, Condition]) -> Condition:
     """Summarize conditions to Ready."""
-    return ready(conditions, list(conditions))
+    return summarize(conditions, list(conditions))
 
 
 def condition_list(object: Object, conditions: Mapping[str, Condition]) -> list[dict[str, Any]]:
     """Return `status.conditions` with Ready; transition times of unchanged conditions stay."""
     before = object.get("status", {}).get("conditions", [])
-    return written({"Ready": ready_condition(conditions), **conditions}, before, now())
+    return condition_entries({"Ready": ready_condition(conditions), **conditions}, before, now())
 
 
 def condition_of(object: Object, type: str = "Ready") -> Condition:
-    return read(object, type) or UNKNOWN
+    return find_condition(object, type) or UNKNOWN
 
 
 def is_ready(object: Object) -> bool:

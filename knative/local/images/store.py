@@ -35,7 +35,8 @@ Key = tuple[str, str]
 """namespace, digest"""
 UNBOUNDED = Limits(1 << 62, 1 << 62, 1 << 62)
 """For stored images, whose limits were checked at their hand-over."""
-NOT_KEPT = "is no longer stored on this machine. Deploy its commit again."
+NOT_KEPT = "is no longer kept on this machine. Deploy its commit again."
+"""The deploy context recognizes `no longer kept` (functions/deploy/domain/observation.py)."""
 
 
 @dataclass(frozen=True, slots=True)

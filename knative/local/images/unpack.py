@@ -4,9 +4,8 @@ The stream comes from a build's workspace and is not trusted. This program runs 
 uses the standard library only. It reads the GNU and pax formats (tar(5), POSIX.1-2017 pax), holds one header and one chunk in memory, and
 creates every folder and file relative to a directory descriptor, with O_NOFOLLOW and O_EXCL: no write passes through a symbolic link.
 
-PREFIX is the name of the folder in the archive; its content is written to FOLDER. Modes become 0755 or 0644, owners are dropped,
-modification times stay (Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 any other failure. The reason is
-one sentence on stderr.
+PREFIX is the name of the archive's folder; its content is written to FOLDER. Modes become 0755 or 0644, owners are dropped, times stay
+(Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 other failure. The reason is one sentence on stderr.
 """
 
 import errno
@@ -290,9 +289,9 @@ def main(arguments: list[str]) -> int:
         print(refused, file=sys.stderr)
         return REFUSED
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        print("There is no disk space left for the image." if full else f"The image cannot be written: {error.strerror}.", file=sys.stderr)
-        return REFUSED if full else 1
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        print("There is no disk space left for the image." if is_full else f"The image cannot be written: {error.strerror}.", file=sys.stderr)
+        return REFUSED if is_full else 1
     return 0
 
 

@@ -12,7 +12,7 @@ from knative.local.controller import RequeueAfter
 from knative.local.jobs.decision import Finish, JobState, Start, Step, Suspend, Wait, decide
 from knative.local.jobs.push import push
 from knative.local.objects import Object, now
-from knative.local.serving.conditions import Condition, read, written
+from knative.local.serving.conditions import Condition, condition_entries, find_condition
 from knative.local.serving.pods.exit import Exit
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.registry import FINISHED, Pods
@@ -110,7 +110,7 @@ class Jobs:
         status: dict[str, Any] = {
             "startTime": start_time, "active": sum(phase not in FINISHED for phase in phases), "terminating": 0,
             "succeeded": phases.count("Succeeded"), "failed": phases.count("Failed"), "uncountedTerminatedPods": {},
-            "ready": sum(bool(read(pod, "Ready") == Condition("True")) for pod in pods),
+            "ready": sum(bool(find_condition(pod, "Ready") == Condition("True")) for pod in pods),
         }  # fmt: skip
         if isinstance(step, Finish):
             types = ("SuccessCriteriaMet", "Complete") if step.is_complete else ("FailureTarget", "Failed")
@@ -120,7 +120,7 @@ class Jobs:
         elif isinstance(step, Suspend):
             conditions = {"Suspended": Condition("True", "JobSuspended", "Job suspended")}
         at = now()
-        entries = written(conditions, before.get("conditions") or [], at)
+        entries = condition_entries(conditions, before.get("conditions") or [], at)
         status["conditions"] = [{**entry, "lastProbeTime": at} for entry in entries] if entries else []
         with contextlib.suppress(NotFound):
             self._store.set_status(
@@ -146,7 +146,7 @@ def state_of(pods: Sequence[Object], started_at: float, at: float) -> JobState:
             succeeded += 1
         elif phase != "Failed":
             active += 1
-        elif read(pod, "DisruptionTarget") is None:
+        elif find_condition(pod, "DisruptionTarget") is None:
             failed += 1
             entries = pod["status"].get("containerStatuses") or [{}]
             finished = entries[0].get("state", {}).get("terminated", {}).get("finishedAt")

@@ -23,7 +23,7 @@ from knative.local.sandbox.identities import APPLICATION_USER, IDS_PER_RANGE
 from knative.local.sandbox.plan import Isolation, Sandbox
 
 LAUNCH_PROGRAM = str(Path(sandbox_package.__file__).with_name("launch.py"))
-FIRST_KEPT = 4
+FIRST_INHERITED = 4
 """Descriptors 0 to 3 of the launch program: its specification, stdout, stderr, report."""
 LAUNCH_SECONDS = 30.0
 
@@ -89,18 +89,18 @@ class Launcher:
         """Start a program, in its sandbox if it has one. Returns when its process exists. Raises StartError."""
         sandbox = command.sandbox
         spec, signal_target = launch_spec(command), SignalTarget.GROUP
-        kept: list[int] = []
+        inherited: list[int] = []
         info = ContainerInfo() if sandbox is not None and sandbox.isolation is Isolation.BUBBLEWRAP else None
         try:
             if sandbox is not None:
-                kept += [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in sandbox.join]
-                spec["join"] = [FIRST_KEPT + index for index in range(len(kept))]
+                inherited += [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in sandbox.join]
+                spec["join"] = [FIRST_INHERITED + index for index in range(len(inherited))]
             if sandbox is not None and info is not None:
                 signal_target = SignalTarget.MONITOR
-                kept.append(os.dup(info.writing))
+                inherited.append(os.dup(info.writing))
                 if sandbox.filter is not None:
-                    kept.append(memory_file(sandbox.filter))
-                spec["keep"] = [FIRST_KEPT + index for index in range(len(sandbox.join), len(kept))]
+                    inherited.append(memory_file(sandbox.filter))
+                spec["keep"] = [FIRST_INHERITED + index for index in range(len(sandbox.join), len(inherited))]
                 spec |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, *spec["keep"]), "cwd": "/"}
                 if sandbox.overlay:
                     spec["overlay"] = dict(zip(("lower", "upper", "work", "merged"), sandbox.overlay, strict=True))
@@ -108,13 +108,13 @@ class Launcher:
             elif sandbox is not None and sandbox.isolation is Isolation.ROOT:
                 signal_target = SignalTarget.INIT if sandbox.pid_namespace else SignalTarget.GROUP
                 spec |= sandbox_spec(sandbox)
-            pid, namespaces = await self._launch(spec, command, stdout, stderr, kept)
-            _close(kept)
+            pid, namespaces = await self._launch(spec, command, stdout, stderr, inherited)
+            _close(inherited)
             container_init = await self._read_container_init(pid, info) if info is not None else None
         except OSError as error:
             raise StartError(f"a process cannot be started: {error.strerror or error}") from error
         finally:
-            _close(kept)
+            _close(inherited)
             if info is not None:
                 info.close()
         process = Process(pid, signal_target, container_init)
@@ -165,7 +165,7 @@ class Launcher:
         """`opened`: descriptors of namespaces, the user namespace last."""
         assert command.sandbox is not None
         uid, seccomp = command.sandbox.uid, command.sandbox.filter or b""
-        numbers = [FIRST_KEPT + index for index in range(len(opened))]
+        numbers = [FIRST_INHERITED + index for index in range(len(opened))]
         spec = {**launch_spec(command), "enter": numbers, "is_container_ended": is_container_ended, "uid": uid, "gid": uid, "seccomp": seccomp}
         try:
             pid, _ = await self._launch(spec, command, stdout, stderr, opened, launcher_stays=True)
@@ -176,20 +176,20 @@ class Launcher:
         return process
 
     async def _launch(
-        self, spec: Mapping[str, Any], command: Command, stdout: int, stderr: int, kept: list[int], launcher_stays: bool = False
+        self, spec: Mapping[str, Any], command: Command, stdout: int, stderr: int, inherited: list[int], launcher_stays: bool = False
     ) -> tuple[int, list[int]]:
         """Return the pid that the launch program reports, and descriptors of its namespaces.
 
         `launcher_stays`: the launch program waits for the program, and its own pid is returned.
         """
         more = [*command.listen, *([] if command.stdin is None else [command.stdin])]
-        numbers = [FIRST_KEPT + len(kept) + index for index in range(len(more))]
+        numbers = [FIRST_INHERITED + len(inherited) + index for index in range(len(more))]
         spec = {**spec, "listen": numbers[: len(command.listen)], "stdin": numbers[-1] if command.stdin is not None else None}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
             spec_file = memory_file(marshal.dumps(spec))
             # Duplicated above their final numbers: dup2 of a descriptor onto itself would leave it close-on-exec.
-            sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec_file, stdout, stderr, theirs.fileno(), *kept, *more)]
+            sources = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 64) for each in (spec_file, stdout, stderr, theirs.fileno(), *inherited, *more)]
             theirs.close()
             try:
                 launcher = os.posix_spawn(  # noqa: ASYNC221 - it does not wait for the program: some hundred microseconds

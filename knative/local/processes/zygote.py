@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from knative.local.images import PROJECT
 from knative.local.processes.launcher import Launcher, launch_spec, memory_file
 from knative.local.processes.process import Command, Process, StartError
 from knative.local.sandbox.plan import Sandbox
@@ -35,9 +34,11 @@ class Zygote:
     `preload_modules`: what that process imports before its first fork.
     """
 
-    def __init__(self, log_file: Path, launcher: Launcher, preload_modules: Sequence[str] = ()) -> None:
+    def __init__(self, log_file: Path, launcher: Launcher, project: Path, preload_modules: Sequence[str] = ()) -> None:
+        """`project`: the folder of the platform's Python packages."""
         self._log_file = log_file
         self._launcher = launcher
+        self._project = str(project)
         self._preload_modules = preload_modules
         self.view: Sandbox | None = None
         """The view of the file system that the zygote and its children have; None: that of the user who runs them."""
@@ -88,10 +89,10 @@ class Zygote:
         ours.setblocking(False)
         self._log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         output = os.open(self._log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1"}
         argv = (sys.executable, "-m", "knative.local.processes.zygote_server", *self._preload_modules)
         try:
-            command = Command(argv, env, str(PROJECT), sandbox=self.view, listen=(theirs.fileno(),))
+            command = Command(argv, env, self._project, sandbox=self.view, listen=(theirs.fileno(),))
             self._process = await self._launcher.start(command, output, output)
         except BaseException:
             ours.close()

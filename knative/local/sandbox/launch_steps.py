@@ -55,8 +55,8 @@ def main() -> None:
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     else:
         os.dup2(spec["stdin"], 0)
-    kept = [*spec["listen"], *spec["join"], *spec["keep"], *spec["enter"]]
-    close_all_but(REPORT, *kept)
+    inherited = [*spec["listen"], *spec["join"], *spec["keep"], *spec["enter"]]
+    close_all_but(REPORT, *inherited)
     join_control_groups(spec["cgroups"])
     if spec["join"] or spec["root"] or spec["own_user_namespace"]:
         raise_oom_score()
@@ -100,10 +100,10 @@ def disable_imports() -> None:
     sys.meta_path.clear()
 
 
-def close_all_but(*kept: int) -> None:
+def close_all_but(*inherited: int) -> None:
     """Close every descriptor above the standard ones except these."""
     low = 3
-    for descriptor in sorted(kept):
+    for descriptor in sorted(inherited):
         os.closerange(low, descriptor)
         low = descriptor + 1
     kernel.close_range(low)

@@ -20,7 +20,7 @@ TRUE = Condition("True")
 UNKNOWN = Condition("Unknown")
 
 
-def ready(dependents: Mapping[str, Condition], order: Sequence[str]) -> Condition:
+def summarize(dependents: Mapping[str, Condition], order: Sequence[str]) -> Condition:
     """Return the first condition that is False, else the first that is Unknown, else True."""
     counted = [dependents[name] for name in order if dependents[name].severity == ""]
     for status in ("False", "Unknown"):
@@ -30,7 +30,7 @@ def ready(dependents: Mapping[str, Condition], order: Sequence[str]) -> Conditio
     return TRUE
 
 
-def written(conditions: Mapping[str, Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[dict[str, Any]]:
+def condition_entries(conditions: Mapping[str, Condition], before: Sequence[Mapping[str, Any]], now: str) -> list[dict[str, Any]]:
     """Return conditions as an object's status holds them, sorted by type.
 
     `before`: the conditions in the stored status; an unchanged one keeps its lastTransitionTime. `now`: RFC 3339.
@@ -48,7 +48,7 @@ def written(conditions: Mapping[str, Condition], before: Sequence[Mapping[str, A
     return entries
 
 
-def read(object: Mapping[str, Any] | None, type: str) -> Condition | None:
+def find_condition(object: Mapping[str, Any] | None, type: str) -> Condition | None:
     """Return a condition of an object; None when the object or the condition does not exist."""
     for each in ((object or {}).get("status") or {}).get("conditions") or []:
         if each["type"] == type:

@@ -6,7 +6,7 @@ from typing import Any
 
 from knative.local.controller import RequeueAfter
 from knative.local.objects import Object, now, owner_reference
-from knative.local.serving.conditions import TRUE, Condition, read, written
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition
 from knative.local.serving.naming import revision_name
 from knative.local.serving.revisions import REVISION
 from knative.local.serving.scaler import READY_ONCE
@@ -56,15 +56,15 @@ class Configurations:
         if newest is not None:
             status["latestReadyRevisionName"] = newest["metadata"]["name"]
         condition = name_conflict or readiness_of(latest)
-        status["conditions"] = written({"Ready": condition}, before.get("conditions") or [], now())
+        status["conditions"] = condition_entries({"Ready": condition}, before.get("conditions") or [], now())
         self._store.set_status(CONFIGURATION, namespace, metadata["name"], status)
         self._delete_idle(namespace, metadata["name"], revisions, {name, status.get("latestReadyRevisionName")})
 
-    def _delete_idle(self, namespace: str, name: str, revisions: list[Object], kept: set[str | None]) -> None:
+    def _delete_idle(self, namespace: str, name: str, revisions: list[Object], needed: set[str | None]) -> None:
         route = self._store.find("Route.serving.knative.dev", namespace, name)
         traffic = [*(((route or {}).get("status") or {}).get("traffic") or ()), *(((route or {}).get("spec") or {}).get("traffic") or ())]
-        kept |= {each.get("revisionName") for each in traffic}
-        idle = sorted((each for each in revisions if each["metadata"]["name"] not in kept), key=_generation)
+        needed |= {each.get("revisionName") for each in traffic}
+        idle = sorted((each for each in revisions if each["metadata"]["name"] not in needed), key=_generation)
         for each in idle[: max(len(idle) - MAX_IDLE_REVISIONS, 0)]:
             with suppress(NotFound):
                 self._store.delete(REVISION, namespace, each["metadata"]["name"])
@@ -102,7 +102,7 @@ def _spec(template: Mapping[str, Any]) -> Object:
 
 def readiness_of(revision: Object) -> Condition:
     """Return the Configuration's Ready condition, from its latest revision."""
-    found = read(revision, "Ready")
+    found = find_condition(revision, "Ready")
     name = revision["metadata"]["name"]
     if found is None or found.status == "Unknown":
         return Condition("Unknown", found.reason if found else "", found.message if found else "")
@@ -116,7 +116,7 @@ def _usable(revision: Object) -> bool:
 
     Scaled to zero or crashing, it still is the released revision.
     """
-    found = read(revision, READY_ONCE)
+    found = find_condition(revision, READY_ONCE)
     return found is not None and found.status == "True"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from knative.local.images import PLATFORM
 from knative.local.objects import Object, now
-from knative.local.serving.conditions import TRUE, Condition, read, ready, written
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
 from knative.local.serving.pods.state import StartFailure
 from knative.local.serving.scaler import Scaler
@@ -48,7 +48,7 @@ def conditions_of(scaler: Scaler) -> dict[str, Condition]:
         waiting = Condition("Unknown", failure.reason, failure.message) if failure is not None else DEPLOYING
         found = {"ResourcesAvailable": waiting, "ContainerHealthy": waiting}
         active = Condition("Unknown", waiting.reason, waiting.message, "Info")
-    return found | {"Active": active, "Ready": ready(found, ("ResourcesAvailable", "ContainerHealthy"))}
+    return found | {"Active": active, "Ready": summarize(found, ("ResourcesAvailable", "ContainerHealthy"))}
 
 
 class Revisions:
@@ -126,7 +126,7 @@ class Revisions:
         self._awake.set()
 
     def _create_scaler(self, object: Object) -> Scaler:
-        metadata, condition = object["metadata"], read(object, "Ready")
+        metadata, condition = object["metadata"], find_condition(object, "Ready")
         retries_forever = self._pods.node.is_trusted(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
         scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, retries_forever)
         if not retries_forever and not scaler.has_been_ready and condition is not None and condition.status == "False":
@@ -180,7 +180,7 @@ class Revisions:
             if object["metadata"]["uid"] != scaler.uid:
                 return
             before: dict[str, Any] = object.get("status") or {}
-            conditions = written(conditions_of(scaler), before.get("conditions") or [], now())
+            conditions = condition_entries(conditions_of(scaler), before.get("conditions") or [], now())
             container = object["spec"]["containers"][0]
             status = {
                 "observedGeneration": object["metadata"].get("generation", 1),

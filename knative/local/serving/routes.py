@@ -15,7 +15,7 @@ from typing import Any
 
 from knative.local.controller import RequeueAfter
 from knative.local.objects import Object, now
-from knative.local.serving.conditions import TRUE, Condition, read, ready, written
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.configurations import CONFIGURATION
 from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
 from knative.local.serving.naming import domain_for, internal_host, is_private, public_host, tagged_name, url
@@ -78,7 +78,7 @@ class Routes:
             self._load()
         self._reconcile_affected(self._reconcile(object))
         metadata = object["metadata"]
-        found = read(self._store.find(ROUTE, metadata["namespace"], metadata["name"]), "IngressReady")
+        found = find_condition(self._store.find(ROUTE, metadata["namespace"], metadata["name"]), "IngressReady")
         if found is not None and found.reason == PORT_UNAVAILABLE:
             raise RequeueAfter(PORT_PAUSE_SECONDS, found.message)
 
@@ -125,14 +125,14 @@ class Routes:
         status["annotations"] = {CLAIMS: json.dumps(entry.claimed_at, sort_keys=True)}
         if conflicts := self._table.conflicts(namespace, name):
             conditions["IngressReady"] = _conflict(conflicts)
-            if conditions["IngressReady"] != read(object, "IngressReady"):
+            if conditions["IngressReady"] != find_condition(object, "IngressReady"):
                 log.warning("Route %s/%s: %s", namespace, name, "; ".join(f"{each} belongs to {self._table.owner(each)}" for each in conflicts))
         try:
             self._ports.assign(entry.key, metadata.get("annotations") or {})
         except PortUnavailable as unavailable:
             conditions["IngressReady"] = Condition("False", PORT_UNAVAILABLE, str(unavailable))
-        conditions["Ready"] = ready(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
-        status["conditions"] = written(conditions, before.get("conditions") or [], now())
+        conditions["Ready"] = summarize(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
+        status["conditions"] = condition_entries(conditions, before.get("conditions") or [], now())
         self._revisions.set_route_targets(namespace, {target.revision for target in entry.targets}, name)
         self._store.set_status(ROUTE, namespace, name, status)
         return affected
@@ -157,7 +157,7 @@ class Routes:
             if revision is None:
                 raise TargetNotReady(Condition("False", "RevisionMissing", f'Revision "{name}" referenced in traffic not found.'))
             if not _has_been_ready(revision):
-                condition = read(revision, "Ready")
+                condition = find_condition(revision, "Ready")
                 has_failed = condition is not None and condition.status == "False"
                 message = f'Revision "{name}" referenced in traffic {"failed to become ready" if has_failed else "is not yet ready"}.'
                 raise TargetNotReady(Condition("False" if has_failed else "Unknown", "RevisionMissing", message))
@@ -168,7 +168,7 @@ class Routes:
             raise TargetNotReady(Condition("False", "ConfigurationMissing", f'Configuration "{configured}" referenced in traffic not found.'))
         latest = (configuration.get("status") or {}).get("latestReadyRevisionName")
         if latest is None:
-            condition = read(configuration, "Ready")
+            condition = find_condition(configuration, "Ready")
             if condition is not None and condition.status == "False":
                 raise TargetNotReady(Condition("False", "RevisionMissing", f'Configuration "{configured}" does not have any ready Revision.'))
             raise TargetNotReady(Condition("Unknown", "RevisionMissing", f'Configuration "{configured}" is waiting for a Revision to become ready.'))
@@ -182,7 +182,7 @@ class Routes:
 
 
 def _has_been_ready(revision: Object) -> bool:
-    condition = read(revision, READY_ONCE)
+    condition = find_condition(revision, READY_ONCE)
     return condition is not None and condition.status == "True"
 
 

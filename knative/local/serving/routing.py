@@ -13,7 +13,7 @@ from typing import Protocol
 
 from knative.local.objects import Object
 from knative.local.serving.host_claims import HostClaims, Precedence
-from knative.local.serving.http.upstreams import Answer, Upstreams
+from knative.local.serving.http.upstreams import Response, Upstreams
 from knative.local.serving.naming import internal_host
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.pod import Pod
@@ -21,7 +21,7 @@ from knative.local.serving.request_queue import Unavailable
 from knative.local.serving.revisions import Revisions
 from knative.local.serving.scaler import Scaler
 
-__all__ = ["Answer", "RouteEntry", "Routing", "RoutingTable", "Services", "TrafficTarget", "Unavailable"]
+__all__ = ["Response", "RouteEntry", "Routing", "RoutingTable", "Services", "TrafficTarget", "Unavailable"]
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """How long a request waits for a pod at least."""
@@ -175,7 +175,7 @@ class Routing:
 class Services(Protocol):
     async def request(
         self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Answer: ...
+    ) -> Response: ...
 
 
 class ServiceCaller:
@@ -184,7 +184,9 @@ class ServiceCaller:
     def __init__(self, routing: Routing, upstreams: Upstreams) -> None:
         self._routing, self._upstreams = routing, upstreams
 
-    async def request(self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+    async def request(
+        self, namespace: str, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float
+    ) -> Response:
         """Call a Service.
 
         Raises Unavailable (no pod in time), ConnectionError (the pod closed the connection), TimeoutError (no answer in
@@ -202,7 +204,7 @@ class ServiceCaller:
             finally:
                 scaler.release(pod)
 
-    async def _call(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _call(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         assert pod.port is not None
         forwarded = {name.lower(): value for name, value in headers.items() if name.lower() not in ("host", "content-length", "transfer-encoding")}
         lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in forwarded.items())]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from knative.local.objects import Object, now, owner_reference
-from knative.local.serving.conditions import TRUE, Condition, read, ready, written
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.configurations import CONFIGURATION, PREFIX
 from knative.local.serving.naming import traffic_of
 from knative.local.serving.routes import ROUTE
@@ -71,17 +71,17 @@ def status_of(service: Object, configuration: Object, route: Object) -> dict[str
         migrated = {each.get("tag") for each in traffic if each.get("latestRevision") and each.get("revisionName") == latest}
         if desired - migrated:
             conditions["RoutesReady"] = NOT_MIGRATED
-    conditions["Ready"] = ready(conditions, ("ConfigurationsReady", "RoutesReady"))
+    conditions["Ready"] = summarize(conditions, ("ConfigurationsReady", "RoutesReady"))
     status: dict[str, Any] = {"observedGeneration": service["metadata"]["generation"]}
     names = ("latestCreatedRevisionName", "latestReadyRevisionName")
     status |= {field: configuration_status[field] for field in names if field in configuration_status}
     status |= {field: route_status[field] for field in ("url", "address", "traffic") if field in route_status}
-    return status | {"conditions": written(conditions, before.get("conditions") or [], now())}
+    return status | {"conditions": condition_entries(conditions, before.get("conditions") or [], now())}
 
 
 def _readiness(child: Object) -> Condition:
     """Return a child's Ready condition, Unknown while its present generation has not been reconciled."""
-    condition = read(child, "Ready")
+    condition = find_condition(child, "Ready")
     if condition is None or (child.get("status") or {}).get("observedGeneration") != child["metadata"].get("generation"):
         is_outdated = condition is None or condition.status == "True"
         return Condition("Unknown", "OutOfDate", f"{child['kind']} is not reconciled yet.") if is_outdated else Condition("Unknown")

@@ -14,13 +14,13 @@ from knative.machine.keys import NAMESPACE
 from knative.machine.progress import Progress
 
 
-def timeline(session: Session) -> None:
+def show_timeline(session: Session) -> None:
     session.screen.heading("The first deployment's timeline: one correlation id")
     correlation = str(session.first["correlationId"])
 
     def find_entries() -> Json | None:
-        found = session.terminal.ask("timeline", correlation, exit_codes=(0, 4))
-        return found if found and any(entry["depth"] >= 2 and entry["context"] == "deploy" for entry in found["entries"]) else None
+        document = session.terminal.read_json("timeline", correlation, exit_codes=(0, 4))
+        return document if document and any(entry["depth"] >= 2 and entry["context"] == "deploy" for entry in document["entries"]) else None
 
     until("the deployment's timeline", 30, find_entries, pause_seconds=1)
     session.terminal.run("timeline", correlation)
@@ -41,9 +41,9 @@ def scale_to_zero(session: Session, progress: Progress) -> None:
     session.screen.note(f"[dim]cold start: {session.url} answers {response.status} after {response.seconds:.2f} s[/]")
 
 
-def summary(session: Session) -> None:
+def print_summary(session: Session) -> None:
     """Print what was done and how to continue."""
-    home, bill = session.home, session.terminal.ask("bill")
+    home, bill = session.home, session.terminal.read_json("bill")
     settings = {"CAPSULE_API": home.gateway_url, "CAPSULE_CONFIG": str(home.path / "demo")}
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     ports = f"-L {home.ports.gateway}:127.0.0.1:{home.ports.gateway} -L {home.ports.ingress}:127.0.0.1:{home.ports.ingress}"
@@ -65,10 +65,10 @@ def summary(session: Session) -> None:
 
 def _serving(cluster: Cluster) -> set[str]:
     """Names of Knative Services that have a pod, except the gateway."""
-    found = set()
+    names = set()
     for pod in cluster.find("v1", "Pod"):
         service = (pod["metadata"].get("labels") or {}).get("serving.knative.dev/service")
         phase = (pod.get("status") or {}).get("phase")
         if service and phase in ("Pending", "Running") and (pod["metadata"]["namespace"], service) != (NAMESPACE, "edge-gateway"):
-            found.add(service)
-    return found
+            names.add(service)
+    return names

@@ -15,7 +15,7 @@ GOOD_ANSWER_COUNT = 25
 SECOND_GREETING = "Hello from v2!"
 
 
-def fails_under_traffic() -> dict[str, str]:
+def failing_sample() -> dict[str, str]:
     """The sample, changed to greet as v2 and to answer 500 after some requests."""
     source = repositories.sample("hello")["app.py"].replace("Hello from Capsule!", SECOND_GREETING)
     original = """    body = f"{GREETING}\\n".encode()
@@ -27,12 +27,12 @@ def fails_under_traffic() -> dict[str, str]:
     start_response("500 Internal Server Error" if bad else "200 OK","""
     if original not in source:
         raise Problem(
-            "The bundled sample has changed: the demo cannot modify it to fail.", "Adapt fails_under_traffic in knative/machine/demo/failures.py"
+            "The bundled sample has changed: the demo cannot modify it to fail.", "Adapt failing_sample in knative/machine/demo/failures.py"
         )
     return {"app.py": source.replace(original, replacement).replace("GREETING =", "answered = 0\nGREETING =")}
 
 
-def before_traffic(session: Session) -> None:
+def fail_before_traffic(session: Session) -> None:
     """Deployments that fail before they receive a request."""
     if session.is_foreign:
         session.screen.heading("A branch that does not exist")
@@ -41,16 +41,16 @@ def before_traffic(session: Session) -> None:
     session.screen.heading("A commit whose build fails")
     _deploy_and_fail(session, _push(session, BUILD_FAILS, "Depend on a package that does not exist"), STAGING, "build-failed")
     session.screen.heading("A commit that builds and exits at start")
-    _deploy_and_fail(session, _push(session, START_FAILS, "Ask for a setting that nobody set"), STAGING, "exits-at-start")
+    _deploy_and_fail(session, _push(session, START_FAILS, "Require the setting DATABASE"), STAGING, "exits-at-start")
 
 
-def under_traffic(session: Session) -> None:
+def fail_under_traffic(session: Session) -> None:
     """A release that receives requests, fails, and is rolled back."""
     if session.is_foreign:
         return
     session.screen.heading("A commit that fails under traffic and is rolled back automatically")
     visitor = _deploy_and_fail(
-        session, _push(session, fails_under_traffic(), "Say hello as v2"), PRODUCTION, "failing-requests", bad_answer=BAD_ANSWER, is_rolled_back=True
+        session, _push(session, failing_sample(), "Say hello as v2"), PRODUCTION, "failing-requests", bad_answer=BAD_ANSWER, is_rolled_back=True
     )
     texts = [text for _, text, _ in visitor.summary]
     if SECOND_GREETING not in texts or texts[-1] != session.greeting or texts[0] != session.greeting:
@@ -59,20 +59,20 @@ def under_traffic(session: Session) -> None:
     session.terminal.run("releases", "--app", session.name)
 
 
-def alerts(session: Session) -> None:
+def show_alerts(session: Session) -> None:
     """The alert of the failed deployments, and its e-mail."""
     session.screen.heading("Alerts by e-mail")
 
     def find_alerts() -> list[Json] | None:
-        found = session.terminal.ask("alerts", "list", "--app", session.name)
-        return found if any(each["kind"] == "deployment-failed" for each in found) else None
+        listed = session.terminal.read_json("alerts", "list", "--app", session.name)
+        return listed if any(each["kind"] == "deployment-failed" for each in listed) else None
 
-    found = until("an alert about the failed deployments", 60, find_alerts, pause_seconds=1)
+    alerts = until("an alert about the failed deployments", 60, find_alerts, pause_seconds=1)
     session.terminal.run("alerts", "list", "--app", session.name)
     message = until("the e-mail of the alert", 60, lambda: mailbox.find_newest(session.home, session.email, subject=session.name))
     session.screen.note(f"[dim]e-mail: “{mailbox.header(message, 'Subject')}”[/]")
-    session.record(f"{len(found)} alerts, sent by e-mail")
-    session.terminal.run("alerts", "ack", found[0]["id"])
+    session.record(f"{len(alerts)} alerts, sent by e-mail")
+    session.terminal.run("alerts", "ack", alerts[0]["id"])
 
 
 def _push(session: Session, changes: Mapping[str, str], message: str) -> str:

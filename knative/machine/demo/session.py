@@ -50,9 +50,9 @@ class Session:
         return str(self.first["url"])
 
     def url_in(self, environment: str) -> str:
-        return str(self.terminal.ask("open", "--app", self.name, "--env", environment)["url"])
+        return str(self.terminal.read_json("open", "--app", self.name, "--env", environment)["url"])
 
     def latest(self) -> Json:
         """The newest deployment with its steps."""
-        deployments = self.terminal.ask("status", "--app", self.name)["deployments"]
-        return dict(self.terminal.ask("status", deployments[0]["id"], "--app", self.name))
+        deployments = self.terminal.read_json("status", "--app", self.name)["deployments"]
+        return dict(self.terminal.read_json("status", deployments[0]["id"], "--app", self.name))

@@ -13,11 +13,11 @@ REQUEST_COUNT = 100
 OBSERVATION_SECONDS = 15
 
 
-def account(session: Session) -> None:
+def create_account(session: Session) -> None:
     session.screen.heading("Create an account")
     run = session.terminal.run
     run("register", "--email", session.email, "--password-stdin", standard_input=session.password)
-    message = until("the confirmation e-mail", 20, lambda: mailbox.find_newest(session.home, session.email))
+    message = until("the verification e-mail", 20, lambda: mailbox.find_newest(session.home, session.email))
     link = mailbox.find_link(message)
     if link is None:
         raise Problem(f"The e-mail to {session.email} contains no link with a token.", "./taskw logs auth-on-email-verification-requested")
@@ -25,14 +25,14 @@ def account(session: Session) -> None:
     run("verify", link)
     run("login", "--email", session.email, "--password-stdin", standard_input=session.password)
     run("whoami")
-    me = session.terminal.ask("whoami")
+    me = session.terminal.read_json("whoami")
     if me["email"] != session.email or not me["emailVerified"]:
         raise Problem(f"Unexpected profile after registration: {me}")
-    session.record(f"{session.email} registered, confirmed and signed in")
-    until("a customer on the free plan", 20, lambda: session.terminal.ask("bill", exit_codes=(0, 4)))
+    session.record(f"{session.email} registered, verified and signed in")
+    until("a customer on the free plan", 20, lambda: session.terminal.read_json("bill", exit_codes=(0, 4)))
 
 
-def first_deployment(session: Session) -> None:
+def deploy_first_release(session: Session) -> None:
     session.screen.heading("Deploy from a git repository")
     session.terminal.run("apps", "create", session.name, session.repository)
     session.terminal.run("quota")
@@ -49,7 +49,7 @@ def first_deployment(session: Session) -> None:
     session.screen.note(f"[dim]deployed in {seconds:.1f} s; the URL answers {response.status}[/] {session.greeting[:60]}")
 
 
-def promotion(session: Session) -> None:
+def promote(session: Session) -> None:
     session.screen.heading("Promote the release to production")
     run = session.terminal.run
     run("scale", "--app", session.name, "--env", PRODUCTION, "--observe", str(OBSERVATION_SECONDS))
@@ -63,16 +63,16 @@ def promotion(session: Session) -> None:
     session.screen.note(f"[dim]{promoted['url']} answers {response.status}[/] {response.text.strip()[:60]}")
 
 
-def plan(session: Session) -> None:
+def subscribe(session: Session) -> None:
     """A payment, and the quota that its event raises."""
     session.screen.heading("Subscribe to a paid plan: the payment raises the quota")
-    run, ask = session.terminal.run, session.terminal.ask
-    previous = ask("quota")
+    run, read_json = session.terminal.run, session.terminal.read_json
+    previous = read_json("quota")
     run("plans")
-    paid = min((each for each in ask("plans") if each["fee"]["amount"] > 0), key=lambda each: int(each["fee"]["amount"]))
+    paid = min((each for each in read_json("plans") if each["fee"]["amount"] > 0), key=lambda each: int(each["fee"]["amount"]))
     run("subscription", "change", paid["code"], "--payment-method", "pm_card_visa")
     raised = until(
-        "the raised quota", 60, lambda: quota if (quota := ask("quota"))["applications"]["limit"] > previous["applications"]["limit"] else None
+        "the raised quota", 60, lambda: quota if (quota := read_json("quota"))["applications"]["limit"] > previous["applications"]["limit"] else None
     )
     run("quota")
     session.screen.note(f"[dim]{previous['applications']['limit']} → {raised['applications']['limit']} applications[/]")
@@ -80,13 +80,13 @@ def plan(session: Session) -> None:
     session.record(f"plan {paid['name']} paid, {money(paid['fee'])}; {raised['applications']['limit']} applications allowed")
 
 
-def usage(session: Session) -> None:
+def use_and_bill(session: Session) -> None:
     """Requests, and the logs, metrics and billing that follow from them."""
     session.screen.heading(f"{REQUEST_COUNT} requests: logs, metrics and the bill")
     _send_requests(session)
     session.record(f"{REQUEST_COUNT} requests answered")
     if not session.is_foreign:  # another application may log nothing
-        until("the application's log lines", 30, lambda: session.terminal.lines("logs", "--app", session.name, "--run", "-n", "5") or None)
+        until("the application's log lines", 30, lambda: session.terminal.read_json_lines("logs", "--app", session.name, "--run", "-n", "5") or None)
     before = until("the requests on the bill", 90, lambda: _billed(session, REQUEST_COUNT), pause_seconds=0.5)
     session.record(f"on the bill: {_describe(before)}")
     session.terminal.run("logs", "--app", session.name, "--run", "--lines", "5")
@@ -110,7 +110,7 @@ def _send_requests(session: Session) -> None:
 
 def _billed(session: Session, min_requests: int) -> Json | None:
     """The application's usage on the current bill, summed; None while it contains fewer requests."""
-    bill = session.terminal.ask("bill")
+    bill = session.terminal.read_json("bill")
     lines = [line for line in bill["lines"] if line["applicationId"] == session.first["applicationId"] and line["environment"] == STAGING]
     if sum(line["requests"] for line in lines) < min_requests:
         return None

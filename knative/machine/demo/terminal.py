@@ -1,6 +1,6 @@
 """Runs the `capsule` command as a child process.
 
-`run` prints the command and its output. `ask` runs it with `--json`, without printing, for values that the next step needs.
+`run` prints the command and its output. `read_json` runs it with `--json`, without printing, for values that the next step needs.
 """
 
 import json
@@ -44,7 +44,7 @@ class Terminal:
             )
         return time.monotonic() - started_at
 
-    def ask(self, *arguments: str, exit_codes: tuple[int, ...] = (0,)) -> Any:
+    def read_json(self, *arguments: str, exit_codes: tuple[int, ...] = (0,)) -> Any:
         """The JSON document that a command prints; None for one of `exit_codes` other than 0. Raises: Problem for any other exit code."""
         result = subprocess.run(
             [*CAPSULE, *arguments, "--json"], text=True, capture_output=True, env={**self._environment, **PLAIN_OUTPUT}, check=False
@@ -55,7 +55,7 @@ class Terminal:
             return None
         return json.loads(result.stdout)
 
-    def lines(self, *arguments: str) -> list[Json]:
+    def read_json_lines(self, *arguments: str) -> list[Json]:
         """The documents of a command that prints one per line."""
         result = subprocess.run(
             [*CAPSULE, *arguments, "--json"], text=True, capture_output=True, env={**self._environment, **PLAIN_OUTPUT}, check=False
@@ -69,9 +69,9 @@ def until(title: str, timeout_seconds: float, find: Callable[[], T | None], paus
     """Poll until `find` returns a value. Raises: Problem when the time is over."""
     deadline = time.monotonic() + timeout_seconds
     while True:
-        found = find()
-        if found is not None:
-            return found
+        value = find()
+        if value is not None:
+            return value
         if time.monotonic() > deadline:
             raise Problem(f"No sign of {title} after {timeout_seconds:.0f} s.", "See ./taskw status and ./taskw logs NAME of the function concerned.")
         time.sleep(pause_seconds)

@@ -10,15 +10,15 @@ from knative.machine.home import Home
 from knative.machine.status.row import Row, State, plural, size
 
 IMAGES_STATUS, PRESSURE_STATUS = "images.json", "disk-pressure.json"
-"""Files that knative/local writes: images/keeper.py and serving/eviction.py."""
+"""Files that knative/local writes: images/garbage_collection.py and serving/eviction.py."""
 MAX_DISKS = 10_000
 
 
 def images(home: Home) -> Row:
     """Images of applications as the last retention run counted them. A full image store refuses builds."""
     try:
-        found = json.loads((home.path / "knative" / IMAGES_STATUS).read_text())
-        count, used, limit = int(found["images"]), int(found["bytes"]), int(found["limit_bytes"])
+        counts = json.loads((home.path / "knative" / IMAGES_STATUS).read_text())
+        count, used, limit = int(counts["images"]), int(counts["bytes"]), int(counts["limit_bytes"])
     except (OSError, ValueError, KeyError, TypeError):
         return Row("images", State.IDLE, "not known yet")
     details = () if used < limit else ("the image store is full: builds are refused. CAPSULE_IMAGE_STORE_GIB raises the limit",)
@@ -43,8 +43,8 @@ def disk(home: Home) -> Row:
 
 def container_disks(home: Home) -> str:
     """What the disk images of containers allocate: one stat(2) each, nothing inside them is read."""
-    found = list(islice((home.path / "knative" / "pods").glob("*/*/disks/*.img"), MAX_DISKS))
-    if not found:
+    disks = list(islice((home.path / "knative" / "pods").glob("*/*/disks/*.img"), MAX_DISKS))
+    if not disks:
         return "no container disks"
-    count = f"{MAX_DISKS} or more container disks" if len(found) == MAX_DISKS else plural(len(found), "container disk")
-    return f"{count}, {size(sum(used_bytes(each) for each in found))}"
+    count = f"{MAX_DISKS} or more container disks" if len(disks) == MAX_DISKS else plural(len(disks), "container disk")
+    return f"{count}, {size(sum(used_bytes(each) for each in disks))}"

@@ -29,22 +29,22 @@ def functions(cluster: Cluster, show_all: bool = False) -> Row:
 
 
 def triggers(cluster: Cluster) -> Row:
-    found = cluster.find(*TRIGGERS, NAMESPACE)
-    failed = [f"{_name(trigger)}: {reason}" for trigger in found if (reason := not_ready({"kind": "Trigger", **trigger}))]
-    return Row("triggers", State.BAD if failed else State.GOOD, f"{len(found) - len(failed)} of {len(found)} ready", shorten(failed))
+    objects = cluster.find(*TRIGGERS, NAMESPACE)
+    failed = [f"{_name(trigger)}: {reason}" for trigger in objects if (reason := not_ready({"kind": "Trigger", **trigger}))]
+    return Row("triggers", State.BAD if failed else State.GOOD, f"{len(objects) - len(failed)} of {len(objects)} ready", shorten(failed))
 
 
 def applications(cluster: Cluster, show_all: bool = False) -> Row:
     """Environments of applications that serve. One that fails is its owner's concern: it does not make the platform unhealthy."""
-    found = sorted(cluster.find(*SERVICES, labels=MANAGED), key=_name)
-    reasons = {id(service): not_ready({"kind": "Service", **service}) for service in found}
-    failed = [service for service in found if reasons[id(service)]]
+    services = sorted(cluster.find(*SERVICES, labels=MANAGED), key=_name)
+    reasons = {id(service): not_ready({"kind": "Service", **service}) for service in services}
+    failed = [service for service in services if reasons[id(service)]]
     details = [
         f"{service['metadata']['namespace']}/{_name(service)}: {reasons[id(service)] or (service.get('status') or {}).get('url', '')}"
-        for service in (found if show_all else failed)
+        for service in (services if show_all else failed)
     ]
-    summary = f"{len(found) - len(failed)} serving, {len(failed)} failed" if found else "none"
-    return Row("applications", State.GOOD if found else State.IDLE, summary, tuple(details) if show_all else shorten(details))
+    summary = f"{len(services) - len(failed)} serving, {len(failed)} failed" if services else "none"
+    return Row("applications", State.GOOD if services else State.IDLE, summary, tuple(details) if show_all else shorten(details))
 
 
 def shorten(details: list[str]) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ GET /            "attacker"
 GET /facts       every harmless probe, as JSON
 GET /build       what the build found
 POST /probe/NAME one probe that uses more than it was given; the body is its arguments
-POST /hold       looks for a file of that name in what other processes work in, and keeps it open for writing, to write when that process has ended
-POST /overwrite  a file of its own image; POST /exit ends this instance; POST /look searches the environments of others for a word
-POST /talk       a daemon goes on printing a word when this instance has ended
-POST /attack     the resident attacker, for so many seconds, in the background
+POST /hold       opens a file of that name in the working folders of other processes, and writes to it when those processes have ended
+POST /overwrite  writes a file of its own image; POST /exit ends this instance; POST /look searches the environments of others for a word
+POST /talk       starts a daemon that prints a word after this instance has ended
+POST /attack     runs the resident attacker in the background for some seconds
 """
 
 import json
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         name = self.path.removeprefix("/probe/")
         if self.path == "/attack":
-            threading.Thread(target=residence.attack, args=(targets(), body["seconds"], say, body.get("only", ())), daemon=True).start()
+            threading.Thread(target=residence.attack, args=(targets(), body["seconds"], log_line, body.get("only", ())), daemon=True).start()
             self.answer({"started": True})
         elif self.path == "/hold":
             threading.Thread(target=holding.search, args=(body["text"], body["seconds"]), daemon=True).start()
@@ -69,10 +69,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format, *arguments):
-        """Nothing: the log is for what probes print."""
+        """Log nothing: the log is for the output of probes."""
 
 
-def say(line):
+def log_line(line):
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""A build backend (PEP 517) that lives in the repository: arbitrary code while the platform installs the application.
+"""A build backend (PEP 517) in the repository: arbitrary code that runs while the platform installs the application.
 
-`build.json` names what it does, in order: [["facts"], ["race", {"canary": …}], …]. Afterwards it gives a wheel with nothing in it.
+`build.json` lists its actions: [["facts"], ["daemon", "swap_folder", {"canary": …}], …]. It produces an empty wheel.
 """
 
 import json

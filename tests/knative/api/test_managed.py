@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from knative.local import definitions, managed
-from knative.local.fields import decode, encode, flatten, merge, readable
+from knative.local.fields import decode, encode, flatten, format_path, merge
 from knative.local.managed import Conflicts
 
 JOB = definitions.load().of("Job.batch").schema
@@ -84,7 +84,7 @@ def test_a_conflict_names_the_path_of_the_field() -> None:
     live = apply(None, job(container("main", env=[{"name": "A", "value": "1"}])), "one")
     with pytest.raises(Conflicts) as error:
         apply(live, job({"name": "main", "image": "y", "env": [{"name": "A", "value": "2"}]}), "two")
-    assert {readable(clash.path) for clash in error.value.clashes} == {
+    assert {format_path(clash.path) for clash in error.value.clashes} == {
         '.spec.template.spec.containers[name="main"].image',
         '.spec.template.spec.containers[name="main"].env[name="A"].value',
     }

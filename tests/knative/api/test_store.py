@@ -9,7 +9,7 @@ import pytest
 
 from knative.local import definitions
 from knative.local.controller import Controller, RequeueAfter
-from knative.local.store import AlreadyExists, Change, Conflict, Gone, NotFound, Object, Store
+from knative.local.store import AlreadyExists, Change, Conflict, NotFound, Object, Store, VersionExpired
 
 
 def config(name: str, namespace: str = "n", **data: str) -> Object:
@@ -98,7 +98,7 @@ async def test_recent_changes_are_kept_up_to_a_size(store: Store) -> None:
     start = store.version
     for number in range(50):
         store.create(config(f"a{number}", k="x" * 100_000))
-    with pytest.raises(Gone):
+    with pytest.raises(VersionExpired):
         store.since("ConfigMap", start)
     watch = store.since("ConfigMap", store.version - 2)
     assert [(await watch.next()).entry.key[2] for _ in range(2)] == ["a48", "a49"]

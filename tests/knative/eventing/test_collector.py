@@ -33,7 +33,7 @@ def service(name: str = "x-staging") -> dict[str, Any]:
 class Used:
     run: int = 1
     cpu_ms: float = 0.0
-    memory: int = 1000
+    memory_bytes: int = 1000
 
 
 class Pods:
@@ -182,17 +182,17 @@ async def resources(collector: Collector, sink: Broker) -> list[dict[str, Any]]:
 
 async def test_usage_is_reported_while_pods_are_active_and_adds_up(collector: Collector, sink: Broker) -> None:
     worker, idle = pod(name="worker"), pod(name="idle", namespace="app-y")
-    pods = Pods((worker, Used(cpu_ms=400.6, memory=3000)), (idle, Used(cpu_ms=10)), (pod("false", "unseen"), Used(cpu_ms=9999)))
+    pods = Pods((worker, Used(cpu_ms=400.6, memory_bytes=3000)), (idle, Used(cpu_ms=10)), (pod("false", "unseen"), Used(cpu_ms=9999)))
     collector.set_sources(pods)
     collector.sample(5.0)
     first = {window["pod"]: window for window in await resources(collector, sink)}
     assert {name: window["cpuMilliseconds"] for name, window in first.items()} == {"worker": 401, "idle": 10}
     assert first["worker"]["from"] == "2026-01-01T00:00:00Z" and first["worker"]["service"] == "x-staging"
 
-    pods.running = [(worker, Used(cpu_ms=410, memory=9000)), (idle, Used(cpu_ms=11))]
+    pods.running = [(worker, Used(cpu_ms=410, memory_bytes=9000)), (idle, Used(cpu_ms=11))]
     collector.sample(10.0)
     assert await resources(collector, sink) == [], "all pods are idle"
-    pods.running = [(worker, Used(cpu_ms=800.6, memory=5000)), (idle, Used(cpu_ms=12))]
+    pods.running = [(worker, Used(cpu_ms=800.6, memory_bytes=5000)), (idle, Used(cpu_ms=12))]
     collector.sample(15.0)
     second = {window["pod"]: window for window in await resources(collector, sink)}
     assert second["worker"]["from"] == first["worker"]["to"], "without a gap"

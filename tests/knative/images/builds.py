@@ -1,4 +1,4 @@
-"""What a build leaves, and a hand-over of it with plain processes."""
+"""Images as builds leave them, and a store that takes them with plain processes."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from knative.local import definitions
 from knative.local.images import Images
+from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.handover import HandOver, Source
-from knative.local.images.keeper import Keeper
 from knative.local.images.plain import PlainRunner
 from knative.local.images.record import Record
 from knative.local.images.unpack import Limits
@@ -18,7 +18,7 @@ NAMESPACE = "app-shop"
 
 
 def image(folder: Path, text: str = "a") -> Path:
-    """An image as a builder leaves it."""
+    """Create an image as a builder leaves it."""
     (folder / "rootfs" / "sub").mkdir(parents=True)
     (folder / "rootfs" / "sub" / "a").write_text(text)
     (folder / "rootfs" / "run").write_text("#!/bin/sh\n")
@@ -29,16 +29,16 @@ def image(folder: Path, text: str = "a") -> Path:
 
 
 class Shop:
-    """A store on disk, its keeper and its hand-over, without a running platform."""
+    """An image store with garbage collection and hand-over, without a running platform."""
 
     def __init__(self, folder: Path, *, limit_gib: str = "1", **more: Any) -> None:
         self.state = folder / "state"
         self.state.mkdir(parents=True, exist_ok=True)
         self.objects = Store(folder / "store.db", definitions.load())
         self.images = Images(self.state, **more)
-        self.keeper = Keeper(self.images, self.objects, self.state, environment={"CAPSULE_IMAGE_STORE_GIB": limit_gib})
+        self.collector = ImageGarbageCollector(self.images, self.objects, self.state, environment={"CAPSULE_IMAGE_STORE_GIB": limit_gib})
         self.runner = PlainRunner()
-        self.hand_over = HandOver(self.images, self.keeper, self.runner)
+        self.hand_over = HandOver(self.images, self.collector, self.runner)
 
     async def store(self, workspace: Path, namespace: str = NAMESPACE, limits: Limits = Limits(), name: str = NAME) -> Record:
         return await self.hand_over.store(Source(workspace, "/workspace", "/workspace/image"), name, namespace, limits=limits)

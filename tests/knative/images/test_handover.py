@@ -1,4 +1,4 @@
-"""From what a build left to an image in the store: with the system's tar, the converter, and processes that interfere."""
+"""The hand-over of a build's image to the store: with the system's tar, the converter, and processes that interfere."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ async def test_an_image_is_a_copy_named_by_its_digest(shop: Shop, workspace: Pat
     assert not [each for each in place.parent.iterdir() if each.name.startswith(".")]
 
 
-async def test_an_image_is_one_application_s_alone(shop: Shop, workspace: Path) -> None:
+async def test_an_image_belongs_to_one_application(shop: Shop, workspace: Path) -> None:
     mine = await shop.store(workspace)
     with pytest.raises(UnknownImage, match="no longer kept"):
         await shop.images.resolve(mine.reference, "app-other")
@@ -55,7 +55,7 @@ async def test_an_image_is_one_application_s_alone(shop: Shop, workspace: Path) 
     assert {namespace: usage.images for namespace, usage in shop.images.usage().items()} == {NAMESPACE: 1, "app-other": 1}
 
 
-async def test_equal_source_built_at_the_same_time(shop: Shop, tmp_path: Path) -> None:
+async def test_concurrent_builds_of_equal_source_succeed(shop: Shop, tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         image(tmp_path / name / "image")
     namespaces = [NAMESPACE, NAMESPACE, "app-other"]
@@ -112,19 +112,19 @@ def manifest(text: str) -> Callable[[Path], None]:
         (lambda folder: [(folder / f"rootfs/{n}").touch() for n in range(10)], Limits(entries=9), "The image has more than 9 files and folders."),
         (replaced_by_link, Limits(), "The build left no folder image."),
         (lambda folder: folder.rename(folder.with_name("other")), Limits(), "The build left no folder image."),
-        (root_is_a_link, Limits(), "An image has a folder rootfs."),
+        (root_is_a_link, Limits(), "The image has no folder rootfs."),
         (lambda folder: (folder / "record.json").write_text("{}"), Limits(), "this one also holds record.json"),
         (lambda folder: (folder / "image.json").unlink(), Limits(), "image.json cannot be read"),
         (lambda folder: ((folder / "image.json").unlink(), (folder / "image.json").symlink_to("/etc/passwd")), Limits(), "image.json cannot be read"),
-        (manifest("{"), Limits(), "image.json is no JSON document"),
-        (manifest("[" * 60_000), Limits(), "image.json is no JSON document"),
+        (manifest("{"), Limits(), "image.json is not a JSON document"),
+        (manifest("[" * 60_000), Limits(), "image.json is not a JSON document"),
         (manifest('{"cmd": ["x"]}' + " " * 70_000), Limits(), "image.json is larger than 65,536 bytes."),
-        (manifest('{"cmd": []}'), Limits(), "cmd must be a list of words"),
-        (manifest('{"cmd": ["x\\u0000"]}'), Limits(), "cmd must be a list of words"),
-        (manifest('{"cmd": ["x"], "env": {"A": 1}}'), Limits(), "env must map names to text"),
+        (manifest('{"cmd": []}'), Limits(), "cmd must be a list of strings"),
+        (manifest('{"cmd": ["x\\u0000"]}'), Limits(), "cmd must be a list of strings"),
+        (manifest('{"cmd": ["x"], "env": {"A": 1}}'), Limits(), "env must map names to strings"),
     ],
 )
-async def test_what_is_no_image_is_refused_in_a_sentence(
+async def test_an_invalid_image_is_refused_with_a_sentence(
     shop: Shop, workspace: Path, change: Callable[[Path], object], limits: Limits, words: str
 ) -> None:
     change(workspace / "image")
@@ -134,7 +134,7 @@ async def test_what_is_no_image_is_refused_in_a_sentence(
     assert shop.images.records() == [] and list((shop.state / "images/apps" / NAMESPACE).iterdir()) == []
 
 
-async def test_hard_links_are_read_once_and_sockets_left_out(shop: Shop, workspace: Path) -> None:
+async def test_hard_links_are_counted_once_and_sockets_are_skipped(shop: Shop, workspace: Path) -> None:
     (workspace / "image/rootfs/first").write_bytes(b"x" * 1000)
     for number in range(50):
         os.link(workspace / "image/rootfs/first", workspace / f"image/rootfs/same-{number}")
@@ -146,7 +146,7 @@ async def test_hard_links_are_read_once_and_sockets_left_out(shop: Shop, workspa
     assert not (place / "rootfs/socket").exists()
 
 
-async def test_names_that_are_no_text_and_special_modes(shop: Shop, workspace: Path) -> None:
+async def test_non_utf8_names_and_special_modes_are_accepted(shop: Shop, workspace: Path) -> None:
     odd = os.fsdecode(b"\xff\n'")
     (workspace / "image/rootfs" / odd).write_text("odd")
     (workspace / "image/rootfs/run").chmod(0o6755)
@@ -157,8 +157,8 @@ async def test_names_that_are_no_text_and_special_modes(shop: Shop, workspace: P
     assert (place / "rootfs/run").stat().st_mode & 0o7777 == 0o755 and (place / "rootfs/sub").stat().st_mode & 0o7777 == 0o755
 
 
-async def test_a_process_that_swaps_links_during_the_whole_hand_over_reaches_nothing(shop: Shop, workspace: Path, tmp_path: Path) -> None:
-    """The platform kills a build's processes first; should one live on all the same, it fails its own build at most."""
+async def test_swapping_links_during_a_hand_over_reaches_nothing(shop: Shop, workspace: Path, tmp_path: Path) -> None:
+    """The platform kills a build's processes first. One that survived could only fail its own build."""
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o700)
     (outside / "secret").write_text("secret")
@@ -198,7 +198,7 @@ for n in itertools.count():
     assert not [path for path in stored if path.read_text(errors="replace") == "secret"], "nothing outside was read through a link"
 
 
-async def test_a_full_store_refuses_with_a_sentence(tmp_path: Path, workspace: Path) -> None:
+async def test_a_full_store_refuses_an_image_with_a_sentence(tmp_path: Path, workspace: Path) -> None:
     shop = Shop(tmp_path / "small", limit_gib=str(3000 / (1 << 30)))
     (workspace / "image/rootfs/big").write_bytes(b"1" * 2000)
     await shop.store(workspace)
@@ -207,4 +207,4 @@ async def test_a_full_store_refuses_with_a_sentence(tmp_path: Path, workspace: P
         await shop.store(workspace)
     assert len(shop.images.records()) == 1
     (workspace / "image/rootfs/big").write_bytes(b"1" * 2000)
-    await shop.store(workspace)  # it is there already and needs no room
+    await shop.store(workspace)  # it is stored already and needs no space

@@ -1,4 +1,4 @@
-"""The converter against archives that no tar would write: nothing outside of its folder changes, limits hold, and a refusal is one sentence."""
+"""The converter with archives that no tar would write: nothing outside of its folder changes, limits hold, and a refusal is one sentence."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ Header = tuple[bytes, bytes, bytes, int, bytes]
 
 
 def block(name: bytes, type: bytes, target: bytes = b"", mode: int = 0o644, size: int = 0, mtime: int = 1_700_000_000) -> bytes:
-    """One header, without any of the checks that tarfile makes."""
+    """Return a header without the checks that tarfile makes."""
     fields = b"%s%07o\0%07o\0%07o\0%011o\0%011o\0        %s%sustar  \0" % (
         name[:100].ljust(100, b"\0"), mode, 0, 0, size, mtime, type, target[:100].ljust(100, b"\0"),
     )  # fmt: skip
@@ -50,7 +50,7 @@ ROOT, END = entry(b"image/", b"5"), b"\0" * 1024
 
 @contextmanager
 def folders() -> Iterator[tuple[Path, Path]]:
-    """The folder that is unpacked into, beside one that must not change."""
+    """Yield a folder that must not change, and the folder to unpack into."""
     with tempfile.TemporaryDirectory() as folder:
         outside, inside = Path(folder, "outside"), Path(folder, "image")
         outside.mkdir()
@@ -69,7 +69,10 @@ def state(folder: Path) -> list[tuple[object, ...]]:
 
 
 def _open_below(folder: Path) -> list[str]:
-    """Names of open files and folders there; other descriptors of this process come and go with the garbage of other tests."""
+    """Return the open files and folders below a folder.
+
+    Other descriptors of this process may be closed by the garbage collector.
+    """
     found = []
     for descriptor in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # the descriptor of the listing itself
@@ -78,7 +81,7 @@ def _open_below(folder: Path) -> list[str]:
 
 
 def run(archive: bytes, inside: Path, limits: Limits = LIMITS) -> str:
-    """ "" or why it was refused."""
+    """Unpack an archive. Returns "" or why it was refused."""
     root, mask = os.open(inside, os.O_RDONLY | os.O_DIRECTORY), os.umask(0)
     before = _open_below(inside)
     try:
@@ -95,7 +98,7 @@ def run(archive: bytes, inside: Path, limits: Limits = LIMITS) -> str:
 
 
 def check(inside: Path, limits: Limits = LIMITS) -> None:
-    """Whatever the end: files, folders and links only, plain modes, and within the limits."""
+    """Check that only files, folders and links exist, with plain modes and within the limits."""
     entries, sizes = 0, {}
     for where, below, files in os.walk(os.fsencode(inside)):
         for name in (*below, *files):
@@ -129,13 +132,13 @@ likely = st.tuples(
     st.sampled_from([0o644, 0o6777]),
     st.sampled_from([0, 600, 9_000, 9_000]).map(bytes),
 )
-"""Entries that an archive may well hold, so that many are accepted before one is refused."""
+"""Plausible entries, so that many are accepted before one is refused."""
 common = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @common
 @given(st.lists(likely, max_size=8, unique_by=lambda each: each[0]), st.lists(header, max_size=10), st.booleans())
-def test_any_sequence_of_entries(first: list[Header], rest: list[Header], ends: bool) -> None:
+def test_any_sequence_of_entries_stays_within_the_folder(first: list[Header], rest: list[Header], ends: bool) -> None:
     made = [entry(name, kind, target, mode, content if kind in b"07LKxgS" else b"") for name, kind, target, mode, content in (*first, *rest)]
     archive = ROOT + b"".join(made)
     with folders() as (outside, inside):
@@ -148,8 +151,8 @@ def test_any_sequence_of_entries(first: list[Header], rest: list[Header], ends: 
 
 @common
 @given(st.lists(header, max_size=6), st.data())
-def test_any_damage(headers: list[Header], data: st.DataObject) -> None:
-    """Bytes of an archive are changed, with the checksum made right again for half of them; or it is cut."""
+def test_any_damaged_archive_stays_within_the_folder(headers: list[Header], data: st.DataObject) -> None:
+    """Change bytes of an archive, with a correct checksum for half of them, or cut it."""
     archive = bytearray(ROOT + b"".join(entry(name, kind, target, mode, content) for name, kind, target, mode, content in headers) + END)
     for _ in range(data.draw(st.integers(0, 6))):
         archive[data.draw(st.integers(0, len(archive) - 1))] = data.draw(st.integers(0, 255))
@@ -167,7 +170,7 @@ def test_any_damage(headers: list[Header], data: st.DataObject) -> None:
 
 @common
 @given(st.binary(max_size=4000))
-def test_any_bytes(archive: bytes) -> None:
+def test_any_bytes_are_refused(archive: bytes) -> None:
     with folders() as (outside, inside):
         before = state(outside)
         assert run(archive, inside)
@@ -184,7 +187,7 @@ files = st.dictionaries(
     files.map(lambda found: {name: data for name, data in found.items() if name not in (".", "..")}),
     st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
 )
-def test_what_is_well_formed_arrives_whole(found: dict[str, bytes], format: int) -> None:
+def test_a_valid_archive_is_unpacked_completely(found: dict[str, bytes], format: int) -> None:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=format) as archive:
         for folder in ("image", "image/" + "deep" * 30):
@@ -210,16 +213,16 @@ FOLDER, LINK = entry(b"image/d", b"5"), entry(b"image/link", b"2", b"../outside"
 @pytest.mark.parametrize(
     ("archive", "words"),
     [
-        (LINK + entry(b"image/link/victim", content=b"x"), "in something that is not a folder of the image"),
+        (LINK + entry(b"image/link/victim", content=b"x"), "whose parent is not a folder of the image"),
         (LINK + entry(b"image/link", b"5"), "twice"),
         (LINK + entry(b"image/link", content=b"x"), "twice"),
-        (LINK + entry(b"image/hard", b"1", b"image/link"), "which is no file"),
-        (LINK + entry(b"image/hard", b"1", b"image/link/victim"), "in something that is not a folder"),
-        (FOLDER + entry(b"image/hard", b"1", b"image/d"), "which is no file"),
-        (entry(b"image/hard", b"1", b"image/none"), "which the image does not hold"),
+        (LINK + entry(b"image/hard", b"1", b"image/link"), "which is not a file"),
+        (LINK + entry(b"image/hard", b"1", b"image/link/victim"), "whose parent is not a folder"),
+        (FOLDER + entry(b"image/hard", b"1", b"image/d"), "which is not a file"),
+        (entry(b"image/hard", b"1", b"image/none"), "which is not in the image"),
         (entry(b"image/hard", b"1", b"/etc/passwd"), "is not allowed"),
-        (entry(b"image/f") + entry(b"image/f/g"), "in something that is not a folder"),
-        (entry(b"image/none/g"), "in something that is not a folder"),
+        (entry(b"image/f") + entry(b"image/f/g"), "whose parent is not a folder"),
+        (entry(b"image/none/g"), "whose parent is not a folder"),
         (entry(b"image/../x"), "is not allowed"),
         (entry(b"/image/x"), "is not allowed"),
         (entry(b"imagex/x"), "is not allowed"),
@@ -231,7 +234,7 @@ FOLDER, LINK = entry(b"image/d", b"5"), entry(b"image/link", b"2", b"../outside"
         (entry(b"image/x", b"S"), "is a sparse archive member"),
         (entry(b"image/x", b"Z"), "is of the unknown type"),
         (entry(b"x", b"g", content=b"16 path=image/x\n"), "is not allowed"),
-        (entry(b"image/d2", b"5", size=512) + b"x" * 512, "has content although it is no file"),
+        (entry(b"image/d2", b"5", size=512) + b"x" * 512, "has content although it is not a file"),
         (entry(b"image/s", b"2", b""), "has a target of 0 bytes"),
         (entry(b"image/f", size=10_001), "a file of an image has at most 10,000"),
         (b"".join(entry(b"image/%d" % n, content=b"x" * 9000) for n in range(3)), "The image is larger than 0 MiB."),
@@ -245,11 +248,11 @@ FOLDER, LINK = entry(b"image/d", b"5"), entry(b"image/link", b"2", b"../outside"
         (entry(b"x", b"x", content=b"20 path=image/a\0b/c\n") + entry(b"image/f"), "is not allowed"),
         (block(b"image/f", b"0")[:148] + b"00x000\0 " + block(b"image/f", b"0")[156:], "not octal"),
         (block(b"image/f", b"0")[:148] + b"000000\0 " + block(b"image/f", b"0")[156:], "checksum is wrong"),
-        (END + b"\0" * 512 + b"more", "goes on after its end"),
-        (END + b"\0" * (2 << 20), "goes on after its end"),
+        (END + b"\0" * 512 + b"more", "continues after its end"),
+        (END + b"\0" * (2 << 20), "continues after its end"),
     ],
 )  # fmt: skip
-def test_each_rule_has_its_sentence(archive: bytes, words: str) -> None:
+def test_each_rule_has_its_message(archive: bytes, words: str) -> None:
     with folders() as (outside, inside):
         before = state(outside)
         assert words in run(ROOT + archive + END, inside)
@@ -257,7 +260,7 @@ def test_each_rule_has_its_sentence(archive: bytes, words: str) -> None:
         check(inside)
 
 
-def test_it_is_a_program_that_needs_nothing_else(tmp_path: Path) -> None:
+def test_unpack_is_a_standalone_program(tmp_path: Path) -> None:
     (tmp_path / "image").mkdir()
     alone = tmp_path / "unpack.py"
     alone.write_bytes(Path(unpack.__file__).read_bytes())
@@ -268,7 +271,7 @@ def test_it_is_a_program_that_needs_nothing_else(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.decode()) == (3, "image/pipe is a named pipe; an image holds files, folders and links only.\n")
 
 
-def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
+def test_memory_usage_is_bounded(tmp_path: Path) -> None:
     """20,000 entries and a file of 256 MiB in 96 MiB of address space, interpreter included."""
     (tmp_path / "image").mkdir()
     limit = (

@@ -207,7 +207,7 @@ def test_a_job_whose_image_was_deleted_fails_at_once(machine: Machine, namespace
     (pod,) = pods(machine, namespace, "gone")
     terminated = pod.status.container_statuses[0].state.terminated
     assert (terminated.exit_code, terminated.reason) == (128, "ImagePullBackOff")
-    assert terminated.message == f'image "{gone}" is no longer kept on this machine. Its commit can be deployed again.'
+    assert terminated.message == f'image "{gone}" is no longer kept on this machine. Deploy its commit again.'
 
 
 def test_a_job_is_restarted_after_the_machine_was_killed(own_machine: Machine) -> None:

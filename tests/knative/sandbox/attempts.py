@@ -1,6 +1,6 @@
-"""What a hostile tenant tries, as a program of its own: it is an application's body, and the text of a malicious setup.py. Standard library only.
+"""What a hostile tenant tries. Used by an application, and as the text of a malicious setup.py. Standard library only.
 
-Each attempt gives "" when it failed as it should, else what it got hold of.
+Each attempt returns "" when it failed as it should, else what it got.
 """
 
 import glob
@@ -29,7 +29,7 @@ def connect_abstract(name: str) -> str:
 
 
 def ask(port: int, request: str, secret: str) -> str:
-    """Of a server on the loopback, in the bytes of the request (latin-1); got, if the answer holds the secret."""
+    """Send the bytes of a request (latin-1) to a server on the loopback. Successful if the answer contains the secret."""
     answer = b""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
         connection.settimeout(10)
@@ -44,7 +44,7 @@ def ask(port: int, request: str, secret: str) -> str:
 
 
 def datagram(address: str, port: int) -> str:
-    """An answer to what any DNS server would answer, or the word of the kernel that nothing leads there."""
+    """Send a DNS query. Successful if it is answered, or if the kernel does not refuse it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.settimeout(3)
         try:
@@ -81,7 +81,7 @@ def look(folder: str, expected: str) -> str:
 
 
 def processes(secret: str) -> str:
-    """Of others: an environment with a secret in it."""
+    """Search the environments of other processes for a secret."""
     for path in glob.glob("/proc/[0-9]*/environ"):
         try:
             with open(path, "rb") as file:
@@ -93,7 +93,7 @@ def processes(secret: str) -> str:
 
 
 def signal_to(pid: int) -> str:
-    """Under a process namespace the number is nobody's, or one's own."""
+    """Signal a process of the host. In a PID namespace the number belongs to nobody, or to an own process."""
     try:
         with open(f"/proc/{pid}/status") as file:
             return f"sees process {pid}" if f"\nNSpid:\t{pid}\n" in file.read() and pid != os.getpid() else ""
@@ -110,7 +110,7 @@ def root() -> str:
 
 
 def own_secrets() -> str:
-    """What its environment must not hold."""
+    """Return variables that the environment must not contain."""
     found = [
         name for name, value in os.environ.items() if "postgres://" in value or "amqp://" in value or name.startswith(("CAPSULE_AMQP", "KUBECONFIG"))
     ]
@@ -120,5 +120,5 @@ def own_secrets() -> str:
 KINDS = {each.__name__: each for each in (connect, connect_abstract, ask, datagram, read, write, look, processes, signal_to, root, own_secrets)}
 
 
-def attempt(wishes: list) -> list:  # type: ignore[type-arg]
-    return [got for kind, *words in wishes if (got := KINDS[kind](*words))]
+def attempt(attempts: list) -> list:  # type: ignore[type-arg]
+    return [got for kind, *words in attempts if (got := KINDS[kind](*words))]

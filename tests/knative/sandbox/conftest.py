@@ -1,4 +1,4 @@
-"""One machine for the sandbox's tests, something worth stealing on it, and what a hostile tenant would try to get at it."""
+"""One machine for the sandbox's tests, with secrets on it, and the attempts of a hostile tenant to get them."""
 
 import socket
 from collections.abc import Iterator
@@ -9,30 +9,31 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes.network.namespaces import own_addresses, way_out
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.processes.network.namespaces import own_addresses, slirp4netns_program
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service
 from tests.knative.sandbox.modes import MODES, running
 
 HOSTILE = ["python", "-m", "tests.knative.sandbox.hostile"]
 SECRET = "postgres://platform:hunter2@127.0.0.1/auth"
-CONNECTED = detect() is not Isolation.NONE and way_out() is not None
+HAS_NETWORKS = detect() is not Isolation.NONE and slirp4netns_program() is not None
 
 
 @pytest.fixture(scope="session", params=MODES)
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    with running(request.param, SECRET_OF_THE_PARENT=SECRET) as found:
-        settle(found)
-        yield found
+    with running(request.param, SECRET_OF_THE_PARENT=SECRET) as machine:
+        run_platform(machine)
+        yield machine
 
 
-def settle(found: Machine) -> None:
-    """Something of the platform's runs there, with a secret."""
-    found.namespace("capsule")
-    found.core.create_namespaced_secret("capsule", {"metadata": {"name": "database"}, "stringData": {"url": SECRET}})
+def run_platform(machine: Machine) -> None:
+    """Run a Service of the platform that has a secret."""
+    machine.namespace("capsule")
+    machine.core.create_namespaced_secret("capsule", {"metadata": {"name": "database"}, "stringData": {"url": SECRET}})
     value = {"secretKeyRef": {"name": "database", "key": "url"}}
-    found.create(
+    machine.create(
         service(
             "capsule",
             "platform",
@@ -41,12 +42,12 @@ def settle(found: Machine) -> None:
             loopback_port="7081",
         )
     )
-    found.ready("capsule", "platform")
+    machine.ready("capsule", "platform")
 
 
 @dataclass
 class Neighbour:
-    """Another tenant, at home."""
+    """A pod of another tenant."""
 
     namespace: str
     pid: int
@@ -56,10 +57,10 @@ class Neighbour:
 
 @pytest.fixture(scope="session")
 def neighbour(machine: Machine) -> Neighbour:
-    return live_beside(machine)
+    return run_neighbour(machine)
 
 
-def live_beside(machine: Machine) -> Neighbour:
+def run_neighbour(machine: Machine) -> Neighbour:
     namespace = machine.namespace()
     annotations = {"autoscaling.knative.dev/min-scale": "1"}
     machine.create(service(namespace, "neighbour", command=HOSTILE, env=[{"name": "KEY", "value": SECRET}], annotations=annotations))
@@ -71,35 +72,38 @@ def live_beside(machine: Machine) -> Neighbour:
 
 
 @pytest.fixture
-def doors() -> Iterator[list[list[Any]]]:
-    """Servers as our database and broker are, on every address of this machine: what connecting to them is called in a wish."""
-    wishes: list[list[Any]] = []
+def listeners() -> Iterator[list[list[Any]]]:
+    """Servers like the platform's database and broker, on every address of this machine.
+
+    Yields the attempts to connect to them.
+    """
+    attempts: list[list[Any]] = []
     with ExitStack() as stack:
         for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
             server = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
             server.bind((address, 0))
             server.listen()
             port = server.getsockname()[1]
-            there = ["127.0.0.1", "127.0.0.2", *own_addresses(), "10.0.2.2"] if family == socket.AF_INET else ["::1"]
-            for each in there:
-                wishes.append(["connect", each, port])
+            addresses = ["127.0.0.1", "127.0.0.2", *own_addresses(), "10.0.2.2"] if family == socket.AF_INET else ["::1"]
+            for each in addresses:
+                attempts.append(["connect", each, port])
         server = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         name = f"capsule-test-{id(server)}"
         server.bind("\0" + name)
         server.listen()
-        wishes.append(["connect_abstract", name])
-        yield wishes
+        attempts.append(["connect_abstract", name])
+        yield attempts
 
 
-def wishes_of(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
-    """Everything that lies about on this machine and is not for tenants."""
+def attempts_on(machine: Machine, neighbour: Neighbour) -> list[list[Any]]:
+    """Return attempts to get everything on this machine that is not for tenants."""
     home = machine.home
     assert machine.process is not None
     ports = [7030 + machine.offset, 7080 + machine.offset, 7081 + machine.offset, neighbour.port]
     files = [home / "kubeconfig", home / "log.txt", home / "knative/store.db", home / "knative/tls/token.key", home / "knative/tls/admin.token"]
     files += [neighbour.pod / "process.json", Path("/etc/shadow"), Path(f"/proc/{machine.process.pid}/environ")]
     for file in files:
-        assert file.exists(), f"{file} is not there; the test would prove nothing"
+        assert file.exists(), f"{file} does not exist; the test would prove nothing"
     folders = [
         (home, "kubeconfig"),
         (home / "knative" / "pods", neighbour.namespace),

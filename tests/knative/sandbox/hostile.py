@@ -1,4 +1,4 @@
-"""A hostile application: it attempts what it is asked to, and uses more than it was given."""
+"""A hostile application: it makes the requested attempts, and exceeds its limits."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from urllib.parse import parse_qs, urlsplit
 from tests.knative.sandbox.attempts import attempt
 
 MIB = 1 << 20
-kept: list[Any] = []
+blocks: list[Any] = []
 
 
 def fork() -> Any:
-    """Until it is refused, at most a thousand times."""
+    """Fork until it is refused, at most a thousand times."""
     children: list[int] = []
     try:
         while len(children) < 1000:
@@ -37,11 +37,11 @@ def fork() -> Any:
 
 def memory() -> Any:
     while True:
-        kept.append(b"x" * MIB)
+        blocks.append(b"x" * MIB)
 
 
 def writes(one: Callable[[str, int], int], pause: float = 0.002, most: int = 100_000) -> Any:
-    """Calls it with fresh names until the kernel refuses; what was written until then."""
+    """Call `one` with new names until the kernel refuses. Returns what was written until then."""
     total = 0
     try:
         for number in range(most):
@@ -61,19 +61,19 @@ def disk(path: str, number: int) -> int:
 def unlinked(path: str, number: int) -> int:
     file = open(path, "wb", buffering=0)  # noqa: SIM115 - it stays open, that is the point
     os.unlink(path)
-    kept.append(file)
+    blocks.append(file)
     return file.write(b"x" * MIB)
 
 
 def in_app(path: str, number: int) -> int:
-    """Deleted files of the image's folder, whose device is the overlay's."""
+    """Write deleted files in the image's folder, whose device is the overlay's."""
     return unlinked(os.path.join("/app", os.path.basename(path)), number)
 
 
 def anonymous(path: str, number: int) -> int:
-    """Files in memory, which belong to no process's size while they are not mapped."""
+    """Write files in memory, which no process's size includes while they are not mapped."""
     file = open(os.memfd_create("m"), "wb", buffering=0)  # noqa: SIM115 - it stays open
-    kept.append(file)
+    blocks.append(file)
     return file.write(b"x" * MIB)
 
 
@@ -91,7 +91,7 @@ def inodes(path: str, number: int) -> int:
 
 
 def deep(path: str, number: int) -> int:
-    """One folder in the other, and never a path that is long."""
+    """Nest folders without a long path."""
     os.mkdir("d")
     os.chdir("d")
     return 1
@@ -132,10 +132,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         parts = urlsplit(self.path)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+        attempts = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
         match parts.path:
             case "/attempt":
-                self._answer(attempt(body))
+                self._answer(attempt(attempts))
             case "/use":
                 kind = parse_qs(parts.query)["what"][0]
                 self._answer(use(kind))
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

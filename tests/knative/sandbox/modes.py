@@ -1,4 +1,4 @@
-"""The ways to run a one-machine Knative: by whoever runs the tests, by an ordinary user, and by root on a machine that lacks things."""
+"""Ways to run a one-machine Knative: as the user who runs the tests, as an ordinary user, and as root on a machine that lacks abilities."""
 
 import os
 import tempfile
@@ -27,34 +27,34 @@ LACKING = {
 
 @contextmanager
 def running(mode: str, **environment: str) -> Iterator[Machine]:
-    """Started, and ended with everything of it; what it said of an unexpected error fails the test."""
+    """Start a machine and stop it afterwards. An unexpected error in its log fails the test."""
     if mode != "own account" and os.geteuid() != 0:
         pytest.skip("only root starts a machine in another way")
     home = Path(tempfile.mkdtemp(prefix="capsule-machine-", dir="/tmp"))
-    found = Machine(home, free_offset(), environment)
+    machine = Machine(home, free_offset(), environment)
     if mode.startswith("ordinary user"):
         os.chown(home, ID, ID)
         home.chmod(0o711)
-        found.wrapped = as_user
-        found.environment |= {"HOME": str(home), "USER": NAME}
+        machine.wrapped = as_user
+        machine.environment |= {"HOME": str(home), "USER": NAME}
     if mode in LACKING:
-        found.module, found.environment["WEAKER"] = "tests.knative.sandbox.weaker", LACKING[mode]
+        machine.module, machine.environment["WEAKER"] = "tests.knative.sandbox.weaker", LACKING[mode]
     try:
-        found.start()
-        yield found
-        assert found.stop() == 0, found.log
-        assert "Traceback" not in found.log, found.log
+        machine.start()
+        yield machine
+        assert machine.stop() == 0, machine.log
+        assert "Traceback" not in machine.log, machine.log
     finally:
-        if found.process is not None and found.process.poll() is None:
-            found.process.kill()
-            found.process.wait()
-        discard(home)
+        if machine.process is not None and machine.process.poll() is None:
+            machine.process.kill()
+            machine.process.wait()
+        delete_home(home)
 
 
-def discard(home: Path) -> None:
-    """Deep trees too, at which shutil.rmtree ends."""
+def delete_home(home: Path) -> None:
+    """Delete a folder, also with trees that are too deep for shutil.rmtree."""
     trash = Trash(home.with_name(f"{home.name}-trash"))
-    trash.throw(home)
+    trash.discard(home)
     for _ in trash.delete():
         continue
     trash.folder.rmdir()

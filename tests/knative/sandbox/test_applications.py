@@ -1,4 +1,4 @@
-"""A hostile application gets hold of nothing that is not its own, and uses no more than it was given."""
+"""A hostile application gets nothing that is not its own, and cannot exceed its limits."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox.attempts import attempt
-from tests.knative.sandbox.conftest import CONNECTED, HOSTILE, Neighbour, wishes_of
+from tests.knative.sandbox.conftest import HAS_NETWORKS, HOSTILE, Neighbour, attempts_on
 
 pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")
-shared_network = pytest.mark.skipif(not CONNECTED, reason="slirp4netns is not here: tenants share the machine's network, and `up` says so")
+needs_networks = pytest.mark.skipif(not HAS_NETWORKS, reason="slirp4netns is not installed: tenants share the machine's network")
 LIMITS = {"memory": "128Mi", "cpu": "500m"}
 SMALL = {"volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}]}
 
@@ -26,18 +27,18 @@ def hostile(machine: Machine, namespace: str, limits: dict[str, str] | None = No
     return machine.http(machine.ready(namespace, "hostile"))
 
 
-@shared_network
-def test_it_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, doors: list[list[Any]]) -> None:
-    wishes = [*wishes_of(machine, neighbour), *doors]
+@needs_networks
+def test_an_application_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, listeners: list[list[Any]]) -> None:
+    attempts = [*attempts_on(machine, neighbour), *listeners]
     if os.geteuid() == 0:
-        ours = attempt([wish for wish in wishes if wish[0] not in ("write", "root", "own_secrets")])
-        assert len(ours) > 20, f"without the sandbox this must succeed, or the test proves nothing: {ours}"
+        own = attempt([each for each in attempts if each[0] not in ("write", "root", "own_secrets")])
+        assert len(own) > 20, f"without the sandbox this must succeed, or the test proves nothing: {own}"
     with hostile(machine, machine.namespace()) as http:
-        assert http.post("/attempt", json=wishes).json() == []
+        assert http.post("/attempt", json=attempts).json() == []
 
 
-@shared_network
-def test_it_has_its_own_loopback_and_the_outside(machine: Machine) -> None:
+@needs_networks
+def test_an_application_has_its_own_loopback(machine: Machine) -> None:
     namespace = machine.namespace()
     with hostile(machine, namespace) as http:
         (pid,) = machine.pids(namespace)
@@ -47,7 +48,7 @@ def test_it_has_its_own_loopback_and_the_outside(machine: Machine) -> None:
 
 
 def ended(machine: Machine, namespace: str, reason: str) -> str:
-    """The message of the container's last end, once it has ended for that reason."""
+    """Wait until the container has ended for a reason, and return its exit code and message."""
 
     def look() -> str | None:
         for pod in machine.pods(namespace, "hostile"):
@@ -61,21 +62,21 @@ def ended(machine: Machine, namespace: str, reason: str) -> str:
 
 
 def use(http: httpx.Client, what: str) -> None:
-    """It does not live to answer."""
+    """Make the application exceed a limit. It ends before it answers."""
     answer = http.post("/use", params={"what": what})
     assert answer.status_code in (502, 503), answer.text
 
 
 @pytest.fixture
-def watched(machine: Machine) -> None:
+def polled(machine: Machine) -> None:
     if machine.has_disks:
-        pytest.skip("the kernel refuses what is over a disk's limit; nothing is watched")
+        pytest.skip("the kernel enforces disk limits; nothing is polled")
 
 
 @pytest.fixture
-def refused(machine: Machine) -> None:
+def enforced(machine: Machine) -> None:
     if not machine.has_disks:
-        pytest.skip("there are no disk images here: what a container writes is watched")
+        pytest.skip("no disk images here: disk usage is polled")
 
 
 @pytest.mark.parametrize(
@@ -89,23 +90,23 @@ def refused(machine: Machine) -> None:
         ("unreadable", "Evicted", "denies reading to its owner"),
     ],
 )
-def test_more_than_it_was_given_ends_it_with_the_reason_and_it_is_started_again(machine: Machine, what: str, reason: str, words: str) -> None:
+def test_exceeding_a_limit_ends_and_restarts_the_container(machine: Machine, what: str, reason: str, words: str) -> None:
     if machine.has_disks and reason == "Evicted":
-        pytest.skip("the kernel refuses what is over a disk's limit; nothing is watched")
-    if machine.by_root and what == "unreadable":
+        pytest.skip("the kernel enforces disk limits; nothing is polled")
+    if machine.is_root and what == "unreadable":
         pytest.skip("root reads it")
     namespace = machine.namespace()
     with hostile(machine, namespace) as http:
         use(http, what)
         assert words in ended(machine, namespace, reason)
-        again = until(lambda: (answer := http.get("/")).status_code == 200 and answer.json())
+        restarted = until(lambda: (answer := http.get("/")).status_code == 200 and answer.json())
         mounted = {part for part in PROJECT.parts[2:3] if PROJECT.parts[1] == "tmp"}  # a checkout below /tmp is seen at its place
-        assert set(again["tmp"]) <= mounted or what == "memory", "it begins with an empty folder"
+        assert set(restarted["tmp"]) <= mounted or what == "memory", "it begins with an empty folder"
 
 
-@pytest.mark.usefixtures("refused")
+@pytest.mark.usefixtures("enforced")
 @pytest.mark.parametrize("what", ["disk", "unlinked", "file", "inodes", "deep"])
-def test_the_kernel_refuses_more_disk_than_it_was_given_and_it_lives_on(machine: Machine, what: str) -> None:
+def test_the_kernel_enforces_the_disk_limit_and_the_container_survives(machine: Machine, what: str) -> None:
     namespace = machine.namespace()
     with hostile(machine, namespace) as http:
         found = http.post("/use", params={"what": what}).json()
@@ -114,22 +115,22 @@ def test_the_kernel_refuses_more_disk_than_it_was_given_and_it_lives_on(machine:
         assert [pod.status.container_statuses[0].restart_count for pod in machine.pods(namespace, "hostile")] == [0]
 
 
-@pytest.mark.usefixtures("watched")
-def test_one_file_is_never_larger_than_all_that_it_may_write(machine: Machine) -> None:
-    """Between two looks at its folders it could otherwise fill the disk."""
+@pytest.mark.usefixtures("polled")
+def test_a_single_file_never_exceeds_the_disk_limit(machine: Machine) -> None:
+    """Otherwise it could fill the disk between two measurements."""
     with hostile(machine, machine.namespace(), {"ephemeral-storage": "16Mi"}) as http:
         answer = http.post("/use", params={"what": "file"})
         assert answer.status_code != 200 or (answer.json()["error"] == "File too large" and answer.json()["bytes"] <= 16 << 20), answer.text
 
 
 @pytest.mark.parametrize(("what", "error", "most"), [("shared", "No space left on device", 64 << 20), ("devices", "Read-only file system", 0)])
-def test_of_dev_it_fills_no_more_than_the_shared_memory_that_is_there(machine: Machine, what: str, error: str, most: int) -> None:
+def test_only_the_shared_memory_in_dev_can_be_filled(machine: Machine, what: str, error: str, most: int) -> None:
     with hostile(machine, machine.namespace(), {"memory": "512Mi"}) as http:
         found = http.post("/use", params={"what": what}).json()
         assert found == {"error": error, "bytes": most}
 
 
-def test_it_cannot_fork_without_end(machine: Machine, neighbour: Neighbour) -> None:
+def test_the_number_of_processes_is_limited(machine: Machine, neighbour: Neighbour) -> None:
     with hostile(machine, machine.namespace(), {"memory": "1Gi"}) as http:
         answer = http.post("/use", params={"what": "fork"})
         assert answer.status_code == 200, f"{answer.text}\n{machine.log[-1000:]}"
@@ -138,8 +139,8 @@ def test_it_cannot_fork_without_end(machine: Machine, neighbour: Neighbour) -> N
     assert Path(f"/proc/{neighbour.pid}").exists()
 
 
-def test_it_gets_its_share_of_the_processor_and_no_more(machine: Machine) -> None:
-    if not machine.by_root:
+def test_the_cpu_limit_is_applied(machine: Machine) -> None:
+    if not machine.is_root:
         pytest.skip("control groups are root's")
     namespace = machine.namespace()
     with hostile(machine, namespace):

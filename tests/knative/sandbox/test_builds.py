@@ -1,4 +1,4 @@
-"""A malicious setup.py runs in a build: it gets hold of nothing, and of this machine's ports it reaches only those that the operator listed."""
+"""A malicious setup.py runs in a build: it gets nothing, and reaches only those ports of this machine that the operator granted."""
 
 import json
 import os
@@ -10,16 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox import attempts
-from tests.knative.sandbox.conftest import CONNECTED, SECRET, Neighbour, wishes_of
+from tests.knative.sandbox.conftest import HAS_NETWORKS, SECRET, Neighbour, attempts_on
 
-pytestmark = pytest.mark.skipif(detect() is Isolation.NONE or not CONNECTED, reason="no sandbox with a network of its own here")
+pytestmark = pytest.mark.skipif(detect() is Isolation.NONE or not HAS_NETWORKS, reason="no sandbox with a network of its own here")
 PROJECT = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
-PASSED_ON = [name for name in os.environ if name.startswith(("PIP_", "UV_", "NPM_")) or name.lower().endswith("_proxy") or "CERT" in name]
+INHERITED = [name for name in os.environ if name.startswith(("PIP_", "UV_", "NPM_")) or name.lower().endswith("_proxy") or "CERT" in name]
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def repositories(tmp_path: Path) -> Iterator[Repositories]:
 
 
 def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **limits: str) -> dict[str, Any]:
-    """As the deploy context makes it; the pod's end and its log."""
-    environment = {
-        "REPOSITORY": url, "IMAGE": "capsule.local/apps/x", "REPOSITORY_HOSTS": hosts, "BUILD_ENVIRONMENT": " ".join(PASSED_ON),
-        **{each: os.environ[each] for each in PASSED_ON},
+    """Run a build as the deploy context does. Returns the end of its container and its log."""
+    variables = {
+        "REPOSITORY": url, "IMAGE": "capsule.local/apps/x", "REPOSITORY_HOSTS": hosts, "BUILD_ENVIRONMENT": " ".join(INHERITED),
+        **{each: os.environ[each] for each in INHERITED},
     }  # fmt: skip
     volumes = [{"name": "workspace", "emptyDir": {"sizeLimit": limits.get("disk", "2Gi")}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
     body = job(
@@ -40,7 +41,7 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         "",
         command=["python", "-m", "knative.builder"],
         spec={"backoffLimit": 0},
-        env=[{"name": each, "value": value} for each, value in environment.items()],
+        env=[{"name": each, "value": value} for each, value in variables.items()],
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
         volumeMounts=[{"name": "workspace", "mountPath": "/workspace"}, {"name": "cache", "mountPath": "/cache"}],
         annotations={"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache"},
@@ -58,12 +59,12 @@ def setup_py(body: str) -> dict[str, str]:
     return {"pyproject.toml": PROJECT, "setup.py": f"{Path(attempts.__file__).read_text()}\n{body}", "Procfile": "web: python -m x"}
 
 
-def test_it_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, doors: list[list[Any]], repositories: Repositories) -> None:
+def test_a_build_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, listeners: list[list[Any]], repositories: Repositories) -> None:
     namespace = machine.namespace()
     listed = int(repositories.host.rpartition(":")[2])
-    wishes = [*wishes_of(machine, neighbour), *doors, ["connect", "127.0.0.1", listed]]
-    program = f"print('GOT', json.dumps(attempt({wishes!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
-    body = f"import json, sys\n{program}sys.exit(3)\n"
+    tried = [*attempts_on(machine, neighbour), *listeners, ["connect", "127.0.0.1", listed]]
+    script = f"print('GOT', json.dumps(attempt({tried!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
+    body = f"import json, sys\n{script}sys.exit(3)\n"
     repository = repositories.create("malicious")
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "malicious", repository.url, repositories.host)
@@ -78,7 +79,7 @@ def ask_for(host: str, port: int, closing: bool = True) -> str:
 
 
 def requests(reachable: str, other: str, port: int) -> list[str]:
-    """Ways to ask a listener that leads to `given` for `other`."""
+    """Return requests that try to reach `other` through a listener for `reachable`."""
     get, close = f"GET / HTTP/1.1\r\nHost: {reachable}\r\n", "Connection: close\r\n\r\n"
     return [
         *(ask_for(each, port) for each in (other, f"{other}:{port}", other.upper(), f"{other}.", f"{other}.:{port}", f"\t{other}\t", f" {other} ")),
@@ -112,33 +113,33 @@ def requests(reachable: str, other: str, port: int) -> list[str]:
     ]
 
 
-def test_of_the_ingress_it_reaches_the_hosts_that_were_given_and_no_other(machine: Machine, repositories: Repositories) -> None:
-    reachable, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
-    machine.create(service("capsule", "given"))
-    machine.ready("capsule", "given")
+def test_a_build_reaches_only_the_granted_hosts_of_the_ingress(machine: Machine, repositories: Repositories) -> None:
+    reachable, other = (f"{name}.capsule.localhost" for name in ("reachable", "platform"))
+    machine.create(service("capsule", "reachable"))
+    machine.ready("capsule", "reachable")
     port = 7080 + machine.offset
     body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
     assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
-    wishes: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
-    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")]
-    reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
-    refusal = ["ask", port, ask_for(other, port), f"a build reaches {reachable} here, and no other host"]
-    assert [wish for wish in wishes if "platform" in wish[2] and attempt_at(machine, wish)], "the requests are right"
-    got = attempted_in_a_build(machine, repositories, f"{reachable} {repositories.host}", [*wishes, *reached, refusal])
-    assert len(got) == len(reached) + 1 and all("given-00001" in each or "no other host" in each for each in got), got
+    tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
+    reached = [["ask", port, ask_for(each, port), "reachable-00001"] for each in (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")]
+    reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "reachable-00001"])
+    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {reachable} here."]
+    assert [each for each in tried if "platform" in each[2] and attempt_outside(each)], "the requests are right"
+    got = attempted_in_a_build(machine, repositories, f"{reachable} {repositories.host}", [*tried, *reached, refusal])
+    assert len(got) == len(reached) + 1 and all("reachable-00001" in each or "A build reaches only" in each for each in got), got
 
 
-def attempt_at(machine: Machine, wish: list[Any]) -> bool:
-    """From outside of the sandbox, where the public ingress is."""
-    return bool(attempts.attempt([wish]))
+def attempt_outside(attempted: list[Any]) -> bool:
+    """Try it outside of the sandbox, where the public ingress is."""
+    return bool(attempts.attempt([attempted]))
 
 
-def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: str, wishes: list[list[Any]]) -> list[str]:
-    """What a build got hold of."""
+def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: str, tried: list[list[Any]]) -> list[str]:
+    """Return what a build got."""
     repository = repositories.create(f"attempts-{uuid.uuid4().hex[:6]}")
-    encoded = json.dumps(wishes).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
-    each = f"for got in attempt(json.loads(bytes.fromhex('{encoded}'))): print('GOT', json.dumps(got), file=sys.stderr)"
-    repository.commit(setup_py(f"import json, sys\n{each}\nprint('GOT', json.dumps('ALL'), file=sys.stderr)\nsys.exit(3)\n"))
+    encoded = json.dumps(tried).encode().hex()  # setuptools replaces the text \\r\\n of a setup.py
+    loop = f"for got in attempt(json.loads(bytes.fromhex('{encoded}'))): print('GOT', json.dumps(got), file=sys.stderr)"
+    repository.commit(setup_py(f"import json, sys\n{loop}\nprint('GOT', json.dumps('ALL'), file=sys.stderr)\nsys.exit(3)\n"))
     ended = build(machine, machine.namespace(), "attempts", repository.url, hosts)
     found = [json.loads(line.partition("GOT ")[2]) for line in ended["log"].splitlines() if 'GOT "' in line]
     assert found[-1] == "ALL", ended
@@ -157,7 +158,7 @@ def attempted_in_a_build(machine: Machine, repositories: Repositories, hosts: st
         ),
     ],
 )
-def test_it_uses_no_more_than_it_was_given(
+def test_a_build_cannot_exceed_its_limits(
     machine: Machine, repositories: Repositories, body: str, limits: dict[str, str], reason: str, words: str
 ) -> None:
     namespace = machine.namespace()
@@ -169,8 +170,8 @@ def test_it_uses_no_more_than_it_was_given(
     assert ended["code"] != 0 and words.lower() in ended["message"].lower() and (not reason or ended["reason"] == reason), ended
 
 
-def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, repositories: Repositories) -> None:
-    """Its interpreter, its packages, its scripts and its own modules; tracebacks name the files as the application sees them."""
+def test_a_built_application_runs_at_its_path_in_a_sandbox(machine: Machine, repositories: Repositories) -> None:
+    """Interpreter, packages, scripts and modules work, and tracebacks name files by their paths in the sandbox."""
     namespace = machine.namespace()
     code = (
         "import sys, flask, itsdangerous\napp = flask.Flask(__name__)\n"
@@ -180,10 +181,10 @@ def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, reposit
     repository.commit({"requirements.txt": "flask\n", "made/__init__.py": code, "Procfile": "web: flask --app made run --port $PORT\n"})
     ended = build(machine, namespace, "placed", repository.url, repositories.host)
     assert ended["code"] == 0, ended
-    program = json.loads(ended["message"])
+    message = json.loads(ended["message"])
     *_, built, stored = ended["log"].splitlines()
-    assert built.startswith("==> Built capsule.local/apps/x in ") and stored.startswith(f"==> Stored {program['image']}, "), ended["log"]
-    application = service(namespace, "placed", image=program["image"])
+    assert built.startswith("==> Built capsule.local/apps/x in ") and stored.startswith(f"==> Stored {message['image']}, "), ended["log"]
+    application = service(namespace, "placed", image=message["image"])
     del application["spec"]["template"]["spec"]["containers"][0]["command"]
     machine.create(application)
     with machine.http(machine.ready(namespace, "placed")) as http:
@@ -193,7 +194,7 @@ def test_what_was_built_runs_at_its_place_in_a_sandbox(machine: Machine, reposit
     assert lines == ["/app/made/__init__.py", "/app/.venv", f"{packages}/itsdangerous/__init__.py", "/app/made/__init__.py"]
 
 
-def test_the_cache_is_its_application_s_and_goes_with_it(machine: Machine, repositories: Repositories) -> None:
+def test_a_build_cache_belongs_to_its_application_and_is_deleted_with_it(machine: Machine, repositories: Repositories) -> None:
     if not machine.has_caches:
         pytest.skip("without ID-mapped mounts a cache would belong to the build before")
     namespace, other = machine.namespace(), machine.namespace()

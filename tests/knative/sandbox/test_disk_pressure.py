@@ -1,4 +1,4 @@
-"""A machine whose disk really is small: tenants fill it, and the one that holds most goes before the disk is full."""
+"""Disk pressure on a machine with a small disk: tenants fill it, and the pod with the largest disks is evicted before the disk is full."""
 
 import shutil
 import subprocess
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from knative.local.sandbox.disks import is_available
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from tests.knative.jobs.test_jobs import job
 from tests.knative.machine import Machine, free_offset, service, until
 
@@ -19,7 +20,7 @@ DISK_MIB, RESERVE_GIB = 800, "0.25"
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Its state lies on a file system of 800 MiB, of which 256 MiB are the reserve."""
+    """A machine whose state is on a file system of 800 MiB, with a reserve of 256 MiB."""
     tmp_path = tmp_path_factory.mktemp("small")
     image, disk = tmp_path / "disk.img", tmp_path / "disk"
     disk.mkdir()
@@ -42,7 +43,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def write(mib: int) -> str:
-    """Synced: what only the page cache holds takes nothing of the disk yet."""
+    """Write and sync: data in the page cache takes no space on the disk yet."""
     return f"dd if=/dev/zero of=/tmp/file bs=1M count={mib} conv=fsync status=none"
 
 
@@ -51,8 +52,8 @@ def writing(name: str, mib: int) -> dict[str, Any]:
 
 
 def has_recovered(machine: Machine) -> bool:
-    """By its log: the last pressure is over."""
-    return machine.log.rfind("DiskPressure is over") > machine.log.rfind("no build starts") > 0
+    """Return whether the last disk pressure has ended, by the machine's log."""
+    return machine.log.rfind("DiskPressure has ended") > machine.log.rfind("no build starts") > 0
 
 
 def status(machine: Machine, namespace: str, name: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def waiting_reason(machine: Machine, namespace: str, name: str) -> str:
     return str((containers[0]["state"].get("waiting") or {}).get("reason", ""))
 
 
-def test_the_largest_pod_goes_before_the_disk_is_full(small: Machine) -> None:
+def test_the_largest_pod_is_evicted_before_the_disk_is_full(small: Machine) -> None:
     neighbour, filler = small.namespace(), small.namespace()
     small.batch.create_namespaced_job(neighbour, writing("neighbour", 30))
     until(lambda: status(small, neighbour, "neighbour").get("phase") == "Running")
@@ -83,14 +84,14 @@ def test_the_largest_pod_goes_before_the_disk_is_full(small: Machine) -> None:
     small.core.delete_namespace(neighbour)
 
 
-def test_an_instance_that_was_evicted_starts_again_when_there_is_space(small: Machine) -> None:
+def test_an_evicted_instance_restarts_when_there_is_space(small: Machine) -> None:
     namespace = small.namespace()
     command = ["sh", "-c", f"{write(500)}; exec python -m tests.knative.serving.sample"]
     small.create(service(namespace, command=command, annotations={"autoscaling.knative.dev/min-scale": "1"}))
     until(lambda: small.log.count(f"evicting pod {namespace}/") >= 2, 60)
     until(lambda: has_recovered(small))
     evicted = [pod for pod in small.pods(namespace, "sample") if pod.status.reason == "Evicted"]
-    assert len(evicted) == 1, "of each owner one such object stays"
+    assert len(evicted) == 1, "one evicted pod of each owner stays"
     small.delete(namespace, "sample")
     until(lambda: not small.pods(namespace, "sample") and has_recovered(small))
 
@@ -107,4 +108,4 @@ def test_a_build_waits_until_there_is_space(small: Machine) -> None:
     until(lambda: status(small, namespace, "build").get("phase") == "Failed")
     assert has_recovered(small)
     terminated = status(small, namespace, "build")["container_statuses"][0]["state"]["terminated"]
-    assert terminated["reason"] == "ImagePushFailed", "it ran, and left no image"
+    assert terminated["reason"] == "ImagePushFailed", "it ran and left no image"

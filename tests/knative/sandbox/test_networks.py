@@ -1,4 +1,4 @@
-"""What a pod's network reaches: not what is private, unless it was given; not this machine, whatever its addresses are and become."""
+"""What a pod's network reaches: private addresses only if they were granted, and never this machine, whatever its addresses become."""
 
 import asyncio
 import os
@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from knative.local.processes.network.namespaces import Network, connect, own_addresses
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.processes.network.namespaces import Network, create_network, own_addresses
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import BuildAccess
-from knative.local.serving.pods.network import Ways
-from tests.knative.sandbox.conftest import CONNECTED
+from knative.local.serving.pods.network import PodNetworks
+from tests.knative.sandbox.conftest import HAS_NETWORKS
 
 pytestmark = [
-    pytest.mark.skipif(not CONNECTED, reason="no sandbox with a network of its own here"),
+    pytest.mark.skipif(not HAS_NETWORKS, reason="no sandbox with a network of its own here"),
     pytest.mark.parametrize("isolation", [Isolation.ROOT, Isolation.BUBBLEWRAP] if os.geteuid() == 0 else [detect()]),
 ]
 alters_the_machine = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="interfaces are root's to make")
@@ -32,13 +33,13 @@ while True: server.accept()[0].close()
 """
 
 
-def ip(*words: str) -> None:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def ip(*arguments: str) -> None:
+    result = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
-async def reaches(network: Network, address: str, port: int) -> str:
-    """ "" or why not."""
+async def connection_error(network: Network, address: str, port: int) -> str:
+    """Return "" when a connection succeeds, else why not."""
     with network.socket() as one:
         try:
             async with asyncio.timeout(10):
@@ -49,8 +50,8 @@ async def reaches(network: Network, address: str, port: int) -> str:
 
 
 @asynccontextmanager
-async def a_network(isolation: Isolation, **options: object) -> AsyncIterator[Network]:
-    network = await connect(isolation, **options)  # type: ignore[arg-type]
+async def open_network(isolation: Isolation, **options: object) -> AsyncIterator[Network]:
+    network = await create_network(isolation, **options)  # type: ignore[arg-type]
     try:
         yield network
     finally:
@@ -68,7 +69,7 @@ class Private:
 
 @pytest.fixture
 def private() -> Iterator[Private]:
-    """A private network with another machine in it: a namespace at the other end of a cable."""
+    """A private network with another machine in it: a network namespace at the other end of a veth pair."""
     name = f"c{uuid.uuid4().hex[:8]}"
     found = Private("10.213.77.1", "10.213.77.2", "10.213.77.0/24")
     ip("netns", "add", name)
@@ -90,35 +91,35 @@ def private() -> Iterator[Private]:
 
 
 @alters_the_machine
-async def test_a_private_address_is_reached_by_the_build_that_was_given_it_alone(isolation: Isolation, private: Private) -> None:
+async def test_only_the_build_that_was_granted_a_private_address_reaches_it(isolation: Isolation, private: Private) -> None:
     with socket.create_connection((private.address, 9000), timeout=5):
         pass  # from this machine it answers, or the test proves nothing
-    async with a_network(isolation) as application, a_network(isolation, options=[private.address, private.here]) as build:
-        assert "No route to host" in await reaches(application, private.address, 9000)
-        assert await reaches(build, private.address, 9000) == ""
+    async with open_network(isolation) as application, open_network(isolation, granted_addresses=[private.address, private.here]) as build:
+        assert "No route to host" in await connection_error(application, private.address, 9000)
+        assert await connection_error(build, private.address, 9000) == ""
         with socket.create_server((private.here, 0)) as ours:
-            assert "No route to host" in await reaches(build, private.here, ours.getsockname()[1]), "this machine is given to nobody"
-    async with a_network(isolation, allowed=[private.network]) as opened:
-        assert await reaches(opened, private.address, 9000) == ""
+            assert "No route to host" in await connection_error(build, private.here, ours.getsockname()[1]), "this machine cannot be granted"
+    async with open_network(isolation, allowed_networks=[private.network]) as opened:
+        assert await connection_error(opened, private.address, 9000) == ""
         with socket.create_server((private.here, 0)) as ours:
-            assert "No route to host" in await reaches(opened, private.here, ours.getsockname()[1])
+            assert "No route to host" in await connection_error(opened, private.here, ours.getsockname()[1])
 
 
 @alters_the_machine
-async def test_an_address_that_the_machine_gets_later_is_refused_too(isolation: Isolation) -> None:
+async def test_a_later_address_of_the_machine_is_refused_too(isolation: Isolation) -> None:
     address = f"192.0.2.{201 + os.getpid() % 50}"
-    ways = Ways()
-    network = await ways.open(isolation, BuildAccess())
+    networks = PodNetworks()
+    network = await networks.open(isolation, BuildAccess())
     try:
         with socket.create_server(("0.0.0.0", 0)) as ours:
             ip("addr", "add", f"{address}/32", "dev", "lo")
             async with asyncio.timeout(10):
-                while "No route to host" not in await reaches(network, address, ours.getsockname()[1]):  # noqa: ASYNC110 - the kernel tells of it
+                while "No route to host" not in await connection_error(network, address, ours.getsockname()[1]):  # noqa: ASYNC110 - the kernel tells of it
                     await asyncio.sleep(0.05)
         assert address in own_addresses()
     finally:
         ip("addr", "delete", f"{address}/32", "dev", "lo")
-        await ways.close(network)
+        await networks.close(network)
 
 
 @pytest.mark.parametrize(
@@ -129,21 +130,21 @@ async def test_an_address_that_the_machine_gets_later_is_refused_too(isolation: 
         *("10.0.2.1", "10.0.2.4", "10.0.2.100", "10.0.2.127", "10.0.2.129", "10.0.2.254"),
     ],
 )
-async def test_nothing_leads_to_private_and_special_addresses(isolation: Isolation, address: str) -> None:
-    async with a_network(isolation) as network:
+async def test_private_and_special_addresses_are_unreachable(isolation: Isolation, address: str) -> None:
+    async with open_network(isolation) as network:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
             assert await refused_by_the_kernel(network, address, kind), address
 
 
 async def refused_by_the_kernel(network: Network, address: str, kind: int) -> bool:
-    """At once, before a packet leaves. 10.0.2.100 is the pod itself, on which nothing listens."""
+    """Return whether the kernel refuses at once, before a packet leaves. 10.0.2.100 is the pod itself, on which nothing listens."""
     if kind == socket.SOCK_DGRAM:
         return "unreachable" in route_to(network, address) or address == "10.0.2.100"
-    result = await reaches(network, address, 80)
-    return any(word in result for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
+    error = await connection_error(network, address, 80)
+    return any(word in error for word in ("No route to host", "Network is unreachable", "Permission denied", "Connect call failed", "refused"))
 
 
 def route_to(network: Network, address: str) -> str:
     namespaces = [f"--{'user' if place.endswith('/user') else 'net'}={place}" for place in network.join]
-    done = subprocess.run(["nsenter", "--preserve-credentials", *namespaces, "ip", "route", "get", address], capture_output=True, text=True)
-    return "unreachable" if "No route to host" in done.stderr or "unreachable" in done.stderr else done.stdout + done.stderr
+    result = subprocess.run(["nsenter", "--preserve-credentials", *namespaces, "ip", "route", "get", address], capture_output=True, text=True)
+    return "unreachable" if "No route to host" in result.stderr or "unreachable" in result.stderr else result.stdout + result.stderr

@@ -1,4 +1,7 @@
-"""What bubblewrap gives when an ordinary user starts the platform. The rest of this folder's tests run in that mode in the proof."""
+"""Isolation by bubblewrap when an ordinary user starts the platform.
+
+In the proof the other tests of this folder run in that mode too.
+"""
 
 import json
 import os
@@ -8,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from knative.local.processes.process import descendants, start_time
+from knative.local.processes.procfs import descendants, start_time_ticks
 from knative.local.sandbox.bubblewrap import program
 from tests.knative.jobs.test_jobs import build, conditions, finished, pods
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
-from tests.knative.sandbox.conftest import HOSTILE, live_beside, settle, wishes_of
+from tests.knative.sandbox.conftest import HOSTILE, attempts_on, run_neighbour, run_platform
 from tests.knative.sandbox.modes import running
 from tests.proof import proof
 
@@ -58,18 +61,18 @@ open("/workspace/image/rootfs/app.py", "w").write({APPLICATION!r})
 os.system("sleep 60 & sleep 60 & true")
 record = {{"cmd": ["python3", "app.py"], "env": {{}}, "kind": "python"}}
 open("/workspace/image/image.json", "w").write(json.dumps(record))
-told = {{"image": "capsule.local/apps/other@sha256:" + "0" * 64, "commit": "abc", "kind": "python", "release": "true"}}
-open("/dev/termination-log", "w").write(json.dumps(told))
+message = {{"image": "capsule.local/apps/other@sha256:" + "0" * 64, "commit": "abc", "kind": "python", "release": "true"}}
+open("/dev/termination-log", "w").write(json.dumps(message))
 """
-HELD = ("user", "pid", "ipc", "uts", "mnt")
+OWN_NAMESPACES = ("user", "pid", "ipc", "uts", "mnt")
 
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[Machine]:
     with running("ordinary user" if os.geteuid() == 0 else "own account") as found:
-        if "bubblewrap" not in found.standing:
-            pytest.skip(f"no bubblewrap for an ordinary user here: {found.standing}")
-        settle(found)
+        if "bubblewrap" not in found.isolation:
+            pytest.skip(f"no bubblewrap for an ordinary user here: {found.isolation}")
+        run_platform(found)
         yield found
 
 
@@ -79,7 +82,7 @@ def image(user: Machine) -> tuple[str, str]:
 
 
 def built(user: Machine) -> tuple[str, str]:
-    """(namespace, image): handed over by a build whose processes go on when it ends."""
+    """Return (namespace, image) of a build whose background processes are still running when it ends."""
     namespace = user.namespace()
     user.batch.create_namespaced_job(namespace, build("build", script=MAKE))
     assert conditions(finished(user, namespace, "build")).get("Complete"), user.log
@@ -88,12 +91,12 @@ def built(user: Machine) -> tuple[str, str]:
 
 
 @proof("tenant-isolation")
-def test_where_the_kernel_lacks_overlays_and_filters_the_folder_is_read_only_and_up_says_so() -> None:
+def test_without_overlays_and_filters_the_folder_is_read_only_and_up_reports_it() -> None:
     if os.geteuid() != 0:
         pytest.skip("only root starts a machine in another way")
     with running("ordinary user without overlay and filter") as machine:
-        assert "folder is read-only" in machine.standing and "no system call filter" in machine.standing
-        settle(machine)
+        assert "folder is read-only" in machine.isolation and "no system call filter" in machine.isolation
+        run_platform(machine)
         with deployed(machine, built(machine), "weaker") as http:
             found = http.get("/").json()
             assert found["filter"] == "0" and found["writes"]["/app/own"] == "Read-only file system" and found["writes"]["/new"] == ""
@@ -115,19 +118,19 @@ def test_an_application_has_namespaces_a_filter_and_a_layer_of_its_own(user: Mac
         assert found["writes"] == {"/app/own": "", "/new": "", **{f"/{each}/own": "Read-only file system" for each in ("usr", "dev", "etc")}}
         assert (found["uid"], found["capabilities"], found["privileges"], found["filter"]) == (1000, "0" * 16, "1", "2")
         assert (found["oom"], found["keys"]) == ("500", "")
-        assert all(os.readlink(f"/proc/self/ns/{name}") != found["namespaces"][name] for name in HELD)
+        assert all(os.readlink(f"/proc/self/ns/{name}") != found["namespaces"][name] for name in OWN_NAMESPACES)
         http.get("/end")
-        again = until(lambda: (answer := http.get("/")).status_code == 200 and answer.json())
-        assert again["writes"]["/app/own"] == again["writes"]["/new"] == "", "both are new at each start"
+        restarted = until(lambda: (answer := http.get("/")).status_code == 200 and answer.json())
+        assert restarted["writes"]["/app/own"] == restarted["writes"]["/new"] == "", "both are new at each start"
     assert not list((user.home / "knative" / "images").rglob("own")), "the image is as it was"
 
 
-def test_a_root_that_is_to_be_read_only_is(user: Machine, image: tuple[str, str]) -> None:
+def test_a_read_only_root_file_system_is_applied(user: Machine, image: tuple[str, str]) -> None:
     with deployed(user, image, "closed", securityContext={"readOnlyRootFilesystem": True}) as http:
         assert set(http.get("/").json()["writes"].values()) == {"Read-only file system"}
 
 
-def test_a_container_is_asked_to_end_and_nothing_of_it_is_left(user: Machine, image: tuple[str, str]) -> None:
+def test_a_deleted_container_gets_sigterm_and_leaves_nothing(user: Machine, image: tuple[str, str]) -> None:
     namespace, _ = image
     with deployed(user, image, "ending"):
         (pid,) = user.pids(namespace, "ending")
@@ -137,21 +140,21 @@ def test_a_container_is_asked_to_end_and_nothing_of_it_is_left(user: Machine, im
 
 
 def test_a_hostile_application_gets_hold_of_nothing(user: Machine) -> None:
-    if "single-tenant" in user.standing:
-        pytest.skip("no network for each tenant here, and `up` says so")
+    if "single-tenant" in user.isolation:
+        pytest.skip("tenants have no networks of their own here")
     namespace = user.namespace()
     user.create(service(namespace, "hostile", image=PLATFORM, command=HOSTILE))
     with user.http(user.ready(namespace, "hostile")) as http:
-        assert http.post("/attempt", json=wishes_of(user, live_beside(user))).json() == []
+        assert http.post("/attempt", json=attempts_on(user, run_neighbour(user))).json() == []
 
 
-def test_what_a_killed_run_left_is_ended_and_services_answer(user: Machine, image: tuple[str, str]) -> None:
+def test_leftovers_of_a_killed_run_are_ended_and_services_answer(user: Machine, image: tuple[str, str]) -> None:
     namespace, _ = image
     with deployed(user, image, "survivor") as http:
         (pid,) = user.pids(namespace, "survivor")
-        members = {(each, start_time(each)) for each in descendants(pid)}
+        members = {(each, start_time_ticks(each)) for each in descendants(pid)}
         assert len(members) > 1, members
         user.stop(signal.SIGKILL)
         user.start()
-        until(lambda: not [each for each, started in members if alive(each) and start_time(each) == started])
+        until(lambda: not [each for each, started in members if alive(each) and start_time_ticks(each) == started])
         assert until(lambda: (answer := http.get("/")).status_code == 200 and answer.json()["uid"]) == 1000

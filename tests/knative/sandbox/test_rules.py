@@ -1,13 +1,14 @@
-"""What a build may reach of this machine, and what is said of the sandbox."""
+"""Which destinations on this machine a build may reach, and the report about the sandbox."""
 
 import pytest
 
-from knative.local.sandbox.isolation import Abilities, Isolation, standing
+from knative.local.sandbox.isolation import Abilities, report_isolation
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import NOTHING, BuildAccess, of
 
 
-def container(**environment: str) -> dict[str, object]:
-    return {"env": [{"name": name, "value": value} for name, value in environment.items()]}
+def container(**env: str) -> dict[str, object]:
+    return {"env": [{"name": name, "value": value} for name, value in env.items()]}
 
 
 def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, hosts: set[str] | None = None) -> BuildAccess:
@@ -15,7 +16,7 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("env", "expected"),
     [
         ({}, NOTHING),
         ({"REPOSITORY": "http://samples.localhost:7030/x.git", "REPOSITORY_HOSTS": "samples.localhost"}, access(ingress={"samples.localhost"})),
@@ -37,8 +38,8 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
         ({"REPOSITORY_HOSTS": "127.0.0.1:99999 [::1 :3000 127.0.0.1:http", "BUILD_ENVIRONMENT": "PIP_CERT", "PIP_CERT": "/etc/ssl/x"}, NOTHING),
     ],
 )
-def test_a_build_reaches_of_this_machine_what_the_operator_named(environment: dict[str, str], expected: BuildAccess) -> None:
-    assert of(container(**environment), 7080) == expected
+def test_a_build_reaches_only_what_the_operator_granted(env: dict[str, str], expected: BuildAccess) -> None:
+    assert of(container(**env), 7080) == expected
 
 
 MISSING = "slirp4netns is not installed: apt-get install slirp4netns"
@@ -48,20 +49,20 @@ def able(isolation: Isolation, **lacking: bool) -> Abilities:
     return Abilities(isolation, **{"has_disks": True, "has_filter": True, "has_mapped_mounts": True, "has_overlay": True, **lacking})
 
 
-def test_what_is_missing_is_called_single_tenant_mode() -> None:
+def test_a_missing_sandbox_or_network_is_called_single_tenant_mode() -> None:
     for isolation in (Isolation.ROOT, Isolation.BUBBLEWRAP):
-        assert standing(able(isolation), "", True).whole
+        assert report_isolation(able(isolation), "", True).is_complete
     for isolation, lacking in ((Isolation.NONE, "no sandbox"), (Isolation.ROOT, MISSING), (Isolation.BUBBLEWRAP, MISSING)):
-        found = standing(able(isolation), lacking, False)
-        assert not found.whole and found.words.startswith("single-tenant mode") and "apt-get install" in found.words
+        report = report_isolation(able(isolation), lacking, False)
+        assert not report.is_complete and report.text.startswith("single-tenant mode") and "apt-get install" in report.text
 
 
 @pytest.mark.parametrize(
     ("ability", "words"),
     [("has_disks", "loop devices"), ("has_filter", "libseccomp2"), ("has_mapped_mounts", "ID-mapped"), ("has_overlay", "overlay")],
 )
-def test_what_the_kernel_lacks_is_said_in_a_sentence(ability: str, words: str) -> None:
-    whole = standing(able(Isolation.ROOT), "", True).words
+def test_each_missing_ability_is_reported(ability: str, words: str) -> None:
+    whole = report_isolation(able(Isolation.ROOT), "", True).text
     assert "Weaker here" not in whole
-    weaker = standing(able(Isolation.ROOT, **{ability: False}), "", True)
-    assert weaker.whole and weaker.words.count("Weaker here") == 1 and words in weaker.words
+    weaker = report_isolation(able(Isolation.ROOT, **{ability: False}), "", True)
+    assert weaker.is_complete and weaker.text.count("Weaker here") == 1 and words in weaker.text

@@ -1,4 +1,4 @@
-"""`python -m tests.knative.sandbox.weaker serve`: a one-machine Knative whose machine lacks what WEAKER names (abilities, or "sandbox" for all)."""
+"""A one-machine Knative whose machine lacks the abilities in WEAKER ("sandbox": all): `python -m tests.knative.sandbox.weaker serve`."""
 
 import os
 import sys
@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from knative.local.__main__ import main
-from knative.local.sandbox.isolation import Abilities, Isolation, abilities
+from knative.local.sandbox.isolation import Abilities, detect_abilities
+from knative.local.sandbox.plan import Isolation
 from knative.local.serving import node
 
 
@@ -14,9 +15,9 @@ def weaker(state: Path) -> Abilities:
     lacking = os.environ["WEAKER"].split()
     if lacking == ["sandbox"]:
         return Abilities(Isolation.NONE, **{field.name: False for field in fields(Abilities) if field.name != "isolation"})
-    return replace(abilities(state), **{name: False for name in lacking})
+    return replace(detect_abilities(state), **{name: False for name in lacking})
 
 
 if __name__ == "__main__":
-    node.abilities = weaker  # type: ignore[attr-defined]
+    node.detect_abilities = weaker  # type: ignore[attr-defined]
     sys.exit(main())

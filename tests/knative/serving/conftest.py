@@ -1,4 +1,4 @@
-"""One machine for all tests that leave it running, each in a namespace of its own."""
+"""One machine for all tests that leave it running. Each test has its own namespace."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture
 def own_machine(tmp_path: Path) -> Iterator[Machine]:
-    """For tests that kill it."""
+    """A machine for tests that kill or configure it."""
     found = Machine(tmp_path, free_offset())
     found.start()
     found.namespace("capsule")

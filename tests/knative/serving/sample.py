@@ -1,7 +1,7 @@
-"""The application that the tests deploy: it tells what it was given, and misbehaves when it is told to.
+"""The application that the tests deploy: it reports what it received, and misbehaves on request.
 
-`python -m tests.knative.serving.sample`; environment: EXIT_WITH (a code, at once), SAY (a line first), SLEEP (seconds before it listens),
-LISTEN_ON (not on $PORT), HEALTH (the status of /health).
+`python -m tests.knative.serving.sample`. Environment: EXIT_WITH (exit with this code at once), SAY (print this line
+first), SLEEP (seconds before it listens), LISTEN_ON (a port instead of $PORT), HEALTH (the status of /health).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import uvicorn
 
 CHUNK = 65536
 RUN = uuid.uuid4().hex
-"""Which process this is; its pid may be one of a namespace's own."""
+"""Identifies the process; its pid may be that of a PID namespace."""
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -76,14 +76,14 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             os._exit(int(query.get("code", "1")))
         case "/eat":
             print("eating", flush=True)
-            kept = [b"x" * (1 << 20) for _ in range(int(query["megabytes"]))]
-            await answer({"megabytes": len(kept)})
+            blocks = [b"x" * (1 << 20) for _ in range(int(query["megabytes"]))]
+            await answer({"megabytes": len(blocks)})
         case _:
             await answer({"path": scope["path"], "query": scope["query_string"].decode()}, 404)
 
 
 class Plain(BaseHTTPRequestHandler):
-    """HTTP/1.1 from the standard library, which takes no notice of Upgrade and reads on. /slow: after a moment."""
+    """HTTP/1.1 from the standard library, which ignores Upgrade and reads the next request. /slow answers after 0.1 s."""
 
     protocol_version = "HTTP/1.1"
 
@@ -97,7 +97,7 @@ class Plain(BaseHTTPRequestHandler):
 
 
 async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A protocol of its own after an upgrade: it says everything back in capitals."""
+    """Switch to a protocol that sends everything back in capitals."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\nWELCOME ")
     while data := await reader.read(CHUNK):
@@ -111,8 +111,8 @@ async def shout(port: int) -> None:
 
 
 def main() -> None:
-    if text := os.environ.get("SAY"):
-        print(text, flush=True)
+    if line := os.environ.get("SAY"):
+        print(line, flush=True)
     if "EXIT_WITH" in os.environ:
         sys.exit(int(os.environ["EXIT_WITH"]))
     time.sleep(float(os.environ.get("SLEEP", "0")))

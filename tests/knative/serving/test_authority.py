@@ -1,4 +1,4 @@
-"""One reading of which host a request is for; what is no host is refused."""
+"""Which host a request is for: one consistent reading, and no interpretation of invalid hosts."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def read(method: str, target: str, *hosts: bytes, version: str = "1.1") -> Autho
         (b"", ""),
     ],
 )
-def test_hosts(host: bytes, read_as: str) -> None:
+def test_host_headers_are_normalized(host: bytes, read_as: str) -> None:
     assert read("GET", "/", host).host == read_as
 
 
@@ -35,7 +35,7 @@ def test_hosts(host: bytes, read_as: str) -> None:
         *(b"[::1]:7080", "shöp.localhost".encode()),
     ],
 )
-def test_what_is_no_host_is_refused(host: bytes) -> None:
+def test_an_invalid_host_is_refused(host: bytes) -> None:
     with pytest.raises(BadAuthority):
         read("GET", "/", host)
     if not set(host) & set(b"/?#"):  # these end an authority
@@ -43,14 +43,14 @@ def test_what_is_no_host_is_refused(host: bytes) -> None:
             read("GET", f"http://{host.decode('latin-1')}/", b"shop.localhost")
 
 
-def test_a_request_has_one_host() -> None:
+def test_a_request_must_have_exactly_one_host() -> None:
     for hosts in ((), (b"a.localhost", b"b.localhost"), (b"a.localhost", b"a.localhost")):
         with pytest.raises(BadAuthority):
             read("GET", "/", *hosts)
     assert read("GET", "/", version="1.0").host == ""
 
 
-def test_an_absolute_target_counts_and_its_host_header_does_not() -> None:
+def test_an_absolute_target_overrides_the_host_header() -> None:
     found = read("GET", "HTTP://Shop.localhost:7080/a?b=http://c/", b"other.localhost")
     assert (found.host, found.text, found.target) == ("shop.localhost", "Shop.localhost:7080", "/a?b=http://c/")
     assert read("GET", "http://shop.localhost", b"shop.localhost").target == "/"
@@ -64,10 +64,10 @@ def test_an_absolute_target_counts_and_its_host_header_does_not() -> None:
         *(("GET", "ftp://shop.localhost/"), ("GET", "http:/shop.localhost/")),
     ],
 )
-def test_other_targets_are_refused(method: str, target: str) -> None:
+def test_other_request_targets_are_refused(method: str, target: str) -> None:
     with pytest.raises(BadAuthority):
         read(method, target, b"shop.localhost")
 
 
-def test_options_of_the_server() -> None:
+def test_options_may_name_the_server() -> None:
     assert read("OPTIONS", "*", b"shop.localhost").target == "*"

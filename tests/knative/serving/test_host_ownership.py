@@ -1,4 +1,4 @@
-"""Host names through the API and the ingress: owned, refused with a reason, restored; and the platform's own way past them."""
+"""Host names through the API and the ingress: owned, refused with a reason, passed on; and the platform's loopback ports."""
 
 import time
 
@@ -10,7 +10,7 @@ from tests.knative.machine import Machine, condition, service, until
 
 @pytest.fixture
 def flat(own_machine: Machine) -> Machine:
-    """One flat space of names, as knative/overlays/local has it."""
+    """A machine with one flat name space, as in knative/overlays/local."""
     if "knative-serving" not in [each.metadata.name for each in own_machine.core.list_namespace().items]:
         own_machine.namespace("knative-serving")
     data = {"domain-template": "{{.Name}}.{{.Domain}}"}
@@ -18,8 +18,8 @@ def flat(own_machine: Machine) -> Machine:
     return own_machine
 
 
-def named(machine: Machine, namespace: str, name: str, says: str, **more: object) -> None:
-    machine.create(service(namespace, name, env=[{"name": "VERSION", "value": says}], **more))  # type: ignore[arg-type]
+def named(machine: Machine, namespace: str, name: str, version: str, **more: object) -> None:
+    machine.create(service(namespace, name, env=[{"name": "VERSION", "value": version}], **more))  # type: ignore[arg-type]
 
 
 def answer(machine: Machine, name: str) -> object:
@@ -27,22 +27,21 @@ def answer(machine: Machine, name: str) -> object:
     return found.json()["version"] if found.status_code == 200 else found.status_code
 
 
-def test_a_name_that_is_taken_is_refused_and_given_to_the_next_when_it_is_free(flat: Machine) -> None:
+def test_a_taken_host_is_refused_and_passes_to_the_next_claim_when_it_is_free(flat: Machine) -> None:
     first, second, third = (flat.namespace() for _ in range(3))
     for namespace in (first, second, third):
         named(flat, namespace, "shop", namespace)
         (flat.ready if namespace == first else flat.failed)(namespace, "shop")
         time.sleep(1.1)  # metadata.creationTimestamp has seconds
     refused = flat.get("services", second, "shop")
-    for reported in (condition(refused, "Ready"), condition(refused, "RoutesReady"), condition(flat.get("routes", second, "shop"), "IngressReady")):
+    route = flat.get("routes", second, "shop")
+    for ready in (condition(refused, "Ready"), condition(refused, "RoutesReady"), condition(route, "IngressReady")):
         assert (
-            reported["reason"] == "DomainConflict"
-            and '"shop.localhost" belongs to another Route' in reported["message"]
-            and first not in reported["message"]
+            ready["reason"] == "DomainConflict" and '"shop.localhost" belongs to another Route' in ready["message"] and first not in ready["message"]
         )
     assert answer(flat, "shop") == first
 
-    flat.delete(second, "shop")  # one who waited goes: nothing of the owner's changes
+    flat.delete(second, "shop")  # another claim is removed: the owner stays
     until(lambda: answer(flat, "shop") == first)
     assert flat.stop() == 0
     flat.start()
@@ -55,7 +54,7 @@ def test_a_name_that_is_taken_is_refused_and_given_to_the_next_when_it_is_free(f
     assert answer(flat, "shop") == third
 
 
-def test_the_platform_has_its_names_even_if_it_comes_later(flat: Machine) -> None:
+def test_the_platform_owns_its_hosts_even_if_it_claims_them_later(flat: Machine) -> None:
     tenant = flat.namespace()
     named(flat, tenant, "edge-gateway", "tenant")
     flat.ready(tenant, "edge-gateway")
@@ -70,7 +69,7 @@ def test_the_platform_has_its_names_even_if_it_comes_later(flat: Machine) -> Non
     assert answer(flat, "edge-gateway") == "platform"
 
 
-def test_a_tag_s_host_is_owned_like_any_other(flat: Machine) -> None:
+def test_the_host_of_a_tag_has_one_owner_too(flat: Machine) -> None:
     one, two = flat.namespace(), flat.namespace()
     named(flat, one, "beta-shop", "named so")
     flat.ready(one, "beta-shop")
@@ -87,7 +86,7 @@ def test_a_tag_s_host_is_owned_like_any_other(flat: Machine) -> None:
     assert answer(flat, "beta-shop") == "tagged"
 
 
-def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat: Machine) -> None:
+def test_a_loopback_port_serves_one_platform_service_and_scales_it_from_zero(flat: Machine) -> None:
     url = f"http://127.0.0.1:{7081 + flat.offset}/"
     tenant = flat.namespace()
     named(flat, tenant, "payments", "tenant", loopback_port="7081")
@@ -106,14 +105,14 @@ def test_a_loopback_port_leads_to_one_service_of_the_platform_and_wakes_it(flat:
     assert httpx.get(url, timeout=30).json()["version"] == "platform"
 
     named(flat, "capsule", "other", "other", loopback_port="7081")
-    reported = condition(flat.failed("capsule", "other"), "Ready")
-    assert reported["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in reported["message"]
+    ready = condition(flat.failed("capsule", "other"), "Ready")
+    assert ready["reason"] == "LoopbackPortUnavailable" and "capsule/payments" in ready["message"]
     flat.delete("capsule", "payments")
     until(lambda: condition(flat.get("services", "capsule", "other"), "Ready")["status"] == "True")
     assert httpx.get(url, timeout=30).json()["version"] == "other"
 
 
-def test_a_tenant_takes_no_port_of_this_machine(flat: Machine) -> None:
+def test_a_tenants_host_port_is_ignored(flat: Machine) -> None:
     tenant = flat.namespace()
     flat.create(service(tenant, "front", annotations={"local.capsule.dev/host-port": "3000"}))
     with flat.http(flat.ready(tenant, "front")) as http:

@@ -1,4 +1,4 @@
-"""What goes through the ingress arrives as it was sent, in both directions, as it comes."""
+"""The ingress forwards requests and responses unchanged and without buffering, and answers errors itself."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def read_until(connection: socket.socket, end: bytes) -> bytes:
     return data
 
 
-def test_an_unknown_host_is_told_nothing(machine: Machine, host: str) -> None:
+def test_an_unknown_host_reveals_nothing(machine: Machine, host: str) -> None:
     answer = httpx.get(machine.ingress, headers={"Host": "nobody.localhost"})
     assert answer.status_code == 404 and answer.headers["content-type"] == "application/problem+json"
     assert host.split(".")[1] not in answer.text and "capsule" not in answer.text
@@ -51,7 +51,7 @@ def test_an_unknown_host_is_told_nothing(machine: Machine, host: str) -> None:
         assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 404")
 
 
-def test_a_cluster_local_service_has_no_public_name(machine: Machine, namespace: str) -> None:
+def test_a_cluster_local_service_has_no_public_host(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, labels={"networking.knative.dev/visibility": "cluster-local"}))
     status = machine.ready(namespace, "sample")["status"]
     internal = f"sample.{namespace}.svc.cluster.local"
@@ -60,7 +60,7 @@ def test_a_cluster_local_service_has_no_public_name(machine: Machine, namespace:
         assert httpx.get(machine.ingress, headers={"Host": host}).status_code == 404
 
 
-def test_forwarding_headers_are_ours_and_internal_ones_are_nobodys(http: httpx.Client, host: str) -> None:
+def test_forwarding_headers_are_set_and_internal_headers_removed(http: httpx.Client, host: str) -> None:
     sent = {
         "K-Network-Hash": "x",
         "Knative-Serving-Revision": "x",
@@ -76,14 +76,14 @@ def test_forwarding_headers_are_ours_and_internal_ones_are_nobodys(http: httpx.C
 
 @pytest.mark.parametrize("size", [0, 1, 65536, 8 << 20])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_bodies_come_back_whole(http: httpx.Client, size: int, chunked: bool) -> None:
+def test_bodies_are_forwarded_completely(http: httpx.Client, size: int, chunked: bool) -> None:
     body = os.urandom(size)
     content = iter([body[start : start + 10000] for start in range(0, size, 10000)]) if chunked else body
     answer = http.post("/echo", content=content)
     assert answer.status_code == 200 and answer.content == body
 
 
-def test_a_connection_is_kept_over_many_requests(machine: Machine, host: str) -> None:
+def test_client_connections_are_kept_alive(machine: Machine, host: str) -> None:
     with raw(machine) as connection:
         for number in range(3):
             connection.sendall(f"HEAD /?{number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -96,7 +96,7 @@ def test_a_connection_is_kept_over_many_requests(machine: Machine, host: str) ->
         assert data.index(b'"/p0"') < data.index(b'"/p1"') < data.index(b'"/p2"')
 
 
-def test_an_answer_before_the_end_of_its_request_leaves_nothing_for_the_next(machine: Machine, host: str) -> None:
+def test_an_early_response_leaves_no_data_for_the_next_request(machine: Machine, host: str) -> None:
     for _ in range(3):
         with raw(machine) as connection:
             connection.sendall(f"POST /early HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\nhalf".encode())
@@ -106,14 +106,14 @@ def test_an_answer_before_the_end_of_its_request_leaves_nothing_for_the_next(mac
             assert b'"/next"' in read_until(connection, b"}")
 
 
-def test_events_come_one_by_one(http: httpx.Client) -> None:
+def test_server_sent_events_are_streamed(http: httpx.Client) -> None:
     with http.stream("GET", "/ticks", params={"count": "4"}) as answer:
         arrived = [(time.time(), float(line.split()[2])) for line in answer.iter_lines() if line]
     assert len(arrived) == 4
     assert all(seen < next_sent for (seen, _), (_, next_sent) in pairwise(arrived)), "each arrives before the next is sent"
 
 
-def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespace: str) -> None:
+def test_protocol_upgrades_are_forwarded(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, env=[{"name": "SHOUT", "value": "1"}]))
     host = httpx.URL(machine.ready(namespace, "sample")["status"]["url"]).host
     with raw(machine) as connection:
@@ -125,8 +125,11 @@ def test_a_protocol_upgrade_passes_in_both_directions(machine: Machine, namespac
             assert read_until(connection, word.upper())
 
 
-def test_what_follows_a_refused_upgrade_answers_nobody_else(machine: Machine, namespace: str) -> None:
-    """A pod that stays with HTTP takes what follows for a request; its answer must not reach the next client of the kept connection."""
+def test_data_after_a_refused_upgrade_reaches_no_other_client(machine: Machine, namespace: str) -> None:
+    """A pod that stays with HTTP reads the next bytes as a request.
+
+    Its response must not reach the next client of the pooled connection.
+    """
     machine.create(service(namespace, annotations={"autoscaling.knative.dev/max-scale": "1"}, env=[{"name": "STDLIB", "value": "1"}]))
     with machine.http(machine.ready(namespace, "sample")) as http:
         host = http.headers["host"]
@@ -138,7 +141,7 @@ def test_what_follows_a_refused_upgrade_answers_nobody_else(machine: Machine, na
             assert http.get("/next").json()["path"] == "/next"
 
 
-def test_a_host_is_read_in_one_way(machine: Machine, host: str) -> None:
+def test_hosts_are_read_consistently(machine: Machine, host: str) -> None:
     for named in (host.upper(), f"{host}.", f"{host}.:{7080 + machine.offset}", f"\t{host} "):
         with raw(machine) as connection:
             connection.sendall(f"GET / HTTP/1.1\r\nHost: {named}\r\nConnection: close\r\n\r\n".encode())
@@ -149,7 +152,7 @@ def test_a_host_is_read_in_one_way(machine: Machine, host: str) -> None:
             assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 400"), head
 
 
-def test_no_answer_in_time_is_a_504(machine: Machine, namespace: str) -> None:
+def test_a_response_timeout_is_a_504(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, spec={"timeoutSeconds": 4}))
     with machine.http(machine.ready(namespace, "sample")) as http:
         answer = http.get("/sleep", params={"seconds": "60"})
@@ -157,7 +160,7 @@ def test_no_answer_in_time_is_a_504(machine: Machine, namespace: str) -> None:
         assert until(lambda: http.get("/").status_code == 200)
 
 
-def test_no_pod_in_time_is_a_503(machine: Machine, namespace: str) -> None:
+def test_a_pod_timeout_is_a_503(machine: Machine, namespace: str) -> None:
     annotations = {"autoscaling.knative.dev/window": "6s", "autoscaling.knative.dev/max-scale": "1"}
     machine.create(service(namespace, annotations=annotations, spec={"timeoutSeconds": 1, "containerConcurrency": 1}))
     with machine.http(machine.ready(namespace, "sample")) as http:
@@ -170,12 +173,12 @@ def test_no_pod_in_time_is_a_503(machine: Machine, namespace: str) -> None:
         until(lambda: http.get("/").status_code == 200)
 
 
-def test_a_pod_that_dies_under_a_request_is_a_502(http: httpx.Client) -> None:
+def test_a_pod_that_dies_during_a_request_is_a_502(http: httpx.Client) -> None:
     assert http.get("/exit").status_code == 502
     assert until(lambda: http.get("/").status_code == 200)
 
 
-def test_nonsense_is_refused(machine: Machine, host: str) -> None:
+def test_malformed_requests_are_refused(machine: Machine, host: str) -> None:
     for sent in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"):
         with raw(machine) as connection:
             connection.sendall(sent)
@@ -188,7 +191,7 @@ def test_nonsense_is_refused(machine: Machine, host: str) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 431")
 
 
-def test_the_domain_comes_from_configuration(own_machine: Machine) -> None:
+def test_the_domain_is_configurable(own_machine: Machine) -> None:
     own_machine.namespace("knative-serving") if not _has(own_machine, "knative-serving") else None
     own_machine.core.create_namespaced_config_map(
         "knative-serving", {"metadata": {"name": "config-network"}, "data": {"domain-template": "{{.Name}}.{{.Domain}}"}}

@@ -1,18 +1,19 @@
-"""A tenant's process tries to reach what is not its own."""
+"""A tenant's process cannot reach what is not its own."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from knative.local.sandbox.isolation import Isolation, detect
+from knative.local.sandbox.isolation import detect
+from knative.local.sandbox.plan import Isolation
 from knative.machine.home import PROJECT
 from tests.knative.machine import Machine, service
 
 pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")
 
 
-def test_a_tenant_reads_no_secret_of_the_platform_and_none_of_another(machine: Machine, namespace: str) -> None:
+def test_a_tenant_reads_no_secret_of_the_platform_or_of_another_tenant(machine: Machine, namespace: str) -> None:
     machine.core.create_namespaced_secret("capsule", {"metadata": {"name": f"s-{namespace}"}, "stringData": {"url": "postgres://platform"}})
     value = {"secretKeyRef": {"name": f"s-{namespace}", "key": "url"}}
     name = f"platform-{namespace}"

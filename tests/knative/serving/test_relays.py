@@ -1,4 +1,4 @@
-"""What a relay holds is bounded, and nothing is left when it ends."""
+"""Relays: bounded connections, and no leaks when they end."""
 
 import asyncio
 import os
@@ -19,8 +19,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-async def settled(look: Callable[[], object], expected: object) -> None:
-    """As soon as it is so."""
+async def wait_until(look: Callable[[], object], expected: object) -> None:
     async with asyncio.timeout(10):
         while look() != expected:  # noqa: ASYNC110 - connections end in other tasks
             await asyncio.sleep(0.01)
@@ -37,7 +36,7 @@ async def relayed(port: int, **bounds: float) -> AsyncIterator[tuple[Listener, i
 
 @asynccontextmanager
 async def echo() -> AsyncIterator[tuple[int, list[asyncio.StreamWriter]]]:
-    """Says everything back; an empty line is answered when the client has said that there is no more."""
+    """Send everything back, and END when the client has closed its direction."""
     served: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,20 +54,20 @@ async def echo() -> AsyncIterator[tuple[int, list[asyncio.StreamWriter]]]:
         writer.close()
 
 
-async def test_bytes_pass_in_both_directions_and_each_direction_ends_by_itself() -> None:
-    async with echo() as (port, _), relayed(port) as (listener, there):
-        reader, writer = await asyncio.open_connection("127.0.0.1", there)
+async def test_each_direction_of_a_relay_ends_separately() -> None:
+    async with echo() as (port, _), relayed(port) as (listener, relay_port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay_port)
         body = os.urandom(3_000_000)
         writer.write(body)
         writer.write_eof()
         assert await reader.read() == body + b"END"
         writer.close()
-        await settled(lambda: listener.connections, 0)
+        await wait_until(lambda: listener.connections, 0)
 
 
-async def test_no_more_at_a_time_than_the_bound_and_the_next_one_waits() -> None:
-    async with echo() as (port, served), relayed(port, limit=2) as (listener, there):
-        clients = [await asyncio.open_connection("127.0.0.1", there) for _ in range(5)]
+async def test_connections_above_the_limit_wait() -> None:
+    async with echo() as (port, served), relayed(port, max_connections=2) as (listener, relay_port):
+        clients = [await asyncio.open_connection("127.0.0.1", relay_port) for _ in range(5)]
         for number, (_, writer) in enumerate(clients):
             writer.write(b"%d" % number)
         for number in range(2):
@@ -76,16 +75,16 @@ async def test_no_more_at_a_time_than_the_bound_and_the_next_one_waits() -> None
         await asyncio.sleep(0.2)
         assert listener.connections == 2 and len(served) == 2
         clients[0][1].close()
-        assert await clients[2][0].read(1) == b"2", "a place was free, and it came in"
+        assert await clients[2][0].read(1) == b"2", "it is accepted when a slot is free"
         assert listener.connections == 2
         for _, writer in clients[1:]:
             writer.close()
-        await settled(lambda: listener.connections, 0)
+        await wait_until(lambda: listener.connections, 0)
 
 
-async def test_an_idle_connection_ends_and_a_busy_one_does_not() -> None:
-    async with echo() as (port, _), relayed(port, idle_seconds=0.4) as (listener, there):
-        idle, busy = [await asyncio.open_connection("127.0.0.1", there) for _ in range(2)]
+async def test_only_idle_connections_time_out() -> None:
+    async with echo() as (port, _), relayed(port, idle_seconds=0.4) as (listener, relay_port):
+        idle, busy = [await asyncio.open_connection("127.0.0.1", relay_port) for _ in range(2)]
         for _ in range(10):
             busy[1].write(b"x")
             assert await busy[0].read(1) == b"x"
@@ -96,42 +95,42 @@ async def test_an_idle_connection_ends_and_a_busy_one_does_not() -> None:
             writer.close()
 
 
-async def test_a_target_that_fails_leaves_neither_task_nor_descriptor() -> None:
+async def test_a_refused_target_leaks_neither_tasks_nor_descriptors() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    async with relayed(port) as (listener, there):
+    async with relayed(port) as (listener, relay_port):
         before = descriptors(), len(asyncio.all_tasks())
         for _ in range(200):
-            reader, writer = await asyncio.open_connection("127.0.0.1", there)
+            reader, writer = await asyncio.open_connection("127.0.0.1", relay_port)
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
-        await settled(lambda: listener.connections, 0)
-        await settled(lambda: (descriptors(), len(asyncio.all_tasks())), before)
+        await wait_until(lambda: listener.connections, 0)
+        await wait_until(lambda: (descriptors(), len(asyncio.all_tasks())), before)
 
 
-async def test_a_target_that_breaks_off_ends_its_client_too() -> None:
+async def test_a_reset_by_the_target_ends_the_client_connection() -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
         writer.transport.abort()
 
     server = await asyncio.start_server(reset, "127.0.0.1", 0)
-    async with relayed(server.sockets[0].getsockname()[1]) as (listener, there):
-        reader, writer = await asyncio.open_connection("127.0.0.1", there)
+    async with relayed(server.sockets[0].getsockname()[1]) as (listener, relay_port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", relay_port)
         writer.write(b"x")
         assert await reader.read() == b""
-        await settled(lambda: listener.connections, 0)
+        await wait_until(lambda: listener.connections, 0)
         writer.close()
     server.close()
 
 
-async def test_closing_ends_every_connection_at_both_ends() -> None:
+async def test_closing_a_listener_ends_all_connections() -> None:
     before = descriptors(), len(asyncio.all_tasks())
     async with echo() as (port, served):
-        async with relayed(port) as (listener, there):
-            clients = [await asyncio.open_connection("127.0.0.1", there) for _ in range(20)]
+        async with relayed(port) as (listener, relay_port):
+            clients = [await asyncio.open_connection("127.0.0.1", relay_port) for _ in range(20)]
             for reader, writer in clients:
                 writer.write(b"x")
                 await reader.read(1)
@@ -139,7 +138,7 @@ async def test_closing_ends_every_connection_at_both_ends() -> None:
         for reader, writer in clients:
             assert await reader.read() == b""
             writer.close()
-        await settled(lambda: all(writer.transport.is_closing() for writer in served), True)
+        await wait_until(lambda: all(writer.transport.is_closing() for writer in served), True)
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", there)
-    await settled(lambda: (descriptors(), len(asyncio.all_tasks())), before)
+            await asyncio.open_connection("127.0.0.1", relay_port)
+    await wait_until(lambda: (descriptors(), len(asyncio.all_tasks())), before)

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import BadImage, digest
-from knative.local.processes.control_groups import quantity
-from knative.local.sandbox.plan import Mount, arranged
+from knative.local.quantities import parse_quantity
+from knative.local.sandbox.plan import Mount, arrange
 from knative.local.serving import naming
-from knative.local.serving.autoscaler import Load, Meter, Scale, desired, seconds
-from knative.local.serving.conditions import TRUE, Condition, ready, written
-from knative.local.serving.pods.environment import Missing, expand, resolve
-from knative.local.serving.pods.volumes import File, contents, write
+from knative.local.serving.autoscaler import ConcurrencyMeter, Load, Scale, desired_pods, parse_duration
+from knative.local.serving.conditions import TRUE, Condition, condition_entries, summarize
+from knative.local.serving.pods.environment import MissingReference, expand, resolve
+from knative.local.serving.pods.volumes import VolumeFile, contents, write
 
-IDLE = Load(pods=0, stable=0, panic=0, in_flight=0, waiting=0, idle=1000)
-TEN = Scale(target=10.0, maximum=5)
+IDLE = Load(pods=0, stable=0, panic=0, in_flight=0, waiting=0, idle_seconds=1000)
+TEN = Scale(target=10.0, max_pods=5)
 
 
 @pytest.mark.parametrize(
@@ -26,62 +26,62 @@ TEN = Scale(target=10.0, maximum=5)
         (TEN, replace(IDLE, waiting=1), 1),
         (TEN, replace(IDLE, waiting=35), 4),
         (TEN, replace(IDLE, waiting=500), 5),
-        (TEN, replace(IDLE, pods=1, stable=25, panic=25, in_flight=25, idle=0), 3),
-        (TEN, replace(IDLE, pods=1, stable=2, panic=40, in_flight=40, idle=0), 4),
-        (TEN, replace(IDLE, pods=3, stable=4, panic=4, in_flight=4, idle=0), 2),
-        (TEN, replace(IDLE, pods=1, idle=59), 1),
-        (TEN, replace(IDLE, pods=1, idle=60), 0),
-        (TEN, replace(IDLE, pods=1, in_flight=1, idle=0), 1),
-        (replace(TEN, retention=30), replace(IDLE, pods=1, idle=80), 1),
-        (replace(TEN, retention=30), replace(IDLE, pods=1, idle=90), 0),
-        (replace(TEN, minimum=2), IDLE, 2),
-        (replace(TEN, minimum=2), replace(IDLE, pods=4, idle=5), 3),
-        (replace(TEN, hard=1), replace(IDLE, pods=1, in_flight=1, waiting=2, idle=0), 3),
-        (replace(TEN, maximum=0), replace(IDLE, waiting=1000), 100),
+        (TEN, replace(IDLE, pods=1, stable=25, panic=25, in_flight=25, idle_seconds=0), 3),
+        (TEN, replace(IDLE, pods=1, stable=2, panic=40, in_flight=40, idle_seconds=0), 4),
+        (TEN, replace(IDLE, pods=3, stable=4, panic=4, in_flight=4, idle_seconds=0), 2),
+        (TEN, replace(IDLE, pods=1, idle_seconds=59), 1),
+        (TEN, replace(IDLE, pods=1, idle_seconds=60), 0),
+        (TEN, replace(IDLE, pods=1, in_flight=1, idle_seconds=0), 1),
+        (replace(TEN, retention_seconds=30), replace(IDLE, pods=1, idle_seconds=80), 1),
+        (replace(TEN, retention_seconds=30), replace(IDLE, pods=1, idle_seconds=90), 0),
+        (replace(TEN, min_pods=2), IDLE, 2),
+        (replace(TEN, min_pods=2), replace(IDLE, pods=4, idle_seconds=5), 3),
+        (replace(TEN, max_concurrency=1), replace(IDLE, pods=1, in_flight=1, waiting=2, idle_seconds=0), 3),
+        (replace(TEN, max_pods=0), replace(IDLE, waiting=1000), 100),
     ],
 )
-def test_how_many_pods(scale: Scale, load: Load, pods: int) -> None:
-    assert desired(scale, load) == pods
+def test_desired_pods(scale: Scale, load: Load, pods: int) -> None:
+    assert desired_pods(scale, load) == pods
 
 
-def test_a_revisions_scale_is_its_annotations_over_the_defaults() -> None:
+def test_scale_annotations_override_the_defaults() -> None:
     prefix = "autoscaling.knative.dev/"
     annotations = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
     found = Scale.of(annotations, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
-    assert (found.minimum, found.maximum, found.window, found.retention, found.hard) == (1, 7, 90.0, 10.0, 0)
+    assert (found.min_pods, found.max_pods, found.window_seconds, found.retention_seconds, found.max_concurrency) == (1, 7, 90.0, 10.0, 0)
     assert found.target == pytest.approx(28)
-    assert Scale.of({}, 0, {"stable-window": "20s"}).window == 20.0
-    assert Scale.of({}, 2, {}).target == pytest.approx(1.4) and Scale.of({}, 2, {}).hard == 2
+    assert Scale.of({}, 0, {"stable-window": "20s"}).window_seconds == 20.0
+    assert Scale.of({}, 2, {}).target == pytest.approx(1.4) and Scale.of({}, 2, {}).max_concurrency == 2
     assert Scale.of({}, 0, {}).target == pytest.approx(70)
 
 
-def test_the_meter_averages_over_time() -> None:
-    meter = Meter(60, 0.0)
+def test_the_meter_averages_over_its_window() -> None:
+    meter = ConcurrencyMeter(60, 0.0)
     meter.change(+1, 10.0)
     meter.change(+1, 15.0)
     assert meter.mean(10, 20.0) == pytest.approx(1.5)
     meter.change(-2, 20.0)
-    assert meter.mean(10, 30.0) == pytest.approx(0.0, abs=0.2) and meter.idle(50.0) == 30
+    assert meter.mean(10, 30.0) == pytest.approx(0.0, abs=0.2) and meter.idle_seconds(50.0) == 30
     assert meter.mean(60, 120.0) == 0
 
 
 @pytest.mark.parametrize(("text", "value"), [("60s", 60), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("0s", 0), ("1.5s", 1.5)])
-def test_go_durations(text: str, value: float) -> None:
-    assert seconds(text) == pytest.approx(value)
+def test_durations_are_parsed(text: str, value: float) -> None:
+    assert parse_duration(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["60", "s", "1x", "1m30"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="no duration"):
-        seconds(text)
+def test_an_invalid_duration_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match="not a duration"):
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("500m", 0.5), ("256Mi", 256 << 20), ("1G", 1e9), ("2", 2), (3, 3), ("1e3", 1000)])
-def test_quantities(text: str | int, value: float) -> None:
-    assert quantity(text) == pytest.approx(value)
+def test_quantities_are_parsed(text: str | int, value: float) -> None:
+    assert parse_quantity(text) == pytest.approx(value)
 
 
-def test_names_and_hosts() -> None:
+def test_names_and_hosts_follow_knative() -> None:
     assert naming.revision_name("shop", 12) == "shop-00012" and naming.revision_name("shop", 12, "shop-blue") == "shop-blue"
     assert naming.public_host("shop", "app", "localhost", {}) == "shop.app.localhost"
     assert naming.public_host("shop", "app", "localhost", {"domain-template": "{{.Name}}.{{.Domain}}"}) == "shop.localhost"
@@ -91,23 +91,23 @@ def test_names_and_hosts() -> None:
     assert naming.domain_for({"app": "other"}, domains) == "example.org" and naming.domain_for({}, {}) == "localhost"
 
 
-def test_ready_is_the_first_that_is_not_true() -> None:
+def test_ready_summarizes_the_other_conditions() -> None:
     no, unknown = Condition("False", "Why", "because"), Condition("Unknown", "Wait")
-    assert ready({"a": TRUE, "b": TRUE}, "ab") == TRUE
-    assert ready({"a": unknown, "b": no}, "ab") == no and ready({"a": TRUE, "b": unknown}, "ab") == unknown
-    assert ready({"a": replace(no, severity="Info"), "b": TRUE}, "ab") == TRUE
+    assert summarize({"a": TRUE, "b": TRUE}, "ab") == TRUE
+    assert summarize({"a": unknown, "b": no}, "ab") == no and summarize({"a": TRUE, "b": unknown}, "ab") == unknown
+    assert summarize({"a": replace(no, severity="Info"), "b": TRUE}, "ab") == TRUE
 
 
-def test_a_conditions_time_changes_with_it_alone() -> None:
-    first = written({"Ready": TRUE}, [], "t1")
-    assert written({"Ready": TRUE}, first, "t2") == first
-    assert written({"Ready": Condition("False")}, first, "t2")[0]["lastTransitionTime"] == "t2"
+def test_the_transition_time_changes_only_with_the_condition() -> None:
+    first = condition_entries({"Ready": TRUE}, [], "t1")
+    assert condition_entries({"Ready": TRUE}, first, "t2") == first
+    assert condition_entries({"Ready": Condition("False")}, first, "t2")[0]["lastTransitionTime"] == "t2"
 
 
 POD = {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"app": "x"}}, "spec": {}}
 
 
-def test_environment() -> None:
+def test_environment_variables_are_resolved() -> None:
     objects = {("Secret", "s"): {"data": {"k": "djE="}}, ("ConfigMap", "c"): {"data": {"A": "1", "B": "2"}}}
     container = {
         "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "P_"}, {"secretRef": {"name": "none", "optional": True}}],
@@ -125,23 +125,23 @@ def test_environment() -> None:
         ({"name": "none", "key": "k"}, 'secret "none" not found'),
         ({"name": "s", "key": "z"}, "couldn't find key z in Secret n/s"),
     ):
-        with pytest.raises(Missing, match=words):
+        with pytest.raises(MissingReference, match=words):
             resolve({"env": [{"name": "X", "valueFrom": {"secretKeyRef": reference}}]}, POD, lambda kind, name: objects.get((kind, name)), {})
 
 
-def test_volumes_change_in_one_step(tmp_path: Path) -> None:
+def test_volumes_are_replaced_atomically(tmp_path: Path) -> None:
     volume = {"name": "v", "secret": {"secretName": "s", "items": [{"key": "a", "path": "deep/a"}]}}
     files = contents(volume, POD, lambda kind, name: {"data": {"a": "MQ==", "b": "Mg=="}})
-    assert files == {"deep/a": File(b"1", 0o644)}
+    assert files == {"deep/a": VolumeFile(b"1", 0o644)}
     write(tmp_path, files, None)
     assert (tmp_path / "deep" / "a").read_bytes() == b"1"
     target = os.readlink(tmp_path / "..data")
     write(tmp_path, files, None)
     assert os.readlink(tmp_path / "..data") == target, "nothing changed, nothing moved"
-    write(tmp_path, {"b": File(b"2", 0o600)}, None)
+    write(tmp_path, {"b": VolumeFile(b"2", 0o600)}, None)
     assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("..")) == ["b"] and (tmp_path / "b").read_bytes() == b"2"
-    with pytest.raises(Missing, match="leads out"):
-        write(tmp_path, {"../../x": File(b"", 0o600)}, None)
+    with pytest.raises(MissingReference, match="leads out"):
+        write(tmp_path, {"../../x": VolumeFile(b"", 0o600)}, None)
 
 
 def tree(folder: Path) -> Path:
@@ -154,7 +154,7 @@ def tree(folder: Path) -> Path:
     return folder
 
 
-def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
+def test_the_digest_covers_names_kinds_and_contents(tmp_path: Path) -> None:
     one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
     assert digest(one) == digest(two)
     (two / "rootfs" / "sub" / "a").chmod(0o600)
@@ -169,12 +169,12 @@ def test_a_digest_is_of_names_kinds_and_contents(tmp_path: Path) -> None:
         digest(one)
 
 
-def test_a_mount_below_a_read_only_one_finds_its_place(tmp_path: Path) -> None:
+def test_a_mount_below_a_read_only_mount_is_possible(tmp_path: Path) -> None:
     around, inner = tmp_path / "around", tmp_path / "inner"
     (around / "kept").mkdir(parents=True)
     (around / "link").symlink_to("kept")
     inner.mkdir()
-    mounts, links = arranged([Mount(str(around), "/data"), Mount(str(inner), "/data/new/place"), Mount(str(inner), "/data/kept")], [])
+    mounts, links = arrange([Mount(str(around), "/data"), Mount(str(inner), "/data/new/place"), Mount(str(inner), "/data/kept")], [])
     assert Mount(str(around), "/data") not in mounts
     assert Mount(str(inner), "/data/new/place") in mounts and Mount(str(inner), "/data/kept") in mounts
     assert ("kept", "/data/link") in links

@@ -1,4 +1,4 @@
-"""From zero, to many, to one, to zero; and pods that die."""
+"""Scaling from zero, out, in and to zero, and pods that die."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.knative.machine import Machine, alive, condition, service, until
 SHORT = {"autoscaling.knative.dev/window": "6s"}
 
 
-def test_to_zero_and_back_with_every_request_answered(machine: Machine, namespace: str) -> None:
+def test_a_service_scales_to_zero_and_back_without_losing_requests(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, annotations=SHORT))
     ready = machine.ready(namespace, "sample")
     until(lambda: not machine.pods(namespace, "sample"), 20)
@@ -29,38 +29,38 @@ def test_to_zero_and_back_with_every_request_answered(machine: Machine, namespac
     assert condition(machine.get("revisions", namespace, "sample-00001"), "Active")["status"] == "True"
 
 
-def test_a_platform_function_answers_from_zero_in_no_time(machine: Machine) -> None:
-    """Forked from the warmed parent. The bound is loose: this machine may be busy; `bench` measures."""
+def test_a_cold_start_of_a_platform_function_is_fast(machine: Machine) -> None:
+    """Forked from the zygote. The limit is generous, since this machine may be busy; `bench` measures."""
     name = "cold"
     command = ["python", "-m", "tests.knative.serving.tiny"]
     machine.create(service("capsule", name, annotations=SHORT, command=command))
     with machine.http(machine.ready("capsule", name)) as http:
         until(lambda: not machine.pods("capsule", name), 20)
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         assert http.get("/").text == "tiny\n"
-        seconds = time.perf_counter() - begun
-    print(f"cold start: {seconds * 1000:.1f} ms")
-    assert seconds < 0.5
+        duration = time.perf_counter() - started_at
+    print(f"cold start: {duration * 1000:.1f} ms")
+    assert duration < 0.5
     machine.delete("capsule", name)
 
 
-def test_out_to_max_scale_and_in_again(machine: Machine, namespace: str) -> None:
+def test_a_service_scales_to_max_scale_and_back(machine: Machine, namespace: str) -> None:
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "3", "autoscaling.knative.dev/min-scale": "1"}
     machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
     ready = machine.ready(namespace, "sample")
     with machine.http(ready) as http, ThreadPoolExecutor(12) as threads:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         answers = list(threads.map(lambda _: http.get("/sleep", params={"seconds": "0.5"}), range(12)))
-        seconds = time.monotonic() - begun
+        duration = time.monotonic() - started_at
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.json()["pod"] for answer in answers}) == 3
-        assert seconds >= 2.0, "a pod took more than one request at a time"
+        assert duration >= 2.0, "a pod took more than one request at a time"
         until(lambda: len(machine.pods(namespace, "sample")) == 1, 30)
         time.sleep(3)
         assert len(machine.pods(namespace, "sample")) == 1
 
 
-def test_a_killed_pod_is_replaced_and_no_other_is_touched(machine: Machine, namespace: str) -> None:
+def test_a_killed_container_is_restarted_and_others_are_not_affected(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, "one"))
     machine.create(service(namespace, "two"))
     with machine.http(machine.ready(namespace, "one")) as one, machine.http(machine.ready(namespace, "two")) as two:
@@ -86,7 +86,7 @@ def test_a_deleted_pod_is_replaced(machine: Machine, namespace: str) -> None:
         assert fresh.metadata.name != pod.metadata.name
 
 
-def test_requests_under_way_end_before_their_pod_does(machine: Machine, namespace: str) -> None:
+def test_running_requests_end_before_their_pod(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace))
     with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(1) as threads:
         slow = threads.submit(http.get, "/sleep", params={"seconds": "3"})
@@ -97,7 +97,7 @@ def test_requests_under_way_end_before_their_pod_does(machine: Machine, namespac
         assert slow.result().status_code == 200
 
 
-def test_after_kill_9_nothing_of_the_former_run_is_left_and_services_answer(own_machine: Machine) -> None:
+def test_a_restart_after_sigkill_ends_leftovers_and_services_answer(own_machine: Machine) -> None:
     machine = own_machine
     machine.create(service("capsule", "kept"))
     tenant = machine.namespace()
@@ -116,7 +116,7 @@ def test_after_kill_9_nothing_of_the_former_run_is_left_and_services_answer(own_
     assert "Traceback" not in machine.log
 
 
-def test_the_warmed_parent_may_die(machine: Machine) -> None:
+def test_pods_survive_the_death_of_the_zygote(machine: Machine) -> None:
     machine.create(service("capsule", "survivor"))
     with machine.http(machine.ready("capsule", "survivor")) as http:
         run = http.get("/").json()["run"]
@@ -134,7 +134,7 @@ def test_the_warmed_parent_may_die(machine: Machine) -> None:
     machine.delete("capsule", "survivor")
 
 
-def test_a_host_port_is_never_closed_while_its_revision_changes(machine: Machine) -> None:
+def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> None:
     annotations = {"local.capsule.dev/host-port": "3000"}
     url = f"http://127.0.0.1:{3000 + machine.offset}/"
     machine.create(service("capsule", "front", annotations=annotations, env=[{"name": "VERSION", "value": "1"}]))
@@ -150,7 +150,7 @@ def test_a_host_port_is_never_closed_while_its_revision_changes(machine: Machine
     machine.delete("capsule", "front")
 
 
-def test_clients_that_go_away_leave_no_place_taken(machine: Machine, namespace: str) -> None:
+def test_disconnected_clients_release_their_capacity(machine: Machine, namespace: str) -> None:
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "1"}
     machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
     with machine.http(machine.ready(namespace, "sample")) as http:
@@ -158,13 +158,13 @@ def test_clients_that_go_away_leave_no_place_taken(machine: Machine, namespace: 
             with socket.create_connection(("127.0.0.1", 7080 + machine.offset)) as connection:
                 connection.sendall(f"GET /sleep?seconds=8 HTTP/1.1\r\nHost: {http.headers['host']}\r\n\r\n".encode())
                 time.sleep(0.1)
-        begun = time.monotonic()
-        assert http.get("/").status_code == 200 and time.monotonic() - begun < 3
+        started_at = time.monotonic()
+        assert http.get("/").status_code == 200 and time.monotonic() - started_at < 3
     until(lambda: not machine.pods(namespace, "sample"), 25)
 
 
-def test_under_load_pods_may_be_killed(machine: Machine, namespace: str) -> None:
-    """Requests on a killed pod are lost and said to be (502); all others are answered, and no place stays taken."""
+def test_only_requests_of_killed_pods_are_lost_under_load(machine: Machine, namespace: str) -> None:
+    """Requests of a killed pod fail with 502; all others succeed, and no capacity is leaked."""
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "2"}
     machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 4}))
     with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(16) as threads:

@@ -1,4 +1,4 @@
-"""Services through the API: revisions, conditions, what a container is given, and the reasons of those that fail."""
+"""Services through the API: revisions, conditions, a container's environment and volumes, and the reasons of failures."""
 
 import base64
 import os
@@ -30,7 +30,7 @@ def test_a_service_becomes_ready_and_answers(machine: Machine, namespace: str) -
     assert pod.status.phase == "Running" and pod.status.container_statuses[0].ready
 
 
-def test_a_container_is_given_what_its_template_says_and_nothing_else(machine: Machine, namespace: str) -> None:
+def test_a_container_gets_only_the_variables_of_its_template(machine: Machine, namespace: str) -> None:
     machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "keys"}, "stringData": {"password": "s3cret", "token": "t0ken"}})
     machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": "words"}, "data": {"GREETING": "hello", "NAME": "world"}})
     container = {
@@ -92,7 +92,7 @@ def test_the_old_revision_serves_until_the_new_one_is_ready(machine: Machine, na
     assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00002"
 
 
-def test_a_revision_that_exits_says_so_and_the_old_one_goes_on_serving(machine: Machine, namespace: str) -> None:
+def test_a_revision_that_exits_reports_it_and_the_old_one_keeps_serving(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, env=env(VERSION="1")))
     ready = machine.ready(namespace, "sample")
     machine.patch(namespace, "sample", {"spec": service(namespace, env=env(EXIT_WITH="3", SAY="no database: giving up"))["spec"]})
@@ -112,25 +112,25 @@ def test_a_revision_that_exits_says_so_and_the_old_one_goes_on_serving(machine: 
 DEADLINE = {"serving.knative.dev/progress-deadline": "6s"}
 
 
-def test_a_revision_that_listens_elsewhere_is_told_where(machine: Machine, namespace: str) -> None:
+def test_a_revision_that_listens_on_another_port_reports_the_port(machine: Machine, namespace: str) -> None:
     port = str(20000 + os.getpid() % 10000)
     machine.create(service(namespace, annotations=DEADLINE, env=env(LISTEN_ON=port)))
     message = condition(machine.failed(namespace, "sample"), "Ready")["message"]
-    assert "never listened on port" in message and "within 6 s" in message and f"it listens on {port}" in message
+    assert "never listened on port" in message and "within 6 s" in message and f"It listens on {port}" in message
 
 
-def test_a_revision_whose_probe_fails_says_what_it_answered(machine: Machine, namespace: str) -> None:
+def test_a_failed_probe_reports_the_answer(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, annotations=DEADLINE, env=env(HEALTH="500"), readinessProbe={"httpGet": {"path": "/health"}}))
     failed = machine.failed(namespace, "sample")
     assert "GET /health answered 500" in condition(failed, "Ready")["message"]
     until(lambda: not machine.pods(namespace, "sample"))
 
 
-def test_an_exec_probe_decides(machine: Machine, namespace: str) -> None:
+def test_exec_probes_decide_readiness(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, "good", readinessProbe={"exec": {"command": ["sh", "-c", "exit 0"]}}))
     machine.create(service(namespace, "bad", annotations=DEADLINE, readinessProbe={"exec": {"command": ["sh", "-c", "exit 4"]}}))
     machine.ready(namespace, "good")
-    assert "ended with 4" in condition(machine.failed(namespace, "bad"), "Ready")["message"]
+    assert "exited with 4" in condition(machine.failed(namespace, "bad"), "Ready")["message"]
 
 
 def test_an_unknown_image_fails_at_once(machine: Machine, namespace: str) -> None:
@@ -149,8 +149,11 @@ runpy.run_module('tests.knative.serving.sample', run_name='__main__')
 """
 
 
-def test_a_function_of_the_platform_that_failed_is_tried_on(machine: Machine, namespace: str) -> None:
-    """An application's failed revision stays failed; but nobody releases a function anew because its database came late."""
+def test_a_failed_platform_function_is_retried(machine: Machine, namespace: str) -> None:
+    """An application's failed revision stays failed.
+
+    A platform function is retried, for example until its database is available.
+    """
     name = f"late-{namespace}"
     machine.core.create_namespaced_config_map("capsule", {"metadata": {"name": name}, "data": {"go": "no"}})
     mounted = {"volumeMounts": [{"name": "go", "mountPath": "/etc/capsule-test"}]}
@@ -162,7 +165,7 @@ def test_a_function_of_the_platform_that_failed_is_tried_on(machine: Machine, na
     machine.delete("capsule", name)
 
 
-def test_a_missing_secret_is_waited_for(machine: Machine, namespace: str) -> None:
+def test_a_pod_waits_for_a_missing_secret(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "late", "key": "k"}}}]))
     until(lambda: condition(machine.get("services", namespace, "sample"), "Ready").get("reason") == "CreateContainerConfigError" or None)
     (pod,) = machine.pods(namespace, "sample")
@@ -173,7 +176,7 @@ def test_a_missing_secret_is_waited_for(machine: Machine, namespace: str) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="control groups are root's to make")
-def test_too_much_memory_is_named(machine: Machine, namespace: str) -> None:
+def test_exceeding_the_memory_limit_is_reported(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, resources={"limits": {"memory": "128Mi"}}))
     ready = machine.ready(namespace, "sample")
     with machine.http(ready) as http:

@@ -1,4 +1,4 @@
-"""What a container's processes have used, read from real ones: from /proc, and from a control group where one can be made."""
+"""Usage of real processes: from /proc, and from a control group where they are available."""
 
 import os
 import subprocess
@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from knative.local.processes.control_groups import Group, Groups, Limits
+from knative.local.processes.control_groups import ControlGroup, ControlGroups
+from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.serving.pods.usage import Usage, usage
 
 BURN = "import os, time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\n"
-HOLD = "kept = bytearray(os.urandom(1 << 20) * {megabytes})\n"
+ALLOCATE = "data = bytearray(os.urandom(1 << 20) * {megabytes})\n"
 WAIT = "print('done', flush=True)\nimport sys; sys.stdin.read()\n"
 
 
@@ -35,48 +36,48 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 
 @pytest.fixture
-def group() -> Iterator[Group]:
-    groups = Groups(f"capsule-test-{uuid.uuid4().hex[:8]}")
-    made = groups.make("pod", Limits())
-    if made is None:
-        pytest.skip("control groups cannot be made here")
-    yield made
-    while not (made.kill() and made.remove()):
+def group() -> Iterator[ControlGroup]:
+    groups = ControlGroups(f"capsule-test-{uuid.uuid4().hex[:8]}")
+    created = groups.create("pod", ResourceLimits())
+    if created is None:
+        pytest.skip("control groups are not available here")
+    yield created
+    while not (created.kill() and created.remove()):
         time.sleep(0.02)
     groups.remove()
 
 
-def one(pid: int, group: Group | None = None) -> Usage:
+def one(pid: int, group: ControlGroup | None = None) -> Usage:
     (found,) = usage([(pid, group)])
     assert found is not None
     return found
 
 
-def test_a_process_and_its_children_that_live_and_that_ended(start: Callable[..., subprocess.Popen[bytes]]) -> None:
+def test_usage_includes_living_and_ended_children(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN.format(seconds=0.2)!r}])\n"
     alive = f"other = subprocess.Popen([sys.executable, '-c', {(BURN.format(seconds=0.2) + WAIT)!r}], stdin=-1, stdout=-1)\nother.stdout.readline()\n"
-    process = start(BURN.format(seconds=0.2) + HOLD.format(megabytes=30) + child + alive + WAIT)
+    process = start(BURN.format(seconds=0.2) + ALLOCATE.format(megabytes=30) + child + alive + WAIT)
     found = one(process.pid)
     assert found.run == process.pid and 550 <= found.cpu_ms < 60_000
-    assert found.memory > 30 << 20
+    assert found.memory_bytes > 30 << 20
     bystander = start("import os\n" + WAIT)
     assert [each.run if each else None for each in usage([(bystander.pid, None), (process.pid, None)])] == [bystander.pid, process.pid]
     assert one(bystander.pid).cpu_ms < 550
 
 
-def test_a_group_counts_what_left_the_tree(start: Callable[..., subprocess.Popen[bytes]], group: Group) -> None:
+def test_a_control_group_counts_daemons(start: Callable[..., subprocess.Popen[bytes]], group: ControlGroup) -> None:
     daemon = f"if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        exec({BURN.format(seconds=0.3)!r})\n    os._exit(0)\nos.wait()\n"
-    process = start("import os, time\n" + daemon + HOLD.format(megabytes=30) + WAIT, *group.paths)
+    process = start("import os, time\n" + daemon + ALLOCATE.format(megabytes=30) + WAIT, *group.paths)
     end = time.monotonic() + 20
     while one(process.pid, group).cpu_ms < 300:
         assert time.monotonic() < end, "the daemon's time is missing"
         time.sleep(0.05)
-    assert 30 << 20 < one(process.pid, group).memory < 500 << 20
+    assert 30 << 20 < one(process.pid, group).memory_bytes < 500 << 20
 
 
-def test_what_has_ended_has_no_use(start: Callable[..., subprocess.Popen[bytes]], group: Group) -> None:
+def test_an_ended_process_has_no_usage(start: Callable[..., subprocess.Popen[bytes]], group: ControlGroup) -> None:
     process = start("import os\n" + WAIT)
     process.kill()
     process.communicate()
-    gone = Group(tuple(folder / "never-made" for folder in group.folders), group.v2)
-    assert usage([(process.pid, None), (os.getpid(), gone)]) == [None, None]
+    removed = ControlGroup(tuple(folder / "never-made" for folder in group.folders), group.is_v2)
+    assert usage([(process.pid, None), (os.getpid(), removed)]) == [None, None]

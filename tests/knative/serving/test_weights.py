@@ -1,4 +1,4 @@
-"""What a group gets of a busy CPU: the platform's functions as much as so many processes, a tenant's as much as one."""
+"""The CPU weight of control groups: the platform's functions count as several processes, a tenant's group as one."""
 
 import os
 import subprocess
@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from knative.local.processes.control_groups import Groups, Limits
+from knative.local.processes.control_groups import ControlGroups
+from knative.local.processes.resource_limits import ResourceLimits
 
 BUSY = "while True: pass"
 OUTSIDE, INSIDE = 4, 2
@@ -20,7 +21,7 @@ OUTSIDE, INSIDE = 4, 2
 
 @contextmanager
 def busy(count: int, core: int, paths: tuple[str, ...] = ()) -> Iterator[list[psutil.Process]]:
-    """Each in a session of its own, by which the kernel may group what is outside (sched_autogroup)."""
+    """Run busy processes, each in its own session: the kernel may group processes outside of control groups by session (sched_autogroup)."""
     started = [subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True) for _ in range(count)]
     try:
         for each in started:
@@ -39,12 +40,12 @@ def spent(processes: list[psutil.Process]) -> float:
 
 
 @pytest.mark.parametrize(("weight", "more_inside"), [(8, True), (1, False)])
-def test_a_group_weighs_as_many_processes_as_it_says(weight: int, more_inside: bool) -> None:
-    """All on one core: 8 beside 4 is two thirds of it, 1 beside 4 is a fifth."""
-    groups = Groups(f"capsule-test-{uuid.uuid4().hex[:8]}", weight)
-    group = groups.make("pod", Limits())
+def test_the_weight_of_a_control_group_is_its_share_of_the_cpu(weight: int, more_inside: bool) -> None:
+    """On one core, 8 beside 4 is two thirds, 1 beside 4 is a fifth."""
+    groups = ControlGroups(f"capsule-test-{uuid.uuid4().hex[:8]}", weight)
+    group = groups.create("pod", ResourceLimits())
     if group is None:
-        pytest.skip("control groups cannot be made here")
+        pytest.skip("control groups are not available here")
     core = min(os.sched_getaffinity(0))
     try:
         with busy(OUTSIDE, core) as outside, busy(INSIDE, core, group.paths) as inside:

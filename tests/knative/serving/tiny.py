@@ -1,4 +1,4 @@
-"""The least that answers: what a cold start costs without the application's own work."""
+"""The smallest program that answers, to measure a cold start without an application's own work."""
 
 import asyncio
 import os

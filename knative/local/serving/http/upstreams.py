@@ -15,7 +15,7 @@ MAX_BUFFERED_RESPONSE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -71,7 +71,7 @@ class Upstreams:
                 del self._idle[port]
         self._sweeping = loop.call_later(MAX_IDLE_SECONDS / 2, self._sweep) if self._idle else None
 
-    async def request(self, port: int, method: str, head: bytes, body: bytes, is_new: bool = False) -> Answer:
+    async def request(self, port: int, method: str, head: bytes, body: bytes, is_new: bool = False) -> Response:
         """Send a request and return the whole response.
 
         Raises OSError when nothing listens on the port, UpstreamError.
@@ -81,7 +81,7 @@ class Upstreams:
         upstream.begin(receiver, method)
         upstream.write(head + body)
         try:
-            return await receiver.answer
+            return await receiver.response
         except BaseException:
             upstream.abandon()
             raise
@@ -101,7 +101,7 @@ class BufferingReceiver:
     is_fully_sent = True
 
     def __init__(self) -> None:
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._status = 0
         self._headers: Mapping[str, str] = {}
         self._body: list[bytes] = []
@@ -116,19 +116,19 @@ class BufferingReceiver:
         self._size += len(data)
         if self._size <= MAX_BUFFERED_RESPONSE_BYTES:
             self._body.append(data)
-        elif not self.answer.done():
-            self.answer.set_exception(UpstreamError(f"the response is larger than {MAX_BUFFERED_RESPONSE_BYTES} bytes"))
+        elif not self.response.done():
+            self.response.set_exception(UpstreamError(f"the response is larger than {MAX_BUFFERED_RESPONSE_BYTES} bytes"))
 
     def end(self) -> None:
-        if not self.answer.done():
-            self.answer.set_result(Answer(self._status, self._headers, b"".join(self._body)))
+        if not self.response.done():
+            self.response.set_result(Response(self._status, self._headers, b"".join(self._body)))
 
     def upgraded(self, rest: bytes) -> None:
         self.failed(UpstreamError("the pod changed the protocol without a request to do so"))
 
     def failed(self, error: UpstreamError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
+        if not self.response.done():
+            self.response.set_exception(error)
 
     def write_paused(self, paused: bool) -> None:
         """Nothing to pause: the request is written at once, and the transport buffers what the pod has not read."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from knative.local.objects import Object, now, owner_reference
-from knative.local.serving.conditions import Condition, written
+from knative.local.serving.conditions import Condition, condition_entries
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.exit import EVICTED
 from knative.local.serving.pods.pod import Pod
@@ -157,7 +157,7 @@ class Pods:
                 elif status.get("phase") not in FINISHED:
                     conditions = {"DisruptionTarget": Condition("True", "TerminationByKubelet", "knative/local stopped while this pod ran")}
                     failed = {**status, "phase": "Failed", "reason": "NodeLost", "message": conditions["DisruptionTarget"].message}
-                    failed["conditions"] = written(conditions, [], now())
+                    failed["conditions"] = condition_entries(conditions, [], now())
                     store.set_status("Pod", metadata["namespace"], metadata["name"], failed)
         for folder in self.node.pods_folder.glob("*/*"):
             if store.find("Pod", folder.parent.name, folder.name) is None:

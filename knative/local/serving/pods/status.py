@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from knative.local.objects import Object, now
-from knative.local.serving.conditions import Condition, written
+from knative.local.serving.conditions import Condition, condition_entries
 from knative.local.serving.pods.exit import EVICTED, Exit
 from knative.local.serving.pods.state import PodState, Stage
 
@@ -26,7 +26,7 @@ def pod_status(state: PodState, container: Mapping[str, Any], object: Object) ->
         "phase": phase, "hostIP": "127.0.0.1", "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "qosClass": "BestEffort",
         "startTime": before.get("startTime") or now(),
         "containerStatuses": [_container_status(state, container, (before.get("containerStatuses") or [{}])[0])],
-        "conditions": written(conditions, before.get("conditions") or [], now()),
+        "conditions": condition_entries(conditions, before.get("conditions") or [], now()),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""What an attacker tries, as an ordinary program in any Python 3.11 or newer. Standard library only: it runs as a tenant's
+"""What an attacker tries, as an ordinary program for Python 3.11 or newer. Standard library only: it runs as a tenant's
 application and in its build.
 
-Every probe returns facts as JSON: what was tried and what came of it. Judging them is the tests' task.
+Every probe returns facts for JSON: what it tried and the outcome. The tests judge them.
 """
 
 import errno
@@ -9,18 +9,18 @@ import os
 
 
 def outcome(attempt, *arguments):
-    """ "ok" when the attempt succeeded, else the name of the error: EPERM, ENOENT, TimeoutError."""
+    """Return "ok" when the attempt succeeded, else the name of the error: EPERM, ENOENT, TimeoutError."""
     try:
         attempt(*arguments)
     except OSError as error:
         return errno.errorcode.get(error.errno, type(error).__name__) if error.errno else type(error).__name__
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the outcome
+    except Exception as error:  # noqa: BLE001 - any error is an outcome
         return type(error).__name__
     return "ok"
 
 
 def in_child(attempt, *arguments):
-    """The outcome of an attempt that may change the process that makes it."""
+    """Return the outcome of an attempt that may change its process, run in a child."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -36,7 +36,7 @@ def in_child(attempt, *arguments):
 
 
 def privileged_on_host():
-    """Whether this process could really harm the machine: root of the first user namespace. Destructive probes refuse to run then."""
+    """Return whether this process could harm the machine: root of the initial user namespace. Destructive probes refuse to run then."""
     with open("/proc/self/uid_map") as file:
         rows = [line.split() for line in file]
     return os.geteuid() == 0 and rows == [["0", "0", "4294967295"]]

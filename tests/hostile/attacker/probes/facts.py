@@ -9,7 +9,7 @@ PARTS = (identity, files, writes, processes, kernel, network)
 
 
 def collect(targets):
-    """One entry for each module. A probe that fails in an unforeseen way says so and does not hide the others."""
+    """Return one entry for each module. A probe that fails unexpectedly reports it and does not hide the others."""
     found = {"cwd": os.getcwd()}
     for part in PARTS:
         name = part.__name__.partition(".")[2]

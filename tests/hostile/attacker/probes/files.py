@@ -1,4 +1,4 @@
-"""Files and folders of the host, of the platform and of other tenants: OWASP Docker rules 1, 5 and 8; CIS Docker 5.5, 5.31."""
+"""Files and folders of the host, the platform and other tenants: OWASP Docker rules 1, 5 and 8; CIS Docker 5.5, 5.31."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ CONTROLS = (
 
 
 def readable(paths):
-    """Of these, what can be read: its first bytes. A folder: its first names."""
+    """Return the paths that can be read, with the first bytes of a file or the first names of a folder."""
     found = {}
     for path in paths:
         try:
@@ -43,7 +43,7 @@ def readable(paths):
 
 
 def controls():
-    """Opened for writing and closed again: nothing is written. A score for the OOM killer may be raised, never lowered."""
+    """Open kernel controls for writing, without writing. A process may raise its own OOM score but never lower it."""
     found = {path: outcome(_open_for_writing, path) for path in CONTROLS}
     found["lower oom_score_adj"] = outcome(_write, "/proc/self/oom_score_adj", "-1000")
     return found
@@ -59,7 +59,7 @@ def _write(path, text):
 
 
 def devices():
-    """Device nodes that can be opened, and whether new ones can be made."""
+    """Return the device nodes that can be opened, and whether new ones can be created."""
     opened = []
     for folder, _, names in os.walk("/dev"):
         for name in names:
@@ -78,7 +78,7 @@ def devices():
 
 
 def other_processes():
-    """Through /proc: the environment, root folder, working folder and descriptors of processes that are not ours."""
+    """Try to read environment, root, working folder and descriptors of other processes through /proc."""
     found = {}
     mine = _family()
     for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -92,7 +92,7 @@ def other_processes():
 
 
 def init_of_another():
-    """The environment of process 1, unless that is this sandbox's own init."""
+    """Return the environment of process 1, unless that is this sandbox's own init."""
     with open("/proc/self/environ", "rb") as file:
         name = next((each for each in file.read().split(b"\0") if each.startswith(b"HOSTNAME=")), b"-")
     found = readable(["/proc/1/environ"])
@@ -105,7 +105,7 @@ def _read_one(path):
 
 
 def _family():
-    """This process, its ancestors and what they started: the application's own."""
+    """Return the application's own processes: this one, its ancestors and what they started."""
     parents = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -120,7 +120,7 @@ def _family():
 
 
 def setuid_programs():
-    """Programs with set-user-id that would still give their owner's rights."""
+    """Return the set-user-ID programs that would have an effect."""
     with open("/proc/self/mountinfo") as file:
         mounts = [(line.split()[4], line.split()[5]) for line in file]
     found = []

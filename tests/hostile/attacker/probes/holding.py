@@ -1,4 +1,4 @@
-"""Reaches into what other processes of this machine work in, through /proc: a build's folder, an instance's environment."""
+"""Access what other processes of this machine use, through /proc: a build's folder, an instance's environment."""
 
 import contextlib
 import os
@@ -15,8 +15,8 @@ def own_text(name):
 
 
 def search(text, seconds):
-    """Opens every file of that name in the working folder of another process, and writes over its beginning once that process has ended: by then
-    the builder has worked out what the digest is, and nobody looks at the file any more."""
+    """Open every file of that name in the working folder of another process, and overwrite its beginning after the platform has taken it: by then
+    the digest has been computed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -33,14 +33,14 @@ def search(text, seconds):
 
 
 def overwrite(name, text):
-    """A file beside the program, as this instance sees it."""
+    """Overwrite a file beside the program. Returns its content as this instance sees it."""
     with open(name, "w") as file:
         file.write(text)
     return {"content": own_text(name)}
 
 
 def environments(word, seconds):
-    """Processes in whose environment, command line or memory map the word is seen, this one left out."""
+    """Return the other processes whose environment or command line contains a word."""
     found, end = set(), time.monotonic() + seconds
     while time.monotonic() < end:
         for pid in filter(str.isdigit, os.listdir("/proc")):

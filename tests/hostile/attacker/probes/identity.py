@@ -1,4 +1,4 @@
-"""Who the process is: ids, capabilities, filters, namespaces, control group, and what was open when it started."""
+"""The process's identity: ids, capabilities, filters, namespaces, control group, and the descriptors open at its start."""
 
 import os
 
@@ -6,13 +6,13 @@ NAMESPACES = ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")
 
 
 def descriptors():
-    """number -> what it is, without the one that lists them. Taken first of all, before anything is opened."""
+    """Return number → target, without the descriptor of the listing. Called before anything else is opened."""
     found = {}
     for number in os.listdir("/proc/self/fd"):
         try:
             found[int(number)] = os.readlink(f"/proc/self/fd/{number}")
         except OSError:
-            continue  # the listing's own
+            continue  # that of the listing
     return found
 
 

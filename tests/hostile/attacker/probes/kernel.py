@@ -1,7 +1,7 @@
-"""System calls that a container has no use for. The list follows what moby's default seccomp profile refuses without a capability
-(https://docs.docker.com/engine/security/seccomp/, "Significant syscalls blocked by the default profile"), which CIS Docker 5.22 asks to keep.
+"""System calls that a container does not need. The list follows what moby's default seccomp profile refuses without a capability
+(https://docs.docker.com/engine/security/seccomp/, "Significant syscalls blocked by the default profile"), which CIS Docker 5.22 requires.
 
-Each is called with arguments that change nothing even where the call is allowed: the kernel looks at the caller's rights before it finds them wrong.
+Each is called with arguments that change nothing even if the call is allowed: the kernel checks the caller's rights before the arguments.
 """
 
 import ctypes
@@ -27,11 +27,11 @@ NUMBERS = {
 }  # fmt: skip
 ADDR_NO_RANDOMIZE = 0x0040000
 INVALID = -1
-"""A length, pointer or descriptor that no call accepts."""
+"""An invalid length, pointer or descriptor."""
 
 
 def call(name, *arguments):
-    """Raises OSError as the kernel answered."""
+    """Make a system call. Raises OSError."""
     column = {"x86_64": X86_64, "aarch64": AARCH64}[platform.machine()]
     return check(LIBC.syscall(NUMBERS[name][column], *arguments))
 
@@ -49,7 +49,7 @@ def clone(flags):
 
 
 def clone3(flags):
-    """struct clone_args, first version: 64 bytes, the fifth word is the exit signal."""
+    """Use struct clone_args, first version: 64 bytes, the fifth word is the exit signal."""
     arguments = (ctypes.c_uint64 * 8)(flags, 0, 0, 0, SIGCHLD, 0, 0, 0)
     if call("clone3", ctypes.byref(arguments), 64) == 0:
         os._exit(0)
@@ -61,12 +61,12 @@ def enter(kind):
 
 
 def set_clock():
-    """To an impossible time: whoever may set it is told EINVAL."""
+    """Set an impossible time: a caller with the right gets EINVAL."""
     call("clock_settime", 0, ctypes.byref((ctypes.c_long * 2)(0, 2_000_000_000)))
 
 
 def calls():
-    """name -> attempt."""
+    """Return name → attempt."""
     zeros = ctypes.create_string_buffer(128)
     attributes = ctypes.create_string_buffer(128)
     attributes[0:8] = (1).to_bytes(4, "little") + (112).to_bytes(4, "little")  # perf: a software counter
@@ -125,7 +125,7 @@ def calls():
 
 
 def collect(targets):
-    """Refuses to try where it would have effects: as root of the machine itself."""
+    """Refuse to run as root of the machine itself, where the calls would have effects."""
     if privileged_on_host():
         return {"refused": "these probes would be allowed here"}
     return {"calls": {name: in_child(attempt) for name, attempt in calls().items()}}

@@ -1,4 +1,4 @@
-"""What answers: ports of this machine on every address, metadata services, private networks, abstract sockets, relays asked for other hosts, names.
+"""Which servers answer: this machine on every address, metadata services, private networks, abstract sockets, relays for other hosts; and names.
 
 OWASP Docker rules 1 and 5, CIS Docker 5.8, 5.9, and Kubernetes' advice to restrict access to cloud metadata.
 """
@@ -26,15 +26,15 @@ def connect(address, port):
         connection.connect((address, port))
 
 
-def answering(doors):
-    """Of these (address, port), the ones that accept a connection."""
+def answering(ports):
+    """Return the (address, port) pairs that accept a connection."""
     with ThreadPoolExecutor(64) as pool:
-        outcomes = list(pool.map(lambda door: outcome(connect, *door), doors))
-    return [list(door) for door, result in zip(doors, outcomes, strict=True) if result == "ok"]
+        outcomes = list(pool.map(lambda pair: outcome(connect, *pair), ports))
+    return [list(pair) for pair, result in zip(ports, outcomes, strict=True) if result == "ok"]
 
 
 def abstract(names):
-    """Abstract Unix sockets, by their names: those of the machine's network namespace, not a file."""
+    """Return the abstract Unix sockets that accept a connection. They belong to a network namespace, not to a file system."""
     found = []
     for name in names:
         for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
@@ -45,10 +45,10 @@ def abstract(names):
     return sorted(set(found))
 
 
-def ask(door, host, path="/"):
-    """A request by HTTP through whatever listens there: [status, first bytes], or None."""
+def ask(server, host, path="/"):
+    """Send an HTTP request to a server. Returns [status, first bytes], or None without an answer."""
     with contextlib.suppress(OSError, http.client.HTTPException):
-        connection = http.client.HTTPConnection(door[0], door[1], timeout=3)
+        connection = http.client.HTTPConnection(server[0], server[1], timeout=3)
         try:
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
@@ -58,16 +58,16 @@ def ask(door, host, path="/"):
     return None
 
 
-def relayed(doors, hosts):
-    """Through every door that answers, every host of others: what a shared ingress would give away."""
-    pairs = [(door, host) for door in doors for host in hosts]
+def relayed(servers, hosts):
+    """Ask every server for every host of others: what a shared ingress would reveal."""
+    pairs = [(server, host) for server in servers for host in hosts]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda pair: ask(*pair), pairs))
-    return [{"door": door, "host": host, "answer": answer} for (door, host), answer in zip(pairs, answers, strict=True) if answer is not None]
+    return [{"server": server, "host": host, "answer": answer} for (server, host), answer in zip(pairs, answers, strict=True) if answer is not None]
 
 
 def resolve(name):
-    """Its addresses, or the name of the resolver's error."""
+    """Return a name's addresses, or the name of the resolver's error."""
     try:
         return sorted({each[4][0] for each in socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)})
     except socket.gaierror as error:
@@ -88,12 +88,11 @@ def _lines(path):
 
 def collect(targets):
     own = int(os.environ.get("PORT") or 0)
-    doors = [door for door in targets["doors"] if door[1] != own]
-    open_doors = answering(doors)
+    open_ports = answering([pair for pair in targets["open_ports"] if pair[1] != own])
     return {
-        "open": open_doors,
-        "relayed": relayed(open_doors, targets["hosts"]),
-        "own": [door for door in (["127.0.0.1", own],) if own and outcome(connect, *door) == "ok"],
+        "open": open_ports,
+        "relayed": relayed(open_ports, targets["hosts"]),
+        "own": [pair for pair in (["127.0.0.1", own],) if own and outcome(connect, *pair) == "ok"],
         "metadata": answering(METADATA),
         "private": answering(PRIVATE),
         "abstract": abstract(targets["abstract"]),

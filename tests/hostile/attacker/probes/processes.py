@@ -1,4 +1,4 @@
-"""Other processes: which are seen, which can be signalled, traced, read, slowed down."""
+"""Other processes: which are visible, and which can be signalled, traced, read or slowed down."""
 
 import ctypes
 import os
@@ -36,7 +36,7 @@ def read_memory(pid):
 
 
 def is_own(pid):
-    """Whether that process has no more rights than this one: the same ids, and no capability."""
+    """Return whether a process has the same rights as this one: ids and capabilities."""
 
     def rights(of):
         with open(f"/proc/{of}/status") as file:
@@ -46,12 +46,12 @@ def is_own(pid):
 
 
 def collect(targets):
-    """A host's pid may by chance be one of our own here: those are left out by their process's own number."""
-    seen = visible()
-    foreign = [pid for pid in targets["pids"] if pid not in seen]
+    """Skip pids of the host that are also pids of visible processes here."""
+    own = visible()
+    foreign = [pid for pid in targets["pids"] if pid not in own]
     return {
-        "visible": seen,
-        "targets_visible": [pid for pid in targets["pids"] if seen.get(pid) in targets["names"]],
+        "visible": own,
+        "targets_visible": [pid for pid in targets["pids"] if own.get(pid) in targets["names"]],
         "signal": {pid: outcome(os.kill, pid, 0) for pid in foreign},
         "pidfd": {pid: outcome(os.pidfd_open, pid) for pid in foreign},
         "trace_init": "own" if is_own(1) else in_child(trace, 1),

@@ -1,4 +1,4 @@
-"""The resident attacker: repeats the destructive probes until its time is over, each in a process of its own that may be killed."""
+"""The resident attacker: repeats destructive probes for some time, each in a process of its own that may be killed."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ def is_attacking():
 
 
 def rounds(targets):
-    """(name, attempt): what one round does. Bounds are small, since a round is repeated."""
+    """Yield the (name, attempt) pairs of one round. Bounds are small, because a round is repeated."""
     places = {"temporary": tempfile.gettempdir(), "home": os.path.expanduser("~"), "application": os.getcwd()}
     yield "forks", lambda: resources.forks(600)
     yield "descriptors", resources.descriptors
@@ -33,11 +33,11 @@ def rounds(targets):
         yield f"inodes in {name}", lambda folder=folder: resources.inodes(folder, 50_000)
         yield f"deep tree in {name}", lambda folder=folder: resources.deep_tree(folder)
         yield f"long names in {name}", lambda folder=folder: resources.deep_tree(folder, name="q" * 200)
-    yield "memory", lambda: resources.memory(2048)  # last: where the kernel ends all of a group, the round is over
+    yield "memory", lambda: resources.memory(2048)  # last: where the kernel kills a whole group, the round ends
 
 
 def _is_foreign(pid, targets):
-    """Only a process that is named as another's: a number of our own namespace is spared."""
+    """Return whether a pid belongs to a process of somebody else, by its name: it may also be a pid of this namespace."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
         return file.read().strip() in targets["names"]
     return True
@@ -45,7 +45,7 @@ def _is_foreign(pid, targets):
 
 def _hold_connections(targets):
     held = []
-    for address, port in targets["doors"][:50]:
+    for address, port in targets["open_ports"][:50]:
         connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         connection.settimeout(0.2)
         held.append(connection)
@@ -54,7 +54,7 @@ def _hold_connections(targets):
 
 
 def attack(targets, seconds, report, only=(), without=()):
-    """`only` and `without`: probes by name. Calls `report(line)` after each probe with its name and how its process ended."""
+    """Attack for some seconds. Calls `report(line)` after each probe with its name and how its process ended. `only`, `without`: names of probes."""
     if privileged_on_host():
         report("REFUSED these probes would be allowed here")
         return
@@ -69,7 +69,7 @@ def attack(targets, seconds, report, only=(), without=()):
 
 
 def _alone(attempt, end):
-    """How the probe's process ended: its answer, a signal, or past its time."""
+    """Run a probe in a child. Returns its answer and the signal that ended it."""
     reading, writing = os.pipe()
     try:
         child = os.fork()
@@ -82,7 +82,7 @@ def _alone(attempt, end):
         with contextlib.suppress(BaseException):
             try:
                 answer = attempt()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            except Exception as error:  # noqa: BLE001 - any error is an answer
                 answer = repr(error)[:200]
             os.write(writing, json.dumps(answer, default=str)[:4000].encode())
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Uses more than it was given: processes, memory, disk, files, folders, log lines, descriptors. Every probe stops by itself at a bound."""
+"""Exceed limits: processes, memory, disk, files, folders, log lines, descriptors. Every probe stops by itself at a bound."""
 
 import contextlib
 import ctypes
@@ -17,7 +17,7 @@ kept = []
 
 
 def forks(most=600):
-    """Processes until one is refused. They end with the probe."""
+    """Start processes until one is refused. They end with the probe."""
     children, error = [], ""
     try:
         while len(children) < most:
@@ -51,7 +51,7 @@ def threads(most=3000):
 
 
 def memory(mib=4096, seconds=0.0):
-    """Touched page by page. The kernel is expected to end this process, not a neighbour's."""
+    """Allocate memory and touch every page. The kernel should kill this process, not a neighbour's."""
     for _ in range(mib):
         kept.append(bytearray(os.urandom(4096) * 256))
     time.sleep(seconds)
@@ -60,7 +60,7 @@ def memory(mib=4096, seconds=0.0):
 
 
 def memory_in_child(mib=4096):
-    """The same in a process of its own: how it ended."""
+    """Do the same in a child. Returns how it ended."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(MemoryError):
@@ -71,7 +71,7 @@ def memory_in_child(mib=4096):
 
 
 def disk(folder, mib=400, unlinked=False, file_mib=16):
-    """Files of 16 MiB until one is refused: how much was written and by which error it ended. `unlinked`: deleted while open."""
+    """Write files of 16 MiB until one is refused. Returns how much was written and the error. `unlinked`: the files are deleted while open."""
     place, written, error, files = os.path.join(folder, f"disk-{os.getpid()}"), 0, "", []
     os.makedirs(place, exist_ok=True)
     block = os.urandom(MIB)
@@ -86,7 +86,7 @@ def disk(folder, mib=400, unlinked=False, file_mib=16):
             time.sleep(0.01)
     except OSError as refused:
         error = type(refused).__name__ if refused.errno is None else os.strerror(refused.errno)
-    time.sleep(1.5)  # a watcher has its time to look
+    time.sleep(1.5)  # time for the platform to measure the disk
     for file in files:
         file.close()
     shutil.rmtree(place, ignore_errors=True)
@@ -94,7 +94,7 @@ def disk(folder, mib=400, unlinked=False, file_mib=16):
 
 
 def sparse(folder, gib=64):
-    """A file that claims much and holds nothing, then holds a little at its far end."""
+    """Create a large sparse file, then write one byte at its end."""
     path = os.path.join(folder, f"sparse-{os.getpid()}")
     with open(path, "wb") as file:
         result = outcome(file.truncate, gib << 30)
@@ -107,7 +107,7 @@ def sparse(folder, gib=64):
 
 
 def inodes(folder, most=400_000):
-    """Empty files until one is refused."""
+    """Create empty files until one is refused."""
     place, made, error = os.path.join(folder, f"inodes-{os.getpid()}"), 0, ""
     try:
         for number in range(most):
@@ -122,7 +122,7 @@ def inodes(folder, most=400_000):
 
 
 def deep_tree(folder, levels=1500, name="q"):
-    """Folders in folders, each made from within the last. A short name: deeper than a recursion goes; a long one: deeper than a path can say."""
+    """Nest folders, each created from within the last: with a short name too deep for a recursion, with a long name too deep for a path."""
     made, error, home = 0, "", os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.chdir(folder)
@@ -149,7 +149,7 @@ def log_flood(lines=20_000, width=500, word="flood"):
 
 
 def log_without_end(mib=8):
-    """One line that never ends."""
+    """Print one very long line."""
     for _ in range(mib):
         sys.stdout.write("y" * MIB)
     sys.stdout.flush()
@@ -170,7 +170,7 @@ def descriptors(most=20_000):
 
 
 def locked_memory(mib=64):
-    """Pages that could not be swapped out, and shared memory outside of every process."""
+    """Lock pages into memory."""
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(mib * MIB)
     locked = libc.mlock(buffer, mib * MIB)
@@ -178,7 +178,7 @@ def locked_memory(mib=64):
 
 
 def orphans(count=253):
-    """Grandchildren whose parent is gone before they end: whoever is their init now has to reap them."""
+    """Start grandchildren whose parents end first, so that the sandbox's init must reap them."""
     for _ in range(count):
         child = os.fork()
         if child == 0:
@@ -202,7 +202,7 @@ def _fork_once():
 
 
 def kill_everything():
-    """SIGKILL to every process that may be signalled, but this one. A child does it, in a session of its own."""
+    """Send SIGKILL to every process that may be signalled except this one, from a child in its own session."""
     child = os.fork()
     if child == 0:
         os.setsid()

@@ -1,6 +1,6 @@
-"""Daemons of a build that change its result while the platform takes it: folders become links and folders again, files change their text.
+"""Daemons of a build that change its result during the hand-over: they swap folders and links and change files.
 
-They begin when the builder has said its result: then everything is in place, and nobody but the platform reads it.
+They begin when the builder has written its termination message: then the result is complete, and only the platform reads it.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def exchange(one, other, folder=AT_FDCWD):
-    """Two names change places, in one step (renameat2)."""
+    """Swap two names atomically (renameat2(2))."""
     return LIBC.renameat2(folder, os.fsencode(one), folder, os.fsencode(other), RENAME_EXCHANGE)
 
 
 def builder():
-    """The ancestor that is the platform's builder, or the oldest that is seen."""
+    """Return the pid of the platform's builder, or of the oldest visible ancestor."""
     current = os.getpid()
     while True:
         with open(f"/proc/{current}/stat") as file:
@@ -35,7 +35,7 @@ BUILDER = builder()
 
 
 def await_result(seconds=120):
-    """Until the builder has written its termination message, or has ended."""
+    """Wait until the builder has written its termination message or has ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError):
@@ -47,7 +47,7 @@ def await_result(seconds=120):
 
 
 def swap_folder(canary, seconds=20, files=200):
-    """In the image, the folder `swapped` with files named as those of the canary, and a link to the canary: they change places all the time."""
+    """Swap folders of the image, with files named like the canary's, with links to the canary."""
     inside = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     for name in ("swapped", "a-swapped", "z-swapped"):
         os.makedirs(name, exist_ok=True)
@@ -65,7 +65,7 @@ def swap_folder(canary, seconds=20, files=200):
 
 
 def swap_image(canary, seconds=20):
-    """The whole result: `image` and a link to the canary change places."""
+    """Swap the whole result `image` with a link to the canary."""
     workspace = os.open(os.path.dirname(os.path.dirname(os.getcwd())), os.O_RDONLY | os.O_DIRECTORY)
     await_result()
     with contextlib.suppress(OSError):
@@ -77,7 +77,7 @@ def swap_image(canary, seconds=20):
 
 
 def write_late(name, parts, seconds=20):
-    """Keeps a file of the image open and goes on writing into it when the builder is done. In parts: the repository has the text nowhere."""
+    """Keep a file of the image open and write to it after the build. The text comes in parts, so that the repository does not contain it."""
     text = "".join(parts)
     descriptor = os.open(name, os.O_RDWR)
     await_result()
@@ -88,7 +88,7 @@ def write_late(name, parts, seconds=20):
 
 
 def replace_manifest(kind, mib=36, seconds=60):
-    """image.json as soon as the builder has written it: huge, or nested deeply."""
+    """Replace image.json by a huge or deeply nested document as soon as the builder has written it."""
     place = os.path.dirname(os.getcwd())
     prepared = os.path.join(os.path.dirname(place), "prepared.json")
     with open(prepared, "w") as file:

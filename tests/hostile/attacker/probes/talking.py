@@ -1,4 +1,4 @@
-"""A daemon that keeps the output of its starter and goes on printing when that has ended: `python3 -m probes.talking WORD SECONDS`."""
+"""A daemon that keeps its parent's output open and prints after the parent has ended: `python3 -m probes.talking WORD SECONDS`."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 def talk_on(word, seconds):
-    """Returns at once in the caller; the daemon is in a session of its own."""
+    """Start the daemon, in a session of its own, and return."""
     if os.fork():
         return
     os.setsid()

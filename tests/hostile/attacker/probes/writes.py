@@ -1,4 +1,4 @@
-"""Where a file can be made, and of which kind the place is."""
+"""Where files can be created or changed."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ def make_file(folder):
 
 
 def change_file(path):
-    """Appends nothing, opened for writing: the file stays as it is."""
+    """Open a file for writing without changing it."""
     os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
 
 
