@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from knative.machine import accounts, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK
 from knative.machine.postgres import ROLES, PostgreSQL
@@ -42,6 +44,7 @@ auth_file = {folder}/users.txt
 pool_mode = transaction
 default_pool_size = {SERVER_CONNECTIONS_PER_POOL}
 max_client_conn = 1000
+stats_users = {roles[0]}
 """
         )
         accounts.own(folder, account)
@@ -60,3 +63,13 @@ max_client_conn = 1000
         finally:
             process.terminate()
             process.wait(10)
+
+
+def transactions_of(server: PostgreSQL, port: int) -> int:
+    """Return the number of transactions that went through PgBouncer."""
+    role = f"{CONTEXTS[0]}_{ROLES[0]}"
+    url = f"postgresql://{role}:{secrets.password(server.home, role)}@{LOOPBACK}:{port}/pgbouncer"
+    with psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor) as admin:
+        cursor = admin.execute("SHOW STATS")
+        column = [each.name for each in cursor.description or ()].index("total_xact_count")
+        return sum(int(row[column]) for row in cursor.fetchall())

@@ -7,16 +7,10 @@ export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 cluster=/etc/postgresql-common/createcluster.d
 had_rabbitmq=$(dpkg-query -W -f '${Status}' rabbitmq-server 2>/dev/null || true)
-<<<<<<< HEAD
+had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
 created_policy=
 created_folder=
 created_cluster=
-=======
-had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
-made_policy=
-made_folder=
-made_cluster=
->>>>>>> hD1-runtime
 
 clean_up() {
     if [ -n "$created_policy" ]; then rm -f "$policy"; fi

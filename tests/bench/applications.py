@@ -1,12 +1,12 @@
-"""`python -m tests.bench.applications NAME=HOME[:OFFSET] …`: what an application costs on installations that run already.
+"""`python -m tests.bench.applications [ROUNDS] NAME=HOME[:OFFSET] …`: measure deployments and instances on running installations.
 
-HOME is a state folder (CAPSULE_HOME), OFFSET its CAPSULE_PORT_OFFSET. Rounds alternate between the installations; medians, and each as a ratio of the
-first.
+HOME is a state folder (CAPSULE_HOME), OFFSET its CAPSULE_PORT_OFFSET. Rounds alternate between the installations. Prints medians and their ratio to
+the first installation.
 
 deploy new      s     POST …/deployments of a new application (Python, one package) to `succeeded`
     deploy again    s     of its next commit
-cold start      s     the first answer after its instance was deleted, above the start of its own process alone
-    memory          MiB   proportional set size of one instance with everything that belongs to it
+cold start      s     the first answer after its instance was deleted
+    memory          MiB   proportional set size of one instance with its child processes
 ingress         1/s   requests through the ingress, 16 connections"""
 
 import re
@@ -36,22 +36,25 @@ POD = {"apiVersion": "v1", "kind": "Pod"}
 
 @dataclass
 class Installation:
+    """A running Capsule and its measurements."""
+
     name: str
     whole: Whole
     person: Person | None = None
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, word: str) -> "Installation":
-        name, _, place = word.partition("=")
-        folder, _, offset = place.partition(":")
+    def parse(cls, argument: str) -> "Installation":
+        name, _, location = argument.partition("=")
+        folder, _, offset = location.partition(":")
         return cls(name, Whole(Home(Path(folder).absolute(), Ports(int(offset or 0)))))
 
-    def note(self, row: str, value: float) -> None:
+    def record(self, row: str, value: float) -> None:
         self.figures.setdefault(row, []).append(value)
         print(f"  {self.name:<12} {row:<14} {value:10.3f}", flush=True)
 
     def round(self) -> None:
+        """Deploy twice, cold-start, measure memory and the ingress, and delete the application."""
         self.person = self.person or Person(self.whole).become_a_user()
         repository = self.whole.repository(f"bench-{secrets.token_hex(4)}", FILES)
         application = self.person.create(repository.url)
@@ -62,15 +65,15 @@ class Installation:
         assert self.whole.visit(url).text == "hello"
         self._delete_instances(application)
         self._timed("cold start", lambda: self.whole.visit(url))
-        self.note("memory", self._memory(application))
-        self.note("ingress", self._rate(url))
+        self.record("memory", self._memory(application))
+        self.record("ingress", self._rate(url))
         self.person.send("DELETE", f"/v1/apps/{application['id']}")
 
     def _timed(self, row: str, work: Callable[[], Json]) -> Json:
-        began = time.perf_counter()
-        found = work()
-        self.note(row, time.perf_counter() - began)
-        return found
+        started_at = time.perf_counter()
+        result = work()
+        self.record(row, time.perf_counter() - started_at)
+        return result
 
     def _deploy(self, application: Json) -> Json:
         assert self.person is not None
@@ -96,16 +99,16 @@ class Installation:
     def _rate(self, url: str) -> float:
         host = re.sub(r"^http://", "", url)
         target = f"http://{LOOPBACK}:{self.whole.home.ports.ingress}/"
-        words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "-H", f"Host: {host}", target]
-        output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-        assert found is not None and "Non-2xx" not in output, output
-        return float(found[1])
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{LOAD_SECONDS}s", "-H", f"Host: {host}", target]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        match = re.search(r"Requests/sec:\s+([\d.]+)", output)
+        assert match is not None and "Non-2xx" not in output, output
+        return float(match[1])
 
 
-def main(words: list[str]) -> int:
-    rounds = int(words[0]) if words and words[0].isdigit() else 5
-    installations = [Installation.parse(word) for word in words if "=" in word]
+def main(arguments: list[str]) -> int:
+    rounds = int(arguments[0]) if arguments and arguments[0].isdigit() else 5
+    installations = [Installation.parse(argument) for argument in arguments if "=" in argument]
     if not installations:
         print(__doc__, file=sys.stderr)
         return 2

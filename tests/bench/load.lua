@@ -1,6 +1,6 @@
--- wrk's side: one prepared request for each token in turn; POST gives each application a name of its own. Prints one line of JSON at the end.
+-- The wrk script: sends one prepared request per token in turn; POST gives each application its own name. Prints one line of JSON at the end.
 local path, file, method, prefix
-local requests, at, made = {}, 0, 0
+local requests, index, created = {}, 0, 0
 local threads = 0
 
 function setup(thread)
@@ -19,17 +19,17 @@ function init(arguments)
          requests[#requests + 1] = wrk.format(method, path, headers)
       end
    end
-   at = math.floor(#requests * number / 7)
+   index = math.floor(#requests * number / 7)
 end
 
 function request()
-   at = at % #requests + 1
+   index = index % #requests + 1
    if method ~= "POST" then
-      return requests[at]
+      return requests[index]
    end
-   made = made + 1
-   local name = string.format("%s-%d-%x", prefix, number, made)
-   return wrk.format(method, path, requests[at], string.format('{"name":"%s","repository":"https://example.com/%s.git"}', name, name))
+   created = created + 1
+   local name = string.format("%s-%d-%x", prefix, number, created)
+   return wrk.format(method, path, requests[index], string.format('{"name":"%s","repository":"https://example.com/%s.git"}', name, name))
 end
 
 function done(summary, latency, _)

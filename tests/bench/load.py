@@ -1,4 +1,4 @@
-"""The load: requests by wrk, which costs next to nothing itself, and events at a fixed rate."""
+"""HTTP load by wrk, which needs little CPU itself."""
 
 import json
 import shutil
@@ -11,12 +11,12 @@ CONNECTIONS = 32
 
 
 class Missing(Exception):
-    """Something the bench needs is not installed. The text says how to get it."""
+    """Something that the bench needs is missing or does not work. The message says what, and how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Latencies in milliseconds. `refused`: answers of 400 and above."""
+    """The result of a run. Latencies in milliseconds; `refused`: answers with 400 and above; `broken`: connection errors and timeouts."""
 
     requests: int
     seconds: float
@@ -32,11 +32,12 @@ class Measured:
 
 
 def wrk(method: str, url: str, path: str, tokens: Path, seconds: float, prefix: str = "", connections: int = CONNECTIONS) -> Measured:
-    found = shutil.which("wrk")
-    if found is None:
-        raise Missing("wrk is not installed: apt-get install wrk")
-    command = [found, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT), url]
-    done = subprocess.run([*command, "--", method, path, str(tokens), prefix], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Missing(f"wrk ended with {done.returncode}: {done.stderr or done.stdout}")
-    return Measured(**json.loads(done.stdout.strip().splitlines()[-1]))
+    """Run wrk, with another token of the file `tokens` for each request. `prefix`: of the application names that a POST creates."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise Missing("wrk is not installed. Install it: apt-get install wrk")
+    command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT), url]
+    result = subprocess.run([*command, "--", method, path, str(tokens), prefix], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise Missing(f"wrk exited with {result.returncode}: {result.stderr or result.stdout}")
+    return Measured(**json.loads(result.stdout.strip().splitlines()[-1]))

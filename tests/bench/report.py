@@ -1,4 +1,4 @@
-"""The figures as a table for the terminal and the README, and as docs/bench.svg."""
+"""Results as a Markdown table and as docs/bench.svg."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ COLOURS = ("#2563eb", "#93c5fd", "#e11d48", "#a3a3a3")
 
 @dataclass
 class Row:
-    """One row of the bench: for each system, the numbers of each round."""
+    """One row of the results: the numbers of each round, by system."""
 
     title: str
     unit: str
     headline: str
-    """The number that is compared and drawn."""
+    """The name of the number that is compared and drawn."""
     more_is_better: bool = True
     rounds: dict[str, list[Numbers]] = field(default_factory=dict)
 
@@ -24,16 +24,16 @@ class Row:
         self.rounds.setdefault(system, []).append(numbers)
 
     def median(self, system: str, name: str) -> float | None:
-        found = [numbers[name] for numbers in self.rounds.get(system, ()) if name in numbers]
-        return median(found) if found else None
+        values = [numbers[name] for numbers in self.rounds.get(system, ()) if name in numbers]
+        return median(values) if values else None
 
     def spread(self, system: str) -> str:
-        found = sorted(numbers[self.headline] for numbers in self.rounds[system])
-        return f"{_short(found[0])}–{_short(found[-1])}" if len(found) > 1 else ""
+        values = sorted(numbers[self.headline] for numbers in self.rounds[system])
+        return f"{_short(values[0])}–{_short(values[-1])}" if len(values) > 1 else ""
 
-    def ratio(self, system: str, to: str) -> float | None:
-        ours, theirs = self.median(system, self.headline), self.median(to, self.headline)
-        return None if ours is None or theirs is None or not theirs or system == to else ours / theirs
+    def ratio(self, system: str, reference: str) -> float | None:
+        value, base = self.median(system, self.headline), self.median(reference, self.headline)
+        return None if value is None or not base or system == reference else value / base
 
 
 def _short(number: float) -> str:
@@ -41,7 +41,7 @@ def _short(number: float) -> str:
 
 
 def table(rows: Sequence[Row], reference: str) -> str:
-    """Markdown. `reference`: whom the ratio of medians is to."""
+    """A Markdown table. Ratios are to the median of the system `reference`."""
     lines = ["| | system | median | rounds | of the reference | more |", "|---|---|--:|--:|--:|---|"]
     for row in rows:
         for system, numbers in row.rounds.items():
@@ -55,7 +55,7 @@ def table(rows: Sequence[Row], reference: str) -> str:
 
 
 def chart(rows: Sequence[Row], caption: str) -> str:
-    """Horizontal bars, a group a row, in one picture without a script or a font of its own."""
+    """An SVG with one group of horizontal bars per row, without scripts or embedded fonts."""
     width, label, bar, gap = 860, 190, 20, 34
     parts: list[str] = []
     y = 54
@@ -64,10 +64,10 @@ def chart(rows: Sequence[Row], caption: str) -> str:
         better = "more is better" if row.more_is_better else "less is better"
         parts.append(f'<text x="16" y="{y}" class="title">{escape(row.title)} <tspan class="note">({escape(row.unit)}, {better})</tspan></text>')
         y += 12
-        most = max((row.median(system, row.headline) or 0) for system in row.rounds) or 1.0
+        largest = max((row.median(system, row.headline) or 0) for system in row.rounds) or 1.0
         for system in row.rounds:
             value = row.median(system, row.headline) or 0.0
-            length = max((width - label - 120) * value / most, 1)
+            length = max((width - label - 120) * value / largest, 1)
             colour = COLOURS[systems.index(system) % len(COLOURS)]
             parts.append(f'<text x="{label - 10}" y="{y + 14}" text-anchor="end">{escape(system)}</text>')
             parts.append(f'<rect x="{label}" y="{y}" width="{length:.1f}" height="{bar - 4}" rx="2" fill="{colour}"/>')

@@ -1,4 +1,4 @@
-"""What is measured, one function a row. Each answers numbers by name; `report` takes the medians over the rounds."""
+"""The measurements, one function per row. Each returns numbers by name; `report` takes the medians of the rounds."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,14 +12,14 @@ import httpx
 from knative.machine.postgres import PostgreSQL
 from tests.bench import events, load, usage
 from tests.bench.load import Missing
-from tests.bench.systems import Capsule, Peer, System, answers, until
+from tests.bench.systems import Capsule, Peer, System, answers_ok, until
 
 Numbers = dict[str, float]
 FIVE = ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer", "/v1/billing/plans")
 
 
 class Meter:
-    """CPU that a system and the servers that it uses spend between two moments."""
+    """CPU time that a system and its servers use from the construction on."""
 
     def __init__(self, system: System, capsule: Capsule) -> None:
         self._system, self._capsule = system, capsule
@@ -29,79 +29,79 @@ class Meter:
         servers = {name: usage.cpu_seconds([process]) for name, process in self._capsule.servers().items()}
         return {"own": usage.cpu_seconds(self._system.roots()), **servers}
 
-    def each(self, count: int) -> Numbers:
-        """Microseconds of CPU for each of so many."""
+    def per_item(self, count: int) -> Numbers:
+        """Microseconds of CPU per item, for `count` items."""
         now = self._now()
-        spent = {name: (now[name] - before) / max(count, 1) * 1e6 for name, before in self._before.items()}
-        return {"cpu": sum(spent.values()), **{f"cpu {name}": value for name, value in spent.items()}}
+        used = {name: (now[name] - before) / max(count, 1) * 1e6 for name, before in self._before.items()}
+        return {"cpu": sum(used.values()), **{f"cpu {name}": value for name, value in used.items()}}
 
 
 def get(system: System, capsule: Capsule, seconds: float) -> Numbers:
-    """GET /v1/users/me: nothing cached, another of 10,000 users each time, a row read each time."""
+    """GET /v1/users/me: uncached, each request another of 10,000 users."""
     meter = Meter(system, capsule)
-    found = load.wrk("GET", system.url, "/v1/users/me", system.tokens, seconds)
-    return {**_rates(found), **meter.each(found.requests), "memory": usage.resident(system.roots())}
+    result = load.wrk("GET", system.url, "/v1/users/me", system.tokens, seconds)
+    return {**_rates(result), **meter.per_item(result.requests), "memory": usage.resident(system.roots())}
 
 
 def post(system: System, capsule: Capsule, seconds: float) -> Numbers:
-    """POST /v1/apps: a row, its event, and the event's handler in another context. Over when the last effect is there."""
+    """POST /v1/apps: a row, its event, and the event's handler in another context. Ends when the last effect is committed."""
     before, meter = system.effects(), Meter(system, capsule)
-    began = time.monotonic()
-    found = load.wrk("POST", system.url, "/v1/apps", system.tokens, seconds, prefix=f"b{uuid4().hex[:10]}")
-    ended = time.monotonic()
+    started_at = time.monotonic()
+    result = load.wrk("POST", system.url, "/v1/apps", system.tokens, seconds, prefix=f"b{uuid4().hex[:10]}")
+    load_ended_at = time.monotonic()
 
     def drained() -> tuple[int, int] | None:
         now = system.effects()
         return now if now[0] - before[0] == now[1] - before[1] else None
 
-    made = until(drained, 120, f"for all effects of {system.name}'s POST")[0] - before[0]
-    lag = time.monotonic() - ended
-    return {**_rates(found), **meter.each(found.requests), "lag": lag, "settled": made / (time.monotonic() - began)}
+    created = until(drained, 120, f"for all effects of {system.name}'s POST")[0] - before[0]
+    lag = time.monotonic() - load_ended_at
+    return {**_rates(result), **meter.per_item(result.requests), "lag": lag, "settled": created / (time.monotonic() - started_at)}
 
 
-def _rates(found: load.Measured) -> Numbers:
-    fields = asdict(found)
-    return {"rate": found.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
+def _rates(result: load.Measured) -> Numbers:
+    fields = asdict(result)
+    return {"rate": result.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
 
 
 def event_latency(system: System, capsule: Capsule, seconds: float, rate: float = 200.0) -> Numbers:
-    """Events at 200 a second: from their publication to the commit of their effect."""
+    """Milliseconds from the publication of an event to the commit of its effect, at `rate` events per second."""
     count = int(rate * seconds)
     if isinstance(system, Peer):
-        publications, since = events.of_peer(system, count), time.time()
+        publications, since = events.peer_events(system, count), time.time()
         sent = events.publish(capsule, publications, rate)
-        found = events.latencies(sent, lambda: events.committed_by_peer(system, list(sent), since), 60)
+        latencies = events.latencies(sent, lambda: events.committed_by_peer(system, list(sent), since), 60)
     else:
-        events.latencies(events.publish(capsule, warm := events.of_capsule(20), None), lambda: events.committed(capsule, list(warm)), 60)
-        sent = events.publish(capsule, events.of_capsule(count), rate)
-        found = events.latencies(sent, lambda: events.committed(capsule, list(sent)), 60)
-    return {"mean": sum(found) / len(found), "p50": _at(found, 0.5), "p95": _at(found, 0.95), "p99": _at(found, 0.99)}
+        events.latencies(events.publish(capsule, warm := events.capsule_events(20), None), lambda: events.committed(capsule, list(warm)), 60)
+        sent = events.publish(capsule, events.capsule_events(count), rate)
+        latencies = events.latencies(sent, lambda: events.committed(capsule, list(sent)), 60)
+    return {"mean": sum(latencies) / len(latencies), "p50": _at(latencies, 0.5), "p95": _at(latencies, 0.95), "p99": _at(latencies, 0.99)}
 
 
 def event_cost(capsule: Capsule, count: int) -> Numbers:
-    """So many events at once through one handler: does the cost of one stay the same?"""
-    publications = events.of_capsule(count)
-    meter, began = Meter(capsule, capsule), time.time()
+    """CPU per event and rate, for `count` events published at once to one handler."""
+    publications = events.capsule_events(count)
+    meter, started_at = Meter(capsule, capsule), time.time()
     sent = events.publish(capsule, publications, None)
     until(lambda: len(events.committed(capsule, list(sent))) == count, 600, f"for {count} events")
     last = max(events.committed(capsule, list(sent)).values())
-    return {"rate": count / (last - began), **meter.each(count)}
+    return {"rate": count / (last - started_at), **meter.per_item(count)}
 
 
 def _at(ordered: Sequence[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-# -- from zero ---------------------------------------------------------------------------------------------------------
+# -- cold starts -------------------------------------------------------------------------------------------------------
 
 
-def asleep(capsule: Capsule) -> None:
-    """Waits until only the gateway has a pod."""
+def wait_for_zero(capsule: Capsule) -> None:
+    """Wait until only the gateway has a pod."""
 
-    def alone() -> bool:
+    def is_at_zero() -> bool:
         return all(name.startswith("edge-gateway") for name in capsule.pods())
 
-    until(alone, 240, "for every function to be at zero", every=0.2)
+    until(is_at_zero, 240, "for every function to be at zero", poll_seconds=0.2)
 
 
 def _client(capsule: Capsule) -> httpx.Client:
@@ -110,87 +110,91 @@ def _client(capsule: Capsule) -> httpx.Client:
 
 
 def cold(capsule: Capsule) -> Numbers:
-    """One function from zero to its first answer, as its caller sees it."""
-    asleep(capsule)
+    """Cold start of one function, as its caller sees it."""
+    wait_for_zero(capsule)
     with _client(capsule) as client:
         client.get("/readyz")
         return {"ms": _timed(lambda: client.get("/v1/users/me"))}
 
 
 def cold_five(capsule: Capsule) -> Numbers:
-    """Five functions of three contexts at once: the slowest."""
-    asleep(capsule)
+    """Cold start of five functions of three contexts at once: the slowest."""
+    wait_for_zero(capsule)
     with ThreadPoolExecutor(5) as pool, _client(capsule) as client:
         list(pool.map(lambda _: client.get("/readyz"), range(5)))
         return {"ms": max(pool.map(lambda path: _timed(lambda: client.get(path)), FIVE))}
 
 
-HELD = """
-CREATE OR REPLACE FUNCTION bench_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+TRIGGER_SQL = """
+CREATE OR REPLACE FUNCTION bench_usage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO unowned_usage (id, application_id, environment, window_from, window_to, requests)
     VALUES (gen_random_uuid(), new.id, 'staging', now() - interval '1 minute', now(), 1);
     RETURN new;
 END $$;
-CREATE OR REPLACE TRIGGER bench_held AFTER INSERT ON applications FOR EACH ROW EXECUTE FUNCTION bench_held();
+CREATE OR REPLACE TRIGGER bench_usage AFTER INSERT ON applications FOR EACH ROW EXECUTE FUNCTION bench_usage();
 """
-FREE = "DROP TRIGGER bench_held ON applications; DROP FUNCTION bench_held()"
-COUNTED = "SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM inbox WHERE function = 'billing.on_usage_measured'"
+DROP_SQL = "DROP TRIGGER bench_usage ON applications; DROP FUNCTION bench_usage()"
+LAST_COMMIT_SQL = "SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM inbox WHERE function = 'billing.on_usage_measured'"
 
 
 def cold_chain(capsule: Capsule) -> Numbers:
-    """Three functions of three contexts, each woken by the one before: deploy.create_application → monitor.on_application_created →
-    billing.on_usage_measured, to the last commit. (Usage that was measured before its application was known is what makes the second speak.)"""
-    asleep(capsule)
+    """Cold start of a chain of three functions in three contexts, to the last commit.
+
+    deploy.create_application → monitor.on_application_created → billing.on_usage_measured. A database trigger inserts usage of an
+    application that is not known yet, which makes the second function publish an event.
+    """
+    wait_for_zero(capsule)
     postgres = PostgreSQL(capsule.home)
     with postgres.superuser("monitor") as monitor, postgres.superuser("billing") as billing, _client(capsule) as client:
-        monitor.execute(HELD)
+        monitor.execute(TRIGGER_SQL)
         try:
             client.get("/readyz")
-            began = time.time()
+            started_at = time.time()
             name = f"b{uuid4().hex[:12]}"
             client.post("/v1/apps", json={"name": name, "repository": f"https://example.com/{name}.git"}).raise_for_status()
 
-            def last() -> float | None:
-                row = billing.execute(COUNTED).fetchone()
-                return float(row[0]) if row and row[0] is not None and float(row[0]) >= began else None
+            def last_commit() -> float | None:
+                row = billing.execute(LAST_COMMIT_SQL).fetchone()
+                return float(row[0]) if row and row[0] is not None and float(row[0]) >= started_at else None
 
-            return {"ms": (until(last, 30, "for the third function", every=0.01) - began) * 1000}
+            return {"ms": (until(last_commit, 30, "for the third function", poll_seconds=0.01) - started_at) * 1000}
         finally:
-            monitor.execute(FREE)
+            monitor.execute(DROP_SQL)
 
 
-def _timed(ask: Callable[[], httpx.Response]) -> float:
-    began = time.perf_counter()
-    answer = ask()
-    ms = (time.perf_counter() - began) * 1000
-    if answer.status_code not in (200, 404):  # a user whom billing has never heard of has no customer
-        raise Missing(f"{answer.url} answered {answer.status_code}: {answer.text[:200]}")
+def _timed(send: Callable[[], httpx.Response]) -> float:
+    """Milliseconds until the answer."""
+    started_at = time.perf_counter()
+    response = send()
+    ms = (time.perf_counter() - started_at) * 1000
+    if response.status_code not in (200, 404):  # users of the bench have no customer in billing
+        raise Missing(f"{response.url} answered {response.status_code}: {response.text[:200]}")
     return ms
 
 
-# -- at rest -----------------------------------------------------------------------------------------------------------
+# -- idle --------------------------------------------------------------------------------------------------------------
 
 
 def idle(capsule: Capsule, seconds: float) -> Numbers:
-    """Nobody calls; `/readyz` is asked every ten seconds. Mean memory, and the share of one core."""
-    asleep(capsule)
-    before, began, seen = usage.cpu_seconds(capsule.roots()), time.monotonic(), []
-    while time.monotonic() - began < seconds:
-        answers(f"{capsule.url}/readyz")
-        seen.append(usage.resident(capsule.roots()))
+    """Mean memory in MB and share of one core in percent without load, with a request to `/readyz` every ten seconds."""
+    wait_for_zero(capsule)
+    before, started_at, samples = usage.cpu_seconds(capsule.roots()), time.monotonic(), []
+    while time.monotonic() - started_at < seconds:
+        answers_ok(f"{capsule.url}/readyz")
+        samples.append(usage.resident(capsule.roots()))
         time.sleep(min(10.0, seconds / 2))
-    spent = usage.cpu_seconds(capsule.roots()) - before
-    return {"memory": sum(seen) / len(seen), "core": spent / (time.monotonic() - began) * 100}
+    used = usage.cpu_seconds(capsule.roots()) - before
+    return {"memory": sum(samples) / len(samples), "core": used / (time.monotonic() - started_at) * 100}
 
 
 def declared(capsule: Capsule, count: int) -> Numbers:
-    """Functions applied at once, until every Service and Trigger of them is ready."""
+    """Seconds from applying `count` functions at once until all their Services and Triggers are ready."""
     objects = [each for number in range(count) for each in _function(number)]
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     try:
         capsule.cluster.apply(objects, "bench")
         capsule.cluster.wait_until_ready(objects, 300, lambda ready, of: None)
-        return {"seconds": time.perf_counter() - began}
+        return {"seconds": time.perf_counter() - started_at}
     finally:
         capsule.remove(objects)
 

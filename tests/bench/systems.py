@@ -1,4 +1,4 @@
-"""The systems under test: how each is started, filled, reached, and which processes are its own."""
+"""The systems under test: how to start, fill and reach each, and which processes belong to it."""
 
 import base64
 import json
@@ -33,17 +33,22 @@ from tests.bench import load
 from tests.bench.load import Missing
 
 USERS = 10_000
-LIFETIME = timedelta(hours=12)
+TOKEN_LIFETIME = timedelta(hours=12)
 PEERS = PROJECT.parent / "shared" / "peers"
 PEER_DATABASE = "peer"
-WINDOW = "6s"
+STABLE_WINDOW = "6s"
 CONSUMES = "local.capsule.dev/consumes"
 MEASURED = ("auth-profile", "deploy-create-application", "monitor-on-application-created")
-A_HASH = "$argon2id$v=19$m=65536,t=3,p=4$YmVuY2hiZW5jaGJlbmNo$MGYxMzU3OWJkZjAyNDY4YWNlMDEyMzQ1Njc4OWFiY2Q"  # of nothing: nobody signs in
-APPLICATIONS_EACH = 1_000_000
+PASSWORD_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$YmVuY2hiZW5jaGJlbmNo$MGYxMzU3OWJkZjAyNDY4YWNlMDEyMzQ1Njc4OWFiY2Q"
+    """The hash of no password: users of the bench do not sign in."""
+)
+APPLICATION_QUOTA = 1_000_000
 
 
 class System(Protocol):
+    """A system under test."""
+
     @property
     def name(self) -> str: ...
 
@@ -54,28 +59,29 @@ class System(Protocol):
     def tokens(self) -> Path: ...
 
     def prepare(self) -> None:
-        """Before each measurement: as it is to be measured, and warm."""
+        """Configure and warm up, before each measurement."""
         ...
 
     def roots(self) -> list[psutil.Process | None]:
-        """Its own processes; all below them is its own too."""
+        """The roots of its process trees."""
         ...
 
     def effects(self) -> tuple[int, int]:
-        """How many applications were made, and how many of them the other context has handled."""
+        """Number of applications created, and of those that the other context has handled."""
         ...
 
 
-def until(look: Any, seconds: float, why: str, every: float = 0.1) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        if time.monotonic() > end:
-            raise Missing(f"waited {seconds:g} s in vain {why}")
-        time.sleep(every)
-    return found
+def until(find: Any, timeout_seconds: float, reason: str, poll_seconds: float = 0.1) -> Any:
+    """Poll until `find` returns a true value. Raises: Missing when the time is over; `reason` completes "Waited … s"."""
+    deadline = time.monotonic() + timeout_seconds
+    while not (value := find()):
+        if time.monotonic() > deadline:
+            raise Missing(f"Waited {timeout_seconds:g} s {reason}")
+        time.sleep(poll_seconds)
+    return value
 
 
-def answers(url: str, token: str = "") -> bool:
+def answers_ok(url: str, token: str = "") -> bool:
     try:
         return httpx.get(url, headers={"authorization": f"Bearer {token}"} if token else {}, timeout=5).status_code == 200
     except httpx.HTTPError:
@@ -84,12 +90,12 @@ def answers(url: str, token: str = "") -> bool:
 
 @dataclass
 class Capsule:
-    """The whole, in a state folder of its own."""
+    """A complete Capsule in its own state folder."""
 
     home: Home
     name: str = "Capsule"
     consumes: bool = True
-    """Warm functions take their messages from their queues themselves; else they are pushed over HTTP, as on a cluster."""
+    """Warm functions consume their queues themselves; otherwise the dispatcher pushes messages over HTTP, as on a cluster."""
     users: list[UUID] = field(default_factory=list)
 
     @property
@@ -105,7 +111,7 @@ class Capsule:
         return Cluster(self.home)
 
     def up(self) -> None:
-        """Commit times are kept, so that an event's way can be measured to the moment that its effect was committed."""
+        """Start Capsule with commit timestamps in PostgreSQL, which measure an event until its effect is committed."""
         database = PostgreSQL(self.home)
         self.home.create()
         database.start()
@@ -114,7 +120,7 @@ class Capsule:
         database.stop()
         self.task("up")
         autoscaler = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-autoscaler", "namespace": "knative-serving"}}
-        self.cluster.apply([{**autoscaler, "data": {"stable-window": WINDOW}}], "bench")  # so that zero comes soon
+        self.cluster.apply([{**autoscaler, "data": {"stable-window": STABLE_WINDOW}}], "bench")  # functions scale to zero soon
 
     def prepare(self) -> None:
         cluster, changed = self.cluster, []
@@ -129,39 +135,40 @@ class Capsule:
         load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
 
     def pods(self) -> list[str]:
-        """Those that run; what a Job leaves behind does not."""
-        found = self.cluster.find("v1", "Pod", "capsule")
-        return [pod["metadata"]["name"] for pod in found if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        """Names of running pods, without completed pods of Jobs."""
+        listed = self.cluster.find("v1", "Pod", "capsule")
+        return [pod["metadata"]["name"] for pod in listed if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
 
     def remove(self, objects: Sequence[dict[str, Any]]) -> None:
         for each in objects:
             self.cluster.delete(each)
 
-    def task(self, *words: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "knative.machine", *words],
+    def task(self, *arguments: str) -> None:
+        """Run a task of `./taskw`. Raises: Missing with its output when it fails."""
+        result = subprocess.run(
+            [sys.executable, "-m", "knative.machine", *arguments],
             cwd=PROJECT,
             env=self.home.child_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise Missing(done.stdout + done.stderr)
+        if result.returncode != 0:
+            raise Missing(result.stdout + result.stderr)
 
     def fill(self) -> None:
-        """Users with a quota, and a token for each."""
+        """Create users with a quota, and an access token for each."""
         now = datetime.now(UTC)
         self.users = [new_id() for _ in range(USERS)]
         with psycopg.connect(PostgreSQL(self.home).database("auth").functions_url) as auth, auth.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO users (id, email, password_hash, email_verified_at, created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s)",
-                [(user, f"{user.hex}@example.com", A_HASH, now, now, now) for user in self.users],
+                [(user, f"{user.hex}@example.com", PASSWORD_HASH, now, now, now) for user in self.users],
             )
         with psycopg.connect(PostgreSQL(self.home).database("deploy").functions_url) as deploy, deploy.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, 1024, %s)",
-                [(user, APPLICATIONS_EACH, now) for user in self.users],
+                [(user, APPLICATION_QUOTA, now) for user in self.users],
             )
         self._vacuum()
         signing = next(each for each in keys.operator_objects(self.home) if each["metadata"]["name"] == "auth-signing")
@@ -198,14 +205,14 @@ def _json(data: str) -> Any:
 def _token(key: jwt.PyJWK, user: UUID, now: datetime) -> str:
     claims = {
         "iss": DEFAULT_ISSUER, "aud": AUDIENCE, "sub": str(user), "sid": str(uuid4()), "roles": ["user"],
-        "iat": now, "exp": now + LIFETIME, "jti": str(uuid4()),
+        "iat": now, "exp": now + TOKEN_LIFETIME, "jti": str(uuid4()),
     }  # fmt: skip
     return jwt.encode(claims, key, ALGORITHM, headers={"kid": key.key_id, "typ": TYPE})
 
 
 @dataclass
 class Peer:
-    """One of ../shared/peers, on Capsule's RabbitMQ and PostgreSQL. All peers share one database, keys and tokens: those of the Nest peer."""
+    """A peer on Capsule's RabbitMQ and PostgreSQL. All peers share the database, keys and tokens of the NestJS peer."""
 
     name: str
     folder: Path
@@ -247,9 +254,9 @@ class Peer:
 
     def _ready(self) -> bool:
         if self.child is not None and self.child.poll() is not None:
-            raise Missing(f"the peer {self.name} ended with {self.child.returncode}")
+            raise Missing(f"The peer {self.name} exited with {self.child.returncode}")
         token = self.keys / "token"
-        return token.exists() and answers(f"{self.url}/v1/users/me", token.read_text().strip())
+        return token.exists() and answers_ok(f"{self.url}/v1/users/me", token.read_text().strip())
 
     def prepare(self) -> None:
         load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
@@ -260,7 +267,7 @@ class Peer:
             self.child.wait(20)
 
     def fill(self) -> None:
-        """The rest of the users, and a token for each."""
+        """Create the remaining users, and an access token for each."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             connection.execute(
                 "INSERT INTO users (email, name) SELECT 'u' || n || '@example.com', 'User ' || n FROM generate_series(1, %s) n"
@@ -271,7 +278,7 @@ class Peer:
             users = [row[0] for row in connection.execute("SELECT id::text FROM users ORDER BY random()")]
         key = load_pem_private_key((self.keys / "private.pem").read_bytes(), password=None)
         assert isinstance(key, RSAPrivateKey)
-        expires = datetime.now(UTC) + LIFETIME
+        expires = datetime.now(UTC) + TOKEN_LIFETIME
         self.tokens.write_text("".join(f"{jwt.encode({'sub': user, 'exp': expires}, key, 'RS256')}\n" for user in users))
 
     def roots(self) -> list[psutil.Process | None]:
@@ -285,23 +292,23 @@ class Peer:
 
 
 def peers(capsule: Capsule) -> list[Peer]:
-    """Those that are there and can run here, started and filled."""
+    """Start and fill the peers that exist and can run here."""
     if not PEERS.is_dir() or shutil.which("node") is None:
         return []
     with PostgreSQL(capsule.home).superuser() as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [PEER_DATABASE]).fetchone() is None:
             connection.execute(f"CREATE DATABASE {PEER_DATABASE}")
     base = 3100 + capsule.home.ports.offset
-    found = [
+    candidates = [
         Peer("NestJS", PEERS / "nest", base, capsule, "app.created"),
         Peer("FastStream", PEERS / "faststream", base + 1, capsule, "fs.app.created"),
     ]
     started: list[Peer] = []
-    for peer in (each for each in found if (each.folder / "run").exists()):
+    for peer in (each for each in candidates if (each.folder / "run").exists()):
         try:
             peer.start()
         except Missing as missing:
-            print(f"without {peer.name}: {missing}", file=sys.stderr)
+            print(f"Skipping the peer {peer.name}: {missing}", file=sys.stderr)
             peer.stop()
             continue
         if not started:

@@ -1,4 +1,4 @@
-"""`python -m tests.proof`: the list of proofs. `python -m tests.proof NAME [pytest's arguments]`: runs one."""
+"""`python -m tests.proof`: list the proofs. `python -m tests.proof NAME [pytest arguments]`: run one."""
 
 import sys
 
@@ -10,22 +10,22 @@ FOLDERS = {
     "adding-a-function": ["tests/documents/test_adding_a_function.py"],
     "tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"],
 }
-"""Where the tests of a proof are. Those in the same folder that every `test` runs belong to it too: they are its first assertions."""
+"""Folders and files of a proof. Their unmarked tests run too."""
 
 
 def main(arguments: list[str]) -> int:
     if not arguments:
-        print("./taskw proof NAME runs one of:")
-        for name, words in PROOFS.items():
-            print(f"  {name:<18} {words}")
+        print("Run one: ./taskw proof NAME")
+        for name, description in PROOFS.items():
+            print(f"  {name:<18} {description}")
         return 0
-    name, *more = arguments
+    name, *options = arguments
     if name not in PROOFS:
-        print(f"There is no proof {name!r}. There are: {', '.join(PROOFS)}", file=sys.stderr)
+        print(f"Unknown proof {name!r}. Proofs: {', '.join(PROOFS)}", file=sys.stderr)
         return 2
-    places = [word for word in more if word.startswith("tests/")] or FOLDERS[name]
-    options = [word for word in more if not word.startswith("tests/")]
-    return int(pytest.main(["--proof", name, "-p", "no:cacheprovider", *options, *places]))
+    paths = [option for option in options if option.startswith("tests/")] or FOLDERS[name]
+    options = [option for option in options if not option.startswith("tests/")]
+    return int(pytest.main(["--proof", name, "-p", "no:cacheprovider", *options, *paths]))
 
 
 if __name__ == "__main__":

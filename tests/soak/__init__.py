@@ -1,4 +1,4 @@
-"""`./taskw soak`: thousands of commands through real processes while they, RabbitMQ and PostgreSQL are killed at random; then the sums are proved.
+"""`./taskw soak`: run thousands of commands in real processes while these, RabbitMQ and PostgreSQL are killed at random, then check the sums.
 
-The same seed gives the same amounts and the same faults in the same order. Not part of `./taskw test`: it takes minutes.
+The same seed gives the same amounts and the same faults in the same order. `./taskw test` leaves it out: it takes minutes.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.soak --messages 10000 --minutes 10 --seed 7`: prints the seed, what happened and the sums; non-zero on any difference."""
+"""`python -m tests.soak --messages 10000 --minutes 10 --seed 7`: print the seed, the faults and the sums. Exit code 1 when a sum is wrong."""
 
 import argparse
 import random
@@ -26,19 +26,19 @@ from tests.soak.faults import Faults, accident
 
 LINES = 2
 BATCH = 100
-LONGEST_CALM = 30.0
-"""Seconds after which the next fault comes though the work has not gone on: then it is a fault in a recovery."""
+MAX_WAIT_SECONDS = 30.0
+"""The next fault happens after this time even without progress: it then hits a recovery."""
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(prog="./taskw soak", description=__doc__)
-    arguments.add_argument("--messages", type=int, default=10_000)
-    arguments.add_argument("--minutes", type=float, default=30.0, help="give up after that long")
-    arguments.add_argument("--seed", type=int, default=None)
-    arguments.add_argument("--faults", type=int, default=None, help="one for 250 messages if not said")
-    asked_for = arguments.parse_args()
-    seed = random.SystemRandom().randrange(1_000_000) if asked_for.seed is None else asked_for.seed
-    print(f"seed {seed}: {asked_for.messages} commands, each with three consequences", flush=True)
+    parser = argparse.ArgumentParser(prog="./taskw soak", description="Run commands under random faults, then check the sums.")
+    parser.add_argument("--messages", type=int, default=10_000, metavar="N", help="commands to send (default: 10000)")
+    parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="time limit (default: 30)")
+    parser.add_argument("--seed", type=int, default=None, metavar="N", help="seed of a run to repeat")
+    parser.add_argument("--faults", type=int, default=None, metavar="N", help="number of faults (default: one per 250 commands)")
+    options = parser.parse_args()
+    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
+    print(f"seed {seed}: {options.messages} commands, each with three consequences", flush=True)
     home = fresh_home("capsule-soak-")
     home.create()
     try:
@@ -47,76 +47,79 @@ def main() -> int:
         postgres.start()
         postgres.create_databases()
         rabbitmq.start()
-        faults = max(1, asked_for.messages // 250) if asked_for.faults is None else asked_for.faults
-        return soak(random.Random(seed), postgres, rabbitmq, home.path / "soak", asked_for.messages, faults, asked_for.minutes * 60)
+        faults = max(1, options.messages // 250) if options.faults is None else options.faults
+        return soak(random.Random(seed), postgres, rabbitmq, home.path / "soak", options.messages, faults, options.minutes * 60)
     finally:
         discard(home)
 
 
-def soak(chance: random.Random, postgres: Any, rabbitmq: Any, folder: Path, messages: int, faults: int, seconds: float) -> int:
-    """0 if the sums are right."""
+def soak(rng: random.Random, postgres: Any, rabbitmq: Any, folder: Path, messages: int, faults: int, seconds: float) -> int:
+    """Send `messages` commands, inject `faults` faults, check the sums. Returns the exit code."""
     database = postgres.database("auth")
     migrations.migrate(database.owner_url, "auth")
     folder.mkdir()
     world = World(database.functions_url, database.owner_url, rabbitmq.url, folder)
     world.prepare()
-    lines = [Line(world, PROBE_BELL_AWAY=str(folder / "bell-is-away"), ACCIDENT_FLAG=str(folder / f"{n}"), **accident(chance)) for n in range(LINES)]
-    trouble = Faults(chance, world, lines, postgres, rabbitmq)
+    lines = [Line(world, PROBE_BELL_AWAY=str(folder / "bell-is-away"), ACCIDENT_FLAG=str(folder / f"{n}"), **accident(rng)) for n in range(LINES)]
+    injector = Faults(rng, world, lines, postgres, rabbitmq)
     sent = Sent("soak")
-    sender = threading.Thread(target=_send, args=(world, sent, messages, random.Random(chance.random())), daemon=True)
+    sender = threading.Thread(target=_send, args=(world, sent, messages, random.Random(rng.random())), daemon=True)
     replies: Replies = defaultdict(list)
-    began = time.monotonic()
+    started_at = time.monotonic()
     sender.start()
-    happened: dict[str, int] = {}
-    for number, (what, how) in enumerate(trouble.plan(faults)):
-        done = _until_the_work_has_gone_on(world, messages * number // (faults + 1), began + seconds, partial(gather, world, sent, replies))
-        how()
-        happened[what] = happened.get(what, 0) + 1
-        print(f"{time.monotonic() - began:7.1f} s  {done:6} done  {what}", flush=True)
-        if time.monotonic() - began > seconds:
+    fault_counts: dict[str, int] = {}
+    for number, (title, inject) in enumerate(injector.plan(faults)):
+        done = _wait_for_progress(world, messages * number // (faults + 1), started_at + seconds, partial(gather, world, sent, replies))
+        inject()
+        fault_counts[title] = fault_counts.get(title, 0) + 1
+        print(f"{time.monotonic() - started_at:7.1f} s  {done:6} done  {title}", flush=True)
+        if time.monotonic() - started_at > seconds:
             break
-    sender.join(max(1.0, seconds - (time.monotonic() - began)))
+    sender.join(max(1.0, seconds - (time.monotonic() - started_at)))
     try:
-        sums = audit(world, sent, max(60.0, seconds - (time.monotonic() - began)), replies)
+        sums = audit(world, sent, max(60.0, seconds - (time.monotonic() - started_at)), replies)
         for line in lines[1:]:
             line.end()
         nothing_is_left(world, lines[0])
         if len(sent.cents) != messages:
-            raise AssertionError(f"only {len(sent.cents)} of {messages} were sent in time")
+            raise AssertionError(f"Only {len(sent.cents)} of {messages} commands were sent in time.")
     except AssertionError as difference:
         print(f"DIFFERENCE: {difference}", file=sys.stderr)
         return 1
     finally:
         world.close()
     deaths = sum(line.deaths for line in lines)
-    took = time.monotonic() - began
-    print(f"{took:.0f} s; faults: {', '.join(f'{amount} × {what}' for what, amount in sorted(happened.items()))}; processes that died: {deaths}")
-    print(f"sums: {', '.join(f'{name} {value}' for name, value in sums.items())}; nothing lost, nothing twice")
+    duration = time.monotonic() - started_at
+    injected = ", ".join(f"{count} × {title}" for title, count in sorted(fault_counts.items()))
+    print(f"{duration:.0f} s; faults: {injected}; processes that were killed: {deaths}")
+    print(f"sums: {', '.join(f'{name} {value}' for name, value in sums.items())}; nothing lost, nothing duplicated")
     return 0
 
 
-def _until_the_work_has_gone_on(world: World, target: int, end: float, listen: Callable[[], None]) -> int:
-    """Faults are spread over the whole work, as long as it goes on at all. Those who asked listen meanwhile: a reply that lies in its queue when
-    RabbitMQ is killed is gone."""
-    began = time.monotonic()
+def _wait_for_progress(world: World, target: int, end: float, consume_replies: Callable[[], None]) -> int:
+    """Wait until `target` deposits exist, so that faults are spread over the run. Returns their number.
+
+    Replies are consumed meanwhile: reply queues do not survive a kill of RabbitMQ.
+    """
+    started_at = time.monotonic()
     while True:
-        with suppress(pika.exceptions.AMQPError, OSError):  # RabbitMQ is away
-            listen()
+        with suppress(pika.exceptions.AMQPError, OSError):  # RabbitMQ is unavailable
+            consume_replies()
         try:
             done = world.count("deposits")
         except psycopg.Error:
-            done = 0  # it comes back by itself
-        if done >= target or time.monotonic() > min(end, began + LONGEST_CALM):
+            done = 0  # PostgreSQL is unavailable
+        if done >= target or time.monotonic() > min(end, started_at + MAX_WAIT_SECONDS):
             return done
         time.sleep(0.2)
 
 
-def _send(world: World, sent: Sent, messages: int, chance: random.Random) -> None:
-    """In batches; one that RabbitMQ did not confirm goes again under its ids, as a client does that got no answer."""
+def _send(world: World, sent: Sent, messages: int, rng: random.Random) -> None:
+    """Send in batches. A batch that RabbitMQ did not confirm is sent again with the same ids, as a client does."""
     for start in range(0, messages, BATCH):
-        batch = [asked("probe.deposit", str(_id(chance))) for _ in range(min(BATCH, messages - start))]
+        batch = [asked("probe.deposit", str(_id(rng))) for _ in range(min(BATCH, messages - start))]
         sent.headers |= {command["id"]: command for command in batch}
-        sent.cents |= {command["id"]: chance.randrange(1, 1_000_000_000) for command in batch}
+        sent.cents |= {command["id"]: rng.randrange(1, 1_000_000_000) for command in batch}
         while True:
             try:
                 publish(world, sent, [command["id"] for command in batch])
@@ -125,8 +128,8 @@ def _send(world: World, sent: Sent, messages: int, chance: random.Random) -> Non
                 time.sleep(0.5)
 
 
-def _id(chance: random.Random) -> uuid.UUID:
-    return uuid.UUID(int=chance.getrandbits(128), version=4)
+def _id(rng: random.Random) -> uuid.UUID:
+    return uuid.UUID(int=rng.getrandbits(128), version=4)
 
 
 if __name__ == "__main__":
