@@ -6,6 +6,7 @@ their module have run. A test that stops a server takes one of its own (`own_pos
 The servers live in a folder of their own that is thrown away. To keep them between runs: `CAPSULE_TEST_HOME=/tmp/capsule-tests pytest …`.
 """
 
+import dataclasses
 import hashlib
 import os
 import random
@@ -25,6 +26,8 @@ from knative.machine.postgres import Database, PostgreSQL, grant_connect
 from knative.machine.rabbitmq import RabbitMQ
 
 HOME = "CAPSULE_TEST_HOME"
+POOLER_PORT = "CAPSULE_TEST_POOLER_PORT"
+"""Set: functions connect to PostgreSQL through a transaction pooler on this port (tests/pgbouncer.py)."""
 RESERVED = Path(tempfile.gettempdir()) / f"capsule-test-ports-{os.getuid()}"
 RESERVED_SECONDS = 180
 
@@ -131,7 +134,15 @@ class Databases:
         with self.server.superuser() as connection:
             self._create(connection, name, context, template)
         self.servers.databases.append(name)
-        return self.server.database(context, name)
+        return self._through_pooler(self.server.database(context, name))
+
+    def _through_pooler(self, database: Database) -> Database:
+        if not (port := os.environ.get(POOLER_PORT)):
+            return database
+        direct, pooled = f":{self.server.home.ports.postgres}/", f":{port}/"
+        return dataclasses.replace(
+            database, functions_url=database.functions_url.replace(direct, pooled), reader_url=database.reader_url.replace(direct, pooled)
+        )
 
     def empty(self, context: str) -> Database:
         """A fresh database without migrations: for tests of the migrations themselves."""

@@ -1,38 +1,42 @@
-"""Whether the functions' database connections fit the server: the sum of max-scale x pool, for each context's database.
+"""The budget of database connections: for each context, the sum of `max` × `pool` over its functions.
 
-A pool grows on demand from none, so the sum is what a day of full load in every function at once would take. Connections are cheap to wait
-for and a server that has none left refuses everybody, so the sum must stay below what each context's role is allowed.
+A pool grows on demand from zero, so the sum is what full load in every function of a context at once would take. It must stay
+within the context's budget: a server without free connections refuses every function.
+
+Where the budget comes from:
+
+- with a transaction pooler (PgBouncer; recommended for a cluster) it is client connections, which cost a few kilobytes each:
+  `max_client_conn` of at least the sum over the contexts. The pooler shares few server connections among them (`default_pool_size`)
+- without a pooler it is PostgreSQL's `max_connections`, less those for superusers and migrations, for each server
+- on one machine the memory bounds the number of instances first. If PostgreSQL has no connection left, a function answers as for any
+  unavailable database: callers get 503, messages are retried
+
+Default scales fit 300 functions: 75 per context × 3 instances × 2 connections.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from functions.describe.catalog import Catalog
 
-SERVER_LIMIT = 1000  # max_connections that one server of all four databases must offer
-RESERVED = 40  # superusers, migrations, an operator's psql
-
-
-@dataclass(frozen=True)
-class Sum:
-    context: str
-    connections: int
+CONTEXT_BUDGET = 500
 
 
 class PoolsTooLarge(Exception):
-    """The text says by how much and where."""
+    """A context exceeds its budget. The text names it, by how much, and its largest functions."""
 
 
-def sums(catalog: Catalog) -> Mapping[str, int]:
-    return {context: sum(d.scale.max * d.scale.pool for d in catalog.of_context(context)) for context in catalog.contexts}
+def connections(catalog: Catalog) -> Mapping[str, int]:
+    """Return context → connections."""
+    return {context: sum(each.scale.max * each.scale.pool for each in catalog.of_context(context)) for context in catalog.contexts}
 
 
-def check(catalog: Catalog, limit: int = SERVER_LIMIT - RESERVED) -> None:
+def check(catalog: Catalog, budget: int = CONTEXT_BUDGET) -> None:
     """Raises PoolsTooLarge."""
-    found = sums(catalog)
-    if sum(found.values()) > limit:
-        parts = ", ".join(f"{context} {connections}" for context, connections in found.items())
-        raise PoolsTooLarge(
-            f"max-scale x pool adds up to {sum(found.values())} connections ({parts}); the server has {limit} for functions: "
-            f"lower `scale=Scale(max=…, pool=…)` of some declarations, or raise SERVER_LIMIT and max_connections together"
-        )
+    for context, needed in connections(catalog).items():
+        if needed > budget:
+            largest = sorted(catalog.of_context(context), key=lambda each: each.scale.max * each.scale.pool, reverse=True)[:3]
+            names = ", ".join(f"{each.name} {each.scale.max} × {each.scale.pool}" for each in largest)
+            raise PoolsTooLarge(
+                f"the functions of {context} need {needed} database connections (max × pool), its budget is {budget}."
+                f" Largest: {names}. Lower `scale=Scale(max=…, pool=…)`, or raise CONTEXT_BUDGET together with the pooler's limits"
+            )

@@ -91,20 +91,20 @@ class Message:
 
     @classmethod
     def _binary(cls, headers: Mapping[str, str], body: bytes) -> "Message | None":
-        """The common case, which needs no library: every message of ours comes in this form. None: let the library say what it is."""
-        said: dict[str, str] = {}
+        """Parse the binary mode without the library: all of Capsule's messages use it. None: the library decides."""
+        attributes: dict[str, str] = {}
         for name, value in headers.items():
             if name.startswith("ce-"):
-                said[name[3:]] = value
+                attributes[name[3:]] = value
             elif name in TRACE:
-                said.setdefault(name, value)
+                attributes.setdefault(name, value)
             elif name == "content-type" and not value.startswith(JSON):
                 return None
-        own = [said.pop(name, "") for name in ("specversion", "id", "source", "type")]
-        time = said.pop("time", "")
-        said.pop("datacontenttype", None)
+        own = [attributes.pop(name, "") for name in ("specversion", "id", "source", "type")]
+        time = attributes.pop("time", "")
+        attributes.pop("datacontenttype", None)
         version, id, source, type = own
-        return cls(id, source, type, time, body, said) if version == SPECVERSION and id and source and type else None
+        return cls(id, source, type, time, body, attributes) if version == SPECVERSION and id and source and type else None
 
     def headers(self) -> dict[str, str]:
         """As AMQP headers."""
@@ -157,12 +157,14 @@ class Message:
 
     @property
     def fingerprint(self) -> bytes:
-        """SHA-256 of what is wished for: the same idempotency key with another body is another wish. The gateway says it in a header (in hex, without
-        the secrets), since a sealed secret reads differently each time it is sealed."""
-        said = self.get("fingerprint")
-        return bytes.fromhex(said) if said and FINGERPRINT.match(said) else sha256(self.body).digest()
+        """SHA-256 of the request: the same idempotency key with another fingerprint is another request.
+
+        The gateway sends it as a hexadecimal header, computed without the secrets, because encrypting a secret twice gives different bytes.
+        """
+        header = self.get("fingerprint")
+        return bytes.fromhex(header) if header and FINGERPRINT.match(header) else sha256(self.body).digest()
 
 
 def new_message(type: str, source: str, body: bytes, at: datetime, id: str | None = None, **attributes: str | None) -> Message:
-    said = {name: value for name, value in attributes.items() if value is not None}
-    return Message(id or str(new_id()), source, type, stamp(at), body, said)
+    present = {name: value for name, value in attributes.items() if value is not None}
+    return Message(id or str(new_id()), source, type, stamp(at), body, present)

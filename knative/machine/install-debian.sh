@@ -7,6 +7,7 @@ export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 cluster=/etc/postgresql-common/createcluster.d
 had_rabbitmq=$(dpkg-query -W -f '${Status}' rabbitmq-server 2>/dev/null || true)
+had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
 created_policy=
 created_folder=
 created_cluster=
@@ -34,7 +35,11 @@ echo 'create_main_cluster = false' >"$cluster/capsule.conf"
 apt-get update -q
 apt-get install -q -y --no-install-recommends "$@"
 
-case "$had_rabbitmq" in
-    *"ok installed"*) ;;
-    *) if command -v systemctl >/dev/null 2>&1; then systemctl disable rabbitmq-server >/dev/null 2>&1 || true; fi ;;
-esac
+disable_new_service() { # a service that was there before is left alone
+    case "$2" in
+        *"ok installed"*) ;;
+        *) if command -v systemctl >/dev/null 2>&1; then systemctl disable "$1" >/dev/null 2>&1 || true; fi ;;
+    esac
+}
+disable_new_service rabbitmq-server "$had_rabbitmq"
+disable_new_service pgbouncer "$had_pgbouncer"

@@ -90,6 +90,7 @@ def library(name: str) -> Callable[[], Path | None]:
 
 
 POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
+PGBOUNCER = Tool("PgBouncer", "pgbouncer", "pgbouncer", on_path("pgbouncer", "/usr/sbin:/opt/homebrew/bin"))  # for tests
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))

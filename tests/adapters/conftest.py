@@ -11,11 +11,16 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
+from functions.runtime.storage import database
 from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import INHERITED
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
 from tests.knative.machine import Machine, free_offset
+from tests.servers import POOLER_PORT
+
+if os.environ.get(POOLER_PORT):  # as CAPSULE_PREPARED_STATEMENTS=off does for a process
+    database.PREPARE_AFTER_EXECUTIONS = None
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ class Fault:
     instead: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.name} is retired: {self.instead} (docs/glossary.md)"
+        return f"{self.path}:{self.current_step}: {self.name} is retired: {self.instead} (docs/glossary.md)"
 
 
 def retired(text: str) -> list[Retired]:

@@ -111,7 +111,7 @@ Replies = dict[str, list[tuple[str, str, bytes]]]
 """Command → the replies to it: outcome, status, body."""
 
 
-def told(world: World, sent: Sent) -> Replies:
+def events(world: World, sent: Sent) -> Replies:
     """Those that have come, taken from the queue of replies."""
     by_correlation = {headers["correlationid"]: id for id, headers in list(sent.headers.items())}  # more may be sent meanwhile
     found: Replies = defaultdict(list)
@@ -171,7 +171,7 @@ def settle(world: World, sent: Sent, seconds: float = 40, replies: Replies | Non
 
 
 def gather(world: World, sent: Sent, replies: Replies) -> None:
-    for id, found in told(world, sent).items():
+    for id, found in events(world, sent).items():
         replies[id] += found
 
 

@@ -231,7 +231,7 @@ class World:
 
     def outcome(self, worker: Worker, account: str, how: str = "") -> str:
         """Of one deposit asked for now, however long it takes."""
-        command = asked("probe.deposit")
+        command = request("probe.deposit")
         assert worker.post(command, deposit(account=account, how=how), timeout=HTTP_PATIENCE) == 204
         return str(self.reply(command["correlationid"])[0]["outcome"])
 
@@ -276,7 +276,7 @@ def message(type: str, id: str | None = None, **attributes: str) -> dict[str, st
     }
 
 
-def asked(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
+def request(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
     """A command or query whose sender waits for the reply."""
     return message(type, id, **{"replyto": "replies", "correlationid": str(uuid.uuid4()), "deadline": "2099-01-01T00:00:00Z", **attributes})
 

@@ -67,19 +67,19 @@ class Pump:
 
     def _deliver(self, connection: Any, channel: BlockingChannel, method: Any, properties: Any, body: bytes) -> None:
         function = method.routing_key if method.exchange in (COMMANDS, REDELIVERY) else ""
-        taken = self._post(properties.headers, body, function)
-        if not taken:
+        delivered = self._post(properties.headers, body, function)
+        if not delivered:
             time.sleep(BREATH)
         try:
-            connection.add_callback_threadsafe(partial(self._settle, channel, method.delivery_tag, taken))
+            connection.add_callback_threadsafe(partial(self._settle, channel, method.delivery_tag, delivered))
         except pika.exceptions.ConnectionWrongStateError:
             return  # RabbitMQ went away meanwhile: it gives the message out again
 
-    def _settle(self, channel: BlockingChannel, tag: int, taken: bool) -> None:
+    def _settle(self, channel: BlockingChannel, tag: int, delivered: bool) -> None:
         self.under_way -= 1
         if not channel.is_open:
             return
-        if taken:
+        if delivered:
             channel.basic_ack(tag)
         else:
             channel.basic_nack(tag, requeue=True)

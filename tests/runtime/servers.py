@@ -53,7 +53,7 @@ def standby_of(primary: Any, home: Home) -> Standby:
     account = accounts.server_account("postgres")
     accounts.own(standby.data, account)
     command = [folder / "pg_basebackup", "-D", standby.data, "-R", "-X", "stream", "-c", "fast", "-d", primary.url(SUPERUSER, "postgres")]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60, cwd="/", **(account.popen() if account else {}))
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60, cwd="/", **(account.popen_options() if account else {}))
     assert secrets.password(home, SUPERUSER) == secrets.password(primary.home, SUPERUSER)
     standby.start()
     with primary.superuser() as connection:

@@ -223,5 +223,5 @@ def test_what_was_declared_in_another_way_is_named_with_the_remedy(
         connection.channel().queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", "x-message-ttl": 7})
     monkeypatch.setenv("CAPSULE_AMQP_URL", vhost)
     assert topology.main() == 1
-    said = capsys.readouterr().err
-    assert "PRECONDITION_FAILED" in said and name in said and "Let it run empty, delete it and run this job again." in said
+    text = capsys.readouterr().err
+    assert "PRECONDITION_FAILED" in text and name in text and "Let it run empty, delete it and run this job again." in text

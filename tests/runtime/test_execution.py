@@ -140,8 +140,8 @@ def test_a_secret_in_the_clear_or_for_another_context_is_refused(world: World, w
 def test_no_token_a_forged_one_and_an_expired_one_are_refused_by_the_function_itself(world: World, worker: Worker) -> None:
     good = token(world)
     forged = good[:-6] + ("AAAAAA" if good[-6:] != "AAAAAA" else "BBBBBB")
-    for shown in (None, forged, token(world, exp=1), token(world, aud="another")):
-        command = asked("probe.enter", **({"token": shown} if shown else {}))
+    for row in (None, forged, token(world, exp=1), token(world, aud="another")):
+        command = asked("probe.enter", **({"token": row} if row else {}))
         worker.post(command, b'{"password": "x"}')
         assert world.reply(command["correlationid"])[0]["status"] == "401"
 

@@ -40,8 +40,8 @@ def test_a_function_takes_its_share_of_an_instance_and_the_others_go_on(world: W
         quick = time.monotonic() - began
         assert [each.result() for each in slow] == [204] * 4
     assert time.monotonic() - began >= 4 * 0.3 > quick
-    said = [what for (what,) in world.rows("SELECT what FROM notes WHERE what IN ('begun', 'waited') ORDER BY id")]
-    assert said == ["begun", "waited"] * 4, "each has committed before the next begins"
+    line = [what for (what,) in world.rows("SELECT what FROM notes WHERE what IN ('begun', 'waited') ORDER BY id")]
+    assert line == ["begun", "waited"] * 4, "each has committed before the next begins"
 
 
 def test_a_groups_queue_is_bound_to_every_name_and_type_that_it_takes() -> None:

@@ -144,13 +144,13 @@ def test_open_dead_letters_are_counted_and_told_and_none_are_not(fresh_world: Wo
     broken(world, worker)
     assert worker.post({**tick, "id": str(uuid.uuid4())}, b"{}") == 204
     headers, body = until(lambda: world.take("events"), why="for the event")
-    told = json.loads(body)
+    counted = json.loads(body)
     assert headers["routing_key"] == "dead-letters.counted" and headers["subject"] == "probe"
-    assert told["open"] == 2 and told["oldestAt"] <= told["at"]
-    [cause] = told["causes"]
+    assert counted["open"] == 2 and counted["oldestAt"] <= counted["at"]
+    [cause] = counted["causes"]
     assert (cause["function"], cause["error"], cause["count"]) == ("probe.on_deposited", "ZeroDivisionError", 2)
     ask(world, worker, "probe.settle_dead_letters", {"action": "discard", "error": "ZeroDivisionError"})
     headers, body = until(lambda: world.take("events"), why="for the last word")
-    told = json.loads(body)
-    assert (headers["routing_key"], told["context"], told["open"], told["causes"]) == ("dead-letters.counted", "probe", 0, [])
-    assert told["oldestAt"] == told["at"]
+    counted = json.loads(body)
+    assert (headers["routing_key"], counted["context"], counted["open"], counted["causes"]) == ("dead-letters.counted", "probe", 0, [])
+    assert counted["oldestAt"] == counted["at"]

@@ -125,8 +125,8 @@ def _bound_as_on_a_cluster(cluster: Cluster, port: int) -> None:
     import pika
 
     cluster.broker("main", {**DELIVERY, "deadLetterSink": {"uri": f"http://127.0.0.1:{port}/healthz"}})
-    wanted = [("deposit", "probe.deposit"), ("on-deposited", "probe.deposited"), ("on-deposited-ring", "probe.deposited")]
-    for name, type in [*wanted, ("on-noted", "probe.noted"), ("on-renamed", "probe.renamed")]:
+    expected = [("deposit", "probe.deposit"), ("on-deposited", "probe.deposited"), ("on-deposited-ring", "probe.deposited")]
+    for name, type in [*expected, ("on-noted", "probe.noted"), ("on-renamed", "probe.renamed")]:
         function = f"probe.{name.replace('-', '_')}"
         spec = {"broker": "main", "filter": {"attributes": {"type": type}}, "subscriber": {"uri": f"http://127.0.0.1:{port}/{function}"}}
         cluster.create("Trigger", name, spec, {topology.FUNCTIONS: function, "rabbitmq.eventing.knative.dev/parallelism": "20"})

@@ -60,7 +60,7 @@ def test_its_own_work_succeeds(world: World, worker: Worker) -> None:
 def test_what_is_refused_stays_owed_and_holds_up_nothing(world: World, worker: Worker) -> None:
     refused = {enqueue(world, "capsule.events", "invoice.issued"), enqueue(world, "capsule.delay.1s", "billing.subscribe")}
     enqueue(world, "capsule.events", "probe.noted")
-    again = enqueue(world, "capsule.commands", "probe.total")  # as 0.1.0 wrote what a context sends to itself
+    again = enqueue(world, "capsule.redelivery", "probe.total")
     assert worker.post(message("tick"), b"{}", path="/probe.housekeeping") == 204
 
     def left() -> set[str]:

@@ -180,12 +180,12 @@ class Nothing(Model):
     pass
 
 
-async def _asked(asked: Nothing) -> Nothing:
-    return asked
+async def _asked(request: Nothing) -> Nothing:
+    return request
 
 
-async def _asked_by(asked: Nothing, caller: Caller | None) -> Nothing:
-    return asked
+async def _asked_by(request: Nothing, caller: Caller | None) -> Nothing:
+    return request
 
 
 @pytest.mark.parametrize(("allow", "handler", "needs_caller"), [(ANYONE, _asked, False), (ANYONE, _asked_by, True), (ADMIN, _asked, True)])

@@ -43,18 +43,18 @@ def test_steps_are_chained_and_leave_what_they_were_given_as_it_is(steps: None) 
     def counted(payload: Payload) -> Payload:
         return {**payload, "count": 1}
 
-    given = {"title": "x"}
-    assert upcast("thing", given, 1, 3) == {"name": "x", "count": 1}
-    assert upcast("thing", given, 2, 3) == {"title": "x", "count": 1}
-    assert upcast("thing", given, 3, 3) is given and given == {"title": "x"}
+    payload = {"title": "x"}
+    assert upcast("thing", payload, 1, 3) == {"name": "x", "count": 1}
+    assert upcast("thing", payload, 2, 3) == {"title": "x", "count": 1}
+    assert upcast("thing", payload, 3, 3) is payload and payload == {"title": "x"}
     assert missing_steps("thing", 1, 5) == [3, 4]
-    with pytest.raises(MissingUpcaster, match="version 3 of thing becomes version 4"):
-        upcast("thing", given, 1, 4)
+    with pytest.raises(MissingUpcaster, match="converts version 3 of thing to version 4"):
+        upcast("thing", payload, 1, 4)
 
 
 def test_one_step_is_declared_once(steps: None) -> None:
     upcasts("thing", from_=1)(dict)
-    with pytest.raises(TypeError, match="both raise version 1 of thing"):
+    with pytest.raises(TypeError, match="two upcasters of version 1 of thing"):
         upcasts("thing", from_=1)(lambda payload: payload)
     with pytest.raises(TypeError, match="counted from 1"):
         upcasts("thing", from_=0)(dict)
@@ -113,17 +113,17 @@ def test_whatever_a_release_has_sent_is_read_today(release: str, path: str, cata
     kind, type = path.removesuffix(".json").split("/")
     for declaration in _readers(catalog, kind, type):
         settings, sealer = sealed(declaration.context)
-        reader = InputDecoder(declaration, encryption.Opener(settings, declaration.context))
+        decoder = InputDecoder(declaration, encryption.Opener(settings, declaration.context))
         for whole in (True, False):
             body = _as_it_was_sent(schema, whole, partial(sealer.seal, declaration.context))
             sent = Message("1", "/capsule/test", type, "", body, {"dataversion": str(schema.get("x-version", 1))})
-            read = reader.read(Message.from_headers(sent.headers(), sent.body))
+            decoded = decoder.decode(Message.from_headers(sent.headers(), sent.body))
             assert type == declaration.message_type
-            assert bool(read.model_fields_set) == bool(json.loads(body))
+            assert bool(decoded.model_fields_set) == bool(json.loads(body))
 
 
 def test_every_released_command_and_most_events_have_a_reader(catalog: Catalog) -> None:
-    """Else the test above would have nothing to read with."""
+    """Otherwise the test above would have no decoder."""
     unread = {path for _, path in _released() if not _readers(catalog, *path.removesuffix(".json").split("/"))}
     assert all(path.startswith("events/") for path in unread), unread
     assert len(unread) < len(list(_released())) / 5
@@ -139,8 +139,8 @@ def _moved(world: World) -> list[str]:
 def test_each_version_in_a_queue_is_read(fresh_world: World) -> None:
     world = fresh_world
     worker = world.worker()
-    for body, said in ((V1, {}), (V1, {"dataversion": "1"}), (V2, {"dataversion": "2"}), (V3, {"dataversion": "3"})):
-        assert worker.post(message("probe.moved", **said), body) == 204
+    for body, text in ((V1, {}), (V1, {"dataversion": "1"}), (V2, {"dataversion": "2"}), (V3, {"dataversion": "3"})):
+        assert worker.post(message("probe.moved", **text), body) == 204
     unknown = "a to Bonn in unknown"
     assert _moved(world) == [unknown, unknown, unknown, "a to Bonn in Germany"]
 
@@ -175,7 +175,9 @@ def test_a_newer_version_waits_for_the_roll_out_and_then_dies_with_its_reason(fr
     assert worker.post({**headers, "attempt": str(ROLL_OUT_ATTEMPTS)}, body, "/probe.on_moved") == 204
     [(error, detail)] = world.rows("SELECT error, detail FROM dead_letters")
     assert error == "NewerVersion"
-    assert detail == "it is version 4 of probe.moved, and probe.on_moved of this release reads up to 3: finish the roll-out, then replay it"
+    assert (
+        detail == "version 4 of probe.moved is newer than 3, which this release of probe.on_moved reads: finish the roll-out, then replay the message"
+    )
 
 
 def test_who_asks_in_a_newer_version_is_told_to_try_again(world: World, worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""Continue a registration when another context has finished its current step.
+"""Continue a registration when its current step is done.
 
 The events arrive as `auth.on_customer_created`, `auth.on_quota_granted` and `auth.on_payment_account_changed`. An event that the
 registration does not wait for (a later change of the quota) has no effect.

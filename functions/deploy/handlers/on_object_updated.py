@@ -1,4 +1,4 @@
-"""Observe the deployment that watches a changed cluster object.
+"""Observe the deployment that watches a changed object.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """

@@ -1,4 +1,4 @@
-"""Roll back an observed release that answers with too many 5xx.
+"""Roll back an observed release with too many 5xx responses.
 
 The share of errors is checked twice: in this measurement, so that earlier successes hide nothing, and in total, where
 there are few requests.

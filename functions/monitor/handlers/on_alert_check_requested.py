@@ -1,4 +1,4 @@
-"""Evaluate an alert at its timer, when no new data has arrived."""
+"""Evaluate an alert at its timer, without new data."""
 
 from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Clock, Done, Order, Scale, on

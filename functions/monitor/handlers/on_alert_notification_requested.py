@@ -1,4 +1,4 @@
-"""Send a notification by e-mail or webhook and record the result.
+"""Send a notification and record the result.
 
 The delivery's row is the intent: content, recipient and one id for all attempts, so that a repeated e-mail or webhook is recognizable as the same.
 The runtime retries transient failures.

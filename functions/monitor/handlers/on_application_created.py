@@ -1,4 +1,4 @@
-"""Learn the owner of an application and create its preset rules.
+"""Learn an application's owner and create its preset rules.
 
 Usage that was measured before its owner was known is published now.
 """

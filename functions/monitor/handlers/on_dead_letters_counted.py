@@ -1,4 +1,4 @@
-"""Record the dead letters of a context and evaluate the platform's rules.
+"""Record dead letters and evaluate the platform's rules.
 
 A context publishes its count while it has dead letters, and whenever an operator has handled some. If its last count is lost, the alert resolves by
 itself: a count older than the rule's window is ignored (on_alert_check_requested).

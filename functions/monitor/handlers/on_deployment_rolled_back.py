@@ -1,4 +1,4 @@
-"""Mark a rolled back deployment in the metrics and fire its alert."""
+"""Mark a rollback in the metrics and fire its alert."""
 
 from events.deploy import DeploymentRolledBack
 from events.monitor import AlertFired

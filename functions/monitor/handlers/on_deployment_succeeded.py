@@ -1,4 +1,4 @@
-"""Mark a deployment in the metrics and resolve deployment alerts."""
+"""Mark a deployment in the metrics and resolve its alerts."""
 
 from events.deploy import DeploymentSucceeded
 from events.monitor import AlertResolved

@@ -1,4 +1,7 @@
-"""Report the health of a context: the process that answers and its database. Starts no other function."""
+"""Report the health of a context and its database.
+
+It reports the process that answers, and starts no other function.
+"""
 
 from datetime import datetime
 from typing import Literal

@@ -216,9 +216,9 @@ def _declare(connection: pika.BlockingConnection) -> int:
     except ChannelClosedByBroker as error:
         if error.reply_code != PRECONDITION_FAILED:
             raise
-            return _fail(
-                f"{error.reply_text}\nIt exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
-            )
+        return _fail(
+            f"{error.reply_text}\nIt exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
+        )
     cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
     try:
         bindings = wait_for_plan(cluster)

@@ -45,7 +45,7 @@ LOCK_TIMEOUT = "2s"
 SET_LOCK_TIMEOUT: LiteralString = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
 IDLE_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 3
-PREPARE_AFTER_EXECUTIONS = 5
+PREPARE_AFTER_EXECUTIONS: int | None = 5
 """psycopg's default: a statement is prepared when a connection executes it more often."""
 
 _log = logging.getLogger("capsule.database")

@@ -78,52 +78,56 @@ def ask_for(host: str, port: int, closing: bool = True) -> str:
     return f"GET / HTTP/1.1\r\nHost: {host}\r\n{'Connection: close' if closing else 'X: y'}\r\n\r\n"
 
 
-def requests(given: str, other: str, port: int) -> list[str]:
-    """Return requests that try to reach `other` through a listener for `given`."""
-    get, close = f"GET / HTTP/1.1\r\nHost: {given}\r\n", "Connection: close\r\n\r\n"
+def requests(reachable: str, other: str, port: int) -> list[str]:
+    """Return requests that try to reach `other` through a listener for `reachable`."""
+    get, close = f"GET / HTTP/1.1\r\nHost: {reachable}\r\n", "Connection: close\r\n\r\n"
     return [
         *(ask_for(each, port) for each in (other, f"{other}:{port}", other.upper(), f"{other}.", f"{other}.:{port}", f"\t{other}\t", f" {other} ")),
-        *(ask_for(each, port) for each in (f"{given},{other}", f"{given} {other}", f"{given}@{other}", f"{given}\\{other}", f"{given}\0{other}")),
+        *(
+            ask_for(each, port)
+            for each in (f"{reachable},{other}", f"{reachable} {other}", f"{reachable}@{other}", f"{reachable}\\{other}", f"{reachable}\0{other}")
+        ),
         f"{get}Host: {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {given}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {other}\r\nHost: {reachable}\r\n{close}",
         f"{get}Host : {other}\r\n{close}",
-        f"GET / HTTP/1.1\r\nHost: {given}\r\n {other}\r\n{close}",
-        f"GET http://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {given}:{port}\r\n{close}",
-        f"GET HTTP://{given}@{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET https://{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET {other} HTTP/1.1\r\nHost: {given}\r\n{close}",
-        f"GET //{other}/ HTTP/1.1\r\nHost: {given}\r\n{close}",
+        f"GET / HTTP/1.1\r\nHost: {reachable}\r\n {other}\r\n{close}",
+        f"GET http://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET http://{other}:{port}/ HTTP/1.1\r\nHost: {reachable}:{port}\r\n{close}",
+        f"GET HTTP://{reachable}@{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET https://{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET {other} HTTP/1.1\r\nHost: {reachable}\r\n{close}",
+        f"GET //{other}/ HTTP/1.1\r\nHost: {reachable}\r\n{close}",
         f"GET http://{other}/ HTTP/1.0\r\n\r\n",
         f"GET / HTTP/1.0\r\nHost: {other}\r\n\r\n",
         "GET / HTTP/1.0\r\n\r\n",
-        ask_for(given, port, closing=False) + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
-        f"POST / HTTP/1.1\r\nHost: {given}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        ask_for(reachable, port, closing=False) + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 2\r\n\r\n{{}}" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
+        f"POST / HTTP/1.1\r\nHost: {reachable}\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ask_for(other, port),
         f"{get}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + ask_for(other, port),
         f"GET / HTTP/1.1\r\nHost: {other}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
-        f"CONNECT {given}:{port} HTTP/1.1\r\nHost: {given}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {other}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
+        f"CONNECT {reachable}:{port} HTTP/1.1\r\nHost: {reachable}\r\n\r\n" + ask_for(other, port),
         f"{get}X-Forwarded-Host: {other}\r\nForwarded: host={other}\r\nX-Host: {other}\r\nX-Original-Host: {other}\r\n{close}",
         f"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{ask_for(other, port)}",
     ]
 
 
 def test_a_build_reaches_only_the_granted_hosts_of_the_ingress(machine: Machine, repositories: Repositories) -> None:
-    given, other = (f"{name}.capsule.localhost" for name in ("given", "platform"))
-    machine.create(service("capsule", "given"))
-    machine.ready("capsule", "given")
+    reachable, other = (f"{name}.capsule.localhost" for name in ("reachable", "platform"))
+    machine.create(service("capsule", "reachable"))
+    machine.ready("capsule", "reachable")
     port = 7080 + machine.offset
     body = httpx.get(machine.ingress, headers={"Host": other}, timeout=30).text
     assert "platform-00001" in body, "from outside of the sandbox it answers, or the test proves nothing"
-    tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(given, other, port)]
-    reached = [["ask", port, ask_for(each, port), "given-00001"] for each in (given, f"{given}:{port}", given.upper(), f"{given}.")]
-    reached.append(["ask", port, f"GET http://{given}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "given-00001"])
-    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {given} here."]
+    tried: list[list[Any]] = [["ask", port, each, "platform-0000"] for each in requests(reachable, other, port)]
+    variants = (reachable, f"{reachable}:{port}", reachable.upper(), f"{reachable}.")
+    reached = [["ask", port, ask_for(each, port), "reachable-00001"] for each in variants]
+    reached.append(["ask", port, f"GET http://{reachable}/ HTTP/1.1\r\nHost: {other}\r\nConnection: close\r\n\r\n", "reachable-00001"])
+    refusal = ["ask", port, ask_for(other, port), f"A build reaches only {reachable} here."]
     assert [each for each in tried if "platform" in each[2] and attempt_outside(each)], "the requests are right"
-    got = attempted_in_a_build(machine, repositories, f"{given} {repositories.host}", [*tried, *reached, refusal])
-    assert len(got) == len(reached) + 1 and all("given-00001" in each or "A build reaches only" in each for each in got), got
+    got = attempted_in_a_build(machine, repositories, f"{reachable} {repositories.host}", [*tried, *reached, refusal])
+    assert len(got) == len(reached) + 1 and all("reachable-00001" in each or "A build reaches only" in each for each in got), got
 
 
 def attempt_outside(attempted: list[Any]) -> bool:

@@ -46,8 +46,8 @@ def test_desired_pods(scale: Scale, load: Load, pods: int) -> None:
 
 def test_scale_annotations_override_the_defaults() -> None:
     prefix = "autoscaling.knative.dev/"
-    said = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
-    found = Scale.of(said, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
+    annotations = {prefix + "min-scale": "1", prefix + "max-scale": "7", prefix + "window": "1m30s", prefix + "target": "40"}
+    found = Scale.of(annotations, 0, {"stable-window": "20s", "scale-to-zero-pod-retention-period": "10s"})
     assert (found.min_pods, found.max_pods, found.window_seconds, found.retention_seconds, found.max_concurrency) == (1, 7, 90.0, 10.0, 0)
     assert found.target == pytest.approx(28)
     assert Scale.of({}, 0, {"stable-window": "20s"}).window_seconds == 20.0

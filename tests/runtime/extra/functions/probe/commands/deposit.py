@@ -35,23 +35,23 @@ class Refused(Conflict):
 
 
 @command(allow=ANYONE, status=201, rejects=[Refused], emits=[Deposited, CheckLater], retry=Retry(attempts=2))
-async def deposit(asked: Deposit, accounts: Accounts) -> Done[Deposits] | Rejected:
+async def deposit(request: Deposit, accounts: Accounts) -> Done[Deposits] | Rejected:
     id = new_id()
-    await accounts.deposit(id, asked.account, asked.cents)
-    if asked.how == "refuse":
+    await accounts.deposit(id, request.account, request.cents)
+    if request.how == "refuse":
         raise Refused("not this time")
-    if asked.how == "keep":
-        return Rejected(Refused("and yet it is kept"), Deposited(deposit_id=id, account=asked.account, cents=asked.cents))
-    if asked.how == "break":
+    if request.how == "keep":
+        return Rejected(Refused("and yet it is kept"), Deposited(deposit_id=id, account=request.account, cents=request.cents))
+    if request.how == "break":
         raise ZeroDivisionError("a fault of ours")
-    if asked.how == "away":
+    if request.how == "away":
         raise Transient("something is away")
-    if asked.how == "slow":
+    if request.how == "slow":
         await asyncio.sleep(1.0)
-    if asked.how == "very slow":
+    if request.how == "very slow":
         await accounts.wait_until_told_to_hurry()
-    if asked.how == "cross":
-        await accounts.lock_both(asked.account)
-    later = [after(timedelta(seconds=2), CheckLater(account=asked.account))] if asked.how == "later" else []
-    total = await accounts.total(asked.account)
-    return Done(Deposits(total=total), Deposited(deposit_id=id, account=asked.account, cents=asked.cents), *later)
+    if request.how == "cross":
+        await accounts.lock_both(request.account)
+    later = [after(timedelta(seconds=2), CheckLater(account=request.account))] if request.how == "later" else []
+    total = await accounts.total(request.account)
+    return Done(Deposits(total=total), Deposited(deposit_id=id, account=request.account, cents=request.cents), *later)

@@ -18,6 +18,6 @@ class Pass(Model):
 
 
 @command(status=201, has_secret_response=True)
-async def enter(asked: Enter, accounts: Accounts, caller: Caller, client: Client, origin: Origin) -> Done[Pass]:
-    await accounts.note("entered", asked.password.get_secret_value()[:1])
+async def enter(request: Enter, accounts: Accounts, caller: Caller, client: Client, origin: Origin) -> Done[Pass]:
+    await accounts.note("entered", request.password.get_secret_value()[:1])
     return Done(Pass(token="t-1", user_id=str(caller.user_id), address=client.address, correlation_id=origin.correlation_id))

@@ -14,7 +14,7 @@ class Total(Model):
 
 
 @query(allow=ANYONE)
-async def total(asked: TotalOf, accounts: Accounts) -> Total:
-    if asked.account == "writes":
+async def total(request: TotalOf, accounts: Accounts) -> Total:
+    if request.account == "writes":
         await accounts.note("query", "must not be written")
-    return Total(total=await accounts.total(asked.account))
+    return Total(total=await accounts.total(request.account))
