@@ -30,8 +30,6 @@ MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
-FORMER_SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "capsule-amqp", "namespace": keys.NAMESPACE}}
-"""0.1.0 stored the credentials of RabbitMQ's administrator there."""
 
 
 @contextmanager
@@ -166,8 +164,6 @@ def start_knative(home: Home) -> bool:
 def _create_shared_folders(home: Home) -> None:
     """Folders that pods of the platform mount: they must exist when the one-machine Knative starts."""
     home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if (former := home.path / keys.PAYMENTS_FILE).exists():  # 0.1.0 kept the file beside the folder
-        former.replace(home.payments / keys.PAYMENTS_FILE)
     home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
@@ -203,7 +199,6 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
             step.detail = f"{ready} of {total} resources"
 
         cluster.wait_until_ready(objects, READY_TIMEOUT_SECONDS, report)
-    cluster.delete(FORMER_SECRET)
     if former := grouping.find_other_objects(cluster, shape):
         with progress.step("Grouping") as step:
             step.detail = grouping.remove(cluster, home, former)

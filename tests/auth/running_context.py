@@ -16,7 +16,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.messaging.bus import EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.runtime.harness import Worker, World, asked, until
+from tests.runtime.harness import Worker, World, request, until
 
 HANDLED_TYPES = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
 PASSWORD = "correct horse battery staple"
@@ -74,7 +74,7 @@ class Visitor:
         for secret in ("password", "token", "refreshToken"):
             if secret in body:
                 body[secret] = self.world.sealer.seal("auth", body[secret])
-        headers = asked(f"auth.{function}", id, remote="203.0.113.7", useragent="pytest", **({"token": bearer} if bearer else {}))
+        headers = request(f"auth.{function}", id, remote="203.0.113.7", useragent="pytest", **({"token": bearer} if bearer else {}))
         assert self.worker.post(headers, json.dumps(body).encode(), f"/auth.{function}") == 204
         reply, answer = self.world.reply(headers["correlationid"])
         return int(reply["status"]), answer

@@ -18,7 +18,7 @@ from functions.runtime.config.registry import find
 from functions.runtime.messaging.bus import COMMANDS, EVENTS
 from tests.auth.running_context import AuthWorld, Visitor
 from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
-from tests.runtime.harness import Worker, asked, free_port, message, until
+from tests.runtime.harness import Worker, free_port, message, request, until
 
 AUTH_FUNCTIONS = (
     *("register", "verify_email", "login", "registration", "registrations", "resume_registration", "on_user_created", "on_customer_created"),
@@ -120,7 +120,7 @@ class User(Visitor):
         return self
 
     def request(self, function: str, **body: Any) -> tuple[int, Any]:
-        headers = asked(function, token=self.token)
+        headers = request(function, token=self.token)
         assert self.world.current.post(headers, json.dumps(body).encode(), f"/{function}") == 204  # type: ignore[attr-defined]
         reply, answer = self.world.reply(headers["correlationid"])
         return int(reply["status"]), answer

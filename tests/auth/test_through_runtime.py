@@ -15,7 +15,7 @@ import pytest
 
 from events.auth import UserCreated
 from tests.auth.running_context import PASSWORD, AuthWorld, Visitor, auth_worlds
-from tests.runtime.harness import Worker, asked, message, until
+from tests.runtime.harness import Worker, message, request, until
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_concurrent_uses_of_a_token_verify_once(visitor: Visitor) -> None:
     visitor.register()
     token = visitor.mailed_token()
     bodies = [json.dumps({"token": visitor.world.sealer.seal("auth", token)}).encode() for _ in range(4)]
-    headers = [asked("auth.verify_email") for _ in bodies]
+    headers = [request("auth.verify_email") for _ in bodies]
     with ThreadPoolExecutor(4) as pool:
         assert set(
             pool.map(lambda request: visitor.worker.post(request[0], request[1], "/auth.verify_email"), zip(headers, bodies, strict=True))
@@ -225,7 +225,7 @@ def test_a_repeated_login_message_starts_one_session(visitor: Visitor, world: Au
     body = {"email": visitor.email, "password": world.sealer.seal("auth", PASSWORD)}
     statuses = []
     for _ in range(2):
-        headers = asked("auth.login", id)
+        headers = request("auth.login", id)
         assert visitor.worker.post(headers, json.dumps(body).encode(), "/auth.login") == 204
         statuses.append(int(world.reply(headers["correlationid"])[0]["status"]))
     assert statuses == [201, 409]

@@ -28,7 +28,7 @@ from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
 from tests.deploy.deploy_capsule import TEMPLATE
 from tests.knative.machine import Machine, free_offset
-from tests.runtime.harness import Worker, World, asked, message, until
+from tests.runtime.harness import Worker, World, message, request, until
 
 APP = """
 import http.server, os
@@ -117,7 +117,7 @@ class Developer:
     id: uuid.UUID
 
     def send(self, function: str, **body: Any) -> tuple[int, Any]:
-        headers = asked(f"deploy.{function}", token=self.world.token(self.id))
+        headers = request(f"deploy.{function}", token=self.world.token(self.id))
         assert self.worker.post(headers, json.dumps(body).encode(), f"/deploy.{function}") == 204
         reply, answer = self.world.reply(headers["correlationid"])
         return int(reply["status"]), answer

@@ -12,7 +12,6 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, BrokerUnavailable, Bus, Unroutable
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
@@ -258,24 +257,3 @@ def test_the_topology_job_reports_missing_permissions(server: RabbitMQ, monkeypa
     monkeypatch.setenv("CAPSULE_AMQP_URL", f"amqp://topology:wrong@127.0.0.1:{server.home.ports.amqp}/%2F")
     assert topology.main() == 1
     assert 'refused to log in the user "topology"' in capsys.readouterr().err
-
-
-def test_delayed_messages_survive_the_migration_of_the_delay_exchanges(own_rabbitmq: RabbitMQ) -> None:
-    url = own_rabbitmq.create_vhost("former")
-    level = delays.LEVELS_SECONDS[-1]
-    name = delays.exchange_of(level)
-    with pika.BlockingConnection(pika.URLParameters(url)) as administrator:
-        channel = administrator.channel()
-        channel.exchange_declare(name, "fanout", durable=True)
-        channel.exchange_declare(COMMANDS, "direct", durable=True)
-        channel.queue_declare(name, durable=True, arguments=dict(delays.queue_arguments(level)))
-        channel.queue_bind(name, name)
-        channel.confirm_delivery()
-        channel.basic_publish(name, "auth.register", b"since 0.1.0")
-        topology.declare_exchanges(channel)
-        topology.declare_exchanges(channel)
-        channel.basic_publish(name, "auth.login", b"new", mandatory=True)
-        assert [channel.basic_get(name, auto_ack=True)[2] for _ in range(2)] == [b"since 0.1.0", b"new"]
-    kinds = {each["name"]: each["type"] for each in own_rabbitmq.management("GET", "/api/exchanges/former")}
-    assert {kinds[delays.exchange_of(each)] for each in delays.LEVELS_SECONDS} == {"topic"}
-    own_rabbitmq.delete_vhost("former")

@@ -14,7 +14,7 @@ from functions.kernel import new_id
 from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.runtime.harness import Worker, World, asked, message
+from tests.runtime.harness import Worker, World, message, request
 
 NOW = datetime.now(UTC)
 FUNCTIONS = "billing.on_user_created,billing.on_usage_measured,billing.current_bill,billing.customer,billing.health,monitor.*"
@@ -70,7 +70,7 @@ class Story:
         assert self.worker.post(sent, json.dumps(data, default=str).encode()) == 204
 
     def ask(self, query: str, role: str = "user", **data: Any) -> tuple[str, Any]:
-        sent = asked(query, token=self.world.token(self.user, role))
+        sent = request(query, token=self.world.token(self.user, role))
         assert self.worker.post(sent, json.dumps(data, default=str).encode()) == 204
         headers, body = self.world.reply(sent["correlationid"])
         return headers["status"], body

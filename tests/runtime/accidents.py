@@ -19,7 +19,7 @@ import pika
 
 from functions.runtime.messaging import delays
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
-from tests.runtime.harness import Worker, World, asked, deposit, until
+from tests.runtime.harness import Worker, World, deposit, request, until
 
 MESSAGES = 50
 CELLS = {
@@ -90,7 +90,7 @@ def send(world: World, amount: int = MESSAGES, account: str = "crash") -> Sent:
     """Publishes deposits as the gateway would."""
     sent = Sent(account)
     for _ in range(amount):
-        command = asked("probe.deposit", str(uuid.uuid4()))
+        command = request("probe.deposit", str(uuid.uuid4()))
         sent.cents[command["id"]] = random.randrange(1, 1_000_000_000)
         sent.headers[command["id"]] = command
     publish(world, sent, sent.cents)

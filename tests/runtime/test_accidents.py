@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.runtime.accidents import CELLS, MESSAGES, Line, audit, nothing_is_left, send
-from tests.runtime.harness import World, asked, deposit, until
+from tests.runtime.harness import World, deposit, request, until
 
 
 @pytest.mark.parametrize(("function", "point"), [(function, point) for function, points in CELLS.items() for point in points])
@@ -23,7 +23,7 @@ def test_a_process_killed_at_any_point_loses_nothing_and_doubles_nothing(world: 
 
 def _two_workers_same_message(world: World, **environment: str) -> tuple[list[int], int]:
     workers = [world.worker(**environment), world.worker(**environment)]
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     answers: list[int] = []
     threads = [threading.Thread(target=lambda w=worker: answers.append(w.post(command, deposit(account="both", how="slow")))) for worker in workers]
     for thread in threads:

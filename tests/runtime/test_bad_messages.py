@@ -11,7 +11,7 @@ from functions.runtime.messaging import delays
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.wire.cloudevents import stamp
 from tests.runtime.accidents import Line, nothing_is_left, send
-from tests.runtime.harness import HTTP_PATIENCE, Worker, World, asked, deposit, deposited, message, until
+from tests.runtime.harness import HTTP_PATIENCE, Worker, World, deposit, deposited, message, request, until
 
 
 def test_a_clock_that_is_behind_delays_in_legs_and_loses_nothing(fresh_world: World) -> None:
@@ -31,7 +31,7 @@ def test_a_clock_that_is_behind_delays_in_legs_and_loses_nothing(fresh_world: Wo
 def test_a_clock_that_is_ahead_begins_nothing_whose_caller_it_takes_for_gone_and_still_tells_events(fresh_world: World) -> None:
     world = fresh_world
     ahead = world.worker(CLOCK_SHIFT="7200")
-    command = asked("probe.deposit", deadline=stamp(datetime.now(UTC) + timedelta(seconds=10)))
+    command = request("probe.deposit", deadline=stamp(datetime.now(UTC) + timedelta(seconds=10)))
     assert ahead.post(command, deposit(account="ahead")) == 204
     assert world.count("deposits") == 0
     body = deposited("clock")
@@ -59,7 +59,7 @@ def test_ten_megabytes_go_all_the_way(fresh_world: World) -> None:
     event = json.dumps({"depositId": id, "account": much}).encode()
     with world.channel() as rabbit:
         rabbit.confirm_delivery()
-        headers = pika.BasicProperties(headers=asked("probe.deposit"))
+        headers = pika.BasicProperties(headers=request("probe.deposit"))
         rabbit.basic_publish("capsule.commands", "probe.deposit", deposit(account="much", how=much), headers, mandatory=True)
         rabbit.basic_publish("capsule.events", "probe.noted", event, pika.BasicProperties(headers=message("probe.noted")))
     until(lambda: world.count("notes WHERE what = 'noted' AND text = %s", id), 40, "for the event")
@@ -94,7 +94,7 @@ def test_a_slow_and_a_failing_message_do_not_hold_the_others(fresh_world: World)
     line = Line(world)
     with world.channel() as rabbit:
         rabbit.confirm_delivery()
-        slow = pika.BasicProperties(headers=asked("probe.deposit"))
+        slow = pika.BasicProperties(headers=request("probe.deposit"))
         rabbit.basic_publish("capsule.commands", "probe.deposit", deposit(account="slow", how="very slow"), slow)
         for _ in range(4):
             body = deposited("away")
@@ -114,7 +114,7 @@ SENSELESS = {"zero bytes": b"", "nonsense": b"nonsense", "no object": b"[1]", "n
 
 @pytest.mark.parametrize("body", SENSELESS.values(), ids=SENSELESS)
 def test_what_makes_no_sense_is_refused_or_dies_at_once_and_the_function_lives(world: World, worker: Worker, body: bytes) -> None:
-    command, question, event = asked("probe.deposit"), asked("probe.total"), message("probe.deposited")
+    command, question, event = request("probe.deposit"), request("probe.total"), message("probe.deposited")
     for sent in (command, question):
         assert worker.post(sent, body) == 204
         headers, problem = world.reply(sent["correlationid"])

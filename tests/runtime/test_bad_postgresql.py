@@ -13,7 +13,7 @@ import pytest
 
 from knative.machine import migrations
 from tests.runtime.accidents import Line, audit, nothing_is_left, send
-from tests.runtime.harness import HTTP_PATIENCE, World, asked, deposit, deposited, message, until
+from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until
 from tests.runtime.servers import Standby, kill, standby_of
 from tests.servers import Brokers, discard, fresh_home
 
@@ -35,7 +35,7 @@ def test_transactions_that_lose_against_each_other_are_done_again_at_once(fresh_
     world = fresh_world
     worker = world.worker()
     ended: list[int] = []
-    commands = [asked("probe.deposit"), asked("probe.deposit")]
+    commands = [request("probe.deposit"), request("probe.deposit")]
     bodies = [deposit(account="left", how="cross"), deposit(account="right", how="cross")]
     threads = [
         threading.Thread(target=lambda c=command, b=body: ended.append(worker.post(c, b))) for command, body in zip(commands, bodies, strict=True)
@@ -188,7 +188,7 @@ def test_a_fail_over_with_messages_under_way_loses_nothing(own_postgres: Any, pa
     sent = send(world)
     until(lambda: world.count("deposits") >= 7, why="for the work to begin")
     kill(own_postgres)
-    during = asked("probe.deposit")
+    during = request("probe.deposit")
     assert line.worker.post(during, deposit(), timeout=HTTP_PATIENCE) == 204
     assert world.reply(during["correlationid"])[0]["status"] == "503"
     standby.promote()

@@ -20,7 +20,7 @@ from functions.runtime.serving.topology import declare_exchanges
 from functions.wire.cloudevents import stamp
 from knative.machine.status import messages
 from knative.machine.status.row import Row, State
-from tests.runtime.harness import HTTP_PATIENCE, World, asked, deposit, deposited, message, until, worlds
+from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until, worlds
 from tests.runtime.servers import control
 from tests.servers import Brokers
 
@@ -42,7 +42,7 @@ def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     until(lambda: world.count("outbox") == 0, why="for the first event")
     control(own_rabbitmq, *alarm)
     try:
-        during = asked("probe.deposit")
+        during = request("probe.deposit")
         assert worker.post(during, deposit(account="during"), timeout=HTTP_PATIENCE) == 204
         assert world.count("deposits WHERE account = 'during'") == 1 and world.count("outbox") == 1, "done, and still owed"
     finally:
@@ -88,7 +88,7 @@ def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they
         for exchange in ("capsule.commands", "capsule.events", "capsule.replies", *map(delays.exchange_of, delays.LEVELS_SECONDS)):
             rabbit.exchange_delete(exchange)
     worker = world.worker()
-    command, event = asked("probe.deposit"), message("probe.deposited")
+    command, event = request("probe.deposit"), message("probe.deposited")
     assert worker.post(command, deposit(account="bare"), timeout=HTTP_PATIENCE) == 204
     body = deposited("away")
     assert worker.post(event, body, "/probe.on_deposited", timeout=HTTP_PATIENCE) == 204
@@ -205,7 +205,7 @@ async def test_the_reply_to_who_asks_finds_the_new_queue_after_the_channel_was_c
     bus = Bus(world.amqp, "asking", replies=True)
     bus.open()
     for number in range(2):
-        command = {**asked("probe.deposit"), "correlationid": f"again-{number}"}
+        command = {**request("probe.deposit"), "correlationid": f"again-{number}"}
         reply = await bus.request("probe.deposit", command, deposit(account="reply"), 10)
         assert (reply.outcome, json.loads(reply.body)["total"]) == ("done", 100 * (number + 1))
         bus._channel.basic_ack(4711)

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import jwt
 
-from tests.runtime.harness import Worker, World, asked, deposit, message, until
+from tests.runtime.harness import Worker, World, deposit, message, request, until
 
 
 def test_a_command_changes_state_answers_and_states_an_event(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit", actor="someone")
+    command = request("probe.deposit", actor="someone")
     assert worker.post(command, deposit(account="plain")) == 204
     headers, body = world.reply(command["correlationid"])
     assert (headers["outcome"], headers["status"], body) == ("done", "201", {"total": 100})
@@ -26,7 +26,7 @@ def test_a_command_changes_state_answers_and_states_an_event(world: World, worke
 
 
 def test_a_repeated_command_is_answered_again_and_not_done_again(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     for _ in range(3):
         assert worker.post(command, deposit(account="twice")) == 204
         assert world.reply(command["correlationid"])[1] == {"total": 100}
@@ -34,7 +34,7 @@ def test_a_repeated_command_is_answered_again_and_not_done_again(world: World, w
 
 
 def test_the_same_id_with_another_body_is_refused(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, deposit(1, account="key"))
     world.reply(command["correlationid"])
     worker.post(command, deposit(2, account="key"))
@@ -44,7 +44,7 @@ def test_the_same_id_with_another_body_is_refused(world: World, worker: Worker) 
 
 
 def test_a_rejection_undoes_what_was_written_and_is_the_stored_answer(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     for _ in range(2):
         worker.post(command, deposit(account="refused", how="refuse"))
         headers, body = world.reply(command["correlationid"])
@@ -53,14 +53,14 @@ def test_a_rejection_undoes_what_was_written_and_is_the_stored_answer(world: Wor
 
 
 def test_a_rejection_that_is_returned_keeps_what_was_written(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, deposit(account="kept", how="keep"))
     assert world.reply(command["correlationid"])[0]["status"] == "409"
     assert world.count("deposits WHERE account = 'kept'") == 1
 
 
 def test_a_fault_of_ours_is_told_recorded_and_leaves_nothing_half_done(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     assert worker.post(command, deposit(account="broken-command", how="break")) == 204
     headers, body = world.reply(command["correlationid"])
     assert (headers["outcome"], headers["status"], body["type"]) == ("failed", "500", "/problems/internal-error")
@@ -70,7 +70,7 @@ def test_a_fault_of_ours_is_told_recorded_and_leaves_nothing_half_done(world: Wo
 
 
 def test_a_passing_failure_is_told_to_the_caller_as_503(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, deposit(account="away", how="away"))
     headers, body = world.reply(command["correlationid"])
     assert (headers["outcome"], headers["status"], body["retryAfter"]) == ("failed", "503", 2)
@@ -78,30 +78,30 @@ def test_a_passing_failure_is_told_to_the_caller_as_503(world: World, worker: Wo
 
 
 def test_work_whose_caller_has_given_up_is_not_begun(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit", deadline="2020-01-01T00:00:00Z")
+    command = request("probe.deposit", deadline="2020-01-01T00:00:00Z")
     assert worker.post(command, deposit(account="late")) == 204
     assert world.count("deposits WHERE account = 'late'") == 0
     assert worker.lines()[-1]["outcome"] == "expired"
 
 
 def test_bad_input_is_refused_with_a_pointer_to_each_fault(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, json.dumps({"account": 7, "surprise": True}).encode())
     headers, body = world.reply(command["correlationid"])
     assert headers["status"] == "422"
     assert {error["pointer"] for error in body["errors"]} == {"/account", "/cents", "/surprise"}
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, b"{not json")
     assert world.reply(command["correlationid"])[0]["status"] == "422"
 
 
 def test_a_query_reads_and_cannot_write(world: World, worker: Worker) -> None:
-    worker.post(asked("probe.deposit"), deposit(account="read"))
-    query = asked("probe.total")
+    worker.post(request("probe.deposit"), deposit(account="read"))
+    query = request("probe.total")
     worker.post(query, b'{"account": "read"}')
     assert world.reply(query["correlationid"])[1] == {"total": 100}
     assert world.count("inbox WHERE id = %s", query["id"]) == 0
-    query = asked("probe.total")
+    query = request("probe.total")
     worker.post(query, b'{"account": "writes"}')
     assert world.reply(query["correlationid"])[0]["outcome"] == "failed"
     assert world.count("notes WHERE what = 'query'") == 0
@@ -117,7 +117,7 @@ def token(world: World, **changed: object) -> str:
 
 def test_a_secret_travels_sealed_and_its_answer_is_not_kept(world: World, worker: Worker) -> None:
     sealed = world.seal("open sesame")
-    command = asked("probe.enter", token=token(world), remote="192.0.2.1")
+    command = request("probe.enter", token=token(world), remote="192.0.2.1")
     body = json.dumps({"password": sealed}).encode()
     worker.post(command, body)
     headers, answer = world.reply(command["correlationid"])
@@ -130,7 +130,7 @@ def test_a_secret_travels_sealed_and_its_answer_is_not_kept(world: World, worker
 
 def test_a_secret_in_the_clear_or_for_another_context_is_refused(world: World, worker: Worker) -> None:
     for password in ("open sesame", "sealed:nobody:AAAA"):
-        command = asked("probe.enter", token=token(world))
+        command = request("probe.enter", token=token(world))
         worker.post(command, json.dumps({"password": password}).encode())
         headers, body = world.reply(command["correlationid"])
         assert headers["status"] == "422" and body["errors"][0]["pointer"] == "/password"
@@ -141,7 +141,7 @@ def test_no_token_a_forged_one_and_an_expired_one_are_refused_by_the_function_it
     good = token(world)
     forged = good[:-6] + ("AAAAAA" if good[-6:] != "AAAAAA" else "BBBBBB")
     for row in (None, forged, token(world, exp=1), token(world, aud="another")):
-        command = asked("probe.enter", **({"token": row} if row else {}))
+        command = request("probe.enter", **({"token": row} if row else {}))
         worker.post(command, b'{"password": "x"}')
         assert world.reply(command["correlationid"])[0]["status"] == "401"
 
@@ -237,7 +237,7 @@ def test_what_a_foreign_system_says_decides_when_to_try_again(world: World, work
 
 
 def test_a_timeout_that_a_context_sends_to_itself_comes_back_after_its_time(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     worker.post(command, deposit(account="timer", how="later"))
 
     headers, body = world.addressed_to("probe.on_check_later")
@@ -251,7 +251,7 @@ def test_what_is_no_message_is_answered_400_and_what_is_for_nobody_503(worker: W
 
 def test_a_process_told_to_stop_finishes_what_is_under_way(world: World) -> None:
     worker = world.worker_of_its_own()
-    command = asked("probe.deposit")
+    command = request("probe.deposit")
     answers: list[int] = []
     thread = threading.Thread(target=lambda: answers.append(worker.post(command, deposit(account="draining", how="slow"))))
     thread.start()
@@ -264,7 +264,7 @@ def test_a_process_told_to_stop_finishes_what_is_under_way(world: World) -> None
 
 
 def test_a_line_is_written_for_each_execution_and_holds_no_secret(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate="")
+    command = request("probe.deposit", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", tracestate="")
     worker.post(command, deposit(account="logged"))
     world.reply(command["correlationid"])
     line = next(line for line in worker.lines() if line["message"] == command["id"])

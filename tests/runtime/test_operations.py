@@ -4,7 +4,7 @@ import json
 import uuid
 from typing import Any
 
-from tests.runtime.harness import Worker, World, asked, message, until
+from tests.runtime.harness import Worker, World, message, request, until
 from tests.runtime.test_execution import token
 
 
@@ -21,7 +21,7 @@ def broken(world: World, worker: Worker, account: str = "broken") -> tuple[str, 
 
 
 def ask(world: World, worker: Worker, type: str, body: Any, who: str | None = None) -> tuple[dict[str, Any], Any]:
-    command = asked(type, token=who or admin(world))
+    command = request(type, token=who or admin(world))
     assert worker.post(command, json.dumps(body).encode()) == 204
     return world.reply(command["correlationid"])
 

@@ -12,7 +12,7 @@ from knative.machine import migrations
 from tests.knative.conformance.cluster import Cluster
 from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
-from tests.runtime.harness import EVENT_TYPES, World, asked, deposit, deposited, message, until, worlds
+from tests.runtime.harness import EVENT_TYPES, World, deposit, deposited, message, request, until, worlds
 from tests.runtime.servers import kill
 from tests.servers import Brokers, discard, fresh_home
 
@@ -25,7 +25,7 @@ def vhost(own_rabbitmq: Any) -> Callable[[str], str]:
 
 
 def _done_while_rabbitmq_is_away(world: World, sent: Sent, worker: Any, amount: int = 5) -> None:
-    commands = {command["id"]: command for command in (asked("probe.deposit") for _ in range(amount))}
+    commands = {command["id"]: command for command in (request("probe.deposit") for _ in range(amount))}
     sent.cents |= dict.fromkeys(commands, 100)
     sent.headers |= commands
     answers: list[int] = []
@@ -99,7 +99,7 @@ def test_postgresql_killed_with_messages_under_way_loses_nothing(on_own_postgres
     sent = send(world)
     until(lambda: _under_way(world, sent), why="for the work to begin")
     kill(own_postgres)
-    during = asked("probe.deposit")
+    during = request("probe.deposit")
     assert line.worker.post(during, deposit()) == 204
     headers, body = world.reply(during["correlationid"])
     assert (headers["status"], body["type"]) == ("503", "/problems/unavailable"), "a caller is told that it may try again"

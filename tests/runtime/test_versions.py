@@ -18,7 +18,7 @@ from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.security import encryption
 from functions.wire.cloudevents import Message
 from tests.generated.examples import example
-from tests.runtime.harness import ROOT, Worker, World, asked, deposit, message, until
+from tests.runtime.harness import ROOT, Worker, World, deposit, message, request, until
 from tests.runtime.test_operations import ask
 
 V1 = json.dumps({"account": "a", "to": "Bonn"}).encode()
@@ -181,7 +181,7 @@ def test_a_newer_version_waits_for_the_roll_out_and_then_dies_with_its_reason(fr
 
 
 def test_who_asks_in_a_newer_version_is_told_to_try_again(world: World, worker: Worker) -> None:
-    command = asked("probe.deposit", dataversion="2")
+    command = request("probe.deposit", dataversion="2")
     assert worker.post(command, deposit(account="newer")) == 204
     headers, body = world.reply(command["correlationid"])
     assert (headers["status"], body["type"]) == ("503", "/problems/unavailable")

@@ -20,7 +20,7 @@ from knative.machine import migrations, packages
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.runtime.accidents import Line, Replies, Sent, audit, gather, nothing_is_left, publish
-from tests.runtime.harness import World, asked
+from tests.runtime.harness import World, request
 from tests.servers import discard, fresh_home
 from tests.soak.faults import Faults, accident
 
@@ -117,7 +117,7 @@ def _wait_for_progress(world: World, target: int, end: float, consume_replies: C
 def _send(world: World, sent: Sent, messages: int, rng: random.Random) -> None:
     """Send in batches. A batch that RabbitMQ did not confirm is sent again with the same ids, as a client does."""
     for start in range(0, messages, BATCH):
-        batch = [asked("probe.deposit", str(_id(rng))) for _ in range(min(BATCH, messages - start))]
+        batch = [request("probe.deposit", str(_id(rng))) for _ in range(min(BATCH, messages - start))]
         sent.headers |= {command["id"]: command for command in batch}
         sent.cents |= {command["id"]: rng.randrange(1, 1_000_000_000) for command in batch}
         while True:
