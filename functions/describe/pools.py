@@ -11,14 +11,14 @@ Where the budget comes from:
 - on one machine the memory bounds the number of instances first. If PostgreSQL has no connection left, a function answers as for any
   unavailable database: callers get 503, messages are retried
 
-Default scales fit 300 functions: 75 per context × 3 instances × 2 connections.
+300 functions fit: 75 per context × 3 instances × 2 connections by default are 450, which leaves room for larger ones.
 """
 
 from collections.abc import Mapping
 
 from functions.describe.catalog import Catalog
 
-CONTEXT_BUDGET = 500
+CONTEXT_BUDGET = 600
 
 
 class PoolsTooLarge(Exception):

@@ -132,9 +132,9 @@ def test_a_type_that_nobody_knows_is_not_settled_here_and_the_function_lives(wor
 
 
 @pytest.mark.parametrize(
-    "said", [{"attempt": "many"}, {"deadline": "soon"}, {"due": "later"}, {"sequence": "-1", "subject": "x"}, {"dataversion": "x"}]
+    "attributes", [{"attempt": "many"}, {"deadline": "soon"}, {"due": "later"}, {"sequence": "-1", "subject": "x"}, {"dataversion": "x"}]
 )
-def test_an_attribute_of_no_sense_counts_as_not_said(world: World, worker: Worker, text: dict[str, str]) -> None:
+def test_an_attribute_of_no_sense_counts_as_not_said(world: World, worker: Worker, attributes: dict[str, str]) -> None:
     id = str(uuid.uuid4())
-    assert worker.post(message("probe.deposited", **text), deposited("odd", id), "/probe.on_deposited") == 204
+    assert worker.post(message("probe.deposited", **attributes), deposited("odd", id), "/probe.on_deposited") == 204
     assert world.count("notes WHERE what = 'deposited' AND text = %s", id) == 1
