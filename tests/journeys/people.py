@@ -32,7 +32,7 @@ class Person:
         return self.whole.send(method, path, body, headers=headers)
 
     def patiently(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """As the header Retry-After of a 503 asks for, with the same key; `patience` seconds at most."""
+        """As the header Retry-After of a 503 asks for, with the same key; `timeout_seconds` seconds at most."""
         key, end = str(uuid.uuid4()), time.monotonic() + self.timeout_seconds
         while (answer := self.send(method, path, body, **{"Idempotency-Key": key})).status_code == 503 and time.monotonic() < end:
             time.sleep(min(float(answer.headers["Retry-After"]), 2))

@@ -45,7 +45,7 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 
 @pytest.fixture(scope="module")
 def grace(own_whole: Whole) -> Person:
-    return Person(own_whole, patience=60).become_a_user()
+    return Person(own_whole, timeout_seconds=60).become_a_user()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_function_s_process_dies_and_no_other_is_touched(own_whole: Whole, gra
 
 def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
     """Callers are told to come back; applications go on; a registration and a deployment that were accepted are finished after it."""
-    server, gate, visitor = RabbitMQ(own_whole.home), Gated(own_whole), Person(own_whole, patience=60)
+    server, gate, visitor = RabbitMQ(own_whole.home), Gated(own_whole), Person(own_whole, timeout_seconds=60)
     accepted = gate.building(grace)
     visitor.register()
     server.stop()
@@ -135,7 +135,7 @@ def test_rabbitmq_is_away_for_a_while(own_whole: Whole, grace: Person, url: str)
 def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: str) -> None:
     """A registration that was accepted is finished when it is there again: the mail, the customer, the quota."""
     server = PostgreSQL(own_whole.home)
-    visitor, late = Person(own_whole, patience=60), Person(own_whole)
+    visitor, late = Person(own_whole, timeout_seconds=60), Person(own_whole)
     visitor.register()
     server.stop()
     refused_for_now(grace, "GET", "/v1/users/me")
@@ -155,7 +155,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     accepted = gate.building(grace)
     before = {path: grace.get(path) for path in ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer")}
     billed = requests_billed(grace)
-    visitor = Person(own_whole, patience=60)
+    visitor = Person(own_whole, timeout_seconds=60)
     visitor.register()
 
     assert own_whole.kill_everything() > 5
@@ -186,7 +186,7 @@ def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
 def test_down_leaves_no_process(own_whole: Whole) -> None:
     mine = processes.find_leftovers(own_whole.home)
     assert len(mine) > 5, "the test looks in the wrong place"
-    assert "Capsule is down" in own_whole.task("down")
+    assert "Capsule is stopped" in own_whole.task("down")
     assert processes.find_leftovers(own_whole.home) == []
     ports = own_whole.home.ports
     for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):

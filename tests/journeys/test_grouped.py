@@ -86,7 +86,7 @@ def test_what_is_under_way_while_the_shape_changes_is_done_once(grouped: Whole, 
 
     def registering() -> None:
         while not over.wait(0.5):
-            visitor = Person(grouped, patience=30)
+            visitor = Person(grouped, timeout_seconds=30)
             with suppress(httpx.TransportError):  # the gateway was replaced just then: nobody was told that it was accepted
                 visitor.register()
                 people.append(visitor)
@@ -98,7 +98,7 @@ def test_what_is_under_way_while_the_shape_changes_is_done_once(grouped: Whole, 
     finally:
         over.set()
         visitors.join(60)
-    assert "of the former shape are gone" in output
+    assert "of the former grouping deleted" in output
     assert not services(grouped) & GROUPS
     assert "auth-register" in services(grouped)
     assert people, "somebody came meanwhile"

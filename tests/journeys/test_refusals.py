@@ -117,7 +117,7 @@ def test_where_nothing_is(ada: Person) -> None:
 
 
 def test_another_s_application_is_answered_like_none(whole: Whole, ada: Person, application: Json) -> None:
-    """Word for word, so that nobody learns what there is; and it is left as it was."""
+    """Word for word but for the id in the request, so that nobody learns what exists. The application is left as it was."""
     eve = Person(whole).become_a_user()
     mine, none = f"/v1/apps/{application['id']}", f"/v1/apps/{uuid.uuid4()}"
     for method, below, body in (
@@ -130,8 +130,8 @@ def test_another_s_application_is_answered_like_none(whole: Whole, ada: Person, 
         ("GET", "/metrics", None),
     ):
         hers, nobodys = (problem(eve.send(method, path + below, body), 404, "application-not-found") for path in (mine, none))
-        different = {name for name in hers if hers[name] != nobodys[name]}
-        assert different <= {"instance", "requestId"}, (hers, nobodys)
+        different = {name for name in hers if str(hers[name]).replace(mine[9:], none[9:]) != str(nobodys[name])}
+        assert different <= {"requestId"}, (hers, nobodys)
     assert application["id"] not in str(eve.get("/v1/apps"))
     assert ada.get(mine)["id"] == application["id"]
     assert ada.get(f"{mine}/deployments")["items"] == []
