@@ -1,21 +1,21 @@
-"""A message: a CloudEvent (1.0, binary mode) whose attributes are AMQP headers on the way and `Ce-` HTTP headers on arrival.
+"""A message: a CloudEvent 1.0 in binary mode, with attributes as AMQP headers in RabbitMQ and as `Ce-` headers over HTTP.
 
-Names are lower-case letters and digits only: the broker's dispatcher acknowledges and loses a message with any other header. `traceparent`
-travels only beside a `tracestate`, so the two always go together (W3C Trace Context).
+Names have lower-case letters and digits only: the broker's dispatcher acknowledges and drops a message with any other
+header. The dispatcher also drops a `traceparent` without `tracestate`, so messages have both or none.
 
-    id source type time             CloudEvents' own
-    replyto correlationid           where and to what a reply goes
-    deadline                        RFC 3339: after it nobody waits for an answer
-    token                           the caller's access token (commands and queries)
-    actor                           the user on whose behalf an event was made
-    causation                       id of the message whose handling made this one
-    dataversion                     by which version of its type the body was written (none: the first; see `kernel.versions`)
-    subject sequence                the aggregate an event tells of, and the event's number among its events
-    fingerprint                     SHA-256 of the input without its secrets, in hex
-    attempt outage due              the number of this try; how often an outage of ours has put it off; not to be handled before
-    redelivery deadletter           how often a transport failure sent it back; why it is to be stored instead of handled
-    remote useragent                the client's address and device
-    traceparent tracestate
+    id source type time     attributes of CloudEvents
+    replyto correlationid   queue for the reply; id of the request that caused the message
+    deadline                RFC 3339: when the caller stops waiting
+    token                   the caller's access token (commands and queries)
+    actor                   id of the user who caused an event
+    causation               id of the message whose handling published this one
+    dataversion             version of the type that the body was written in (missing: 1; see `kernel.versions`)
+    subject sequence        the aggregate of an event, and the event's number within it
+    fingerprint             SHA-256 of the input without its secrets, in hex
+    attempt outage due      number of this try; postponements because of outages; not to be handled before
+    redelivery deadletter   returns after transport failures; why to store the message instead of handling it
+    remote useragent        the client's address and User-Agent
+    traceparent tracestate  W3C Trace Context
 """
 
 import re
@@ -24,29 +24,28 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from cloudevents.http import from_http
-
 from functions.kernel import new_id
+from functions.wire import knative_events, trace_context
+from functions.wire.knative_events import MalformedEvent
 
 SPECVERSION = "1.0"
 JSON = "application/json"
-TRACE = frozenset({"traceparent", "tracestate"})
-OWN = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "content-type"})
-
+STANDARD_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "content-type"})
 
 FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
 
 
-class NotAMessage(ValueError):
-    """The request is no CloudEvent. The text says what is missing."""
+class InvalidMessage(ValueError):
+    """The request is not a CloudEvent. The text says why."""
 
 
 def stamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """Format a time: RFC 3339, UTC, milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def moment_of(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
+    """Parse an RFC 3339 time. Returns None if there is none or it is malformed; without offset it is UTC."""
     if not text:
         return None
     try:
@@ -67,48 +66,47 @@ class Message:
 
     @classmethod
     def from_http(cls, headers: Mapping[str, str], body: bytes) -> "Message":
-        """Binary or structured mode. Raises NotAMessage."""
-        if (message := cls._binary(headers, body)) is not None:
+        """Read a request in binary or structured mode. Raises InvalidMessage."""
+        if (message := cls._from_binary_json(headers, body)) is not None:
             return message
         try:
-            event = from_http(dict(headers), body, data_unmarshaller=lambda data: data)
-        except Exception as error:
-            raise NotAMessage(str(error)) from error
-        known = event.get_attributes()
-        data = event.get_data()
-        raw = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else b""
-        rest = {name: str(value) for name, value in known.items() if name not in OWN and value is not None}
-        for name in ("traceparent", "tracestate"):
-            if name in headers and name not in rest:
-                rest[name] = headers[name]
-        return cls(str(known["id"]), str(known["source"]), str(known["type"]), str(known.get("time") or ""), raw, rest)
+            event = knative_events.from_http(headers, body)
+        except MalformedEvent as error:
+            raise InvalidMessage(str(error)) from error
+        if event is None:
+            raise InvalidMessage("no CloudEvent: the header ce-specversion is missing or has an unsupported version")
+        if reason := event.invalid_reason():
+            raise InvalidMessage(reason)
+        attributes = {name: knative_events.format_value(value) for name, value in event.extensions.items()}
+        attributes |= {name: value for name, value in event.attributes.items() if name not in STANDARD_ATTRIBUTES}
+        attributes |= {name: headers[name] for name in trace_context.HEADERS if name in headers and name not in attributes}
+        return cls(event.get("id"), event.get("source"), event.get("type"), event.get("time"), event.data, attributes)
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str], body: bytes) -> "Message":
-        """From what `headers()` gave."""
-        rest = {name: value for name, value in headers.items() if name not in OWN}
-        return cls(headers["id"], headers["source"], headers["type"], headers.get("time", ""), body, rest)
+        """Read the AMQP headers that `headers()` returns."""
+        attributes = {name: value for name, value in headers.items() if name not in STANDARD_ATTRIBUTES}
+        return cls(headers["id"], headers["source"], headers["type"], headers.get("time", ""), body, attributes)
 
     @classmethod
-    def _binary(cls, headers: Mapping[str, str], body: bytes) -> "Message | None":
-        """Parse the binary mode without the library: all of Capsule's messages use it. None: the library decides."""
+    def _from_binary_json(cls, headers: Mapping[str, str], body: bytes) -> "Message | None":
+        """The fast path for every message that Capsule publishes. Returns None for anything else."""
         attributes: dict[str, str] = {}
         for name, value in headers.items():
             if name.startswith("ce-"):
                 attributes[name[3:]] = value
-            elif name in TRACE:
+            elif name in trace_context.HEADERS:
                 attributes.setdefault(name, value)
             elif name == "content-type" and not value.startswith(JSON):
                 return None
-        own = [attributes.pop(name, "") for name in ("specversion", "id", "source", "type")]
+        version, id, source, type = [attributes.pop(name, "") for name in ("specversion", "id", "source", "type")]
         time = attributes.pop("time", "")
         attributes.pop("datacontenttype", None)
-        version, id, source, type = own
         return cls(id, source, type, time, body, attributes) if version == SPECVERSION and id and source and type else None
 
     def headers(self) -> dict[str, str]:
-        """As AMQP headers."""
-        own = {
+        """Return the AMQP headers."""
+        standard = {
             "specversion": SPECVERSION,
             "id": self.id,
             "source": self.source,
@@ -117,26 +115,28 @@ class Message:
             "datacontenttype": JSON,
             "content-type": JSON,
         }
-        headers = {**self.attributes, **{name: value for name, value in own.items() if value}}
+        headers = {**self.attributes, **{name: value for name, value in standard.items() if value}}
         if "traceparent" in headers:
-            headers.setdefault("tracestate", "")  # an empty one does not survive HTTP, and without it the dispatcher drops both
+            headers.setdefault("tracestate", "")  # HTTP drops an empty header
         return headers
 
     def get(self, name: str) -> str | None:
+        """Return an attribute; None if it is missing or empty."""
         return self.attributes.get(name) or None
 
     def number(self, name: str, default: int = 0) -> int:
+        """Return an attribute as a number; `default` if it is missing or not one."""
         text = self.attributes.get(name, "")
         return int(text) if text.isdigit() else default
 
     def with_attributes(self, **changed: str | None) -> "Message":
-        """A copy; None removes."""
+        """Return a copy with other attributes. None removes one."""
         attributes = {**self.attributes, **changed}
         return replace(self, attributes={name: value for name, value in attributes.items() if value is not None})
 
     @property
     def attempt(self) -> int:
-        """1 for the first try."""
+        """The number of this try, from 1."""
         return self.number("attempt", 1)
 
     @property
@@ -145,11 +145,11 @@ class Message:
 
     @property
     def deadline(self) -> datetime | None:
-        return moment_of(self.get("deadline"))
+        return parse_time(self.get("deadline"))
 
     @property
     def due(self) -> datetime | None:
-        return moment_of(self.get("due"))
+        return parse_time(self.get("due"))
 
     @property
     def correlation(self) -> str:
@@ -157,14 +157,15 @@ class Message:
 
     @property
     def fingerprint(self) -> bytes:
-        """SHA-256 of the request: the same idempotency key with another fingerprint is another request.
+        """SHA-256 of the input: the same idempotency key with another input is an error.
 
-        The gateway sends it as a hexadecimal header, computed without the secrets, because encrypting a secret twice gives different bytes.
+        Encrypting one secret twice gives two texts, so the gateway computes it without the secrets and sends it along.
         """
-        header = self.get("fingerprint")
-        return bytes.fromhex(header) if header and FINGERPRINT.match(header) else sha256(self.body).digest()
+        text = self.get("fingerprint")
+        return bytes.fromhex(text) if text and FINGERPRINT.match(text) else sha256(self.body).digest()
 
 
 def new_message(type: str, source: str, body: bytes, at: datetime, id: str | None = None, **attributes: str | None) -> Message:
-    present = {name: value for name, value in attributes.items() if value is not None}
-    return Message(id or str(new_id()), source, type, stamp(at), body, present)
+    """Create a message. Attributes that are None are left out."""
+    known = {name: value for name, value in attributes.items() if value is not None}
+    return Message(id or str(new_id()), source, type, stamp(at), body, known)

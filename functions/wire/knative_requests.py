@@ -14,15 +14,11 @@ from uuid import uuid4
 
 from functions.wire import knative_events as events
 from functions.wire.knative_events import Event, MalformedEvent
+from functions.wire.trace_context import TraceContext, is_traceparent
 
 NO_RESPONSE: Final = -1
 DEFAULT_SOURCE: Final = "/apis/v1/namespaces//rabbitmqsources/rabbitmq-dispatcher"
 PREFETCH: Final = 100
-
-Trace = tuple[str, str]
-"""traceparent and tracestate (W3C Trace Context); the second may be empty."""
-
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _PLAIN_NAME = re.compile(r"[a-z0-9]+")
@@ -36,7 +32,7 @@ class Request:
 
     event: Event
     headers: dict[str, str]
-    trace: Trace | None = None
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,12 @@ def go_format(value: object) -> str:
             return str(value)
 
 
-def trace_context(headers: Mapping[str, Any]) -> Trace | None:
+def trace_context(headers: Mapping[str, Any]) -> TraceContext | None:
     """Return the trace context to forward: both headers must be text (the second may be empty) and the first one valid."""
     parent, state = headers.get("traceparent"), headers.get("tracestate")
-    if not isinstance(parent, str) or not isinstance(state, str) or not _TRACEPARENT.fullmatch(parent):
+    if not isinstance(parent, str) or not isinstance(state, str) or not is_traceparent(parent):
         return None
-    return parent, state
+    return TraceContext(parent, state)
 
 
 def parse_message(headers: Mapping[str, Any] | None, content_type: str | None, body: bytes) -> Event:
@@ -193,7 +189,7 @@ def reply_event(response: Response) -> Event | None:
         return None
 
 
-def dead_letter(event: Event, trace: Trace | None, code: int, destination: str, reason: str) -> DeadLetter:
+def dead_letter(event: Event, trace: TraceContext | None, code: int, destination: str, reason: str) -> DeadLetter:
     headers = events.to_amqp(event, trace)
     headers["knativeerrordest"] = destination
     headers["knativeerrorcode"] = code

@@ -19,6 +19,7 @@ from http.client import HTTPMessage, HTTPResponse
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
+from functions.wire.addresses import IPAddress, is_listed, is_public, parse_address
 from knative.builder.failure import REPOSITORY_NOT_FOUND, REPOSITORY_PRIVATE, BuildFailure
 
 SERVICE = "/info/refs?service=git-upload-pack"
@@ -79,20 +80,20 @@ def checked_address(url: str, allowed_hosts: Collection[str]) -> str:
     if parts.scheme not in PORTS or not parts.hostname:
         raise BuildFailure(REPOSITORY_NOT_FOUND, f"{url} is not an http or https URL.")
     host, port = parts.hostname, parts.port or PORTS[parts.scheme]
-    is_allowed = host in allowed_hosts or f"{host}:{port}" in allowed_hosts
+    is_allowed = is_listed(host, port, allowed_hosts)
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3: always loopback, never looked up
         addresses = {ipaddress.ip_address(LOOPBACK)}
-    elif is_allowed or (_has_proxy(parts.scheme, host) and not _is_address(host)):
+    elif is_allowed or (_has_proxy(parts.scheme, host) and parse_address(host) is None):
         return ""
     else:
         addresses = _resolve(host, port)
-    if not is_allowed and not all(_is_public(address) for address in addresses):
+    if not is_allowed and not all(map(is_public, addresses)):
         detail = f'Host "{host}" has a private address. An operator can allow it with CAPSULE_REPOSITORY_HOSTS.'
         raise BuildFailure(REPOSITORY_NOT_FOUND, detail)
     return str(min(addresses, key=lambda address: address.version))
 
 
-def _resolve(host: str, port: int) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _resolve(host: str, port: int) -> set[IPAddress]:
     try:
         return {ipaddress.ip_address(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, ValueError) as error:
@@ -118,20 +119,6 @@ def describe_error(error: BaseException) -> str:
             return text[0].lower() + text[1:]
         case _:
             return str(error) or type(error).__name__
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _has_proxy(scheme: str, host: str) -> bool:

@@ -29,7 +29,7 @@ def test_exit_codes_are_stable() -> None:
 
 
 def test_faults_name_their_field() -> None:
-    document = {"type": "/problems/invalid", "title": "The input is not acceptable", "errors": [
+    document = {"type": "/problems/invalid", "title": "The input is not valid", "errors": [
         {"pointer": "/variables/A~1B", "detail": "too long", "in": "body"}, {"pointer": "", "detail": "no body", "in": "body"}]}  # fmt: skip
     error = ApiError(422, document, request_id="r-9")
     assert error.faults == [("variables.A/B", "too long"), ("body", "no body")]
@@ -49,7 +49,7 @@ def lines(failure: Failure, *, verbose: bool = False) -> list[str]:
 
 def test_one_fault_replaces_title_and_detail() -> None:
     document = {
-        "title": "The input is not acceptable",
+        "title": "The input is not valid",
         "detail": "See errors.",
         "errors": [{"pointer": "/name", "detail": "is too long", "in": "body"}],
     }

@@ -44,12 +44,12 @@ class Retired:
 @dataclass(frozen=True)
 class Fault:
     path: str
-    line: int
+    line_number: int
     name: str
     instead: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.current_step}: {self.name} is retired: {self.instead} (docs/glossary.md)"
+        return f"{self.path}:{self.line_number}: {self.name} is retired: {self.instead} (docs/glossary.md)"
 
 
 def retired(text: str) -> list[Retired]:

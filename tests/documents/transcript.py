@@ -1,4 +1,4 @@
-"""Writes docs/demo.txt from the output of the demo: `./taskw demo | .venv/bin/python -m tests.documents.transcript`.
+"""Writes docs/demo.txt, and its line in README, from the output of the demo: `./taskw demo | .venv/bin/python -m tests.documents.transcript`.
 
 Random names, ports of another CAPSULE_PORT_OFFSET and paths of this machine are replaced, so that two transcripts differ only where Capsule does.
 """
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from knative.machine.home import PROJECT, Home
 
-TRANSCRIPT = PROJECT / "docs" / "demo.txt"
+TRANSCRIPT, README = PROJECT / "docs" / "demo.txt", PROJECT / "README.md"
+DEPLOYED = re.compile(r"(?m)^✓ r1 serving in staging · .*$")
+"""The only line of README's quotation that differs from run to run."""
 
 
 def normalize(output: str, home: Home) -> str:
@@ -30,7 +32,11 @@ def main() -> int:
     if "demo: ok" not in output.splitlines():
         print("The demo failed; docs/demo.txt is unchanged.", file=sys.stderr)
         return 1
-    TRANSCRIPT.write_text(normalize(output, Home.from_environment()).strip() + "\n")
+    transcript = normalize(output, Home.from_environment()).strip() + "\n"
+    TRANSCRIPT.write_text(transcript)
+    deployed = DEPLOYED.search(transcript)
+    if deployed is not None:
+        README.write_text(DEPLOYED.sub(deployed[0], README.read_text(), count=1))
     return 0
 
 

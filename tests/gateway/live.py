@@ -1,4 +1,4 @@
-"""The gateway and auth's functions as real processes over RabbitMQ and PostgreSQL; a pump between them stands for the broker's dispatchers."""
+"""The gateway and auth's functions as processes over RabbitMQ and PostgreSQL. A pump stands for the broker's dispatchers."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Live:
         file.write_text(json.dumps(content))
 
     def declare(self) -> None:
-        """The exchanges, and auth's commands and queries bound to the queue that the pump reads."""
+        """Declare the exchanges, and bind auth's commands and queries to the queue that the pump reads."""
         with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
             channel = connection.channel()
             topology.declare_exchanges(channel)
@@ -86,7 +86,7 @@ class Live:
     @staticmethod
     def _answers(process: subprocess.Popen[bytes], port: int, probe: str, log: Path) -> bool:
         if process.poll() is not None:
-            raise AssertionError(f"it ended by itself:\n{log.read_text()}")
+            raise AssertionError(f"the process ended:\n{log.read_text()}")
         try:
             return httpx.get(f"http://127.0.0.1:{port}{probe}").status_code == 200
         except httpx.HTTPError:

@@ -170,7 +170,7 @@ async def health(request: Nothing) -> StatusView:
 
 def declarations() -> tuple[Declaration, ...]:
     """Return the declarations as if each had a file of its own under functions/shop."""
-    found = []
+    found: list[Declaration] = []
     handlers = (place_order, change_order, cancel_order, order, latest_order, orders, audit, sign_in, verify_email, keys, health)
     for handler in (*handlers, resend_verification, handle_parcel_event, receipt):
         handler.__module__ = f"functions.shop.commands.{handler.__name__}"

@@ -1,4 +1,4 @@
-"""The gateway over real RabbitMQ, with auth's real functions and database behind it."""
+"""The gateway over RabbitMQ, with auth's functions and database behind it."""
 
 import json
 import time
@@ -64,12 +64,12 @@ def test_the_same_key_registers_once_although_the_secret_is_encrypted_anew(live:
     assert (other.status_code, other.json()["type"]) == (422, "/problems/key-reused")
 
 
-def test_no_secret_is_in_the_clear_anywhere_on_the_way(live: Live) -> None:
+def test_no_log_contains_the_password(live: Live) -> None:
     register(live, f"{uuid4().hex[:12]}@example.org")
     assert PASSWORD not in live.log("edge.gateway") and PASSWORD not in live.log("auth.all")
 
 
-def test_refusals_are_problem_documents_with_their_own_reason(live: Live) -> None:
+def test_rejections_are_problem_documents_of_different_types(live: Live) -> None:
     _, token = sign_in(live)
     wrong = live.client.post("/v1/sessions", json={"email": "nobody@example.org", "password": PASSWORD})
     unknown = live.client.post("/v1/users/verify", json={"token": "x" * 40})

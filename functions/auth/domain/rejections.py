@@ -12,7 +12,7 @@ class WeakPassword(Invalid):
 
 
 class WrongCredentials(Unauthenticated):
-    """The e-mail address or the password is wrong."""
+    """The e-mail address or the password is wrong. Correct them and try again."""
 
 
 class AccountLocked(TooManyRequests):

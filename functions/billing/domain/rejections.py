@@ -28,7 +28,7 @@ class PaymentOverdue(PaymentRequired):
 
 
 class PaymentAccountMissing(Conflict):
-    """The payment provider opened no account for this customer, so paid plans are not available."""
+    """The payment provider opened no account for this customer, so paid plans are not available. Ask your operator."""
 
 
 class PaymentMethodMissing(Invalid):

@@ -21,7 +21,7 @@ class InvalidApplicationName(Invalid):
 
 
 class HostNameReserved(Conflict):
-    """The host name is reserved for the platform."""
+    """The host name is reserved for the platform. Choose another name."""
 
 
 class InvalidRepository(Invalid):
@@ -29,7 +29,7 @@ class InvalidRepository(Invalid):
 
 
 class RepositoryNotAllowed(Invalid):
-    """The repository's host is not allowed."""
+    """The repository's host is not allowed. An operator can allow it with CAPSULE_REPOSITORY_HOSTS."""
 
 
 class InvalidRef(Invalid):
@@ -37,7 +37,7 @@ class InvalidRef(Invalid):
 
 
 class ApplicationNameTaken(Conflict):
-    """The application name is taken."""
+    """The application name is taken. Choose another."""
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -45,7 +45,7 @@ class ApplicationNameTaken(Conflict):
 
 
 class ApplicationQuotaExceeded(Forbidden):
-    """Application quota exceeded."""
+    """Application quota exceeded. Delete an application, or change to a larger plan."""
 
     @classmethod
     def of(cls, limit: int) -> Self:
@@ -69,7 +69,7 @@ class DeploymentNotFound(NotFound):
 
 
 class DeploymentInProgress(Conflict):
-    """A deployment to this environment is in progress."""
+    """A deployment to this environment is in progress. Wait until it ends, or cancel it."""
 
     @classmethod
     def of(cls, application: str, environment: str) -> Self:
@@ -88,7 +88,7 @@ class EnvironmentNotFound(NotFound):
 
 
 class EnvironmentNameTaken(Conflict):
-    """The environment name is taken."""
+    """The environment name is taken. Choose another."""
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -104,7 +104,7 @@ class ReleaseNotFound(NotFound):
 
 
 class NothingReleased(Conflict):
-    """Nothing is released in this environment."""
+    """Nothing is released in this environment. Deploy to it first."""
 
     @classmethod
     def of(cls, application: str, environment: str) -> Self:
@@ -112,7 +112,7 @@ class NothingReleased(Conflict):
 
 
 class NoEarlierRelease(Conflict):
-    """There is no earlier release."""
+    """There is no earlier release. Deploy a working commit instead."""
 
     @classmethod
     def of(cls, release: int, environment: str) -> Self:
@@ -120,7 +120,7 @@ class NoEarlierRelease(Conflict):
 
 
 class DeploymentEnded(Conflict):
-    """The deployment has ended."""
+    """The deployment has ended. Only a running deployment can be cancelled."""
 
 
 class InvalidConfiguration(InvalidFields):
@@ -136,7 +136,7 @@ class InvalidSettings(InvalidFields):
 
 
 class MemoryQuotaExceeded(Forbidden):
-    """Memory quota exceeded."""
+    """Memory quota exceeded. Scale down or delete an environment, or change to a larger plan."""
 
     @classmethod
     def of(cls, limit_mib: int, environment: str, requested_mib: int) -> Self:

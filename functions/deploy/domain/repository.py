@@ -5,7 +5,6 @@ repository answers; the build is the first to connect. It fails within seconds f
 builder repeats the address check on what the name resolves to.
 """
 
-import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from functions.deploy.domain.rejections import InvalidRepository, RepositoryNotAllowed
 from functions.kernel import FieldError
+from functions.wire.addresses import is_listed, is_public, parse_address
 
 MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -56,33 +56,22 @@ class RepositoryPolicy:
     def admit(self, text: str) -> Repository:
         """Parse the URL and check its host. Raises InvalidRepository, RepositoryNotAllowed."""
         repository = Repository.parse(text)
-        if repository.host in self.allowed_hosts or f"{repository.host}:{repository.port}" in self.allowed_hosts:
+        if is_listed(repository.host, repository.port, self.allowed_hosts):
             return repository
-        if not is_public(repository.host):
+        if not is_public_host(repository.host):
             detail = f"{repository.host} is a private address. An operator can allow it with CAPSULE_REPOSITORY_HOSTS"
             raise RepositoryNotAllowed(f"{detail}.", errors=[FieldError("/repository", detail)])
         return repository
 
 
-def is_public(host: str) -> bool:
+def is_public_host(host: str) -> bool:
     """Whether the host is public, without resolving it. A number in any notation that resolvers accept counts as the
     address it stands for."""
-    if re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host) and not _is_address(host):
+    if address := parse_address(host):
+        return is_public(address)
+    if re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host):
         return False  # 127.1, 0x7f000001, 2130706433
-    if not _is_address(host):
-        return "." in host and not any(host == each or host.endswith(f".{each}") for each in INTERNAL_DOMAINS)
-    address = ipaddress.ip_address(host)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return "." in host and not any(host == each or host.endswith(f".{each}") for each in INTERNAL_DOMAINS)
 
 
 def _invalid(detail: str) -> InvalidRepository:

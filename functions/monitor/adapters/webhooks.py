@@ -6,7 +6,6 @@ comma-separated) are reached wherever they are.
 """
 
 import asyncio
-import ipaddress
 import socket
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +16,7 @@ from functions.kernel import Permanent, Transient
 from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
+from functions.wire.addresses import is_listed, is_public, parse_address
 
 TIMEOUT_SECONDS = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -65,16 +65,14 @@ class HttpWebhooks:
         except OSError as error:
             raise Transient(f"cannot resolve {target.host}: {error.strerror or error}") from error
         addresses = [str(each[4][0]) for each in resolved]
-        if target.host not in self._listed and f"{target.host}:{port}" not in self._listed and not all(map(_is_public, addresses)):
+        if not is_listed(target.host, port, self._listed) and not all(map(_is_public, addresses)):
             raise Permanent(f"{target.host} is a private address; an operator can list it in CAPSULE_WEBHOOK_HOSTS")
         return addresses[0]
 
 
 def _is_public(address: str) -> bool:
-    known = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped:
-        known = known.ipv4_mapped
-    return known.is_global and not known.is_multicast
+    parsed = parse_address(address)
+    return parsed is not None and is_public(parsed)
 
 
 def _timeout() -> dict[str, float]:

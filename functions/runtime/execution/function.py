@@ -56,7 +56,7 @@ FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
 
 
 class KeyReused(Rejection):
-    """The idempotency key was used before with another body."""
+    """The idempotency key was used before with another body. Use a new key for each new request."""
 
     status = 422
 

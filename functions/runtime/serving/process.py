@@ -38,7 +38,7 @@ from functions.runtime.serving import grouping
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
-from functions.wire.cloudevents import Message, NotAMessage
+from functions.wire.cloudevents import InvalidMessage, Message
 
 _log = logging.getLogger("capsule.process")
 
@@ -182,7 +182,7 @@ class Process:
             return Response(status_code=200 if request.url.path in HEALTH_PATHS else 404)
         try:
             message = Message.from_http(request.headers, await request.body())
-        except NotAMessage as error:
+        except InvalidMessage as error:
             return Response(f"not a CloudEvent: {error}\n", 400, media_type="text/plain")
         failure = await self._settle(request.url.path, message)
         return SETTLED if failure is None else Response(f"{failure}\n", 503, media_type="text/plain")

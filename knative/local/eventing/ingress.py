@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from functions.wire import knative_events as events
 from functions.wire.knative_events import Event, MalformedEvent
-from functions.wire.knative_requests import Response, Trace, trace_context
+from functions.wire.knative_requests import Response, trace_context
+from functions.wire.trace_context import TraceContext
 from knative.local.eventing.rabbit import ChannelRefused, Publisher, RabbitMQ, RabbitMQUnavailable, Unconfirmed
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Brokers:
     def is_open(self, namespace: str, name: str) -> bool:
         return (namespace, name) in self._exchanges
 
-    async def publish(self, namespace: str, name: str, event: Event, trace: Trace | None = None) -> None:
+    async def publish(self, namespace: str, name: str, event: Event, trace: TraceContext | None = None) -> None:
         """Return when RabbitMQ has confirmed the event. Raises PublishFailed."""
         exchange = self._exchanges.get((namespace, name))
         if exchange is None:

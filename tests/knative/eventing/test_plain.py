@@ -8,7 +8,7 @@ import pytest
 
 from functions.kernel import new_id
 from functions.wire import knative_requests
-from functions.wire.cloudevents import Message, moment_of, new_message
+from functions.wire.cloudevents import Message, new_message, parse_time
 from functions.wire.knative_requests import Request
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -29,7 +29,7 @@ def deliver(headers: dict[str, Any], content_type: str | None) -> Message | None
 
 
 def is_same(one: Message, other: Message) -> bool:
-    times = moment_of(one.time) == moment_of(other.time)
+    times = parse_time(one.time) == parse_time(other.time)
     # HTTP drops an empty tracestate; the next sender adds it again
     attributes = [{name: value for name, value in each.attributes.items() if value} for each in (one, other)]
     return times and (one.id, one.source, one.type, one.body) == (other.id, other.source, other.type, other.body) and attributes[0] == attributes[1]
