@@ -30,7 +30,7 @@ from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermiss
 from functions.describe.services import BROKER, NAMESPACE
 from functions.kernel import Declaration, Kind
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 
 ANY_KEY = "^.*$"

@@ -1,8 +1,8 @@
-"""What RabbitMQ says when a user lacks a permission (reply code 403, ACCESS_REFUSED), as one line that says what to change.
+"""RabbitMQ's refusals of a user without permission (reply code 403, ACCESS_REFUSED), as one line that says what to change.
 
-RabbitMQ 3.10 names the resource and the user, not the permission: which one an operation needs is in https://www.rabbitmq.com/docs/access-control
-(publish: write on the exchange; consume: read on the queue; declare and delete: configure; bind: write on the destination, read on the source).
-Newer releases name it themselves ("write access to exchange …").
+RabbitMQ 3.10 names the resource and the user but not the permission; newer versions name it ("write access to exchange …"). What an
+operation needs (https://www.rabbitmq.com/docs/access-control): publish, write on the exchange; consume, read on the queue; declare and
+delete, configure; bind, write on the destination and read on the source.
 """
 
 import re
@@ -21,11 +21,13 @@ _TEXT = re.compile(
     r"(?P<kind>exchange|queue) '(?P<name>.*?)' in vhost '(?P<vhost>.*?)' refused for user '(?P<user>.*?)'",
     re.DOTALL,
 )
-_REMEDY = "The permissions follow from the declarations (knative/base/rabbitmq.yaml): apply them anew with `./taskw up` or `kubectl apply -k`"
+_REMEDY = "The permissions are generated from the declarations (knative/base/rabbitmq.yaml): apply them with `./taskw up` or `kubectl apply -k`"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """A missing permission. `kind`: exchange or queue. `routing_key`: only if RabbitMQ refused that key of a topic exchange."""
+
     user: str
     permission: str
     kind: str
@@ -34,7 +36,7 @@ class Refusal:
     routing_key: str | None
 
     def concerns(self, exchange: str, routing_key: str) -> bool:
-        """Whether a publication to that exchange is refused for the same reason."""
+        """Whether a publication is refused for the same reason."""
         return self.kind == "exchange" and self.name == (exchange or "amq.default") and self.routing_key in (None, routing_key)
 
     def __str__(self) -> str:
@@ -45,23 +47,23 @@ class Refusal:
         )
 
 
-def refusal_in(error: object, needs: Mapping[str, str]) -> Refusal | None:
-    """What a closed channel's error says, if it was closed over a missing permission. `needs`: of the operation that was under way."""
+def refusal_in(error: object, required: Mapping[str, str]) -> Refusal | None:
+    """Return the refusal in a closed channel's error, if there is one. `required`: the permissions of the operation that was under way."""
     if getattr(error, "reply_code", None) != ACCESS_REFUSED:
         return None
-    found = _TEXT.match(str(getattr(error, "reply_text", "")))
-    if found is None:
+    match = _TEXT.match(str(getattr(error, "reply_text", "")))
+    if match is None:
         return None
-    kind = found["kind"]
-    permission = found["permission"] or needs.get(kind, "use it")
-    return Refusal(found["user"], permission, kind, found["name"], found["vhost"], found["routing_key"])
+    kind = match["kind"]
+    permission = match["permission"] or required.get(kind, "use it")
+    return Refusal(match["user"], permission, kind, match["name"], match["vhost"], match["routing_key"])
 
 
 def login_refusal(error: object, user: str, vhost: str) -> str | None:
-    """Why the connection was not opened, if user, password or virtual host were refused."""
+    """Return why RabbitMQ refused to open the connection, if user, password or virtual host were refused."""
     text = str(error)
     if "Login was refused" in text:
-        return f'RabbitMQ refused to log in the user "{user}": it does not exist or its password is another. {_REMEDY}'
+        return f'RabbitMQ refused to log in the user "{user}": it does not exist or the password is wrong. {_REMEDY}'
     if "access to vhost" in text:
         return f'RabbitMQ refused the user "{user}" the virtual host "{vhost}": it has no permission there. {_REMEDY}'
     return None

@@ -13,7 +13,7 @@ import pika
 
 from events.auth import EmailVerificationRequested, RegistrationRepeated, UserCreated
 from functions.runtime.config.settings import Settings
-from functions.runtime.messaging.bus import EVENTS, REPLIES
+from functions.runtime.messaging.exchanges import EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.harness import Worker, World, request, until

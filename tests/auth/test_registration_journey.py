@@ -15,7 +15,7 @@ import pytest
 
 from functions.kernel import Kind
 from functions.runtime.config.registry import find
-from functions.runtime.messaging.bus import COMMANDS, EVENTS
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS
 from tests.auth.running_context import AuthWorld, Visitor
 from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
 from tests.runtime.harness import Worker, free_port, message, request, until

@@ -15,7 +15,7 @@ import pika
 import psycopg
 
 from events.deploy import ApplicationCreated
-from functions.runtime.messaging.bus import EVENTS
+from functions.runtime.messaging.exchanges import EVENTS
 from functions.wire.cloudevents import new_message
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ

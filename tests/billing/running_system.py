@@ -24,7 +24,7 @@ import pytest
 
 from functions.kernel import new_id
 from functions.runtime.config.registry import Registry
-from functions.runtime.messaging.bus import COMMANDS, EVENTS
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.billing.stripe_stand_in import StandIn, stand_in

@@ -20,7 +20,7 @@ import yaml
 from events.auth import QuotaRequested
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.builder.conftest import INHERITED, ROOT

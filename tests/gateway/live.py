@@ -13,7 +13,7 @@ import pika
 import psycopg
 
 from functions.runtime.config.registry import Registry
-from functions.runtime.messaging.bus import COMMANDS
+from functions.runtime.messaging.exchanges import COMMANDS
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.harness import ROOT, free_port, until

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from functions.runtime.config.registry import Registry
-from functions.runtime.messaging.bus import EVENTS
+from functions.runtime.messaging.exchanges import EVENTS
 from knative.machine import keys, repositories
 from knative.machine.postgres import PostgreSQL
 from tests.journeys.people import Person

@@ -12,7 +12,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker
 
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REDELIVERY, REPLIES, AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.messaging.bus import AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.runtime.serving import topology
 from functions.runtime.serving.queue_consumer import QueueConsumer
@@ -241,7 +242,7 @@ def message() -> dict[str, str]:
     return {**attributes, "type": "user.created", "content-type": "application/json"}
 
 
-@pytest.mark.parametrize(("user", "password", "reason"), [("auth", "wrong", "its password is another"), ("nobody", "x", "it does not exist")])
+@pytest.mark.parametrize(("user", "password", "reason"), [("auth", "wrong", "the password is wrong"), ("nobody", "x", "it does not exist")])
 async def test_a_refused_login_names_the_user(server: RabbitMQ, user: str, password: str, reason: str) -> None:
     bus = Bus(f"amqp://{user}:{password}@127.0.0.1:{server.home.ports.amqp}/%2F", "auth.register", timeout_seconds=2.0)
     bus.open()

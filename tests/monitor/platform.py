@@ -11,7 +11,7 @@ import jwt
 import pika
 
 from functions.kernel import new_id
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.harness import Worker, World, message, request

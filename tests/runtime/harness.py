@@ -24,7 +24,7 @@ import psycopg
 from pika.adapters.blocking_connection import BlockingChannel
 
 from functions.runtime.config.settings import Settings
-from functions.runtime.messaging.bus import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.forks import Forked, Forks

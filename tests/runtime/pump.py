@@ -11,7 +11,7 @@ import httpx
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
-from functions.runtime.messaging.bus import COMMANDS, REDELIVERY
+from functions.runtime.messaging.exchanges import COMMANDS, REDELIVERY
 
 BREATH = 0.05
 """Seconds before a message that was not taken goes back to its queue."""

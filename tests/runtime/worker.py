@@ -21,7 +21,7 @@ from functions.probe.adapters.postgres import PostgresAccounts
 
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.execution import failures, function, unit_of_work
-from functions.runtime.messaging import bus, delays
+from functions.runtime.messaging import bus, delays, exchanges
 from functions.runtime.reliability import inbox, outbox, outbox_publisher
 from functions.runtime.serving import serve
 from functions.runtime.storage import database
@@ -151,7 +151,7 @@ def _without_delays() -> None:
     """What is to be tried later is tried at once."""
 
     async def at_once(to: Any, function: str, message: Any, *_: Any) -> None:
-        await to.publish(bus.COMMANDS, function, message.headers(), message.body, mandatory=True)
+        await to.publish(exchanges.COMMANDS, function, message.headers(), message.body, mandatory=True)
 
     delays.delay = at_once
     failures.delays.delay = at_once

@@ -38,7 +38,7 @@ from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.execution.responses import Response
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import REPLIES
+from functions.runtime.messaging.exchanges import REPLIES
 from functions.runtime.reliability import dead_letters, inbox, ordering, outbox
 from functions.runtime.reliability.ordering import Sequence
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE

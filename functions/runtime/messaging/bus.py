@@ -20,34 +20,14 @@ from typing import Any
 import pika
 
 from functions.kernel import new_id
+from functions.runtime.messaging.exchanges import COMMANDS, REPLIES
 from functions.wire import access_refusals
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
 from functions.wire.amqp.connection import Connection
 
-__all__ = [
-    "COMMANDS",
-    "DEAD_LETTERS",
-    "EVENTS",
-    "JSON",
-    "REDELIVERY",
-    "REPLIES",
-    "AccessRefused",
-    "BrokerUnavailable",
-    "Bus",
-    "NoReply",
-    "Reply",
-    "Unroutable",
-]  # fmt: skip
+__all__ = ["JSON", "AccessRefused", "BrokerUnavailable", "Bus", "NoReply", "Reply", "Unroutable"]
 
-COMMANDS = "capsule.commands"
-EVENTS = "capsule.events"
-REPLIES = "capsule.replies"
-DEAD_LETTERS = "dlx"
-REDELIVERY = "capsule.redelivery"
-"""Bound to `capsule.commands`, for a context that sends a message to one of its own functions again. RabbitMQ authorizes
-routing keys on topic exchanges only, so this one is a topic exchange: a context may name its own functions and no others,
-and it may not write to `capsule.commands`."""
 JSON = "application/json"
 
 PERSISTENT, TRANSIENT = 2, 1

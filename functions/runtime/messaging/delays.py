@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions.runtime.messaging.bus import COMMANDS, Bus
+from functions.runtime.messaging.bus import Bus
+from functions.runtime.messaging.exchanges import COMMANDS
 from functions.wire.cloudevents import Message, stamp
 
 LEVELS_SECONDS = (1, 5, 15, 60, 300, 900, 3600)

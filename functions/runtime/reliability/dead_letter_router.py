@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlparse
 
 from functions.kernel import Clock
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import REDELIVERY, Bus, Unroutable
+from functions.runtime.messaging.bus import Bus, Unroutable
+from functions.runtime.messaging.exchanges import REDELIVERY
 from functions.wire.cloudevents import Message
 
 FUNCTION = "runtime.dead_letters"

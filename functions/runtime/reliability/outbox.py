@@ -10,7 +10,7 @@ from datetime import datetime
 
 from functions.kernel import Delayed, Event, OutgoingMessage, Readdressed, new_id
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import EVENTS, REDELIVERY
+from functions.runtime.messaging.exchanges import EVENTS, REDELIVERY
 from functions.runtime.storage.database import Connection
 from functions.runtime.storage.session import QueuedStatement
 from functions.wire.cloudevents import Message, new_message

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from functions.runtime.messaging.bus import EVENTS, AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.messaging.bus import AccessRefused, BrokerUnavailable, Bus, Unroutable
+from functions.runtime.messaging.exchanges import EVENTS
 from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable

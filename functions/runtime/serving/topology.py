@@ -30,7 +30,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.bus import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.wire import access_refusals
 
