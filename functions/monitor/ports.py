@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.kernel import Caller
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
@@ -15,7 +14,6 @@ from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import Range
 from functions.monitor.domain.notifications import Channel, Delivery, Notification
-from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.rules import Rule, RuleKind
@@ -293,11 +291,3 @@ class Housekeeping(Protocol):
     """The runtime's own tables in the context's database: unsent events, old inbox rows."""
 
     async def sweep(self) -> None: ...
-
-
-async def readable_application(applications: Applications, application_id: UUID, caller: Caller) -> Application:
-    """The application, for its owner and for admins. Raises ApplicationNotFound for everyone else."""
-    application = await applications.get(application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    return application

@@ -10,8 +10,8 @@ The functions come from the registry, their adapters from the contexts' wiring: 
 the context's own `wiring.py`. What the runtime does around a handler is kept: permissions, transactions that roll back, declared events and
 rejections, retries, dead letters. `tests/capsule/test_capsule.py` shows each of these.
 
-Not kept: the wire (authentication tokens, HTTP), concurrency, redelivery and disorder. Events arrive in the order of their publication, so a handler that
-adds up and forgets `Order.ANY` passes here. The real runtime is tested in `tests/runtime`.
+Not kept: the wire (authentication tokens, HTTP), concurrency, redelivery and disorder. Events arrive in the order of their publication, so a handler
+that adds up and forgets `Order.ANY` passes here. The real runtime is tested in `tests/runtime`.
 """
 
 from tests.capsule.capsule import (

@@ -6,7 +6,8 @@ from uuid import UUID
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.notifications import MAX_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
-from functions.monitor.ports import Applications, Channels, Vault, readable_application
+from functions.monitor.ports import Applications, Channels, Vault
+from functions.monitor.services.readable_application import readable_application
 
 
 class CreateAlertChannel(Model):

@@ -9,7 +9,8 @@ from pydantic import Field
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
 from functions.monitor.domain.rules import MAX_RULES, Rule, RuleKind
-from functions.monitor.ports import Applications, Rules, readable_application
+from functions.monitor.ports import Applications, Rules
+from functions.monitor.services.readable_application import readable_application
 
 
 class CreateAlertRule(Model):

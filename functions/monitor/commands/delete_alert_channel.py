@@ -4,7 +4,8 @@ from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
-from functions.monitor.ports import Applications, Channels, readable_application
+from functions.monitor.ports import Applications, Channels
+from functions.monitor.services.readable_application import readable_application
 
 
 class DeleteAlertChannel(Model):

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
-from functions.monitor.ports import Alerts, Applications, Rules, readable_application
+from functions.monitor.ports import Alerts, Applications, Rules
+from functions.monitor.services.readable_application import readable_application
 
 
 class DeleteAlertRule(Model):

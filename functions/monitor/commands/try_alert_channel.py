@@ -7,7 +7,8 @@ from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.alerts import Notice
 from functions.monitor.domain.notifications import Delivery, notification
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
-from functions.monitor.ports import Applications, Channels, Deliveries, readable_application
+from functions.monitor.ports import Applications, Channels, Deliveries
+from functions.monitor.services.readable_application import readable_application
 
 
 class TryAlertChannel(Model):

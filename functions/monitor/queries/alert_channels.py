@@ -5,7 +5,8 @@ from uuid import UUID
 
 from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Channels, readable_application
+from functions.monitor.ports import Applications, Channels
+from functions.monitor.services.readable_application import readable_application
 
 
 class ListAlertChannels(Model):

@@ -8,7 +8,8 @@ from pydantic import Field
 from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.notifications import Delivery
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Deliveries, readable_application
+from functions.monitor.ports import Applications, Deliveries
+from functions.monitor.services.readable_application import readable_application
 
 
 class ListAlertDeliveries(Model):

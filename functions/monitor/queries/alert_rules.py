@@ -7,7 +7,8 @@ from pydantic import Field
 
 from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
-from functions.monitor.ports import Applications, Rules, readable_application
+from functions.monitor.ports import Applications, Rules
+from functions.monitor.services.readable_application import readable_application
 
 
 class ListAlertRules(Model):

@@ -9,7 +9,8 @@ from functions.kernel import Caller, Model, Page, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.views import AlertView
-from functions.monitor.ports import Alerts, Applications, readable_application
+from functions.monitor.ports import Alerts, Applications
+from functions.monitor.services.readable_application import readable_application
 
 
 class ListApplicationAlerts(Model):

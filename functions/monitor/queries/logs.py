@@ -10,8 +10,9 @@ from functions.kernel import Caller, Model, query
 from functions.monitor.domain.logs import LogFilter
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
 from functions.monitor.domain.search import Terms, conditions
-from functions.monitor.ports import Applications, readable_application
+from functions.monitor.ports import Applications
 from functions.monitor.ports import Logs as LogStore
+from functions.monitor.services.readable_application import readable_application
 
 
 class ReadLogs(Model):

@@ -13,7 +13,8 @@ from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
-from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources, readable_application
+from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
+from functions.monitor.services.readable_application import readable_application
 
 
 class ReadMetrics(Model):
