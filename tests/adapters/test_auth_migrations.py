@@ -35,7 +35,7 @@ async def test_registrations_and_sent_emails_keep_their_rows(postgres: Databases
             )
             running = None if finished_at else THEN
             connection.execute(
-                "INSERT INTO registrations (id, status, given_up, reason, detail, correlation_id, started_at, changed_at, deadline_at, reminder_at,"
+                "INSERT INTO registrations (id, status, given_up, reason, detail, correlation_id, started_at, changed_at, deadline_at, look_at,"
                 " finished_at, version) VALUES (%s, %s, %s, %s, 'why', 'c', %s, %s, %s, %s, %s, 3)",
                 (user, status, given_up, given_up and "refused", THEN, THEN, running, running, finished_at),
             )

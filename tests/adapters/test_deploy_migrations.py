@@ -56,7 +56,7 @@ async def test_renamed_columns_keep_their_values(postgres: Databases, tmp_path: 
         )
         connection.execute(
             "INSERT INTO deployments (id, application_id, environment, status, release_id, terms, requests, errors, correlation_id, requested_at,"
-            " changed_at, reminder_at) VALUES (%s, %s, 'staging', 'observing', %s, %s, 7, 1, 'c', %s, %s, %s)",
+            " changed_at, look_at) VALUES (%s, %s, 'staging', 'observing', %s, %s, 7, 1, 'c', %s, %s, %s)",
             (deployment, application, release, terms, CREATED_AT, CREATED_AT, CREATED_AT),
         )
     migrate(database.owner_url, "deploy")
