@@ -131,8 +131,9 @@ def test_functions_own_nothing(connection: Connection) -> None:
 
 def test_the_migration_makes_the_days_to_come(native: Database) -> None:
     with psycopg.connect(native.functions_url, autocommit=True) as connection:
-        for day in range(-1, 8):
-            assert f"log_lines_{TODAY + day * DAY:%Y%m%d}" in partitions(connection, "log_lines")
+        created = partitions(connection, "log_lines")
+        today = {TODAY, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}  # the run may have begun before midnight
+        assert any(all(f"log_lines_{start + day * DAY:%Y%m%d}" in created for day in range(-1, 8)) for start in today)
         assert len(partitions(connection, "request_windows")) in (3, 4)  # weeks, and the default
 
 
