@@ -58,7 +58,9 @@ async def test_too_many_and_too_old_ones_fire_for_the_operators_and_end_when_som
     }
     await monitor.counted((A, "ValueError", 500, NOW - MINUTE), (B, "ValueError", 1, NOW - 2 * HOUR))
     (grown,) = [alert for alert in monitor.open_alerts() if alert.environment == A]
-    assert grown.value == 500 and " has 500 dead letters " in grown.summary and len(monitor.mailer.sent) == 2, "nobody is told again for that"
+    assert grown.value == 500 and " has 500 dead letters " in grown.summary and len(monitor.mailer.sent) == 2, (
+        "a new value sends no second notification"
+    )
     await monitor.counted()
     assert await firing(monitor) == []
     await monitor.advance(monitor.clock.now() + 10 * MINUTE)

@@ -177,7 +177,7 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     wrong(bus)
     under_way = [bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}") for _ in range(20)]
     ended = await asyncio.wait_for(asyncio.gather(*under_way, return_exceptions=True), 2)
-    assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "told at once, and why"
+    assert any(isinstance(end, BrokerUnavailable) and "406" in str(end) for end in ended), "the publisher fails at once, with the reason"
     assert all(end is None or isinstance(end, BrokerUnavailable) for end in ended)
     await bus.publish("capsule.events", "probe.nothing", message("probe.nothing"), b"{}")
     assert bus._channel is not channel and bus._connection.inner is connection, "another channel of the same connection"

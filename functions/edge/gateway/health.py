@@ -30,7 +30,7 @@ MIN_ROUND_SECONDS = 5.0
 
 @dataclass
 class _ContextState:
-    """Times are `time.monotonic()`; 0 means never. `report` is None if the context did not reply when it was asked."""
+    """Times are `time.monotonic()`; 0 means never. `report` is None if the context did not reply."""
 
     report: Mapping[str, Any] | None = None
     asked_at: float = 0.0
