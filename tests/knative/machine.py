@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import httpx
 from kubernetes import client, config
 
+from tests.waiting import patience
+
 GROUP, VERSION = "serving.knative.dev", "v1"
 PLATFORM = "capsule.local/capsule:dev"
 SAMPLE = ["python", "-m", "tests.knative.serving.sample"]
@@ -26,7 +28,7 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
     """Call `look` until it returns something true, and return that. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience(seconds)
     while True:
         found = look()
         if found:
