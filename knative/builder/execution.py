@@ -11,16 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knative.builder.diagnosis import plain
 from knative.builder.failure import TIMED_OUT, TOO_LARGE, BuildFailure
 
 POLL_SECONDS = 0.5
-TAIL_LINES = 20
+TAIL_LINES = 200
 MAX_LINES = 10_000
 MAX_LINE_BYTES = 2000
+SIZE_CHECK_PAUSE = 20
+"""A size check of a second is followed by a pause of this many: counting many files takes time from the program."""
+MASK = "***"
+MIN_SECRET_CHARACTERS = 4
+"""A shorter value would mask words of the log that are no secret."""
 
 
 class CommandFailed(Exception):
-    """A program exited with a code other than 0. `tail`: its last lines."""
+    """A program exited with a code other than 0, or -N after signal N. `tail`: its last lines."""
 
     def __init__(self, code: int, tail: Sequence[str]) -> None:
         super().__init__(f"exit code {code}")
@@ -44,6 +50,8 @@ class Shell:
     environment: Mapping[str, str]
     home: Path
     path: str = field(default_factory=lambda: f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+    secrets: Sequence[str] = ()
+    """Values that the log and error messages show as MASK."""
 
     def command_environment(self, **variables: str) -> dict[str, str]:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -76,7 +84,7 @@ class Shell:
     def _read_lines(self, process: subprocess.Popen[bytes], name: str, limits: Limits, quiet: bool) -> list[str]:
         assert process.stdout is not None
         lines: deque[str] = deque(maxlen=MAX_LINES)
-        rest, size_checked_at = b"", time.monotonic()
+        rest, next_size_check = b"", time.monotonic() + POLL_SECONDS
         descriptor = process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -87,17 +95,32 @@ class Shell:
                         break
                     *complete, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
                     rest = rest[-MAX_LINE_BYTES:]
-                    _append(complete, lines, quiet)
+                    self._append(complete, lines, quiet)
                 now = time.monotonic()
                 if now > limits.deadline:
                     raise BuildFailure(TIMED_OUT, f"{Path(name).name} was stopped: the build exceeded its time limit.")
-                if now - size_checked_at > POLL_SECONDS:
+                if now > next_size_check:
                     check_size(limits.folder, limits.bytes)
-                    size_checked_at = time.monotonic()
-        _append([rest], lines, quiet)
+                    ended_at = time.monotonic()
+                    next_size_check = ended_at + max(POLL_SECONDS, SIZE_CHECK_PAUSE * (ended_at - now))
+        self._append([rest], lines, quiet)
         process.wait(timeout=max(1.0, limits.deadline - time.monotonic()))
         check_size(limits.folder, limits.bytes)
         return list(lines)
+
+    def _append(self, chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
+        for raw in chunk:
+            text = raw.decode(errors="replace")
+            if line := (text if quiet else self.mask(plain(text))).rstrip()[:MAX_LINE_BYTES]:
+                lines.append(line)
+                if not quiet:
+                    log(f"    {line}")
+
+    def mask(self, text: str) -> str:
+        """Return a text without secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, MASK)
+        return text
 
 
 def check_size(folder: Path, limit: int) -> None:
@@ -120,12 +143,10 @@ def size_of(folder: Path, stop_at: int) -> int:
     return total
 
 
-def _append(chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
-    for raw in chunk:
-        if line := raw.decode(errors="replace").rstrip()[:MAX_LINE_BYTES]:
-            lines.append(line)
-            if not quiet:
-                log(f"    {line}")
+def masked_values(secrets: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what to mask in lines of output: the values and, of values with several lines, each line. Longer ones first."""
+    parts = {part.strip() for value in secrets.values() for part in (value, *value.splitlines())}
+    return tuple(sorted((part for part in parts if len(part) >= MIN_SECRET_CHARACTERS), key=len, reverse=True))
 
 
 def log(text: str) -> None:

@@ -7,6 +7,8 @@ NOT_RECOGNIZED = "not-recognized"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
+VERSION_UNAVAILABLE = "version-unavailable"
+OUT_OF_MEMORY = "out-of-memory"
 
 
 class BuildFailure(Exception):
