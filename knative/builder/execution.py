@@ -18,6 +18,8 @@ POLL_SECONDS = 0.5
 TAIL_LINES = 200
 MAX_LINES = 10_000
 MAX_LINE_BYTES = 2000
+MAX_QUIET_LINE_BYTES = 16 << 20
+"""Of output that the builder itself reads."""
 SIZE_CHECK_PAUSE = 20
 """A size check of a second is followed by a pause of this many: counting many files takes time from the program."""
 MASK = "***"
@@ -58,8 +60,10 @@ class Shell:
         own = {"PATH": self.path, "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"}
         return {**self.environment, **own, **variables}
 
-    def run(self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, **variables: str) -> list[str]:
-        """Run a program to its end and return its lines. `quiet` keeps them out of the log.
+    def run(
+        self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, variables: Mapping[str, str] | None = None, **more: str
+    ) -> list[str]:
+        """Run a program to its end and return its lines. `quiet` keeps them out of the log. `variables`, `more`: its environment.
 
         Raises CommandFailed, and BuildFailure when the program exceeds its deadline or its size limit. All processes it
         started are killed.
@@ -67,7 +71,7 @@ class Shell:
         process = subprocess.Popen(
             list(command),
             cwd=cwd,
-            env=self.command_environment(**variables),
+            env=self.command_environment(**(variables or {}), **more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,7 +98,7 @@ class Shell:
                     if not chunk:
                         break
                     *complete, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                    rest = rest[-MAX_LINE_BYTES:]
+                    rest = rest[-(MAX_QUIET_LINE_BYTES if quiet else MAX_LINE_BYTES) :]
                     self._append(complete, lines, quiet)
                 now = time.monotonic()
                 if now > limits.deadline:
@@ -110,11 +114,13 @@ class Shell:
 
     def _append(self, chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
         for raw in chunk:
-            text = raw.decode(errors="replace")
-            if line := (text if quiet else self.mask(plain(text))).rstrip()[:MAX_LINE_BYTES]:
-                lines.append(line)
-                if not quiet:
-                    log(f"    {line}")
+            text = raw.decode(errors="replace").rstrip()
+            if not quiet:
+                text = self.mask(plain(text))[:MAX_LINE_BYTES]
+                if text:
+                    log(f"    {text}")
+            if text:
+                lines.append(text)
 
     def mask(self, text: str) -> str:
         """Return a text without secrets."""

@@ -8,6 +8,7 @@ every start.
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, BuildFailure
 from knative.builder.mirrors import uv_settings
 from knative.builder.planning.plan import Plan
-from knative.builder.steps import VENV, Steps
+from knative.builder.steps import VENV, Steps, program_folders
 from knative.builder.toolchains import InstalledToolchains, Toolchains
 from knative.builder.variables import BuildVariables
 
@@ -35,15 +36,14 @@ COMPILE_OPTIONS = ("-m", "compileall", "-q", "-q", "--invalidation-mode", "unche
 class ImageBuilder:
     """Builds one image.
 
-    `source`: the checkout. `directory`: the application's folder in it. `root`: an empty folder for the application's
-    files, MOUNT if possible. `cache`: where package managers keep downloads. `variables`: of the environment that is
-    deployed to.
+    `source`: the checkout. `root`: an empty folder for the application's files, MOUNT if possible. `cache`: where package
+    managers keep downloads. `variables`: of the environment that is deployed to.
     """
 
     def __init__(
-        self, shell: Shell, source: Path, directory: str, root: Path, cache: Path, limits: Limits, toolchains: Toolchains, variables: BuildVariables
+        self, shell: Shell, source: Path, root: Path, cache: Path, limits: Limits, toolchains: Toolchains, variables: BuildVariables
     ) -> None:
-        self._shell, self._source, self._directory, self._root = shell, source, directory, root
+        self._shell, self._source, self._root = shell, source, root
         self._cache, self._limits, self._toolchains, self._variables = cache, limits, toolchains, variables
 
     def build(self, plan: Plan) -> Mapping[str, object]:
@@ -54,7 +54,7 @@ class ImageBuilder:
         if plan.kind == "static" or plan.site:
             return self._build_site(plan, installed)
         _copy(self._source, self._root)
-        application = self._root / self._directory
+        application = self._root / plan.directory
         env: dict[str, str] = {}
         if plan.kind == "python":
             self._create_environment(plan, application, installed)
@@ -65,13 +65,7 @@ class ImageBuilder:
         programs = self._copy_toolchains(plan, installed)
         env |= dict(plan.variables)
         env["PATH"] = ":".join(filter(None, (*self._own_programs(application), *programs, env.get("PATH", ""))))
-        manifest = {"cmd": ["/bin/sh", "-c", self.shell_line(plan.start)], "env": env, "kind": plan.kind}
-        return {**manifest, "workdir": f"{ROOT}/{self._directory}"} if self._directory else manifest
-
-    def shell_line(self, command: str) -> str:
-        """Return a command of the plan as a line for `/bin/sh -c` in the image's root folder."""
-        line = shell_line(command)
-        return f"cd '{self._directory}' && {line}" if self._directory else line
+        return {"cmd": ["/bin/sh", "-c", line_of(plan, plan.start)], "env": env, "kind": plan.kind}
 
     def _resolve(self, plan: Plan) -> InstalledToolchains:
         found = []
@@ -88,13 +82,11 @@ class ImageBuilder:
 
     def _build_site(self, plan: Plan, installed: InstalledToolchains) -> Mapping[str, object]:
         """Build the site in the checkout: only the result goes into the image."""
-        application = self._source / self._directory
+        application = self._source / plan.directory
         if plan.kind == "python" or any(each.name == "python" for each in plan.toolchains):
             self._create_environment(plan, application, installed)
         self._run_steps(plan, application, installed, self._source)
-        site = application / (plan.site or ".")
-        if not site.is_dir():
-            raise BuildFailure(NOT_RECOGNIZED, f'The build created no folder "{plan.site}" with the static site.')
+        site = _site_folder(application, plan.site)
         shutil.copytree(site, self._root / SITE_FOLDER, symlinks=False, ignore=_hidden)
         shutil.copy(STATIC_SERVER, self._root / "serve.py")
         return {"cmd": ["python3", "-I", "serve.py", SITE_FOLDER], "env": {}, "kind": "static"}
@@ -145,20 +137,27 @@ class ImageBuilder:
         return programs
 
     def _own_programs(self, application: Path) -> Sequence[str]:
-        folders = [application / VENV / "bin", application / "node_modules/.bin", self._root / "node_modules/.bin"]
-        return [f"{ROOT}/{folder.relative_to(self._root)}" for folder in dict.fromkeys(folders) if folder.is_dir()]
+        return [f"{ROOT}/{folder.relative_to(self._root)}" for folder in program_folders(self._root, application) if folder.is_dir()]
 
     def _uv(self, *arguments: str) -> None:
         settings = {**uv_settings(self._shell.environment), "UV_CACHE_DIR": str(self._cache / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
         command = [uv.find_uv_bin(), "--no-config", "--no-progress", "--color", "never", *arguments]
         try:
-            self._shell.run(command, cwd=self._source, limits=self._limits, quiet=True, **settings)
+            self._shell.run(command, cwd=self._source, limits=self._limits, quiet=True, variables=settings)
         except CommandFailed as error:
             raise BuildFailure(BUILD_FAILED, "The virtual environment could not be created.", "\n".join(error.tail[-5:])) from error
 
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True, ignore=EXCLUDED, dirs_exist_ok=True)
+
+
+def _site_folder(application: Path, pattern: str) -> Path:
+    """Return the folder of a built site; of several that match, the first with an index.html. Raises BuildFailure."""
+    found = sorted(path for path in application.glob(pattern) if path.is_dir()) if pattern not in ("", ".") else [application]
+    if not found:
+        raise BuildFailure(NOT_RECOGNIZED, f'The build created no folder "{pattern}" with the static site. Set the folder that it creates.')
+    return next((path for path in found if (path / "index.html").is_file()), found[0])
 
 
 def _hidden(folder: str, names: list[str]) -> set[str]:
@@ -168,6 +167,12 @@ def _hidden(folder: str, names: list[str]) -> set[str]:
 
 def write_manifest(image: Path, manifest: Mapping[str, object]) -> None:
     (image / "image.json").write_text(json.dumps(manifest, sort_keys=True))
+
+
+def line_of(plan: Plan, command: str) -> str:
+    """Return a command of the plan as a line for `/bin/sh -c` in the image's root folder."""
+    line = shell_line(command)
+    return line if plan.directory in ("", ".") else f"cd {shlex.quote(plan.directory)} && {line}"
 
 
 def shell_line(command: str) -> str:

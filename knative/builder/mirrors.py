@@ -67,7 +67,13 @@ def _python(environment: Mapping[str, str], cache: Path) -> Variables:
 
 def node_settings(environment: Mapping[str, str]) -> Variables:
     """Return npm's settings, and those of Node.js itself."""
-    settings = {**QUIET, "npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false", "npm_config_progress": "false"}
+    settings = {
+        **QUIET,
+        "npm_config_audit": "false",
+        "npm_config_fund": "false",
+        "npm_config_update_notifier": "false",
+        "npm_config_progress": "false",
+    }
     if file := authority(environment):
         settings |= {"NODE_EXTRA_CA_CERTS": file, "npm_config_cafile": file}
     if url := registry(environment):
@@ -143,7 +149,9 @@ def write_maven_settings(home: Path, environment: Mapping[str, str], cache: Path
     mirror = environment.get("MAVEN_MIRROR_URL", "")
     mirrors = f"<mirrors><mirror><id>operator</id><mirrorOf>*</mirrorOf><url>{escape(mirror)}</url></mirror></mirrors>" if mirror else ""
     (home / ".m2").mkdir(parents=True, exist_ok=True)
-    text = f"<settings><localRepository>{escape(str(cache / 'maven'))}</localRepository><interactiveMode>false</interactiveMode>{mirrors}</settings>\n"
+    text = (
+        f"<settings><localRepository>{escape(str(cache / 'maven'))}</localRepository><interactiveMode>false</interactiveMode>{mirrors}</settings>\n"
+    )
     (home / ".m2" / "settings.xml").write_text(text)
 
 

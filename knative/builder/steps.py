@@ -33,7 +33,7 @@ class Steps:
 
     def run(self, plan: Plan) -> None:
         """Run the plan's steps in their order. Raises BuildFailure."""
-        names = frozenset(each.name for each in plan.toolchains)
+        names = frozenset(each.name for each in plan.toolchains) | {plan.kind}
         write_maven_settings(self.shell.home, self.shell.environment, self.cache)
         write_composer_settings(self.shell.home, self.shell.environment)
         settings = {**step_settings(self.shell.environment, self.cache, names), **self.toolchains.variables}
@@ -42,10 +42,10 @@ class Steps:
             self._run(step, settings)
 
     def _run(self, step: Step, settings: Mapping[str, str]) -> None:
-        variables = {**settings, **step.variables, **self.variables.values, **self._own_variables()}
+        variables = {**settings, **self.variables.values, **step.variables, **self._own_variables()}
         command = self._find_program(step.command, variables["PATH"])
         try:
-            self.shell.run(command, cwd=self.root / step.directory, limits=self.limits, **variables)
+            self.shell.run(command, cwd=self.root / step.directory, limits=self.limits, variables=variables)
         except CommandFailed as error:
             raise self.explain(step.title, error) from error
         except OSError as error:
@@ -71,19 +71,24 @@ class Steps:
     def path(self) -> str:
         """Return PATH: the application's own programs, those of its toolchains, the machine's."""
         interpreter = Path(getattr(sys, "_base_executable", sys.executable)).resolve().parent
-        own = [self.application / VENV / "bin", self.application / "node_modules" / ".bin"]
-        if self.root != self.application:
-            own.append(self.root / "node_modules" / ".bin")
+        own = program_folders(self.root, self.application)
         return ":".join([*map(str, (*own, *self.toolchains.programs)), str(interpreter), SYSTEM_PATH])
 
     def explain(self, title: str, error: CommandFailed) -> BuildFailure:
         """Return the failure of a step: one sentence, and the lines of its output that matter."""
         output = relevant_lines(error.tail, [str(self.application), str(self.root), str(self.shell.home)])
         if ran_out_of_memory(error.code, error.tail):
-            detail = f"{title} ran out of memory{_memory_limit()}. Build with fewer parallel jobs or a smaller heap, or ask the operator for a higher limit."
+            advice = "Build with fewer parallel jobs or a smaller heap, or ask the operator for a higher limit"
+            detail = f"{title} ran out of memory{_memory_limit()}. {advice}."
             return BuildFailure(OUT_OF_MEMORY, detail, output)
         ending = f"was ended by signal {-error.code}" if error.code < 0 else f"failed with exit code {error.code}"
         return BuildFailure(BUILD_FAILED, f"{title} {ending}.", output)
+
+
+def program_folders(root: Path, application: Path) -> tuple[Path, ...]:
+    """Return where package managers put the application's own programs. The folders may not exist yet."""
+    own = [application / name for name in (f"{VENV}/bin", "node_modules/.bin", "vendor/bin")]
+    return tuple(dict.fromkeys((*own, root / "node_modules" / ".bin")))
 
 
 def _memory_limit() -> str:

