@@ -14,7 +14,7 @@ TRACEBACK = re.compile(r"^\s*(\[?\w*\]?\s*)Traceback \(most recent call last\):"
 EXCEPTION = re.compile(r"^\s*(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|NotFound|DoesNotExist)\b(?::.*)?$")
 ERROR = re.compile(
     r"(?:^|[\s\[(:])(?:error|fatal|panic|err!|failed|cannot|could not|no such file|not found|undefined|unresolved|exception|missing|refus|denied)"
-    r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|E[A-Z]{4,}\b|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
+    r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|(?-i:\bE[A-Z]{4,}\b)|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
     re.IGNORECASE,
 )
 NOISE = re.compile(
