@@ -44,6 +44,9 @@ READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 DATA = "data"
 """The folder on a volume's disk that holds the volume."""
 SAFE = MS_NOSUID | MS_NODEV
+"""On every mount of a tenant's, but for the new disks of a build of Dockerfiles: buildah mounts their folders again with flags of its own, and the
+kernel lets nobody clear these two. Neither matters there: nobody inside can create a device, and no set-user-ID program gains a right, since
+`no_new_privs` is set (prctl(2))."""
 
 
 def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
@@ -53,7 +56,7 @@ def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[ty
     kernel.mount("tmpfs", scratch, "tmpfs", SAFE, "mode=755,size=1m")
     disks = {}
     for disk in spec["disks"]:
-        disks[disk["name"]] = _mount_disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace)
+        disks[disk["name"]] = _mount_disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace, _flags(spec, disk))
     root = f"{scratch}/root"
     os.mkdir(root, 0o755)
     owner = spec["owner"]
@@ -71,13 +74,18 @@ def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[ty
     _mount_devices(root)
     for mount in spec["mounts"]:
         if mount is not top:
-            _mount(mount, root, disks, layer, owner, user_namespace)
+            _mount(mount, root, disks, layer, owner, user_namespace, _flags(spec, mount) if mount["writable"] else SAFE | MS_RDONLY)
     for target, name in spec["links"]:
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         os.symlink(target, root + name)
     _create_folder(root, "/proc")
     if top is not None and not top["overlay"]:
         _create_root_folders(root, owner)
+
+
+def _flags(spec: dict, place: dict) -> int:  # type: ignore[type-arg]
+    """`place`: a disk or a mount."""
+    return 0 if spec["own_mounts"] and not place["mapped"] else SAFE
 
 
 def has_own_root(spec: dict) -> bool:  # type: ignore[type-arg]
@@ -99,7 +107,7 @@ def _create_root_folders(root: str, owner: int) -> None:
             os.chown(place, owner, owner)
 
 
-def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: ignore[type-arg]
+def _mount_disk(disk: dict, place: str, user_namespace: int | None, flags: int) -> str:  # type: ignore[type-arg]
     """Mount a disk image.
 
     One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own ids.
@@ -107,7 +115,7 @@ def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # t
     os.makedirs(place)
     device, opened = kernel.loop_device(disk["image"], disk["read_only"])
     try:
-        kernel.mount(device, place, "ext4", SAFE | MS_NOATIME | (MS_RDONLY if disk["read_only"] else 0))
+        kernel.mount(device, place, "ext4", flags | MS_NOATIME | (MS_RDONLY if disk["read_only"] else 0))
     finally:
         os.close(opened)
     if disk["mapped"] and not disk["read_only"]:
@@ -117,7 +125,7 @@ def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # t
     return place
 
 
-def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None, flags: int) -> None:  # type: ignore[type-arg]
     place = root + mount["target"]
     source = _source_on_disk(mount, disks, owner) if mount["disk"] else mount["source"]
     _create_mount_point(root, mount["target"], os.path.isdir(source))
@@ -128,7 +136,7 @@ def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int
         kernel.mount_mapped(source, place, user_namespace)
     else:
         kernel.mount(source, place, "", MS_BIND)
-    kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | SAFE | (0 if mount["writable"] else MS_RDONLY))
+    kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | flags)
 
 
 def _source_on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # type: ignore[type-arg]

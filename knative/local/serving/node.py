@@ -209,6 +209,12 @@ class Node:
         """Return the mounts by which a container with a root of its own finds names."""
         return [Mount(str(self._etc / name), f"/etc/{name}") for name in ("hosts", "hostname")]
 
+    def image_build_mounts(self) -> list[Mount]:
+        """Return the additional mounts of a build of Dockerfiles: buildah shows RUN instructions a /sys, which is empty here."""
+        empty = self._etc.with_name("empty")
+        empty.mkdir(exist_ok=True, mode=0o755)
+        return [Mount(str(empty), "/sys")]
+
     def platform_mounts(self) -> list[Mount]:
         """Return the additional mounts of a container with the platform's image, such as a build."""
         return platform_mounts(self.settings.home)

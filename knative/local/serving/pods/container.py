@@ -148,6 +148,7 @@ class ContainerSetup:
         has_overlay = not image.platform and self.storage.is_root_writable and node.abilities.has_overlay
         if image.platform:
             mounts += node.platform_mounts()
+            mounts += node.image_build_mounts() if node.builds_images(self._pod) else []
         elif image.own_root is not None:
             mounts.append(Mount(str(image.folder), "/", mapped=True, overlay=True))
         else:

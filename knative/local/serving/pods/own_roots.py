@@ -16,15 +16,15 @@ from knative.local.sandbox.identities import APPLICATION_USER
 from knative.local.sandbox.isolation import static_init_program
 from knative.local.sandbox.plan import Sandbox
 
-CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_ADMIN, SETFCAP = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 18, 21, 31,
-)  # fmt: skip
+CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE = 0, 1, 2, 3, 4, 5, 6, 7, 8, 10
+SYS_CHROOT, SYS_ADMIN, SETFCAP = 18, 21, 31
 """capabilities(7), linux/capability.h."""
 RUN = (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID)
 """Docker's default without those for devices, raw sockets, audit, chroot and file capabilities. Ports need none here."""
-BUILD = (*RUN, DAC_READ_SEARCH, SETPCAP, SYS_CHROOT, SYS_ADMIN, SETFCAP)
+BUILD = (*RUN, DAC_READ_SEARCH, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SYS_ADMIN, SETFCAP)
+"""What buildah gives to RUN instructions (Docker's default), and SYS_ADMIN to mount."""
 BUILDS_IMAGES = "CAPSULE_BUILDS_IMAGES"
-"""Tells the builder that its sandbox allows builds of Dockerfiles."""
+"""Tells the builder that its sandbox allows builds of Dockerfiles (`knative.builder.containers.separation`)."""
 NO_OWN_ROOTS = (
     "an image with a root file system of its own needs a Capsule that root started, on Linux 5.19 or newer with overlay mounts and libseccomp; "
     "./taskw status says what this machine lacks"
