@@ -102,6 +102,11 @@ class Sandbox:
     reader: bytes | None = None
     """The filter of programs that read what an ended container left; None: `filter`."""
 
+    @property
+    def has_own_root(self) -> bool:
+        """Return whether `/` is the root file system of an image, which may lack every program of this machine."""
+        return any(mount.target == "/" and mount.overlay for mount in self.mounts)
+
 
 def interpreters() -> tuple[str, ...]:
     """Return the folders of this Python's programs and libraries that are outside of the system's folders."""

@@ -3,7 +3,7 @@
 from tests.knative.containers.conftest import ImageMachine, busybox
 
 CGI = """#!/bin/sh
-printf 'Content-Type: text/plain\\n\\n'
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
 id -u; pwd; ls -ld /data | cut -d' ' -f3; echo $GREETING
 touch /data/written && echo wrote
 """
