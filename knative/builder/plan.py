@@ -2,7 +2,7 @@
 
 The `web:` line of a Procfile is the start command; without one, `start` finds it in the code. A lock file,
 requirements.txt or pyproject.toml names the dependencies, or package.json in a repository without Python (`node`).
-Dockerfiles are ignored: one machine has no container engine, and a repository must build the same way everywhere.
+A Dockerfile is built where nothing else is recognized, or where the application's builder is dockerfile (`containers`).
 """
 
 import re
@@ -43,7 +43,7 @@ def make_plan(folder: Path) -> Plan:
     plan = _recognize(folder)
     notices = []
     if (folder / "Dockerfile").is_file():
-        notices.append(f"Dockerfile ignored; building as {plan.kind}")
+        notices.append(f"Dockerfile ignored; building as {plan.kind} (the builder dockerfile would use it)")
     if plan.node is None and plan.kind == "python" and (folder / "package.json").is_file():
         notices.append("package.json ignored; building as python")
     return replace(plan, notices=tuple(notices))
@@ -135,8 +135,6 @@ def _explain_unrecognized(folder: Path) -> str:
     """Say what to add to a repository that is not recognized."""
     needed = "a Procfile with a line `web: …`, requirements.txt or pyproject.toml (Python), package.json (Node.js), or index.html (static site)"
     files = sorted(path.name for path in folder.iterdir() if path.name != ".git")
-    if "Dockerfile" in files:
-        return f"Dockerfile builds are not supported on one machine. Add {needed}."
     folders = sorted(path.parent.name for name in RECOGNIZED_FILES for path in folder.glob(f"*/{name}"))
     if folders:
         candidates = ", ".join(dict.fromkeys(folders[:5]))
