@@ -21,6 +21,7 @@ NOISE = re.compile(
     r"A complete log of this run|npm-debug\.log|^npm (?:err!|error) (?:path|command|cwd|errno|syscall)\b|Visit https://yarnpkg\.com|ELIFECYCLE"
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
+    r"|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
     r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
     re.IGNORECASE,
 )

@@ -200,7 +200,7 @@ def _machine_installation(name: str, found: Found, notice: str = "") -> Installa
 
 def _node_headers(prefix: Path) -> dict[str, str]:
     """Let node-gyp compile native modules with the headers of this Node.js instead of downloading them."""
-    return {"npm_package_config_node_gyp_nodedir": str(prefix)} if (prefix / "include" / "node" / "node.h").exists() else {}
+    return {"npm_config_nodedir": str(prefix)} if (prefix / "include" / "node" / "node.h").exists() else {}
 
 
 def _find(found: Sequence[Found], version: str) -> Found:
