@@ -10,7 +10,11 @@ FAILED_STEP = re.compile(r'building at STEP "(.*?)": (.*)', re.DOTALL)
 EXIT = re.compile(r"exit status (\d+)")
 SOURCE = re.compile(r"(?:initializing source|reading manifest \S+ in|pinging container registry) (?:docker://)?(\S+?):? ")
 PREFIX = re.compile(r"^(?:Error|error|ERRO\[\d+\]|WARN\[\d+\]): ?")
-NOISE = re.compile(r"^(?:Trying to pull|Getting image source signatures|Copying (?:blob|config)|Writing manifest|Storing signatures|time=)")
+NOISE = re.compile(
+    r"^(?:Trying to pull|Resolving \"|Getting image source signatures|Copying (?:blob|config)|Writing manifest|Storing signatures|time=|"
+    r"(?:error running )?subprocess(?: exited|:)|Error: |error building|level=)"
+)
+UNKNOWN_INSTRUCTION = re.compile(r'Unknown instruction: "([^"]*)"')
 OUT_OF_DISK = ("no space left on device", "disk quota exceeded")
 ABSENT = ("manifest unknown", "name unknown", "not found", "was deleted", "404")
 DENIED = ("unauthorized", "denied", "authentication required", "403", "401")
@@ -59,6 +63,8 @@ def _source_failure(error: str, what: str) -> BuildFailure | None:
 
 
 def _step_failure(step: str, error: str, tail: Sequence[str]) -> BuildFailure:
+    if match := UNKNOWN_INSTRUCTION.search(error):
+        return BuildFailure(BUILD_FAILED, f"Dockerfile: {match[1]} is not an instruction.")
     if step.startswith("RUN") and (match := EXIT.search(error)):
         output = "\n".join(output_of_step(tail))
         text = f"Dockerfile: `{_short(step)}` failed with exit code {match[1]}."
@@ -73,7 +79,7 @@ def output_of_step(tail: Sequence[str]) -> list[str]:
     """Return what the last instruction wrote, without buildah's own lines."""
     starts = [number for number, line in enumerate(tail) if STEP.match(line)]
     lines = tail[starts[-1] + 1 :] if starts else tail
-    return [line for line in lines if not NOISE.match(line) and not line.startswith(("Error: ", "error building", "level="))]
+    return [line for line in lines if not NOISE.match(line)]
 
 
 def _short(step: str) -> str:
