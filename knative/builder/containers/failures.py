@@ -14,6 +14,8 @@ NOISE = re.compile(
     r"^(?:Trying to pull|Resolving \"|Getting image source signatures|Copying (?:blob|config)|Writing manifest|Storing signatures|time=|"
     r"(?:error running )?subprocess(?: exited|:)|Error: |error building|level=)"
 )
+FETCH = re.compile(r'reading "(https?://[^"]*)": (.*)', re.DOTALL)
+NO_STAGE = re.compile(r"(COPY --from=\S+): no stage or image found")
 UNKNOWN_INSTRUCTION = re.compile(r'Unknown instruction: "([^"]*)"')
 OUT_OF_DISK = ("no space left on device", "disk quota exceeded")
 ABSENT = ("manifest unknown", "name unknown", "not found", "was deleted", "404")
@@ -35,6 +37,8 @@ def explain(tail: Sequence[str], what: str) -> BuildFailure:
         )
     if failure := _source_failure(error, what):
         return failure
+    if match := NO_STAGE.search(error):
+        return BuildFailure(BUILD_FAILED, f"{what}: {match[1]}: there is no stage of this name, and no such image can be pulled.")
     if match := FAILED_STEP.search(error):
         return _step_failure(match[1], match[2], tail)
     return BuildFailure(BUILD_FAILED, f"{what} cannot be built: {error}")
@@ -72,6 +76,9 @@ def _step_failure(step: str, error: str, tail: Sequence[str]) -> BuildFailure:
     if step.startswith(("COPY", "ADD")) and ("no such file or directory" in error or "no items matching" in error):
         hint = "The file is not in the build's folder, or .dockerignore excludes it."
         return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` found nothing to copy. {hint}")
+    if step.startswith("ADD") and (match := FETCH.match(error)):
+        cause = match[2].rpartition(": ")[2].rstrip(".")
+        return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` cannot fetch {match[1]}: {cause}.")
     return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` failed: {error.strip()}")
 
 
