@@ -14,7 +14,7 @@ SSH_SYNONYMS = {"git+ssh": "ssh", "ssh+git": "ssh"}
 SSH_USER = "git"
 """The user of a URL that names none: every git host uses it."""
 MAX_URL_LENGTH = 500
-_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]@]+):(?P<path>[^:].*|:[^:].*)")
+_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]@]+):(?P<path>.+)")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 

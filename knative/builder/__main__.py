@@ -1,4 +1,4 @@
-"""Entry point of a build: clone, recognize, install. The outcome is the termination message; progress goes to the log."""
+"""Entry point of a build after `clone`: recognize, install. The outcome is the termination message; progress goes to the log."""
 
 import os
 import shutil
@@ -7,19 +7,19 @@ import time
 import traceback
 from pathlib import Path
 
+from knative.builder.clone import read_commit
 from knative.builder.execution import Limits, Shell, check_size, log, size_of
 from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, BuildFailure
 from knative.builder.install import ImageInstaller
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
 from knative.builder.plan import make_plan, release_command
-from knative.builder.source import Checkout
 
 TOO_DEEP = "Folders of the repository or of the build's output are nested too deeply: use fewer than 100 levels."
 
 
 class Build:
-    """One build. `commit` is known once the repository is cloned."""
+    """One build of the cloned repository. `commit`: its id."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -32,11 +32,10 @@ class Build:
         deadline = started_at + parameters.timeout_seconds
         workspace = parameters.workspace
         source, image = workspace / "source", workspace / "image"
-        for folder in (source, image):
-            shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
+        shutil.rmtree(image, ignore_errors=True)  # left by an earlier attempt
         shell = Shell(parameters.environment, workspace / "home")
         try:
-            self.commit = Checkout(shell, parameters, source, deadline).run()
+            self.commit = read_commit(parameters)
             application = application_folder(source, parameters.base_directory)
             plan = make_plan(application)
             log(f"==> Recognized {plan.kind} ({plan.reason})")
