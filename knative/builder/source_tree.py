@@ -31,10 +31,9 @@ def check_tree(root: Path, base_directory: str, max_bytes: int) -> None:
         elif _is_lfs_pointer(path):
             pointers.append(_shown(path, root))
     if pointers:
-        named = ", ".join(sorted(pointers)[:MAX_NAMED_FILES]) + (
-            f" and {len(pointers) - MAX_NAMED_FILES} more" if len(pointers) > MAX_NAMED_FILES else ""
-        )
-        log(f"    notice: Git LFS is not supported; these files are pointers without their content: {named}")
+        named = ", ".join(sorted(pointers)[:MAX_NAMED_FILES])
+        more = f" and {len(pointers) - MAX_NAMED_FILES} more" if len(pointers) > MAX_NAMED_FILES else ""
+        log(f"    notice: Git LFS is not supported; these files are pointers without their content: {named}{more}")
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.builder.conftest import Outcome
-from tests.builder.repositories import QUIET, Repositories, Repository, git
+from tests.builder.repositories import Repositories, Repository, git
 
 Clone = Callable[..., Outcome]
 PULL_REQUESTS = 10_000
@@ -33,10 +33,9 @@ def test_ten_thousand_pull_requests_hide_no_ref(repositories: Repositories, clon
     tagged = repository.commit({"index.html": "1"}, tag="v1")
     newest = repository.commit({"index.html": "2"})
     lines = [f"{tagged} refs/pull/{number}/head" for number in range(PULL_REQUESTS)]
-    packed = subprocess.run(["git", "for-each-ref", "--format=%(objectname) %(refname)"], cwd=repository.bare, capture_output=True, text=True).stdout
-    (repository.bare / "packed-refs").write_text(
-        "# pack-refs with: sorted\n" + "\n".join(sorted(packed.split("\n")[:-1] + lines, key=lambda x: x[41:])) + "\n"
-    )
+    packed = git(repository.bare, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
+    by_name = sorted(packed + lines, key=lambda line: line[41:])
+    (repository.bare / "packed-refs").write_text("\n".join(["# pack-refs with: sorted", *by_name, ""]))
     assert_cloned(clone(repository.url), newest)
     assert_cloned(clone(repository.url, "v1"), tagged)
     assert_cloned(clone(repository.url, "refs/pull/7/head"), tagged)
@@ -79,7 +78,7 @@ def test_an_ambiguous_abbreviation_asks_for_more_digits(repositories: Repositori
         for n in range(1, 1500)
     )
     subprocess.run(
-        ["git", "fast-import", "--quiet", "--force"], cwd=repository.bare, input=stream, text=True, check=True, env={**os.environ, **QUIET}
+        ["git", "fast-import", "--quiet", "--force"], cwd=repository.bare, input=stream, text=True, check=True
     )
     ids = git(repository.bare, "rev-list", "main").split()
     prefix = next(each[:4] for each in ids if sum(other.startswith(each[:4]) for other in ids) > 1)
@@ -131,7 +130,8 @@ def test_gitmodules_that_git_cannot_read(repositories: Repositories, clone: Clon
     inner, outer = repositories.create("inner"), repositories.create("outer")
     add_submodule(outer, "lib", inner.url, inner.commit({"index.html": "1"}))
     (outer.work / ".gitmodules").write_text("[submodule\n")
-    git(outer.work, "commit", "-q", "-a", "-m", "broken")
+    git(outer.work, "add", ".gitmodules")
+    git(outer.work, "commit", "-q", "-m", "broken")
     git(outer.work, "push", "-q", str(outer.bare), "main")
     outcome = clone(outer.url)
     assert outcome.message["reason"] == "build-failed" and ".gitmodules" in outcome.message["detail"]

@@ -56,9 +56,16 @@ class ContainerSetup:
         self.namespace, self.name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         self.folder = node.pods_folder / self.namespace / self.name
         self.container: Mapping[str, Any] = pod["spec"]["containers"][0]
+        """The container that is prepared and run: an init container (`use`), or the pod's own."""
         self.identity: Identity | None = None
         cache = (pod["metadata"].get("annotations") or {}).get(CACHE) if node.is_build(pod) else None
         self.storage = WritableStorage(self.folder, pod["spec"], self.container, node.trash, cache and Path(cache).name)
+
+    def use(self, container: Mapping[str, Any]) -> None:
+        """Prepare another container of the pod from now on. It shares the volumes that both mount, and nothing else."""
+        self.container = self.storage.container = container
+        for name in ("root", "tmp", "home", "sandbox"):
+            self._node.trash.discard(self.folder / name)
 
     def is_sandboxed(self, image: Image) -> bool:
         return not self._node.is_trusted(self._pod, image.platform) and self._node.isolation is not Isolation.NONE
@@ -85,7 +92,7 @@ class ContainerSetup:
                 os.chown(kubeconfig, owner, owner)
             mounted.append(MountedVolume(kubeconfig, KUBECONFIG, False))
         limits = ResourceLimits.of(self.container, is_sandboxed, None if is_on_disks else largest_quota_bytes(pod["spec"], self.container))
-        group = node.create_control_group(pod["metadata"]["uid"], limits, is_trusted=not is_sandboxed)
+        group = node.create_control_group(self._group_name, limits, is_trusted=not is_sandboxed)
         env = self._environment(image, env, is_sandboxed, has_api_access)
         argv = expand_all([*(self.container.get("command") or image.command), *(self.container.get("args") or [])], env)
         cwd = self.container.get("workingDir") or root
@@ -98,6 +105,11 @@ class ContainerSetup:
         sandbox = self._plan_sandbox(image, mounted, writable, network)
         command = Command(argv, env, cwd, rlimits, cgroups, sandbox)
         return PreparedContainer(command, group, writable.termination_file, self._termination_path, limits, writable.disk_quotas, is_on_disks)
+
+    @property
+    def _group_name(self) -> str:
+        uid = str(self._pod["metadata"]["uid"])
+        return uid if self.container is self._pod["spec"]["containers"][0] else f"{uid}-{self.container['name']}"
 
     @property
     def _termination_path(self) -> str:
