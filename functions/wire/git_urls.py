@@ -43,7 +43,8 @@ class GitUrl:
             raise BadGitUrl(f"it has more than {MAX_URL_LENGTH} characters, or contains spaces or control characters")
         if "://" in text:
             return cls._parse_url(text)
-        if (match := _SCP.fullmatch(text)) and not text.startswith(("-", "/", ".")):
+        match = _SCP.fullmatch(text)
+        if match and not text.startswith(("-", "/", ".")) and (match["user"] or "." in match["host"] or ":" in match["host"]):
             return cls._checked(text, "ssh", match["host"].strip("[]").lower(), DEFAULT_PORTS["ssh"], match["path"], match["user"] or SSH_USER)
         raise BadGitUrl("use an https:// or ssh:// URL, or git@host:owner/repository.git")
 

@@ -38,6 +38,9 @@ class MemoryCluster:
                 raise ClusterRefused(f'namespaces "{metadata["namespace"]}" not found')
             self._keep((each["kind"], metadata.get("namespace", ""), metadata["name"]), deepcopy(each))
 
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        await self.apply(owned, owner)
+
     async def observe(self, watched: WatchedObject) -> Observation | None:
         self._reach()
         key = (watched.kind, watched.namespace, watched.name)
@@ -64,7 +67,8 @@ class MemoryCluster:
 
     async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
-        self.objects.pop(("Job", namespace, name), None)
+        for kind in ("Job", "Secret"):  # a build's Secret has the name of its Job, its owner
+            self.objects.pop((kind, namespace, name), None)
 
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()
