@@ -29,6 +29,12 @@ class MemoryCluster:
         self._revisions: dict[Key, dict[str, Any]] = {}
 
     async def apply(self, *objects: Manifest) -> None:
+        self._apply(*objects)
+
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        self._apply(owned, owner)
+
+    def _apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
             if self.refusal:
@@ -37,9 +43,6 @@ class MemoryCluster:
             if "namespace" in metadata and ("Namespace", "", metadata["namespace"]) not in self.objects:
                 raise ClusterRefused(f'namespaces "{metadata["namespace"]}" not found')
             self._keep((each["kind"], metadata.get("namespace", ""), metadata["name"]), deepcopy(each))
-
-    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
-        await self.apply(owned, owner)
 
     async def observe(self, watched: WatchedObject) -> Observation | None:
         self._reach()
