@@ -129,8 +129,8 @@ def _append(chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
 
 
 def log(text: str) -> None:
-    """Write a line of the build log: standard output, unbuffered."""
-    print(text, flush=True)
+    """Write a line of the build log: standard output, unbuffered. Undecodable bytes of file names are escaped."""
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
