@@ -1,4 +1,4 @@
-"""Entry point of a build: clone, plan, run the plan's steps. The outcome is the termination message; progress goes to the log."""
+"""Entry point of a build after `clone`: plan, run the plan's steps. The outcome is the termination message; progress goes to the log."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from knative.builder.clone import read_commit
 from knative.builder.containers.build import ContainerBuild
 from knative.builder.containers.request import DOCKERFILE, IMAGE, ContainerBuildNeeded, ContainerRequest
 from knative.builder.containers.separation import may_build_images, run_as_ordinary_user
@@ -17,7 +18,6 @@ from knative.builder.image import MOUNT, ImageBuilder, line_of, write_manifest
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
 from knative.builder.planning import Plan, Tree, make_plan
-from knative.builder.source import Checkout
 from knative.builder.toolchains import Toolchains
 from knative.builder.toolchains.machine import Machine
 from knative.builder.toolchains.packages import ClientPackageIndexes
@@ -31,7 +31,7 @@ NO_CONTAINERS = (
 
 
 class Build:
-    """One build. `commit` is known once the repository is cloned."""
+    """One build of the cloned repository. `commit`: its id."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -44,13 +44,12 @@ class Build:
         started_at = time.monotonic()
         parameters, deadline = self._parameters, started_at + self._parameters.timeout_seconds
         source, image, root = parameters.workspace / "source", parameters.workspace / "image", application_root(parameters)
-        for folder in (source, image):
-            shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
+        shutil.rmtree(image, ignore_errors=True)  # left by an earlier attempt
         is_source_needed = False
         try:
             if parameters.image_reference:
                 raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command))
-            self.commit = Checkout(self._shell, parameters, source, deadline).run()
+            self.commit = read_commit(parameters)
             plan = make_plan(Tree.of_folder(source), parameters.settings)
             log_plan(plan)
             if is_source_needed := plan.kind == DOCKERFILE:
