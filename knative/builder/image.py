@@ -83,6 +83,9 @@ class ImageBuilder:
             log(f"    {installation}" + (f" ({each.source})" if each.source else ""))
             if installation.notice:
                 log(f"    notice: {installation.notice}")
+        names = {each.name for each in found}
+        if "python" in names and "uv" not in names:
+            found.append(self._toolchains.resolve("uv"))
         return InstalledToolchains(tuple(found))
 
     def _run_steps(self, plan: Plan, application: Path, installed: InstalledToolchains, root: Path | None = None) -> None:
