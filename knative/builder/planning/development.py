@@ -40,6 +40,7 @@ def development_server(command: str) -> str:
 
 def server_name(line: str) -> str:
     """Return a development server's name, for messages: `nodemon`, `vite`, `manage.py runserver`."""
-    words = [word for word in line.split()[:3] if not word.startswith("-") or "watch" in word]
+    plain = re.sub(r"^python[\d.]*\s+(?=\S*\.py)", "", line)
+    words = [word for word in plain.split()[:3] if not word.startswith("-") or "watch" in word]
     is_pair = len(words) > 1 and re.fullmatch(r"[a-z:-]+", words[1]) is not None and words[0] not in ("nodemon", "ts-node-dev", "supervisor")
     return " ".join(words[:2]) if is_pair or (words and words[0] in ("node", "python")) else words[0] if words else line
