@@ -1,9 +1,11 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
@@ -13,11 +15,13 @@ from functions.deploy.ports import (
     Builds,
     Cluster,
     Configurations,
+    DeployKeys,
     Deployments,
     Environments,
     Housekeeping,
     Quotas,
     Releases,
+    RepositoryAccesses,
     Vault,
 )
 from functions.deploy.services.configuration_changer import ConfigurationChanger
@@ -39,6 +43,7 @@ wiring = Wiring(
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
+        DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
         Environments: PostgresEnvironments,
@@ -47,6 +52,7 @@ wiring = Wiring(
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         Renderings: Renderings,
+        RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,
         Vault: SealedVault,
     },

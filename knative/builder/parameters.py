@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from knative.builder.planning.plan import BuildSettings
+
 MIB = 1024 * 1024
 
 PATH_VARIABLES = frozenset(
@@ -27,6 +29,8 @@ PATH_LIST_VARIABLES = frozenset({"PIP_FIND_LINKS", "UV_FIND_LINKS"})
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
+    root: Path
+    """The root of the build's mounts."""
     repository: str
     ref: str
     application: str
@@ -37,6 +41,10 @@ class Parameters:
     base_directory: str
     """The application's folder in the repository."""
     workspace: Path
+    credentials: Path
+    """The mounted credentials of the repository, in the clone's container only."""
+    clone_folder: Path
+    """A folder of the clone's container alone, for its copies of the credentials."""
     cache: Path
     """Kept between the builds of one application, if the folder exists."""
     termination_log: Path
@@ -44,13 +52,21 @@ class Parameters:
     image_bytes: int
     cache_bytes: int
     timeout_seconds: float
+    builder: str = ""
+    """auto, native, dockerfile or buildpack; empty: auto."""
+    start_command: str = ""
+    build_command: str = ""
+    release_command: str = ""
+    image_reference: str = ""
+    """The image that the application runs, instead of a repository."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         root = Path(environment.get("CAPSULE_ROOT", "/"))
         names = environment.get("BUILD_ENVIRONMENT", "").split()
         return cls(
-            repository=environment["REPOSITORY"],
+            root=root,
+            repository=environment.get("REPOSITORY", ""),
             ref=environment.get("REF", ""),
             application=environment.get("APPLICATION", ""),
             image=environment["IMAGE"],
@@ -59,12 +75,24 @@ class Parameters:
             base_directory=environment.get("BASE_DIRECTORY", "").strip().strip("/"),
             cache=root / environment.get("CACHE", "/cache").lstrip("/"),
             workspace=root / environment.get("WORKSPACE", "/workspace").lstrip("/"),
+            credentials=root / "run/capsule/repository",
+            clone_folder=root / environment.get("CLONE_FOLDER", "/tmp/clone").lstrip("/"),
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
             cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
             timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
+            builder=environment.get("BUILDER", ""),
+            start_command=environment.get("START_COMMAND", ""),
+            build_command=environment.get("BUILD_COMMAND", ""),
+            release_command=environment.get("RELEASE_COMMAND", ""),
+            image_reference=environment.get("IMAGE_REFERENCE", "").strip(),
         )
+
+    @property
+    def settings(self) -> BuildSettings:
+        """Return what the application's owner set, for the plan."""
+        return BuildSettings(self.base_directory, self.builder, self.build_command, self.start_command, self.release_command)
 
 
 def without_missing_paths(environment: Mapping[str, str]) -> dict[str, str]:

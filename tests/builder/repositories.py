@@ -21,22 +21,26 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Repository:
-    """A repository. `commit({...})` replaces its files and pushes; `url` is its clone URL."""
+    """A repository. `commit({...})` replaces its files and pushes, bytes as a program; `url` is its clone URL."""
 
-    def __init__(self, served: Path, work: Path, name: str, base: str) -> None:
+    def __init__(self, served: Path, work: Path, name: str, base: str, object_format: str = "sha1") -> None:
         self.bare, self.work, self.url = served / f"{name}.git", work / name, f"{base}/{name}.git"
-        git(served, "init", "-q", "--bare", "-b", "main", str(self.bare))
+        git(served, "init", "-q", "--bare", "-b", "main", f"--object-format={object_format}", str(self.bare))
         self.work.mkdir(parents=True)
-        git(self.work, "init", "-q", "-b", "main")
+        git(self.work, "init", "-q", "-b", "main", f"--object-format={object_format}")
 
-    def commit(self, files: Mapping[str, str], *, branch: str = "main", tag: str | None = None) -> str:
+    def commit(self, files: Mapping[str, str | bytes], *, branch: str = "main", tag: str | None = None) -> str:
         git(self.work, "checkout", "-q", "-B", branch)
-        for old in git(self.work, "ls-files").splitlines():
+        for old in filter(None, git(self.work, "ls-files", "-z").split("\0")):
             (self.work / old).unlink()
         for name, text in files.items():
             path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+                path.chmod(0o755)
+            else:
+                path.write_text(text)
         git(self.work, "add", "-A")
         git(self.work, "commit", "-q", "--allow-empty", "-m", "a change")
         git(self.work, "push", "-q", "-f", str(self.bare), branch)
@@ -52,8 +56,8 @@ class Repositories:
         self._served.mkdir()
         self.host = f"127.0.0.1:{port}"
 
-    def create(self, name: str) -> Repository:
-        return Repository(self._served, self._work, name, f"http://{self.host}")
+    def create(self, name: str, object_format: str = "sha1") -> Repository:
+        return Repository(self._served, self._work, name, f"http://{self.host}", object_format)
 
 
 @contextmanager

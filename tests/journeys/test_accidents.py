@@ -16,6 +16,9 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.people import Person
 from tests.journeys.whole import GATEWAY, Json, Whole, until
+from tests.proof import proof
+
+pytestmark = proof("recovery")
 
 PROJECT = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 BACKEND = """

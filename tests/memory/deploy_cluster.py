@@ -29,6 +29,12 @@ class MemoryCluster:
         self._revisions: dict[Key, dict[str, Any]] = {}
 
     async def apply(self, *objects: Manifest) -> None:
+        self._apply(*objects)
+
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        self._apply(owned, owner)
+
+    def _apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
             if self.refusal:
@@ -64,7 +70,8 @@ class MemoryCluster:
 
     async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
-        self.objects.pop(("Job", namespace, name), None)
+        for kind in ("Job", "Secret"):  # a build's Secret has the name of its Job, its owner
+            self.objects.pop((kind, namespace, name), None)
 
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()

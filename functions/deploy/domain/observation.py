@@ -5,8 +5,12 @@ Reasons are stable words that clients may switch on. Details are sentences for p
 
 from dataclasses import dataclass
 
+from functions.deploy.domain.repository_access import HostKey
+
 BUILD_FAILED, TIMED_OUT, CANCELLED = "build-failed", "timed-out", "cancelled"
-BUILD_REASONS = frozenset({"repository-not-found", "repository-private", "ref-not-found", "not-recognized", "too-large", BUILD_FAILED, TIMED_OUT})
+BUILD_REASONS = frozenset(
+    {"repository-not-found", "repository-private", "host-key-changed", "ref-not-found", "not-recognized", "too-large", BUILD_FAILED, TIMED_OUT}
+)
 """Reasons that the builder may report."""
 APPLICATION_DELETED, ENVIRONMENT_DELETED, SERVICE_REMOVED = "application-deleted", "environment-deleted", "removed"
 CLUSTER_REFUSED, HOST_NAME_TAKEN, IMAGE_NOT_KEPT = "cluster-refused", "host-name-taken", "image-not-kept"
@@ -25,6 +29,8 @@ class BuildJobSucceeded:
     kind: str
     release_command: str | None = None
     """The `release:` line of the Procfile."""
+    host_keys: tuple[HostKey, ...] = ()
+    """Keys of ssh servers that were unknown to the clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class BuildJobFailed:
     commit: str | None = None
     is_interrupted: bool = False
     """The Job was ended from outside, without a report: another attempt may succeed."""
+    host_keys: tuple[HostKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

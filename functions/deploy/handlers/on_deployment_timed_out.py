@@ -16,8 +16,8 @@ from events.deploy import (
     DeploymentSucceeded,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
-from functions.deploy.ports import Cluster, Deployments, Releases
-from functions.deploy.services.transitions import apply_observation
+from functions.deploy.ports import Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Work, effect
 
 
@@ -28,7 +28,14 @@ from functions.kernel import Clock, Work, effect
     ]
 )
 async def on_deployment_timed_out(
-    event: DeploymentTimedOut, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work
+    event: DeploymentTimedOut,
+    applications: Applications,
+    deployments: Deployments,
+    releases: Releases,
+    accesses: RepositoryAccesses,
+    cluster: Cluster,
+    clock: Clock,
+    work: Work,
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
@@ -40,6 +47,8 @@ async def on_deployment_timed_out(
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         now = clock.now()
+        if observation:
+            await learn_host_keys(observation, deployment.application_id, applications, accesses)
         events = await apply_observation(deployment, observation, releases, now) if observation else ()
         if not events:
             events = deployment.expire(now)

@@ -2,7 +2,7 @@
 
 1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it
    sees read-only.
-2. The converter (`unpack`), an unprivileged process with a new identity, writes new files from that stream, within
+2. The converter (`unpacking`), an unprivileged process with a new identity, writes new files from that stream, within
    limits.
 3. The platform measures the new tree and names it by its digest.
 4. One rename makes it an image.
@@ -20,16 +20,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from knative.local import unpacking
 from knative.local.images.errors import BadImage
 from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.ports import ConfinedRunner, Program, ProgramResult
 from knative.local.images.record import Record
 from knative.local.images.store import Images, Staging
 from knative.local.images.tree import Tree, measure
-from knative.local.images.unpack import REFUSED, Limits
+from knative.local.unpacking.unpacker import Limits
 
-UNPACK = Path(__file__).with_name("unpack.py")
-UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
+UNPACKING, UNPACKING_TARGET = Path(unpacking.__file__).parent, "/run/capsule/knative/local/unpacking"
+IMAGE_TARGET = "/image"
+REFUSED = 3
+"""Exit code of `unpacking.unpack`."""
 PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
 TIMEOUT_SECONDS = 180.0
 """Enough for an image of the largest size on a slow disk."""
@@ -48,6 +51,8 @@ class Source:
     """The volume's mount path in the build."""
     path: str
     """The image's path in the build, inside the volume."""
+    has_own_root: bool = False
+    """Whether it is an image with a root file system of its own, whose owners and permissions stay."""
 
 
 class HandOver:
@@ -67,6 +72,8 @@ class HandOver:
         try:
             await self._copy(source, staging, container, limits)
             tree: Tree = await asyncio.to_thread(measure, staging.content, limits, take_ownership=True)
+            if source.has_own_root != (tree.manifest.own_root is not None):
+                raise BadImage("The kind of the image in the build's result is not that of its image.json.")
             if not self._images.has((namespace, tree.digest)):
                 self._collector.make_room(tree.bytes)
             record = await self._images.add(staging, name, tree)
@@ -79,7 +86,7 @@ class HandOver:
         path = PurePosixPath(source.path)
         with _pipe() as pipe:
             packer = asyncio.create_task(self._pack(source, path, container, pipe), name=f"pack {source.path}")
-            converter = asyncio.create_task(self._convert(path.name, staging, limits, pipe), name=f"convert {source.path}")
+            converter = asyncio.create_task(self._convert(source, staging, limits, pipe), name=f"convert {source.path}")
             try:
                 await asyncio.wait({packer, converter}, return_when=asyncio.FIRST_COMPLETED)
                 if not (packer.done() and packer.result().code < 0 and packer.result().code != -signal.SIGPIPE):
@@ -104,10 +111,20 @@ class HandOver:
         finally:
             pipe.close_write()
 
-    async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> ProgramResult:
+    async def _convert(self, source: Source, staging: Staging, limits: Limits, pipe: "_Pipe") -> ProgramResult:
         program = Program(
-            argv=[INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
-            readable=[(UNPACK, UNPACK_TARGET)],
+            argv=[
+                INTERPRETER,
+                "-I",
+                "-S",
+                f"{UNPACKING_TARGET}/unpack.py",
+                IMAGE_TARGET,
+                PurePosixPath(source.path).name,
+                str(int(source.has_own_root)),
+                *map(str, limits),
+            ],
+            sets_owners=source.has_own_root,
+            readable=[(UNPACKING, UNPACKING_TARGET)],
             writable=[(staging.content, IMAGE_TARGET)],
             stdin=pipe.read,
             memory_bytes=CONVERTER_MEMORY_BYTES,

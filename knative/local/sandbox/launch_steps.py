@@ -31,16 +31,8 @@ import resource
 import sys
 
 from knative.local.sandbox import launch_mounts as mounts
-from knative.local.sandbox.launch_kernel import (
-    CLONE_NEWCGROUP,
-    CLONE_NEWIPC,
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWPID,
-    CLONE_NEWUSER,
-    CLONE_NEWUTS,
-    kernel,
-)
+from knative.local.sandbox.launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, kernel
+from knative.local.sandbox.launch_privileges import become_root_of_own_namespace, drop_privileges, new_user_namespace
 
 REPORT = 3
 OOM_SCORE = "500"
@@ -79,18 +71,6 @@ def main() -> None:
 def raise_oom_score() -> None:
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write(OOM_SCORE)
-
-
-def become_root_of_own_namespace() -> None:
-    """Create a user namespace whose root is this user.
-
-    Call it before `apply_limits`: RLIMIT_NPROC then counts in this namespace (getrlimit(2)).
-    """
-    user, group = os.getuid(), os.getgid()
-    kernel.unshare(CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
 
 
 def disable_imports() -> None:
@@ -142,6 +122,8 @@ def run_in_sandbox(spec: dict) -> None:  # type: ignore[type-arg]
         report(os.getpid())
         drop_privileges(spec, None)
         return execute(spec)
+    if spec["init"] and mounts.has_own_root(spec):  # an image with a root of its own lacks it: it is executed by descriptor
+        spec["init"] = os.open(spec["init"], os.O_RDONLY | os.O_CLOEXEC)
     user_namespace, holder = new_user_namespace(spec["first_id"], spec["ids"]) if spec["ids"] else (None, 0)
     kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID | (CLONE_NEWNET if spec["own_network"] else 0))
     kernel.sethostname(spec["hostname"])
@@ -164,30 +146,6 @@ def run_in_sandbox(spec: dict) -> None:  # type: ignore[type-arg]
         execute(spec)
     except Exception as error:  # noqa: BLE001 - any failure ends this process with its reason
         fail(error)
-
-
-def new_user_namespace(first: int, count: int) -> tuple[int, int]:
-    """Create a user namespace in which ids 0 to count - 1 are `first` and following outside (user_namespaces(7)).
-
-    Returns a descriptor, and the pid of the process that holds the namespace until the caller kills it.
-    """
-    ready, ready_end = os.pipe()
-    holder = os.fork()
-    if holder == 0:
-        try:
-            kernel.unshare(CLONE_NEWUSER)
-            os.write(ready_end, b"1")
-            signal.pause()
-        finally:
-            os._exit(1)
-    os.close(ready_end)
-    if os.read(ready, 1) != b"1":
-        raise OSError("a user namespace is refused")
-    os.close(ready)
-    for table in ("uid_map", "gid_map"):
-        with open(f"/proc/{holder}/{table}", "w") as file:
-            file.write(f"0 {first} {count}")
-    return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC), holder
 
 
 def enter(spec: dict) -> None:  # type: ignore[type-arg]
@@ -218,24 +176,6 @@ def enter(spec: dict) -> None:  # type: ignore[type-arg]
         fail(error)
 
 
-def drop_privileges(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
-    """Change to the program's user.
-
-    The change gives up every capability (capabilities(7), effect of user ID changes).
-    """
-    if user_namespace is not None:
-        kernel.setns(user_namespace)
-        os.close(user_namespace)
-        if spec["uid"] is None:  # bubblewrap's namespace: its only user is not root, so executing a program gives up every capability
-            kernel.drop_bounding_set()
-    if spec["uid"] is not None:
-        os.setgroups([])
-        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
-        kernel.drop_bounding_set()
-        os.setresuid(spec["uid"], spec["uid"], spec["uid"])
-    kernel.no_new_privileges()
-
-
 def execute(spec: dict) -> None:  # type: ignore[type-arg]
     for each in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec keeps ignored signals ignored
         signal.signal(each, signal.SIG_DFL)
@@ -255,8 +195,8 @@ def execute(spec: dict) -> None:  # type: ignore[type-arg]
         os._exit(127 if program == errno.ENOENT else 126)
     if spec["seccomp"]:
         kernel.filter_system_calls(spec["seccomp"])
-    if spec["init"]:
-        os.execve(spec["init"], [spec["init"], "-g", "--", *argv], env)
+    if spec["init"] is not None:
+        os.execve(spec["init"], ["tini", "-g", "--", *argv], env)
     os.execve(program, argv, env)
 
 

@@ -28,8 +28,11 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     Raises UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted.
     """
     image = await node.images.resolve(setup.container["image"], setup.namespace)
-    await network.open(setup.is_sandboxed(image))
+    port = image.own_root.port if image.own_root is not None else 0
+    await network.open(setup.is_sandboxed(image), port)
     await _await_detached(setup)
+    if port and network.network is not None and "PORT" in env:
+        env = {**env, "PORT": str(port)}
     return image, setup.prepare(image, env, network.network)
 
 
@@ -46,11 +49,12 @@ async def _await_detached(setup: ContainerSetup) -> None:
 async def read_termination_message(prepared: PreparedContainer, programs: ConfinedRunner, ended: EndedContainer | None) -> bytes:
     """Return what a container that has ended wrote to its termination path, at most MAX_MESSAGE_BYTES.
 
-    On a disk image, a process of the container's own user reads it. Raises OSError when that process fails.
+    On a disk image, a process of the container's own user reads it. An image with a root of its own has no program for
+    that: its last output is the message. Raises OSError when that process fails.
     """
     if prepared.termination_file is not None:
         return read_bounded(Path(prepared.termination_file), MAX_MESSAGE_BYTES)
-    if ended is None:
+    if ended is None or ended.sandbox.has_own_root:
         return b""
     reading, writing = os.pipe()
     output = asyncio.create_task(read_all(reading, MAX_MESSAGE_BYTES))
