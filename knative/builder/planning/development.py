@@ -19,6 +19,7 @@ uvicorn (?:.*\\s)?--reload | gunicorn (?:.*\\s)?--reload
 php artisan serve | symfony serve | mvnw? ~ spring-boot:run | \\./mvnw ~ spring-boot:run | (?:\\./)?gradlew? ~ bootRun
 """
 """`~`: any options. A space: white space."""
+MAX_LINE = 4000
 RUNNERS = r"(?:env|cross-env|dotenv|npx|pnpx|pnpm exec|yarn exec|yarn|pnpm|npm exec|bunx|poetry run|uv run|pipenv run|bundle exec|time|nohup)"
 ASSIGNMENTS = r"(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S*)\s+)*"
 PREFIX = rf"(?:^|&&|\|\||[;|&(]|\bexec\s|\bthen\s|\bdo\s)\s*{ASSIGNMENTS}(?:{RUNNERS}\s+(?:-\S+\s+)*(?:--\s+)?{ASSIGNMENTS})*"
@@ -34,7 +35,7 @@ COMMAND = re.compile(rf"{PREFIX}((?:{_alternatives(NODE)}|{_alternatives(OTHERS)
 
 def development_server(command: str) -> str:
     """Return the development server that a shell line runs, with its arguments, "" if it runs none."""
-    match = COMMAND.search(command)
+    match = COMMAND.search(command[:MAX_LINE])
     return match[1].strip() if match else ""
 
 

@@ -11,13 +11,14 @@ import yaml
 from knative.builder.failure import BuildFailure
 from knative.builder.planning import BuildSettings, Plan, Tree, make_plan
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CASES = Path(__file__).with_name("cases")
 BIND = "${CAPSULE_BIND:-0.0.0.0}"
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:
     """(name, case) of all files. A case has `name`, `files`, `settings` and `plan`."""
-    return [(f"{path.stem}: {case['name']}", case) for path in sorted(CASES.glob("*.yaml")) for case in yaml.safe_load(path.read_text())]
+    return [(f"{path.stem}: {case['name']}", case) for path in sorted(CASES.glob("*.yaml")) for case in yaml.load(path.read_text(), LOADER)]
 
 
 def snapshot(case: dict[str, Any]) -> str:
@@ -63,7 +64,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 def main() -> None:
     _Dumper.add_representer(str, _text)
     for path in sorted(CASES.glob("*.yaml")):
-        cases = [{**case, "plan": snapshot(case)} for case in yaml.safe_load(path.read_text())]
+        cases = [{**case, "plan": snapshot(case)} for case in yaml.load(path.read_text(), LOADER)]
         path.write_text(yaml.dump(cases, Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True))
 
 
