@@ -97,7 +97,7 @@ def _uv(tree: Tree) -> Packages:
     is_workspace = "workspace" in table(manifest, "tool", "uv")
     if is_workspace and not string(manifest, "project", "name"):
         command.append("--all-packages")
-    lock = root.place("uv.lock")
+    lock = "uv.lock" if root is tree else root.place("uv.lock")
     step = Step(f"Installing from {lock}", tuple(command), directory=tree.directory)
     return Packages(f"pyproject.toml, {lock}", _project_names(manifest), locked, (step,), (Toolchain("uv"),), scripts=_scripts(manifest))
 
