@@ -6,9 +6,10 @@ from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
-from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
     Applications,
@@ -38,6 +39,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     ports={
+        ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,

@@ -8,6 +8,7 @@ from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED
+from functions.deploy.domain.release_facts import build_facts
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import (
@@ -75,7 +76,7 @@ def render_build_secret(
 ) -> BuildSecret:
     """Return what the build gets as files: the environment's variables and secrets, and the credentials of its repository."""
     effective = merge(entries, deployment.environment).values()
-    facts = {"CAPSULE_APP": deployment.application, "CAPSULE_ENVIRONMENT": deployment.environment}
+    facts = build_facts(deployment.application, deployment.environment)
     return BuildSecret(
         variables={each.name: each.value or "" for each in effective if not each.is_secret} | facts,
         secrets={each.name: vault.open(each.sealed) for each in effective if each.sealed is not None and each.name not in facts},
