@@ -8,7 +8,9 @@ import pytest
 
 from tests.builder.conftest import Outcome
 from tests.builder.repositories import Repositories, Repository, git
+from tests.proof import proof
 
+pytestmark = proof("sources")
 Clone = Callable[..., Outcome]
 PULL_REQUESTS = 10_000
 
@@ -77,9 +79,7 @@ def test_an_ambiguous_abbreviation_asks_for_more_digits(repositories: Repositori
         + "\n"
         for n in range(1, 1500)
     )
-    subprocess.run(
-        ["git", "fast-import", "--quiet", "--force"], cwd=repository.bare, input=stream, text=True, check=True
-    )
+    subprocess.run(["git", "fast-import", "--quiet", "--force"], cwd=repository.bare, input=stream, text=True, check=True)
     ids = git(repository.bare, "rev-list", "main").split()
     prefix = next(each[:4] for each in ids if sum(other.startswith(each[:4]) for other in ids) > 1)
     outcome = clone(repository.url, prefix)

@@ -40,7 +40,7 @@ TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").
 
 class DeployCapsule(Capsule):
     def __init__(self) -> None:
-        super().__init__("deploy")
+        super().__init__("deploy", settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
         self.applications: MemoryApplications = self.port(ports.Applications)
         self.cluster: MemoryCluster = self.port(ports.Cluster)
         self.configurations: MemoryConfigurations = self.port(ports.Configurations)
