@@ -27,7 +27,14 @@ from functions.deploy.domain.quota import Quota
 from functions.kernel import Caller, Event
 from tests.builder.conftest import ROOT
 from tests.capsule import Capsule
-from tests.memory.deploy import MemoryApplications, MemoryConfigurations, MemoryDeployments, MemoryEnvironments, MemoryQuotas
+from tests.memory.deploy import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryRepositoryAccesses,
+)
 from tests.memory.deploy_cluster import MemoryCluster
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
@@ -47,6 +54,7 @@ class DeployCapsule(Capsule):
         self.deployments: MemoryDeployments = self.port(ports.Deployments)
         self.environments: MemoryEnvironments = self.port(ports.Environments)
         self.quotas: MemoryQuotas = self.port(ports.Quotas)
+        self.accesses: MemoryRepositoryAccesses = self.port(ports.RepositoryAccesses)
 
     @property
     def last_event(self) -> Event:

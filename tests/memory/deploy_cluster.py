@@ -131,6 +131,10 @@ class MemoryCluster:
             manifest["status"] = before["status"]
         self.objects[key] = manifest
 
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The pods of a Job that has ended."""
+        return self._pods.get(("Job", namespace, job), [])
+
     def _reach(self) -> None:
         if self.is_unavailable:
             raise ClusterUnavailable("connection refused")
