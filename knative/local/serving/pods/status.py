@@ -23,7 +23,7 @@ def pod_status(state: PodState, object: Object) -> dict[str, Any]:
     initialized = Condition("True") if state.init.current is None else waiting
     conditions = {"PodScheduled": Condition("True"), "Initialized": initialized, "ContainersReady": readiness, "Ready": readiness}
     eviction = state.exit if has_ended and state.exit is not None and state.exit.reason == EVICTED else None
-    status = {} if eviction is None else {"reason": eviction.reason, "message": eviction.message}
+    status: dict[str, Any] = {} if eviction is None else {"reason": eviction.reason, "message": eviction.message}
     if init_containers := object["spec"].get("initContainers"):
         known = {each["name"]: each for each in before.get("initContainerStatuses") or []}
         status["initContainerStatuses"] = [_init_status(state, each, known.get(each["name"], {})) for each in init_containers]
