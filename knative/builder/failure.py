@@ -7,6 +7,8 @@ NOT_RECOGNIZED = "not-recognized"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
+UNSUPPORTED = "unsupported"
+IMAGE_UNAVAILABLE = "image-unavailable"
 
 
 class BuildFailure(Exception):
