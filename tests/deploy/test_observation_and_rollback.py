@@ -195,7 +195,10 @@ async def test_the_release_command_runs_before_the_traffic_with_the_new_image(ca
     assert (container["command"], container["image"]) == (["sh", "-c", "python migrate.py"], IMAGE)
     assert container["env"][0]["valueFrom"]["secretKeyRef"]["key"] == "DATABASE_URL"
     succeeded = await capsule.complete(preparing.id)
-    assert (succeeded.status, [step.step for step in succeeded.steps]) == ("succeeded", ["requested", "building", "preparing", "releasing", "observing"])
+    assert (succeeded.status, [step.step for step in succeeded.steps]) == (
+        "succeeded",
+        ["requested", "building", "preparing", "releasing", "observing"],
+    )
     probe = capsule.service(succeeded)["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
     assert probe["httpGet"] == {"path": "/healthy", "port": 0}
 
