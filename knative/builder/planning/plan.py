@@ -57,9 +57,9 @@ class Plan:
     processes: Mapping[str, str] = field(default_factory=dict)
     """Other process types and their commands. A notice names them; they do not run."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Defaults of the running application. A variable of the environment of the same name wins."""
+    """Defaults of the running application: a variable of the environment of the same name wins. `{root}` is the repository in the image."""
     site: str = ""
-    """The folder to serve after the steps, relative to the base directory. A pattern such as `dist/*/browser` is allowed."""
+    """Where the static site is after the steps, relative to the base directory: an argument of `sites.locate_site`."""
     is_single_page: bool = False
     """Whether paths without a file get the site's index.html."""
     directory: str = "."
