@@ -18,6 +18,7 @@ from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 from knative.machine.up import up
+from tests.corpus.account import Account
 from tests.corpus.availability import Repositories, missing_indexes, missing_toolchains
 from tests.corpus.outcome import NOT_TRIED, Outcome, judge, not_tried, summarize, table
 from tests.corpus.table import Row, TableError, load, select
@@ -65,8 +66,9 @@ def run(rows: Sequence[Row], options: argparse.Namespace) -> list[Outcome]:
     try:
         up(home, Progress(Console(stderr=True, highlight=False)))
         logs = options.logs or (home.path if options.home else Path("/tmp")) / "corpus-logs"
-        user = User(home, logs)
-        user.sign_in()
+        account = Account(home)
+        account.sign_in()
+        user = User(account, logs)
         repositories = Repositories(home, options.mirrors.absolute() if options.mirrors else None)
         with ThreadPoolExecutor(options.jobs) as pool:
             return list(pool.map(lambda row: deploy(row, user, repositories), rows))

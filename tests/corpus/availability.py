@@ -25,6 +25,8 @@ PROBES = {
     "packagist": "https://repo.packagist.org/packages.json",
     "docker-hub": "https://registry-1.docker.io/v2/",
 }
+CONFIGURED = {"pypi": ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), "npm": ("NPM_CONFIG_REGISTRY",)}
+"""Variables that name another index for builds on this machine (knative/machine/mirrors.py)."""
 REPLACED_BY_A_TOOLCHAIN = frozenset(("python-builds",))
 """Indexes that a build needs only for a version that the machine does not have: the row is tried, and its refusal is not counted."""
 CONNECT_SECONDS = 10.0
@@ -36,8 +38,9 @@ def is_reachable(index: str) -> bool:
     """Whether the index answers. Its answer to an anonymous request may be 401; a server error or silence is out of reach."""
     authorities = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT")
     context = ssl.create_default_context(cafile=authorities) if authorities else ssl.create_default_context()
+    url = next((value for name in CONFIGURED.get(index, ()) if (value := os.environ.get(name))), PROBES[index])
     try:
-        return httpx.get(PROBES[index], timeout=CONNECT_SECONDS, verify=context, follow_redirects=True).status_code < 500
+        return httpx.get(url, timeout=CONNECT_SECONDS, verify=context, follow_redirects=True).status_code < 500
     except httpx.TransportError:
         return False
 
