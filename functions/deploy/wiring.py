@@ -1,5 +1,6 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
@@ -12,6 +13,7 @@ from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
+    ApplicationRequests,
     Applications,
     Builds,
     Cluster,
@@ -39,6 +41,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     ports={
+        ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         Builds: MountedBuilds,

@@ -22,7 +22,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Repository:
-    """A repository. `commit({...})` replaces its files and pushes; `url` is its clone URL."""
+    """A repository. `commit({...})` replaces its files and pushes, bytes as a program; `url` is its clone URL."""
 
     def __init__(self, served: Path, work: Path, name: str, base: str, object_format: str = "sha1") -> None:
         self.bare, self.work, self.url = served / f"{name}.git", work / name, f"{base}/{name}.git"
@@ -30,14 +30,18 @@ class Repository:
         self.work.mkdir(parents=True)
         git(self.work, "init", "-q", "-b", "main", f"--object-format={object_format}")
 
-    def commit(self, files: Mapping[str, str], *, branch: str = "main", tag: str | None = None) -> str:
+    def commit(self, files: Mapping[str, str | bytes], *, branch: str = "main", tag: str | None = None) -> str:
         git(self.work, "checkout", "-q", "-B", branch)
         for old in filter(None, git(self.work, "ls-files", "-z").split("\0")):
             (self.work / old).unlink()
         for name, text in files.items():
             path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+                path.chmod(0o755)
+            else:
+                path.write_text(text)
         git(self.work, "add", "-A")
         git(self.work, "commit", "-q", "--allow-empty", "-m", "a change")
         git(self.work, "push", "-q", "-f", str(self.bare), branch)
