@@ -11,7 +11,6 @@ TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
 VERSION_UNAVAILABLE = "version-unavailable"
 OUT_OF_MEMORY = "out-of-memory"
-UNSUPPORTED = "unsupported"
 IMAGE_UNAVAILABLE = "image-unavailable"
 
 

@@ -133,7 +133,10 @@ func main() {{
 def ruby(folder: Path, nonce: str) -> Files:
     """A gem in vendor/cache, with Bundler's lock file."""
     gem = write_files(folder / "gem", {
-        "greeting.gemspec": 'Gem::Specification.new { |s| s.name = "greeting"; s.version = "1.0.0"; s.summary = "x"; s.authors = ["x"]; s.files = ["lib/greeting.rb"] }\n',
+        "greeting.gemspec": """Gem::Specification.new do |gem|
+  gem.name, gem.version, gem.summary, gem.authors, gem.files = "greeting", "1.0.0", "x", ["x"], ["lib/greeting.rb"]
+end
+""",
         "lib/greeting.rb": f'GREETING = "{GREETING}"\n',
     })  # fmt: skip
     server = f"""require "socket"
@@ -180,7 +183,7 @@ def php(folder: Path, nonce: str) -> Files:
     index = f'<?php require __DIR__ . "/../vendor/autoload.php"; echo "{nonce} " . GREETING;\n'
     files = {"composer.json": json.dumps(composer), "public/index.php": index, "artifacts/greeting-1.0.0.zip": package.getvalue()}
     write_files(folder, files)
-    run(folder, "composer", "update", "--no-install", "--no-interaction", COMPOSER_ALLOW_SUPERUSER="1", COMPOSER_HOME=str(folder / ".composer"))
+    run(folder, "composer", "update", "--no-install", "--no-interaction", COMPOSER_ALLOW_SUPERUSER="1", COMPOSER_DISABLE_NETWORK="1", COMPOSER_HOME=str(folder / ".composer"))
     shutil.rmtree(folder / ".composer", ignore_errors=True)
     return read_files(folder)
 
@@ -212,6 +215,7 @@ public class Main {{
     entries = "".join(
         f"<plugin><artifactId>maven-{name}-plugin</artifactId><version>{version}</version></plugin>" for name, version in plugins.items()
     )
+    coordinates = "<groupId>example</groupId><artifactId>greeting</artifactId><version>1.0</version>"
     debian = f"<id>central</id><url>file://{DEBIAN_MAVEN}</url>"
     pom = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -225,7 +229,7 @@ public class Main {{
     <repository>{debian}</repository>
   </repositories>
   <pluginRepositories><pluginRepository>{debian}</pluginRepository></pluginRepositories>
-  <dependencies><dependency><groupId>example</groupId><artifactId>greeting</artifactId><version>1.0</version></dependency></dependencies>
+  <dependencies><dependency>{coordinates}</dependency></dependencies>
   <build><finalName>sample</finalName><plugins>{entries}</plugins></build>
 </project>
 """
@@ -239,7 +243,7 @@ public class Main {{
         "pom.xml": pom,
         "src/main/java/sample/Main.java": source,
         f"{artifact}.jar": (library / "greeting.jar").read_bytes(),
-        f"{artifact}.pom": "<project><modelVersion>4.0.0</modelVersion><groupId>example</groupId><artifactId>greeting</artifactId><version>1.0</version></project>",
+        f"{artifact}.pom": f"<project><modelVersion>4.0.0</modelVersion>{coordinates}</project>",
         "Procfile": f"web: java -cp target/sample.jar:{artifact}.jar sample.Main\n",
     }
     return read_files(write_files(folder / "application", files))

@@ -62,6 +62,11 @@ class ContainerRun:
         return self._health.unready_reason if self._health is not None else ""
 
     @property
+    def has_listened_unready(self) -> bool:
+        """Whether it has accepted a connection on its port, but was never ready."""
+        return self._health is not None and self._health.has_listened and not self._health.has_been_ready
+
+    @property
     def is_on_disks(self) -> bool:
         return self._prepared.is_on_disks
 
@@ -104,11 +109,18 @@ class ContainerRun:
         assert self._process is not None
         self._node.process_records.write(folder, self._process)
 
-    async def check_health(self, port: int, connect: Connect, on_ready_change: Callable[[bool], None], listening: socket.socket | None) -> None:
-        """Run the container's probes until it ends or this is cancelled."""
+    async def check_health(
+        self,
+        port: int,
+        connect: Connect,
+        on_ready_change: Callable[[bool], None],
+        listening: socket.socket | None,
+        serving_path: str | None,
+    ) -> None:
+        """Run the container's probes until it ends or this is cancelled. `serving_path`: as for `HealthCheck`."""
         assert self._process is not None
         inode = os.fstat(listening.fileno()).st_ino if listening is not None else None
-        self._health = HealthCheck(self._container, port, connect, on_ready_change, self._output.write_line, inode)
+        self._health = HealthCheck(self._container, port, connect, on_ready_change, self._output.write_line, inode, serving_path)
         await self._health.run(self._process, self._execute)
 
     async def wait(self, stopping: asyncio.Event) -> LimitViolation | None:
