@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 from kubernetes import client, config
 
+from knative.local.processes.procfs import stat_fields
 from tests.waiting import patience
 
 GROUP, VERSION = "serving.knative.dev", "v1"
@@ -203,11 +204,9 @@ def service(
 
 
 def alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    """Return whether a process exists and has not ended."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] != b"Z"
 
 
 def free_offset() -> int:

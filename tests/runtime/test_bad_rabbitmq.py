@@ -20,6 +20,7 @@ from functions.runtime.serving.topology import declare_exchanges
 from functions.wire.cloudevents import stamp
 from knative.machine.status import messages
 from knative.machine.status.row import Row, State
+from tests.proof import proof
 from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until, worlds
 from tests.runtime.servers import control
 from tests.servers import Brokers
@@ -33,6 +34,7 @@ from tests.servers import Brokers
     ],
     ids=["disk", "memory"],
 )
+@proof("recovery")
 def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     postgres: Any, own_rabbitmq: Any, tmp_path: Path, alarm: tuple[str, ...], over: tuple[str, ...]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 import httpx
 
 from tests.knative.machine import Machine, alive, condition, service, until
+from tests.proof import proof
 
 SHORT = {"autoscaling.knative.dev/window": "6s"}
 
@@ -96,6 +97,7 @@ def test_running_requests_end_before_their_pod(machine: Machine, namespace: str)
         assert slow.result().status_code == 200
 
 
+@proof("recovery")
 def test_a_restart_after_sigkill_ends_leftovers_and_services_answer(own_machine: Machine) -> None:
     machine = own_machine
     machine.create(service("capsule", "kept"))
@@ -161,6 +163,7 @@ def test_disconnected_clients_release_their_capacity(machine: Machine, namespace
     until(lambda: not machine.pods(namespace, "sample"), 25)
 
 
+@proof("recovery")
 def test_only_requests_of_killed_pods_are_lost_under_load(machine: Machine, namespace: str) -> None:
     """Requests of a killed pod fail with 502; all others succeed, and no capacity is leaked."""
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "2"}
