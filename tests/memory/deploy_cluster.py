@@ -101,10 +101,14 @@ class MemoryCluster:
 
     # -- status that controllers set ----------------------------------------------------------------------------
 
-    def job_ended(self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "") -> None:
+    def job_ended(
+        self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "", container_reason: str = "", has_pod: bool = True
+    ) -> None:
+        """`reason`: of the Job's condition. `container_reason`: of its container. `has_pod`: False if the pod is gone."""
         key = ("Job", namespace, name)
-        terminated: dict[str, Any] = {"exitCode": code, "finishedAt": "2026-11-22T12:00:00Z"} | ({"message": message} if message is not None else {})
-        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}]
+        terminated: dict[str, Any] = {"exitCode": code, "reason": container_reason, "finishedAt": "2026-11-22T12:00:00Z"}
+        terminated |= {"message": message} if message is not None else {}
+        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}] if has_pod else []
         condition = {"type": "Failed" if code or reason else "Complete", "status": "True", "reason": reason or "BackoffLimitExceeded"}
         self.objects[key]["status"] = {"conditions": [condition]}
 
@@ -128,8 +132,8 @@ class MemoryCluster:
         }
         self._revisions[key] = revision or {}
 
-    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "") -> None:
-        terminated = {"exitCode": code, "message": message}
+    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "", reason: str = "Error") -> None:
+        terminated = {"exitCode": code, "message": message, "reason": reason}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
 
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:

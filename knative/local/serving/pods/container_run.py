@@ -170,16 +170,18 @@ class ContainerRun:
     async def _message(self, status: int | None, is_stopping: bool) -> str:
         """Return the termination message, or the last output of a container that failed.
 
-        A Service's container that ends well or on request leaves no message that matters.
+        A Service's container that ends on request leaves no message that matters. One that ends on its own has failed,
+        with any exit code.
         """
         code = exit_code(status)
+        has_failed = code != 0 or (self._restarts_always and not is_stopping)
         message = b""
-        if not (self._restarts_always and (is_stopping or code == 0)):
+        if not (self._restarts_always and is_stopping):
             try:
                 message = await read_termination_message(self._prepared, self._node.programs, self.ended_container)
             except OSError as error:
                 log.warning("the termination message of pod %s cannot be read: %s", self._name, error)
-        if not message and code != 0 and (self._restarts_always or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
+        if not message and has_failed and (self._restarts_always or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
             return self._output.tail
         return message.decode("utf-8", "replace")
 
