@@ -29,12 +29,12 @@ async def test_a_deployment_fails_with_its_reason(capsule: DeployCapsule, failur
     request = ShowDeployment(application_id=deployment.application_id, deployment_id=deployment.id)
     view: DeploymentView = await capsule.call(request, caller=OWNER)
     assert (view.status, view.reason, view.detail) == (failure.status, failure.reason, failure.detail)
-    shown = view.model_dump(mode="json", by_alias=True)
-    assert failure_hint("hello", shown).replace(str(view.id), "ID") == failure.next_step
+    document = view.model_dump(mode="json", by_alias=True)
+    assert failure_hint("hello", document).replace(str(view.id), "ID") == failure.next_step
     if failure.serves:
-        assert failure_detail(shown) == f"{failure.detail}\n{failure.serves}"
+        assert failure_detail(document) == f"{failure.detail}\n{failure.serves}"
         await check_status(capsule, deployment, failure)
-    assert failure_title(shown).endswith(f": {failure.reason}")
+    assert failure_title(document).endswith(f": {failure.reason}")
 
 
 async def advance_to(capsule: DeployCapsule, failure: Failure) -> Deployment:
