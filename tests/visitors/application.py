@@ -8,9 +8,10 @@ import base64
 import hashlib
 import os
 import time
+from pathlib import Path
 
-VERSION = os.environ.get("VERSION", "") + "@" + open("version.txt").read().strip()
-FAIL_AFTER = float(open("fail_after.txt").read())
+VERSION = os.environ.get("VERSION", "") + "@" + Path("version.txt").read_text().strip()
+FAIL_AFTER = float(Path("fail_after.txt").read_text())
 STARTED = time.monotonic()
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 

@@ -49,13 +49,13 @@ class Load:
 
     async def _run(self) -> None:
         connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(self._address, connector=connector, headers=self._headers, timeout=REQUEST_TIMEOUT) as session:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._send_requests(session))
-                for number in range(WEBSOCKETS):
-                    group.create_task(self._echo(session, number))
-                for _ in range(UPLOADS):
-                    group.create_task(self._upload(session))
+        session = aiohttp.ClientSession(self._address, connector=connector, headers=self._headers, timeout=REQUEST_TIMEOUT)
+        async with session, asyncio.TaskGroup() as group:
+            group.create_task(self._send_requests(session))
+            for number in range(WEBSOCKETS):
+                group.create_task(self._echo(session, number))
+            for _ in range(UPLOADS):
+                group.create_task(self._upload(session))
 
     async def _send_requests(self, session: aiohttp.ClientSession) -> None:
         """Send at the rate, and more slowly where the machine does not carry it."""

@@ -1,4 +1,7 @@
-"""No visitor sees a deployment: under load, good releases cause no failed request and cut no stream, bad ones only fail what they answer themselves."""
+"""No visitor sees a deployment under load.
+
+Good releases fail no request and cut no stream. Bad ones fail only the requests that they answer themselves.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from tests.visitors.load import Findings, Load
 pytestmark = proof("no-visitor-sees-a-deploy")
 
 CHANGES, BAD_RELEASES = 50, 6
+OBSERVATION_SECONDS = 15
 NEVER, AT_ONCE, AFTER_A_WHILE = "-1", "0", "1.5"
 """When `/` begins to answer 500, in seconds after the start."""
 
@@ -37,6 +41,11 @@ class Subject:
     def deploy(self, version: str, fail_after: str = NEVER) -> Json:
         self.repository.commit(dict(files(version, fail_after)), f"Version {version}")
         return self.owner.deploy(self.application)
+
+    def observe(self, seconds: int) -> None:
+        """Observe the next releases for some seconds."""
+        answer = self.owner.send("PUT", f"{self.environment}/scale", {"observationSeconds": seconds})
+        assert answer.status_code == 202, answer.text
 
     def configure(self, number: int) -> Json:
         answer = self.owner.send("PATCH", f"{self.environment}/config", {"variables": {"VERSION": str(number)}})
@@ -82,6 +91,7 @@ def test_good_releases_fail_no_request_and_cut_no_stream(subject: Subject) -> No
 
 
 def test_bad_releases_fail_only_what_they_answer_themselves(subject: Subject) -> None:
+    subject.observe(OBSERVATION_SECONDS)
     for number in range(1, BAD_RELEASES + 1):
         has_traffic = number % 2 == 0
         ended = subject.deploy(f"bad-{number}", AFTER_A_WHILE if has_traffic else AT_ONCE)
