@@ -79,6 +79,7 @@ UV = """Using CPython 3.11.2
         (PYTHON, "ImportError: cannot import name 'missing' from 'shop' (shop/__init__.py) (shop/wsgi.py:7)"),
         (CHAINED, "ValueError: bad (b.py:2)\nvalue: 7"),
         (SYNTAX, "SyntaxError: invalid syntax (main.py:3)"),
+        (SYNTAX.strip(), "SyntaxError: invalid syntax (main.py:3)"),
         (NODE, "Error: Cannot find module 'express' (index.js:1)"),
         (NODE_SYNTAX, "SyntaxError: Unexpected token ';' (index.js:3)"),
         (GO, "panic: no database (main.go:9)"),

@@ -17,7 +17,7 @@ IMAGE_FOLDER = re.compile(r"(?<![\w.-])(?:file://)?(?:/workspace/(?:source|image
 LIBRARY = re.compile(r"site-packages|dist-packages|lib/python3|node_modules|node:internal|<frozen|/gems/|/usr/")
 
 TRACEBACK = "Traceback (most recent call last):"
-PYTHON_FRAME = re.compile(r'\s+File "([^"]+)", line (\d+)')
+PYTHON_FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)')
 JAVASCRIPT_ERROR = re.compile(r"(?:Uncaught )?(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception)(?: \[\w+\])?: \S")
 JAVASCRIPT_FRAME = re.compile(r"\s+at (?:.*\()?(?:file://)?([^\s()]+):(\d+):\d+\)?(?: \{)?$")
 JAVASCRIPT_PLACE = re.compile(r"(?:file://)?(/\S+\.[cm]?[jt]sx?):(\d+)$")
