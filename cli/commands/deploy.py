@@ -1,14 +1,18 @@
 """Deployments: start, follow, cancel. A deployment runs on the server, whether a command follows it or not."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from cli import unpublished
 from cli.client import Json, segment
 from cli.completion import deployment_ids, git_refs
 from cli.declaration import command
 from cli.failures import Failure, NotFound
 from cli.follow import DeploymentFollower
+from cli.git import Clone
 from cli.help import default
 from cli.options import App, Detach, Env, NoWait
 from cli.render import deployments as render
@@ -38,6 +42,7 @@ def deploy(
     the deployment continues in the background.
     """
     application = session.application(app)
+    _warn_of_unpublished_changes(session, application, ref)
     body = {"environment": session.environment(env)} | ({"ref": ref} if ref else {})
     accepted = session.api.post(f"/v1/apps/{application['id']}/deployments", body)
     session.output.note(render.requested(application["name"], accepted))
@@ -69,6 +74,14 @@ def cancel(
     view = session.api.get(f"/v1/apps/{application['id']}/deployments/{segment(deployment_id)}")
     session.output.show(accepted, render.cancelling(view))
     session.output.next_step(session.command(f"status {deployment_id}", application))
+
+
+def _warn_of_unpublished_changes(session: Session, application: Json, ref: str | None) -> None:
+    if Clone.find(Path.cwd()) is None:
+        return
+    view = application if "branch" in application else session.api.get(f"/v1/apps/{application['id']}")
+    for sentence in unpublished.warnings(view, ref, Path.cwd()):
+        session.output.note(Text.assemble(("! ", "yellow"), sentence))
 
 
 def follow(session: Session, application: Json, accepted: Json, detach: bool, *, until_serving: bool = False) -> None:

@@ -9,7 +9,7 @@ import yaml
 from events.cluster import ObjectUpdated, RequestsMeasured, RequestWindow
 from functions.deploy import ports
 from functions.deploy.commands.cancel_deployment import CancelDeployment
-from functions.deploy.commands.change_application import ApplicationSettingsView, ChangeApplication
+from functions.deploy.commands.change_application import ChangeApplication
 from functions.deploy.commands.configure_application import ConfigureApplication
 from functions.deploy.commands.configure_environment import ConfigureEnvironment
 from functions.deploy.commands.create_application import CreateApplication, CreatedApplicationView
@@ -20,6 +20,7 @@ from functions.deploy.commands.deploy import Deploy
 from functions.deploy.commands.promote import Promote
 from functions.deploy.commands.roll_back import RollBack
 from functions.deploy.commands.scale_environment import ScaleAccepted, ScaleEnvironment
+from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.deployment.views import DeploymentAccepted
@@ -55,8 +56,8 @@ class DeployCapsule(Capsule):
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    async def create(self, name: str = "hello", repository: str = REPOSITORY, caller: Caller = OWNER) -> CreatedApplicationView:
-        created: CreatedApplicationView = await self.call(CreateApplication(name=name, repository=repository), caller=caller)
+    async def create(self, name: str = "hello", repository: str | None = REPOSITORY, caller: Caller = OWNER, **fields: Any) -> CreatedApplicationView:
+        created: CreatedApplicationView = await self.call(CreateApplication(name=name, repository=repository, **fields), caller=caller)
         return created
 
     async def deploy(self, application_id: UUID, environment: str = "staging", ref: str | None = None, caller: Caller = OWNER) -> DeploymentAccepted:

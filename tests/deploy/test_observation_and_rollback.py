@@ -4,7 +4,7 @@ import pytest
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut
-from functions.deploy.domain.rejections import DeploymentEnded, InvalidSettings
+from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.ports import ClusterRefused
 from functions.deploy.queries.application import ApplicationView, ShowApplication
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
@@ -219,35 +219,6 @@ async def test_a_failed_release_command_ends_the_deployment_with_its_output(caps
     assert (failed.status, failed.reason) == ("failed", "release-phase-failed")
     assert failed.detail == "Release command exited with code 1: relation users does not exist"
     assert capsule.service(good) == service
-
-
-@pytest.mark.parametrize(
-    ("settings", "detail"),
-    [
-        ({"health_path": "no-slash"}, 'health path "no-slash": start with "/"'),
-        ({"health_path": "/a b"}, 'health path "/a b"'),
-        ({"release_command": "a\nb"}, "release command: use one line"),
-        ({"release_command": ""}, "release command: use one line"),
-        ({"directory": "../x"}, 'directory "../x"'),
-        ({"directory": "/x"}, 'directory "/x"'),
-        ({"directory": "x" * 201}, "at most 200 characters"),
-    ],
-)
-async def test_invalid_settings_are_rejected(capsule: DeployCapsule, settings: dict[str, str], detail: str) -> None:
-    application = await capsule.create()
-    with pytest.raises(InvalidSettings) as rejection:
-        await capsule.change(application.id, **settings)
-    assert detail in rejection.value.detail
-
-
-async def test_omitted_settings_keep_their_value_and_null_clears_one(capsule: DeployCapsule) -> None:
-    application = await capsule.create()
-    await capsule.change(application.id, health_path="/a", release_command="b")
-    assert (await capsule.change(application.id, health_path=None)).model_dump(exclude={"id"}) == {
-        "health_path": None,
-        "release_command": "b",
-        "directory": None,
-    }
 
 
 async def test_cancelling_a_build_deletes_its_job(capsule: DeployCapsule) -> None:

@@ -124,4 +124,4 @@ def test_a_deployment_ends_with_its_environment(subject: Subject, results: dict[
 
 def test_more_memory_than_the_quota_is_refused(subject: Subject) -> None:
     answer = subject.owner.send("PUT", f"{subject.path}/environments/staging/scale", {"memoryMib": 8192})
-    assert 400 <= answer.status_code < 500 and "memory" in answer.json()["detail"].lower(), answer.text
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/memory-quota-exceeded"), answer.text

@@ -4,13 +4,14 @@ name.
 A deployment freezes these settings when it starts (`Terms`): later changes apply to the next deployment.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from events.deploy import EnvironmentDeleted
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.rejections import InvalidScale
 from functions.kernel import Events, FieldError
@@ -59,16 +60,22 @@ class Terms:
     config_version: int = 0
     observation_seconds: int = 0
     ready_timeout_seconds: int = 120
-    health_path: str | None = None
-    release_command: str | None = None
-    directory: str | None = None
+    repository: str | None = None
+    image: str | None = None
+    settings: ApplicationSettings = field(default_factory=ApplicationSettings)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The settings are fields of the same object."""
+        document = asdict(self)
+        settings: dict[str, Any] = document.pop("settings")
+        return document | settings
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(**{**stored, "size": Size(**stored.get("size", {}))})
+        names = {each.name for each in fields(ApplicationSettings)}
+        settings = ApplicationSettings.of(**{name: value for name, value in stored.items() if name in names})
+        others = {name: value for name, value in stored.items() if name not in names}
+        return cls(**{**others, "size": Size(**stored.get("size", {})), "settings": settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +119,9 @@ class Environment:
             config_version=application.config_version,
             observation_seconds=policy.seconds if own_seconds is None else own_seconds,
             ready_timeout_seconds=policy.ready_timeout_seconds,
-            health_path=application.health_path,
-            release_command=application.release_command,
-            directory=application.directory,
+            repository=application.repository,
+            image=application.image,
+            settings=application.settings,
         )
 
 

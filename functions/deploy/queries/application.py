@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
 from functions.deploy.domain.deployment.summary import find_serving, summarize_environment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
@@ -37,14 +38,8 @@ class DeployedEnvironmentView(Model):
     latest_deployment: LatestDeploymentView
 
 
-class ApplicationView(Model):
-    id: UUID
-    name: str
-    repository: str
+class ApplicationView(ApplicationSettingsView):
     created_at: datetime
-    health_path: str | None
-    release_command: str | None
-    directory: str | None
     config_version: int
     environments: list[DeployedEnvironmentView]
     """Environments with at least one deployment."""
@@ -84,11 +79,8 @@ async def application(
     return ApplicationView(
         id=application.id,
         name=application.name,
-        repository=application.repository,
+        **settings_fields(application),
         created_at=application.created_at,
-        health_path=application.health_path,
-        release_command=application.release_command,
-        directory=application.directory,
         config_version=application.config_version,
         environments=views,
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from functions.wire.log_lines import decode_prefix
 from knative.local.objects import now
 from knative.local.processes.control_groups import ControlGroup
 from knative.local.processes.process import Process, SignalTarget, StartError
@@ -170,20 +171,19 @@ class ContainerRun:
     async def _message(self, status: int | None, is_stopping: bool) -> str:
         """Return the termination message, or the last output of a container that failed.
 
-        A Service's container that ends on request leaves no message that matters. One that ends on its own has failed,
-        with any exit code.
+        A Service's container that ends on request leaves no message that matters. One that ends by itself has failed,
+        also with code 0.
         """
-        code = exit_code(status)
-        has_failed = code != 0 or (self._restarts_always and not is_stopping)
+        has_failed = not is_stopping if self._restarts_always else exit_code(status) != 0
         message = b""
-        if not (self._restarts_always and is_stopping):
+        if has_failed or not self._restarts_always:
             try:
                 message = await read_termination_message(self._prepared, self._node.programs, self.ended_container)
             except OSError as error:
                 log.warning("the termination message of pod %s cannot be read: %s", self._name, error)
         if not message and has_failed and (self._restarts_always or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
             return self._output.tail
-        return message.decode("utf-8", "replace")
+        return decode_prefix(message)
 
     def close(self) -> None:
         """Let go of the container's file system. Idempotent."""

@@ -36,8 +36,11 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     Raises UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted.
     """
     image = await node.images.resolve(setup.container["image"], setup.namespace)
-    await network.open(setup.is_sandboxed(image))
+    port = image.own_root.port if image.own_root is not None else 0
+    await network.open(setup.is_sandboxed(image), port)
     await _await_detached(setup)
+    if port and network.network is not None and "PORT" in env:
+        env = {**env, "PORT": str(port)}
     return image, setup.prepare(image, env, network.network)
 
 
