@@ -1,0 +1,101 @@
+"""Plan applications with a package.json (devcenter.heroku.com/articles/nodejs-support, railpack.com/languages/node).
+
+The application starts with the line of its script, without the package manager, which would keep a process and swallow signals.
+"""
+
+import re
+
+from knative.builder.failure import UNSUPPORTED, BuildFailure
+from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.node_frameworks import Application
+from knative.builder.planning.node_packages import LIFECYCLE, Manager, choose_manager, siblings_of
+from knative.builder.planning.node_scripts import needs_development, resolve, scripts_of
+from knative.builder.planning.node_start import Chosen, choose
+from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.tree import Tree, table
+from knative.builder.planning.unsupported import explain
+from knative.builder.planning.versions import node_toolchain
+
+
+def detect(tree: Tree, declared: Declarations) -> Plan | None:
+    """Raises BuildFailure(not-recognized | build-failed | unsupported)."""
+    if not tree.has("package.json"):
+        return None
+    manifest = tree.json("package.json")
+    manager = choose_manager(tree, manifest)
+    application = Application(tree, manifest, manager.root.directory)
+    scripts = scripts_of(manifest)
+    build_script = "heroku-postbuild" if "heroku-postbuild" in scripts else "build" if "build" in scripts else ""
+    chosen = choose(application, manager, declared, scripts, has_build=bool(build_script or declared.build))
+    _refuse_bun(tree, scripts, chosen.start)
+    builds = _builds(application, manager, declared, chosen, build_script)
+    keeps_development = bool(builds) or any(name in scripts for name in LIFECYCLE) or manager.is_workspace
+    needs = bool(chosen.start) and needs_development(tree, manifest, chosen.start)
+    install = manager.install(is_production=not keeps_development and not needs and bool(chosen.start))
+    prune = manager.prune() if chosen.start and keeps_development and not needs else ()
+    linked = _linked(application, manager)
+    is_manager_needed = re.search(rf"\b{manager.name}\b", chosen.start) is not None
+    return Plan(
+        kind="node" if chosen.start else "static",
+        reason=f"{tree.place('package.json') if manager.is_workspace else 'package.json'}, {manager.name}, {chosen.source}",
+        toolchains=(
+            node_toolchain(tree, manifest, is_needed_to_run=bool(chosen.start)),
+            Toolchain(manager.name, manager.toolchain.constraint, manager.toolchain.source, is_manager_needed),
+            *_other_managers(manager, scripts, chosen.start, build_script),
+        ),
+        steps=(*linked, install, *builds, *prune),
+        start=chosen.start,
+        variables={"NODE_ENV": "production"} if chosen.start else {},
+        site=chosen.site,
+        is_single_page=chosen.is_single_page,
+        notices=(*manager.notices, *chosen.notices),
+    )
+
+
+def _builds(application: Application, manager: Manager, declared: Declarations, chosen: Chosen, script: str) -> tuple[Step, ...]:
+    """Return the steps that build the application's siblings, then the application."""
+    directory = application.tree.directory
+    framework = chosen.framework
+    variables = {"NODE_ENV": "production", **(framework.build_variables if framework else {})}
+    steps: list[Step] = []
+    if declared.build:
+        steps.append(Step("Running the build command", ("sh", "-c", declared.build), variables, directory))
+    elif script:
+        if script == "heroku-postbuild":
+            steps.append(manager.run(script, directory, **variables))
+        else:
+            steps.append(manager.run(script, directory, **variables))
+    elif framework and (chosen.start == framework.start or chosen.site) and framework.build:
+        steps.append(Step(f"Building with {framework.name}", ("sh", "-c", framework.build), variables, directory))
+    if steps and framework and framework.steps and "standalone" in chosen.start:
+        steps += framework.steps
+    siblings = [
+        manager.run("build", sibling.directory, NODE_ENV="production")
+        for sibling in siblings_of(application.tree, application.manifest, manager)
+        if "build" in scripts_of(sibling.manifest) and not declared.build
+    ]
+    return (*siblings, *steps, *chosen.before)
+
+
+def _linked(application: Application, manager: Manager) -> list[Step]:
+    """Install packages outside of the workspace that the application links to (`file:../shared`): nothing else installs what they need."""
+    steps = []
+    for sibling in siblings_of(application.tree, application.manifest, manager):
+        if not sibling.is_member and (table(sibling.manifest, "dependencies") or "build" in scripts_of(sibling.manifest)):
+            other = choose_manager(application.tree.from_root(sibling.directory), sibling.manifest)
+            step = other.install(is_production="build" not in scripts_of(sibling.manifest))
+            steps.append(Step(f"Installing {sibling.directory} with {other.name}", step.command, step.variables, step.directory))
+    return steps
+
+
+def _other_managers(manager: Manager, scripts: dict[str, str], start: str, build: str) -> list[Toolchain]:
+    """pnpm and yarn, where scripts call another package manager than the one that installs."""
+    lines = " ".join([start, *(resolve(scripts, scripts.get(name, "")) for name in ("prebuild", build, "postbuild", *LIFECYCLE))])
+    called = [name for name in ("pnpm", "yarn") if name != manager.name and re.search(rf"(^|[\s;&|]){name}\s", lines)]
+    return [Toolchain(name, "1" if name == "yarn" else "", "", re.search(rf"\b{name}\b", start) is not None) for name in called]
+
+
+def _refuse_bun(tree: Tree, scripts: dict[str, str], start: str) -> None:
+    for name, line in (("start", start), ("build", scripts.get("build", ""))):
+        if re.search(r"(^|[\s;&|])bunx?\s", line):
+            raise BuildFailure(UNSUPPORTED, explain("Bun", f"package.json, script {name}: {line}"))
