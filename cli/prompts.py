@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli.failures import UsageError
+from cli.output import Output
 
 
 def ask_email(option: str | None) -> str:
@@ -33,6 +34,18 @@ def confirm_deletion(name: str, *, yes: bool) -> None:
     _require_terminal("--yes")
     if typer.prompt(f'Type "{name}" to confirm', err=True) != name:
         raise UsageError("The names differ; nothing was deleted", hint="Try again, or pass --yes.")
+
+
+def offer(default: str, output: Output, *, hint: str) -> None:
+    """Ask whether to use a default. Without a terminal it is used, and named.
+
+    Raises:
+        UsageError: the person declines.
+    """
+    if not sys.stdin.isatty() or output.as_json:
+        output.note(f"Using {default}.")
+    elif not typer.confirm(f"Use {default}?", default=True, err=True):
+        raise UsageError("Nothing was created", hint=hint)
 
 
 def _require_terminal(option: str) -> None:

@@ -8,6 +8,10 @@ UNSUPPORTED = "unsupported"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
+UNSUPPORTED = "unsupported"
+IMAGE_UNAVAILABLE = "image-unavailable"
+VERSION_UNAVAILABLE = "version-unavailable"
+OUT_OF_MEMORY = "out-of-memory"
 
 
 class BuildFailure(Exception):

@@ -31,7 +31,7 @@ async def on_deployment_requested(
     try:
         await cluster.apply(
             *tenancy(application.name, application.id, settings.egress_allow),
-            render_build_job(deployment, application.repository, settings),
+            render_build_job(deployment, settings),
         )
     except ClusterRefused as error:
         refusal = error
@@ -50,14 +50,21 @@ async def on_deployment_requested(
         await cluster.delete_job(deployment.namespace, deployment.build_job)
 
 
-def render_build_job(deployment: Deployment, repository: str, settings: BuildSettings) -> manifests.Manifest:
+def render_build_job(deployment: Deployment, settings: BuildSettings) -> manifests.Manifest:
+    """Render the build Job from the settings that the deployment froze. An empty parameter is not set."""
+    terms = deployment.terms
     parameters = {
         **settings.environment,
         "APPLICATION": deployment.application,
-        "BASE_DIRECTORY": deployment.terms.directory or "",
+        "BASE_DIRECTORY": terms.settings.directory or "",
+        "BUILDER": str(terms.settings.builder),
+        "BUILD_COMMAND": terms.settings.build_command or "",
         "IMAGE": f"{settings.images}/{deployment.application}",
+        "IMAGE_REFERENCE": terms.image or "",
         "REF": deployment.ref or "",
-        "REPOSITORY": repository,
+        "RELEASE_COMMAND": terms.settings.release_command or "",
+        "REPOSITORY": terms.repository or "",
+        "START_COMMAND": terms.settings.start_command or "",
     }
     return manifests.build_job(
         settings.template,
