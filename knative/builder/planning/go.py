@@ -1,6 +1,7 @@
 """Plan Go modules (devcenter.heroku.com/articles/go-support, railpack.com/languages/golang)."""
 
 import re
+from dataclasses import replace
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
@@ -37,9 +38,10 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     return Plan(
         kind="go",
         reason=f"{tree.first('go.work', 'go.mod')}, {declared.start_source if declared.start else chosen[0]}",
-        toolchains=(go_toolchain(tree), *front.toolchains),
+        toolchains=(replace(go_toolchain(tree), is_needed_to_run=re.match(r"go\s", start) is not None), *front.toolchains),
         steps=(*front.steps, build),
         start=start,
+        variables={"PATH": _bin(tree)},
         notices=front.notices,
     )
 
@@ -69,6 +71,11 @@ def go_toolchain(tree: Tree) -> Toolchain:
             match = re.search(pattern, tree.text(file))
             candidates.append((match[1] if match else "", f"{file} ({name})"))
     return next((Toolchain("go", version, source) for version, source in candidates if version), Toolchain("go"))
+
+
+def _bin(tree: Tree) -> str:
+    """Return the folder of the programs, for start commands that name one without its folder as on Heroku."""
+    return "{root}/bin" if tree.directory == "." else f"{{root}}/{tree.directory}/bin"
 
 
 def _choose(tree: Tree, programs: list[str]) -> str:
@@ -110,4 +117,12 @@ def _without_module(tree: Tree, declared: Declarations) -> Plan | None:
     name = join(tree.directory).rpartition("/")[2] if tree.directory != "." else "main"
     build = Step("Building with go build", ("go", "build", "-o", f"bin/{name}", *files), {"GO111MODULE": "off"}, tree.directory)
     notices = ("go.mod is missing: only the standard library can be imported",)
-    return Plan("go", "main.go without go.mod", (go_toolchain(tree),), (build,), declared.start or f"bin/{name}", notices=notices)
+    return Plan(
+        "go",
+        "main.go without go.mod",
+        (go_toolchain(tree),),
+        (build,),
+        declared.start or f"bin/{name}",
+        variables={"PATH": _bin(tree)},
+        notices=notices,
+    )

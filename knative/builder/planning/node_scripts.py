@@ -12,14 +12,16 @@ CALL = re.compile(
 )
 SOURCE = re.compile(r"\.(?:js|mjs|cjs|jsx|ts|mts|cts|tsx)$")
 NOT_PRODUCTION = re.compile(
-    r"(^|/)(tests?|__tests__|__mocks__|spec|e2e|cypress|scripts|\.storybook|stories|docs|examples)/|\.(test|spec|stories|config|d)\.\w+$|(^|/)(gulpfile|Gruntfile|webpack[^/]*|vite\.[^/]*|rollup[^/]*|\.[^/]*rc)\.\w+$"
+    r"(^|/)(tests?|__tests__|__mocks__|spec|e2e|cypress|scripts|\.storybook|stories|docs|examples)/|\.(test|spec|stories|config|d)\.\w+$"
+    r"|(^|/)(gulpfile|Gruntfile|webpack[^/]*|vite\.[^/]*|rollup[^/]*|\.[^/]*rc)\.\w+$"
 )
 MAX_SOURCES = 2000
 BUILTINS = frozenset(
     {"node", "env", "exec", "cd", "echo", "export", "test", "true", "[", "sh", "bash", "set", "mkdir", "cp", "sleep", "npm", "yarn", "pnpm", "npx"}
 )
 PROGRAMS = {
-    "next": "next", "nuxt": "nuxt", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "nest": "@nestjs/cli", "tsc": "typescript",
+    "next": "next", "nuxt": "nuxt", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "nest": "@nestjs/cli",
+    "tsc": "typescript",
     "prisma": "prisma", "sequelize": "sequelize-cli", "knex": "knex", "strapi": "@strapi/strapi", "ts-node": "ts-node", "tsx": "tsx", "pm2": "pm2",
     "pm2-runtime": "pm2", "babel-node": "@babel/node", "drizzle-kit": "drizzle-kit", "typeorm": "typeorm", "medusa": "@medusajs/cli", "srvx": "srvx",
 }  # fmt: skip

@@ -11,6 +11,7 @@ from knative.builder.planning.python_start import NAMES, PROGRAMS, Start, find_s
 from knative.builder.planning.tree import Tree
 from knative.builder.planning.versions import python_toolchain
 
+WITHOUT_MANIFEST = "Python without requirements"
 RUNS_PYTHON = re.compile(r"\b(python[\d.]*|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|flask|streamlit|uwsgi)\b")
 
 
@@ -21,12 +22,15 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         return None
     if not declared.start and tree.has("mkdocs.yml") and packages.has("mkdocs", "mkdocs-material"):
         return _mkdocs(tree, packages)
-    start = Start(declared.start, declared.start_source) if declared.start else find_start(tree, packages)
+    start = Start(_without_runner(declared.start), declared.start_source) if declared.start else find_start(tree, packages)
     if start is None:
         detail = (
             f"Python application ({packages.reason}) without a start command. Add a Procfile with a line `web: …`, or one of "
             f"{', '.join(dict.fromkeys((*NAMES[:6], *PROGRAMS[:3])))} with an application or a main program."
         )
+        raise BuildFailure(NOT_RECOGNIZED, detail)
+    if packages.reason == WITHOUT_MANIFEST and start.server:
+        detail = f"{start.file} needs packages, but there is no requirements.txt, pyproject.toml or Pipfile that lists them. Add one."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     if declared.start:
         start = _with_django(tree, packages, start)
@@ -42,6 +46,12 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         variables=variables(tree),
         notices=(*packages.notices, *added, *front.notices, *start.notices),
     )
+
+
+def _without_runner(command: str) -> str:
+    """Return a command without `poetry run`, `pipenv run` and `uv run`: the virtual environment is active anyway."""
+    plain = re.sub(r"(^|&&\s*|;\s*|\bexec\s+)(?:poetry|pipenv|uv)\s+run\s+(?:--\S+\s+)*", r"\1", command)
+    return re.sub(r"(^|&&\s*|;\s*)(?=[\w./-]+\.py(\s|$))", r"\1python ", plain) if plain != command else command
 
 
 def variables(tree: Tree) -> dict[str, str]:
@@ -71,11 +81,13 @@ def _server_of(start: Start) -> Start:
 def _without_manifest(tree: Tree, declared: Declarations) -> Packages | None:
     """A command that runs Python, or a main program in a folder with nothing else to build."""
     files = tree.find("*.py")
+    if tree.has("environment.yml", "environment.yaml"):  # conda: named as unsupported
+        return None
     if declared.start and (RUNS_PYTHON.search(declared.start) or (files and declared.has_procfile)) and not tree.has("package.json"):
-        return Packages("Python without requirements", frozenset())
+        return Packages(WITHOUT_MANIFEST, frozenset())
     has_others = tree.has("package.json", "index.html", "go.mod", "Gemfile", "composer.json", "pom.xml", "build.gradle")
     if not has_others and not declared.start and any(tree.has(name) for name in (*NAMES, *PROGRAMS, "manage.py")):
-        return Packages("Python without requirements", frozenset())
+        return Packages(WITHOUT_MANIFEST, frozenset())
     return None
 
 

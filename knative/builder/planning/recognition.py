@@ -9,6 +9,8 @@ from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import go, java, node, php, python, ruby, static
 from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, read_declarations
 from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.node_scripts import scripts_of
+from knative.builder.planning.node_start import only_application
 from knative.builder.planning.plan import BuildSettings, Plan
 from knative.builder.planning.tree import Tree, join
 from knative.builder.planning.unsupported import SUPPORTED, find_unsupported
@@ -27,11 +29,17 @@ COMMANDS = {
 }
 """Programs of start commands → language."""
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
-MANIFESTS = ("Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php", "pom.xml",
+MANIFESTS = ("Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php",
+             "pom.xml",
              "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile")  # fmt: skip
-OTHER_PLATFORMS = ("fly.toml", "render.yaml", "railway.json", "railway.toml", "railpack.json", "nixpacks.toml", "vercel.json", "netlify.toml", "heroku.yml", "project.toml",
-                   "app.yaml", "docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml", "captain-definition", "DOKKU_SCALE")  # fmt: skip
-NEEDED = "a Procfile with a line `web: …`, requirements.txt or pyproject.toml (Python), package.json (Node.js), go.mod (Go), Gemfile (Ruby), composer.json (PHP), pom.xml or build.gradle (Java), index.html (static site), or a Dockerfile"
+OTHER_PLATFORMS = ("fly.toml", "render.yaml", "railway.json", "railway.toml", "railpack.json", "nixpacks.toml", "vercel.json", "netlify.toml",
+                   "heroku.yml", "project.toml",
+                   "app.yaml", "docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml",
+                   "captain-definition", "DOKKU_SCALE")  # fmt: skip
+NEEDED = (
+    "a Procfile with a line `web: …`, requirements.txt or pyproject.toml (Python), package.json (Node.js), "
+    "go.mod (Go), Gemfile (Ruby), composer.json (PHP), pom.xml or build.gradle (Java), index.html (static site), or a Dockerfile"
+)
 
 
 def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
@@ -39,6 +47,9 @@ def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
     settings = settings or BuildSettings()
     application = find_base_directory(tree, settings)
     declared = read_declarations(application, settings)
+    if not declared.start and (member := only_application(application)):
+        notice = f"the workspace's only application is built: {member}"
+        application, declared = application.at(member), replace(declared, notices=(notice, *declared.notices))
     plan = _plan(application, declared)
     notices = [*plan.notices, *declared.notices, *_other_notices(application, plan, declared)]
     return replace(
@@ -89,7 +100,10 @@ def _plan(tree: Tree, declared: Declarations) -> Plan:
     except BuildFailure as failure:
         if builder == "native" or not dockerfile or failure.reason not in (NOT_RECOGNIZED, UNSUPPORTED):
             raise
-        return _of_dockerfile(tree, declared, dockerfile, f"no other builder: {failure.detail.split('. ')[0].rstrip('.')}")
+        cause = (
+            failure.detail.split(". ")[0].rstrip(".") if failure.reason == UNSUPPORTED or "start" in failure.detail[:90] else "no language recognized"
+        )
+        return _of_dockerfile(tree, declared, dockerfile, cause)
     is_plain_site = plan.kind in ("static", "procfile") and not plan.toolchains
     if builder == "auto" and dockerfile and is_plain_site:
         return _of_dockerfile(tree, declared, dockerfile, "no language recognized")
@@ -144,7 +158,7 @@ def _is_another_language(tree: Tree) -> bool:
     """Whether a manifest of a language that Capsule builds lies beside that of an unsupported one (a Rust extension of a Python package)."""
     if tree.has("requirements.txt", "pyproject.toml", "Pipfile", "go.mod", "Gemfile", "composer.json", "pom.xml"):
         return True
-    scripts = " ".join(node.scripts_of(tree.json("package.json")).values()) if tree.has("package.json") else ""
+    scripts = " ".join(scripts_of(tree.json("package.json")).values()) if tree.has("package.json") else ""
     return bool(re.search(r"\b(node|next|vite|react-scripts|nuxt|astro|tsc|ng|webpack|nest|tsx|remix)\b", scripts)) and not re.search(
         r"\b(cargo|mix|deno|dotnet|sbt|shards|wasm-pack|trunk)\b", scripts
     )
