@@ -1,15 +1,17 @@
 """The program of a build Job on one machine: turns a commit of a git repository into an image, the folder `image` of its workspace.
 
-A build holds no credentials. It writes its workspace and its termination message and nothing else. Its parameters are
-environment variables:
+A build has two containers, one after the other: `clone` checks out the commit and alone mounts the credentials of the
+repository, and the builder runs the repository's own scripts without them. They write their workspace and their
+termination messages and nothing else. Their parameters are environment variables:
 
-    REPOSITORY         http(s) URL of a git repository
+    REPOSITORY         URL of a git repository: http(s), ssh or git@host:owner/repository.git
     REF                branch, tag or commit; empty: the default branch
     APPLICATION        name of the application, for the log
     IMAGE              name of the image, without digest
     REPOSITORY_HOSTS   private hosts that may be cloned from (`host` or `host:port`)
     BUILD_ENVIRONMENT  names of the variables that installers see (proxies, mirrors, certificate authorities); they see no others
     BASE_DIRECTORY     folder of the application in the repository; empty: the root
+    CLONE_FOLDER       folder of the clone's container alone, for its copies of the credentials (/tmp/clone)
     CACHE              folder that is kept between builds (/cache), if it exists
     LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_CACHE_MIB, LIMIT_SECONDS
 

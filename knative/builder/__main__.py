@@ -1,4 +1,4 @@
-"""Entry point of a build: clone, recognize, install. The outcome is the termination message; progress goes to the log."""
+"""Entry point of a build after `clone`: recognize, install. The outcome is the termination message; progress goes to the log."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from knative.builder.clone import read_commit
 from knative.builder.containers.build import ContainerBuild
 from knative.builder.containers.request import DOCKERFILE, IMAGE, ContainerBuildNeeded, ContainerRequest
 from knative.builder.containers.separation import may_build_images, run_as_ordinary_user
@@ -17,7 +18,6 @@ from knative.builder.install import ImageInstaller
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
 from knative.builder.plan import make_plan, release_command
-from knative.builder.source import Checkout
 
 TOO_DEEP = "Folders of the repository or of the build's output are nested too deeply: use fewer than 100 levels."
 NO_CONTAINERS = (
@@ -27,7 +27,7 @@ NO_CONTAINERS = (
 
 
 class Build:
-    """One build. `commit` is known once the repository is cloned."""
+    """One build of the cloned repository. `commit`: its id."""
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
@@ -40,14 +40,13 @@ class Build:
         deadline = started_at + parameters.timeout_seconds
         workspace = parameters.workspace
         source, image = workspace / "source", workspace / "image"
-        for folder in (source, image):
-            shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
+        shutil.rmtree(image, ignore_errors=True)  # left by an earlier attempt
         shell = Shell(parameters.environment, workspace / "home")
         is_kept = False
         try:
             if parameters.image_reference:
                 raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command))
-            self.commit = Checkout(shell, parameters, source, deadline).run()
+            self.commit = read_commit(parameters)
             application = application_folder(source, parameters.base_directory)
             if is_kept := has_to_build_dockerfile(application, parameters):
                 raise ContainerBuildNeeded(self._request(application))

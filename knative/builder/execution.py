@@ -156,8 +156,8 @@ def masked_values(secrets: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def log(text: str) -> None:
-    """Write a line of the build log: standard output, unbuffered."""
-    print(text, flush=True)
+    """Write a line of the build log: standard output, unbuffered. Undecodable bytes of file names are escaped."""
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 REPOSITORY_NOT_FOUND = "repository-not-found"
 REPOSITORY_PRIVATE = "repository-private"
+HOST_KEY_CHANGED = "host-key-changed"
 REF_NOT_FOUND = "ref-not-found"
 NOT_RECOGNIZED = "not-recognized"
 UNSUPPORTED = "unsupported"

@@ -39,6 +39,10 @@ class Parameters:
     base_directory: str
     """The application's folder in the repository."""
     workspace: Path
+    credentials: Path
+    """The mounted credentials of the repository, in the clone's container only."""
+    clone_folder: Path
+    """A folder of the clone's container alone, for its copies of the credentials."""
     cache: Path
     """Kept between the builds of one application, if the folder exists."""
     termination_log: Path
@@ -67,6 +71,8 @@ class Parameters:
             base_directory=environment.get("BASE_DIRECTORY", "").strip().strip("/"),
             cache=root / environment.get("CACHE", "/cache").lstrip("/"),
             workspace=root / environment.get("WORKSPACE", "/workspace").lstrip("/"),
+            credentials=root / "run/capsule/repository",
+            clone_folder=root / environment.get("CLONE_FOLDER", "/tmp/clone").lstrip("/"),
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,

@@ -42,6 +42,12 @@ class MemoryCluster:
         self._revisions: dict[Key, dict[str, Any]] = {}
 
     async def apply(self, *objects: Manifest) -> None:
+        self._apply(*objects)
+
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        self._apply(owned, owner)
+
+    def _apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
             if self.refusal:
@@ -81,7 +87,8 @@ class MemoryCluster:
 
     async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
-        self.objects.pop(("Job", namespace, name), None)
+        for kind in ("Job", "Secret"):  # a build's Secret has the name of its Job, its owner
+            self.objects.pop((kind, namespace, name), None)
 
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()
@@ -144,6 +151,10 @@ class MemoryCluster:
         if before and "status" in before:
             manifest["status"] = before["status"]
         self.objects[key] = manifest
+
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The pods of a Job that has ended."""
+        return self._pods.get(("Job", namespace, job), [])
 
     def _reach(self) -> None:
         if self.is_unavailable:

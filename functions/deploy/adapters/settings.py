@@ -3,6 +3,7 @@
 import yaml
 
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
@@ -19,6 +20,10 @@ DEFAULT_BUILD_VARIABLES = (
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
     return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
+
+
+def application_urls(settings: Settings) -> ApplicationUrls:
+    return ApplicationUrls(settings.text("CAPSULE_APPLICATION_URL", ""))
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:
@@ -39,8 +44,9 @@ class MountedBuilds:
         inherited = self._inherited_variables()
         hosts = " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
+        known_hosts = self._settings.text("CAPSULE_SSH_KNOWN_HOSTS", "")
         egress_allow = egress_networks(self._settings.text("CAPSULE_EGRESS_ALLOW", ""))
-        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, egress_allow)
+        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, known_hosts, egress_allow)
 
     def _inherited_variables(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as set for builds (CAPSULE_BUILD_<NAME>), or else as set for this
