@@ -19,6 +19,7 @@ uvicorn (?:.*\\s)?--reload | gunicorn (?:.*\\s)?--reload
 php artisan serve | symfony serve | mvnw? ~ spring-boot:run | \\./mvnw ~ spring-boot:run | (?:\\./)?gradlew? ~ bootRun
 """
 """`~`: any options. A space: white space."""
+MAX_LINE = 4000
 RUNNERS = r"(?:env|cross-env|dotenv|npx|pnpx|pnpm exec|yarn exec|yarn|pnpm|npm exec|bunx|poetry run|uv run|pipenv run|bundle exec|time|nohup)"
 ASSIGNMENTS = r"(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S*)\s+)*"
 PREFIX = rf"(?:^|&&|\|\||[;|&(]|\bexec\s|\bthen\s|\bdo\s)\s*{ASSIGNMENTS}(?:{RUNNERS}\s+(?:-\S+\s+)*(?:--\s+)?{ASSIGNMENTS})*"
@@ -34,12 +35,13 @@ COMMAND = re.compile(rf"{PREFIX}((?:{_alternatives(NODE)}|{_alternatives(OTHERS)
 
 def development_server(command: str) -> str:
     """Return the development server that a shell line runs, with its arguments, "" if it runs none."""
-    match = COMMAND.search(command)
+    match = COMMAND.search(command[:MAX_LINE])
     return match[1].strip() if match else ""
 
 
 def server_name(line: str) -> str:
     """Return a development server's name, for messages: `nodemon`, `vite`, `manage.py runserver`."""
-    words = [word for word in line.split()[:3] if not word.startswith("-") or "watch" in word]
+    plain = re.sub(r"^python[\d.]*\s+(?=\S*\.py)", "", line)
+    words = [word for word in plain.split()[:3] if not word.startswith("-") or "watch" in word]
     is_pair = len(words) > 1 and re.fullmatch(r"[a-z:-]+", words[1]) is not None and words[0] not in ("nodemon", "ts-node-dev", "supervisor")
     return " ".join(words[:2]) if is_pair or (words and words[0] in ("node", "python")) else words[0] if words else line

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.tree import Tree, join
 from knative.builder.planning.versions import managed_versions
@@ -30,16 +30,12 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     start = declared.start or f"bin/{_name(tree, _choose(tree, programs))}"
     chosen = packages if declared.start or hinted else [f"./{folder}" if (folder := _choose(tree, programs)) else "."]
     front = assets.find_assets(tree, declared.buildpacks)
-    build = (
-        Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory)
-        if declared.build
-        else Step("Building with go build", ("go", "build", "-o", "bin/", *chosen), directory=tree.directory)
-    )
+    build = build_step(tree, declared) or (Step("Building with go build", ("go", "build", "-o", "bin/", *chosen), directory=tree.directory),)
     return Plan(
         kind="go",
         reason=f"{tree.first('go.work', 'go.mod')}, {declared.start_source if declared.start else chosen[0]}",
         toolchains=(replace(go_toolchain(tree), is_needed_to_run=re.match(r"go\s", start) is not None), *front.toolchains),
-        steps=(*front.steps, build),
+        steps=(*front.steps, *build),
         start=start,
         variables={"PATH": _bin(tree)},
         notices=front.notices,

@@ -30,11 +30,14 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     _refuse_bun(tree, scripts, chosen.start)
     builds = _builds(application, manager, declared, chosen, build_script)
     keeps_development = bool(builds) or any(name in scripts for name in LIFECYCLE) or manager.is_workspace
-    needs = bool(chosen.start) and needs_development(tree, manifest, chosen.start)
+    lines = "\n".join(filter(None, (chosen.start, resolve(scripts, declared.release))))
+    needs = bool(chosen.start) and needs_development(tree, manifest, lines)
     install = manager.install(is_production=not keeps_development and not needs and bool(chosen.start))
     prune = manager.prune() if chosen.start and keeps_development and not needs else ()
     linked = _linked(application, manager)
-    is_manager_needed = re.search(rf"\b{manager.name}\b", chosen.start) is not None
+    if chosen.site and not builds:
+        return Plan("static", f"package.json, {chosen.source}", site=chosen.site, is_single_page=chosen.is_single_page)
+    is_manager_needed = re.search(rf"\b{manager.name}\b", lines + declared.release) is not None
     return Plan(
         kind="node" if chosen.start else "static",
         reason=f"{tree.place('package.json') if manager.is_workspace else 'package.json'}, {manager.name}, {chosen.source}",

@@ -78,11 +78,11 @@ def production_line(tree: Tree, manifest: dict[str, Any], line: str, *, has_buil
 
 def compiled_path(tree: Tree, source: str) -> str:
     """Return the file that tsc compiles a TypeScript file to, "" if tsconfig.json does not say."""
-    config = tree.text("tsconfig.json") + tree.text("tsconfig.build.json")
-    output = re.search(r'(?m)^\s*(?!//)"outDir"\s*:\s*"([^"]+)"', config)
+    config = re.sub(r"(?m)^\s*//.*$", "", tree.text("tsconfig.json") + tree.text("tsconfig.build.json"))
+    output = re.search(r'"outDir"\s*:\s*"([^"]+)"', config)
     if not output or not re.search(r"\.[mc]?tsx?$", source):
         return ""
-    declared = re.search(r'(?m)^\s*(?!//)"rootDir"\s*:\s*"([^"]+)"', config)
+    declared = re.search(r'"rootDir"\s*:\s*"([^"]+)"', config)
     sources = [path for path in tree.paths if re.search(r"\.tsx?$", path) and not path.endswith(".d.ts") and not NOT_PRODUCTION.search(path)]
     folder = source.partition("/")[0]
     root = join(declared[1]) if declared else folder if "/" in source and all(path.startswith(f"{folder}/") for path in sources) else "."
@@ -95,7 +95,7 @@ def needs_development(tree: Tree, manifest: dict[str, Any], line: str) -> bool:
     development = set(table(manifest, "devDependencies")) - set(table(manifest, "dependencies"))
     if not development:
         return False
-    for part in re.split(r"&&|\|\||[;|&]", line):
+    for part in re.split(r"&&|\|\||[;|&\n]", line):
         words = [
             word for word in re.sub(r"\b\w+=(\"[^\"]*\"|'[^']*'|\S*)", "", part).split() if word not in ("exec", "env", "cross-env", "npx", "--")
         ]

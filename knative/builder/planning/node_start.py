@@ -11,6 +11,7 @@ from knative.builder.planning.node_frameworks import Application, Served, find_f
 from knative.builder.planning.node_packages import Manager, workspace_members
 from knative.builder.planning.node_scripts import JAVASCRIPT, Line, compiled_path, needs_environment, production_line, resolve, scripts_of
 from knative.builder.planning.plan import Step
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.sites import OUTPUT_FOLDERS, any_of
 from knative.builder.planning.tree import Tree, string, table
 from knative.builder.planning.unsupported import explain
@@ -43,43 +44,41 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
     framework = find_framework(application)
     if declared.start:
         line = resolve(scripts, declared.start)
-        if line == declared.start or not development_server(line):
+        if not development_server(line) or (line == declared.start and declared.start_source != PROCFILE):
             return Chosen(declared.start_source, with_address(application, line), framework=framework)
     for name in (*PRODUCTION_SCRIPTS, "start"):
         line = resolve(scripts, scripts.get(name, ""))
         if line and not development_server(line) and not _is_served_otherwise(line, framework):
             return _script(application, manager, scripts, Line(line, name), framework)
-    start = resolve(scripts, scripts.get("start", ""))
-    watched = start or resolve(scripts, scripts.get("dev", "")) or resolve(scripts, scripts.get("serve", ""))
-    notice = (f"script start runs {server_name(development_server(start))}, a development server; it is not used in production",) if start else ()
-    has_server = application.has(*SERVERS)
+    start, origin = (declared.start, f"{declared.start_source}: web") if declared.start else (scripts.get("start", ""), "script start")
+    unused = _unused(origin, resolve(scripts, start)) if start else ""
+    watched = resolve(scripts, start or scripts.get("dev", "") or scripts.get("serve", ""))
     line = production_line(tree, manifest, watched, has_build=has_build) if watched else ""
-    if framework and not (framework.name in ("Vite", "Parcel") and has_server and (line or _server_file(tree, manifest, has_build=has_build))):
+    has_own_server = application.has(*SERVERS) and bool(line or _server_file(tree, manifest, has_build=has_build))
+    if framework and not (framework.name in ("Vite", "Parcel") and has_own_server):
         if framework.refusal:
             raise BuildFailure(NOT_RECOGNIZED, f"{framework.refusal}, or add a script start:prod.")
-        return Chosen(framework.name, framework.start, framework.site, framework.is_single_page, framework, notices=notice)
+        notices = (f"{unused}; it is not used in production",) if unused else ()
+        return Chosen(framework.name, framework.start, framework.site, framework.is_single_page, framework, notices=notices)
     if line:
-        started = (
-            *notice[:0],
-            f"script {'start' if start else 'dev'} runs {server_name(development_server(watched))}, a development server; started is: {line}",
-        )
-        return Chosen("what the development server watches", line, framework=framework, notices=started)
+        notice = f"{unused or _unused('script dev', watched)}; started is: {line}"
+        return Chosen("what the development server watches", line, framework=framework, notices=(notice,))
     if start:
-        detail = (
-            f"Script start runs {server_name(development_server(start))}, a development server: {start}. Add a script start:prod, or a Procfile with "
-            "a line `web: …`, that starts the application for production."
-        )
-        raise BuildFailure(NOT_RECOGNIZED, detail)
+        advice = "Add a script start:prod, or a Procfile with a line `web: …`, that starts the application for production."
+        raise BuildFailure(NOT_RECOGNIZED, f"{unused[0].upper()}{unused[1:]}: {resolve(scripts, start)}. {advice}")
     return _without_script(application, has_build=has_build)
+
+
+def _unused(origin: str, line: str) -> str:
+    """Say why a start line is not used."""
+    server = development_server(line)
+    return f"{origin} runs {server_name(server)}, a development server" if server else f"{origin} ({line}) does not serve what the build writes"
 
 
 def _is_served_otherwise(line: str, framework: Served | None) -> bool:
     """Whether a framework's server cannot serve what its build writes: an exported site, a standalone server."""
-    if framework is None or not re.match(
-        r"(?:(?:cross-env|env)\s+)?(?:\w+=\S*\s+)*(next\s+start|nuxt\s+start|react-router-serve|remix-serve)\b", line
-    ):
-        return False
-    return bool(framework.site) or "standalone" in framework.start
+    programs = r"(?:(?:cross-env|env)\s+)?(?:\w+=\S*\s+)*(next\s+start|nuxt\s+start|react-router-serve|remix-serve)\b"
+    return framework is not None and re.match(programs, line) is not None and (bool(framework.site) or "standalone" in framework.start)
 
 
 def only_application(tree: Tree) -> str:

@@ -4,8 +4,10 @@ import re
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
+from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.python_packages import PIP, Packages, find_packages
 from knative.builder.planning.python_start import NAMES, PROGRAMS, Start, find_start, server_steps
 from knative.builder.planning.tree import Tree
@@ -33,15 +35,14 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         detail = f"{start.file} needs packages, but there is no requirements.txt, pyproject.toml or Pipfile that lists them. Add one."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     if declared.start:
-        start = _with_django(tree, packages, start)
+        start = _with_detected(tree, packages, declared, start)
     servers, added = server_steps(_server_of(start), packages, tree.directory)
     front = assets.find_assets(tree, declared.buildpacks)
-    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
     return Plan(
         kind="python",
         reason=f"{packages.reason}, {start.file}",
         toolchains=(python_toolchain(tree), *packages.toolchains, *front.toolchains),
-        steps=(*packages.steps, *servers, *front.steps, *build, *start.steps),
+        steps=(*packages.steps, *servers, *front.steps, *build_step(tree, declared), *start.steps),
         start=start.command,
         variables=variables(tree),
         notices=(*packages.notices, *added, *front.notices, *start.notices),
@@ -61,12 +62,16 @@ def variables(tree: Tree) -> dict[str, str]:
     return {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": search}
 
 
-def _with_django(tree: Tree, packages: Packages, start: Start) -> Start:
-    """A declared start command of a Django project: its static files are collected too."""
+def _with_detected(tree: Tree, packages: Packages, declared: Declarations, start: Start) -> Start:
+    """Add to a declared start command that a Django project's static files are collected. A Procfile's development server is replaced."""
     try:
         found = find_start(tree, packages)
     except BuildFailure:  # several projects: the command chooses one
         return start
+    server = development_server(declared.start) if declared.start_source == PROCFILE else ""
+    if server and found and found.server:
+        notice = f"{PROCFILE}: web runs {server_name(server)}, a development server; started is: {found.command}"
+        return Start(found.command, found.file, found.server, found.steps, (notice, *found.notices))
     return Start(start.command, start.file, steps=found.steps if found else (), notices=found.notices if found and found.steps else ())
 
 

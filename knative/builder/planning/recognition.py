@@ -7,11 +7,12 @@ from pathlib import PurePosixPath
 
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import go, java, node, php, python, ruby, static
-from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, read_declarations
+from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, build_step, read_declarations
 from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.node_scripts import scripts_of
 from knative.builder.planning.node_start import only_application
 from knative.builder.planning.plan import BuildSettings, Plan
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.tree import Tree, join
 from knative.builder.planning.unsupported import SUPPORTED, find_unsupported
 
@@ -29,9 +30,10 @@ COMMANDS = {
 }
 """Programs of start commands → language."""
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
-MANIFESTS = ("Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php",
-             "pom.xml",
-             "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile")  # fmt: skip
+MANIFESTS = (
+    "Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php",
+    "pom.xml", "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile",
+)  # fmt: skip
 OTHER_PLATFORMS = ("fly.toml", "render.yaml", "railway.json", "railway.toml", "railpack.json", "nixpacks.toml", "vercel.json", "netlify.toml",
                    "heroku.yml", "project.toml",
                    "app.yaml", "docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml",
@@ -98,8 +100,11 @@ def _plan(tree: Tree, declared: Declarations) -> Plan:
     try:
         plan = _native(tree, declared)
     except BuildFailure as failure:
-        if builder == "native" or not dockerfile or failure.reason not in (NOT_RECOGNIZED, UNSUPPORTED):
+        if not dockerfile or failure.reason not in (NOT_RECOGNIZED, UNSUPPORTED):
             raise
+        if builder == "native":
+            advice = f"There is a {dockerfile}; set the builder to auto or dockerfile to use it."
+            raise BuildFailure(failure.reason, f"{failure.detail} {advice}") from failure
         cause = (
             failure.detail.split(". ")[0].rstrip(".") if failure.reason == UNSUPPORTED or "start" in failure.detail[:90] else "no language recognized"
         )
@@ -112,7 +117,7 @@ def _plan(tree: Tree, declared: Declarations) -> Plan:
 
 def _of_dockerfile(tree: Tree, declared: Declarations, dockerfile: str, reason: str) -> Plan:
     """The image's own command starts, unless a setting or capsule.toml names another one."""
-    is_override = bool(declared.start) and declared.start_source != "Procfile"
+    is_override = bool(declared.start) and declared.start_source != PROCFILE
     notices = () if is_override or not declared.start else (f"Procfile: web is not used, the command of {dockerfile} starts: {declared.start}",)
     return Plan("dockerfile", f"{dockerfile}; {reason}", start=declared.start if is_override else "", dockerfile=dockerfile, notices=notices)
 
@@ -135,7 +140,7 @@ def _native(tree: Tree, declared: Declarations) -> Plan:
     if failure is not None:
         raise failure
     if declared.start:
-        return Plan("procfile", declared.start_source, start=declared.start)
+        return Plan("procfile", declared.start_source, steps=build_step(tree, declared), start=declared.start)
     if (site := static.detect(tree, declared)) is not None:
         return site
     if tree.has("start.sh"):
@@ -185,7 +190,7 @@ def _other_notices(tree: Tree, plan: Plan, declared: Declarations) -> list[str]:
         notices.append(f"{dockerfile} ignored; building as {plan.kind}. To use it, set the builder to dockerfile")
     if others := [name for name in OTHER_PLATFORMS if tree.has(name)]:
         notices.append(f"{', '.join(others)}: settings of other tools, not used")
-    if declared.start and (server := development_server(declared.start)):
+    if declared.start and plan.start == declared.start and (server := development_server(declared.start)):
         notices.append(f"the start command ({declared.start_source}) runs {server_name(server)}, a development server; use a production server")
     if plan.kind != "dockerfile" and (sentence := find_unsupported(tree)):
         notices.append(f"{sentence.split('. ')[0].removeprefix('This is ')} ignored; building as {plan.kind}")

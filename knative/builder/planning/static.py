@@ -53,4 +53,4 @@ def _declared(tree: Tree) -> tuple[str | None, bool, str]:
 
 
 def _folder(value: object) -> str:
-    return re.sub(r"^\./|/$", "", str(value)) or "." if value else "."
+    return re.sub(r"^\./|/$", "", value) or "." if isinstance(value, str) and value else "."

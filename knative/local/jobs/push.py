@@ -15,10 +15,10 @@ import orjson
 from knative.local.images import BadImage
 from knative.local.images.handover import HandOver, Source
 from knative.local.images.record import Record
-from knative.local.images.unpack import Limits
 from knative.local.serving.node import PUSH
 from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES, Exit
 from knative.local.serving.pods.pod import Pod
+from knative.local.unpacking.unpacker import Limits
 
 log = logging.getLogger(__name__)
 

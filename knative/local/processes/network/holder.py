@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 SIOCADDRT, SIOCSIFFLAGS = 0x890B, 0x8914
@@ -24,6 +25,16 @@ def set_up(refused: list[str]) -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
         for network in refused:
             refuse(control, network)
+    _allow_low_ports()
+
+
+def _allow_low_ports() -> None:
+    """Let every user of this namespace listen on ports below 1024: images listen on port 80 (ip(7), ip_unprivileged_port_start).
+
+    Where /proc/sys is read-only, as in some surrounding containers, such an image reports that it may not bind its port.
+    """
+    with suppress(OSError), open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
+        file.write("0")
 
 
 def refuse(control: socket.socket, network: str) -> None:
