@@ -15,6 +15,8 @@ NEXT_STEPS = {
     "application-not-found": "capsule apps list",
     "application-name-taken": "Choose another name.",
     "environment-not-found": "capsule environments list, or: capsule environments create NAME",
+    "environment-is-stopped": "capsule start",
+    "environment-not-stopped": "capsule restart",
     "deployment-not-found": "capsule status",
     "deployment-in-progress": "Wait for it (capsule status) or stop it (capsule cancel).",
     "release-not-found": "capsule releases",

@@ -46,10 +46,21 @@ class EnvironmentDeleted(Event, type="environment.deleted"):
     at: datetime
 
 
+class EnvironmentStopped(Event, type="environment.stopped"):
+    """An environment was stopped: it runs nothing until it is started."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
 class DeploymentEvent(Event, abstract=True):
     """The fields of every deployment event.
 
-    `cause`: `deploy`, `promotion`, `rollback` (requested by a user), `configuration` or `scale`. `application`: its name.
+    `cause`: `deploy`, `promotion`, `rollback` (requested by a user), `configuration`,
+    `scale`, `restart` or `start`. `application`: its name.
     `release`: the number of the release that is deployed; null before the build.
     """
 

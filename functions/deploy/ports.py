@@ -10,6 +10,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.deployment import Deployment, WatchedObject
 from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.quota import Quota
@@ -203,6 +204,10 @@ class Cluster(Protocol):
 
     async def observe(self, watched: WatchedObject) -> Observation | None:
         """Read the object as an observation of its deployment; None while the outcome is open."""
+        ...
+
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        """The instances of a Service, oldest first; empty if nothing runs."""
         ...
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:

@@ -74,7 +74,8 @@ def test_a_rolled_back_deployment_names_the_release_that_serves() -> None:
 
 
 def test_data_is_not_read_as_markup() -> None:
-    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", **NO_SETTINGS}
+    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", "createdAt": "2026-01-01T00:00:00Z"}
+    created |= NO_SETTINGS
     assert "[bold]x" in render(apps.created(created)) and "[red]" in render(apps.created(created))
     assert "http://example.org/[red]" in render(apps.applications([created]))
 

@@ -58,7 +58,7 @@ async def test_invalid_settings_are_rejected(capsule: DeployCapsule, settings: d
         await capsule.change(application.id, **settings)
     assert detail in rejection.value.detail
     with pytest.raises(InvalidSettings):
-        await capsule.create("other", **settings)
+        await capsule.create("other", REPOSITORY, OWNER, **settings)
 
 
 async def test_every_fault_is_named_at_once() -> None:

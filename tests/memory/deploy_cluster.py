@@ -10,6 +10,7 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
@@ -49,6 +50,10 @@ class MemoryCluster:
         observation = read_service(stored, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
         crashed = read_instances(self._pods.get(key, [])) if watched.has_traffic and not isinstance(observation, ServiceFailed) else None
         return crashed or observation
+
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        self._reach()
+        return read_instances_of(self._pods.get(("Service", namespace, service), []))
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
@@ -114,6 +119,9 @@ class MemoryCluster:
     def instance_restarted(self, namespace: str, name: str, code: int, message: str = "") -> None:
         terminated = {"exitCode": code, "message": message}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
+
+    def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
+        self._pods["Service", namespace, name] = list(pods)
 
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)

@@ -16,6 +16,7 @@ from functions.deploy.adapters.kubernetes_errors import AlreadyExists, Forbidden
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
@@ -51,6 +52,14 @@ class KubernetesCluster:
             return await asyncio.to_thread(self._observe, watched)
         except NotFound:
             return ResourceDeleted()
+
+    @external_call
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        with suppress(NotFound):
+            selector = {"label_selector": f"serving.knative.dev/service={service}"}
+            pods = await asyncio.to_thread(self._within, namespace, self._core().list_namespaced_pod, namespace, **selector)
+            return read_instances_of(pods["items"])
+        return []
 
     @external_call
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:

@@ -19,6 +19,9 @@ Manifest = dict[str, Any]
 PORT = 8080
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
+STOPPED = "capsule.dev/stopped"
+VISIBILITY = "networking.knative.dev/visibility"
+"""Knative's label for a Service without a public address: "cluster-local"."""
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
 
 UNPRIVILEGED = {
@@ -119,6 +122,20 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     """Return the Service with all traffic on an existing revision. It gets the traffic at once, without waiting for a
     new revision."""
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
+
+
+def stop(service: Manifest) -> Manifest:
+    """Return the Service of a stopped environment: no address leads to it from outside, and it scales to zero.
+
+    The template changes only if the environment has minimum instances: another template creates a revision. The
+    one-machine Knative reads the annotation too: it ends the instances at once and answers 503 instead of 404.
+    """
+    stopped = copy.deepcopy(service)
+    metadata = stopped["metadata"]
+    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: "true"}
+    metadata["labels"][VISIBILITY] = "cluster-local"
+    stopped["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "0"
+    return stopped
 
 
 def release_job(

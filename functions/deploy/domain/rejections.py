@@ -91,6 +91,22 @@ class EnvironmentNotFound(NotFound):
         )
 
 
+class EnvironmentIsStopped(Conflict):
+    """The environment is stopped. Start it first."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"{environment} of {application} is stopped. Start it: capsule start --env {environment} --app {application}")
+
+
+class EnvironmentNotStopped(Conflict):
+    """The environment is not stopped."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"{environment} of {application} is not stopped. Restart it: capsule restart --env {environment} --app {application}")
+
+
 class EnvironmentNameTaken(Conflict):
     """The environment name is taken. Choose another."""
 

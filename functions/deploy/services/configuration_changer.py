@@ -43,12 +43,15 @@ class ConfigurationChanger:
 
     async def redeploy(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:
         """Redeploy what serves in the environments with the newest configuration. Skips environments without a release.
+        A stopped environment starts with the newest configuration.
 
         Raises HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress.
         """
         started: list[Deployment] = []
         published: list[OutgoingMessage] = []
         for environment in environments:
+            if environment.is_stopped:
+                continue
             serving = await self._deployments.find_serving(environment)
             if serving is None or serving.release_id is None:
                 continue

@@ -35,9 +35,9 @@ def summarize(deployment: DeploymentState) -> str:
             return f"Deployment is {deployment.status!s}{keeps_serving}"
 
 
-def summarize_environment(serving: DeploymentState | None, latest: DeploymentState) -> str:
+def summarize_environment(serving: DeploymentState | None, latest: DeploymentState, *, is_stopped: bool = False) -> str:
     """Summarize an environment: what serves, and what its last deployment did if that is another one."""
-    serves = f"r{serving.release} serving" if serving else "nothing serving"
+    serves = f"r{serving.release} {'stopped' if is_stopped else 'serving'}" if serving else "nothing serving"
     if serving is not None and serving.id == latest.id:
         return serves
     outcome = OUTCOMES.get(latest.status, f"is {latest.status!s}")
