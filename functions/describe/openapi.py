@@ -12,6 +12,7 @@ from typing import Any
 from functions.describe.catalog import Catalog
 from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
+from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import Route, route_of
 from functions.kernel import Caller, Forbidden, Kind
 from functions.runtime.execution.function import AnswerNotKept, KeyReused
@@ -69,7 +70,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
     shapes = Shapes(_types(routes))
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, shapes)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, shapes, has_location=location_template(route, routes) is not None)
     for path in OWN_ENDPOINTS:
         paths[path] = {"get": _own_operation(path)}
     return {
@@ -123,7 +124,7 @@ def _description(context: str) -> str:
     return text.strip().splitlines()[0]
 
 
-def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
+def _operation(route: Route, shapes: Shapes, *, has_location: bool) -> dict[str, Any]:
     declaration = route.declaration
     schema = shapes.resolved(route.input, "validation")
     operation: dict[str, Any] = {
@@ -139,7 +140,7 @@ def _operation(route: Route, shapes: Shapes) -> dict[str, Any]:
     elif route.takes_body and route.rest:
         required = bool(set(schema.get("required", [])) & route.rest)
         operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": _body(route, schema, shapes)}}}
-    operation["responses"] = _responses(route, shapes)
+    operation["responses"] = _responses(route, shapes, has_location)
     if declaration.allow.anyone:
         optional = any(Caller in (need, *getattr(need, "__args__", ())) for need in declaration.dependencies.values())
         operation["security"] = [{}, {"accessToken": []}] if optional else []
@@ -177,7 +178,7 @@ def _body(route: Route, schema: Schema, shapes: Shapes) -> Schema:
     return {**body, "properties": properties, **({"required": required} if required else {})}
 
 
-def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
+def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, Any]:
     declaration = route.declaration
     responses: dict[str, Any] = {}
     success: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
@@ -187,7 +188,7 @@ def _responses(route: Route, shapes: Shapes) -> dict[str, Any]:
     if declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}}
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-    elif declaration.status in (201, 202):
+    elif has_location:
         success["headers"] = {"Location": {"description": "The path of the created resource", "schema": {"type": "string"}}}
     responses[str(declaration.status)] = success
     for status, titles in _problems(route).items():

@@ -45,7 +45,7 @@ def find_newest(home: Home, recipient: str = "", subject: str = "") -> Message |
     if not (home.mail / "new").exists():
         return None
     box = mailbox.Maildir(str(home.mail), create=False)
-    messages = sorted(box.iteritems(), key=lambda item: str(item[0]), reverse=True)  # a key begins with the time of delivery
+    messages = sorted(box.iteritems(), key=lambda item: _delivered_at(item[0]), reverse=True)
     return next((each for _, each in messages if recipient in header(each, "To") and subject in header(each, "Subject")), None)
 
 
@@ -69,6 +69,15 @@ def header(message: Message, name: str) -> str:
 def plain_text(message: Message) -> str:
     """The first text/plain part; empty when there is none."""
     return next((text for part, text in _texts(message) if part.get_content_type() == "text/plain"), "")
+
+
+def _delivered_at(key: str) -> tuple[int, ...]:
+    """Return seconds, microseconds, process and counter of a delivery from its key, `1700000000.M5P12Q3.host`.
+
+    The numbers of Python's keys have no leading zeros, so they do not sort as text.
+    """
+    seconds, _, rest = key.partition(".")
+    return (int(seconds), *map(int, re.findall(r"[MPQ](\d+)", rest.partition(".")[0])))
 
 
 def _find_link(message: Message) -> re.Match[str] | None:

@@ -86,7 +86,7 @@ async def test_a_namespace_is_deleted_with_its_content_by_its_own_application_on
     await cluster.apply(*app.tenancy, app.service(deployment))
     await cluster.delete_namespace(namespace_of(app.name), uuid4())
     assert not isinstance(await cluster.observe(app.watched("Service", deployment)), ResourceDeleted), "another application deleted it"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await cluster.delete_namespace(namespace_of(app.name), app.id)

@@ -1,6 +1,5 @@
 """Webhooks against a real HTTP server, and letters in a real Maildir."""
 
-import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator
@@ -92,7 +91,7 @@ async def test_nothing_of_the_platforms_own_network_is_reached(receiver: Receive
 @pytest.mark.parametrize("host", ["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "[fd00::1]", "224.0.0.1"])
 async def test_no_private_address_is_called(host: str) -> None:
     with pytest.raises(Permanent, match="private address"):
-        await asyncio.wait_for(webhooks().post(f"http://{host}/", SECRET, new_id(), b"{}", NOW), 2)
+        await webhooks().post(f"http://{host}/", SECRET, new_id(), b"{}", NOW)
 
 
 async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:

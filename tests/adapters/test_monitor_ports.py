@@ -136,6 +136,19 @@ async def test_lines_are_found_by_what_they_say_and_when(store: Store) -> None:
         assert [texts.index(each.line) for each in await store.logs.last(both, 10)] == [0]
 
 
+async def test_fields_are_searched_where_postgresql_plans_in_parallel(database: Database) -> None:
+    """Every query gets a plan with workers, as a table of 10⁶ lines would."""
+    application, logs = new_id(), PostgresLogs(database)
+    async with database.transaction() as connection:
+        await logs.add([line(application, text) for text in ('{"level": "error", "n": 1}', "{not JSON", '{"level": "info"}')])
+    async with database.transaction() as connection:
+        forced = "debug_parallel_query" if connection.info.server_version >= 160000 else "force_parallel_mode"
+        for setting in (f"{forced} = on", "parallel_setup_cost = 0", "parallel_tuple_cost = 0", "min_parallel_table_scan_size = 0"):
+            await connection.execute(f"SET LOCAL {setting}")  # type: ignore[call-overload]
+        found = await logs.last(LogFilter(application, fields=(Condition(("level",), "error"),)), 10)
+    assert [each.line for each in found] == ['{"level": "error", "n": 1}']
+
+
 async def test_executions_come_back_as_they_were(store: Store) -> None:
     correlation = str(new_id())
 

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 from tests.pgbouncer import running_pgbouncer, transactions_of
+from tests.proof import proof
 from tests.servers import POOLER_PORT, Databases
+
+pytestmark = proof("pooler")
 
 PROJECT = Path(__file__).parents[2]
 MIN_TRANSACTIONS = 300

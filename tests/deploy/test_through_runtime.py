@@ -7,6 +7,7 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.builder.repositories import Repositories
 from tests.deploy.process import DeployWorld, Developer, developer, files, repositories, worker, world
+from tests.proof import proof
 from tests.runtime.harness import Worker, until
 
 __all__ = ["developer", "repositories", "worker", "world"]
@@ -99,6 +100,7 @@ def test_health_includes_the_database(developer: Developer) -> None:
     assert health["metadata"]["memory"]["unit"] == "MB"
 
 
+@proof("recovery")
 def test_a_deployment_survives_a_machine_that_is_killed_during_a_build(developer: Developer, repositories: Repositories, world: DeployWorld) -> None:
     repository = repositories.create("killed")
     slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='1', py_modules=[])\n"

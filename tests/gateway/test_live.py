@@ -13,6 +13,7 @@ import pytest
 
 from functions.runtime.security import tokens
 from tests.gateway.live import Live
+from tests.proof import proof
 from tests.runtime.harness import until
 
 PASSWORD = "correct horse battery staple 9"
@@ -133,6 +134,7 @@ def test_gateway_and_function_log_the_same_correlation_id(live: Live) -> None:
     assert [line["function"] for line in until(lambda: line_of("auth.all"))] == ["auth.register"]
 
 
+@proof("recovery")
 def test_the_gateway_recovers_after_an_outage_of_rabbitmq(own_rabbitmq: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     database = postgres.database("auth")
     live = Live(own_rabbitmq.url, database.functions_url, database.owner_url, tmp_path_factory.mktemp("away"))

@@ -16,6 +16,9 @@ from tests.hostile.deployment import Application, application
 from tests.hostile.test_image_store import image_of
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
+from tests.proof import proof
+
+pytestmark = proof("tenant-isolation")
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,9 @@ def build_wheel(folder, *_):
 """
 APP = """
 import http.server, os
+from tests.proof import proof
+
+pytestmark = proof("recovery")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"here")

@@ -16,6 +16,7 @@ from knative.machine import keys, repositories
 from knative.machine.postgres import PostgreSQL
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
+from tests.proof import proof
 from tests.servers import discard, fresh_home
 
 GROUPS = {"auth", "billing", "deploy", "monitor"}
@@ -80,6 +81,7 @@ def letters(whole: Whole, message: str) -> list[str]:
     return found
 
 
+@proof("recovery")
 def test_what_is_under_way_while_the_shape_changes_is_done_once(grouped: Whole, person: Person) -> None:
     people: list[Person] = []
     over = threading.Event()

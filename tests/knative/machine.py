@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 import httpx
 from kubernetes import client, config
 
+from knative.local.processes.procfs import stat_fields
+from tests.waiting import patience
+
 GROUP, VERSION = "serving.knative.dev", "v1"
 PLATFORM = "capsule.local/capsule:dev"
 SAMPLE = ["python", "-m", "tests.knative.serving.sample"]
@@ -26,7 +29,7 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
     """Call `look` until it returns something true, and return that. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience(seconds)
     while True:
         found = look()
         if found:
@@ -201,11 +204,9 @@ def service(
 
 
 def alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    """Return whether a process exists and has not ended."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] != b"Z"
 
 
 def free_offset() -> int:

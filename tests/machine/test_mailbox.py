@@ -38,6 +38,17 @@ def test_the_newest_email_is_printed_as_text(tmp_path: Path) -> None:
     assert f"Follow this link: {LINK}" in printed(home, "ada@example.com")
 
 
+def test_emails_of_one_second_are_in_the_order_of_their_delivery(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    deliver(home, "ada@example.com", "First", "1")
+    (first,) = (home.mail / "new").iterdir()
+    deliver(home, "ada@example.com", "Second", "2")
+    (second,) = set((home.mail / "new").iterdir()) - {first}
+    first.rename(first.with_name("1700000000.M99999P1Q9.host"))
+    second.rename(second.with_name("1700000000.M100000P1Q10.host"))
+    assert "Subject: Second" in printed(home)
+
+
 def test_only_the_link_is_printed_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     deliver(home, "ada@example.com", "Confirm your address for Capsule", f"Follow this link: {LINK}")

@@ -8,6 +8,12 @@ from tests.proof import PROOFS
 
 FOLDERS = {
     "adding-a-function": ["tests/documents/test_adding_a_function.py"],
+    "pooler": ["tests/adapters/test_through_pgbouncer.py"],
+    "recovery": [
+        *("tests/journeys/test_accidents.py", "tests/journeys/test_grouped.py", "tests/gateway/test_live.py", "tests/deploy/test_through_runtime.py"),
+        *(f"tests/runtime/test_{name}.py" for name in ("accidents", "outages", "bad_messages", "bad_postgresql", "bad_rabbitmq")),
+        *("tests/knative/eventing/test_connection.py", "tests/knative/serving/test_scaling.py", "tests/knative/jobs/test_jobs.py"),
+    ],
     "tenant-isolation": ["tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py"],
 }
 """Folders and files of a proof. Their unmarked tests run too."""

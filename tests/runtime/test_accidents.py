@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from tests.proof import proof
 from tests.runtime.accidents import CELLS, MESSAGES, Line, audit, nothing_is_left, send
 from tests.runtime.harness import World, deposit, request, until
 
@@ -48,6 +49,7 @@ def test_without_the_claim_the_tests_fail(fresh_world: World) -> None:
     line.end()
 
 
+@proof("recovery")
 def test_without_the_outbox_the_tests_fail(fresh_world: World) -> None:
     line = Line(fresh_world, ACCIDENT="probe.deposit/before-publish", ACCIDENT_AT="7", SWITCHED_OFF="outbox")
     sent = send(fresh_world)
@@ -80,6 +82,7 @@ def test_what_fails_for_a_moment_is_tried_again_later_and_succeeds(fresh_world: 
     _the_bell_is_away_until_all_have_tried(fresh_world)
 
 
+@proof("recovery")
 def test_without_the_delay_exchange_the_tests_fail(fresh_world: World) -> None:
     with pytest.raises(AssertionError, match="to be rung"):
         _the_bell_is_away_until_all_have_tried(fresh_world, SWITCHED_OFF="delays")

@@ -12,12 +12,14 @@ import psycopg
 import pytest
 
 from knative.machine import migrations
+from tests.proof import proof
 from tests.runtime.accidents import Line, audit, nothing_is_left, send
 from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until
 from tests.runtime.servers import Standby, kill, standby_of
 from tests.servers import Brokers, discard, fresh_home
 
 
+@proof("recovery")
 def test_with_no_connection_left_a_caller_is_told_to_wait_and_the_function_comes_back_at_once(fresh_world: World) -> None:
     world = fresh_world
     name = psycopg.conninfo.conninfo_to_dict(world.database)["dbname"]
@@ -114,6 +116,7 @@ def test_a_transaction_that_always_loses_is_tried_later_and_its_caller_is_told_t
 # -- outages -----------------------------------------------------------------------------------------------------------
 
 
+@proof("recovery")
 def test_an_outage_that_is_longer_than_all_retries_uses_none_of_them_up(fresh_world: World) -> None:
     """This message has one try left. However often the database is away meanwhile, it keeps that."""
     world = fresh_world
@@ -182,6 +185,7 @@ def pair(own_postgres: Any, rabbitmq: Brokers, tmp_path: Path) -> Iterator[tuple
         discard(home)
 
 
+@proof("recovery")
 def test_a_fail_over_with_messages_under_way_loses_nothing(own_postgres: Any, pair: tuple[World, Standby]) -> None:
     world, standby = pair
     line = Line(world)

@@ -11,10 +11,13 @@ from functions.runtime.serving import topology
 from knative.machine import migrations
 from tests.knative.conformance.cluster import Cluster
 from tests.knative.conformance.one_machine import one_machine_cluster
+from tests.proof import proof
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
 from tests.runtime.harness import EVENT_TYPES, World, deposit, deposited, message, request, until, worlds
 from tests.runtime.servers import kill
 from tests.servers import Brokers, discard, fresh_home
+
+pytestmark = proof("recovery")
 
 DELIVERY = {"retry": 5, "backoffPolicy": "exponential", "backoffDelay": "PT0.2S", "timeout": "PT30S"}
 

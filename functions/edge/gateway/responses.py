@@ -6,7 +6,7 @@ A function's result passes through byte for byte. Responses are private and not 
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -91,7 +91,7 @@ class ReplyConverter:
     """Converts replies of functions. The addresses of created resources (Location) are derived from the routes once."""
 
     def __init__(self, table: Table) -> None:
-        self._locations = {route.name: template for route in table.routes if (template := _location_template(route, table)) is not None}
+        self._locations = {route.name: template for route in table.routes if (template := location_template(route, table.routes)) is not None}
 
     def to_response(
         self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None, instance: str, request_id: str
@@ -145,14 +145,14 @@ def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
     return urlsafe_b64decode(document["content"]), headers
 
 
-def _location_template(route: Route, table: Table) -> str | None:
+def location_template(route: Route, routes: Iterable[Route]) -> str | None:
     """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere."""
     if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
     output_fields = getattr(route.declaration.output, "model_fields", {})
     known_names = set(route.path_names) | {info.alias or name for name, info in output_fields.items()}
-    for other in sorted(table.routes, key=lambda other: not other.path.startswith(route.path + "/{")):
+    for other in sorted(routes, key=lambda other: not other.path.startswith(route.path + "/{")):
         head, _, last = other.path.rpartition("/")
         names = PARAMETER.findall(other.path)
         if other.method == "GET" and PARAMETER.fullmatch(last) and head.rsplit("/", 1)[-1] == collection and names:

@@ -103,6 +103,15 @@ class _TopologyReconciler(ABC):
         except NotFound:
             log.debug("%s %s was deleted while it was declared", self.kind, metadata["name"])
 
+    def mark_unavailable(self) -> None:
+        """Set Ready to False on all objects of this kind after the connection was lost: RabbitMQ may return without them.
+
+        Brokers and Triggers derive their condition from it.
+        """
+        for object in self._store.list(self.kind):
+            if condition_of(object).status == "True":
+                self.set_ready(object, false("FailedCreateOrUpdate", "RabbitMQ is unavailable"))
+
     async def declare_all(self) -> None:
         """Declare every object of this kind again, after a reconnect."""
         for object in self._store.list(self.kind):
@@ -128,12 +137,6 @@ class Exchanges(_TopologyReconciler):
 
     async def delete(self, spec: Mapping[str, Any]) -> None:
         await self._administration.call_if_exists("exchange_delete", exchange=spec["name"])
-
-    def mark_unavailable(self) -> None:
-        """Set Ready to False on all exchanges after the connection was lost. Brokers and Triggers derive their condition from it."""
-        for object in self._store.list(self.kind):
-            if condition_of(object).status == "True":
-                self.set_ready(object, false("FailedCreateOrUpdate", "RabbitMQ is unavailable"))
 
 
 class Queues(_TopologyReconciler):
@@ -221,7 +224,8 @@ class Topology:
             self._declaring.cancel()
             self._declaring = None
         if not is_up:
-            self.exchanges.mark_unavailable()
+            for reconciler in self.reconcilers:
+                reconciler.mark_unavailable()
         elif self._was_connected:
             self._declaring = asyncio.create_task(self._declare_all(), name="declare topology")
         self._was_connected = True

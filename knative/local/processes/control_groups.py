@@ -89,18 +89,23 @@ class ControlGroups:
         names = {each.name for parent in self._parents for each in parent.iterdir() if each.is_dir()}
         return [ControlGroup(tuple(parent / name for parent in self._parents), self._is_v2) for name in sorted(names)]
 
-    def remove(self) -> None:
+    def remove_leftovers(self) -> None:
         """Kill what is left in the groups and remove them.
 
-        Blocks up to a second: an ended process leaves its group a moment later.
+        Blocks up to a second: an ended process leaves its group a moment later. A process that does not die keeps its
+        group; the next start tries again.
         """
         for _ in range(REMOVE_TRIES):
             remaining = [group for group in self.leftovers() if not (group.kill() and group.remove())]
             if not remaining:
                 break
             time.sleep(REMOVE_PAUSE_SECONDS)
+
+    def remove(self) -> None:
+        """Remove the leftovers, then the folders of the groups."""
+        self.remove_leftovers()
         for parent in self._parents:
-            with contextlib.suppress(OSError):  # a process that does not die keeps its group; the next start tries again
+            with contextlib.suppress(OSError):  # a group is left in it
                 parent.rmdir()
 
 

@@ -21,6 +21,12 @@ def start_time_ticks(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
+def is_running(pid: int, started_ticks: int) -> bool:
+    """Return whether this process exists and has not ended. One that ended and is not yet reaped does not run."""
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] != b"Z" and int(fields[19]) == started_ticks
+
+
 def stat_fields(pid: int) -> list[bytes] | None:
     """Return the fields of /proc/<pid>/stat from the third (state) on (proc_pid_stat(5)); None when the process does not exist."""
     try:

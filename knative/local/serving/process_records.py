@@ -4,15 +4,17 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from knative.local.processes.control_groups import ControlGroups
 from knative.local.processes.process import Process, SignalTarget, send_signal
-from knative.local.processes.procfs import boot_id, start_time_ticks
+from knative.local.processes.procfs import boot_id, is_running, start_time_ticks
 
 log = logging.getLogger(__name__)
 
+END_SECONDS, POLL_SECONDS = 10.0, 0.02
 RECORD = "process.json"
 """In a pod's folder: pid, start time in ticks, boot id, signal target."""
 
@@ -33,8 +35,10 @@ class ProcessRecords:
     def end_leftovers(self, groups: Iterable[ControlGroups]) -> None:
         """Kill the processes and empty the control groups of a previous run.
 
-        A process is identified by pid, start time and boot id.
+        A process is identified by pid, start time and boot id. Waits up to END_SECONDS for the killed processes to be gone:
+        they hold ports and files that their successors need.
         """
+        killed: dict[int, int] = {}
         for path in self._pods_folder.glob(f"*/*/{RECORD}"):
             try:
                 record = json.loads(path.read_text())
@@ -44,7 +48,17 @@ class ProcessRecords:
             if pid and record.get("boot") == boot_id() and start_time_ticks(pid) == record.get("started"):
                 log.info("killing process %d of a previous run (%s)", pid, path.parent.name)
                 send_signal(os.kill if record.get("signal_target") == SignalTarget.INIT.name else os.killpg, pid, signal.SIGKILL)
+                killed[pid] = record["started"]
         for each in groups:
-            for group in each.leftovers():
-                group.kill()
-                group.remove()
+            each.remove_leftovers()
+        _wait_until_gone(killed)
+
+
+def _wait_until_gone(processes: Mapping[int, int]) -> None:
+    """Wait for processes, given by pid and start time in ticks. One that has ended and is not yet reaped counts as gone."""
+    deadline = time.monotonic() + END_SECONDS
+    while remaining := [pid for pid, started in processes.items() if is_running(pid, started)]:
+        if time.monotonic() > deadline:
+            log.error("processes of a previous run do not end: %s", ", ".join(map(str, remaining)))
+            return
+        time.sleep(POLL_SECONDS)

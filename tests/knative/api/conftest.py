@@ -22,6 +22,7 @@ from kubernetes.dynamic import DynamicClient
 
 from knative.local import definitions
 from knative.local.store import Store
+from tests.waiting import patience
 
 API_PORT = 7030
 
@@ -152,7 +153,7 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 
 
 def eventually(true: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience(seconds)
     while not true():
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)

@@ -9,11 +9,13 @@ from knative.local.eventing.conditions import condition_of
 from knative.machine.rabbitmq import RabbitMQ
 from tests.knative.eventing.conftest import broker, machine_at, trigger, until
 from tests.knative.eventing.test_brokers import CreateSubscriber, connected, exchange_of, headers
+from tests.proof import proof
 
 BROKER, TRIGGER = "Broker.eventing.knative.dev", "Trigger.eventing.knative.dev"
 
 
 @pytest.mark.parametrize("is_reset", [False, True], ids=["kept", "reset"])
+@proof("recovery")
 async def test_deliveries_resume_after_a_restart_of_rabbitmq(
     own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: CreateSubscriber, is_reset: bool
 ) -> None:
@@ -38,6 +40,7 @@ async def test_deliveries_resume_after_a_restart_of_rabbitmq(
         await rabbit.stop()
 
 
+@proof("recovery")
 async def test_eventing_starts_without_rabbitmq(own_rabbitmq: RabbitMQ, tmp_path: Path, subscriber: CreateSubscriber) -> None:
     sink = await subscriber()
     vhost = own_rabbitmq.create_vhost("later")

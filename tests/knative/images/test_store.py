@@ -141,7 +141,7 @@ async def test_images_are_collected_when_a_referencing_job_is_deleted(shop: Shop
         assert shop.images.has((NAMESPACE, oldest.digest))
         await asyncio.sleep(0)
         shop.objects.delete("Job.batch", NAMESPACE, "release")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while shop.images.has((NAMESPACE, oldest.digest)):  # noqa: ASYNC110 - the collector sends no event
                 await asyncio.sleep(0.01)
         assert not shop.place(oldest).exists() and len(shop.images.records()) == 10

@@ -13,6 +13,7 @@ from kubernetes.client.exceptions import ApiException
 from knative.local.images.tree import measure
 from knative.local.images.unpack import Limits
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
+from tests.proof import proof
 
 
 def job(
@@ -48,6 +49,7 @@ def pods(machine: Machine, namespace: str, name: str) -> list[client.V1Pod]:
 
 WRITE_MESSAGE = """
 import os
+from tests.proof import proof
 print('a line')
 open(os.environ.get('CAPSULE_ROOT', '') + '/dev/termination-log', 'w').write('the message')
 """
@@ -210,6 +212,7 @@ def test_a_job_whose_image_was_deleted_fails_at_once(machine: Machine, namespace
     assert terminated.message == f'image "{gone}" is no longer kept on this machine. Deploy its commit again.'
 
 
+@proof("recovery")
 def test_a_job_is_restarted_after_the_machine_was_killed(own_machine: Machine) -> None:
     machine = own_machine
     namespace = machine.namespace()

@@ -12,8 +12,12 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from tests.knative.jobs.test_jobs import job
 from tests.knative.machine import Machine, free_offset, service, until
+from tests.proof import proof
 
-pytestmark = pytest.mark.skipif(detect() is not Isolation.ROOT or not is_available(), reason="needs root and loop devices")
+pytestmark = [
+    proof("tenant-isolation"),
+    pytest.mark.skipif(detect() is not Isolation.ROOT or not is_available(), reason="needs root and loop devices"),
+]
 MIB = 1 << 20
 DISK_MIB, RESERVE_GIB = 800, "0.25"
 

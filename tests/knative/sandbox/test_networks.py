@@ -19,6 +19,7 @@ from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import BuildAccess
 from knative.local.serving.pods.network import PodNetworks
 from tests.knative.sandbox.conftest import HAS_NETWORKS
+from tests.proof import proof
 
 pytestmark = [
     pytest.mark.skipif(not HAS_NETWORKS, reason="no sandbox with a network of its own here"),
@@ -91,6 +92,7 @@ def private() -> Iterator[Private]:
 
 
 @alters_the_machine
+@proof("tenant-isolation")
 async def test_only_the_build_that_was_granted_a_private_address_reaches_it(isolation: Isolation, private: Private) -> None:
     with socket.create_connection((private.address, 9000), timeout=5):
         pass  # from this machine it answers, or the test proves nothing
@@ -106,6 +108,7 @@ async def test_only_the_build_that_was_granted_a_private_address_reaches_it(isol
 
 
 @alters_the_machine
+@proof("tenant-isolation")
 async def test_a_later_address_of_the_machine_is_refused_too(isolation: Isolation) -> None:
     address = f"192.0.2.{201 + os.getpid() % 50}"
     networks = PodNetworks()
