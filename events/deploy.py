@@ -56,6 +56,25 @@ class EnvironmentStopped(Event, type="environment.stopped"):
     at: datetime
 
 
+class RunRequested(Event, type="run.requested", subject="run_id"):
+    """A one-off command was requested."""
+
+    run_id: UUID
+    application_id: UUID
+    user_id: UUID
+    environment: str
+    at: datetime
+
+
+class RunCancelled(Event, type="run.cancelled", subject="run_id"):
+    """A one-off command was cancelled."""
+
+    run_id: UUID
+    application_id: UUID
+    environment: str
+    at: datetime
+
+
 class DeploymentEvent(Event, abstract=True):
     """The fields of every deployment event.
 

@@ -15,6 +15,7 @@ from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.run import Run, RunOutcome
 from functions.kernel import Permanent, Transient
 
 
@@ -187,6 +188,32 @@ class Deployments(Protocol):
         ...
 
 
+class Runs(Protocol):
+    """One-off commands."""
+
+    async def add(self, run: Run) -> None: ...
+
+    async def get(self, application_id: UUID, run_id: UUID) -> Run:
+        """Raises RunNotFound, also for the run of another application."""
+        ...
+
+    async def lock(self, application_id: UUID, run_id: UUID) -> Run:
+        """Read and lock the row until the transaction ends. Raises RunNotFound."""
+        ...
+
+    async def save(self, run: Run) -> None: ...
+
+    async def count_active(self, application_id: UUID, since: datetime) -> int:
+        """Count runs that have not ended and were requested since then."""
+        ...
+
+    async def find_active(self, application: str, job: str) -> Run | None:
+        """The run of an application, by name, that has this Job and has not ended."""
+        ...
+
+    async def delete_before(self, requested_before: datetime) -> None: ...
+
+
 class ClusterUnavailable(Transient):
     """The cluster does not respond, or reports that it is temporarily unavailable."""
 
@@ -208,6 +235,10 @@ class Cluster(Protocol):
 
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:
         """The instances of a Service, oldest first; empty if nothing runs."""
+        ...
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
         ...
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:

@@ -4,6 +4,7 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
@@ -18,11 +19,13 @@ from functions.deploy.ports import (
     Housekeeping,
     Quotas,
     Releases,
+    Runs,
     Vault,
 )
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.run_recorder import RunRecorder
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
@@ -48,6 +51,8 @@ wiring = Wiring(
         Releases: PostgresReleases,
         Renderings: Renderings,
         RepositoryPolicy: repository_policy,
+        RunRecorder: RunRecorder,
+        Runs: PostgresRuns,
         Vault: SealedVault,
     },
 )

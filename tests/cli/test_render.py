@@ -142,10 +142,13 @@ def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
 
 def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> None:
     summary = "r1 serving · last deployment (r3) rolled back (failing-requests)"
-    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "summary": summary}
+    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "stoppedAt": None, "summary": summary}
     expected = "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)\nhttp://x"
     assert apps.environment(view).plain == expected
-    assert apps.environment({**view, "release": None, "commit": None, "url": None, "summary": "nothing serving"}).plain == "nothing serving"
+    assert (
+        apps.environment({**view, "release": None, "commit": None, "url": None, "stoppedAt": None, "summary": "nothing serving"}).plain
+        == "nothing serving"
+    )
 
 
 def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:

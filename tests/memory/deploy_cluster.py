@@ -13,6 +13,7 @@ from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -54,6 +55,11 @@ class MemoryCluster:
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:
         self._reach()
         return read_instances_of(self._pods.get(("Service", namespace, service), []))
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        return read_run(self.objects.get(key), self._pods.get(key, []))
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()

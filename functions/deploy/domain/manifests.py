@@ -18,6 +18,8 @@ Manifest = dict[str, Any]
 
 PORT = 8080
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
+RUN = "capsule.dev/run"
+"""Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
 STOPPED = "capsule.dev/stopped"
 VISIBILITY = "networking.knative.dev/visibility"
@@ -149,25 +151,57 @@ def release_job(
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
     """Render the Job that runs the release command once, with the image, configuration and size of the release."""
+    return _job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+
+
+def one_off_job(
+    *,
+    name: str,
+    application: str,
+    labels: Mapping[str, str],
+    command: str,
+    pod: Mapping[str, Any],
+    size: Size,
+    variables: Sequence[Manifest],
+    timeout_seconds: int,
+    kept_seconds: int,
+) -> Manifest:
+    """Render the Job of a one-off command, with the image and configuration of a release. `kept_seconds`: after its end."""
+    return _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+
+
+def _job(
+    name: str,
+    application: str,
+    labels: Mapping[str, str],
+    component: str,
+    command: str,
+    pod: Mapping[str, Any],
+    size: Size,
+    variables: Sequence[Manifest],
+    *,
+    timeout_seconds: int,
+    kept_seconds: int,
+) -> Manifest:
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**labels, MANAGED: "true", COMPONENT: "release"}},
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**labels, MANAGED: "true", COMPONENT: component}},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": 600,
-            "ttlSecondsAfterFinished": 3600,
+            "activeDeadlineSeconds": timeout_seconds,
+            "ttlSecondsAfterFinished": kept_seconds,
             "template": {
-                "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: "release"}},
+                "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: component}},
                 "spec": {
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "containers": [
                         {
-                            "name": "release",
+                            "name": component,
                             "command": ["sh", "-c", command],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             **container,

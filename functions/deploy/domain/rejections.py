@@ -96,7 +96,7 @@ class EnvironmentIsStopped(Conflict):
 
     @classmethod
     def of(cls, application: str, environment: str) -> Self:
-        return cls(f"{environment} of {application} is stopped. Start it: capsule start --env {environment} --app {application}")
+        return cls(f"Environment {environment} of {application} is stopped. Start it first.")
 
 
 class EnvironmentNotStopped(Conflict):
@@ -104,7 +104,7 @@ class EnvironmentNotStopped(Conflict):
 
     @classmethod
     def of(cls, application: str, environment: str) -> Self:
-        return cls(f"{environment} of {application} is not stopped. Restart it: capsule restart --env {environment} --app {application}")
+        return cls(f"Environment {environment} of {application} is not stopped.")
 
 
 class EnvironmentNameTaken(Conflict):
@@ -141,6 +141,26 @@ class NoEarlierRelease(Conflict):
 
 class DeploymentEnded(Conflict):
     """The deployment has ended. Only a running deployment can be cancelled."""
+
+
+class InvalidCommand(Invalid):
+    """Invalid command."""
+
+
+class RunNotFound(NotFound):
+    """One-off command not found."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"This application has no one-off command {run_id}.")
+
+
+class TooManyRuns(Conflict):
+    """Too many one-off commands run at once. Wait until one ends, or cancel one."""
+
+    @classmethod
+    def of(cls, application: str, limit: int) -> Self:
+        return cls(f"{limit} one-off commands of {application} run already. Wait until one ends, or cancel one.")
 
 
 class InvalidConfiguration(InvalidFields):

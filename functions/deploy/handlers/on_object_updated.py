@@ -1,4 +1,4 @@
-"""Observe the deployment that watches a changed object.
+"""Observe the deployment or one-off command of a changed object.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """
@@ -17,6 +17,7 @@ from events.deploy import (
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.transitions import apply_observation
 from functions.kernel import Clock, Origin, Work, effect
 
@@ -27,7 +28,11 @@ from functions.kernel import Clock, Origin, Work, effect
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
-async def on_object_updated(event: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:
+async def on_object_updated(
+    event: ObjectUpdated, deployments: Deployments, releases: Releases, runs: RunRecorder, cluster: Cluster, clock: Clock, work: Work
+) -> None:
+    if await runs.record(event.kind, event.namespace, event.name, work):
+        return
     async with work.reading():
         deployment = await deployments.find_by_object(event.kind, event.namespace, event.name)
     if deployment is None:
