@@ -15,6 +15,7 @@ NEXT_STEPS = {
     "application-not-found": "capsule apps list",
     "application-name-taken": "Choose another name.",
     "environment-not-found": "capsule environments list, or: capsule environments create NAME",
+    "run-not-found": "capsule run COMMAND",
     "environment-is-stopped": "capsule start",
     "environment-not-stopped": "capsule restart",
     "deployment-not-found": "capsule status",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import account, alert_settings, alerts, apps, billing, deploy, environments, observe, releases, running, status, subscription
+from cli.commands import account, alert_settings, alerts, apps, billing, deploy, environments, observe, releases, run, running, status, subscription
 from cli.help import RootGroup
 
 SUMMARY = "Deploy applications from git to your own servers."
@@ -16,7 +16,7 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "ps", "restart", "stop", "start", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
     "Account": ("whoami", "logout"),
@@ -33,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for topic in (account, apps, status, deploy, environments, running, releases, observe, alerts, alert_settings, billing, subscription):
+for topic in (account, apps, status, deploy, environments, running, run, releases, observe, alerts, alert_settings, billing, subscription):
     topic.declare(app)
 
 

@@ -9,8 +9,8 @@ import typer
 from cli.client import Json, segment
 from cli.declaration import command
 from cli.options import App, Env
-from cli.output import terminal_safe
 from cli.render import running as render
+from cli.render.formats import without_control_characters
 from cli.session import Session
 
 POLL_SECONDS = 0.5
@@ -76,4 +76,4 @@ def _print_line(session: Session, line: Json) -> None:
     if session.output.as_json:
         return
     console = session.output.err if line["stream"] == "stderr" else session.output.out
-    console.print(terminal_safe(line["line"]), soft_wrap=True)
+    console.print(without_control_characters(line["line"]), soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import NONE, age, or_none, release_name, size
+from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
@@ -22,6 +22,16 @@ def instances(application: str, items: list[Json], used: dict[str, int]) -> Rend
         if each["instances"]:
             parts.append(_table(each))
     return Group(*parts)
+
+
+def ended(run: Json) -> Text:
+    """Return how a one-off command ended."""
+    took = duration(elapsed_seconds(run["requestedAt"], run["finishedAt"]))
+    if run["status"] == "succeeded":
+        return Text.assemble(("✓ ", "green"), f"The command succeeded after {took}.")
+    if run["exitCode"] is None:
+        return Text.assemble(("✗ ", "bold red"), run["detail"] or "The command was cancelled.")
+    return Text.assemble(("✗ ", "bold red"), f"The command exited with code {run['exitCode']} after {took}.")
 
 
 def disk(usage: Json | None) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Observe the deployment or one-off command of a changed object.
+"""Observe what watches a changed object: a deployment or a run.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """
