@@ -118,5 +118,5 @@ def size(bytes: int | None) -> str:
 
 def without_control_characters(text: str) -> Text:
     """Return a program's output with control characters in visible form, such as `\\x1b`: a terminal would obey them. Tabs stay."""
-    is_control = {each for each in text if unicodedata.category(each) in ("Cc", "Cf") and each != "\t"}
+    is_control = {each for each in text if unicodedata.category(each) == "Cc" and each != "\t"}
     return Text("".join(each.encode("unicode_escape").decode("ascii") if each in is_control else each for each in text))

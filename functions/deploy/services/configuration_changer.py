@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.configuration_size import check_size
 from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import check_host_name
@@ -33,9 +34,11 @@ class ConfigurationChanger:
 
     async def store(self, application: Application, scope: str, change: Change) -> bool:
         """Store the change as a new version. Returns False if it changes nothing. Raises InvalidConfiguration."""
-        effective = change.without_unchanged(await self._configurations.at(application.id, application.config_version), scope)
+        entries = await self._configurations.at(application.id, application.config_version)
+        effective = change.without_unchanged(entries, scope)
         if effective is None:
             return False
+        check_size(entries, effective, scope)
         version = application.next_config_version()
         await self._applications.save(application)
         await self._configurations.change(application.id, scope, effective.seal(self._vault.seal), version, self._clock.now())
