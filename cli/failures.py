@@ -13,6 +13,7 @@ NEXT_STEPS = {
     "wrong-credentials": "Try again, or create an account: capsule register",
     "no-such-route": "The server is older than this command. Update the server or use an older command.",
     "application-not-found": "capsule apps list",
+    "application-is-deployed": "capsule apps create NAME REPOSITORY",
     "application-name-taken": "Choose another name.",
     "environment-not-found": "capsule environments list, or: capsule environments create NAME",
     "run-not-found": "capsule run COMMAND",

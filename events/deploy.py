@@ -27,6 +27,15 @@ class ApplicationCreated(Event, type="application.created", subject="application
     at: datetime
 
 
+class ApplicationRenamed(Event, type="application.renamed", subject="application_id"):
+    """An application that was never deployed was renamed."""
+
+    application_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime
+
+
 class ApplicationDeleted(Event, type="application.deleted", subject="application_id"):
     """An application was deleted with all its environments."""
 

@@ -12,17 +12,19 @@ Json = dict[str, Any]
 
 
 def settings(view: Json) -> RenderableType:
-    released = view["released"] or {"added": [], "changed": [], "removed": []}
-    marks = {**dict.fromkeys(released["added"], "not deployed"), **dict.fromkeys(released["changed"], "changed, not deployed")}
+    released = view["released"] or {"release": None, "added": [], "changed": [], "removed": []}
+    marks = {**dict.fromkeys(released["added"], "missing"), **dict.fromkeys(released["changed"], "another value")}
+    mark_columns = [Column(f"in r{released['release']}")] if marks else []
     notes = _released_notes(released)
     if not view["entries"]:
         return Group(Text("No variables or secrets."), *notes)
-    table = Table(Column("name"), Column("value"), Column("scope", drop=1), Column("version", drop=3, is_right=True), Column("changed", drop=2))
+    table = Table(
+        Column("name"), Column("value"), *mark_columns, Column("scope", drop=1), Column("version", drop=3, is_right=True), Column("changed", drop=2)
+    )
     for each in view["entries"]:
         value = Text("(secret)", "dim") if each["secret"] else Text(each["value"])
-        mark = f"{marks[each['name']]}" if each["name"] in marks else ""
-        details = [Text(f"! {mark}", "yellow")] if mark else []
-        table.add_row(Text(each["name"], "bold"), value, each["scope"], str(each["version"]), age(each["changedAt"]), details=details)
+        mark = [Text(marks.get(each["name"], ""), "yellow")] if marks else []
+        table.add_row(Text(each["name"], "bold"), value, *mark, each["scope"], str(each["version"]), age(each["changedAt"]))
     return Group(table, *notes)
 
 

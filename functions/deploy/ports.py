@@ -74,7 +74,8 @@ class Applications(Protocol):
         ...
 
     async def save(self, application: Application) -> None:
-        """Compare-and-set by version. Raises Transient if the row has changed since it was read."""
+        """Compare-and-set by version. Raises ApplicationNameTaken, and Transient if the row has changed since it was
+        read."""
         ...
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:

@@ -48,6 +48,14 @@ class ApplicationNameTaken(Conflict):
         return cls(f'The name "{name}" is taken. Choose another.', errors=[FieldError("/name", "is taken")])
 
 
+class ApplicationIsDeployed(Conflict):
+    """The application has been deployed: its name is part of its addresses. Create another application instead."""
+
+    @classmethod
+    def of(cls, name: str, new_name: str) -> Self:
+        return cls(f"{name} has been deployed, and its name is part of its addresses: create {new_name} with the same settings, then delete {name}.")
+
+
 class ApplicationQuotaExceeded(Forbidden):
     """Application quota exceeded. Delete an application, or change to a larger plan."""
 

@@ -1,4 +1,4 @@
-"""Observe what watches a changed object: a deployment or a run.
+"""Observe the deployment or the run of a changed object.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """
