@@ -1,5 +1,6 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
@@ -10,6 +11,7 @@ from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
+    ApplicationRequests,
     Applications,
     Builds,
     Cluster,
@@ -37,6 +39,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     ports={
+        ApplicationRequests: HttpApplicationRequests,
         Applications: PostgresApplications,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,

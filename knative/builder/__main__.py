@@ -5,10 +5,14 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+from knative.builder.containers.build import ContainerBuild
+from knative.builder.containers.request import DOCKERFILE, IMAGE, ContainerBuildNeeded, ContainerRequest
+from knative.builder.containers.separation import may_build_images, run_as_ordinary_user
 from knative.builder.execution import Limits, Shell, check_size, log, size_of
-from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, BuildFailure
+from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, UNSUPPORTED, BuildFailure
 from knative.builder.install import ImageInstaller
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
@@ -16,6 +20,10 @@ from knative.builder.plan import make_plan, release_command
 from knative.builder.source import Checkout
 
 TOO_DEEP = "Folders of the repository or of the build's output are nested too deeply: use fewer than 100 levels."
+NO_CONTAINERS = (
+    "This machine cannot build Dockerfiles or run images: it needs a Capsule that root started, on Linux 5.19 or newer, with overlay mounts and "
+    "libseccomp, and without CAPSULE_DOCKERFILE_BUILDS=off. Its operator sees in ./taskw status what is missing."
+)
 
 
 class Build:
@@ -35,9 +43,14 @@ class Build:
         for folder in (source, image):
             shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
         shell = Shell(parameters.environment, workspace / "home")
+        is_kept = False
         try:
+            if parameters.image_reference:
+                raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command))
             self.commit = Checkout(shell, parameters, source, deadline).run()
             application = application_folder(source, parameters.base_directory)
+            if is_kept := has_to_build_dockerfile(application, parameters):
+                raise ContainerBuildNeeded(self._request(application))
             plan = make_plan(application)
             log(f"==> Recognized {plan.kind} ({plan.reason})")
             if plan.command:
@@ -49,17 +62,65 @@ class Build:
             ImageInstaller(shell, application, image, usable_cache(parameters), limits).install(plan)
             check_size(image, parameters.image_bytes)
         finally:
-            for folder in (source, shell.home):
+            for folder in (shell.home, *(() if is_kept else (source,))):
                 shutil.rmtree(folder, ignore_errors=True)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
         return {"commit": self.commit, "kind": plan.kind} | ({"release": release} if release else {})
 
+    def _request(self, application: Path) -> ContainerRequest:
+        release = release_command(application) or ""
+        return ContainerRequest(DOCKERFILE, self.commit, str(application), self._parameters.start_command, release)
+
+
+def has_to_build_dockerfile(application: Path, parameters: Parameters) -> bool:
+    """Return whether the application is built from its Dockerfile: if it asks for that, or if nothing else is recognized.
+
+    Raises BuildFailure if it asks for a Dockerfile that does not exist.
+    """
+    has_dockerfile = (application / "Dockerfile").is_file()
+    if parameters.builder == "dockerfile" and not has_dockerfile:
+        folder = parameters.base_directory or "the repository's top folder"
+        raise BuildFailure(
+            NOT_RECOGNIZED, f"The builder is dockerfile, and there is no file Dockerfile in {folder}. Add it, or set the base directory."
+        )
+    if parameters.builder == "dockerfile" or not has_dockerfile or parameters.builder == "native":
+        return has_dockerfile and parameters.builder == "dockerfile"
+    try:
+        make_plan(application)
+    except BuildFailure as error:
+        return error.reason == NOT_RECOGNIZED
+    return False
+
 
 def main() -> int:
+    """Run the build: as an ordinary user, and what mounts, if it is needed, with the privileges of this process."""
     parameters = Parameters.from_environment(os.environ)
+    deadline = time.monotonic() + parameters.timeout_seconds
+    if not may_build_images(os.environ):
+        try:
+            return build_natively(parameters)
+        except ContainerBuildNeeded as needed:
+            commit = {"commit": needed.request.commit} if needed.request.commit else {}
+            return report_failure(parameters, BuildFailure(UNSUPPORTED, NO_CONTAINERS), **commit)
+    code, request = run_as_ordinary_user(lambda: build_natively(parameters))
+    if request is None:
+        return code
+    commit = {"commit": request.commit} if request.commit else {}
+    return report(parameters, ContainerBuild(parameters, request, deadline).run, lambda: commit)
+
+
+def build_natively(parameters: Parameters) -> int:
+    """Build what needs no mounts. Returns the exit code. Raises ContainerBuildNeeded."""
     build = Build(parameters)
+    return report(parameters, build.run, lambda: {"commit": build.commit} if build.commit else {})
+
+
+def report(parameters: Parameters, run: Callable[[], dict[str, str]], known: Callable[[], dict[str, str]]) -> int:
+    """Run a build and report its outcome. `known`: fields of the message of a failed build. Returns the exit code."""
     try:
-        return report_success(parameters, build.run())
+        return report_success(parameters, run())
+    except ContainerBuildNeeded:
+        raise
     except BuildFailure as error:
         failure = error
     except RecursionError:
@@ -67,7 +128,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  the deployment must learn of every failure
         traceback.print_exc()
         failure = BuildFailure(BUILD_FAILED, f"Internal error of the builder: {type(error).__name__}: {error}")
-    return report_failure(parameters, failure, **({"commit": build.commit} if build.commit else {}))
+    return report_failure(parameters, failure, **known())
 
 
 def application_folder(source: Path, base_directory: str) -> Path:

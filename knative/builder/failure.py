@@ -4,9 +4,14 @@ REPOSITORY_NOT_FOUND = "repository-not-found"
 REPOSITORY_PRIVATE = "repository-private"
 REF_NOT_FOUND = "ref-not-found"
 NOT_RECOGNIZED = "not-recognized"
+UNSUPPORTED = "unsupported"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
+UNSUPPORTED = "unsupported"
+IMAGE_UNAVAILABLE = "image-unavailable"
+VERSION_UNAVAILABLE = "version-unavailable"
+OUT_OF_MEMORY = "out-of-memory"
 
 
 class BuildFailure(Exception):

@@ -27,6 +27,8 @@ PATH_LIST_VARIABLES = frozenset({"PIP_FIND_LINKS", "UV_FIND_LINKS"})
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
+    root: Path
+    """The root of the build's mounts."""
     repository: str
     ref: str
     application: str
@@ -44,13 +46,19 @@ class Parameters:
     image_bytes: int
     cache_bytes: int
     timeout_seconds: float
+    builder: str = ""
+    """auto, native, dockerfile or buildpack; empty: auto."""
+    start_command: str = ""
+    image_reference: str = ""
+    """The image that the application runs, instead of a repository."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         root = Path(environment.get("CAPSULE_ROOT", "/"))
         names = environment.get("BUILD_ENVIRONMENT", "").split()
         return cls(
-            repository=environment["REPOSITORY"],
+            root=root,
+            repository=environment.get("REPOSITORY", ""),
             ref=environment.get("REF", ""),
             application=environment.get("APPLICATION", ""),
             image=environment["IMAGE"],
@@ -64,6 +72,9 @@ class Parameters:
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
             cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
             timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
+            builder=environment.get("BUILDER", ""),
+            start_command=environment.get("START_COMMAND", ""),
+            image_reference=environment.get("IMAGE_REFERENCE", "").strip(),
         )
 
 

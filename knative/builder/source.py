@@ -154,7 +154,7 @@ class Checkout:
     def _git(self, *arguments: str, cwd: Path | None = None) -> list[str]:
         settings = [*GIT_OPTIONS, *self._remote.git_options]
         options = [word for setting in settings for word in ("-c", setting)]
-        return self._shell.run(["git", *options, *arguments], cwd=cwd or self._folder, limits=self._limits, quiet=True, **GIT_ENVIRONMENT)
+        return self._shell.run(["git", *options, *arguments], cwd=cwd or self._folder, limits=self._limits, quiet=True, variables=GIT_ENVIRONMENT)
 
 
 def _last_line(error: CommandFailed) -> str:

@@ -26,6 +26,9 @@ class Settings:
     """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
     modules are skipped."""
 
+    allows_dockerfiles: bool = True
+    """Whether builds of Dockerfiles and pulls of images are allowed (CAPSULE_DOCKERFILE_BUILDS, on or off)."""
+
     @property
     def api_port(self) -> int:
         return 7030 + self.port_offset
@@ -59,8 +62,16 @@ class Settings:
             readable_folders=_folders(environment.get("CAPSULE_READABLE_FOLDERS", "")),
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
             egress_allow=parse_allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
+            allows_dockerfiles=_is_on("CAPSULE_DOCKERFILE_BUILDS", environment.get("CAPSULE_DOCKERFILE_BUILDS", "on")),
             preload_modules=tuple(filter(None, environment.get("CAPSULE_PRELOAD_MODULES", "").split(","))),
         )
+
+
+def _is_on(name: str, text: str) -> bool:
+    """Raises ValueError."""
+    if text not in ("on", "off"):
+        raise ValueError(f"{name} is {text!r}; it must be on or off")
+    return text == "on"
 
 
 def _folders(text: str) -> tuple[Path, ...]:

@@ -98,7 +98,9 @@ SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # 
 TINI = Tool("tini", "tini", "", on_path("tini"))  # init process of containers
 SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles the system call filter of containers
 MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin"))  # formats the disks of containers
-SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS)
+BUILDAH = Tool("buildah", "buildah", "", on_path("buildah"))  # builds Dockerfiles and pulls images
+BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests: the root file system of an image
+SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:

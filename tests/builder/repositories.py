@@ -21,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Repository:
-    """A repository. `commit({...})` replaces its files and pushes; `url` is its clone URL."""
+    """A repository. `commit({...})` replaces its files and pushes, bytes as a program; `url` is its clone URL."""
 
     def __init__(self, served: Path, work: Path, name: str, base: str) -> None:
         self.bare, self.work, self.url = served / f"{name}.git", work / name, f"{base}/{name}.git"
@@ -29,14 +29,18 @@ class Repository:
         self.work.mkdir(parents=True)
         git(self.work, "init", "-q", "-b", "main")
 
-    def commit(self, files: Mapping[str, str], *, branch: str = "main", tag: str | None = None) -> str:
+    def commit(self, files: Mapping[str, str | bytes], *, branch: str = "main", tag: str | None = None) -> str:
         git(self.work, "checkout", "-q", "-B", branch)
         for old in git(self.work, "ls-files").splitlines():
             (self.work / old).unlink()
         for name, text in files.items():
             path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            if isinstance(text, bytes):
+                path.write_bytes(text)
+                path.chmod(0o755)
+            else:
+                path.write_text(text)
         git(self.work, "add", "-A")
         git(self.work, "commit", "-q", "--allow-empty", "-m", "a change")
         git(self.work, "push", "-q", "-f", str(self.bare), branch)

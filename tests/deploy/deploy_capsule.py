@@ -32,7 +32,7 @@ from functions.kernel import Caller, Event
 from tests.builder.conftest import ROOT
 from tests.capsule import Capsule
 from tests.memory.deploy import MemoryApplications, MemoryConfigurations, MemoryDeployments, MemoryEnvironments, MemoryQuotas
-from tests.memory.deploy_cluster import MemoryCluster
+from tests.memory.deploy_cluster import MemoryApplicationRequests, MemoryCluster
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
 REPOSITORY = "https://git.example.com/ada/hello.git"
@@ -46,6 +46,7 @@ class DeployCapsule(Capsule):
     def __init__(self) -> None:
         super().__init__("deploy")
         self.applications: MemoryApplications = self.port(ports.Applications)
+        self.application_requests: MemoryApplicationRequests = self.port(ports.ApplicationRequests)
         self.cluster: MemoryCluster = self.port(ports.Cluster)
         self.configurations: MemoryConfigurations = self.port(ports.Configurations)
         self.deployments: MemoryDeployments = self.port(ports.Deployments)
@@ -161,6 +162,10 @@ class DeployCapsule(Capsule):
 
     async def become_ready(self, deployment: Deployment) -> Deployment:
         return await self.set_service_status(deployment, "True")
+
+    async def first_release(self) -> Deployment:
+        """Create an application and release it to staging, including the observation."""
+        return await self.complete((await self.start_build()).id)
 
     async def release(self, application_id: UUID | None = None, environment: str = "staging", image: str = IMAGE) -> Deployment:
         """Deploy successfully, including the observation."""

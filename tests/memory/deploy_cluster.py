@@ -19,6 +19,19 @@ from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 Key = tuple[str, str, str]
 
 
+class MemoryApplicationRequests:
+    """Applications that serve, unless a test says why they do not."""
+
+    def __init__(self) -> None:
+        self.failure: str | None = None
+        self.requests: list[tuple[str, str]] = []
+        """(URL, path) of each request."""
+
+    async def find_failure(self, url: str, path: str) -> str | None:
+        self.requests.append((url, path))
+        return self.failure
+
+
 class MemoryCluster:
     def __init__(self) -> None:
         self.objects: dict[Key, dict[str, Any]] = {}
@@ -49,7 +62,11 @@ class MemoryCluster:
         if watched.kind == "Job":
             return (read_release_job if watched.is_release_phase else read_build_job)(stored, self._pods.get(key, []))
         observation = read_service(stored, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
-        crashed = read_instances(self._pods.get(key, [])) if watched.has_traffic and not isinstance(observation, ServiceFailed) else None
+        crashed = (
+            read_instances(self._pods.get(key, []), self._revisions.get(key))
+            if watched.has_traffic and not isinstance(observation, ServiceFailed)
+            else None
+        )
         return crashed or observation
 
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:

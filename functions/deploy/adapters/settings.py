@@ -23,8 +23,7 @@ def repository_policy(settings: Settings) -> RepositoryPolicy:
 
 def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
-        production_seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "30")),
-        default_seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS_ELSEWHERE", "0")),
+        seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "10")),
         ready_timeout_seconds=int(settings.text("CAPSULE_READY_SECONDS", "120")),
     )
 

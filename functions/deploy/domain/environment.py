@@ -83,13 +83,8 @@ class ObservationPolicy:
     """The installation's defaults: how long a release that takes traffic is observed, and how long it may take to
     become ready."""
 
-    production_seconds: int = 30
-    default_seconds: int = 0
-    """In every environment except production."""
+    seconds: int = 10
     ready_timeout_seconds: int = 120
-
-    def seconds_in(self, environment: str) -> int:
-        return self.production_seconds if environment == PRODUCTION else self.default_seconds
 
 
 @dataclass(slots=True)
@@ -142,7 +137,7 @@ class Environment:
         return Terms(
             size=self.size,
             config_version=application.config_version,
-            observation_seconds=policy.seconds_in(self.name) if own_seconds is None else own_seconds,
+            observation_seconds=policy.seconds if own_seconds is None else own_seconds,
             ready_timeout_seconds=policy.ready_timeout_seconds,
             repository=application.repository,
             image=application.image,

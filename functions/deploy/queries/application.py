@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
-from functions.deploy.domain.deployment.summary import summarize_environment
+from functions.deploy.domain.deployment.summary import find_serving, summarize_environment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
@@ -32,8 +32,10 @@ class DeployedEnvironmentView(Model):
     stopped_at: datetime | None
     url: str | None
     release: int | None
-    """The release that serves."""
+    """The release that serves now, also while it is observed and after a rollback. Null: nothing serves."""
     commit: str | None
+    serving_since: datetime | None
+    """When it took the traffic, or took it again after a rollback."""
     latest_deployment: LatestDeploymentView
 
 
@@ -56,15 +58,16 @@ async def application(
         latest = latest_by_environment.get(environment.name)
         if latest is None or latest.requested_at < environment.created_at:
             continue
-        serving = await deployments.find_serving(environment)
+        serving = find_serving(await deployments.find_serving(environment), latest)
         views.append(
             DeployedEnvironmentView(
                 name=environment.name,
                 summary=summarize_environment(serving, latest, is_stopped=environment.is_stopped),
                 stopped_at=environment.stopped_at,
-                url=serving.url if serving else None,
-                release=serving.release if serving else None,
-                commit=serving.commit if serving else None,
+                url=serving.deployment.url if serving else None,
+                release=serving.deployment.release if serving else None,
+                commit=serving.deployment.commit if serving else None,
+                serving_since=serving.since if serving else None,
                 latest_deployment=LatestDeploymentView(
                     id=latest.id,
                     status=latest.status,

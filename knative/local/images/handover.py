@@ -48,6 +48,8 @@ class Source:
     """The volume's mount path in the build."""
     path: str
     """The image's path in the build, inside the volume."""
+    has_own_root: bool = False
+    """Whether it is an image with a root file system of its own, whose owners and permissions stay."""
 
 
 class HandOver:
@@ -67,6 +69,8 @@ class HandOver:
         try:
             await self._copy(source, staging, container, limits)
             tree: Tree = await asyncio.to_thread(measure, staging.content, limits, take_ownership=True)
+            if source.has_own_root != (tree.manifest.own_root is not None):
+                raise BadImage("The kind of the image in the build's result is not that of its image.json.")
             if not self._images.has((namespace, tree.digest)):
                 self._collector.make_room(tree.bytes)
             record = await self._images.add(staging, name, tree)
@@ -79,7 +83,7 @@ class HandOver:
         path = PurePosixPath(source.path)
         with _pipe() as pipe:
             packer = asyncio.create_task(self._pack(source, path, container, pipe), name=f"pack {source.path}")
-            converter = asyncio.create_task(self._convert(path.name, staging, limits, pipe), name=f"convert {source.path}")
+            converter = asyncio.create_task(self._convert(source, staging, limits, pipe), name=f"convert {source.path}")
             try:
                 await asyncio.wait({packer, converter}, return_when=asyncio.FIRST_COMPLETED)
                 if not (packer.done() and packer.result().code < 0 and packer.result().code != -signal.SIGPIPE):
@@ -104,9 +108,19 @@ class HandOver:
         finally:
             pipe.close_write()
 
-    async def _convert(self, prefix: str, staging: Staging, limits: Limits, pipe: "_Pipe") -> ProgramResult:
+    async def _convert(self, source: Source, staging: Staging, limits: Limits, pipe: "_Pipe") -> ProgramResult:
         program = Program(
-            argv=[INTERPRETER, "-I", "-S", UNPACK_TARGET, IMAGE_TARGET, prefix, *map(str, limits)],
+            argv=[
+                INTERPRETER,
+                "-I",
+                "-S",
+                UNPACK_TARGET,
+                IMAGE_TARGET,
+                PurePosixPath(source.path).name,
+                str(int(source.has_own_root)),
+                *map(str, limits),
+            ],
+            sets_owners=source.has_own_root,
             readable=[(UNPACK, UNPACK_TARGET)],
             writable=[(staging.content, IMAGE_TARGET)],
             stdin=pipe.read,

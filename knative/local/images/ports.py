@@ -20,6 +20,8 @@ class Program:
     """(file or folder of this machine, where the program sees it)."""
     writable: Sequence[tuple[Path, str]] = ()
     """The same. What the program creates there belongs to the sandbox's user."""
+    sets_owners: bool = False
+    """Whether what the program creates in `writable` may belong to any user of its own range: the program runs as user 0 in it."""
     stdin: int | None = None
     """A descriptor that stays the caller's; None: /dev/null. The same holds for `stdout`."""
     stdout: int | None = None

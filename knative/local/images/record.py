@@ -8,6 +8,8 @@ from typing import Self
 
 import orjson
 
+from knative.local.images.image import OwnRoot
+
 RECORD = "record.json"
 
 
@@ -25,6 +27,7 @@ class Record:
     """When a build last stored it, in seconds since the epoch."""
     boot: str
     """The kernel's boot id under which its digest was last computed."""
+    own_root: OwnRoot | None = None
 
     @property
     def reference(self) -> str:
@@ -37,7 +40,9 @@ class Record:
         Raises OSError, ValueError, KeyError or TypeError when it does not exist or is damaged.
         """
         found = orjson.loads((folder / RECORD).read_bytes())
-        record = cls(**{**found, "command": tuple(found["command"])})
+        own_root = found.get("own_root")
+        own_root = OwnRoot(**{**own_root, "groups": tuple(own_root["groups"])}) if own_root else None
+        record = cls(**{**found, "command": tuple(found["command"]), "own_root": own_root})
         if (record.namespace, record.digest) != (folder.parent.name, folder.name):
             raise ValueError(f"{folder / RECORD} belongs to another image")
         return record

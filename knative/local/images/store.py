@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knative.local.images.errors import BadImage, UnknownImage
-from knative.local.images.image import DEFAULT_COMMAND, SYSTEM_PATH, Image, search_path
+from knative.local.images.image import DEFAULT_COMMAND, DEFAULT_PATH, SYSTEM_PATH, Image, search_path
 from knative.local.images.record import RECORD, Record, sync_folder
 from knative.local.images.reference import APPLICATIONS, DIGEST, NAME, NAMESPACE, PLATFORM, PROJECT, digest_of, is_platform
 from knative.local.images.tree import ROOT_FOLDER, Tree, measure
@@ -88,7 +88,8 @@ class Images:
             record = self._records.get(key)
         if record is None:
             raise UnknownImage(f'image "{reference}" {NOT_KEPT}')
-        return Image(record.command, {**record.env, "PATH": search_path(record.env)}, self._place(key) / ROOT_FOLDER)
+        path = search_path(record.env) if record.own_root is None else record.env.get("PATH") or DEFAULT_PATH
+        return Image(record.command, {**record.env, "PATH": path}, self._place(key) / ROOT_FOLDER, own_root=record.own_root)
 
     def records(self) -> list[Record]:
         """Return the stored images, oldest first."""
@@ -130,7 +131,8 @@ class Images:
             raise BadImage(f"{name}@sha256:{tree.digest} is not a reference of the form {APPLICATIONS}<name>@sha256:<digest>.")
         namespace, manifest = staging.folder.parent.name, tree.manifest
         key = namespace, tree.digest
-        record = Record(namespace, name, tree.digest, tree.bytes, tree.files, manifest.command, manifest.env, self._clock(), self._boot())
+        times = self._clock(), self._boot()
+        record = Record(namespace, name, tree.digest, tree.bytes, tree.files, manifest.command, manifest.env, *times, manifest.own_root)
         if key in self._records and self._records[key].boot != record.boot:
             await self._verify(key)
         await asyncio.to_thread(_complete, staging, record)

@@ -2,7 +2,7 @@
 
 Everything is opened relative to a directory descriptor with O_NOFOLLOW, without recursion and within limits, so no tree
 can lead the walk out of itself. The digest is the SHA-256 over the sorted relative paths, their modes as in git, and
-their contents.
+their contents. An image with a root file system of its own keeps owners and permissions, which count too.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from knative.local.images.errors import BadImage
-from knative.local.images.image import MAX_MANIFEST_BYTES, Manifest, parse_manifest
+from knative.local.images.image import IDS, MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from knative.local.images.unpack import MAX_DEPTH, OPEN_FOLDER, Limits, printable
 
 OWNER = 1000
@@ -47,13 +47,13 @@ def measure(folder: Path, limits: Limits, *, ignore: Collection[str] = (), take_
 
     `take_ownership`: as root, change the owner of every entry to OWNER. Blocking: run it in a thread. Raises BadImage.
     """
-    walk = _walked(folder, limits, frozenset(ignore), take_ownership)
+    manifest = parse_manifest(_read_manifest(folder))
+    walk = _walked(folder, limits, frozenset(ignore), take_ownership, keeps_owners=manifest.own_root is not None)
     top = {name: kind for name, kind, _ in walk.found if "/" not in name}
     if top.get(ROOT_FOLDER) != FOLDER_KIND:
         raise BadImage("The image has no folder rootfs.")
     if extra := sorted(top.keys() - {MANIFEST, ROOT_FOLDER}):
         raise BadImage(f"An image holds only image.json and rootfs; this one also holds {printable(os.fsencode(extra[0]))}.")
-    manifest = parse_manifest(_read_manifest(folder))
     files = sum(kind != FOLDER_KIND for _, kind, _ in walk.found)
     return Tree(walk.digest(), walk.total_bytes, files, len(walk.found), manifest)
 
@@ -65,9 +65,11 @@ FOLDER_KIND, LINK_KIND, FILE_KIND, PROGRAM_KIND = b"040000", b"120000", b"100644
 class _Walk:
     limits: Limits
     take_ownership: bool
+    keeps_owners: bool
     found: list[tuple[str, bytes, bytes]] = field(default_factory=list)
-    """(relative path, kind, hash of its content)"""
+    """(relative path, kind, hash of its content, with owner and permissions where these are kept)"""
     total_bytes: int = 0
+    _owner: bytes = b""
     hashes: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """Of files with several names, by device and inode: each is read once."""
 
@@ -80,7 +82,10 @@ class _Walk:
     def visit(self, folder: int, name: str, path: str) -> bool:
         """Add an entry. Returns whether it is a folder to enter. Raises BadImage."""
         about = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if self.take_ownership:
+        self._owner = b""
+        if self.keeps_owners and path.startswith(ROOT_FOLDER):
+            self._owner = _owner(path, about)
+        elif self.take_ownership:
             _take_ownership(folder, name, path, about)
         if stat.S_ISDIR(about.st_mode):
             self._add(path, FOLDER_KIND, b"")
@@ -108,13 +113,13 @@ class _Walk:
         return content
 
     def _add(self, path: str, kind: bytes, content: bytes) -> None:
-        self.found.append((path, kind, content))
+        self.found.append((path, kind, content + self._owner))
         if len(self.found) > self.limits.entries + 2:  # image.json and rootfs beside what the archive holds
             raise BadImage(f"The image has more than {self.limits.entries:,} files and folders.")
 
 
-def _walked(folder: Path, limits: Limits, ignore: frozenset[str], take_ownership: bool) -> _Walk:
-    walk = _Walk(limits, take_ownership and os.geteuid() == 0)
+def _walked(folder: Path, limits: Limits, ignore: frozenset[str], take_ownership: bool, keeps_owners: bool = False) -> _Walk:
+    walk = _Walk(limits, take_ownership and os.geteuid() == 0, keeps_owners)
     stack: list[tuple[int, str, list[str]]] = []
     """(descriptor, its path with a slash, names left to visit), from the top down to where the walk is."""
 
@@ -147,6 +152,15 @@ def _take_ownership(folder: int, name: str, path: str, about: os.stat_result) ->
         raise BadImage(f"{printable(os.fsencode(path))} has a set-user-ID, set-group-ID or sticky bit.")
     if (about.st_uid, about.st_gid) != (OWNER, OWNER):
         os.chown(name, OWNER, OWNER, dir_fd=folder, follow_symlinks=False)
+
+
+def _owner(path: str, about: os.stat_result) -> bytes:
+    """Return what an image with a root of its own keeps of an entry beside its content. Raises BadImage."""
+    if not stat.S_ISLNK(about.st_mode) and about.st_mode & (stat.S_ISUID | stat.S_ISGID):
+        raise BadImage(f"{printable(os.fsencode(path))} has a set-user-ID or set-group-ID bit.")
+    if max(about.st_uid, about.st_gid) >= IDS:
+        raise BadImage(f"{printable(os.fsencode(path))} belongs to user {about.st_uid} or group {about.st_gid}; an image has ids below {IDS:,}.")
+    return b"%d:%d:%o" % (about.st_uid, about.st_gid, 0 if stat.S_ISLNK(about.st_mode) else stat.S_IMODE(about.st_mode))
 
 
 def _read_manifest(folder: Path) -> bytes:

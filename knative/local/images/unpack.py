@@ -1,11 +1,14 @@
-"""Unpack a tar stream into new files, within limits: `python -I unpack.py FOLDER PREFIX BYTES FILE_BYTES ENTRIES < archive`.
+"""Unpack a tar stream into new files, within limits: `python -I unpack.py FOLDER PREFIX OWNERS BYTES FILE_BYTES ENTRIES < archive`.
 
 The stream comes from a build's workspace and is not trusted. This program runs alone in a sandbox (no network, no other files), so it
 uses the standard library only. It reads the GNU and pax formats (tar(5), POSIX.1-2017 pax), holds one header and one chunk in memory, and
 creates every folder and file relative to a directory descriptor, with O_NOFOLLOW and O_EXCL: no write passes through a symbolic link.
 
 PREFIX is the name of the archive's folder; its content is written to FOLDER. Modes become 0755 or 0644, owners are dropped, times stay
-(Python compares them with its byte code). Exit codes: 0 unpacked, 3 refused, 1 other failure. The reason is one sentence on stderr.
+(Python compares them with its byte code). With OWNERS 1 (an image with a root file system of its own; this program is then user 0 of its
+own range of ids) owners and permissions stay, without set-user-ID and set-group-ID bits.
+
+Exit codes: 0 unpacked, 3 refused, 1 other failure. The reason is one sentence on stderr.
 """
 
 import errno
@@ -14,7 +17,7 @@ import stat
 import sys
 from typing import BinaryIO, NamedTuple
 
-BLOCK, CHUNK, MIB = 512, 1 << 20, 1 << 20
+BLOCK, CHUNK, MIB, IDS = 512, 1 << 20, 1 << 20, 65_536
 MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TARGET_BYTES = 100, 255, 1024, 4096
 MAX_EXTENSION_BYTES = 16 << 10  # of a pax or GNU header that precedes an entry: a path and a link's target fit
 MAX_PADDING_BYTES = 1 << 20  # zeros after the archive's end: tar fills its last record
@@ -46,6 +49,8 @@ class Entry(NamedTuple):
     mode: int
     size: int
     mtime: int
+    uid: int = 0
+    gid: int = 0
 
 
 class Archive:
@@ -112,7 +117,8 @@ def parse_header(block: bytes) -> Entry:
     name = text(block[:100])
     if block[257:263] == b"ustar\0" and (prefix := text(block[345:500])):
         name = prefix + b"/" + name
-    return Entry(name, text(block[157:257]), block[156:157], number(block[100:108]), number(block[124:136]), number(block[136:148]))
+    mode, uid, gid, size, mtime = (number(block[at:end]) for at, end in ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148)))
+    return Entry(name, text(block[157:257]), block[156:157], mode, size, mtime, uid, gid)
 
 
 def text(field: bytes) -> bytes:
@@ -168,8 +174,8 @@ def _decimal(digits: bytes) -> int:
 class Unpacker:
     """Writes entries below one folder, which must be empty."""
 
-    def __init__(self, folder: int, prefix: bytes, limits: Limits) -> None:
-        self._root, self._prefix, self._limits = folder, prefix, limits
+    def __init__(self, folder: int, prefix: bytes, limits: Limits, keeps_owners: bool = False) -> None:
+        self._root, self._prefix, self._limits, self._keeps_owners = folder, prefix, limits, keeps_owners
         self._chain: list[tuple[bytes, int]] = []  # the open folders on the path of the last entry: (name, descriptor)
         self._entries = self._bytes = 0
 
@@ -196,6 +202,7 @@ class Unpacker:
                 self._create_file(parents, name, entry, archive)
             elif entry.type == FOLDER:
                 os.mkdir(name, 0o755, dir_fd=self._folder(parents, entry.name))
+                self._set_owner(entry, name, self._folder(parents, entry.name))
             elif entry.type == SYMBOLIC_LINK:
                 self._create_symlink(parents, name, entry)
             elif entry.type == HARD_LINK:
@@ -216,6 +223,7 @@ class Unpacker:
         try:
             archive.copy_content(entry.size, file)
             mtime = entry.mtime if 0 <= entry.mtime < LATEST_MTIME else 0
+            self._set_owner(entry, file)
             os.utime(file, (mtime, mtime))
         finally:
             os.close(file)
@@ -224,6 +232,17 @@ class Unpacker:
         if not 0 < len(entry.target) < MAX_TARGET_BYTES or b"\0" in entry.target:
             raise Refused(f"The link {printable(entry.name)} has a target of {len(entry.target):,} bytes or with a NUL in it.")
         os.symlink(entry.target, name, dir_fd=self._folder(parents, entry.name))
+        self._set_owner(entry, name, self._folder(parents, entry.name))
+
+    def _set_owner(self, entry: Entry, place: bytes | int, folder: int | None = None) -> None:
+        """`place`: a file's descriptor, or a name in a folder's descriptor."""
+        if not self._keeps_owners:
+            return
+        if not (0 <= entry.uid < IDS and 0 <= entry.gid < IDS):
+            raise Refused(f"{printable(entry.name)} belongs to user {entry.uid} or group {entry.gid}; an image has ids below {IDS:,}.")
+        os.chown(place, entry.uid, entry.gid, dir_fd=folder, follow_symlinks=folder is None)
+        if entry.type != SYMBOLIC_LINK:
+            os.chmod(place, entry.mode & 0o1777, dir_fd=folder)
 
     def _create_hard_link(self, parents: list[bytes], name: bytes, entry: Entry) -> None:
         *source_parents, source = self._parts(entry.target, False)
@@ -279,12 +298,12 @@ def printable(name: bytes) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    folder, prefix, *limits = arguments
+    folder, prefix, owners, *limits = arguments
     os.umask(0)
     try:
         with open(0, "rb", buffering=CHUNK, closefd=False) as stream:
             root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            Unpacker(root, os.fsencode(prefix), Limits(*map(int, limits))).unpack(Archive(stream))
+            Unpacker(root, os.fsencode(prefix), Limits(*map(int, limits)), owners == "1").unpack(Archive(stream))
     except Refused as refused:
         print(refused, file=sys.stderr)
         return REFUSED

@@ -23,9 +23,11 @@ from knative.local.serving.pods.pod import Pod
 log = logging.getLogger(__name__)
 
 FAILED = "ImagePushFailed"
-FIELDS = ("commit", "kind", "release")
+FIELDS = ("commit", "kind", "release", "health")
 LIMIT_MIB = "LIMIT_IMAGE_MIB"
 DEFAULT_LIMIT_MIB = 1024
+OWN_ROOT_KINDS = ("dockerfile", "image")
+"""Kinds of images with a root file system of their own."""
 
 
 async def push(pod: Pod, exit: Exit, hand_over: HandOver) -> Exit:
@@ -35,7 +37,7 @@ async def push(pod: Pod, exit: Exit, hand_over: HandOver) -> Exit:
         return exit
     try:
         message = parse(exit.message)
-        record = await _store(pod, path, hand_over)
+        record = await _store(pod, path, message["kind"], hand_over)
         stored = with_image(message, record)
     except BadImage as error:
         pod.log_line(f"==> Failed: {error}")
@@ -48,7 +50,7 @@ async def push(pod: Pod, exit: Exit, hand_over: HandOver) -> Exit:
 
 
 def parse(message: str) -> Mapping[str, str]:
-    """Return commit, kind and, if present, release command of a termination message. orjson bounds its depth. Raises BadImage."""
+    """Return commit, kind and, if present, release command and health path of a termination message. orjson bounds its depth. Raises BadImage."""
     try:
         document = orjson.loads(message)
     except ValueError:
@@ -69,7 +71,7 @@ def with_image(message: Mapping[str, str], record: Record) -> str:
     return text.decode()
 
 
-async def _store(pod: Pod, path: str, hand_over: HandOver) -> Record:
+async def _store(pod: Pod, path: str, kind: str, hand_over: HandOver) -> Record:
     variables = {each["name"]: each.get("value") for each in pod.setup.container.get("env") or []}
     if not (name := variables.get("IMAGE")):
         raise BadImage("The Job of the build has no variable IMAGE with the name of the image.")
@@ -77,7 +79,8 @@ async def _store(pod: Pod, path: str, hand_over: HandOver) -> Record:
     if volume is None:
         raise BadImage(f"{path} is not in a volume of the build.")
     limits = Limits(bytes=_limit_bytes(variables), file_bytes=_limit_bytes(variables))
-    return await hand_over.store(Source(*volume, path), name, pod.namespace, container=pod.ended_container, limits=limits)
+    source = Source(*volume, path, has_own_root=kind in OWN_ROOT_KINDS)
+    return await hand_over.store(source, name, pod.namespace, container=pod.ended_container, limits=limits)
 
 
 def _limit_bytes(variables: Mapping[str, Any]) -> int:

@@ -23,6 +23,8 @@ from knative.local.sandbox.identities import APPLICATION_USER, IDS_PER_RANGE
 from knative.local.sandbox.plan import Isolation, Sandbox
 
 LAUNCH_PROGRAM = str(Path(sandbox_package.__file__).with_name("launch.py"))
+READ_ALL_FILES = 2
+"""CAP_DAC_READ_SEARCH, for programs that read what a build of a Dockerfile left: its files belong to many users."""
 FIRST_INHERITED = 4
 """Descriptors 0 to 3 of the launch program: its specification, stdout, stderr, report."""
 LAUNCH_SECONDS = 30.0
@@ -40,10 +42,11 @@ def launch_spec(command: Command) -> dict[str, Any]:
         "uid": command.uid,
         "gid": command.gid,
         "umask": 0o022,
-        **{name: [] for name in ("join", "listen", "keep", "enter")},
+        **{name: [] for name in ("join", "listen", "keep", "enter", "groups", "capabilities")},
         **{name: None for name in ("stdin", "root", "overlay", "init")},
         "is_container_ended": False,
         "own_user_namespace": False,
+        "own_mounts": False,
         "seccomp": b"",
     }
 
@@ -51,13 +54,19 @@ def launch_spec(command: Command) -> dict[str, Any]:
 def sandbox_spec(sandbox: Sandbox) -> dict[str, Any]:
     """Return what `launch_steps` reads in addition for a sandbox that it assembles itself."""
     identity = sandbox.identity
-    owner = identity.user if identity else sandbox.uid or 0
+    owner_inside = sandbox.owner if sandbox.owner is not None else sandbox.uid or 0
+    owner = (identity.first if identity else 0) + owner_inside
     return {
         "root": sandbox.root,
         "uid": sandbox.uid,
         "gid": sandbox.uid if sandbox.gid is None else sandbox.gid,
         "first_id": identity.first if identity else 0,
         "ids": IDS_PER_RANGE if identity else 0,
+        "owner": owner,
+        "groups": list(sandbox.groups),
+        "capabilities": list(sandbox.capabilities),
+        "own_mounts": sandbox.own_mounts,
+        "read_only_root": sandbox.has_read_only_root or all(mount.target != "/" for mount in sandbox.mounts),
         "mounts": [asdict(mount) for mount in sandbox.mounts],
         "links": [list(link) for link in sandbox.links],
         "hostname": sandbox.hostname,
@@ -164,9 +173,14 @@ class Launcher:
     async def _run_in_namespaces(self, opened: list[int], command: Command, stdout: int, stderr: int, is_container_ended: bool) -> Process:
         """`opened`: descriptors of namespaces, the user namespace last."""
         assert command.sandbox is not None
-        uid, seccomp = command.sandbox.uid, command.sandbox.filter or b""
+        sandbox = command.sandbox
         numbers = [FIRST_INHERITED + index for index in range(len(opened))]
-        spec = {**launch_spec(command), "enter": numbers, "is_container_ended": is_container_ended, "uid": uid, "gid": uid, "seccomp": seccomp}
+        spec = {
+            **launch_spec(command), "enter": numbers, "is_container_ended": is_container_ended, "uid": sandbox.uid,
+            "gid": sandbox.uid if sandbox.gid is None else sandbox.gid, "groups": list(sandbox.groups),
+            "capabilities": [READ_ALL_FILES] if is_container_ended and sandbox.own_mounts else list(sandbox.capabilities),
+            "seccomp": (sandbox.reader if sandbox.reader is not None else sandbox.filter) or b"",
+        }  # fmt: skip
         try:
             pid, _ = await self._launch(spec, command, stdout, stderr, opened, launcher_stays=True)
         except OSError as error:

@@ -62,6 +62,11 @@ def init_program() -> str | None:
     return shutil.which(INIT, path="/usr/bin:/bin:/usr/local/bin")
 
 
+def static_init_program() -> str | None:
+    """Return the path of an init that runs without this machine's libraries, for images with a root of their own; None when there is none."""
+    return shutil.which(f"{INIT}-static", path="/usr/bin:/bin:/usr/local/bin")
+
+
 def _succeeds(command: Sequence[str]) -> bool:
     try:
         return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
@@ -82,6 +87,11 @@ class Abilities:
     """ID-mapped mounts: an image's files belong to the user of the container that runs it."""
     has_overlay: bool
     """A writable, ephemeral layer over an image."""
+
+    @property
+    def has_own_roots(self) -> bool:
+        """Return whether images with a root file system of their own, and builds that make them, are possible."""
+        return self.isolation is Isolation.ROOT and self.has_filter and self.has_mapped_mounts and self.has_overlay
 
 
 def detect_abilities(state: Path) -> Abilities:

@@ -71,8 +71,11 @@ class Kernel:
     def no_new_privileges(self) -> None:
         self._check(self._libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
-    def drop_bounding_set(self) -> None:
+    def drop_bounding_set(self, kept: tuple[int, ...] = ()) -> None:
+        """Executed programs hold at most the capabilities in `kept`, and these only if their user is 0 (capabilities(7))."""
         for capability in range(64):
+            if capability in kept:
+                continue
             if self._libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
                 if ctypes.get_errno() == EINVAL:  # past the last capability of this kernel
                     return

@@ -3,10 +3,12 @@
 Used by `launch`.
 
     scratch    an empty folder of the platform; a tmpfs is mounted there, and disks inside it
-    root       becomes `/`: a folder of the writable disk, or a tmpfs that is read-only in the end (readOnlyRootFilesystem)
+    root       becomes `/`: a folder of the writable disk, a tmpfs that is read-only in the end (readOnlyRootFilesystem), or an image with a root
+               file system of its own below a writable layer
 
-Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, and what
-outlives a start (a volume) is mounted whole, by its top folder.
+Nothing here follows a path that a tenant could have written: a writable disk is formatted anew for each start, what
+outlives a start (a volume) is mounted whole, by its top folder, and a mount point in an image's root is refused when a
+link leads there.
 """
 
 import os
@@ -42,6 +44,9 @@ READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 DATA = "data"
 """The folder on a volume's disk that holds the volume."""
 SAFE = MS_NOSUID | MS_NODEV
+"""On every mount of a tenant's, but for the new disks of a build of Dockerfiles: buildah mounts their folders again with flags of its own, and the
+kernel lets nobody clear these two. Neither matters there: nobody inside can create a device, and no set-user-ID program gains a right, since
+`no_new_privs` is set (prctl(2))."""
 
 
 def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
@@ -51,29 +56,46 @@ def assemble(spec: dict, user_namespace: int | None) -> None:  # type: ignore[ty
     kernel.mount("tmpfs", scratch, "tmpfs", SAFE, "mode=755,size=1m")
     disks = {}
     for disk in spec["disks"]:
-        disks[disk["name"]] = _mount_disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace)
+        disks[disk["name"]] = _mount_disk(disk, f"{scratch}/disks/{disk['name']}", user_namespace, _flags(spec, disk))
     root = f"{scratch}/root"
     os.mkdir(root, 0o755)
-    owner = spec["first_id"] + (spec["uid"] or 0)
-    top = next((mount for mount in spec["mounts"] if mount["target"] == "/"), None)
+    owner = spec["owner"]
+    top = _top(spec)
+    layer = spec["layer"] or disks.get("root", "")
     if top is None:
         kernel.mount("tmpfs", root, "tmpfs", SAFE, "mode=755,size=1m")
+    elif top["overlay"]:
+        _mount_overlay(top, top["source"], root, layer, spec["first_id"], user_namespace)
     else:
         source = _source_on_disk(top, disks, owner) if top["disk"] else top["source"]
         os.chmod(source, 0o755)
         kernel.mount(source, root, "", MS_BIND)
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | SAFE)
     _mount_devices(root)
-    layer = spec["layer"] or disks.get("root", "")
     for mount in spec["mounts"]:
         if mount is not top:
-            _mount(mount, root, disks, layer, owner, user_namespace)
+            _mount(mount, root, disks, layer, owner, user_namespace, _flags(spec, mount) if mount["writable"] else SAFE | MS_RDONLY)
     for target, name in spec["links"]:
         os.makedirs(os.path.dirname(root + name), exist_ok=True)
         os.symlink(target, root + name)
-    os.makedirs(root + "/proc", exist_ok=True)
-    if top is not None:
+    _create_folder(root, "/proc")
+    if top is not None and not top["overlay"]:
         _create_root_folders(root, owner)
+
+
+def _flags(spec: dict, place: dict) -> int:  # type: ignore[type-arg]
+    """`place`: a disk or a mount."""
+    return 0 if spec["own_mounts"] and not place["mapped"] else SAFE
+
+
+def has_own_root(spec: dict) -> bool:  # type: ignore[type-arg]
+    """Return whether `/` is the root file system of an image."""
+    top = _top(spec)
+    return top is not None and bool(top["overlay"])
+
+
+def _top(spec: dict) -> dict | None:  # type: ignore[type-arg]
+    return next((mount for mount in spec["mounts"] if mount["target"] == "/"), None)
 
 
 def _create_root_folders(root: str, owner: int) -> None:
@@ -85,7 +107,7 @@ def _create_root_folders(root: str, owner: int) -> None:
             os.chown(place, owner, owner)
 
 
-def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # type: ignore[type-arg]
+def _mount_disk(disk: dict, place: str, user_namespace: int | None, flags: int) -> str:  # type: ignore[type-arg]
     """Mount a disk image.
 
     One that outlives its container (`mapped`) holds ids as they are inside; the others hold the container's own ids.
@@ -93,7 +115,7 @@ def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # t
     os.makedirs(place)
     device, opened = kernel.loop_device(disk["image"], disk["read_only"])
     try:
-        kernel.mount(device, place, "ext4", SAFE | MS_NOATIME | (MS_RDONLY if disk["read_only"] else 0))
+        kernel.mount(device, place, "ext4", flags | MS_NOATIME | (MS_RDONLY if disk["read_only"] else 0))
     finally:
         os.close(opened)
     if disk["mapped"] and not disk["read_only"]:
@@ -103,10 +125,10 @@ def _mount_disk(disk: dict, place: str, user_namespace: int | None) -> str:  # t
     return place
 
 
-def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
+def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int, user_namespace: int | None, flags: int) -> None:  # type: ignore[type-arg]
     place = root + mount["target"]
     source = _source_on_disk(mount, disks, owner) if mount["disk"] else mount["source"]
-    _create_mount_point(source, place)
+    _create_mount_point(root, mount["target"], os.path.isdir(source))
     if mount["overlay"]:
         _mount_overlay(mount, source, place, layer, owner, user_namespace)
         return
@@ -114,7 +136,7 @@ def _mount(mount: dict, root: str, disks: dict[str, str], layer: str, owner: int
         kernel.mount_mapped(source, place, user_namespace)
     else:
         kernel.mount(source, place, "", MS_BIND)
-    kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | SAFE | (0 if mount["writable"] else MS_RDONLY))
+    kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | flags)
 
 
 def _source_on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # type: ignore[type-arg]
@@ -124,10 +146,10 @@ def _source_on_disk(mount: dict, disks: dict[str, str], owner: int) -> str:  # t
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
         os.chown(place, owner, owner)
         return place
-    return _ensure_folder(disk, mount["source"], None if mount["mapped"] else owner)
+    return _ensure_folder(disk, mount["source"], None if mount["mapped"] else owner, mount["mode"])
 
 
-def _ensure_folder(disk: str, name: str, owner: int | None) -> str:
+def _ensure_folder(disk: str, name: str, owner: int | None, mode: int = 0o700) -> str:
     """Return a folder of a disk; create it if necessary, never through a link.
 
     No process of the container runs at this time.
@@ -137,6 +159,7 @@ def _ensure_folder(disk: str, name: str, owner: int | None) -> str:
         place = f"{place}/{part}"
         if not os.path.lexists(place):
             os.mkdir(place, 0o700)
+            os.chmod(place, mode)
             if owner is not None:
                 os.chown(place, owner, owner, follow_symlinks=False)
         if not stat.S_ISDIR(os.lstat(place).st_mode):
@@ -144,12 +167,26 @@ def _ensure_folder(disk: str, name: str, owner: int | None) -> str:
     return place
 
 
-def _create_mount_point(source: str, place: str) -> None:
-    if os.path.isdir(source):
-        os.makedirs(place, exist_ok=True)
-    elif not os.path.lexists(place):
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644))
+def _create_mount_point(root: str, target: str, is_folder: bool) -> None:
+    if is_folder:
+        _create_folder(root, target)
+        return
+    _create_folder(root, os.path.dirname(target))
+    if not os.path.lexists(root + target):
+        os.close(os.open(root + target, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o644))
+    if not stat.S_ISREG(os.lstat(root + target).st_mode):
+        raise OSError(f"{target} cannot be mounted: the image has something else than a file there")
+
+
+def _create_folder(root: str, target: str) -> None:
+    """Create a folder and those above it, never through a link: the root may be an image's."""
+    place = root
+    for part in target.strip("/").split("/"):
+        place = f"{place}/{part}" if part else place
+        if not os.path.lexists(place):
+            os.mkdir(place, 0o755)
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            raise OSError(f"{target} cannot be mounted: the image has a link or a file at {place[len(root) :]}")
 
 
 def _mount_overlay(mount: dict, source: str, place: str, layer: str, owner: int, user_namespace: int | None) -> None:  # type: ignore[type-arg]
@@ -176,7 +213,7 @@ def mount_overlay_as_user(overlay: dict) -> None:  # type: ignore[type-arg]
 
 
 def _mount_devices(root: str) -> None:
-    os.makedirs(root + "/dev", exist_ok=True)
+    _create_folder(root, "/dev")
     kernel.mount("tmpfs", root + "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=64k")
     for device in DEVICES:
         place = f"{root}/dev/{device}"
@@ -209,7 +246,7 @@ def enter_root(spec: dict) -> None:  # type: ignore[type-arg]
             kernel.mount(place, place, "", MS_BIND | MS_REC)
             kernel.mount("none", place, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE | MS_NOEXEC)
     kernel.mount("none", root + "/dev", "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC)
-    if all(mount["target"] != "/" for mount in spec["mounts"]):
+    if spec["read_only_root"]:
         kernel.mount("none", root, "", MS_BIND | MS_REMOUNT | MS_RDONLY | SAFE)
     os.chdir(root)
     kernel.pivot_root(".", ".")

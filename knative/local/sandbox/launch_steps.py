@@ -39,6 +39,8 @@ from knative.local.sandbox.launch_kernel import (
     CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
+    MS_PRIVATE,
+    MS_REC,
     kernel,
 )
 
@@ -142,6 +144,8 @@ def run_in_sandbox(spec: dict) -> None:  # type: ignore[type-arg]
         report(os.getpid())
         drop_privileges(spec, None)
         return execute(spec)
+    if spec["init"] and mounts.has_own_root(spec):  # an image with a root of its own lacks it: it is executed by descriptor
+        spec["init"] = os.open(spec["init"], os.O_RDONLY | os.O_CLOEXEC)
     user_namespace, holder = new_user_namespace(spec["first_id"], spec["ids"]) if spec["ids"] else (None, 0)
     kernel.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID | (CLONE_NEWNET if spec["own_network"] else 0))
     kernel.sethostname(spec["hostname"])
@@ -221,7 +225,8 @@ def enter(spec: dict) -> None:  # type: ignore[type-arg]
 def drop_privileges(spec: dict, user_namespace: int | None) -> None:  # type: ignore[type-arg]
     """Change to the program's user.
 
-    The change gives up every capability (capabilities(7), effect of user ID changes).
+    Executing the program gives up every capability, except those that the specification lets user 0 keep over its own
+    user namespace (capabilities(7)).
     """
     if user_namespace is not None:
         kernel.setns(user_namespace)
@@ -229,9 +234,14 @@ def drop_privileges(spec: dict, user_namespace: int | None) -> None:  # type: ig
         if spec["uid"] is None:  # bubblewrap's namespace: its only user is not root, so executing a program gives up every capability
             kernel.drop_bounding_set()
     if spec["uid"] is not None:
-        os.setgroups([])
+        if spec[
+            "own_mounts"
+        ]:  # a copy of the mounts, which belongs to the user namespace: what was mounted before stays locked (mount_namespaces(7))
+            kernel.unshare(CLONE_NEWNS)
+            kernel.mount("none", "/", "", MS_REC | MS_PRIVATE)
+        os.setgroups(spec["groups"])
         os.setresgid(spec["gid"], spec["gid"], spec["gid"])
-        kernel.drop_bounding_set()
+        kernel.drop_bounding_set(tuple(spec["capabilities"]))
         os.setresuid(spec["uid"], spec["uid"], spec["uid"])
     kernel.no_new_privileges()
 
@@ -255,8 +265,8 @@ def execute(spec: dict) -> None:  # type: ignore[type-arg]
         os._exit(127 if program == errno.ENOENT else 126)
     if spec["seccomp"]:
         kernel.filter_system_calls(spec["seccomp"])
-    if spec["init"]:
-        os.execve(spec["init"], [spec["init"], "-g", "--", *argv], env)
+    if spec["init"] is not None:
+        os.execve(spec["init"], ["tini", "-g", "--", *argv], env)
     os.execve(program, argv, env)
 
 

@@ -48,6 +48,8 @@ class Mount:
     """The name of the disk that holds the source; None: this machine."""
     is_file: bool = False
     """On a disk: an empty file to create."""
+    mode: int = 0o700
+    """On a disk: the permissions of the folder when it is created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Disk:
 class Sandbox:
     isolation: Isolation
     uid: int | None
-    """The user inside: 1000 with an identity, a user of this machine without one; None: the user who starts it."""
+    """The user inside (1000, or the user of an image with a root of its own) with an identity, a user of this machine without one; None: the user
+    who starts it."""
     root: str
     """An empty folder of the platform on which the container's file system is assembled."""
     mounts: tuple[Mount, ...]
@@ -86,6 +89,18 @@ class Sandbox:
     filter: bytes | None = None
     """System call filter, BPF."""
     init: str | None = None
+    owner: int | None = None
+    """The user inside that owns the writable folders; None: `uid`."""
+    groups: tuple[int, ...] = ()
+    """Supplementary groups inside."""
+    capabilities: tuple[int, ...] = ()
+    """Held over its own user namespace by processes whose user is 0 inside; empty: none, not even as user 0 (capabilities(7))."""
+    has_read_only_root: bool = False
+    """Whether an image's own root is read-only. A root that is no mount always is."""
+    own_mounts: bool = False
+    """Whether its mount namespace belongs to its own user namespace, so that its user 0 may mount inside it."""
+    reader: bytes | None = None
+    """The filter of programs that read what an ended container left; None: `filter`."""
 
 
 def interpreters() -> tuple[str, ...]:

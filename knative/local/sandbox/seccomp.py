@@ -36,6 +36,12 @@ REFUSED = (
 FIFO_ONLY = ("mknod", "mknodat")
 NEW_NAMESPACES = 0x7E020080
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME."""
+MOUNTING = ("mount", "umount2", "chroot", "pivot_root", "sethostname", "setdomainname")
+"""Allowed to builds of Dockerfiles in addition, which hold CAP_SYS_ADMIN over their own mount namespace and nothing else."""
+MOUNTING_NAMESPACES = 0x2C020000
+"""CLONE_NEWNS, NEWUTS, NEWIPC, NEWPID: never a user or network namespace."""
+DEVICE = {"mknod": 2, "mknodat": 3}
+"""The argument with the device number. 0:0 is the whiteout of an overlay, which refers to no device (mknod(2), overlayfs)."""
 PERSONALITIES = (0x0, 0x0008, 0x20000, 0x20008, 0xFFFFFFFF)
 """PER_LINUX, PER_LINUX32, UNAME26 with either, and the query of the current one."""
 SOCKETS = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
@@ -45,7 +51,7 @@ FAMILY_COUNT = 64
 """Above every family that exists."""
 TERMINAL_INPUT = (0x5412, 0x541C)
 """TIOCSTI, TIOCLINUX: they insert input into a shared terminal."""
-FILE_TYPE, FIFO, REGULAR = 0o170000, 0o010000, 0o100000
+FILE_TYPE, FIFO, REGULAR, CHARACTER_DEVICE = 0o170000, 0o010000, 0o100000, 0o020000
 
 
 class Comparison(ctypes.Structure):
@@ -73,16 +79,17 @@ def library() -> ctypes.CDLL | None:
 
 
 @cache
-def compile_filter() -> bytes | None:
+def compile_filter(allows_mounts: bool = False) -> bytes | None:
     """Return BPF instructions (struct sock_filter); None when libseccomp is missing.
 
-    Raises OSError when it refuses a rule.
+    `allows_mounts`: for a build of a Dockerfile, in a mount namespace of its own user namespace. Raises OSError when
+    libseccomp refuses a rule.
     """
     found = library()
-    return None if found is None else _compile(found)
+    return None if found is None else _compile(found, allows_mounts)
 
 
-def _compile(found: ctypes.CDLL) -> bytes:
+def _compile(found: ctypes.CDLL, allows_mounts: bool) -> bytes:
     context = found.seccomp_init(ERRNO | errno.ENOSYS)
     if not context:
         raise OSError("libseccomp cannot create a filter")
@@ -91,7 +98,7 @@ def _compile(found: ctypes.CDLL) -> bytes:
         for number in range(HIGHEST_CALL + 1):
             name = _call_name(found, number)
             if name is not None:
-                for action, comparisons in rules(name):
+                for action, comparisons in rules(name, allows_mounts):
                     _add(found, context, action, number, comparisons)
         with tempfile.TemporaryFile() as file:
             if found.seccomp_export_bpf(context, file.fileno()) < 0:
@@ -102,15 +109,16 @@ def _compile(found: ctypes.CDLL) -> bytes:
         found.seccomp_release(context)
 
 
-def rules(name: str) -> list[tuple[int, list[Comparison]]]:
+def rules(name: str, allows_mounts: bool = False) -> list[tuple[int, list[Comparison]]]:
     """Return the (action, comparisons of arguments) of one system call.
 
     A call is allowed when one of its rules allows it.
     """
     refused = ERRNO | errno.EPERM
-    if name == "clone":  # the first argument, on all architectures but s390
-        flags = [1 << bit for bit in range(32) if NEW_NAMESPACES >> bit & 1]
-        return [(ALLOW, [Comparison(0, MASKED_EQUAL, NEW_NAMESPACES, 0)]), *((refused, [Comparison(0, MASKED_EQUAL, flag, flag)]) for flag in flags)]
+    if name == "clone" or (allows_mounts and name == "unshare"):  # the first argument, on all architectures but s390
+        forbidden = NEW_NAMESPACES & ~(MOUNTING_NAMESPACES if allows_mounts else 0)
+        flags = [1 << bit for bit in range(32) if forbidden >> bit & 1]
+        return [(ALLOW, [Comparison(0, MASKED_EQUAL, forbidden, 0)]), *((refused, [Comparison(0, MASKED_EQUAL, flag, flag)]) for flag in flags)]
     if name == "clone3":  # its flags are in memory, which a filter cannot read; C libraries fall back to clone
         return []
     if name == "personality":
@@ -128,7 +136,11 @@ def rules(name: str) -> list[tuple[int, list[Comparison]]]:
         return [(refused, [Comparison(1, MASKED_EQUAL, 0xFFFFFFFF, value)]) for value in (low, high)] + [(ALLOW, [])]
     if name in FIFO_ONLY:
         mode = 1 if name == "mknod" else 2
-        return [(ALLOW, [Comparison(mode, MASKED_EQUAL, FILE_TYPE, kind)]) for kind in (FIFO, REGULAR, 0o140000, 0)]
+        allowed = [(ALLOW, [Comparison(mode, MASKED_EQUAL, FILE_TYPE, kind)]) for kind in (FIFO, REGULAR, 0o140000, 0)]
+        whiteout = [Comparison(mode, MASKED_EQUAL, FILE_TYPE, CHARACTER_DEVICE), Comparison(DEVICE[name], EQUAL, 0, 0)]
+        return [*allowed, (ALLOW, whiteout)] if allows_mounts else allowed
+    if allows_mounts and name in MOUNTING:
+        return [(ALLOW, [])]
     return [(refused if name in REFUSED else ALLOW, [])]
 
 

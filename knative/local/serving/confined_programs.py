@@ -8,7 +8,6 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,8 @@ from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange
 from knative.local.trash import Trash
 
 MAX_PROCESSES = 64
+SET_OWNERS = (0, 1, 3)
+"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER."""
 SIGNAL_OFFSET = 128
 START_FAILED_CODE = 127
 GROUP_REMOVAL_TRIES, GROUP_REMOVAL_PAUSE_SECONDS = 100, 0.02
@@ -73,7 +74,7 @@ class ConfinedPrograms:
                 command = Command(tuple(program.argv), ENVIRONMENT, "/", rlimits, cgroups, ended.sandbox, stdin=program.stdin)
                 return await self._run(command, program, ended.namespaces)
             root.mkdir(parents=True, mode=0o700)
-            sandbox = self._plan_sandbox(name, root, program.readable, program.writable)
+            sandbox = self._plan_sandbox(name, root, program)
             try:
                 command = Command(tuple(program.argv), ENVIRONMENT, "/", rlimits, cgroups, sandbox, stdin=program.stdin)
                 return await self._run(command, program, None)
@@ -84,21 +85,23 @@ class ConfinedPrograms:
             await _remove_group(group)
             self._host.trash.discard(root)
 
-    def _plan_sandbox(self, name: str, root: Path, readable: Sequence[tuple[Path, str]], writable: Sequence[tuple[Path, str]]) -> Sandbox:
+    def _plan_sandbox(self, name: str, root: Path, program: Program) -> Sandbox:
         host = self._host
         is_root, has_mapped_mounts = host.abilities.isolation is Isolation.ROOT, host.abilities.has_mapped_mounts
         identity = host.identities.allocate(name) if is_root else None
         mounts, links = host.system_mounts()
-        mounts += [Mount(str(source), target) for source, target in readable]
-        for source, target in writable:
+        mounts += [Mount(str(source), target) for source, target in program.readable]
+        sets_owners = program.sets_owners and is_root and has_mapped_mounts
+        for source, target in program.writable:
             if identity is not None:
-                owner = APPLICATION_USER if has_mapped_mounts else identity.user
+                owner = (0 if sets_owners else APPLICATION_USER) if has_mapped_mounts else identity.user
                 os.chown(source, owner, owner, follow_symlinks=False)
             mounts.append(Mount(str(source), target, writable=True, mapped=is_root and has_mapped_mounts))
         arranged_mounts, arranged_links = arrange(mounts, links)
+        uid = (0 if sets_owners else APPLICATION_USER) if is_root else None
         return Sandbox(
-            host.abilities.isolation, APPLICATION_USER if is_root else None, str(root), arranged_mounts, arranged_links, identity=identity,
-            own_network=True, filter=host.filter, init=init_program(),
+            host.abilities.isolation, uid, str(root), arranged_mounts, arranged_links, identity=identity,
+            own_network=True, filter=host.filter, init=init_program(), capabilities=SET_OWNERS if sets_owners else (),
         )  # fmt: skip
 
     async def _run(self, command: Command, program: Program, namespaces: ContainerNamespaces | None) -> ProgramResult:

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 PLATFORM_NAMESPACES = frozenset({"capsule"})
 PUSH = "local.capsule.dev/push"
 """Annotation of a build's pod: the path of its image."""
+DOCKERFILES = "local.capsule.dev/dockerfiles"
+"""Annotation of a build's pod whose program builds Dockerfiles and runs everything else of a tenant as an ordinary user: allowed."""
 PLATFORM_WEIGHT = 8
 """CPU weight of the platform's functions together on a busy machine, in processes."""
 
@@ -85,6 +87,8 @@ class Node:
         self.disks = Disks(settings.state / "disk-templates")
         self.filter: bytes | None = None
         """The system call filter of containers."""
+        self.mounting_filter: bytes | None = None
+        """That of builds of Dockerfiles."""
         self.resolv_conf = settings.state / "skeleton" / "resolv.conf"
         """Of containers with a network of their own."""
         self._etc = settings.state / "skeleton" / "etc"
@@ -109,6 +113,7 @@ class Node:
         self.abilities = detect_abilities(self.settings.state)
         self.filter = seccomp.compile_filter() if self.abilities.has_filter else None
         network_error = self._try_network()
+        self.mounting_filter = seccomp.compile_filter(allows_mounts=True) if self.abilities.has_own_roots else None
         self.has_networks = not network_error
         name = f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}"
         self._tenant_groups, self._platform_groups = ControlGroups(name), ControlGroups(f"{name}-own", PLATFORM_WEIGHT)
@@ -176,6 +181,14 @@ class Node:
     def is_build(self, pod: Object) -> bool:
         return PUSH in (pod["metadata"].get("annotations") or {})
 
+    def builds_images(self, pod: Object) -> bool:
+        """Return whether a pod is a build whose sandbox allows builds of Dockerfiles: not if its BUILDER or an operator excludes them."""
+        is_declared = (pod["metadata"].get("annotations") or {}).get(DOCKERFILES) == "allowed"
+        if not (self.is_build(pod) and is_declared and self.abilities.has_own_roots and self.settings.allows_dockerfiles):
+            return False
+        variables = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0].get("env") or []}
+        return variables.get("BUILDER") not in ("native", "buildpack")
+
     @property
     def platform_group(self) -> int | None:
         return self.platform_view.group if self.platform_view else None
@@ -191,6 +204,16 @@ class Node:
     def system_mounts(self) -> tuple[list[Mount], list[tuple[str, str]]]:
         """Return the (mounts, links) of the system that every tenant's container sees."""
         return system_mounts(self._etc)
+
+    def name_mounts(self) -> list[Mount]:
+        """Return the mounts by which a container with a root of its own finds names."""
+        return [Mount(str(self._etc / name), f"/etc/{name}") for name in ("hosts", "hostname")]
+
+    def image_build_mounts(self) -> list[Mount]:
+        """Return the additional mounts of a build of Dockerfiles: buildah shows RUN instructions a /sys, which is empty here."""
+        empty = self._etc.with_name("empty")
+        empty.mkdir(exist_ok=True, mode=0o755)
+        return [Mount(str(empty), "/sys")]
 
     def platform_mounts(self) -> list[Mount]:
         """Return the additional mounts of a container with the platform's image, such as a build."""

@@ -278,7 +278,7 @@ def test_memory_usage_is_bounded(tmp_path: Path) -> None:
         "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (96 << 20,) * 2); sys.argv = sys.argv[1:]; "
         f"runpy.run_path({unpack.__file__!r}, run_name='__main__')"
     )
-    words = [sys.executable, "-I", "-S", "-c", limit, "unpack", str(tmp_path / "image"), "image", *map(str, Limits(1 << 30, 1 << 30, 20_000))]
+    words = [sys.executable, "-I", "-S", "-c", limit, "unpack", str(tmp_path / "image"), "image", "0", *map(str, Limits(1 << 30, 1 << 30, 20_000))]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None and process.stderr is not None
     with process.stdin as stream:

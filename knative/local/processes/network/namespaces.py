@@ -176,6 +176,7 @@ class _RootNetwork(_SlirpNetwork):
             try:
                 _call(_libc().unshare(CLONE_NEWNET), "unshare")
                 set_up(list(refused))
+                allow_low_ports()
                 descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 loop.call_soon_threadsafe(created.set_exception, error)
@@ -268,6 +269,15 @@ async def _await_exit(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGKILL)
     await asyncio.to_thread(process.wait)
+
+
+def allow_low_ports() -> None:
+    """Let every user of this thread's network namespace listen on ports below 1024: images listen on port 80 (ip(7), ip_unprivileged_port_start).
+
+    Where /proc/sys is read-only, as in some surrounding containers, such an image reports that it may not bind its port.
+    """
+    with contextlib.suppress(OSError), open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
+        file.write("0")
 
 
 async def _readable(descriptor: int) -> None:

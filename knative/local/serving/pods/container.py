@@ -22,7 +22,8 @@ from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange
 from knative.local.serving.node import Node
 from knative.local.serving.pods import volumes
 from knative.local.serving.pods.disk_limits import DiskQuota, largest_quota_bytes
-from knative.local.serving.pods.environment import FindObject, expand_all, resolve
+from knative.local.serving.pods.environment import FindObject, MissingReference, expand_all, resolve
+from knative.local.serving.pods.own_roots import BUILDS_IMAGES, NO_OWN_ROOTS, with_mounting, with_own_root
 from knative.local.serving.pods.volumes import MountedVolume
 from knative.local.serving.pods.writable import HOME, TERMINATION_LOG, WritableMounts, WritableStorage
 from knative.local.serving.process_records import RECORD
@@ -71,8 +72,10 @@ class ContainerSetup:
         node, pod = self._node, self._pod
         is_sandboxed = self.is_sandboxed(image)
         root = MOUNT if is_sandboxed and not image.platform else str(image.folder)
+        if image.own_root is not None and not (is_sandboxed and node.abilities.has_own_roots):
+            raise MissingReference(NO_OWN_ROOTS)
         image = image.placed(root)
-        owner, uid = self._owner(is_sandboxed)
+        owner, uid = self._owner(is_sandboxed, image)
         is_on_disks = is_sandboxed and node.abilities.has_disks
         self._create_folders(owner if not is_sandboxed else None)
         mounted = self._create_volumes(owner, is_on_disks)
@@ -88,13 +91,13 @@ class ContainerSetup:
         group = node.create_control_group(pod["metadata"]["uid"], limits, is_trusted=not is_sandboxed)
         env = self._environment(image, env, is_sandboxed, has_api_access)
         argv = expand_all([*(self.container.get("command") or image.command), *(self.container.get("args") or [])], env)
-        cwd = self.container.get("workingDir") or root
+        cwd = self.container.get("workingDir") or (image.own_root.directory if image.own_root else root)
         rlimits = limits.rlimits(is_sandboxed, group is not None)
         cgroups = group.paths if group else ()
         if not is_sandboxed:
             command = Command(argv, env, cwd, rlimits, cgroups, uid=uid, gid=node.platform_group)
             return self._prepare_trusted(command, group, limits, mounted, owner)
-        writable = self._create_writable(mounted, is_on_disks)
+        writable = self._create_writable(image, mounted, owner, is_on_disks)
         sandbox = self._plan_sandbox(image, mounted, writable, network)
         command = Command(argv, env, cwd, rlimits, cgroups, sandbox)
         return PreparedContainer(command, group, writable.termination_file, self._termination_path, limits, writable.disk_quotas, is_on_disks)
@@ -103,7 +106,7 @@ class ContainerSetup:
     def _termination_path(self) -> str:
         return str(self.container.get("terminationMessagePath", TERMINATION_LOG))
 
-    def _owner(self, is_sandboxed: bool) -> tuple[int | None, int | None]:
+    def _owner(self, is_sandboxed: bool, image: Image) -> tuple[int | None, int | None]:
         """Return (the owner of its files on this machine, the user of a process of the platform).
 
         None: the user who runs the platform.
@@ -116,7 +119,7 @@ class ContainerSetup:
             return user, user
         if self.identity is None:
             self.identity = node.identities.allocate(f"{self.namespace}/{self.name}")
-        return self.identity.user, None
+        return (self.identity.user if image.own_root is None else self.identity.first + image.own_root.uid), None
 
     def _prepare_trusted(
         self, command: Command, group: ControlGroup | None, limits: ResourceLimits, mounted: list[MountedVolume], owner: int | None
@@ -129,27 +132,30 @@ class ContainerSetup:
         volumes.link(self.folder / "root", [*mounted, MountedVolume(termination_file, self._termination_path, True)])
         return PreparedContainer(self._node.with_platform_view(command), group, termination_file, self._termination_path, limits, ())
 
-    def _create_writable(self, mounted: list[MountedVolume], is_on_disks: bool) -> WritableMounts:
+    def _create_writable(self, image: Image, mounted: list[MountedVolume], owner: int | None, is_on_disks: bool) -> WritableMounts:
         node = self._node
         if self.storage.cache_volume and self.storage.cache_path is None:
             self.storage.cache_path = node.build_caches.acquire(self.namespace, self._pod["metadata"]["uid"])
         if is_on_disks:
-            return self.storage.create_on_disks(node.disks, mounted)
-        return self.storage.create_in_folders(mounted, self.identity.user if self.identity else None, node.abilities.has_mapped_mounts)
+            return self.storage.create_on_disks(node.disks, mounted, image.own_root is not None)
+        return self.storage.create_in_folders(mounted, owner, node.abilities.has_mapped_mounts, image.own_root is not None)
 
     def _plan_sandbox(self, image: Image, mounted: list[MountedVolume], writable: WritableMounts, network: Network | None) -> Sandbox:
         node = self._node
-        mounts, links = node.system_mounts()
+        mounts, links = node.system_mounts() if image.own_root is None else (node.name_mounts(), [])
         resolv_conf = node.resolv_conf if network is not None else Path(os.path.realpath("/etc/resolv.conf"))
         mounts.append(Mount(str(resolv_conf), "/etc/resolv.conf"))
         has_overlay = not image.platform and self.storage.is_root_writable and node.abilities.has_overlay
         if image.platform:
             mounts += node.platform_mounts()
+            mounts += node.image_build_mounts() if node.builds_images(self._pod) else []
+        elif image.own_root is not None:
+            mounts.append(Mount(str(image.folder), "/", mapped=True, overlay=True))
         else:
             mounts.append(Mount(str(image.folder), MOUNT, mapped=node.abilities.has_mapped_mounts, overlay=has_overlay))
         mounts += [Mount(str(each.source), each.target) for each in mounted if each.empty_dir is None]
         arranged_mounts, arranged_links = arrange([*mounts, *writable.mounts], links)
-        return Sandbox(
+        sandbox = Sandbox(
             node.isolation,
             APPLICATION_USER if self.identity else None,
             str(self.folder / "sandbox"),
@@ -164,6 +170,9 @@ class ContainerSetup:
             filter=node.filter,
             init=init_program(),
         )
+        if image.own_root is not None:
+            return with_own_root(sandbox, image.own_root, self.storage.is_root_writable)
+        return with_mounting(sandbox, node.mounting_filter) if node.builds_images(self._pod) else sandbox
 
     def _create_volumes(self, owner: int | None, is_on_disks: bool) -> list[MountedVolume]:
         return volumes.create_volumes(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self._find_object(), owner, is_on_disks)
@@ -173,7 +182,7 @@ class ContainerSetup:
 
         Raises MissingReference when one no longer exists.
         """
-        volumes.rewrite(self.folder / "volumes", self._pod["spec"], self._pod, self._find_object(), self._owner(self.is_sandboxed(image))[0])
+        volumes.rewrite(self.folder / "volumes", self._pod["spec"], self._pod, self._find_object(), self._owner(self.is_sandboxed(image), image)[0])
 
     def _find_object(self) -> FindObject:
         return lambda kind, name: self._node.store.find(kind, self.namespace, name)
@@ -220,11 +229,16 @@ class ContainerSetup:
     def _environment(self, image: Image, owner_env: Mapping[str, str], is_sandboxed: bool, has_api_access: bool) -> dict[str, str]:
         root = self.folder / "root"
         defaults = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "HOSTNAME": self.name}
-        defaults |= {"HOME": HOME, "TMPDIR": "/tmp"} if is_sandboxed else {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
+        if image.own_root is not None:
+            defaults["HOME"] = "/"
+        else:
+            defaults |= {"HOME": HOME, "TMPDIR": "/tmp"} if is_sandboxed else {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
         defaults |= image.env
         env = resolve(self.container, self._pod, self._find_object(), {**defaults, **owner_env})
         if not is_sandboxed:
             env["CAPSULE_ROOT"] = str(root)
+        if is_sandboxed and self._node.builds_images(self._pod):
+            env[BUILDS_IMAGES] = "1"
         if has_api_access:
             env["KUBECONFIG"] = KUBECONFIG if is_sandboxed else str(root) + KUBECONFIG
         return env

@@ -43,18 +43,24 @@ class PodNetworks:
         self.allowed_networks: tuple[str, ...] = ()
         """Private networks that every pod reaches, in CIDR notation."""
         self._networks: dict[int, Network | None] = {}
+        self._inner_ports: dict[int, int] = {}
         self._open: set[Network] = set()
         self._watch: AddressWatch | None = None
 
     def __contains__(self, port: object) -> bool:
         return port in self._networks
 
-    def assign(self, port: int, network: Network | None) -> None:
-        """Connect `port` through this network. None: the pod will have a network, which does not exist yet."""
+    def assign(self, port: int, network: Network | None, inner_port: int = 0) -> None:
+        """Connect `port` through this network.
+
+        None: the pod will have a network, which does not exist yet. `inner_port`: on which the pod listens; 0: `port`.
+        """
         self._networks[port] = network
+        self._inner_ports[port] = inner_port or port
 
     def unassign(self, port: int) -> None:
         self._networks.pop(port, None)
+        self._inner_ports.pop(port, None)
 
     async def open(self, isolation: Isolation, access: BuildAccess) -> Network:
         """Create a network.
@@ -89,7 +95,7 @@ class PodNetworks:
             network = self._networks[port]
             if network is None:
                 raise ConnectionRefusedError(f"the pod of port {port} has no network yet")
-            return await connect(network, port)
+            return await connect(network, self._inner_ports[port])
         return await connect(None, port)
 
 
@@ -133,11 +139,15 @@ class PodNetwork:
         self.network: Network | None = None
         self._networks, self._isolation, self._port, self._access = networks, isolation, port, access
         self._listeners: list[Listener] = []
+        self._inner_port = 0
         if port is not None and isolation is not None:
             networks.assign(port, None)
 
-    async def open(self, is_sandboxed: bool) -> None:
-        """Create the network of a tenant's pod. Idempotent. Raises NetworkSetupError."""
+    async def open(self, is_sandboxed: bool, inner_port: int = 0) -> None:
+        """Create the network of a tenant's pod. Idempotent. Raises NetworkSetupError.
+
+        `inner_port`: the port on which its image listens whatever PORT says; 0: it follows PORT.
+        """
         if self._port is not None and not is_sandboxed:
             self._networks.unassign(self._port)
         elif self.network is None and is_sandboxed and self._isolation is not None:
@@ -150,7 +160,8 @@ class PodNetwork:
                 raise NetworkSetupError(f"the build's access to this machine cannot be opened: {error}") from error
             self.network = network
             if self._port is not None:
-                self._networks.assign(self._port, network)
+                self._inner_port = inner_port
+                self._networks.assign(self._port, network, inner_port)
 
     def _open_build_access(self, network: Network) -> None:
         for port in sorted(self._access.ports):
@@ -160,7 +171,7 @@ class PodNetwork:
 
     async def connect(self, port: int) -> socket.socket:
         """Connect to a port of the pod. Raises OSError."""
-        return await connect(self.network, port)
+        return await connect(self.network, self._inner_port or port if port == self._port else port)
 
     async def close(self) -> None:
         await self._close_listeners()

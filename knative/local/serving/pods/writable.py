@@ -67,8 +67,11 @@ class WritableStorage:
     def _termination_path(self) -> str:
         return str(self.container.get("terminationMessagePath", TERMINATION_LOG))
 
-    def create_on_disks(self, disks: Disks, mounted: list[MountedVolume]) -> WritableMounts:
-        """Create disk images for the next start; the previous root is deleted. Raises OSError."""
+    def create_on_disks(self, disks: Disks, mounted: list[MountedVolume], has_own_root: bool = False) -> WritableMounts:
+        """Create disk images for the next start; the previous root is deleted.
+
+        `has_own_root`: the root file system is the image's, so only /tmp and volumes are mounted there. Raises OSError.
+        """
         folder = self.folder / "disks"
         folder.mkdir(exist_ok=True, mode=0o700)
         self.trash.discard(folder / f"root-{self._start}.img")
@@ -77,10 +80,11 @@ class WritableStorage:
         limit = str(self.container.get("resources", {}).get("limits", {}).get("ephemeral-storage") or DEFAULT_EPHEMERAL_STORAGE)
         disks.create(root, int(parse_quantity(limit)))
         created = [Disk(ROOT_DISK, str(root))]
-        mounts = [Mount(name, target, True, disk=ROOT_DISK) for name, target in (("tmp", "/tmp"), ("home", HOME))]
+        mounts = [Mount("tmp", "/tmp", True, disk=ROOT_DISK, mode=0o1777)]
         mounts.append(Mount("termination-log", self._termination_path, True, disk=ROOT_DISK, is_file=True))
-        if self.is_root_writable:
-            mounts.append(Mount("root", "/", True, disk=ROOT_DISK))
+        if not has_own_root:
+            mounts.append(Mount("home", HOME, True, disk=ROOT_DISK))
+            mounts += [Mount("root", "/", True, disk=ROOT_DISK)] if self.is_root_writable else []
         for each in (each for each in mounted if each.empty_dir is not None):
             is_cache = each.empty_dir == self.cache_volume and self.cache_path is not None
             image = self.cache_path if is_cache and self.cache_path else folder / f"volume-{each.empty_dir}.img"
@@ -92,7 +96,9 @@ class WritableStorage:
             mounts.append(Mount(source, each.target, each.writable, mapped=is_cache, disk=each.empty_dir))
         return WritableMounts(tuple(mounts), tuple(created))
 
-    def create_in_folders(self, mounted: list[MountedVolume], owner: int | None, has_mapped_mounts: bool) -> WritableMounts:
+    def create_in_folders(
+        self, mounted: list[MountedVolume], owner: int | None, has_mapped_mounts: bool, has_own_root: bool = False
+    ) -> WritableMounts:
         """Create folders for the next start; the previous ones are deleted.
 
         `owner`: of the folders; None: the user who runs the platform.
@@ -108,10 +114,11 @@ class WritableStorage:
         termination_file.touch(0o600)
         if owner is not None:
             os.chown(termination_file, owner, owner)
-        mounts = [Mount(str(folder / "tmp"), "/tmp", True), Mount(str(folder / "home"), HOME, True)]
-        mounts.append(Mount(str(termination_file), self._termination_path, True))
-        if self.is_root_writable:
-            mounts.append(Mount(str(folder / "root"), "/", True))
+        (folder / "tmp").chmod(0o1777)
+        mounts = [Mount(str(folder / "tmp"), "/tmp", True), Mount(str(termination_file), self._termination_path, True)]
+        if not has_own_root:
+            mounts.append(Mount(str(folder / "home"), HOME, True))
+            mounts += [Mount(str(folder / "root"), "/", True)] if self.is_root_writable else []
         for each in (each for each in mounted if each.empty_dir is not None):
             is_cache = each.empty_dir == self.cache_volume and self.cache_path is not None
             source = str(self.cache_path) if is_cache else str(each.source)

@@ -1,0 +1,100 @@
+"""Build a Dockerfile or pull an image, and leave its root file system and its configuration as the image's folder."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+from knative.builder.containers import configuration, dockerfile
+from knative.builder.containers.accounts import UnknownAccount, find_account
+from knative.builder.containers.engine import NAME, Engine
+from knative.builder.containers.image_config import ImageConfig, read_config
+from knative.builder.containers.request import IMAGE, ContainerRequest
+from knative.builder.containers.root_folder import copy_root, create_directory, read_text
+from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log
+from knative.builder.failure import BUILD_FAILED, BuildFailure
+from knative.builder.parameters import Parameters
+from knative.builder.variables import FOLDER, SECRETS, BuildVariables, read_variables
+
+DOCKERFILE = "Dockerfile"
+DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+class ContainerBuild:
+    """One build. `deadline`: on the monotonic clock."""
+
+    def __init__(self, parameters: Parameters, request: ContainerRequest, deadline: float) -> None:
+        self._parameters, self._request = parameters, request
+        self._folder = parameters.workspace / "engine"
+        self._image = parameters.workspace / "image"
+        self._limits = Limits(deadline, self._image, parameters.image_bytes)
+        self._shell = Shell(parameters.environment, self._folder / "home")
+        self._values = read_variables(parameters.root)
+
+    def run(self) -> dict[str, str]:
+        """Return the fields of the termination message. Raises BuildFailure."""
+        started_at = time.monotonic()
+        for folder in (self._folder, self._image):
+            shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt
+        parameters, request = self._parameters, self._request
+        reference = parameters.image_reference if request.kind == IMAGE else ""
+        values = self._values.values
+        files = configuration.write_files(self._folder, parameters.environment, values, parameters.allowed_hosts, reference)
+        engine = Engine(self._shell, self._folder, files, self._limits)
+        if request.kind == IMAGE:
+            log(f"==> Pulling {reference}")
+            engine.pull(reference)
+            name, what, commit = reference, f"Image {reference}", self._digest(engine, reference)
+        else:
+            self._build(engine, Path(request.context), self._values)
+            name, what, commit = NAME, "The Dockerfile", request.commit
+        config = read_config((engine.inspect(name).get("Docker") or {}).get("config") or {}, request.start, what)
+        for notice in config.notices:
+            log(f"    notice: {notice}")
+        self._write_image(engine.mount(name), config)
+        log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
+        return {"commit": commit, "kind": request.kind} | ({"release": request.release} if request.release else {})
+
+    def _build(self, engine: Engine, context: Path, values: BuildVariables) -> None:
+        file = context / DOCKERFILE
+        text = file.read_text(errors="replace")
+        names = dockerfile.declared_arguments(text)
+        if hidden := sorted(names & values.secrets.keys()):
+            log(f"    notice: ARG {' '.join(hidden)} gets no value, since these are secrets: use RUN --mount=type=secret,id={hidden[0]}")
+        if missing := sorted(dockerfile.required_secrets(text) - values.secrets.keys()):
+            raise BuildFailure(
+                BUILD_FAILED, f"The Dockerfile requires the secret {missing[0]}, which is not set: capsule env set --secret {missing[0]}=…"
+            )
+        folder = self._parameters.root / FOLDER / SECRETS
+        arguments = {name: value for name, value in values.variables.items() if name in names}
+        log(f"==> Building {DOCKERFILE}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
+        engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
+
+    def _digest(self, engine: Engine, reference: str) -> str:
+        match = DIGEST.search(str(engine.inspect(reference).get("FromImageDigest") or ""))
+        if match is None:
+            raise BuildFailure(BUILD_FAILED, f"Image {reference} has no digest.")
+        log(f"    digest sha256:{match[1]}")
+        return match[1]
+
+    def _write_image(self, mounted: Path, config: ImageConfig) -> None:
+        root = self._image / "rootfs"
+        try:
+            left_out = copy_root(mounted, root, self._shell, self._limits)
+        except CommandFailed as error:
+            raise BuildFailure(BUILD_FAILED, f"The image's files cannot be copied: {error.tail[-1] if error.tail else error}") from error
+        if left_out:
+            log(f"    notice: {left_out} devices, sockets or pipes of the image were left out")
+        check_size(self._image, self._parameters.image_bytes)
+        try:
+            account = find_account(config.user, read_text(root, "etc/passwd"), read_text(root, "etc/group"))
+        except UnknownAccount as error:
+            raise BuildFailure(BUILD_FAILED, str(error)) from error
+        create_directory(root, config.directory, account.uid, account.gid)
+        log(f"    user {account.uid}, directory {config.directory}" + (f", port {config.port}" if config.port else ""))
+        document = {
+            "cmd": list(config.command), "env": {"HOME": account.home, **config.env}, "kind": self._request.kind, "root": True,
+            "user": f"{account.uid}:{account.gid}", "groups": list(account.groups), "workdir": config.directory, "port": config.port,
+        }  # fmt: skip
+        (self._image / "image.json").write_text(json.dumps(document))
