@@ -2,6 +2,7 @@
 
 from events.deploy import BuildFailed, DeploymentFailed, DeploymentRequested
 from functions.deploy.domain import manifests
+from functions.deploy.domain.application_settings import Builder
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED
 from functions.deploy.domain.tenancy import tenancy
@@ -57,7 +58,7 @@ def render_build_job(deployment: Deployment, settings: BuildSettings) -> manifes
         **settings.environment,
         "APPLICATION": deployment.application,
         "BASE_DIRECTORY": terms.settings.directory or "",
-        "BUILDER": str(terms.settings.builder),
+        "BUILDER": "" if terms.settings.builder is Builder.AUTO else str(terms.settings.builder),
         "BUILD_COMMAND": terms.settings.build_command or "",
         "IMAGE": f"{settings.images}/{deployment.application}",
         "IMAGE_REFERENCE": terms.image or "",
