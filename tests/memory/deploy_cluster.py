@@ -10,8 +10,10 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -72,6 +74,15 @@ class MemoryCluster:
             else None
         )
         return crashed or observation
+
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        self._reach()
+        return read_instances_of(self._pods.get(("Service", namespace, service), []))
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        return read_run(self.objects.get(key), self._pods.get(key, []))
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
@@ -142,6 +153,9 @@ class MemoryCluster:
     def instance_restarted(self, namespace: str, name: str, code: int, message: str = "", reason: str = "Error") -> None:
         terminated = {"exitCode": code, "message": message, "reason": reason}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
+
+    def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
+        self._pods["Service", namespace, name] = list(pods)
 
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)

@@ -124,11 +124,6 @@ class ContainerSetup:
         return f"{uid}-{self.container['name']}" if self._is_init else uid
 
     @property
-    def _builds_images(self) -> bool:
-        """Return whether it may build Dockerfiles. An init container, which clones, never may."""
-        return self.container is self._pod["spec"]["containers"][0] and self._node.builds_images(self._pod)
-
-    @property
     def _termination_path(self) -> str:
         return str(self.container.get("terminationMessagePath", TERMINATION_LOG))
 
