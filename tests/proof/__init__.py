@@ -9,6 +9,7 @@ PROOFS = {
     "adding-a-function": "docs/adding-a-function.md works, applied to a copy",
     "pooler": "The storage works through PgBouncer",
     "recovery": "Nothing is lost when processes and servers die",
+    "dockerfiles": "Dockerfiles and images of registries run",
     "tenant-isolation": "Applications and builds cannot reach others",
 }
 """Name → what it shows, at most 54 characters. Add a line here for a new proof, and mark its tests."""
