@@ -13,7 +13,8 @@ termination messages and nothing else. Their parameters are environment variable
     BASE_DIRECTORY     folder of the application in the repository; empty: the root
     CLONE_FOLDER       folder of the clone's container alone, for its copies of the credentials (/tmp/clone)
     CACHE              folder that is kept between builds (/cache), if it exists
-    LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_CACHE_MIB, LIMIT_SECONDS
+    LIMIT_SOURCE_MIB, LIMIT_IMAGE_MIB, LIMIT_ROOT_IMAGE_MIB (of an image with a root file system of its own),
+    LIMIT_CACHE_MIB, LIMIT_SECONDS
 
 It recognizes Python (uv.lock, poetry.lock, requirements.txt, pyproject.toml), Node.js (npm, pnpm and yarn by their lock
 files), static sites with or without a build script, and any Procfile. Applications run on the Python and the Node.js of

@@ -28,7 +28,7 @@ class ContainerBuild:
         self._parameters, self._request = parameters, request
         self._folder = parameters.workspace / "engine"
         self._image = parameters.workspace / "image"
-        self._limits = Limits(deadline, self._image, parameters.image_bytes)
+        self._limits = Limits(deadline, self._image, parameters.root_image_bytes)
         self._shell = Shell(parameters.environment, self._folder / "home")
         self._values = read_variables(parameters.root)
 
@@ -86,7 +86,7 @@ class ContainerBuild:
             raise BuildFailure(BUILD_FAILED, f"The image's files cannot be copied: {error.tail[-1] if error.tail else error}") from error
         if left_out:
             log(f"    notice: {left_out} devices, sockets or pipes of the image were left out")
-        check_size(self._image, self._parameters.image_bytes)
+        check_size(self._image, self._parameters.root_image_bytes)
         try:
             account = find_account(config.user, read_text(root, "etc/passwd"), read_text(root, "etc/group"))
         except UnknownAccount as error:

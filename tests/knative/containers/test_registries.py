@@ -92,7 +92,7 @@ def test_what_a_dockerfile_says_about_its_start_holds(image_machine: ImageMachin
     ],
 )
 def test_a_failure_says_what_to_change(image_machine: ImageMachine, public: Registry, text: str, reason: str) -> None:
-    built = build(image_machine, public, text, LIMIT_IMAGE_MIB="64")
+    built = build(image_machine, public, text, LIMIT_ROOT_IMAGE_MIB="64")
     assert built.code == 1 and built.reason.startswith(reason), built.log
 
 
