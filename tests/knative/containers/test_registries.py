@@ -58,7 +58,8 @@ def test_a_private_registry_asks_for_credentials_which_stay_secret(image_machine
         ("COPY page.txt /www/\nENTRYPOINT exec httpd -f -h /www -p $PORT\n", "the page"),
         ("RUN echo 'web:x:33:33::/:/bin/sh' >> /etc/passwd\nCMD su web -c 'id -u > /tmp/page.txt' && exec httpd -f -h /tmp -p $PORT\n", "33\n"),
         (
-            "RUN echo 'web:x:9:9::/own:/bin/sh' >> /etc/passwd && mkdir /own && chown web /own\nUSER web\nCMD id -un > /own/page.txt; httpd -f -h /own -p $PORT\n",
+            "RUN echo 'web:x:9:9::/own:/bin/sh' >> /etc/passwd && mkdir /own && chown web /own\nUSER web\n"
+            "CMD id -un > /own/page.txt; httpd -f -h /own -p $PORT\n",
             "web\n",
         ),
         ("RUN ln -s /elsewhere /proc2 && rm -rf /tmp && ln -s /etc /tmp\nCOPY page.txt /www/\n", "the page"),
