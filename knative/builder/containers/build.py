@@ -44,8 +44,8 @@ class ContainerBuild:
         engine = Engine(self._shell, self._folder, files, self._limits)
         if request.kind == IMAGE:
             log(f"==> Pulling {reference}")
-            engine.pull(reference)
-            name, what, commit = reference, f"Image {reference}", self._digest(engine, reference)
+            name, what = engine.pull(reference), f"Image {reference}"
+            commit = self._digest(engine, name, reference)
         else:
             self._build(engine, Path(request.context), self._values)
             name, what, commit = NAME, "The Dockerfile", request.commit
@@ -71,8 +71,8 @@ class ContainerBuild:
         log(f"==> Building {DOCKERFILE}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
         engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
 
-    def _digest(self, engine: Engine, reference: str) -> str:
-        match = DIGEST.search(str(engine.inspect(reference).get("FromImageDigest") or ""))
+    def _digest(self, engine: Engine, name: str, reference: str) -> str:
+        match = DIGEST.search(str(engine.inspect(name).get("FromImageDigest") or ""))
         if match is None:
             raise BuildFailure(BUILD_FAILED, f"Image {reference} has no digest.")
         log(f"    digest sha256:{match[1]}")

@@ -47,9 +47,10 @@ class Engine:
             words += ["--secret", f"id={name},src={path}"]
         self._run([*words, *self._pull_options, str(context)], "The Dockerfile", cwd=context)
 
-    def pull(self, reference: str) -> None:
-        """Pull an image. Its digest is verified while it is read (containers-image). Raises BuildFailure."""
-        self._run(["pull", "--quiet", *self._pull_options, f"docker://{reference}"], f"Image {reference}")
+    def pull(self, reference: str) -> str:
+        """Pull an image and return its id. Its digest is verified while it is read (containers-image). Raises BuildFailure."""
+        lines = self._run(["pull", "--quiet", *self._pull_options, f"docker://{reference}"], f"Image {reference}", quiet=True)
+        return lines[-1].strip()
 
     def inspect(self, name: str) -> Mapping[str, Any]:
         """Return what buildah knows of an image in its storage. Raises BuildFailure."""
@@ -90,6 +91,7 @@ class Engine:
         empty = self._folder / "empty"
         empty.mkdir(exist_ok=True)
         registries = ["--registries-conf", str(self._files.registries), "--registries-conf-dir", str(empty)]
+        registries += ["--short-name-alias-conf", str(self._folder / "aliases.conf")]
         variables = {
             "TMPDIR": str(self._folder / "tmp"), "XDG_RUNTIME_DIR": str(self._folder / "run"), "CONTAINERS_CONF": str(self._files.containers),
             "_CONTAINERS_USERNS_CONFIGURED": "done", "BUILDAH_ISOLATION": "chroot",
