@@ -1,7 +1,7 @@
-"""Follows a deployment to its end: prints each step once, and the build log as it is written.
+"""Follows a deployment: prints each step once, and the build log as it is written.
 
 Log lines arrive about a second after they are written, also those of a build that has just ended. A step's heading therefore waits for the end of
-the build log.
+the build log, and no line of the build follows the heading of a later step.
 """
 
 import time
@@ -13,64 +13,70 @@ from cli.output import Output
 from cli.render import deployments as render
 
 POLL_SECONDS = 0.4
-QUIET_SECONDS = 3.0  # a build log without an end marker has ended when no line came for this long
-END_OF_BUILD_LOG = ("==> Stored ", "==> Failed ")  # as builder and registry write it
+QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
+END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry write it
+FAILURE = "==> Failed"  # the failure that ends the command says the same
 
 
 class DeploymentFollower:
-    """Follows one deployment. `log_lines` holds the build log printed so far."""
+    """Follows one deployment to its end, or with `until_serving` until its release has the traffic."""
 
-    def __init__(self, api: Client, output: Output, application: Json, deployment_id: str) -> None:
+    def __init__(self, api: Client, output: Output, application: Json, deployment_id: str, *, until_serving: bool = False) -> None:
         self._api = api
         self._output = output
         self._base = f"/v1/apps/{application['id']}"
         self._deployment_id = deployment_id
+        self._until_serving = until_serving
         self._cursor = "0"
         self._printed_steps: list[str] = []
-        self.log_lines: list[str] = []
+        self._is_build_log_complete = output.as_json
 
     def follow(self) -> Json:
-        """Return the deployment when it has ended."""
+        """Return the deployment when it has ended, or serves."""
         with self._output.progress("requested") as progress:
             while True:
                 view = self._api.get(f"{self._base}/deployments/{self._deployment_id}")
                 progress.update(render.progress(view))
+                if not self._is_build_log_complete:
+                    self._print_build_log(view)
                 self._print_steps(view)
-                self._print_build_lines()
-                if view["finishedAt"]:
-                    if render.is_ended_in_build(view):
-                        self._print_rest_of_build_log()
+                if view["finishedAt"] or (self._until_serving and view["status"] == render.OBSERVING):
                     return view
                 time.sleep(POLL_SECONDS)
+
+    def _print_build_log(self, view: Json) -> None:
+        """Print what has arrived of the build log; all of it once the build has ended."""
+        if view["cause"] != "deploy":
+            self._is_build_log_complete = True
+            return
+        if not render.is_past_build(view):
+            self._print_steps(view)
+            self._print_build_lines()
+            return
+        self._print_steps({**view, "steps": [each for each in view["steps"] if each["step"] in render.STEPS_OF_A_BUILD]})
+        has_build = any(each["step"] == "building" for each in view["steps"])
+        quiet_since = time.monotonic()
+        while has_build and not self._is_build_log_complete and time.monotonic() - quiet_since < QUIET_SECONDS:
+            if self._print_build_lines():
+                quiet_since = time.monotonic()
+            elif not self._is_build_log_complete:
+                time.sleep(POLL_SECONDS)
+        if has_build and not self._is_build_log_complete:
+            self._output.note(Text("   │ the end of the build log has not arrived: capsule logs --build", "dim"))
+        self._is_build_log_complete = True
 
     def _print_steps(self, view: Json) -> None:
         for step in render.begun_steps(view):
             if step["step"] not in self._printed_steps:
-                if self._printed_steps[-1:] == ["building"]:
-                    self._print_rest_of_build_log()
                 self._printed_steps.append(step["step"])
-                self._output.note(Text(f"── {step['step']}", "dim"))
-
-    def _print_rest_of_build_log(self) -> None:
-        if self._output.as_json:
-            return
-        quiet_since = time.monotonic()
-        while not self._is_build_log_complete() and time.monotonic() - quiet_since < QUIET_SECONDS:
-            if self._print_build_lines():
-                quiet_since = time.monotonic()
-            else:
-                time.sleep(POLL_SECONDS)
-
-    def _is_build_log_complete(self) -> bool:
-        """The cause of a failure may follow its marker on further lines, in the same page."""
-        return any(line.startswith(END_OF_BUILD_LOG) for line in self.log_lines)
+                self._output.note(Text(f"── {render.step_heading(step['step'], view)}", "dim"))
 
     def _print_build_lines(self) -> int:
-        if self._output.as_json:
-            return 0
         page = self._api.get(f"{self._base}/logs", deployment=self._deployment_id, component="build", limit=1000, after=self._cursor)
         self._cursor = page["cursor"]
-        for line in page["lines"]:
-            self.log_lines.append(line["line"])
-            self._output.note(Text.assemble(("   │ ", "dim"), line["line"]))
+        for each in page["lines"]:
+            line = each["line"]
+            self._is_build_log_complete = self._is_build_log_complete or line.startswith(END_OF_BUILD_LOG)
+            if not line.startswith(FAILURE):
+                self._output.note(Text.assemble(("   │ ", "dim"), line))
         return len(page["lines"])

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import account, alert_settings, alerts, apps, billing, deploy, environments, observe, releases, subscription
+from cli.commands import (
+    account,
+    alert_settings,
+    alerts,
+    apps,
+    billing,
+    deploy,
+    environments,
+    observe,
+    releases,
+    repository_access,
+    status,
+    subscription,
+)
 from cli.help import RootGroup
 
 SUMMARY = "Deploy applications from git to your own servers."
@@ -16,7 +29,8 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "releases", "rollback", "promote", "cancel", "env", "scale", "environments", "delete"),
+    "Run": ("status", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
     "Account": ("whoami", "logout"),
@@ -33,7 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for topic in (account, apps, deploy, environments, releases, observe, alerts, alert_settings, billing, subscription):
+TOPICS = (account, apps, status, deploy, environments, releases, repository_access, observe, alerts, alert_settings, billing, subscription)
+for topic in TOPICS:
     topic.declare(app)
 
 

@@ -32,6 +32,7 @@ Release = Annotated[
     typer.Option("--release", metavar="rN", help="Release, as `capsule releases` lists it.", autocompletion=completion.release_names),
 ]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return at once; do not wait for the result.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the release serves; do not wait for the end of its observation.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Delete without a confirmation.")]
 PaymentMethod = Annotated[
     str | None,

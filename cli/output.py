@@ -4,7 +4,6 @@ Results go to standard output, messages for people to standard error. With `--js
 document per line for what is streamed, as the API sent it. An error is then one JSON document on standard error.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 from cli.failures import ApiError, Failure
+from cli.render.printable import PrintableOutput, printable, to_json
 from cli.render.tables import Prose
 
 PIPE_WIDTH = 10_000  # in a file or pipe, tables keep all their columns
@@ -28,11 +28,13 @@ class Output:
         self.verbose = verbose
         self.out = Console(highlight=False, width=_width(sys.stdout.isatty()))
         self.err = Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
+        for console in (self.out, self.err):
+            console.push_render_hook(PrintableOutput())
 
     def show(self, document: Any, *renderables: RenderableType) -> None:
         """Print a result: `document` as JSON with `--json`, the renderables otherwise. A `str` is printed as it is, without markup."""
         if self.as_json:
-            print(json.dumps(document, indent=2, ensure_ascii=False))
+            print(to_json(document, indent=2))
             return
         for each in renderables:
             self.out.print(Prose(each) if isinstance(each, (str, Text)) else each, soft_wrap=True)
@@ -40,10 +42,15 @@ class Output:
     def line(self, document: Any, text: Text) -> None:
         """Print one line of a stream and flush it."""
         if self.as_json:
-            print(json.dumps(document, ensure_ascii=False), flush=True)
+            print(to_json(document), flush=True)
         else:
             self.out.print(text, soft_wrap=True)
             self.out.file.flush()
+
+    def raw_line(self, text: str) -> None:
+        """Print one line of a stream as it is, with control sequences, and flush it."""
+        sys.stdout.write(text.encode("utf-8", "replace").decode() + "\n")
+        sys.stdout.flush()
 
     def note(self, text: str | Text) -> None:
         """Print a message for people to standard error; nothing with `--json`. A `Text` stays on one line, a `str` breaks at spaces."""
@@ -61,12 +68,12 @@ class Output:
         if self.as_json or not self.err.is_terminal:
             yield Progress(None)
             return
-        with self.err.status(text, spinner="dots") as status:
+        with self.err.status(printable(text), spinner="dots") as status:
             yield Progress(status)
 
     def fail(self, failure: Failure) -> None:
         if self.as_json:
-            print(json.dumps(failure.document(), ensure_ascii=False), file=sys.stderr)
+            print(to_json(failure.document()), file=sys.stderr)
             return
         for line in failure_lines(failure, verbose=self.verbose):
             self.err.print(Prose(line), soft_wrap=True)
@@ -82,7 +89,7 @@ class Progress:
 
     def update(self, text: str) -> None:
         if self._status:
-            self._status.update(text)
+            self._status.update(printable(text))
 
 
 def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli.failures import UsageError
+from cli.output import Output
 
 
 def ask_email(option: str | None) -> str:
@@ -22,6 +23,14 @@ def ask_password(*, from_stdin: bool, confirm: bool) -> str:
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
+def ask_token(*, from_stdin: bool) -> str:
+    """Return an access token from the first line of standard input, or from a prompt that does not echo it. It is never an argument."""
+    if from_stdin:
+        return sys.stdin.readline().strip()
+    _require_terminal("--token-stdin")
+    return str(typer.prompt("Token", hide_input=True, err=True)).strip()
+
+
 def confirm_deletion(name: str, *, yes: bool) -> None:
     """Ask a person to type the name of what is deleted.
 
@@ -33,6 +42,18 @@ def confirm_deletion(name: str, *, yes: bool) -> None:
     _require_terminal("--yes")
     if typer.prompt(f'Type "{name}" to confirm', err=True) != name:
         raise UsageError("The names differ; nothing was deleted", hint="Try again, or pass --yes.")
+
+
+def offer(default: str, output: Output, *, hint: str) -> None:
+    """Ask whether to use a default. Without a terminal it is used, and named.
+
+    Raises:
+        UsageError: the person declines.
+    """
+    if not sys.stdin.isatty() or output.as_json:
+        output.note(f"Using {default}.")
+    elif not typer.confirm(f"Use {default}?", default=True, err=True):
+        raise UsageError("Nothing was created", hint=hint)
 
 
 def _require_terminal(option: str) -> None:

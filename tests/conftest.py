@@ -14,7 +14,7 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests import proof, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
-from tests.waiting import MIN_PATIENCE_SECONDS
+from tests.waiting import MIN_LIMIT_SECONDS
 
 _THROWN_AWAY = pytest.StashKey[Path]()
 _servers: Servers | None = None
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     """The folder of the servers is named before the workers are started, so that they inherit it."""
     for part in ("connect", "read", "write", "pool"):  # httpx's default of 5 s is a statement about speed
-        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, part, MIN_PATIENCE_SECONDS)
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, part, MIN_LIMIT_SECONDS)
     config.addinivalue_line("markers", "proof(name): belongs to a proof, run by ./taskw proof NAME alone")
     if HOME not in os.environ:
         path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))

@@ -1,31 +1,34 @@
-"""Applications: list, create, show, link, delete; their status and URL."""
+"""Applications: list, create, show, update, link, delete."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.client import Json, segment
-from cli.completion import deployment_ids
+from cli.app_settings import AppSettings, settings_options
+from cli.client import Json
 from cli.declaration import command, subcommands
-from cli.failures import ApiError, ExitCode, NotFound
-from cli.options import App, AppArgument, Env, Yes
-from cli.prompts import confirm_deletion
+from cli.failures import UsageError
+from cli.git import Clone
+from cli.options import AppArgument, Yes
+from cli.prompts import confirm_deletion, offer
 from cli.render import apps as render
-from cli.render import deployments as render_deployments
+from cli.repositories import application_name, expand_address, image_name, is_address, without_credentials
 from cli.session import Session
 from cli.settings import PROJECT_FILE
 
+Image = Annotated[str | None, typer.Option("--image", metavar="REFERENCE", help="Deploy an image, such as ghcr.io/ada/shop:1.4.")]
+EXAMPLES = "capsule apps create NAME REPOSITORY, or --image REFERENCE"
+
 
 def declare(app: typer.Typer) -> None:
-    group = subcommands(app, "apps", "List, create and show applications.")
+    group = subcommands(app, "apps", "Create, show and change applications.")
     command(group, "list")(list_)
     command(group, "create")(create)
     command(group, "show")(show)
+    command(group, "update")(update)
+    command(group, "delete")(delete)
     command(app, "link")(link)
-    command(app, "status")(status)
-    command(app, "open")(open_)
-    command(app, "delete")(delete)
 
 
 def list_(session: Session) -> None:
@@ -35,25 +38,73 @@ def list_(session: Session) -> None:
     session.output.next_step(*(["capsule link NAME", "capsule status --app NAME"] if items else ["capsule apps create NAME REPOSITORY"]))
 
 
+@settings_options
 def create(
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Part of its host name: lower-case letters, digits and hyphens.")],
-    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="HTTP or HTTPS address of the git repository.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Part of its host name: lower-case letters, digits, hyphens.")] = None,
+    repository: Annotated[str | None, typer.Argument(metavar="REPOSITORY", help="Address of the git repository, or owner/repo at GitHub.")] = None,
+    image: Image = None,
     is_linked: Annotated[bool, typer.Option("--link", help=f"Also link this folder: write the name to {PROJECT_FILE}.")] = False,
+    *,
+    settings: AppSettings,
 ) -> None:
-    """Create an application from a git repository."""
-    created = session.api.post("/v1/apps", {"name": name, "repository": repository})
+    """Create an application from git or an image.
+
+    In a clone, the address of origin and the name of the folder are the defaults.
+    """
+    if name and repository is None and is_address(name):
+        name, repository = None, name
+    body = settings.given()
+    if image:
+        body["image"] = image
+    if repository:
+        body["repository"] = expand_address(repository)
+    elif not image:
+        body = {**_defaults_of_clone(session), **body}
+        name = name or application_name(Path.cwd().name)
+    body["name"] = name or application_name(image_name(image) if image else body["repository"])
+    if not body["name"]:
+        raise UsageError("The application has no name", hint=EXAMPLES)
+    created = session.api.post("/v1/apps", body)
     if is_linked:
-        _write_project_file(Path.cwd() / PROJECT_FILE, name)
+        _write_project_file(Path.cwd() / PROJECT_FILE, created["name"])
     session.output.show(created, render.created(created))
     session.output.next_step("capsule deploy" if is_linked else session.command("deploy", created))
 
 
 def show(session: Session, app: AppArgument = None) -> None:
-    """Show an application and its environments."""
+    """Show an application and its settings."""
     view = session.api.get(f"/v1/apps/{session.application(app)['id']}")
-    session.output.show(view, render.application(view))
-    session.output.next_step(session.command("status" if view["environments"] else "deploy", view))
+    session.output.show(view, render.application(view, has_settings=True))
+    session.output.next_step(*[session.command(words, view) for words in ("status" if view["environments"] else "deploy", "apps update")])
+
+
+@settings_options
+def update(
+    session: Session,
+    app: AppArgument = None,
+    repository: Annotated[
+        str | None, typer.Option("--repository", metavar="REPOSITORY", help="Address of the git repository, or owner/repo at GitHub.")
+    ] = None,
+    image: Image = None,
+    *,
+    settings: AppSettings,
+) -> None:
+    """Change the source or settings of an application.
+
+    A change takes effect at the next build. An empty value clears a setting: --branch ''.
+    """
+    application = session.application(app)
+    body = settings.given()
+    if repository:
+        body["repository"] = expand_address(repository)
+    if image:
+        body["image"] = image
+    if not body:
+        raise UsageError("Nothing to change", hint="Pass a setting, such as --branch main: capsule apps update --help")
+    changed = session.api.patch(f"/v1/apps/{application['id']}", body)
+    session.output.show(changed, render.updated(changed))
+    session.output.next_step(session.command("deploy", application))
 
 
 def link(session: Session, app: Annotated[str, typer.Argument(metavar="NAME", help="Application, by name or id.")]) -> None:
@@ -66,48 +117,6 @@ def link(session: Session, app: Annotated[str, typer.Argument(metavar="NAME", he
     _write_project_file(path, application["name"])
     session.output.show({"app": application["name"], "path": str(path)}, f"✓ {path} selects {application['name']}.")
     session.output.next_step("capsule status", "capsule deploy")
-
-
-def status(
-    session: Session,
-    deployment: Annotated[
-        str | None,
-        typer.Argument(metavar="DEPLOYMENT", help="Show one deployment, by the beginning of its id.", autocompletion=deployment_ids),
-    ] = None,
-    app: App = None,
-) -> None:
-    """Show environments and latest deployments."""
-    application = session.application(app)
-    base = f"/v1/apps/{application['id']}"
-    if deployment:
-        _show_deployment(session, application, session.deployment_id(application, deployment))
-        return
-    view, latest = session.api.get(base), session.api.page(f"{base}/deployments", limit=5)
-    disk = _disk(session, base)
-    document = {"application": view, "deployments": latest, "disk": disk}
-    session.output.show(document, render.application(view), "", render.disk(disk), "", render_deployments.deployments(latest))
-    if latest:
-        session.output.next_step(session.command("status DEPLOYMENT", view), session.command("logs --follow", view))
-    else:
-        session.output.next_step(session.command("deploy", view))
-
-
-def open_(
-    session: Session,
-    app: App = None,
-    env: Env = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, or only print the URL.")] = True,
-) -> None:
-    """Open an application in the browser."""
-    name = session.environment(env)
-    view = session.api.get(f"/v1/apps/{session.application(app)['id']}")
-    url = next((each["url"] for each in view["environments"] if each["name"] == name and each["url"]), None)
-    if url is None:
-        raise NotFound(f"Nothing is serving in {name} of {view['name']}", hint=session.command(f"deploy --env {name}", view))
-    session.output.show({"url": url}, url)
-    if browser and not session.output.as_json and session.output.out.is_terminal:
-        typer.launch(url)
-    session.output.next_step(session.command("logs --follow", view))
 
 
 def delete(session: Session, app: AppArgument = None, yes: Yes = False) -> None:
@@ -123,24 +132,17 @@ def delete(session: Session, app: AppArgument = None, yes: Yes = False) -> None:
     session.output.next_step("capsule apps list")
 
 
-def _show_deployment(session: Session, application: Json, deployment_id: str) -> None:
-    view = session.api.get(f"/v1/apps/{application['id']}/deployments/{segment(deployment_id)}")
-    session.output.show(view, render_deployments.deployment(view))
-    short = deployment_id[:13]
-    session.output.next_step(session.command(f"logs --deployment {short}", application), f"capsule timeline {view['correlationId']}")
-
-
-def _disk(session: Session, base: str) -> Json | None:
-    """Return the disk usage; None if it is not measured yet. The status is shown even while metrics are unavailable."""
-    try:
-        disk: Json | None = session.api.get(f"{base}/metrics", step=3600).get("disk")
-    except ApiError as error:
-        if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE):
-            raise
-        if error.exit_code is ExitCode.UNAVAILABLE:
-            session.output.note(f"disk: {error.title}")
-        return None
-    return disk
+def _defaults_of_clone(session: Session) -> Json:
+    """Return the address of origin, and the folder of a clone in which the command runs. Raises UsageError without an origin."""
+    clone = Clone.find(Path.cwd())
+    origin = clone.origin if clone else None
+    if clone is None or origin is None:
+        raise UsageError("Pass a repository or an image", "this folder is no clone with a remote origin", hint=EXAMPLES)
+    address = without_credentials(origin)
+    where = f", directory {clone.prefix}" if clone.prefix else ""
+    secret = " (without the credentials in it)" if address != origin else ""
+    offer(f"origin of this clone: {address}{secret}{where}", session.output, hint=EXAMPLES)
+    return {"repository": address, **({"directory": clone.prefix} if clone.prefix else {})}
 
 
 def _write_project_file(path: Path, name: str) -> None:

@@ -1,17 +1,22 @@
 """Deployments: start, follow, cancel. A deployment runs on the server, whether a command follows it or not."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from cli import unpublished
 from cli.client import Json, segment
 from cli.completion import deployment_ids, git_refs
 from cli.declaration import command
 from cli.failures import Failure, NotFound
 from cli.follow import DeploymentFollower
+from cli.git import Clone
 from cli.help import default
-from cli.options import App, Detach, Env
+from cli.options import App, Detach, Env, NoWait
 from cli.render import deployments as render
+from cli.render.failure_hints import failure_hint
 from cli.session import Session
 
 
@@ -29,16 +34,19 @@ def deploy(
     app: App = None,
     env: Env = None,
     detach: Detach = False,
+    no_wait: NoWait = False,
 ) -> None:
     """Build and release a commit.
 
-    Streams the build log. Ctrl-C stops following; the deployment continues in the background.
+    Streams the build log. Once the release serves, it is observed: a crash, a restart or failing requests roll it back. Ctrl-C stops following;
+    the deployment continues in the background.
     """
     application = session.application(app)
+    _warn_of_unpublished_changes(session, application, ref)
     body = {"environment": session.environment(env)} | ({"ref": ref} if ref else {})
     accepted = session.api.post(f"/v1/apps/{application['id']}/deployments", body)
     session.output.note(render.requested(application["name"], accepted))
-    follow(session, application, accepted, detach)
+    follow(session, application, accepted, detach, until_serving=no_wait)
 
 
 def cancel(
@@ -68,8 +76,16 @@ def cancel(
     session.output.next_step(session.command(f"status {deployment_id}", application))
 
 
-def follow(session: Session, application: Json, accepted: Json, detach: bool) -> None:
-    """Follow a deployment to its end.
+def _warn_of_unpublished_changes(session: Session, application: Json, ref: str | None) -> None:
+    if Clone.find(Path.cwd()) is None:
+        return
+    view = application if "branch" in application else session.api.get(f"/v1/apps/{application['id']}")
+    for sentence in unpublished.warnings(view, ref, Path.cwd()):
+        session.output.note(Text.assemble(("! ", "yellow"), sentence))
+
+
+def follow(session: Session, application: Json, accepted: Json, detach: bool, *, until_serving: bool = False) -> None:
+    """Follow a deployment to its end, or until its release serves.
 
     Raises:
         Failure: the deployment failed.
@@ -79,17 +95,20 @@ def follow(session: Session, application: Json, accepted: Json, detach: bool) ->
         session.output.show(accepted, f"Deployment {accepted['id']} continues in the background.")
         session.output.next_step(*render.follow_commands(name, accepted["id"]))
         return
-    follower = DeploymentFollower(session.api, session.output, application, accepted["id"])
+    follower = DeploymentFollower(session.api, session.output, application, accepted["id"], until_serving=until_serving)
     try:
         ended = follower.follow()
     except KeyboardInterrupt:
         session.output.note("\nDeployment continues in the background. Follow it:")
         session.output.next_step(*render.follow_commands(name, accepted["id"]))
         raise
+    if ended["status"] == render.OBSERVING:
+        session.output.show(ended, render.serving(ended))
+        session.output.next_step(*render.follow_commands(name, ended["id"]))
+        return
     if ended["status"] != "succeeded":
         session.output.show(ended)
-        detail = render.failure_detail(ended, follower.log_lines)
-        raise Failure(render.failure_title(ended), detail, hint=render.failure_hint(name, ended))
+        raise Failure(render.failure_title(ended), render.failure_detail(ended), hint=failure_hint(name, ended))
     session.output.show(ended, render.succeeded(ended))
     environment = ended["environment"]
     session.output.next_step(

@@ -1,6 +1,5 @@
 """Environments: their variables and secrets, their size, and environments of one's own."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,13 +9,13 @@ from cli.client import Json, segment
 from cli.commands.deploy import follow
 from cli.completion import environment_names
 from cli.declaration import command, subcommands
+from cli.env_files import parse_arguments, read_file
 from cli.failures import UsageError
 from cli.options import App, Detach, Env, Yes
 from cli.prompts import confirm_deletion
 from cli.render import environments as render
 from cli.session import Session
 
-VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 All = Annotated[bool, typer.Option("--all", help="Apply to all environments that do not override it.")]
 NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="Apply at the next deployment (default: deploy now).")]
 
@@ -55,11 +54,17 @@ def set_(
     no_deploy: NoDeploy = False,
     detach: Detach = False,
 ) -> None:
-    """Set variables or secrets, then deploy."""
-    lines = [*(file.read_text(encoding="utf-8").splitlines() if file else []), *(settings or [])]
-    values = parse_assignments(lines)
+    """Set variables or secrets, then deploy.
+
+    A file is read as python-dotenv reads it: quotes, comments, export and values of several lines. References to
+    other variables are not expanded.
+    """
+    from_file = read_file(file) if file else {}
+    values = {**from_file, **parse_arguments(settings or [])}
     if not values:
         raise UsageError("Nothing to set", hint="capsule env set NAME=VALUE, or --file FILE")
+    if file:
+        session.output.note(render.read_from(str(file), len(from_file), sum("${" in value for value in from_file.values())))
     _change(session, {"secrets" if secret else "variables": values}, app, env, everywhere, no_deploy, detach)
 
 
@@ -157,26 +162,6 @@ def delete(
     if accepted["warning"]:
         session.output.note(accepted["warning"])
     session.output.next_step(session.command("environments list", application))
-
-
-def parse_assignments(lines: list[str]) -> dict[str, str]:
-    """Return the values of NAME=VALUE lines. Accepts what a .env file holds: empty lines, comments, `export ` and quotes around a value.
-
-    Raises:
-        UsageError: a line is not NAME=VALUE.
-    """
-    values = {}
-    for line in lines:
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not VARIABLE_NAME.match(name.strip()):
-            raise UsageError(f'"{line}" is not NAME=VALUE', hint="Names have letters, digits and underscores: DATABASE_URL=postgres://…")
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        values[name.strip()] = value
-    return values
 
 
 def _change(session: Session, change: Json, app: str | None, env: str | None, everywhere: bool, no_deploy: bool, detach: bool) -> None:

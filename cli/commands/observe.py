@@ -39,11 +39,14 @@ def logs(
     run: Annotated[bool, typer.Option("--run", help="Running instances only.")] = False,
     deployment: Deployment = None,
     search: Annotated[str | None, typer.Option("--search", "-s", metavar="TEXT", help="Lines that contain a text.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written: no time, with control sequences.")] = False,
 ) -> None:
     """Print or stream logs of builds and instances.
 
     With --json, prints one JSON document per line.
     """
+    if raw and session.output.as_json:
+        raise UsageError("--raw and --json exclude each other", hint="JSON holds the lines as they were written.")
     if build and run:
         raise UsageError("--build and --run exclude each other", hint="Without both, all lines are printed.")
     application = session.application(app)
@@ -56,14 +59,14 @@ def logs(
     }
     page = session.api.get(path, **filters, limit=max(lines, 1))
     newest = page["lines"][-lines:] if lines else []
-    _print_lines(session, newest)
+    _print_lines(session, newest, is_raw=raw)
     if not newest and lines:
         _explain_no_lines(session, application, is_filtered=any(filters.values()))
     try:
         while follow:
             time.sleep(0 if len(page["lines"]) == PAGE_SIZE else POLL_SECONDS)
             page = session.api.get(path, **filters, after=page["cursor"], limit=PAGE_SIZE)
-            _print_lines(session, page["lines"])
+            _print_lines(session, page["lines"], is_raw=raw)
     except KeyboardInterrupt:
         session.output.note("")  # Ctrl-C is how following ends: the exit code is 0
         return
@@ -121,9 +124,12 @@ def _correlation_id(session: Session, app: str | None, deployment: str | None) -
     return str(session.api.get(f"{base}/{segment(deployment_id)}")["correlationId"])
 
 
-def _print_lines(session: Session, lines: list[Json]) -> None:
+def _print_lines(session: Session, lines: list[Json], *, is_raw: bool) -> None:
     for line in lines:
-        session.output.line(line, render.log_line(line))
+        if is_raw:
+            session.output.raw_line(line["line"])
+        else:
+            session.output.line(line, render.log_line(line))
 
 
 def _explain_no_lines(session: Session, application: Json, *, is_filtered: bool) -> None:

@@ -10,6 +10,12 @@ from cli.render.formats import age, short_commit, size, time_and_age
 from cli.render.tables import Column, Facts, Table
 
 Json = dict[str, Any]
+SETTINGS = {
+    "branch": "branch", "directory": "directory", "builder": "builder", "buildCommand": "build command", "startCommand": "start command",
+    "releaseCommand": "release command", "healthPath": "health path",
+}  # fmt: skip
+SETTINGS_OF_BUILDS = ("branch", "directory", "builder", "build command")
+DEFAULTS = {"branch": "the repository's default", "directory": "the root"}
 
 
 def applications(items: list[Json]) -> RenderableType:
@@ -18,19 +24,37 @@ def applications(items: list[Json]) -> RenderableType:
     ids = short_ids(each["id"] for each in items)
     table = Table(Column("name"), Column("created", drop=1), Column("id"))
     for each in items:
-        table.add_row(Text(each["name"], "bold"), age(each["createdAt"]), ids[each["id"]], details=[each["repository"]])
+        table.add_row(Text(each["name"], "bold"), age(each["createdAt"]), ids[each["id"]], details=[source(each)])
     return table
 
 
-def created(view: Json) -> Text:
-    return Text.assemble("✓ Created application ", (view["name"], "bold"), f" from {view['repository']}.")
+def source(view: Json) -> str:
+    return str(view["repository"] or view["image"])
 
 
-def application(view: Json) -> RenderableType:
-    """Return an application's facts, and what serves in each environment."""
+def created(view: Json) -> RenderableType:
+    headline = Text.assemble("✓ Created application ", (view["name"], "bold"), f" from {source(view)}.")
+    settings = set_settings(view)
+    return Group(headline, Facts(*settings)) if settings else headline
+
+
+def updated(view: Json) -> RenderableType:
+    headline = Text.assemble("✓ Changed ", (view["name"], "bold"), ". It takes effect at the next deployment:")
+    return Group(headline, Facts(_source_fact(view), *set_settings(view)))
+
+
+def set_settings(view: Json) -> list[tuple[str, str]]:
+    """Return the settings that differ from their defaults."""
+    return [(label, str(view[name])) for name, label in SETTINGS.items() if view[name] not in (None, "auto")]
+
+
+def application(view: Json, *, has_settings: bool = False) -> RenderableType:
+    """Return an application's facts, and what serves in each environment. `has_settings`: with every setting, also those that are not set."""
+    settings = [(label, str(view[name] or DEFAULTS.get(name, "detected"))) for name, label in SETTINGS.items()] if has_settings else []
     facts = Facts(
         ("name", Text(view["name"], "bold")),
-        ("repository", view["repository"]),
+        _source_fact(view),
+        *(settings if view["repository"] else [each for each in settings if each[0] not in SETTINGS_OF_BUILDS]),
         ("created", time_and_age(view["createdAt"])),
         ("id", view["id"]),
     )
@@ -53,3 +77,7 @@ def environment(view: Json) -> Text:
     commit = f" ({short_commit(view['commit'])})" if view["commit"] else ""
     style = "green" if view["release"] else "yellow"
     return Text.assemble((serving, style), commit, separator, last_deployment, f"\n{view['url']}" if view["url"] else "")
+
+
+def _source_fact(view: Json) -> tuple[str, str]:
+    return ("repository", view["repository"]) if view["repository"] else ("image", view["image"])

@@ -11,8 +11,8 @@ from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
 STEPS_OF_A_BUILD = ("requested", "building")
-FAULTS_OF_THE_COMMIT = ("build-failed", "not-recognized", "too-large")
-FAULTS_OF_THE_REPOSITORY = ("repository-not-found", "repository-private")
+OBSERVING = "observing"
+STEPS_WITH_TRAFFIC = (OBSERVING, "rolling-back")
 
 
 def requested(application: str, accepted: Json) -> Text:
@@ -34,7 +34,7 @@ def follow_commands(application: str, deployment_id: str) -> tuple[str, str]:
 
 
 def progress(view: Json) -> str:
-    return f"{view['status']} [dim]{duration(elapsed_seconds(view['requestedAt'], view['finishedAt']))}[/]"
+    return f"{step_heading(view['status'], view)} [dim]{duration(elapsed_seconds(view['requestedAt'], view['finishedAt']))}[/]"
 
 
 def begun_steps(view: Json) -> list[Json]:
@@ -42,9 +42,22 @@ def begun_steps(view: Json) -> list[Json]:
     return [step for step in view["steps"] if step["step"] != "requested"]
 
 
+def step_heading(step: str, view: Json) -> str:
+    return f"serving, watching {view['observationSeconds']} s" if step == OBSERVING else str(step)
+
+
+def is_past_build(view: Json) -> bool:
+    """Return whether a step after the build has begun, or the deployment has ended."""
+    return bool(view["finishedAt"]) or any(step["step"] not in STEPS_OF_A_BUILD for step in view["steps"])
+
+
 def is_ended_in_build(view: Json) -> bool:
     has_release_step = bool(view["steps"]) and view["steps"][-1]["step"] not in STEPS_OF_A_BUILD
     return bool(view["cause"] == "deploy" and view["status"] != "succeeded" and not has_release_step)
+
+
+def has_taken_traffic(view: Json) -> bool:
+    return any(step["step"] in STEPS_WITH_TRAFFIC for step in view["steps"])
 
 
 def failure_title(view: Json) -> str:
@@ -55,34 +68,31 @@ def failure_title(view: Json) -> str:
             return f"Deployment rolled back to {release_name(view['rolledBackTo'])}: {view['reason']}"
         case _ if is_ended_in_build(view):
             return f"Deployment failed: {view['reason']}"
+        case _ if has_taken_traffic(view):
+            return f"Deployment failed after taking traffic: {view['reason']}"
     return f"Deployment failed before taking traffic: {view['reason']}"
 
 
-def failure_detail(view: Json, log_lines: list[str]) -> str:
-    """Return the cause without the lines of the build log that were just printed, and what serves now."""
-    printed = " ".join(" ".join(log_lines).split())
-    cause = [line.removesuffix(" Last output:") for line in (view["detail"] or "").splitlines()]
-    lines = [line for line in cause if " ".join(line.split()) not in printed]
-    serving = view["rolledBackTo"] or view["previousRelease"]
-    return "\n".join([*lines, *([f"r{serving} keeps serving."] if serving else [])])
+def failure_detail(view: Json) -> str:
+    """Return the cause, and what serves now."""
+    return "\n".join([*(view["detail"] or "").splitlines(), *serving_after_failure(view)])
 
 
-def failure_hint(application: str, view: Json) -> str:
-    """Return the next step after a failed deployment, by its reason."""
-    option, deployment = f"--app {application}", f"--deployment {view['id']}"
-    reason = view["reason"]
-    if view["status"] == "cancelled":
-        return f"capsule deploy {option}"
-    if reason == "ref-not-found":
-        return f"Push the ref, or name another: capsule deploy --ref BRANCH {option}"
-    if reason in FAULTS_OF_THE_REPOSITORY:
-        return f"Check the repository's address: capsule apps show {application}"
-    if reason in FAULTS_OF_THE_COMMIT:
-        return f"Fix it, push a commit, then: capsule deploy {option}"
-    if reason == "out-of-memory":
-        return f"capsule scale --memory MIB --env {view['environment']} {option}"
-    component = " --build" if is_ended_in_build(view) else ""
-    return f"capsule logs{component} {deployment} {option}"
+def serving_after_failure(view: Json) -> list[str]:
+    """Return a sentence about what serves after a deployment that has not succeeded; none before the first release."""
+    back, previous = view["rolledBackTo"], view["previousRelease"]
+    if view["status"] == "rolled-back":
+        return [f"r{back} serves again."]
+    if has_taken_traffic(view):
+        return [f"r{previous} does not serve again." if previous else "Nothing serves: no release succeeded before."]
+    return [f"r{back or previous} keeps serving."] if back or previous else []
+
+
+def serving(view: Json) -> RenderableType:
+    """Return what serves while it is observed."""
+    line = Text.assemble(("● ", "yellow"), (release_name(view["release"]), "bold"), f" serving in {view['environment']}")
+    line.append(f" · commit {short_commit(view['commit'])} · watched for {view['observationSeconds']} s, rolled back if it fails")
+    return Group(Prose(line), Text(view["url"] or "", "bold"))
 
 
 def succeeded(view: Json) -> RenderableType:

@@ -21,6 +21,13 @@ def settings(view: Json) -> RenderableType:
     return table
 
 
+def read_from(file: str, count: int, references: int) -> str:
+    """Return how a `.env` file was read."""
+    variables = f"{count} variable" if count == 1 else f"{count} variables"
+    kept = f" {references} with ${{…}}, which stays as it is." if references else ""
+    return f"{variables} from {file}, read as python-dotenv reads it (quotes, comments, export, several lines).{kept}"
+
+
 def changed(view: Json) -> str:
     environments = ", ".join(each["environment"] for each in view["deployments"])
     return f"Configuration version {view['version']}" + (f", deploying to {environments}." if environments else ", applied at the next deployment.")

@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from cli.render.formats import NONE, age, count, cpu_seconds
+from cli.render.printable import printable
 from cli.render.tables import Column, Prose, Table, wrap_words
 
 Json = dict[str, Any]
@@ -21,7 +22,7 @@ def log_line(line: Json) -> Text:
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     source = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
     is_error_output = line["stream"] == "stderr" and line["component"] == "run"
-    return Text.assemble((f"{at} {source} ", "dim"), (line["line"], "red" if is_error_output else ""))
+    return Text.assemble((f"{at} {source} ", "dim"), (printable(line["line"]), "red" if is_error_output else ""))
 
 
 def metrics(view: Json, minutes: int) -> RenderableType:

@@ -253,6 +253,16 @@ class Cluster(Protocol):
         ...
 
 
+class ApplicationRequests(Protocol):
+    async def find_failure(self, url: str, path: str) -> str | None:
+        """Request a path of an application as its visitors do. Returns why it does not serve: an answer of 500 or above,
+        or none in time; as a sentence.
+
+        None if it serves, and also if its URL cannot be reached from here: a cluster need not route to its own ingress.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
     """How this installation builds."""

@@ -1,16 +1,19 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
-from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
+    ApplicationRequests,
     Applications,
     Builds,
     Cluster,
@@ -38,6 +41,8 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     ports={
+        ApplicationRequests: HttpApplicationRequests,
+        ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,

@@ -11,16 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knative.builder.diagnosis import plain
 from knative.builder.failure import TIMED_OUT, TOO_LARGE, BuildFailure
 
 POLL_SECONDS = 0.5
-TAIL_LINES = 20
+TAIL_LINES = 200
 MAX_LINES = 10_000
 MAX_LINE_BYTES = 2000
+MAX_QUIET_LINE_BYTES = 16 << 20
+"""Of output that the builder itself reads."""
+SIZE_CHECK_PAUSE = 20
+"""A size check of a second is followed by a pause of this many: counting many files takes time from the program."""
+MASK = "***"
+MIN_SECRET_CHARACTERS = 4
+"""A shorter value would mask words of the log that are no secret."""
 
 
 class CommandFailed(Exception):
-    """A program exited with a code other than 0. `tail`: its last lines."""
+    """A program exited with a code other than 0, or -N after signal N. `tail`: its last lines."""
 
     def __init__(self, code: int, tail: Sequence[str]) -> None:
         super().__init__(f"exit code {code}")
@@ -44,14 +52,18 @@ class Shell:
     environment: Mapping[str, str]
     home: Path
     path: str = field(default_factory=lambda: f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin")
+    secrets: Sequence[str] = ()
+    """Values that the log and error messages show as MASK."""
 
     def command_environment(self, **variables: str) -> dict[str, str]:
         self.home.mkdir(parents=True, exist_ok=True)
         own = {"PATH": self.path, "HOME": str(self.home), "TMPDIR": str(self.home), "LANG": "C.UTF-8"}
         return {**self.environment, **own, **variables}
 
-    def run(self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, **variables: str) -> list[str]:
-        """Run a program to its end and return its lines. `quiet` keeps them out of the log.
+    def run(
+        self, command: Sequence[str], *, cwd: Path, limits: Limits, quiet: bool = False, variables: Mapping[str, str] | None = None, **more: str
+    ) -> list[str]:
+        """Run a program to its end and return its lines. `quiet` keeps them out of the log. `variables`, `more`: its environment.
 
         Raises CommandFailed, and BuildFailure when the program exceeds its deadline or its size limit. All processes it
         started are killed.
@@ -59,7 +71,7 @@ class Shell:
         process = subprocess.Popen(
             list(command),
             cwd=cwd,
-            env=self.command_environment(**variables),
+            env=self.command_environment(**(variables or {}), **more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,7 +88,7 @@ class Shell:
     def _read_lines(self, process: subprocess.Popen[bytes], name: str, limits: Limits, quiet: bool) -> list[str]:
         assert process.stdout is not None
         lines: deque[str] = deque(maxlen=MAX_LINES)
-        rest, size_checked_at = b"", time.monotonic()
+        rest, next_size_check = b"", time.monotonic() + POLL_SECONDS
         descriptor = process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -86,18 +98,35 @@ class Shell:
                     if not chunk:
                         break
                     *complete, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                    rest = rest[-MAX_LINE_BYTES:]
-                    _append(complete, lines, quiet)
+                    rest = rest[-(MAX_QUIET_LINE_BYTES if quiet else MAX_LINE_BYTES) :]
+                    self._append(complete, lines, quiet)
                 now = time.monotonic()
                 if now > limits.deadline:
                     raise BuildFailure(TIMED_OUT, f"{Path(name).name} was stopped: the build exceeded its time limit.")
-                if now - size_checked_at > POLL_SECONDS:
+                if now > next_size_check:
                     check_size(limits.folder, limits.bytes)
-                    size_checked_at = time.monotonic()
-        _append([rest], lines, quiet)
+                    ended_at = time.monotonic()
+                    next_size_check = ended_at + max(POLL_SECONDS, SIZE_CHECK_PAUSE * (ended_at - now))
+        self._append([rest], lines, quiet)
         process.wait(timeout=max(1.0, limits.deadline - time.monotonic()))
         check_size(limits.folder, limits.bytes)
         return list(lines)
+
+    def _append(self, chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
+        for raw in chunk:
+            text = raw.decode(errors="replace").rstrip()
+            if not quiet:
+                text = self.mask(plain(text))[:MAX_LINE_BYTES]
+                if text:
+                    log(f"    {text}")
+            if text:
+                lines.append(text)
+
+    def mask(self, text: str) -> str:
+        """Return a text without secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, MASK)
+        return text
 
 
 def check_size(folder: Path, limit: int) -> None:
@@ -120,12 +149,10 @@ def size_of(folder: Path, stop_at: int) -> int:
     return total
 
 
-def _append(chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
-    for raw in chunk:
-        if line := raw.decode(errors="replace").rstrip()[:MAX_LINE_BYTES]:
-            lines.append(line)
-            if not quiet:
-                log(f"    {line}")
+def masked_values(secrets: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what to mask in lines of output: the values and, of values with several lines, each line. Longer ones first."""
+    parts = {part.strip() for value in secrets.values() for part in (value, *value.splitlines())}
+    return tuple(sorted((part for part in parts if len(part) >= MIN_SECRET_CHARACTERS), key=len, reverse=True))
 
 
 def log(text: str) -> None:

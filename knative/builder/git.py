@@ -39,7 +39,7 @@ class Git:
         """Run git within the deadline and the size limit, and return the end of its output. Raises CommandFailed, BuildFailure."""
         options = [word for setting in (*OPTIONS, *(remote.options if remote else ())) for word in ("-c", setting)]
         environment = {**ENVIRONMENT, **(remote.environment if remote else {})}
-        return self._shell.run(["git", *options, *arguments], cwd=cwd, limits=self._limits, quiet=True, **environment)
+        return self._shell.run(["git", *options, *arguments], cwd=cwd, limits=self._limits, quiet=True, variables=environment)
 
     def read(self, *arguments: str, cwd: Path) -> bytes:
         """Return the complete output of a local command. Raises CommandFailed, BuildFailure at the deadline."""

@@ -19,13 +19,12 @@ from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.node import NodePlan
 from knative.builder.plan import Plan
+from knative.builder.static_site import SiteInstaller
 
 MOUNT = "/app"
 """Where sandboxes mount the image: tracebacks name files as the application sees them."""
 VENV = ".venv"
-SITE_FOLDER = "site"
 POETRY = ("poetry>=2,<3", "poetry-plugin-export>=1.9")
-STATIC_SERVER = Path(__file__).with_name("static_server.py")
 EXCLUDED = shutil.ignore_patterns(".git", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache")
 COMPILE_OPTIONS = ("-m", "compileall", "-q", "-q", "--invalidation-mode", "unchecked-hash")
 
@@ -76,9 +75,8 @@ class ImageInstaller:
         install_node.install(plan, folder, self._cache, self._shell.path, self._shell.environment, run)
 
     def _install_site(self, site: Path) -> None:
-        shutil.copytree(site, self._root / SITE_FOLDER, symlinks=False, ignore=shutil.ignore_patterns(".*", "node_modules"))
-        shutil.copy(STATIC_SERVER, self._root / "serve.py")
-        self._write_manifest(["python3", "-I", "serve.py", SITE_FOLDER], {}, "static")
+        command = SiteInstaller(self._root, self._source).install(site, is_source=site == self._source)
+        self._write_manifest(list(command), {}, "static")
 
     def _install_python(self, plan: Plan) -> None:
         interpreter = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())

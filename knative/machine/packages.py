@@ -93,6 +93,7 @@ POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 PGBOUNCER = Tool("PgBouncer", "pgbouncer", "pgbouncer", on_path("pgbouncer", "/usr/sbin:/opt/homebrew/bin"))  # for tests
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
+SSH = Tool("OpenSSH client", "openssh-client", "openssh", on_path("ssh"))  # clones private repositories
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
 SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # network access of tenants
 TINI = Tool("tini", "tini", "", on_path("tini"))  # init process of containers

@@ -74,7 +74,9 @@ async def test_renamed_columns_keep_their_values(postgres: Databases, tmp_path: 
             second = await releases.add(stored_release.with_configuration(2, CREATED_AT))
             assert second.number == 2
             deployments = PostgresDeployments(store)
-            assert (await deployments.get(deployment)).terms == Terms(Size(memory_mib=128), config_version=2, ready_timeout_seconds=60)
+            assert (await deployments.get(deployment)).terms == Terms(
+                Size(memory_mib=128), config_version=2, ready_timeout_seconds=60, repository="https://x/y.git"
+            )
             assert await deployments.add_traffic(deployment, 3, 0) == (10, 1)
             assert (await PostgresApplications(store).get(application)).name == "hello"
     finally:

@@ -8,7 +8,9 @@ import pytest
 
 from tests.builder.conftest import Outcome
 from tests.builder.repositories import Repositories, Repository, git
+from tests.proof import proof
 
+pytestmark = proof("sources")
 Clone = Callable[..., Outcome]
 PULL_REQUESTS = 10_000
 

@@ -22,8 +22,6 @@ from tests.memory.runtime import MemoryHousekeeping
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
-    "CAPSULE_OBSERVATION_SECONDS": "30",
-    "CAPSULE_OBSERVATION_SECONDS_ELSEWHERE": "0",
 }
 """Environment variables of every function."""
 
@@ -67,6 +65,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.Usage: memory_billing.MemoryUsage,
     },
     "deploy": {
+        deploy.ApplicationRequests: deploy_cluster.MemoryApplicationRequests,
         deploy.Applications: applications,
         deploy.Builds: memory_deploy.FixedBuilds,
         deploy.Cluster: deploy_cluster.MemoryCluster,
@@ -104,7 +103,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     },
 }
 
-EXTERNAL: frozenset[Any] = frozenset({auth.Mailer, billing.Mailer, billing.PaymentProvider, deploy.Cluster, monitor.Mailer, monitor.Webhooks})
+EXTERNAL: frozenset[Any] = frozenset(
+    {auth.Mailer, billing.Mailer, billing.PaymentProvider, deploy.ApplicationRequests, deploy.Cluster, monitor.Mailer, monitor.Webhooks}
+)
 """Ports to foreign systems: no transaction restores their state, and none may be open while they are called."""
 
 PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(

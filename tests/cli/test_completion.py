@@ -40,7 +40,7 @@ def complete(terminal: Terminal, words: str) -> list[str]:
     ("words", "values"),
     [
         ("capsule status --app ", ["shop"]),
-        ("capsule delete sh", ["shop"]),
+        ("capsule apps delete sh", ["shop"]),
         ("capsule deploy --app shop --env ", ["staging", "qa"]),
         ("capsule promote --app shop --to q", ["qa"]),
         ("capsule rollback --app shop --release r", ["r12", "r3"]),

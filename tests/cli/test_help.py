@@ -55,7 +55,7 @@ def test_every_command_is_in_a_panel(terminal: Terminal) -> None:
 
 
 def test_usage_lines_follow_the_convention(terminal: Terminal) -> None:
-    assert "capsule apps create [OPTIONS] NAME REPOSITORY" in terminal.invoke("apps", "create", "--help", code=0).out
+    assert "capsule apps create [OPTIONS] [NAME] [REPOSITORY]" in terminal.invoke("apps", "create", "--help", code=0).out
     assert "capsule verify [OPTIONS] [LINK]" in terminal.invoke("verify", "--help", code=0).out
     assert "capsule env set [OPTIONS] [NAME=VALUE]..." in terminal.invoke("env", "set", "--help", code=0).out
     assert "capsule env unset [OPTIONS] NAME..." in terminal.invoke("env", "unset", "--help", code=0).out

@@ -12,6 +12,11 @@ from cli.render.formats import age, cpu_seconds, day, duration, money, period, q
 
 EUR = {"amount": 0, "currency": "EUR"}
 
+NO_SETTINGS = {
+    "image": None, "branch": None, "directory": None, "builder": "auto", "buildCommand": None, "startCommand": None, "releaseCommand": None,
+    "healthPath": None,
+}  # fmt: skip
+
 
 def render(*renderables: RenderableType, width: int = 160) -> str:
     console = Console(file=io.StringIO(), width=width)
@@ -69,7 +74,7 @@ def test_a_rolled_back_deployment_names_the_release_that_serves() -> None:
 
 
 def test_data_is_not_read_as_markup() -> None:
-    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", "createdAt": "2026-01-01T00:00:00Z"}
+    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", **NO_SETTINGS}
     assert "[bold]x" in render(apps.created(created)) and "[red]" in render(apps.created(created))
     assert "http://example.org/[red]" in render(apps.applications([created]))
 

@@ -11,7 +11,7 @@ from tests.cli.terminal import Terminal
 ROUTE = re.compile(r'"(/v1/[^"]*)"')
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("deploy", "--nonsense"), ("apps", "create", "hello"), ("logs", "-n", "many")])
+@pytest.mark.parametrize("arguments", [("nonsense",), ("deploy", "--nonsense"), ("apps", "update", "hello", "extra"), ("logs", "-n", "many")])
 def test_a_wrong_command_line_ends_with_2(terminal: Terminal, arguments: tuple[str, ...]) -> None:
     assert terminal.invoke(*arguments, code=2).err
 
@@ -45,7 +45,7 @@ def test_without_a_terminal_there_is_no_prompt(terminal: Terminal) -> None:
 
 def test_the_shell_completes_commands(terminal: Terminal) -> None:
     terminal.variables = {"_CAPSULE_COMPLETE": "complete_bash", "COMP_WORDS": "capsule de", "COMP_CWORD": "1"}
-    assert {"deploy", "delete"} <= set(terminal.run(code=None).out.split())
+    assert {"deploy"} <= set(terminal.run(code=None).out.split())
 
 
 def test_completion_is_empty_and_silent_without_an_api(terminal: Terminal) -> None:

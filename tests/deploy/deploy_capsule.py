@@ -9,7 +9,7 @@ import yaml
 from events.cluster import ObjectUpdated, RequestsMeasured, RequestWindow
 from functions.deploy import ports
 from functions.deploy.commands.cancel_deployment import CancelDeployment
-from functions.deploy.commands.change_application import ApplicationSettingsView, ChangeApplication
+from functions.deploy.commands.change_application import ChangeApplication
 from functions.deploy.commands.configure_application import ConfigureApplication
 from functions.deploy.commands.configure_environment import ConfigureEnvironment
 from functions.deploy.commands.create_application import CreateApplication, CreatedApplicationView
@@ -20,6 +20,7 @@ from functions.deploy.commands.deploy import Deploy
 from functions.deploy.commands.promote import Promote
 from functions.deploy.commands.roll_back import RollBack
 from functions.deploy.commands.scale_environment import ScaleAccepted, ScaleEnvironment
+from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.deployment.views import DeploymentAccepted
@@ -27,8 +28,15 @@ from functions.deploy.domain.quota import Quota
 from functions.kernel import Caller, Event
 from tests.builder.conftest import ROOT
 from tests.capsule import Capsule
-from tests.memory.deploy import MemoryApplications, MemoryConfigurations, MemoryDeployments, MemoryEnvironments, MemoryQuotas
-from tests.memory.deploy_cluster import MemoryCluster
+from tests.memory.deploy import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryRepositoryAccesses,
+)
+from tests.memory.deploy_cluster import MemoryApplicationRequests, MemoryCluster
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
 REPOSITORY = "https://git.example.com/ada/hello.git"
@@ -40,13 +48,15 @@ TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").
 
 class DeployCapsule(Capsule):
     def __init__(self) -> None:
-        super().__init__("deploy")
+        super().__init__("deploy", settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
         self.applications: MemoryApplications = self.port(ports.Applications)
+        self.application_requests: MemoryApplicationRequests = self.port(ports.ApplicationRequests)
         self.cluster: MemoryCluster = self.port(ports.Cluster)
         self.configurations: MemoryConfigurations = self.port(ports.Configurations)
         self.deployments: MemoryDeployments = self.port(ports.Deployments)
         self.environments: MemoryEnvironments = self.port(ports.Environments)
         self.quotas: MemoryQuotas = self.port(ports.Quotas)
+        self.accesses: MemoryRepositoryAccesses = self.port(ports.RepositoryAccesses)
 
     @property
     def last_event(self) -> Event:
@@ -54,8 +64,8 @@ class DeployCapsule(Capsule):
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    async def create(self, name: str = "hello", repository: str = REPOSITORY, caller: Caller = OWNER) -> CreatedApplicationView:
-        created: CreatedApplicationView = await self.call(CreateApplication(name=name, repository=repository), caller=caller)
+    async def create(self, name: str = "hello", repository: str | None = REPOSITORY, caller: Caller = OWNER, **fields: Any) -> CreatedApplicationView:
+        created: CreatedApplicationView = await self.call(CreateApplication(name=name, repository=repository, **fields), caller=caller)
         return created
 
     async def deploy(self, application_id: UUID, environment: str = "staging", ref: str | None = None, caller: Caller = OWNER) -> DeploymentAccepted:
@@ -144,6 +154,10 @@ class DeployCapsule(Capsule):
 
     async def become_ready(self, deployment: Deployment) -> Deployment:
         return await self.set_service_status(deployment, "True")
+
+    async def first_release(self) -> Deployment:
+        """Create an application and release it to staging, including the observation."""
+        return await self.complete((await self.start_build()).id)
 
     async def release(self, application_id: UUID | None = None, environment: str = "staging", image: str = IMAGE) -> Deployment:
         """Deploy successfully, including the observation."""

@@ -97,7 +97,7 @@ async def test_an_application_of_another_user_is_not_found(capsule: DeployCapsul
 
 
 async def test_an_environment_shows_what_serves_and_its_last_deployment(capsule: DeployCapsule) -> None:
-    first = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    first = await capsule.first_release()
     await capsule.advance(minutes=1)
     accepted = await capsule.deploy(first.application_id)
     await capsule.settle()
@@ -111,7 +111,7 @@ async def test_an_environment_shows_what_serves_and_its_last_deployment(capsule:
 
 
 async def test_the_name_of_a_deleted_application_is_free_once_its_namespace_is_gone(capsule: DeployCapsule) -> None:
-    deployment = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    deployment = await capsule.first_release()
     await capsule.delete(deployment.application_id)
     assert not (await list_applications(capsule)).items
     with pytest.raises(ApplicationNameTaken):

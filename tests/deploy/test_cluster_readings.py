@@ -180,19 +180,36 @@ def test_a_pinned_revision_serves_even_if_the_newest_fails() -> None:
 def test_a_failed_start_has_the_exit_code_and_the_last_output() -> None:
     failed = service("False", reason="RevisionFailed")
     assert read_service(failed, revision("ContainerHealthy", "ExitCode1", "the setting DATABASE is missing"), DEPLOYMENT) == ServiceFailed(
-        "exits-at-start", "Process exited with code 1 before listening on $PORT. Last output: the setting DATABASE is missing"
+        "exits-at-start", "Process exited with code 1 before listening on $PORT: the setting DATABASE is missing"
     )
 
 
 @pytest.mark.parametrize(
     ("terminated", "restarts", "detail"),
     [
-        ({"exitCode": 3, "message": "boom"}, 1, "Process exited with code 3 after it was ready. Last output: boom"),
-        ({"exitCode": 137}, 2, "Process was killed (exit code 137); it may need more memory."),
+        ({"exitCode": 3, "message": "boom"}, 1, "Process exited with code 3 after it was ready: boom"),
         ({"exitCode": 3}, 0, None),
-        ({"exitCode": 0}, 1, None),
+        ({"exitCode": 0}, 1, "Process exited with code 0 after it was ready."),
     ],
 )
 def test_instances_that_exit_are_reported(terminated: dict[str, Any], restarts: int, detail: str | None) -> None:
     pods = [{"status": {"containerStatuses": [{"restartCount": restarts, "lastState": {"terminated": terminated}}]}}]
     assert read_instances(pods) == (ServiceFailed("crashes", detail) if detail else None)
+
+
+@pytest.mark.parametrize(
+    ("finished", "restarted", "is_reported"),
+    [
+        ("2026-11-22T12:00:04Z", "2026-11-22T12:00:04Z", False),
+        ("2026-11-22T12:00:05Z", "2026-11-22T12:00:05Z", False),
+        ("2026-11-22T12:00:05Z", "2026-11-22T12:00:06Z", True),
+        ("2026-11-22T12:00:05Z", None, True),
+        ("2026-11-22T12:00:06Z", "2026-11-22T12:00:06Z", True),
+    ],
+)
+def test_an_exit_counts_if_the_revision_was_ready(finished: str, restarted: str | None, is_reported: bool) -> None:
+    ready = {"type": "ResourcesAvailable", "status": "True", "lastTransitionTime": "2026-11-22T12:00:05Z"}
+    status: dict[str, Any] = {"restartCount": 1, "lastState": {"terminated": {"exitCode": 1, "finishedAt": finished}}}
+    status["state"] = {"running": {"startedAt": restarted}} if restarted else {"waiting": {"reason": "CrashLoopBackOff"}}
+    observation = read_instances([{"status": {"containerStatuses": [status]}}], {"status": {"conditions": [ready]}})
+    assert (observation is not None) == is_reported

@@ -19,7 +19,14 @@ async def test_a_commit_is_built_released_and_served(capsule: DeployCapsule) -> 
     releasing = await capsule.succeed_build(building)
     assert (releasing.status, releasing.commit) == ("releasing", COMMIT)
     await capsule.advance(seconds=2)
-    succeeded = await capsule.become_ready(releasing)
+    observing = await capsule.become_ready(releasing)
+    assert (observing.status, observing.url) == ("observing", "http://hello-staging.localhost:7080")
+    await capsule.advance(seconds=9)
+    assert capsule.last_event.type == "deployment.release-started"
+    assert capsule.application_requests.requests == []
+    await capsule.advance(seconds=2)
+    succeeded = await capsule.deployments.get(building.id)
+    assert capsule.application_requests.requests == [(succeeded.url, "/")]
     assert (succeeded.status, succeeded.url) == ("succeeded", "http://hello-staging.localhost:7080")
     assert capsule.event_types == [
         "application.created",
@@ -40,6 +47,7 @@ async def test_a_commit_is_built_released_and_served(capsule: DeployCapsule) -> 
         ("requested", 0),
         ("building", 20),
         ("releasing", 2),
+        ("observing", 10),
     ]
 
 
@@ -73,7 +81,7 @@ async def test_an_environment_runs_one_deployment_at_a_time(capsule: DeployCapsu
         await capsule.deploy(building.application_id)
     assert rejection.value.detail == "A deployment of hello to staging is in progress. Wait until it ends, or cancel it."
     await capsule.deploy(building.application_id, "production")
-    await capsule.become_ready(await capsule.succeed_build(building))
+    await capsule.complete(building.id)
     await capsule.deploy(building.application_id)
 
 
@@ -118,7 +126,7 @@ async def test_a_deleted_build_job_ends_the_deployment(capsule: DeployCapsule) -
 async def test_a_release_that_does_not_become_ready_leaves_the_previous_service(
     capsule: DeployCapsule, condition: dict[str, str], reason: str
 ) -> None:
-    good = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    good = await capsule.first_release()
     previous_spec = capsule.service(good)["spec"]
     await capsule.advance(minutes=1)
     accepted = await capsule.deploy(good.application_id)
@@ -150,7 +158,7 @@ async def test_a_late_compensation_does_not_undo_the_next_deployment(capsule: De
 
 
 async def test_handlers_are_idempotent(capsule: DeployCapsule) -> None:
-    succeeded = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    succeeded = await capsule.first_release()
     object_count, event_types = len(capsule.cluster.objects), capsule.event_types
     for published in list(capsule.published):
         await capsule.publish(published.event)
@@ -180,14 +188,14 @@ async def test_a_build_may_end_before_its_start_is_recorded(capsule: DeployCapsu
 
 
 async def test_releases_are_numbered_per_application(capsule: DeployCapsule) -> None:
-    first = await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    first = await capsule.first_release()
     await capsule.deploy(first.application_id, "production")
     await capsule.settle()
     second = (await capsule.deployments.lock_running(first.application_id))[0]
-    await capsule.become_ready(await capsule.succeed_build(second))
+    await capsule.complete(second.id)
     request = ListDeployments(application_id=first.application_id)
     page: Page[DeploymentSummaryView] = await capsule.call(request, caller=OWNER)
-    assert [(each.environment, each.release, each.status) for each in page.items] == [("production", 2, "observing"), ("staging", 1, "succeeded")]
+    assert [(each.environment, each.release, each.status) for each in page.items] == [("production", 2, "succeeded"), ("staging", 1, "succeeded")]
     with pytest.raises(ApplicationNotFound):
         await capsule.call(request, caller=STRANGER)
 

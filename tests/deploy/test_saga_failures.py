@@ -95,6 +95,12 @@ async def test_housekeeping_resumes_a_deployment_after_lost_messages(capsule: De
     await capsule.advance(minutes=3)
     await capsule.housekeeping()
     await capsule.advance(seconds=5)
+    assert (await capsule.deployments.get(building.id)).status == "observing"
+
+    capsule.lose_messages()
+    await capsule.advance(minutes=3)
+    await capsule.housekeeping()
+    await capsule.advance(seconds=5)
     assert (await capsule.deployments.get(building.id)).status == "succeeded"
 
 
@@ -109,7 +115,7 @@ async def test_housekeeping_starts_a_deployment_whose_request_was_lost(capsule: 
 
 
 async def test_housekeeping_ignores_ended_deployments(capsule: DeployCapsule) -> None:
-    await capsule.become_ready(await capsule.succeed_build(await capsule.start_build()))
+    await capsule.first_release()
     await capsule.advance(hours=1)
     capsule.lose_messages()
     await capsule.housekeeping()

@@ -16,6 +16,9 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.people import Person
 from tests.journeys.whole import GATEWAY, Json, Whole, until
+from tests.proof import proof
+
+pytestmark = proof("recovery")
 
 PROJECT = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 BACKEND = """
@@ -36,9 +39,6 @@ def build_wheel(folder, *_):
 """
 APP = """
 import http.server, os
-from tests.proof import proof
-
-pytestmark = proof("recovery")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"here")

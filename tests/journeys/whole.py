@@ -24,7 +24,7 @@ from knative.machine import kustomize, processes, repositories
 from knative.machine.cluster import Cluster
 from knative.machine.home import LOOPBACK, PROJECT, Home
 from tests.servers import HOME
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 WINDOW = "6s"
 SERVICE = "serving.knative.dev/service"
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], seconds: float = 60.0, why: str = "", every: float = 0.1) -> T:
     """What `look` finds as soon as it finds something."""
-    end = time.monotonic() + patience(seconds)
+    end = time.monotonic() + wait_limit(seconds)
     while not (found := look()):
         assert time.monotonic() < end, f"waited {seconds:g} s in vain {why}; last: {found!r}"
         time.sleep(every)

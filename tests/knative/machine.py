@@ -18,7 +18,7 @@ import httpx
 from kubernetes import client, config
 
 from knative.local.processes.procfs import stat_fields
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 GROUP, VERSION = "serving.knative.dev", "v1"
 PLATFORM = "capsule.local/capsule:dev"
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
     """Call `look` until it returns something true, and return that. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + patience(seconds)
+    deadline = time.monotonic() + wait_limit(seconds)
     while True:
         found = look()
         if found:

@@ -19,7 +19,7 @@ async def empty(trash: Trash) -> None:
 
 
 async def wait_for_count(trash: Trash, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(os.listdir(trash.folder)) != count:  # noqa: ASYNC110 - the file system sends no event
             await asyncio.sleep(0.01)
 

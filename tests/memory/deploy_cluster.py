@@ -17,6 +17,19 @@ from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 Key = tuple[str, str, str]
 
 
+class MemoryApplicationRequests:
+    """Applications that serve, unless a test says why they do not."""
+
+    def __init__(self) -> None:
+        self.failure: str | None = None
+        self.requests: list[tuple[str, str]] = []
+        """(URL, path) of each request."""
+
+    async def find_failure(self, url: str, path: str) -> str | None:
+        self.requests.append((url, path))
+        return self.failure
+
+
 class MemoryCluster:
     def __init__(self) -> None:
         self.objects: dict[Key, dict[str, Any]] = {}
@@ -53,7 +66,11 @@ class MemoryCluster:
         if watched.kind == "Job":
             return (read_release_job if watched.is_release_phase else read_build_job)(stored, self._pods.get(key, []))
         observation = read_service(stored, self._revisions.get(key), watched.deployment_id, watched.pinned_revision)
-        crashed = read_instances(self._pods.get(key, [])) if watched.has_traffic and not isinstance(observation, ServiceFailed) else None
+        crashed = (
+            read_instances(self._pods.get(key, []), self._revisions.get(key))
+            if watched.has_traffic and not isinstance(observation, ServiceFailed)
+            else None
+        )
         return crashed or observation
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
@@ -130,6 +147,10 @@ class MemoryCluster:
         if before and "status" in before:
             manifest["status"] = before["status"]
         self.objects[key] = manifest
+
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The pods of a Job that has ended."""
+        return self._pods.get(("Job", namespace, job), [])
 
     def _reach(self) -> None:
         if self.is_unavailable:

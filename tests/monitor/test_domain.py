@@ -10,11 +10,12 @@ from functions.kernel import Caller
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.durations import quantile
 from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, workload_of
+from functions.monitor.domain.logs import StoredLine, first_within, last_within
 from functions.monitor.domain.metrics import Level, Range, points, total
 from functions.monitor.domain.rejections import BadRange, BadSearch
 from functions.monitor.domain.requests import Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow, floor
-from functions.monitor.domain.sanitizing import CUT, MAX_LINE_BYTES, bounded, plausible
+from functions.monitor.domain.sanitizing import bounded, plausible
 from functions.monitor.domain.search import Condition, Terms, conditions
 from functions.monitor.domain.usage import usage_of_cpu, usage_of_requests
 from knative.local.eventing.duration_buckets import bucket_of
@@ -34,16 +35,6 @@ def test_a_line_is_text_that_a_database_can_hold(line: str, kept: str) -> None:
 
 def test_a_lone_surrogate_does_not_survive() -> None:
     bounded("a\ud800b").encode("utf-8")
-
-
-@pytest.mark.parametrize("character", ["x", "漢"])
-def test_a_long_line_is_cut_at_a_character_and_says_so(character: str) -> None:
-    kept = bounded(character * MAX_LINE_BYTES)
-    if character == "x":
-        assert kept == character * MAX_LINE_BYTES
-        kept = bounded(character * (MAX_LINE_BYTES + 1))
-    assert kept.endswith(CUT) and set(kept.removesuffix(CUT)) == {character}
-    assert len(kept.removesuffix(CUT).encode()) <= MAX_LINE_BYTES
 
 
 def test_a_time_is_never_in_the_future_and_has_a_zone() -> None:
@@ -182,3 +173,14 @@ def test_a_line_that_is_nested_deeply_is_searched_without_harm() -> None:
         line = '{"level":"error","a":' + "[" * depth + "]" * depth + "}"
         assert Condition(("level",), "error").match(line) is (depth < 1024)
         assert not Condition(("a",), "x").match(line)
+
+
+def test_a_page_of_long_lines_is_bounded_in_bytes() -> None:
+    def line(position: int) -> StoredLine:
+        return StoredLine(position, NOW, "production", None, "run", "p", "c", "stdout", "x" * 100)
+
+    lines = [line(position) for position in range(10)]
+    assert [each.position for each in first_within(lines, 250)] == [0, 1]
+    assert [each.position for each in last_within(lines, 250)] == [8, 9]
+    assert [each.position for each in first_within(lines, 10)] == [0] and [each.position for each in last_within(lines, 10)] == [9]
+    assert first_within(lines, 1000) == last_within(lines, 1000) == lines and list(last_within([], 10)) == []

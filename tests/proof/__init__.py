@@ -10,6 +10,7 @@ PROOFS = {
     "pooler": "The storage works through PgBouncer",
     "recovery": "Nothing is lost when processes and servers die",
     "dockerfiles": "Dockerfiles and images of registries run",
+    "sources": "Repositories of every shape git allows are cloned",
     "tenant-isolation": "Applications and builds cannot reach others",
 }
 """Name → what it shows, at most 54 characters. Add a line here for a new proof, and mark its tests."""

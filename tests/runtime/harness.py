@@ -29,7 +29,7 @@ from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.forks import Forked, Forks
 from tests.runtime.pump import Pump, event_headers
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 ROOT = Path(__file__).parents[2]
 EXTRA = Path(__file__).parent / "extra"
@@ -55,7 +55,7 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
     """Waits until it is true; a wait that is too long fails the test and says what for."""
-    end = time.monotonic() + patience(seconds)
+    end = time.monotonic() + wait_limit(seconds)
     while True:
         if found := what():
             return found

@@ -196,7 +196,7 @@ class KubernetesCluster:
             pods = self._within(
                 watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
             )
-            return read_instances(pods["items"]) or observation
+            return read_instances(pods["items"], revision) or observation
         return observation
 
     def _delete_environment(self, namespace: str, service: str, selector: str) -> None:

@@ -1,21 +1,25 @@
 """Quotas and applications in PostgreSQL. Constraint violations are translated into rejections."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any
 from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import dict_row
 
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded, MemoryQuotaExceeded
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS = "id, user_id, name, repository, created_at, status, deleted_at, version, config_version, health_path, release_command, directory"
-
-UPDATES = ", ".join(f"{name} = %({name})s" for name in ("status", "deleted_at", "config_version", "health_path", "release_command", "directory"))
+SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
+OTHERS = ("id", "user_id", "name", "repository", "image", "created_at", "status", "deleted_at", "version", "config_version")
+COLUMNS = ", ".join((*OTHERS, *SETTINGS))
+UPDATES = ", ".join(f"{name} = %({name})s" for name in ("repository", "image", "status", "deleted_at", "config_version", *SETTINGS))
+INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
 MEMORY_USED = """
     SELECT COALESCE(sum(reserved_memory_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
 """
@@ -107,21 +111,15 @@ class PostgresApplications:
         """One statement: counting up locks the quota's row, so that concurrent requests cannot exceed it together."""
         try:
             cursor = await self._database.connection.execute(
-                """
+                f"""
                 WITH counted AS (
                     UPDATE quotas SET applications_used = applications_used + 1, version = version + 1
                     WHERE user_id = %(user_id)s AND applications_used < applications RETURNING user_id
                 )
-                INSERT INTO applications (id, user_id, name, repository, created_at)
-                SELECT %(id)s, user_id, %(name)s, %(repository)s, %(created_at)s FROM counted
+                INSERT INTO applications (id, user_id, {", ".join(INSERTED)})
+                SELECT %(id)s, user_id, {", ".join(f"%({name})s" for name in INSERTED)} FROM counted
                 """,
-                {
-                    "id": application.id,
-                    "user_id": application.user_id,
-                    "name": application.name,
-                    "repository": application.repository,
-                    "created_at": application.created_at,
-                },
+                _row(application),
             )
         except errors.UniqueViolation as violation:
             if violation.diag.constraint_name != "applications_name":
@@ -147,11 +145,11 @@ class PostgresApplications:
             row = await cursor.fetchone()
         if row is None:
             raise ApplicationNotFound.of(application_id)
-        return Application(**row)
+        return _read(row)
 
     async def save(self, application: Application) -> None:
         cursor = await self._database.connection.execute(
-            f"UPDATE applications SET {UPDATES}, version = version + 1 WHERE id = %(id)s AND version = %(version)s", asdict(application)
+            f"UPDATE applications SET {UPDATES}, version = version + 1 WHERE id = %(id)s AND version = %(version)s", _row(application)
         )
         if cursor.rowcount != 1:
             raise Transient(f"application {application.id} has changed since it was read")
@@ -167,4 +165,15 @@ class PostgresApplications:
                 """,
                 {"user_id": user_id, "before": before, "limit": limit},
             )
-            return [Application(**row) for row in await cursor.fetchall()]
+            return [_read(row) for row in await cursor.fetchall()]
+
+
+def _row(application: Application) -> dict[str, Any]:
+    row = asdict(application)
+    settings: dict[str, Any] = row.pop("settings")
+    return row | settings
+
+
+def _read(row: dict[str, Any]) -> Application:
+    settings = ApplicationSettings.of(**{name: row.pop(name) for name in SETTINGS})
+    return Application(**row, settings=settings)

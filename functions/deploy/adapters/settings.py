@@ -3,6 +3,7 @@
 import yaml
 
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
@@ -21,10 +22,13 @@ def repository_policy(settings: Settings) -> RepositoryPolicy:
     return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
 
 
+def application_urls(settings: Settings) -> ApplicationUrls:
+    return ApplicationUrls(settings.text("CAPSULE_APPLICATION_URL", ""))
+
+
 def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
-        production_seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "30")),
-        default_seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS_ELSEWHERE", "0")),
+        seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "10")),
         ready_timeout_seconds=int(settings.text("CAPSULE_READY_SECONDS", "120")),
     )
 

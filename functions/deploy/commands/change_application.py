@@ -1,11 +1,17 @@
-"""Change the build settings of an application.
+"""Change the repository, image or settings of a build.
 
 Omitted fields keep their value; `null` clears a field. Takes effect at the next build.
 """
 
+from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
-from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSettings
+from functions.deploy.domain.application_settings import ApplicationSettings, Builder
+from functions.deploy.domain.application_views import ApplicationSettingsView
+from functions.deploy.domain.image_reference import admit_image
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed
+from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import Applications
 from functions.kernel import Caller, Done, Model, command
 
@@ -14,38 +20,51 @@ class ChangeApplication(Model):
     """Omitted fields keep their value; `null` clears a field."""
 
     application_id: UUID
-    health_path: str | None = None
-    """HTTP path that returns 2xx or 3xx when an instance is healthy."""
-    release_command: str | None = None
-    """Runs before a release takes traffic. Takes precedence over the Procfile's `release:` line."""
+    repository: str | None = None
+    """Replaces the image of an application that has one."""
+    image: str | None = None
+    """Reference of an image to deploy instead of a repository. Replaces the repository, and clears the settings that
+    only builds from source have."""
+    branch: str | None = None
+    """What a deployment without a ref deploys. Default: the repository's default branch."""
     directory: str | None = None
     """Folder of the application in the repository."""
+    builder: Builder | None = None
+    """`null` is `auto`: a Dockerfile if the repository has one, otherwise by language."""
+    build_command: str | None = None
+    """Runs in the build after the dependencies are installed, instead of the detected command."""
+    start_command: str | None = None
+    """Starts the application, instead of the Procfile's `web:` line."""
+    release_command: str | None = None
+    """Runs before a release takes traffic. Takes precedence over the Procfile's `release:` line."""
+    health_path: str | None = None
+    """HTTP path that returns 2xx or 3xx when an instance is healthy."""
 
 
-class ApplicationSettingsView(Model):
-    id: UUID
-    health_path: str | None
-    release_command: str | None
-    directory: str | None
-
-
-@command(http="PATCH /v1/apps/{application_id}", rejects=[ApplicationNotFound, InvalidSettings])
-async def change_application(request: ChangeApplication, applications: Applications, caller: Caller) -> Done[ApplicationSettingsView]:
+@command(
+    http="PATCH /v1/apps/{application_id}",
+    rejects=[ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed],
+)
+async def change_application(
+    request: ChangeApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller
+) -> Done[ApplicationSettingsView]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
+    changes: dict[str, Any] = request.model_dump(exclude_unset=True, exclude={"application_id"})
 
-    fields = request.model_fields_set
-    application.change_settings(
-        health_path=request.health_path if "health_path" in fields else application.health_path,
-        release_command=request.release_command if "release_command" in fields else application.release_command,
-        directory=request.directory if "directory" in fields else application.directory,
-    )
+    repository, image = application.repository, application.image
+    if "repository" in changes:
+        text = changes.pop("repository")
+        repository = policy.admit(text).url if text is not None else None
+        image = image if "image" in changes or repository is None else None
+    settings = application.settings
+    if "image" in changes:
+        text = changes.pop("image")
+        image = admit_image(text, policy).text if text is not None else None
+        if image is not None:
+            repository = None if request.repository is None else repository
+            settings = settings.of_image()
+
+    application.change(repository=repository, image=image, settings=ApplicationSettings.of(**{**asdict(settings), **changes}))
     await applications.save(application)
 
-    return Done(
-        ApplicationSettingsView(
-            id=application.id,
-            health_path=application.health_path,
-            release_command=application.release_command,
-            directory=application.directory,
-        )
-    )
+    return Done(ApplicationSettingsView.of(application))

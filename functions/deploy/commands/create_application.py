@@ -1,57 +1,79 @@
-"""Create an application from a git repository.
+"""Create an application from a git repository or an image.
 
-The repository is not contacted here: the first build connects to it (see `domain/repository.py`).
+Neither is contacted here: the first build connects to it (see `domain/repository.py`).
 """
 
 from datetime import datetime
-from uuid import UUID
 
 from events.deploy import ApplicationCreated
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.application_settings import ApplicationSettings, Builder
+from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
+from functions.deploy.domain.image_reference import ImageReference, admit_image
 from functions.deploy.domain.names import ApplicationName
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationQuotaExceeded,
     InvalidApplicationName,
+    InvalidImage,
     InvalidRepository,
+    InvalidSettings,
     RepositoryNotAllowed,
 )
-from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Caller, Clock, Done, FieldError, Model, Scale, command
 
 
 class CreateApplication(Model):
+    """With `repository` or with `image`. The other fields are optional settings, which PATCH changes."""
+
     name: str
-    repository: str
+    repository: str | None = None
+    image: str | None = None
+    """Reference of an image to deploy instead of a repository."""
+    branch: str | None = None
+    directory: str | None = None
+    builder: Builder | None = None
+    build_command: str | None = None
+    start_command: str | None = None
+    release_command: str | None = None
+    health_path: str | None = None
 
 
-class CreatedApplicationView(Model):
-    id: UUID
-    name: str
-    repository: str
+class CreatedApplicationView(ApplicationSettingsView):
     created_at: datetime
 
 
 @command(
     http="POST /v1/apps",
     status=201,
-    rejects=[InvalidApplicationName, InvalidRepository, RepositoryNotAllowed, ApplicationQuotaExceeded, ApplicationNameTaken],
+    rejects=[
+        *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
+        *(ApplicationQuotaExceeded, ApplicationNameTaken),
+    ],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
 )
 async def create_application(
     request: CreateApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller, clock: Clock
 ) -> Done[CreatedApplicationView]:
-    name = ApplicationName(request.name)
-    repository = policy.admit(request.repository)
+    name, source = ApplicationName(request.name), _source(request, policy)
+    settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"name", "repository", "image"}))
 
     now = clock.now()
-    application, events = Application.create(name, repository, owner=caller.user_id, at=now)
+    application, events = Application.create(name, source, owner=caller.user_id, at=now, settings=settings)
     await applications.add(application, default_quota=Quota.default(caller.user_id, now))
 
-    return Done(
-        CreatedApplicationView(id=application.id, name=application.name, repository=application.repository, created_at=now),
-        *events,
-    )
+    view = CreatedApplicationView(id=application.id, name=application.name, created_at=now, **settings_fields(application))
+    return Done(view, *events)
+
+
+def _source(request: CreateApplication, policy: RepositoryPolicy) -> Repository | ImageReference:
+    if request.repository is not None and request.image is None:
+        return policy.admit(request.repository)
+    if request.image is not None and request.repository is None:
+        return admit_image(request.image, policy)
+    problem = "set one of them" if request.image is None else "remove one of them"
+    raise InvalidSettings.of([FieldError("/repository", f"an application has a repository or an image: {problem}")])

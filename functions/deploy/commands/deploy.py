@@ -26,7 +26,7 @@ class Deploy(Model):
     application_id: UUID
     environment: EnvironmentName
     ref: str | None = None
-    """A branch, tag or commit. Default: the repository's default branch."""
+    """A branch, tag or commit. Default: the application's branch, or else the repository's default branch."""
 
 
 @command(

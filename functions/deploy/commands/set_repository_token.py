@@ -40,7 +40,7 @@ async def set_repository_token(
         application.repository,
         request.token.get_secret_value(),
         request.user,
-        allows_http=bool(application.repository) and policy.lists(Repository.parse(application.repository)),
+        allows_http=application.repository is not None and policy.lists(Repository.parse(application.repository)),
         seal=vault.seal,
         at=clock.now(),
     )

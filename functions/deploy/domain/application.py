@@ -1,19 +1,19 @@
-"""An application: a name, a repository, an owner, and the settings of its builds."""
+"""An application: a name, an owner, a repository or an image, and the settings of its builds."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from events.deploy import ApplicationCreated, ApplicationDeleted
-from functions.deploy.domain.names import ApplicationName, namespace_of
-from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSettings
+from functions.deploy.domain.application_settings import ApplicationSettings
+from functions.deploy.domain.image_reference import ImageReference
+from functions.deploy.domain.names import ApplicationName, Ref, namespace_of
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidRef, InvalidSettings
 from functions.deploy.domain.repository import Repository
 from functions.kernel import Events, FieldError, new_id
 
 ACTIVE, DELETING, DELETED = "active", "deleting", "deleted"
-MAX_DIRECTORY_LENGTH = 200
 
 
 @dataclass(slots=True)
@@ -21,23 +21,32 @@ class Application:
     id: UUID
     user_id: UUID
     name: str
-    repository: str
+    repository: str | None
     created_at: datetime
     status: str = ACTIVE
     deleted_at: datetime | None = None
     version: int = 1
     config_version: int = 0
     """The newest version of its configuration, counted over all environments."""
-    health_path: str | None = None
-    """HTTP path of the readiness probe. None: an instance is ready when it listens."""
-    release_command: str | None = None
-    """Runs before a release takes traffic. None: the `release:` line of the repository's Procfile."""
-    directory: str | None = None
-    """Folder of the application in the repository. None: the root."""
+    image: str | None = None
+    """Reference of the image that it deploys, instead of building a repository."""
+    settings: ApplicationSettings = field(default_factory=ApplicationSettings)
 
     @classmethod
-    def create(cls, name: ApplicationName, repository: Repository, *, owner: UUID, at: datetime) -> tuple[Self, Events]:
-        application = cls(id=new_id(), user_id=owner, name=str(name), repository=repository.url, created_at=at)
+    def create(
+        cls,
+        name: ApplicationName,
+        source: Repository | ImageReference,
+        *,
+        owner: UUID,
+        at: datetime,
+        settings: ApplicationSettings | None = None,
+    ) -> tuple[Self, Events]:
+        """Raises InvalidSettings."""
+        repository, image = (source.url, None) if isinstance(source, Repository) else (None, source.text)
+        settings = settings or ApplicationSettings()
+        application = cls(id=new_id(), user_id=owner, name=str(name), repository=repository, created_at=at, image=image, settings=settings)
+        application._check_source()
         return application, (ApplicationCreated(application_id=application.id, user_id=owner, name=application.name, at=at),)
 
     @property
@@ -55,20 +64,33 @@ class Application:
         self.config_version += 1
         return self.config_version
 
-    def change_settings(self, *, health_path: str | None, release_command: str | None, directory: str | None) -> None:
-        """Set what the next builds use. Raises InvalidSettings."""
-        errors = []
-        if health_path is not None and not re.fullmatch(r"/[!-~]{0,199}", health_path):
-            errors.append(FieldError("/healthPath", f'health path "{health_path}": start with "/", no spaces, at most 200 characters'))
-        if release_command is not None and not re.fullmatch(r"[^\x00-\x1f\x7f]{1,1000}", release_command):
-            errors.append(FieldError("/releaseCommand", "release command: use one line of 1–1000 characters"))
-        if directory is not None and (not re.fullmatch(r"[A-Za-z0-9_.@+-]+(/[A-Za-z0-9_.@+-]+)*", directory) or ".." in directory.split("/")):
-            errors.append(FieldError("/directory", f'directory "{directory}": use a folder of the repository, such as services/api'))
-        if directory is not None and len(directory) > MAX_DIRECTORY_LENGTH:
-            errors.append(FieldError("/directory", f"directory: use at most {MAX_DIRECTORY_LENGTH} characters"))
-        if errors:
+    def change(self, *, repository: str | None, image: str | None, settings: ApplicationSettings) -> None:
+        """Set what the next builds use. An application has a repository or an image. Raises InvalidSettings."""
+        self.repository, self.image, self.settings = repository, image, settings
+        self._check_source()
+
+    def ref_to_deploy(self, ref: Ref | None) -> Ref | None:
+        """Return what a deployment deploys: the ref of the request, or else the branch. Raises InvalidRef."""
+        if self.image is None:
+            return ref or (Ref(self.settings.branch) if self.settings.branch else None)
+        if ref is not None:
+            detail = f"{self.name} deploys the image {self.image}, which has no refs. Deploy another image: capsule apps update --image REFERENCE"
+            raise InvalidRef(f"{detail}.", errors=[FieldError("/ref", detail)])
+        return None
+
+    def _check_source(self) -> None:
+        if (self.repository is None) == (self.image is None):
+            problem = "is not set" if self.image is None else "is set too"
+            raise InvalidSettings.of([FieldError("/repository", f"an application has a repository or an image: the other one {problem}")])
+        if self.image is not None and self.settings != self.settings.of_image():
+            names = {"branch": "branch", "directory": "directory", "builder": "builder", "build_command": "buildCommand"}
+            defaults = ApplicationSettings()
+            errors = [
+                FieldError(f"/{pointer}", f"an application with an image has no {name.replace('_', ' ')}: it is not built")
+                for name, pointer in names.items()
+                if getattr(self.settings, name) != getattr(defaults, name)
+            ]
             raise InvalidSettings.of(errors)
-        self.health_path, self.release_command, self.directory = health_path, release_command, directory
 
     def delete(self, at: datetime) -> Events:
         """Start the deletion. The name stays taken until `complete_deletion`."""

@@ -22,6 +22,7 @@ from functions.deploy.domain.observation import (
     ServiceFailed,
     ServiceReady,
 )
+from functions.deploy.domain.program_output import quote_cause
 from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
@@ -32,6 +33,17 @@ IMAGE_ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNOR
 specification, error codes)."""
 DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
 """Knative's reasons for a host name that belongs to another Route."""
+OOM_KILLED, EVICTED = "OOMKilled", "Evicted"
+"""Reasons of a terminated container (Kubernetes, "Resource Management", "Node-pressure Eviction")."""
+PUSH_FAILED = "ImagePushFailed"
+"""Of a build on one machine whose image was not accepted."""
+EXITED_UNREADY = "The container listened on its port and exited before its readiness probe succeeded."
+"""The first line of the one-machine Knative's message about such a container."""
+HTTP_FAILURE = re.compile(r"answered [345]\d\d|statuscode: [345]\d\d")
+NO_HTTP_ANSWER = re.compile(r"the answer is not HTTP|without an answer|no answer within")
+HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
+OUTPUT_MARK = " Last output:\n"
+"""Between the builder's sentence and the output of the program that failed."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 MAX_DETAIL_LENGTH = 2000
@@ -51,7 +63,8 @@ def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | B
     if failed := _true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
-        return replace(_read_failure(report, failed), host_keys=_learned_host_keys(pods))
+        failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
+        return replace(failure, host_keys=_learned_host_keys(pods))
     return None
 
 
@@ -81,23 +94,43 @@ def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceed
         code = last.get("exitCode")
         if code is None:
             return ReleasePhaseFailed("The release command was stopped from outside.")
-        return ReleasePhaseFailed(f"Release command exited with code {code}.{_last_output(last.get('message'))}")
+        if last.get("reason") == OOM_KILLED:
+            return ReleasePhaseFailed("The release command needed more memory than the environment's instances have.", reasons.OUT_OF_MEMORY)
+        return ReleasePhaseFailed(_with_cause(f"Release command exited with code {code}.", last.get("message")))
     return None
 
 
-def read_instances(pods: Iterable[Object]) -> ServiceFailed | None:
-    """Report instances of a ready revision that exit. The restart count shows a crash between two observations."""
+def read_instances(pods: Iterable[Object], revision: Object | None = None) -> ServiceFailed | None:
+    """Report instances that have exited since their revision became ready, with any exit code: a server does not end.
+
+    The restart count shows an exit between two observations. An instance that exited before the revision was ready and
+    has run since then counts as healthy.
+    """
+    ready_at = str((_true_condition(revision or {}, "ResourcesAvailable") or {}).get("lastTransitionTime", ""))
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
-            last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
-            if container.get("restartCount", 0) and (code := last.get("exitCode", 0)):
-                what = (
-                    "Process was killed (exit code 137); it may need more memory."
-                    if code == SIGKILL_EXIT_CODE
-                    else f"Process exited with code {code} after it was ready."
-                )
-                return ServiceFailed(reasons.CRASHES, f"{what}{_last_output(last.get('message'))}")
+            last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
+            if container.get("restartCount", 0) and last and _has_ended_since(ready_at, last, container):
+                return _read_exit(last)
     return None
+
+
+def _has_ended_since(ready_at: str, terminated: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
+    """Kubernetes' times have seconds: within the second of the readiness, the start of the next run decides."""
+    finished_at = terminated.get("finishedAt") or ""
+    restarted_at = (container.get("state", {}).get("running") or {}).get("startedAt")
+    return not ready_at or finished_at > ready_at or (finished_at == ready_at and (restarted_at is None or restarted_at > ready_at))
+
+
+def _read_exit(terminated: Mapping[str, Any]) -> ServiceFailed:
+    """The exit of an instance that was ready."""
+    code, message = terminated.get("exitCode", 0), terminated.get("message")
+    if terminated.get("reason") == EVICTED:
+        return ServiceFailed(reasons.DISK_FULL, f"The process was stopped after it was ready. {message or ''}".strip()[:MAX_DETAIL_LENGTH])
+    if terminated.get("reason") == OOM_KILLED or code == SIGKILL_EXIT_CODE:
+        killed = "Process was killed after it was ready (exit code 137); it may need more memory."
+        return ServiceFailed(reasons.OUT_OF_MEMORY, killed)
+    return ServiceFailed(reasons.CRASHES, _with_cause(f"Process exited with code {code} after it was ready.", message))
 
 
 def read_service(
@@ -134,9 +167,10 @@ def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSu
     application."""
     image, commit, kind = (_text(report, name) for name in ("image", "commit", "kind"))
     if IMAGE.fullmatch(image) and image.partition("@")[0] == requested_image and COMMIT.fullmatch(commit) and kind:
-        command = _text(report, "release")
+        command, health_path = _text(report, "release"), _text(report, "health")
         is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and command.isprintable()
-        return BuildJobSucceeded(image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None)
+        own_health_path = health_path if HEALTH_PATH.fullmatch(health_path) else None
+        return BuildJobSucceeded(image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path)
     return BuildJobFailed(reasons.BUILD_FAILED, "The build exited with code 0 but did not report an image under its own name.")
 
 
@@ -149,12 +183,21 @@ def _requested_image(job: Object) -> str:
     return ""
 
 
-def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any]) -> BuildJobFailed:
-    reason, commit = _text(report, "reason"), _text(report, "commit")
+def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: Mapping[str, Any]) -> BuildJobFailed:
+    """`ended`: `state.terminated` of the container that ended last."""
+    reason, commit, text = _text(report, "reason"), _text(report, "commit"), _text(report, "text").strip()
+    if ended.get("reason") == OOM_KILLED:
+        detail = "The build needed more memory than its limit."
+        return BuildJobFailed(reasons.OUT_OF_MEMORY, f"{detail} {text.splitlines()[0]}" if text else detail)
+    if ended.get("reason") == EVICTED:
+        return BuildJobFailed(reasons.DISK_FULL, f"The build was stopped: {text[:MAX_DETAIL_LENGTH] or 'it used too much disk space.'}")
     if reason in reasons.BUILD_REASONS:
-        return BuildJobFailed(reason, _text(report, "detail")[:MAX_DETAIL_LENGTH], commit if COMMIT.fullmatch(commit) else None)
-    if text := _text(report, "text").strip()[:MAX_DETAIL_LENGTH]:
-        return BuildJobFailed(reasons.BUILD_FAILED, text)
+        sentence, _, output = _text(report, "detail").partition(OUTPUT_MARK)
+        detail = _with_cause(sentence[:MAX_DETAIL_LENGTH], output)
+        return BuildJobFailed(reason, detail, commit if COMMIT.fullmatch(commit) else None)
+    if text:
+        is_too_large = ended.get("reason") == PUSH_FAILED and re.search(r"\b(larger|more) than\b", text)
+        return BuildJobFailed(reasons.TOO_LARGE if is_too_large else reasons.BUILD_FAILED, text[:MAX_DETAIL_LENGTH])
     cause = failed.get("message") or "see its log"
     return BuildJobFailed(reasons.BUILD_FAILED, f"The build was stopped before it reported a result: {cause}.", is_interrupted=not report)
 
@@ -202,23 +245,35 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     message = next((text for each in conditions if (text := each.get("message"))), "").strip()[:MAX_DETAIL_LENGTH]
     if {each.get("reason") for each in conditions} & PULL_FAILURES and IMAGE_ABSENT.search(message):
         return ServiceFailed(reasons.IMAGE_NOT_KEPT, IMAGE_NOT_KEPT_DETAIL)
-    if code := re.fullmatch(r"ExitCode(-?\d+)", container.get("reason", "")):
-        if int(code[1]) == SIGKILL_EXIT_CODE:
-            killed = "Process was killed before listening on $PORT (exit code 137); it may need more memory."
-            return ServiceFailed(reasons.OUT_OF_MEMORY, f"{killed}{_last_output(message)}")
-        return ServiceFailed(reasons.EXITS_AT_START, f"Process exited with code {code[1]} before listening on $PORT.{_last_output(message)}")
-    if "it listens on" in message:
+    if EVICTED in (container.get("reason"), resources.get("reason")):
+        return ServiceFailed(reasons.DISK_FULL, f"The process was stopped. {message}".strip())
+    if code := re.fullmatch(r"ExitCode(-?\d+)|OOMKilled", container.get("reason", "")):
+        return _read_exit_at_start(code[1] or str(SIGKILL_EXIT_CODE), message)
+    if "it listens on" in message.lower():
         return ServiceFailed(reasons.WRONG_PORT, f"The process listens, but not on $PORT. {message}")
-    if re.search(r"answered [345]\d\d|statuscode: [345]\d\d", message):
+    if HTTP_FAILURE.search(message):
         return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails. {message}")
+    if NO_HTTP_ANSWER.search(message):
+        return ServiceFailed(reasons.DOES_NOT_ANSWER, f"The process listens on $PORT, but does not answer HTTP requests. {message}")
     if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in message:
         return ServiceFailed(reasons.NEVER_LISTENS, f"The process started but did not listen on $PORT in time. {message}".strip())
     return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")
 
 
-def _last_output(message: object) -> str:
-    output = str(message or "").strip()[-MAX_DETAIL_LENGTH:]
-    return f" Last output: {output}" if output else ""
+def _read_exit_at_start(code: str, message: str) -> ServiceFailed:
+    """The exit of an instance that was never ready. `message`: its last output."""
+    has_listened, output = message.startswith(EXITED_UNREADY), message.removeprefix(EXITED_UNREADY)
+    when = "after it listened on $PORT, before it answered a request successfully" if has_listened else "before listening on $PORT"
+    if code == str(SIGKILL_EXIT_CODE):
+        killed = f"Process was killed {when} (exit code 137); it may need more memory."
+        return ServiceFailed(reasons.OUT_OF_MEMORY, killed)
+    return ServiceFailed(reasons.EXITS_AT_START, _with_cause(f"Process exited with code {code} {when}.", output))
+
+
+def _with_cause(sentence: str, output: object) -> str:
+    """Continue a sentence with the lines of a program's output that say why it failed."""
+    cause = quote_cause(str(output or ""))
+    return f"{sentence.rstrip('.')}: {cause}" if cause else sentence
 
 
 def _true_condition(resource: Object, type: str) -> Mapping[str, Any] | None:

@@ -4,13 +4,14 @@ name.
 A deployment freezes these settings when it starts (`Terms`): later changes apply to the next deployment.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from events.deploy import EnvironmentDeleted
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.rejections import InvalidScale
 from functions.kernel import Events, FieldError
@@ -59,16 +60,22 @@ class Terms:
     config_version: int = 0
     observation_seconds: int = 0
     ready_timeout_seconds: int = 120
-    health_path: str | None = None
-    release_command: str | None = None
-    directory: str | None = None
+    repository: str | None = None
+    image: str | None = None
+    settings: ApplicationSettings = field(default_factory=ApplicationSettings)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The settings are fields of the same object."""
+        document = asdict(self)
+        settings: dict[str, Any] = document.pop("settings")
+        return document | settings
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(**{**stored, "size": Size(**stored.get("size", {}))})
+        names = {each.name for each in fields(ApplicationSettings)}
+        settings = ApplicationSettings.of(**{name: value for name, value in stored.items() if name in names})
+        others = {name: value for name, value in stored.items() if name not in names}
+        return cls(**{**others, "size": Size(**stored.get("size", {})), "settings": settings})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +83,8 @@ class ObservationPolicy:
     """The installation's defaults: how long a release that takes traffic is observed, and how long it may take to
     become ready."""
 
-    production_seconds: int = 30
-    default_seconds: int = 0
-    """In every environment except production."""
+    seconds: int = 10
     ready_timeout_seconds: int = 120
-
-    def seconds_in(self, environment: str) -> int:
-        return self.production_seconds if environment == PRODUCTION else self.default_seconds
 
 
 @dataclass(slots=True)
@@ -115,11 +117,11 @@ class Environment:
         return Terms(
             size=self.size,
             config_version=application.config_version,
-            observation_seconds=policy.seconds_in(self.name) if own_seconds is None else own_seconds,
+            observation_seconds=policy.seconds if own_seconds is None else own_seconds,
             ready_timeout_seconds=policy.ready_timeout_seconds,
-            health_path=application.health_path,
-            release_command=application.release_command,
-            directory=application.directory,
+            repository=application.repository,
+            image=application.image,
+            settings=application.settings,
         )
 
 

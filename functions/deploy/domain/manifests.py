@@ -21,6 +21,10 @@ PORT = 8080
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
+SERVING_PATH = "capsule.dev/serving-path"
+"""Annotation of a revision without a health path. On one machine its first instance must answer this path with a status
+below 500 before it takes traffic. Kubernetes' probes have no such range, so a cluster only waits until it listens;
+there `on_deployment_timed_out` makes the request before the deployment succeeds."""
 
 UNPRIVILEGED = {
     "allowPrivilegeEscalation": False,
@@ -115,6 +119,7 @@ def service(
                         "autoscaling.knative.dev/min-scale": str(terms.size.min_scale),
                         "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
                         "serving.knative.dev/progress-deadline": f"{terms.ready_timeout_seconds}s",
+                        **({} if health_path_of(pod) else {SERVING_PATH: "/"}),
                         **release,
                     },
                 },
@@ -123,6 +128,12 @@ def service(
             "traffic": [{"latestRevision": True, "percent": 100}],
         },
     }
+
+
+def health_path_of(pod: Mapping[str, Any]) -> str | None:
+    """Return the health path of a `pod_spec`; None: an instance is ready when it listens."""
+    path: str | None = pod["containers"][0]["readinessProbe"].get("httpGet", {}).get("path")
+    return path
 
 
 def pin_traffic(service: Manifest, revision: str) -> Manifest:

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 
 from functions.deploy.domain.repository_access import HostKey
 
-BUILD_FAILED, TIMED_OUT, CANCELLED = "build-failed", "timed-out", "cancelled"
+BUILD_FAILED, TIMED_OUT, CANCELLED, TOO_LARGE = "build-failed", "timed-out", "cancelled", "too-large"
 BUILD_REASONS = frozenset(
-    {"repository-not-found", "repository-private", "host-key-changed", "ref-not-found", "not-recognized", "too-large", BUILD_FAILED, TIMED_OUT}
+    {
+        *("repository-not-found", "repository-private", "host-key-changed", "ref-not-found"),
+        *("not-recognized", "unsupported", "version-unavailable", "missing-lock", "install-failed"),
+        *(BUILD_FAILED, TIMED_OUT, TOO_LARGE),
+    }
 )
 """Reasons that the builder may report."""
 APPLICATION_DELETED, ENVIRONMENT_DELETED, SERVICE_REMOVED = "application-deleted", "environment-deleted", "removed"
 CLUSTER_REFUSED, HOST_NAME_TAKEN, IMAGE_NOT_KEPT = "cluster-refused", "host-name-taken", "image-not-kept"
 RELEASE_PHASE_FAILED = "release-phase-failed"
-EXITS_AT_START, NEVER_LISTENS, NOT_READY, OUT_OF_MEMORY = "exits-at-start", "never-listens", "not-ready", "out-of-memory"
+EXITS_AT_START, NEVER_LISTENS, NOT_READY = "exits-at-start", "never-listens", "not-ready"
+OUT_OF_MEMORY, DISK_FULL = "out-of-memory", "disk-full"
+"""Of a build or of an instance."""
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
-CRASHES, FAILING_REQUESTS = "crashes", "failing-requests"
+CRASHES, FAILING_REQUESTS, DOES_NOT_ANSWER = "crashes", "failing-requests", "does-not-answer"
 """After the release has taken traffic."""
 
 
@@ -28,7 +34,9 @@ class BuildJobSucceeded:
     commit: str
     kind: str
     release_command: str | None = None
-    """The `release:` line of the Procfile."""
+    """The repository's own: the `release:` line of the Procfile, or of `app.json` or `capsule.toml`."""
+    health_path: str | None = None
+    """The repository's own, of `app.json` or `capsule.toml`."""
     host_keys: tuple[HostKey, ...] = ()
     """Keys of ssh servers that were unknown to the clone."""
 

@@ -32,6 +32,10 @@ class RepositoryNotAllowed(Invalid):
     """The repository's host is not allowed. An operator can allow it with CAPSULE_REPOSITORY_HOSTS."""
 
 
+class InvalidImage(Invalid):
+    """Invalid image reference."""
+
+
 class InvalidRef(Invalid):
     """Invalid git ref."""
 

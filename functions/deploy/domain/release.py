@@ -43,8 +43,8 @@ class Release:
             kind=build.kind,
             created_at=at,
             config_version=terms.config_version,
-            manifest=pod_spec(build.image, terms.health_path),
-            release_command=terms.release_command or build.release_command,
+            manifest=pod_spec(build.image, terms.settings.health_path or build.health_path),
+            release_command=terms.settings.release_command or build.release_command,
         )
 
     def with_configuration(self, config_version: int, at: datetime) -> Self:

@@ -8,6 +8,7 @@ from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED
+from functions.deploy.domain.release_facts import build_facts
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import (
@@ -47,8 +48,8 @@ async def on_deployment_requested(
     attempt = deployment.attempt
 
     settings = builds.settings()
-    secret = render_build_secret(deployment, application.repository, entries, access, vault, settings)
-    job = render_build_job(deployment, application.repository, settings, secret)
+    secret = render_build_secret(deployment, entries, access, vault, settings)
+    job = render_build_job(deployment, settings, secret)
     refusal: ClusterRefused | None = None
     try:
         await cluster.apply(*tenancy(application.name, application.id, settings.egress_allow))
@@ -71,11 +72,11 @@ async def on_deployment_requested(
 
 
 def render_build_secret(
-    deployment: Deployment, repository: str | None, entries: Sequence[Entry], access: RepositoryAccess, vault: Vault, settings: BuildSettings
+    deployment: Deployment, entries: Sequence[Entry], access: RepositoryAccess, vault: Vault, settings: BuildSettings
 ) -> BuildSecret:
     """Return what the build gets as files: the environment's variables and secrets, and the credentials of its repository."""
-    effective = merge(entries, deployment.environment).values()
-    facts = {"CAPSULE_APP": deployment.application, "CAPSULE_ENVIRONMENT": deployment.environment}
+    effective, repository = merge(entries, deployment.environment).values(), deployment.terms.repository
+    facts = build_facts(deployment.application, deployment.environment)
     return BuildSecret(
         variables={each.name: each.value or "" for each in effective if not each.is_secret} | facts,
         secrets={each.name: vault.open(each.sealed) for each in effective if each.sealed is not None and each.name not in facts},
@@ -83,14 +84,21 @@ def render_build_secret(
     )
 
 
-def render_build_job(deployment: Deployment, repository: str, settings: BuildSettings, secret: BuildSecret) -> manifests.Manifest:
+def render_build_job(deployment: Deployment, settings: BuildSettings, secret: BuildSecret) -> manifests.Manifest:
+    """Render the build Job from the settings that the deployment froze. An empty parameter is not set."""
+    terms = deployment.terms
     parameters = {
         **settings.environment,
         "APPLICATION": deployment.application,
-        "BASE_DIRECTORY": deployment.terms.directory or "",
+        "BASE_DIRECTORY": terms.settings.directory or "",
+        "BUILDER": str(terms.settings.builder),
+        "BUILD_COMMAND": terms.settings.build_command or "",
         "IMAGE": f"{settings.images}/{deployment.application}",
+        "IMAGE_REFERENCE": terms.image or "",
         "REF": deployment.ref or "",
-        "REPOSITORY": repository,
+        "RELEASE_COMMAND": terms.settings.release_command or "",
+        "REPOSITORY": terms.repository or "",
+        "START_COMMAND": terms.settings.start_command or "",
     }
     return manifests.build_job(
         settings.template,

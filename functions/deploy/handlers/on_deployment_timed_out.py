@@ -1,7 +1,7 @@
 """Observe a deployment, and end a step whose time is over.
 
-A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds and
-every other step fails.
+A deployment sends itself this reminder, because a cluster event can be lost. At its timeout an observation succeeds, if
+the URL still answers, and every other step fails.
 """
 
 from events.deploy import (
@@ -16,7 +16,9 @@ from events.deploy import (
     DeploymentSucceeded,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
-from functions.deploy.ports import Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.domain.manifests import health_path_of
+from functions.deploy.domain.observation import DOES_NOT_ANSWER, Observation, ServiceFailed, ServiceReady
+from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Releases, RepositoryAccesses
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Work, effect
 
@@ -34,15 +36,20 @@ async def on_deployment_timed_out(
     releases: Releases,
     accesses: RepositoryAccesses,
     cluster: Cluster,
+    requests: ApplicationRequests,
     clock: Clock,
     work: Work,
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
+        release = await releases.get(deployment.release_id) if deployment.release_id else None
     if not deployment.is_running or deployment.version != event.deployment_version:
         return
 
-    observation = await cluster.observe(deployment.watched_object)
+    observation: Observation | None = await cluster.observe(deployment.watched_object)
+    if isinstance(observation, ServiceReady) and release is not None and deployment.is_at_end_of_observation(clock.now()):
+        failure = await requests.find_failure(observation.url, health_path_of(release.manifest) or "/")
+        observation = ServiceFailed(DOES_NOT_ANSWER, failure) if failure else observation
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)

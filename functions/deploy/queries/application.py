@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.deployment.summary import summarize_environment
+from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
+from functions.deploy.domain.deployment.summary import find_serving, summarize_environment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
@@ -30,19 +31,15 @@ class DeployedEnvironmentView(Model):
     (failing-requests)`."""
     url: str | None
     release: int | None
-    """The release that serves."""
+    """The release that serves now, also while it is observed and after a rollback. Null: nothing serves."""
     commit: str | None
+    serving_since: datetime | None
+    """When it took the traffic, or took it again after a rollback."""
     latest_deployment: LatestDeploymentView
 
 
-class ApplicationView(Model):
-    id: UUID
-    name: str
-    repository: str
+class ApplicationView(ApplicationSettingsView):
     created_at: datetime
-    health_path: str | None
-    release_command: str | None
-    directory: str | None
     config_version: int
     environments: list[DeployedEnvironmentView]
     """Environments with at least one deployment."""
@@ -60,14 +57,15 @@ async def application(
         latest = latest_by_environment.get(environment.name)
         if latest is None or latest.requested_at < environment.created_at:
             continue
-        serving = await deployments.find_serving(environment)
+        serving = find_serving(await deployments.find_serving(environment), latest)
         views.append(
             DeployedEnvironmentView(
                 name=environment.name,
                 summary=summarize_environment(serving, latest),
-                url=serving.url if serving else None,
-                release=serving.release if serving else None,
-                commit=serving.commit if serving else None,
+                url=serving.deployment.url if serving else None,
+                release=serving.deployment.release if serving else None,
+                commit=serving.deployment.commit if serving else None,
+                serving_since=serving.since if serving else None,
                 latest_deployment=LatestDeploymentView(
                     id=latest.id,
                     status=latest.status,
@@ -81,11 +79,8 @@ async def application(
     return ApplicationView(
         id=application.id,
         name=application.name,
-        repository=application.repository,
+        **settings_fields(application),
         created_at=application.created_at,
-        health_path=application.health_path,
-        release_command=application.release_command,
-        directory=application.directory,
         config_version=application.config_version,
         environments=views,
     )

@@ -20,12 +20,19 @@ class ListApplications(Model):
 class ApplicationSummaryView(Model):
     id: UUID
     name: str
-    repository: str
+    repository: str | None
+    image: str | None
     created_at: datetime
 
     @classmethod
     def of(cls, application: Application) -> Self:
-        return cls(id=application.id, name=application.name, repository=application.repository, created_at=application.created_at)
+        return cls(
+            id=application.id,
+            name=application.name,
+            repository=application.repository,
+            image=application.image,
+            created_at=application.created_at,
+        )
 
 
 @query(http="GET /v1/apps")

@@ -41,6 +41,8 @@ class DeploymentView(Model):
     """The release that served when the deployment was requested."""
     rolled_back_to: int | None
     url: str | None
+    observation_seconds: int
+    """How long the release is observed once it serves."""
     requested_at: datetime
     finished_at: datetime | None
     steps: list[DeploymentStepView]
@@ -69,6 +71,7 @@ async def deployment(request: ShowDeployment, applications: Applications, deploy
         previous_release=deployment.previous_release,
         rolled_back_to=deployment.rolled_back_to,
         url=deployment.url,
+        observation_seconds=deployment.terms.observation_seconds,
         requested_at=deployment.requested_at,
         finished_at=deployment.finished_at,
         steps=[DeploymentStepView.model_validate(each, from_attributes=True) for each in deployment.steps],

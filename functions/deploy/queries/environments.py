@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.deployment.summary import find_serving
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
@@ -38,9 +39,12 @@ async def environments(
 ) -> Page[EnvironmentView]:
     application = await applications.get_owned(request.application_id, caller.user_id)
 
+    latest_by_environment = {each.environment: each for each in await deployments.list_latest(application.id)}
     items = []
     for each in await environments.list_all(application):
-        serving, terms = await deployments.find_serving(each), each.terms(policy, application)
+        succeeded, latest, terms = await deployments.find_serving(each), latest_by_environment.get(each.name), each.terms(policy, application)
+        found = find_serving(succeeded, latest) if latest and latest.requested_at >= each.created_at else None
+        serving = found.deployment if found else None
         items.append(
             EnvironmentView(
                 name=each.name,

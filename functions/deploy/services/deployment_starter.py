@@ -24,12 +24,13 @@ class DeploymentStarter:
         self._clock = clock
 
     async def deploy_commit(self, application: Application, environment: Environment, ref: Ref | None, origin: Origin) -> tuple[Deployment, Events]:
-        """Build a commit and deploy it. `ref` None: the repository's default branch."""
+        """Build a commit, or pull the application's image, and deploy it. `ref` None: the application's branch, or else
+        the repository's default branch. Raises InvalidRef if the application has an image."""
         await self._reserve_memory(application, environment)
         deployment, events = Deployment.request(
             application,
             environment.name,
-            ref,
+            application.ref_to_deploy(ref),
             environment.terms(self._policy, application),
             await self._deployments.find_serving(environment),
             correlation_id=origin.correlation_id,

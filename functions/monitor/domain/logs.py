@@ -1,5 +1,6 @@
 """Log lines, as they are ingested and as they are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -61,3 +62,26 @@ class LogFilter:
             and self.terms.match(kept.line)
             and all(condition.match(kept.line) for condition in self.fields)
         )
+
+
+MAX_PAGE_BYTES = 4 << 20
+"""Of the lines of one page. A message of the broker holds 16 MiB."""
+
+
+def first_within(lines: Sequence[StoredLine], max_bytes: int = MAX_PAGE_BYTES) -> Sequence[StoredLine]:
+    """Return the first lines that fit into a page, at least one."""
+    return lines[: _fitting(lines, max_bytes)]
+
+
+def last_within(lines: Sequence[StoredLine], max_bytes: int = MAX_PAGE_BYTES) -> Sequence[StoredLine]:
+    """Return the last lines that fit into a page, at least one."""
+    return lines[len(lines) - _fitting(lines[::-1], max_bytes) :]
+
+
+def _fitting(lines: Sequence[StoredLine], max_bytes: int) -> int:
+    total = 0
+    for number, line in enumerate(lines):
+        total += len(line.line.encode())
+        if total > max_bytes:
+            return max(number, 1)
+    return len(lines)

@@ -2,19 +2,12 @@
 
 from datetime import UTC, datetime
 
-MAX_LINE_BYTES = 16 * 1024
-"""Bytes of a line that are stored."""
-
-CUT = " … [cut]"
+from functions.wire.log_lines import bounded_line
 
 
 def bounded(line: str) -> str:
     """Replace NUL and lone surrogates by U+FFFD (PostgreSQL rejects them, and with them the whole batch) and cut long lines."""
-    clean = line.rstrip("\r\n").replace("\x00", "\ufffd")
-    encoded = clean.encode("utf-8", "surrogatepass")
-    if len(encoded) > MAX_LINE_BYTES:
-        return encoded[:MAX_LINE_BYTES].decode("utf-8", "ignore") + CUT
-    return encoded.decode("utf-8", "replace")
+    return bounded_line(line.rstrip("\r\n").replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
 
 def plausible(at: datetime, now: datetime) -> datetime:

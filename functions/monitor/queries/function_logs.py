@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field
 
 from functions.kernel import ADMIN, Model, Scale, query
 from functions.monitor.domain.labels import PLATFORM_ID
-from functions.monitor.domain.logs import LogFilter
+from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import BadSearch
 from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Logs
@@ -48,9 +48,9 @@ async def function_logs(request: ReadFunctionLogs, logs: Logs) -> FunctionLogsVi
         until=request.to,
     )
     if request.after is None:
-        found = await logs.last(filter, request.limit)
+        found = last_within(await logs.last(filter, request.limit))
     else:
-        found = await logs.following(filter, int(request.after), request.limit)
+        found = first_within(await logs.following(filter, int(request.after), request.limit))
     return FunctionLogsView(
         lines=[FunctionLine(at=line.at, service=line.service, pod=line.pod, stream=line.stream, line=line.line) for line in found],
         cursor=str(found[-1].position) if found else request.after or "0",

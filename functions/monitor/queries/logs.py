@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from functions.kernel import Caller, Model, query
-from functions.monitor.domain.logs import LogFilter
+from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
 from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Applications
@@ -72,9 +72,9 @@ async def logs(request: ReadLogs, caller: Caller, applications: Applications, lo
         until=request.to,
     )
     if request.after is None:
-        found = await logs.last(filter, request.limit)
+        found = last_within(await logs.last(filter, request.limit))
     else:
-        found = await logs.following(filter, int(request.after), request.limit)
+        found = first_within(await logs.following(filter, int(request.after), request.limit))
     return LogsView(
         lines=[
             LogLineView(

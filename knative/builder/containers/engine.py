@@ -81,7 +81,7 @@ class Engine:
     def _run(self, words: Sequence[str], what: str, cwd: Path | None = None, quiet: bool = False) -> list[str]:
         command, variables = self._command(words)
         try:
-            return self._shell.run(command, cwd=cwd or self._folder, limits=self._limits, quiet=quiet, **variables)
+            return self._shell.run(command, cwd=cwd or self._folder, limits=self._limits, quiet=quiet, variables=variables)
         except CommandFailed as error:
             raise explain(error.tail, what) from error
 

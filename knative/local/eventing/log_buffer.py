@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.wire.knative_events import now
+from functions.wire.log_lines import bounded_line
 from knative.local.eventing.outgoing import Data
 
 MAX_LINES = 20_000
 MAX_BYTES = 8 << 20
 BATCH_LINES = 2_000
 BATCH_BYTES = 512 << 10
-MAX_LINE_LENGTH = 16 << 10
 ENTRY_OVERHEAD_BYTES = 300
 MAX_NOTES = 200
 """Pods whose logs say that lines were dropped. Drops of further pods are added up in the platform's log."""
@@ -29,9 +29,8 @@ class LogBuffer:
     dropped_elsewhere: int = 0
 
     def add(self, entry: Entry) -> None:
-        line = entry["line"]
-        entry["line"] = line if len(line) <= MAX_LINE_LENGTH else line[:MAX_LINE_LENGTH] + "…"
-        size = len(entry["line"]) + ENTRY_OVERHEAD_BYTES
+        entry["line"] = bounded_line(entry["line"])
+        size = len(entry["line"].encode()) + ENTRY_OVERHEAD_BYTES
         self.waiting.append((entry, size))
         self.bytes += size
         while len(self.waiting) > MAX_LINES or self.bytes > MAX_BYTES:

@@ -15,7 +15,8 @@ from functools import partial
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
-from knative.local.serving.http.exchange import HOP_BY_HOP, Exchange
+from knative.local.serving.http.exchange import Exchange
+from knative.local.serving.http.forwarding import request_head
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
@@ -35,9 +36,6 @@ CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2: they may be sent again."""
-KNATIVE_PREFIXES = (b"k-", b"k_", b"knative-")
-"""Knative's own headers, which clients must not set."""
-REPLACED_HEADERS = HOP_BY_HOP | {b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
 
 
 class Ingress:
@@ -99,9 +97,13 @@ class Ingress:
 
     async def _serve(self, lookup: Lookup, exchange: Exchange) -> None:
         began = asyncio.get_running_loop().time()
+        if exchange.fault is not None:
+            exchange.respond_error(exchange.fault.status, exchange.fault.detail)
+            return
         try:
             authority = authority_of(exchange.method, exchange.target, exchange.version, exchange.headers)
         except BadAuthority as bad:
+            exchange.keep_alive = False
             exchange.respond_error(400, str(bad))
             return
         exchange.target = authority.target
@@ -118,7 +120,7 @@ class Ingress:
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
-        head = self._request_head(exchange, authority.text)
+        head = _head_of(exchange, authority.text)
         try:
             await self._forward(exchange, scaler, head)
         finally:
@@ -152,6 +154,9 @@ class Ingress:
                 return False
             exchange.respond_error(502, f"{scaler.name} does not accept connections.", retry_after_seconds=1)
             return True
+        if exchange.done.done():  # its body was at fault while it waited
+            self._upstreams.release(upstream)
+            return True
         exchange.send(upstream, head)
         timer = loop.call_later(max(deadline - loop.time(), 0.0), self._on_timeout, exchange, scaler)
         exchange.response_started.add_done_callback(lambda _: timer.cancel())
@@ -178,22 +183,12 @@ class Ingress:
             exchange.detach()
             exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
 
-    def _request_head(self, exchange: Exchange, host: str) -> bytes:
-        client = exchange.client.address
-        forwarded = exchange.header(b"x-forwarded-for")
-        lines = [f"{exchange.method} {exchange.target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
-        connection_options = (exchange.header(b"connection") or "").lower().split(",")
-        removed = REPLACED_HEADERS.union(name.strip().encode("latin-1") for name in connection_options)
-        for name, value in exchange.headers:
-            if name not in removed and not name.startswith(KNATIVE_PREFIXES):
-                lines.append(name + b": " + value)
-        lines += [
-            f"x-forwarded-for: {forwarded + ', ' if forwarded else ''}{client}".encode("latin-1"),
-            f"x-forwarded-proto: {exchange.header(b'x-forwarded-proto') or 'http'}".encode("latin-1"),
-            f"x-forwarded-host: {exchange.header(b'x-forwarded-host') or host}".encode("latin-1"),
-        ]
-        if exchange.is_upgrade:
-            lines += [b"connection: upgrade", b"upgrade: " + (exchange.header(b"upgrade") or "").encode("latin-1")]
-        elif exchange.is_chunked:
-            lines.append(b"transfer-encoding: chunked")
-        return b"\r\n".join((*lines, b"", b""))
+
+def _head_of(exchange: Exchange, host: str) -> bytes:
+    """Return the head of the request to a pod. `host`: as the client wrote it."""
+    framing: tuple[bytes, ...] = ()
+    if exchange.is_upgrade:
+        framing = b"connection: upgrade", b"upgrade: websocket"
+    elif exchange.is_chunked:
+        framing = (b"transfer-encoding: chunked",)
+    return request_head(exchange.method, exchange.target, exchange.headers, host, exchange.client.address, framing)

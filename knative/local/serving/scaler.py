@@ -13,12 +13,12 @@ from dataclasses import replace
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyMeter, Load, Scale, desired_pods
 from knative.local.serving.consumption import Consumption
+from knative.local.serving.initial_readiness import deadline_failure, exit_failure, progress_deadline_seconds, serving_path
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
-from knative.local.serving.progress_deadline import deadline_failure, progress_deadline_seconds
 from knative.local.serving.request_queue import RequestQueue, Unavailable
 from knative.local.settings import LOOPBACK
 
@@ -215,10 +215,15 @@ class Scaler:
             "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
             **self._consumption.environment(object, self.scale.max_concurrency, self._may_consume),
         }  # fmt: skip
-        grace = self.timeout_seconds
-        pod = self._pods.run(object, self._on_pod_change, restarts_always=True, port=port, env=env, listening=listening, grace_seconds=grace)
+        pod = self._pods.run(
+            object, self._on_pod_change, restarts_always=True, port=port, env=env, listening=listening, grace_seconds=self.timeout_seconds,
+            serving_path=self._serving_path,
+        )  # fmt: skip
         self._running[pod.uid] = pod
         self._on_change(self)
+
+    def _serving_path(self) -> str | None:
+        return serving_path(self.revision["metadata"].get("annotations") or {}) if self._is_initial else None
 
     def _remove(self, pod: Pod) -> None:
         """Send the pod no new requests and end it when those that it has have ended."""
@@ -271,7 +276,7 @@ class Scaler:
             if start_failure.reason == IMAGE_PULL_BACK_OFF and self._is_initial:
                 self._fail()
         elif exit is not None and (failures >= MAX_CRASHES or self._is_initial):
-            self.failure = StartFailure(exit.summary, exit.message or f"The container exited with code {exit.code} and printed nothing.")
+            self.failure = exit_failure(pod, exit)
             if self._is_initial and failures >= MAX_CRASHES:
                 self._fail()
         if self.failure and not self.ready_pods and (failures >= MAX_CRASHES or start_failure is not None):

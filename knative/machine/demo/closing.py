@@ -59,7 +59,7 @@ def print_summary(session: Session) -> None:
     note(f"continue     export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH {exports}")
     note(f"             capsule status --app {session.name}")
     note(f"             capsule logs --follow --app {session.name}")
-    note(f"             capsule delete {session.name}")
+    note(f"             capsule apps delete {session.name}")
     session.screen.console.print("\ndemo: ok")
 
 

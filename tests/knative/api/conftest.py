@@ -22,7 +22,7 @@ from kubernetes.dynamic import DynamicClient
 
 from knative.local import definitions
 from knative.local.store import Store
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 API_PORT = 7030
 
@@ -153,7 +153,7 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 
 
 def eventually(true: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + patience(seconds)
+    deadline = time.monotonic() + wait_limit(seconds)
     while not true():
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)

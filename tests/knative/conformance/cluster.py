@@ -22,7 +22,7 @@ from kubernetes import client, config
 from kubernetes.client.rest import ApiException
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 T = TypeVar("T")
 Objects = list[dict[str, Any]]
@@ -44,7 +44,7 @@ PLURALS = {
 
 def until(look: Callable[[], T | None], seconds: float = TIMEOUT_SECONDS, failure: str = "timed out") -> T:
     """Return the first true value of `look`. Fails the test after `seconds`."""
-    end = time.monotonic() + patience(seconds)
+    end = time.monotonic() + wait_limit(seconds)
     while not (value := look()):
         if time.monotonic() > end:
             pytest.fail(failure)

@@ -17,7 +17,7 @@ from knative.local.eventing.assembly import Eventing, assemble
 from knative.local.eventing.conditions import is_ready
 from knative.local.store import Store
 from tests.servers import Brokers
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ T = TypeVar("T")
 
 async def until(look: Callable[[], T | None], seconds: float = 40, failure: Callable[[], str] | str = "timed out") -> T:
     """Return the first true value of `look`. Fails the test after `seconds`."""
-    end = asyncio.get_running_loop().time() + patience(seconds)
+    end = asyncio.get_running_loop().time() + wait_limit(seconds)
     while not (value := look()):
         if asyncio.get_running_loop().time() > end:
             pytest.fail(failure if isinstance(failure, str) else failure())

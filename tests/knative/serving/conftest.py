@@ -1,11 +1,18 @@
 """One machine for all tests that leave it running. Each test has its own namespace."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.knative.machine import Machine, free_offset
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run the tests of HTTP on uvloop, as the platform does: its transports differ from asyncio's."""
+    return {"uvloop": uvloop.new_event_loop} if "http" in item.path.name else {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ class Plain(BaseHTTPRequestHandler):
 async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Switch to a protocol that sends everything back in capitals."""
     await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\nWELCOME ")
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nWELCOME ")
     while data := await reader.read(CHUNK):
         writer.write(data.upper())
     writer.close()

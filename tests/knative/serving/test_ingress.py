@@ -117,9 +117,9 @@ def test_protocol_upgrades_are_forwarded(machine: Machine, namespace: str) -> No
     machine.create(service(namespace, env=[{"name": "SHOUT", "value": "1"}]))
     host = httpx.URL(machine.ready(namespace, "sample")["status"]["url"]).host
     with raw(machine) as connection:
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n".encode())
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".encode())
         head = read_until(connection, b"WELCOME ")
-        assert head.startswith(b"HTTP/1.1 101") and b"upgrade: shout" in head.lower()
+        assert head.startswith(b"HTTP/1.1 101") and b"upgrade: websocket" in head.lower()
         for word in (b"hello", b"again"):
             connection.sendall(word)
             assert read_until(connection, word.upper())

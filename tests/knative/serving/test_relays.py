@@ -11,7 +11,7 @@ import pytest
 
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.relays import relay
-from tests.waiting import patience
+from tests.waiting import wait_limit
 
 pytestmark = pytest.mark.filterwarnings("error::ResourceWarning")
 
@@ -21,7 +21,7 @@ def descriptors() -> int:
 
 
 async def wait_until(look: Callable[[], object], expected: object) -> None:
-    async with asyncio.timeout(patience(10)):
+    async with asyncio.timeout(wait_limit(10)):
         while look() != expected:  # noqa: ASYNC110 - connections end in other tasks
             await asyncio.sleep(0.01)
 

@@ -211,7 +211,7 @@ class Deployment(DeploymentState):
 
     def _take_traffic(self, ready: ServiceReady, at: datetime) -> Events:
         """A rollback is not observed: what it replaces is worse."""
-        self.url, self.revision = ready.url, ready.revision
+        self.url, self.revision, self.traffic_at = ready.url, ready.revision, at
         if self.terms.observation_seconds and self.cause is not Cause.ROLLBACK:
             return (self.enter(Status.OBSERVING, at, timedelta(seconds=self.terms.observation_seconds)),)
         return self._succeed(at)

@@ -65,6 +65,8 @@ class DeploymentState(Saga):
     release: int | None = None
     """Number of its release."""
     url: str | None = None
+    traffic_at: datetime | None = None
+    """When it took the traffic."""
     revision: str | None = None
     reason: str | None = None
     detail: str | None = None
@@ -118,5 +120,7 @@ class DeploymentState(Saga):
 
     @property
     def has_taken_traffic(self) -> bool:
-        """Requires the steps."""
-        return self.status is Status.SUCCEEDED or any(each.step in (Status.OBSERVING, Status.ROLLING_BACK) for each in self.steps)
+        return self.traffic_at is not None
+
+    def is_at_end_of_observation(self, at: datetime) -> bool:
+        return self.status is Status.OBSERVING and self.has_expired(at)

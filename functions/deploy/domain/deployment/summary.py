@@ -1,5 +1,8 @@
 """One line for people: the outcome of a deployment and what serves now."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from functions.deploy.domain.deployment.state import DeploymentState
 from functions.deploy.domain.deployment.steps import Status
 
@@ -13,7 +16,7 @@ OUTCOMES = {
 
 
 def summarize(deployment: DeploymentState) -> str:
-    """Summarize one deployment. Requires its steps."""
+    """Summarize one deployment."""
     release, previous = f"r{deployment.release}", f"r{deployment.previous_release}"
     keeps_serving = f"; {previous} keeps serving." if deployment.previous_release else "."
     match deployment.status:
@@ -22,7 +25,8 @@ def summarize(deployment: DeploymentState) -> str:
         case Status.FAILED if not deployment.has_taken_traffic:
             return f"Deployment failed before taking traffic{keeps_serving} {deployment.detail}"
         case Status.FAILED:
-            return f"Deployment failed after taking traffic. {deployment.detail}"
+            consequence = f"{previous} does not serve again" if deployment.previous_release else "nothing serves"
+            return f"Deployment failed after taking traffic; {consequence}. {deployment.detail}"
         case Status.ROLLED_BACK:
             return f"{release} rolled back; r{deployment.rolled_back_to} is serving again. {deployment.detail}"
         case Status.ROLLING_BACK:
@@ -30,16 +34,43 @@ def summarize(deployment: DeploymentState) -> str:
         case Status.CANCELLED:
             return f"Deployment was cancelled{keeps_serving}"
         case Status.OBSERVING:
-            return f"{release} has the traffic and is observed for {deployment.terms.observation_seconds} s."
+            return f"{release} is serving and observed for {deployment.terms.observation_seconds} s."
         case _:
             return f"Deployment is {deployment.status!s}{keeps_serving}"
 
 
-def summarize_environment(serving: DeploymentState | None, latest: DeploymentState) -> str:
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What has the traffic of an environment."""
+
+    deployment: DeploymentState
+    since: datetime | None
+    """When it took the traffic, or took it again after a rollback."""
+
+
+def find_serving(succeeded: DeploymentState | None, latest: DeploymentState) -> Serving | None:
+    """Return what serves now; None if nothing does. `succeeded`: the last deployment that succeeded.
+
+    A release under observation has the traffic, before its deployment succeeds. From the start of a rollback on, the
+    previous release has it. If the rollback failed, it has not been seen to serve again.
+    """
+    if latest.status is Status.OBSERVING:
+        return Serving(latest, latest.traffic_at)
+    if succeeded is None or succeeded.id == latest.id:
+        return Serving(succeeded, succeeded.traffic_at) if succeeded else None
+    if latest.has_taken_traffic and latest.status is Status.FAILED:
+        return None
+    if latest.has_taken_traffic and latest.previous_id == succeeded.id:
+        return Serving(succeeded, latest.changed_at)
+    return Serving(succeeded, succeeded.traffic_at)
+
+
+def summarize_environment(serving: Serving | None, latest: DeploymentState) -> str:
     """Summarize an environment: what serves, and what its last deployment did if that is another one."""
-    serves = f"r{serving.release} serving" if serving else "nothing serving"
-    if serving is not None and serving.id == latest.id:
-        return serves
+    if serving is not None and serving.deployment.id == latest.id:
+        observed = f", observed for {latest.terms.observation_seconds} s" if latest.status is Status.OBSERVING else ""
+        return f"r{serving.deployment.release} serving{observed}"
+    serves = f"r{serving.deployment.release} serving" if serving else "nothing serving"
     outcome = OUTCOMES.get(latest.status, f"is {latest.status!s}")
     release = f" (r{latest.release})" if latest.release else ""
     reason = f" ({latest.reason})" if latest.reason and latest.reason != Status.CANCELLED else ""

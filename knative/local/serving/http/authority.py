@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from knative.local.serving.http.client import Headers
 
 _AUTHORITY = re.compile(r"(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_-])?)\.?(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
-_ABSOLUTE = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>[^#]*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+_ABSOLUTE = re.compile(r"https?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
 HOST_RULE = "A request must have exactly one Host header, which names one host"
 
 
@@ -41,7 +41,7 @@ def authority_of(method: str, target: str, version: str, headers: Headers) -> Au
         target = target if target.startswith("/") else f"/{target}"
     elif not target.startswith("/") and not (method == "OPTIONS" and target == "*"):
         raise BadAuthority(f"The request target must be a path or an http address, not {target[:80]!r}.")
-    return Authority(host_of(text), text, target)
+    return Authority(host_of(text), text, target.partition("#")[0])  # a fragment belongs to the client (RFC 9110 section 4.2.5)
 
 
 def host_of(text: str) -> str:

@@ -1,11 +1,14 @@
 """HTTP/1.1 to a pod: one connection, whose responses are forwarded piece by piece (`upstreams` pools connections)."""
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import Protocol, cast
 
 import httptools
 
 Headers = list[tuple[bytes, bytes]]
+CHUNK_BYTES = 1 << 16
 
 
 class UpstreamError(ConnectionError):
@@ -31,11 +34,22 @@ class Receiver(Protocol):
         """
         ...
 
-    def head(self, status: int, reason: bytes, headers: Headers) -> None: ...
+    def interim(self, status: int, reason: bytes, headers: Headers) -> None:
+        """Receive a 1xx response; the final one follows."""
+        ...
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+        """`headers`: names in lower case."""
+        ...
 
     def data(self, data: bytes) -> None: ...
 
     def end(self) -> None: ...
+
+    @property
+    def accepts_upgrade(self) -> bool:
+        """Whether the request asked for another protocol."""
+        ...
 
     def upgraded(self, rest: bytes) -> None: ...
 
@@ -55,8 +69,9 @@ class Pool(Protocol):
 class Upstream(asyncio.Protocol):
     """One connection to a pod, one exchange at a time."""
 
-    def __init__(self, pool: Pool, port: int) -> None:
+    def __init__(self, pool: Pool, port: int, connection: socket.socket) -> None:
         self.port = port
+        self._connection = connection
         self.is_reused = False
         self.idle_since = 0.0
         self._pool = pool
@@ -66,7 +81,7 @@ class Upstream(asyncio.Protocol):
         self._reason = b""
         self._headers: Headers = []
         self._method = ""
-        self._has_response = self._is_in_body = self._ends_at_close = self._is_tunnel = self._is_interim = False
+        self._has_response = self._is_in_body = self._ends_at_close = self._is_tunnel = self._is_interim = self._is_in_head = False
 
     # --- for an exchange
 
@@ -120,6 +135,8 @@ class Upstream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._pool.remove(self)
+        if self._receiver is not None and error is not None and not self._is_tunnel:
+            self._read_rest()
         if self._receiver is None:
             return
         if self._is_tunnel or (self._ends_at_close and self._is_in_body and error is None):
@@ -128,6 +145,16 @@ class Upstream(asyncio.Protocol):
         else:
             message = "the pod closed the connection" if error is None else f"the connection to the pod failed: {error}"
             self._fail(UpstreamError(message, may_be_unread=self.is_reused and not self._has_response))
+
+    def _read_rest(self) -> None:
+        """Read what arrived before the connection failed.
+
+        A pod that answers early and closes makes the next write of the request fail, and the event loop then drops the transport with the response
+        unread.
+        """
+        with suppress(OSError):
+            while self._receiver is not None and (data := self._connection.recv(CHUNK_BYTES)):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         if self._receiver is not None:
@@ -140,31 +167,44 @@ class Upstream(asyncio.Protocol):
     # --- called by the parser
 
     def on_message_begin(self) -> None:
-        self._headers, self._reason = [], b""
+        self._headers, self._reason, self._is_in_head = [], b"", True
 
     def on_status(self, reason: bytes) -> None:
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        if self._is_in_head:  # a trailer is no header (RFC 9110 section 6.5.1)
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         status = self._parser.get_status_code()
         self._is_interim = 100 <= status < 200 and status != 101
         if self._receiver is None:
             return
         if self._is_interim:
-            if status == 100:
-                self._receiver.head(100, b"Continue", [])
+            self._receiver.interim(status, self._reason, self._headers)
+            return
+        if fault := self._fault(status):
+            self._fail(UpstreamError(fault))
             return
         self._has_response = self._is_in_body = True
-        is_framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        is_framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
         self._ends_at_close = not is_framed and status not in (101, 204, 304) and self._method != "HEAD"
         self._receiver.head(status, self._reason, self._headers)
         if self._method == "HEAD":  # it may name the length of a body that does not follow, for which this parser would wait
             keep_alive = self._parser.should_keep_alive()
             self._parser = httptools.HttpResponseParser(self)
             self._finish(keep_alive)
+
+    def _fault(self, status: int) -> str:
+        """Return why the response cannot be forwarded, "" if it can."""
+        assert self._receiver is not None
+        if status == 101 and not (self._receiver.accepts_upgrade and self._parser.should_upgrade()):
+            return "the pod changed the protocol without a request to do so"
+        if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self._headers):
+            return "the pod's response has a transfer coding other than chunked"
+        return ""
 
     def on_body(self, data: bytes) -> None:
         if self._receiver is not None:

@@ -10,15 +10,13 @@ from typing import Protocol
 
 from knative.local.serving.http.client import Headers, Upstream, UpstreamError
 from knative.local.serving.http.error_responses import error_response, request_id_of
+from knative.local.serving.http.forwarding import interim_head, response_lines
+from knative.local.serving.http.framing import BadRequest
 
 log = logging.getLogger(__name__)
 
 MAX_BUFFERED_BODY_BYTES = 256 << 10
 """Of a request that waits for a pod; above it the client is paused."""
-HOP_BY_HOP = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy-authorization")
-)
-"""Headers that are not forwarded (RFC 9110 section 7.6.1)."""
 
 
 class Connection(Protocol):
@@ -38,26 +36,40 @@ class Connection(Protocol):
 class Exchange:
     """The `Receiver` of a pod's response, which it writes to the client."""
 
-    def __init__(self, client: Connection, method: str, target: str, version: str, headers: Headers, is_upgrade: bool, keep_alive: bool) -> None:
-        """`headers`: names in lower case. `is_upgrade`: the client asks for another protocol."""
-        self.method, self.target, self.version, self.headers, self.is_upgrade = method, target, version, headers, is_upgrade
+    def __init__(
+        self,
+        client: Connection,
+        method: str,
+        target: str,
+        version: str,
+        headers: Headers,
+        is_upgrade: bool,
+        keep_alive: bool,
+        fault: BadRequest | None = None,
+    ) -> None:
+        """`headers`: names in lower case. `is_upgrade`: the client asks for another protocol. `fault`: why the request is refused."""
+        self.method, self.target, self.version, self.headers, self.is_upgrade, self.fault = method, target, version, headers, is_upgrade, fault
         self.client = client
         self.status = 0
         """Of the response; 0 until it starts."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.response_started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.keep_alive = keep_alive and not is_upgrade
+        self.keep_alive = keep_alive and not is_upgrade and fault is None
         self.is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
         self.has_sized_body = any(name == b"content-length" and value != b"0" for name, value in headers)
         self._is_response_chunked = False
         self._body: list[bytes] = []
         self._buffered_bytes = 0
-        self._is_complete = False
+        self.is_complete = False
         """The client has sent all of the request."""
         self._upstream: Upstream | None = None
 
     def header(self, name: bytes) -> str | None:
         return next((value.decode("latin-1") for each, value in self.headers if each == name), None)
+
+    def refuse(self, fault: BadRequest) -> None:
+        """Refuse a request that has not begun."""
+        self.fault, self.keep_alive = fault, False
 
     def reset(self) -> None:
         """Prepare for another attempt at another pod."""
@@ -78,7 +90,7 @@ class Exchange:
         False for an upgrade request: the client's next bytes go to the pod unchanged. A pod that stayed with HTTP would
         read them as a request, and the next user of the connection would get its response.
         """
-        return self._is_complete and not self.is_upgrade
+        return self.is_complete and not self.is_upgrade
 
     def feed(self, data: bytes) -> None:
         if self._upstream is not None:
@@ -90,7 +102,7 @@ class Exchange:
                 self.client.pause(True)
 
     def feed_end(self) -> None:
-        self._is_complete = True
+        self.is_complete = True
         if self._upstream is not None and self.is_chunked and not self.is_upgrade:
             self._upstream.write(b"0\r\n\r\n")
 
@@ -98,7 +110,7 @@ class Exchange:
         """Send the request to a pod: its head and what has arrived of its body. The rest follows as it arrives."""
         upstream.begin(self, self.method)
         parts = [head, *(self._frame(data) for data in self._body)]
-        if self._is_complete and self.is_chunked and not self.is_upgrade:
+        if self.is_complete and self.is_chunked and not self.is_upgrade:
             parts.append(b"0\r\n\r\n")
         self._body.clear()
         self._buffered_bytes = 0
@@ -111,18 +123,22 @@ class Exchange:
 
     # --- the response, from the pod to the client
 
+    @property
+    def accepts_upgrade(self) -> bool:
+        return self.is_upgrade
+
+    def interim(self, status: int, reason: bytes, headers: Headers) -> None:
+        if self.version != "1.0":  # RFC 9110 section 15.2: HTTP/1.0 has no 1xx
+            self.client.write(interim_head(status, reason, headers))
+
     def head(self, status: int, reason: bytes, headers: Headers) -> None:
-        if status == 100:
-            self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return
         self.status = status
-        lines = [b"HTTP/1.1 %d %s" % (status, reason)]
+        lines = response_lines(status, reason, headers)
         has_no_body = status in (101, 204, 304) or self.method == "HEAD"
-        is_sized = any(name.lower() == b"content-length" for name, _ in headers)
-        is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in headers)
-        lines += [
-            b"%s: %s" % (name, value) for name, value in headers if name.lower() not in HOP_BY_HOP or (status == 101 and name.lower() == b"upgrade")
-        ]
+        is_sized = any(name == b"content-length" for name, _ in headers)
+        is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
+        if status in (101, 426):  # the protocols that the pod changes to, or asks for
+            lines += [b"upgrade: " + value for name, value in headers if name == b"upgrade"]
         if status == 101:
             lines.append(b"connection: upgrade")
         elif not is_sized and (not has_no_body or (self.method == "HEAD" and is_chunked)):
@@ -131,11 +147,13 @@ class Exchange:
                 self.keep_alive = False
             else:
                 lines.append(b"transfer-encoding: chunked")
-        if not self._is_complete:  # the pod answers early: the rest of the request would be read as the next one
+        if not self.is_complete:  # the pod answers early: the rest of the request would be read as the next one
             self.keep_alive = False
         if status != 101:
             if not self.keep_alive:
-                lines.append(b"connection: close")
+                lines.append(b"connection: close, upgrade" if status == 426 else b"connection: close")
+            elif status == 426:
+                lines.append(b"connection: upgrade")
             elif self.version == "1.0":
                 lines.append(b"connection: keep-alive")
         self.client.write(b"\r\n".join((*lines, b"", b"")))
@@ -176,19 +194,24 @@ class Exchange:
     # --- the end
 
     def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None) -> None:
-        """Answer in place of a pod (`error_responses`). `detail`: a sentence for the client."""
+        """Answer in place of a pod (`error_responses`), unless a response has begun. `detail`: a sentence for the client."""
+        if self.status:
+            return
         self.status = status
         request_id = request_id_of(self.header(b"x-request-id"))
         response = error_response(status, detail, request_id, self.header(b"accept"))
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("request %s: %s %s%s: %d, %s", request_id, self.method, self.header(b"host") or "", self.target[:200], status, detail)
-        self.keep_alive = self.keep_alive and self._is_complete
+        self.keep_alive = self.keep_alive and self.is_complete
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-type: {response.content_type}", f"content-length: {len(response.body)}",
             "server: capsule", "vary: accept", "cache-control: no-store", f"x-request-id: {request_id}",
         ]  # fmt: skip
         lines += [f"retry-after: {retry_after_seconds}"] if retry_after_seconds is not None else []
-        lines += ["connection: close"] if not self.keep_alive else []
+        if not self.keep_alive:
+            lines.append("connection: close")
+        elif self.version == "1.0":
+            lines.append("connection: keep-alive")
         self.client.write("\r\n".join((*lines, "", "")).encode() + (b"" if self.method == "HEAD" else response.body))
         self._finish()
 

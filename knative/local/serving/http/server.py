@@ -1,17 +1,31 @@
-"""HTTP/1.1 from a client: its connection, and its requests in order."""
+"""HTTP/1.1 from a client: its connection, and its requests in order.
+
+What cannot be parsed is answered too, in its turn: the connection closes behind the answer, and good requests before it keep their responses.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import cast
 
 import httptools
 
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.exchange import Exchange
+from knative.local.serving.http.framing import (
+    HTTP_2,
+    MAX_HEAD_BYTES,
+    MAX_TARGET_BYTES,
+    TOO_LARGE,
+    TOO_LONG,
+    BadRequest,
+    check_framing,
+    is_websocket_request,
+)
 
-MAX_HEAD_BYTES = 64 << 10
+LINGER_SECONDS = 10.0
+"""How long a client that still sends a request may take to read the answer and close."""
+FRAMING_HEADERS = (b"content-length", b"transfer-encoding")
 Serve = Callable[[Exchange], Awaitable[None]]
 
 
@@ -34,6 +48,14 @@ class ClientConnection(asyncio.Protocol):
         self._next: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Exchange | None = None
+        self._upgrading: Exchange | None = None
+        """The request for another protocol: all that follows it is not HTTP."""
+        self._ignores_offer = False
+        """The parser takes the message that it reads to end with its head, because it offers another protocol."""
+        self._is_replaying = False
+        self._is_refused = False
+        """Nothing that still arrives is read as a request."""
+        self._lingering: asyncio.TimerHandle | None = None
         self.closed = asyncio.Event()
 
     @property
@@ -79,6 +101,8 @@ class ClientConnection(asyncio.Protocol):
                 exchange.abandon()
         if self._task is not None:
             self._task.cancel()
+        if self._lingering is not None:
+            self._lingering.cancel()
 
     def eof_received(self) -> bool:
         """Close the connection: a client that closed its half cannot be distinguished from one that disconnected.
@@ -88,22 +112,43 @@ class ClientConnection(asyncio.Protocol):
         return False
 
     def data_received(self, data: bytes) -> None:
-        if self._current is not None and self._current.is_upgrade and self._parsing is None:
-            self._current.raw(data)
+        if self._is_refused:
+            return
+        if self._upgrading is not None:
+            self._upgrading.raw(data)
             return
         if self._is_in_head:
             self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-            if rest and self._current is not None:
-                self._current.raw(rest)
-        except httptools.HttpParserError:
-            self._refuse(400)
-        else:
-            if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431)
+        self._parse(data)
+        if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES and not self._is_refused:
+            self._refuse(TOO_LONG if len(self._url) > MAX_TARGET_BYTES else TOO_LARGE)
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                if not self._is_refused:
+                    self._refuse(self._fault_of(error))
+                return
+            if self._upgrading is not None:
+                if data:
+                    self._upgrading.raw(data)
+                return
+            if self._is_refused:
+                return
+            self._resume_after_offer()
+
+    def _resume_after_offer(self) -> None:
+        """Go on with the body of a request whose offer is ignored: a new parser learns from a head of its own how the body is framed."""
+        self._ignores_offer, self._is_replaying = False, True
+        self._parser = httptools.HttpRequestParser(self)
+        lines = [name + b": " + value for name, value in self._headers if name in FRAMING_HEADERS]
+        self._parser.feed_data(b"\r\n".join((b"POST / HTTP/1.1", *lines, b"", b"")))
+        self._is_replaying = False
 
     def pause_writing(self) -> None:
         if self._current is not None:
@@ -116,38 +161,63 @@ class ClientConnection(asyncio.Protocol):
     # --- called by the parser
 
     def on_message_begin(self) -> None:
-        self._url, self._headers, self._is_in_head = b"", [], True
+        if not self._is_replaying:
+            self._url, self._headers, self._is_in_head = b"", [], True
 
     def on_url(self, url: bytes) -> None:
-        self._url += url
+        if not self._is_replaying:
+            self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if self._is_in_head:  # a trailer is no header (RFC 9110 section 6.5.1)
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        if self._is_replaying or self._is_refused:
+            return
         self._is_in_head, self._head_bytes = False, 0
-        exchange = Exchange(
-            self, self._parser.get_method().decode(), self._url.decode("latin-1"), self._parser.get_http_version(), self._headers,
-            self._parser.should_upgrade(), self._parser.should_keep_alive(),
-        )  # fmt: skip
-        self._parsing = exchange
-        if self._current is None:
-            self._begin(exchange)
-        else:  # pipelined: nothing more is read until it is answered
-            self._next.append(exchange)
-            self.pause(True)
+        method, version, offers = self._parser.get_method().decode(), self._parser.get_http_version(), self._parser.should_upgrade()
+        is_upgrade = offers and (method == "CONNECT" or is_websocket_request(method, version, self._headers))
+        self._ignores_offer = offers and not is_upgrade
+        target, keep_alive, fault = self._url.decode("latin-1"), self._parser.should_keep_alive(), self._fault(version)
+        exchange = Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
+        if is_upgrade:
+            self._upgrading = exchange
+        self._is_refused = fault is not None
+        self._parsing = None if self._is_refused else exchange
+        self._enqueue(exchange)
+
+    def _fault_of(self, error: httptools.HttpParserError) -> BadRequest:
+        if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
+            return HTTP_2
+        return TOO_LONG if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
+
+    def _fault(self, version: str) -> BadRequest | None:
+        if len(self._url) > MAX_TARGET_BYTES:
+            return TOO_LONG
+        size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
+        return TOO_LARGE if size > MAX_HEAD_BYTES else check_framing(version, self._headers)
 
     def on_body(self, data: bytes) -> None:
         if self._parsing is not None:
             self._parsing.feed(data)
 
     def on_message_complete(self) -> None:
+        if self._ignores_offer:
+            return
         exchange, self._parsing = self._parsing, None
         self._is_in_head = True
         if exchange is not None:
             exchange.feed_end()
 
     # --- requests in order
+
+    def _enqueue(self, exchange: Exchange) -> None:
+        if self._current is None:
+            self._begin(exchange)
+        else:  # pipelined: nothing more is read until it is answered
+            self._next.append(exchange)
+            self.pause(True)
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
@@ -160,16 +230,39 @@ class ClientConnection(asyncio.Protocol):
             self.active_at = asyncio.get_running_loop().time()
             self._current = self._task = None
             if not exchange.keep_alive or self._tunnel is not None:
-                self.close()
+                self._end(exchange)
             elif self._next:
                 self._begin(self._next.popleft())
             else:
                 self.pause(False)
 
-    def _refuse(self, status: int) -> None:
-        phrase = HTTPStatus(status).phrase
-        if self._current is None:
-            self.write(f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
-            self.close()
-        else:
+    def _refuse(self, fault: BadRequest) -> None:
+        """Read nothing more, and say why in the request's turn."""
+        self._is_refused = True
+        exchange, self._parsing = self._parsing, None
+        if exchange is None:
+            self._enqueue(Exchange(self, "GET", "/", "1.1", [], False, False, fault))
+        elif exchange is not self._current:
+            exchange.refuse(fault)
+        elif exchange.status:
             self.abort()
+        else:
+            exchange.detach()
+            exchange.respond_error(fault.status, fault.detail)
+
+    def _end(self, exchange: Exchange) -> None:
+        """Close the connection after the last response.
+
+        If the client may still be sending, the connection is closed in this direction only, and what arrives is discarded: closing it with unread
+        data resets it, and the client would lose the response (RFC 9112 section 9.6).
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._tunnel is not None or exchange.is_complete or not transport.can_write_eof():
+            self.close()
+            return
+        self._is_refused = True
+        transport.write_eof()
+        self.pause(False)
+        self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)

@@ -41,7 +41,7 @@ class Upstreams:
                 upstream.is_reused = True
                 return upstream
         connection = await self._connect(port)
-        _, created = await asyncio.get_running_loop().create_connection(lambda: Upstream(self, port), sock=connection)
+        _, created = await asyncio.get_running_loop().create_connection(lambda: Upstream(self, port, connection), sock=connection)
         return created
 
     def release(self, upstream: Upstream) -> None:
@@ -99,6 +99,7 @@ class BufferingReceiver:
     """Collects a response in memory, at most MAX_BUFFERED_RESPONSE_BYTES."""
 
     is_fully_sent = True
+    accepts_upgrade = False
 
     def __init__(self) -> None:
         self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -107,10 +108,12 @@ class BufferingReceiver:
         self._body: list[bytes] = []
         self._size = 0
 
+    def interim(self, status: int, reason: bytes, headers: Headers) -> None:
+        """Nothing to do: only the final response counts."""
+
     def head(self, status: int, reason: bytes, headers: Headers) -> None:
-        if status != 100:
-            self._status = status
-            self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        self._status = status
+        self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
     def data(self, data: bytes) -> None:
         self._size += len(data)

@@ -110,14 +110,18 @@ class ContainerSetup:
         return PreparedContainer(command, group, writable.termination_file, self._termination_path, limits, writable.disk_quotas, is_on_disks)
 
     @property
-    def _group_name(self) -> str:
-        uid = str(self._pod["metadata"]["uid"])
-        return uid if self.container is self._pod["spec"]["containers"][0] else f"{uid}-{self.container['name']}"
+    def _is_init(self) -> bool:
+        return self.container is not self._pod["spec"]["containers"][0]
 
     @property
     def _builds_images(self) -> bool:
-        """Return whether it may build Dockerfiles. An init container, which clones, never may."""
-        return self.container is self._pod["spec"]["containers"][0] and self._node.builds_images(self._pod)
+        """Whether the container may mount what a Dockerfile's build needs; never an init container, such as the clone."""
+        return self._node.builds_images(self._pod) and not self._is_init
+
+    @property
+    def _group_name(self) -> str:
+        uid = str(self._pod["metadata"]["uid"])
+        return f"{uid}-{self.container['name']}" if self._is_init else uid
 
     @property
     def _termination_path(self) -> str:

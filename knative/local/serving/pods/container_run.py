@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from functions.wire.log_lines import decode_prefix
 from knative.local.objects import now
 from knative.local.processes.control_groups import ControlGroup
 from knative.local.processes.process import Process, SignalTarget, StartError
@@ -61,6 +62,11 @@ class ContainerRun:
         return self._health.unready_reason if self._health is not None else ""
 
     @property
+    def has_listened_unready(self) -> bool:
+        """Whether it has accepted a connection on its port, but was never ready."""
+        return self._health is not None and self._health.has_listened and not self._health.has_been_ready
+
+    @property
     def is_on_disks(self) -> bool:
         return self._prepared.is_on_disks
 
@@ -103,11 +109,18 @@ class ContainerRun:
         assert self._process is not None
         self._node.process_records.write(folder, self._process)
 
-    async def check_health(self, port: int, connect: Connect, on_ready_change: Callable[[bool], None], listening: socket.socket | None) -> None:
-        """Run the container's probes until it ends or this is cancelled."""
+    async def check_health(
+        self,
+        port: int,
+        connect: Connect,
+        on_ready_change: Callable[[bool], None],
+        listening: socket.socket | None,
+        serving_path: str | None,
+    ) -> None:
+        """Run the container's probes until it ends or this is cancelled. `serving_path`: as for `HealthCheck`."""
         assert self._process is not None
         inode = os.fstat(listening.fileno()).st_ino if listening is not None else None
-        self._health = HealthCheck(self._container, port, connect, on_ready_change, self._output.write_line, inode)
+        self._health = HealthCheck(self._container, port, connect, on_ready_change, self._output.write_line, inode, serving_path)
         await self._health.run(self._process, self._execute)
 
     async def wait(self, stopping: asyncio.Event) -> LimitViolation | None:
@@ -158,18 +171,19 @@ class ContainerRun:
     async def _message(self, status: int | None, is_stopping: bool) -> str:
         """Return the termination message, or the last output of a container that failed.
 
-        A Service's container that ends well or on request leaves no message that matters.
+        A Service's container that ends on request leaves no message that matters. One that ends by itself has failed,
+        also with code 0.
         """
-        code = exit_code(status)
+        has_failed = not is_stopping if self._restarts_always else exit_code(status) != 0
         message = b""
-        if not (self._restarts_always and (is_stopping or code == 0)):
+        if has_failed or not self._restarts_always:
             try:
                 message = await read_termination_message(self._prepared, self._node.programs, self.ended_container)
             except OSError as error:
                 log.warning("the termination message of pod %s cannot be read: %s", self._name, error)
-        if not message and code != 0 and (self._restarts_always or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
+        if not message and has_failed and (self._restarts_always or self._container.get("terminationMessagePolicy") == "FallbackToLogsOnError"):
             return self._output.tail
-        return message.decode("utf-8", "replace")
+        return decode_prefix(message)
 
     def close(self) -> None:
         """Let go of the container's file system. Idempotent."""

@@ -3,13 +3,22 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from knative.local.processes.launcher import Launcher
 from knative.local.processes.process import Command, Process, StartError
-from knative.local.serving.pods.probes import MAX_START_PAUSE_SECONDS, MIN_START_PAUSE_SECONDS, Connect, Execute, Probe, run_probe
+from knative.local.serving.pods.probes import (
+    MAX_REFUSAL_PAUSE_SECONDS,
+    MAX_START_PAUSE_SECONDS,
+    MIN_START_PAUSE_SECONDS,
+    Connect,
+    Execute,
+    Probe,
+    run_probe,
+)
 
 READY_PERIOD_SECONDS = 10.0
 KILL_GRACE_SECONDS = 10.0
@@ -20,7 +29,8 @@ class HealthCheck:
 
     `on_ready_change` is called with True when the container becomes ready and with False when it no longer is;
     `unready_reason` then says why. `activated_inode`: the inode of the listening socket that the process inherited, if
-    any.
+    any. `serving_path`: a path that the container must answer with a status below 500 before it is ready; it replaces a
+    tcpSocket probe.
     """
 
     def __init__(
@@ -31,12 +41,16 @@ class HealthCheck:
         on_ready_change: Callable[[bool], None],
         log_line: Callable[[str], None],
         activated_inode: int | None = None,
+        serving_path: str | None = None,
     ) -> None:
         self.unready_reason = ""
+        self.has_listened, self.has_been_ready = False, False
+        """Whether it has accepted a connection, and whether its readiness probe has succeeded."""
         self._activated_inode = activated_inode
         self._connect = connect
         self._port, self._on_ready_change, self._log_line = port, on_ready_change, log_line
         self._readiness = Probe.of(container.get("readinessProbe"))
+        self._serving_probe = Probe.of_serving(serving_path) if serving_path and self._readiness.kind == "tcpSocket" else None
         self._liveness = Probe.of(container["livenessProbe"]) if container.get("livenessProbe") else None
         ports = container.get("ports") or []
         self._template_ports: set[Any] = {0, None, *(each.get("containerPort") for each in ports), *(each.get("name") for each in ports)}
@@ -55,7 +69,7 @@ class HealthCheck:
                 self.unready_reason = await self._probe_readiness(process, execute)
                 successes, failures = (successes + 1, 0) if not self.unready_reason else (0, failures + 1)
                 if not is_ready and successes >= probe.success_threshold:
-                    is_ready = True
+                    is_ready = self.has_been_ready = True
                     self._on_ready_change(True)
                     if self._liveness is not None and liveness_task is None:
                         liveness_task = asyncio.create_task(self._run_liveness(process, self._liveness, execute))
@@ -65,7 +79,8 @@ class HealthCheck:
                 if is_ready and probe.kind == "tcpSocket" and probe.period_seconds is None:
                     break
                 await asyncio.sleep(probe.period_seconds or (READY_PERIOD_SECONDS if is_ready else pause))
-                pause = min(pause * 1.5, MAX_START_PAUSE_SECONDS)
+                max_pause = MAX_REFUSAL_PAUSE_SECONDS if self._serving_probe is not None and self.has_listened else MAX_START_PAUSE_SECONDS
+                pause = min(pause * 1.5, max_pause)
             if liveness_task is not None:
                 await liveness_task
         finally:
@@ -75,7 +90,14 @@ class HealthCheck:
     async def _probe_readiness(self, process: Process, execute: Execute) -> str:
         if self._activated_inode is not None and not accepts_on(process.pid, self._activated_inode):
             return "it does not accept connections on the socket that it inherited"
-        return await run_probe(self._readiness, self._port_of(self._readiness), execute, self._connect)
+        probe = self._serving_probe or self._readiness
+        return await run_probe(probe, self._port_of(probe), execute, self._connect_and_record)
+
+    async def _connect_and_record(self, port: int) -> socket.socket:
+        """Raises OSError."""
+        connection = await self._connect(port)
+        self.has_listened = True
+        return connection
 
     async def _run_liveness(self, process: Process, probe: Probe, execute: Execute) -> None:
         await asyncio.sleep(probe.initial_delay_seconds)

@@ -1,8 +1,8 @@
 """A container's output in the log format of container runtimes (CRI): `<time> <stream> F <line>`, bounded in size by rotation and in rate.
 
-Lines are written from the event loop as they arrive: a write to the page cache is cheaper than a thread. A line without
-an end is cut at 16 KiB and marked P, as the format requires. The last lines stay in memory: they are the message of a
-container that failed.
+Lines are written from the event loop as they arrive: a write to the page cache is cheaper than a thread. They are whole
+up to 64 KiB (`functions.wire.log_lines`). The last lines stay in memory: they are the message of a container that
+failed.
 
 A container that prints faster than `RATE_BYTES_PER_SECOND` blocks in its own write(2), as it would on a slow terminal:
 nothing is lost and nobody else is slowed down. Each descriptor belongs to one `Pipe`, which removes its reader from the
@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
+from functions.wire.log_lines import LineSplitter, bounded_line, decode_prefix
+
 MAX_FILE_BYTES = 10 << 20
-MAX_LINE_BYTES = 16 << 10
 TAIL_LINES, TAIL_BYTES = 80, 2048
 CHUNK_BYTES = 1 << 16
 RATE_BYTES_PER_SECOND, BURST_BYTES = 256 << 10, 1 << 20
@@ -110,11 +111,10 @@ class Log:
     def open_pipe(self, stream: str) -> int:
         """Return a descriptor for a process to write to. The caller closes it after it has started the process."""
         reading, writing = os.pipe()
-        rest = bytearray()
+        splitter = LineSplitter()
 
         def on_data(data: bytes) -> None:
-            rest.extend(data)
-            self._split(stream, rest, is_end=not data)
+            self._write(stream, splitter.feed(data) if data else splitter.end())
 
         self._pipes = [pipe for pipe in self._pipes if not pipe.ended.done()]
         self._pipes.append(Pipe(reading, on_data, self._bucket))
@@ -129,14 +129,22 @@ class Log:
             await asyncio.wait(waiting, timeout=timeout_seconds)
 
     def write_line(self, line: str, stream: str = "stderr") -> None:
-        """Write a line of the platform."""
-        self._write(stream, [(line, "F")])
+        """Write a text of the platform, usually one line."""
+        self._write(stream, [bounded_line(each) for each in line.splitlines()])
 
     @property
     def tail(self) -> str:
-        """The last lines, at most 2 KiB (Kubernetes' FallbackToLogsOnError)."""
-        text = "\n".join(self._tail)
-        return text[-TAIL_BYTES:].strip()
+        """The last lines, at most 2 KiB (Kubernetes' FallbackToLogsOnError). Of a longer last line, its beginning."""
+        lines: list[str] = []
+        left = TAIL_BYTES
+        for line in reversed(self._tail):
+            left -= len(line.encode()) + 1
+            if left < 0:
+                break
+            lines.append(line)
+        if not lines and self._tail:
+            lines = [decode_prefix(self._tail[-1].encode()[: TAIL_BYTES - 4]) + "…"]
+        return "\n".join(reversed(lines)).strip()
 
     def clear_tail(self) -> None:
         self._tail.clear()
@@ -153,33 +161,18 @@ class Log:
     def _open(self) -> FileIO:
         return FileIO(self._path, "a", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
-    def _split(self, stream: str, rest: bytearray, is_end: bool) -> None:
-        """Write the complete lines in `rest` and remove them from it."""
-        *complete, last = bytes(rest).split(b"\n")
-        rest[:] = last
-        lines = [(line.decode("utf-8", "replace").removesuffix("\r"), "F") for line in complete]
-        while len(rest) >= MAX_LINE_BYTES:
-            lines.append((bytes(rest[:MAX_LINE_BYTES]).decode("utf-8", "replace"), "P"))
-            del rest[:MAX_LINE_BYTES]
-        if is_end and rest:
-            lines.append((rest.decode("utf-8", "replace"), "F"))
-            rest.clear()
-        if lines:
-            self._write(stream, lines)
-
-    def _write(self, stream: str, lines: list[tuple[str, str]]) -> None:
-        if self._file is None:
+    def _write(self, stream: str, lines: list[str]) -> None:
+        if self._file is None or not lines:
             return
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "000Z"
-        data = "".join(f"{at} {stream} {tag} {line}\n" for line, tag in lines).encode("utf-8", "replace")
+        data = "".join(f"{at} {stream} F {line}\n" for line in lines).encode()
         if self._size + len(data) > MAX_FILE_BYTES:
             self._rotate()
         self._file.write(data)
         self._size += len(data)
-        texts = [line for line, _ in lines]
-        self._tail.extend(texts)
+        self._tail.extend(lines)
         if self._sink is not None:
-            self._sink(stream, texts)
+            self._sink(stream, lines)
 
     def _rotate(self) -> None:
         if self._file is not None:

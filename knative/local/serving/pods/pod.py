@@ -15,7 +15,6 @@ from knative.local.objects import Object, now
 from knative.local.processes.control_groups import ControlGroup
 from knative.local.processes.network.namespaces import NetworkSetupError
 from knative.local.sandbox.identities import IdentitiesExhausted
-from knative.local.serving import build_access
 from knative.local.serving.confined_programs import EndedContainer
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
@@ -23,8 +22,7 @@ from knative.local.serving.pods.container_run import ContainerRun
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.exit import EVICTED, KILLED, START_ERROR_CODE, Exit, LimitViolation
 from knative.local.serving.pods.logs import Log
-from knative.local.serving.pods.network import PodNetwork
-from knative.local.serving.pods.preparation import prepare
+from knative.local.serving.pods.preparation import network_of, prepare
 from knative.local.serving.pods.state import DISK_PRESSURE, IMAGE_PULL_BACK_OFF, PodState, Stage, StartFailure, start_failure_of
 from knative.local.serving.pods.status import pod_status
 from knative.local.store import NotFound
@@ -44,7 +42,8 @@ class Pod:
 
     `restarts_always`: a Service's container runs until it is stopped; a Job's container runs once. `port`: where
     requests go (PORT). `env`: variables of the owner. `listening`: a socket that the container inherits. `finishing`:
-    awaited after each run; returns the exit to report.
+    awaited after each run; returns the exit to report. `serving_path`: called at each start; the path that the container
+    must answer before it is ready (`HealthCheck`), or None.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Pod:
         listening: socket.socket | None = None,
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None = None,
+        serving_path: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.object = object
         self.namespace, self.name, self.uid = (object["metadata"][each] for each in ("namespace", "name", "uid"))
@@ -70,10 +70,8 @@ class Pod:
         """On the event loop's clock."""
         self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
         self._env = dict(env or {})
-        self._listening, self._finishing = listening, finishing
-        access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
-        isolation = node.isolation if node.has_networks else None
-        self._network = PodNetwork(node.pod_networks, isolation, None if listening is not None else port, access)
+        self._listening, self._finishing, self._serving_path = listening, finishing, serving_path
+        self._network = network_of(node, object, None if listening is not None else port)
         self.setup = ContainerSetup(node, object)
         self._image: Image | None = None
         self._prepared: PreparedContainer | None = None
@@ -92,6 +90,11 @@ class Pod:
     def unready_reason(self) -> str:
         """Why a running container does not answer yet."""
         return self._run.unready_reason if self._run is not None else ""
+
+    @property
+    def has_listened_unready(self) -> bool:
+        """Whether the container's last run accepted a connection on its port, but was never ready."""
+        return self._run is not None and self._run.has_listened_unready
 
     @property
     def container_process(self) -> tuple[int, ControlGroup | None] | None:
@@ -260,7 +263,7 @@ class Pod:
         self._enter(Stage.STARTING)
         health = None
         if self.port is not None and self.state.init.current is None:
-            checks = run.check_health(self.port, self._network.connect, self._on_ready_change, self._listening)
+            checks = run.check_health(self.port, self._network.connect, self._on_ready_change, self._listening, self._serving_path())
             health = asyncio.create_task(checks, name=f"health of {name}")
         violation = await run.wait(self._stopping) or self._eviction
         if health is not None:

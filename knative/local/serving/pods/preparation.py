@@ -7,6 +7,8 @@ from pathlib import Path
 
 from knative.local.images import Image
 from knative.local.images.ports import ConfinedRunner, Program
+from knative.local.objects import Object
+from knative.local.serving import build_access
 from knative.local.serving.confined_programs import EndedContainer, read_all
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
@@ -18,6 +20,12 @@ from knative.local.serving.pods.writable import read_bounded
 DETACH_SECONDS = 10.0
 READER_MEMORY_BYTES = 64 << 20
 READER_SECONDS = 10.0
+
+
+def network_of(node: Node, object: Object, port: int | None) -> PodNetwork:
+    """Return the network of a pod, which `prepare` opens. `port`: where requests go; None: to a socket that the container inherits, or nowhere."""
+    access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
+    return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access)
 
 
 async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: Mapping[str, str]) -> tuple[Image, PreparedContainer]:

@@ -14,6 +14,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 MIN_START_PAUSE_SECONDS, MAX_START_PAUSE_SECONDS = 0.002, 0.05
+MAX_REFUSAL_PAUSE_SECONDS = 1.0
+"""The longest pause between two attempts at a container that listens but does not serve yet: each attempt is a request to it."""
+SERVING_TIMEOUT_SECONDS = 10.0
+"""Of one attempt: a first request may render a page, compile it or open a connection to a database."""
+SUCCESS = range(200, 400)
+"""Answers with which a kubelet's httpGet probe succeeds."""
+BELOW_SERVER_ERROR = range(100, 500)
+"""Answers of a container that serves: a redirect, a login page and "not found" are its own answers, a server error is not."""
+NOTHING_LISTENS = "nothing listens on port"
 LISTEN_STATE = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
 
@@ -37,6 +46,13 @@ class Probe:
     initial_delay_seconds: float = 0.0
     success_threshold: int = 1
     failure_threshold: int = 3
+    accepted: range = SUCCESS
+    """Statuses of a successful httpGet."""
+
+    @classmethod
+    def of_serving(cls, path: str) -> Self:
+        """Return the probe of a container that must serve: it answers an HTTP request to `path` with a status below 500."""
+        return cls(kind="httpGet", path=path, timeout_seconds=SERVING_TIMEOUT_SECONDS, accepted=BELOW_SERVER_ERROR)
 
     @classmethod
     def of(cls, template: Mapping[str, Any] | None) -> Self:
@@ -70,9 +86,11 @@ async def run_probe(probe: Probe, port: int, execute: Execute, connect: Connect)
         async with asyncio.timeout(probe.timeout_seconds):
             return await (_http(probe, port, connect) if probe.kind == "httpGet" else _tcp(port, connect))
     except ConnectionRefusedError:
-        return f"nothing listens on port {port}"
+        return f"{NOTHING_LISTENS} {port}"
     except TimeoutError:
         return f"{probe.description} on port {port}: no answer within {probe.timeout_seconds:g} s"
+    except ValueError:  # a line longer than the reader's limit
+        return f"{probe.description} on port {port}: the answer is not HTTP/1.1"
     except OSError as error:
         return f"{probe.description} on port {port}: {error.strerror or error}"
 
@@ -89,10 +107,12 @@ async def _http(probe: Probe, port: int, connect: Connect) -> str:
         lines += [f"{name}: {value}" for name, value in probe.headers]
         writer.write("\r\n".join([*lines, "", ""]).encode())
         status = (await reader.readline()).split()
-        if len(status) < 2 or not status[0].startswith(b"HTTP/") or not status[1].isdigit():
-            return f"{probe.description} on port {port}: the answer is not HTTP"
+        if not status:
+            return f"{probe.description} on port {port}: the connection was closed without an answer"
+        if len(status) < 2 or not status[0].startswith(b"HTTP/1") or not status[1].isdigit():
+            return f"{probe.description} on port {port}: the answer is not HTTP/1.1"
         code = int(status[1])
-        return "" if 200 <= code < 400 else f"{probe.description} answered {code} {http.client.responses.get(code, '')}".rstrip()
+        return "" if code in probe.accepted else f"{probe.description} answered {code} {http.client.responses.get(code, '')}".rstrip()
     finally:
         writer.close()
         with suppress(OSError):

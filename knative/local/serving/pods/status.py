@@ -19,12 +19,11 @@ def pod_status(state: PodState, object: Object) -> dict[str, Any]:
     phase = _phase(state, has_ended)
     reason = "" if state.is_ready else "PodCompleted" if phase == "Succeeded" else "ContainersNotReady"
     readiness = Condition("True" if state.is_ready else "False", reason, "" if state.is_ready else state.unready_reason)
-    initialized = (
-        Condition("True") if state.init.current is None else Condition("False", "ContainersNotInitialized", "init containers have not ended")
-    )
+    waiting = Condition("False", "ContainersNotInitialized", "init containers have not ended")
+    initialized = Condition("True") if state.init.current is None else waiting
     conditions = {"PodScheduled": Condition("True"), "Initialized": initialized, "ContainersReady": readiness, "Ready": readiness}
     eviction = state.exit if has_ended and state.exit is not None and state.exit.reason == EVICTED else None
-    status = {} if eviction is None else {"reason": eviction.reason, "message": eviction.message}
+    status: dict[str, Any] = {} if eviction is None else {"reason": eviction.reason, "message": eviction.message}
     if init_containers := object["spec"].get("initContainers"):
         known = {each["name"]: each for each in before.get("initContainerStatuses") or []}
         status["initContainerStatuses"] = [_init_status(state, each, known.get(each["name"], {})) for each in init_containers]

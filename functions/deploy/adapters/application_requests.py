@@ -1,0 +1,53 @@
+"""Requests to an application's URL, as its visitors make them: over DNS and the ingress.
+
+A resolver need not know names below `localhost`; they are this machine's loopback (RFC 6761 section 6.3).
+"""
+
+import asyncio
+import logging
+
+import httpx
+
+from functions.runtime.storage.external_call import external_call
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+PAUSE_SECONDS = 1.0
+TIMEOUT_SECONDS = 10.0
+LOOPBACK = "127.0.0.1"
+SERVER_ERROR = 500
+
+
+class HttpApplicationRequests:
+    @external_call
+    async def find_failure(self, url: str, path: str) -> str | None:
+        """Tries ATTEMPTS times, and returns the last failure."""
+        failure: str | None = None
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(PAUSE_SECONDS)
+            failure = await _request(url, path)
+            if failure is None:
+                return None
+        return failure
+
+
+async def _request(url: str, path: str) -> str | None:
+    target = httpx.URL(url).join(path)
+    address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
+    headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
+    extensions = {"sni_hostname": target.host, "timeout": httpx.Timeout(TIMEOUT_SECONDS).as_dict()}
+    request = httpx.Request("GET", target.copy_with(host=address), headers=headers, extensions=extensions)
+    try:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+            response = await client.send(request, stream=True)
+            await response.aclose()
+    except httpx.ReadTimeout:
+        return f"GET {target} did not answer within {TIMEOUT_SECONDS:g} s."
+    except httpx.HTTPError as error:
+        log.warning("%s cannot be requested from here: %s", target, error or type(error).__name__)
+        return None
+    if response.status_code < SERVER_ERROR:
+        return None
+    return f"GET {target} answered {response.status_code} {response.reason_phrase}".rstrip() + "."

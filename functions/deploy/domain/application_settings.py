@@ -1,0 +1,100 @@
+"""The settings of an application: what its builds read, and how a release starts.
+
+Each is optional. A setting takes precedence over `capsule.toml`, which takes precedence over `Procfile` and `app.json`,
+which take precedence over what the builder detects.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from functions.deploy.domain.names import Ref
+from functions.deploy.domain.rejections import InvalidRef, InvalidSettings
+from functions.kernel import FieldError
+
+MAX_COMMAND_LENGTH = 1000
+MAX_DIRECTORY_LENGTH = 200
+HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
+COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
+
+
+class Builder(StrEnum):
+    """How a repository becomes an image."""
+
+    AUTO = "auto"
+    """A Dockerfile if the repository has one, otherwise by language."""
+    NATIVE = "native"
+    DOCKERFILE = "dockerfile"
+    BUILDPACK = "buildpack"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSettings:
+    """Raises InvalidSettings with every fault."""
+
+    branch: str | None = None
+    """What a deployment without a ref deploys. None: the repository's default branch."""
+    directory: str | None = None
+    """Folder of the application in the repository. None: the root."""
+    builder: Builder = Builder.AUTO
+    build_command: str | None = None
+    """Runs in the build after the dependencies are installed, instead of the detected command."""
+    start_command: str | None = None
+    """Starts the application, instead of the Procfile's `web:` line or the detected command."""
+    release_command: str | None = None
+    """Runs before a release takes traffic. None: the `release:` line of the repository's Procfile."""
+    health_path: str | None = None
+    """HTTP path that answers 2xx or 3xx when an instance is healthy."""
+
+    def __post_init__(self) -> None:
+        errors = [*self._branch_faults(), *self._directory_faults(), *self._command_faults()]
+        if self.health_path is not None and not HEALTH_PATH.fullmatch(self.health_path):
+            errors.append(FieldError("/healthPath", f'health path "{self.health_path}": start with "/", no spaces, at most 200 characters'))
+        if errors:
+            raise InvalidSettings.of(errors)
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """Create settings from what a user typed: `./api/` is the directory `api`. Raises InvalidSettings."""
+        if (directory := fields.get("directory")) is not None:
+            fields["directory"] = "/".join(part for part in directory.split("/") if part != ".").rstrip("/") or None
+        if (builder := fields.get("builder")) is not None:
+            fields["builder"] = Builder(builder)
+        else:
+            fields.pop("builder", None)
+        return cls(**fields)
+
+    def of_image(self) -> Self:
+        """Return the settings that an application with an image keeps: those that a build from source reads are cleared."""
+        return replace(self, branch=None, directory=None, builder=Builder.AUTO, build_command=None)
+
+    def _branch_faults(self) -> list[FieldError]:
+        try:
+            if self.branch is not None:
+                Ref(self.branch)
+        except InvalidRef as invalid:
+            return [FieldError("/branch", each.detail) for each in invalid.errors]
+        return []
+
+    def _directory_faults(self) -> list[FieldError]:
+        if self.directory is None:
+            return []
+        if len(self.directory) > MAX_DIRECTORY_LENGTH:
+            return [FieldError("/directory", f"directory: use at most {MAX_DIRECTORY_LENGTH} characters")]
+        parts = self.directory.split("/")
+        if ".." in parts or "" in parts or re.search(r"[\x00-\x1f\x7f\\]", self.directory):
+            return [FieldError("/directory", f'directory "{self.directory}": use a folder of the repository, such as services/api')]
+        return []
+
+    def _command_faults(self) -> list[FieldError]:
+        commands = {
+            "build": ("/buildCommand", self.build_command),
+            "start": ("/startCommand", self.start_command),
+            "release": ("/releaseCommand", self.release_command),
+        }
+        return [
+            FieldError(pointer, f"{name} command: use one line of 1–{MAX_COMMAND_LENGTH} characters")
+            for name, (pointer, command) in commands.items()
+            if command is not None and not (command.strip() and len(command) <= MAX_COMMAND_LENGTH and COMMAND.fullmatch(command))
+        ]

@@ -1,0 +1,126 @@
+"""What the scripts of package.json run, and which packages that needs."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from knative.builder.planning.development import development_server
+from knative.builder.planning.tree import Tree, join, string, table
+
+CALL = re.compile(
+    r"^(?:(?:npm|pnpm|yarn)\s+(?:run|run-script)\s+(?:-s\s+|--silent\s+)?([\w:.-]+)|(?:npm|pnpm|yarn)\s+(start|test)|(?:yarn|pnpm)\s+([\w:.-]+))$"
+)
+SOURCE = re.compile(r"\.(?:js|mjs|cjs|jsx|ts|mts|cts|tsx)$")
+NOT_PRODUCTION = re.compile(
+    r"(^|/)(tests?|__tests__|__mocks__|spec|e2e|cypress|scripts|\.storybook|stories|docs|examples)/|\.(test|spec|stories|config|d)\.\w+$|(^|/)(gulpfile|Gruntfile|webpack[^/]*|vite\.[^/]*|rollup[^/]*|\.[^/]*rc)\.\w+$"
+)
+MAX_SOURCES = 2000
+BUILTINS = frozenset(
+    {"node", "env", "exec", "cd", "echo", "export", "test", "true", "[", "sh", "bash", "set", "mkdir", "cp", "sleep", "npm", "yarn", "pnpm", "npx"}
+)
+PROGRAMS = {
+    "next": "next", "nuxt": "nuxt", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "nest": "@nestjs/cli", "tsc": "typescript",
+    "prisma": "prisma", "sequelize": "sequelize-cli", "knex": "knex", "strapi": "@strapi/strapi", "ts-node": "ts-node", "tsx": "tsx", "pm2": "pm2",
+    "pm2-runtime": "pm2", "babel-node": "@babel/node", "drizzle-kit": "drizzle-kit", "typeorm": "typeorm", "medusa": "@medusajs/cli", "srvx": "srvx",
+}  # fmt: skip
+"""Programs whose package has another name."""
+JAVASCRIPT = re.compile(r"\.(?:js|mjs|cjs)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A shell line that starts the application. `source`: the script that it comes from."""
+
+    command: str
+    source: str
+
+
+def scripts_of(manifest: dict[str, Any]) -> dict[str, str]:
+    return {name: line.strip() for name, line in table(manifest, "scripts").items() if isinstance(line, str) and line.strip()}
+
+
+def resolve(scripts: dict[str, str], line: str, depth: int = 0) -> str:
+    """Return what a line runs: `npm run x`, `yarn x` and `npm start` become the script's own line."""
+    match = CALL.match(line.strip())
+    name = next((group for group in match.groups() if group), "") if match else ""
+    if name not in scripts or depth > 8 or scripts.get(f"pre{name}") or scripts.get(f"post{name}"):
+        return line.strip()
+    return resolve(scripts, scripts[name], depth + 1)
+
+
+def needs_environment(line: str) -> bool:
+    """Whether a script reads variables that only a package manager sets."""
+    return re.search(r"npm_(package|config|lifecycle)_", line) is not None
+
+
+def production_line(tree: Tree, manifest: dict[str, Any], line: str, *, has_build: bool) -> str:
+    """Return the line that runs in production what a watcher (`nodemon app.js`) runs in development, "" if that is not known."""
+    watcher = development_server(line)
+    if not re.match(r"(nodemon|supervisor|node|ts-node-dev|tsnd|tsx|ts-node)\b", watcher):
+        return ""
+    words = re.sub(r"[\"']", " ", watcher).split()
+    targets = [word for word in words[1:] if SOURCE.search(word) or tree.has(f"{word}.js", f"{word}/index.js", word)]
+    target = targets[-1].removeprefix("./") if targets else ""
+    main = string(manifest, "main").removeprefix("./")
+    runner = next((word for word in words if word in ("ts-node", "tsx", "babel-node", "@babel/node")), "")
+    if not target and not runner:
+        target = main or tree.first("index.js", "server.js", "app.js")
+    if words[0] == "tsx" and target:
+        return f"tsx {target}"
+    if target and not runner and not re.search(r"\.[mc]?tsx?$", target) and (tree.has(target, f"{target}.js", f"{target}/index.js") or has_build):
+        return f"node {target}"
+    if has_build and main and JAVASCRIPT.search(main):
+        return f"node {main}"
+    return f"node {built}" if has_build and (built := compiled_path(tree, target)) else ""
+
+
+def compiled_path(tree: Tree, source: str) -> str:
+    """Return the file that tsc compiles a TypeScript file to, "" if tsconfig.json does not say."""
+    config = tree.text("tsconfig.json") + tree.text("tsconfig.build.json")
+    output = re.search(r'(?m)^\s*(?!//)"outDir"\s*:\s*"([^"]+)"', config)
+    if not output or not re.search(r"\.[mc]?tsx?$", source):
+        return ""
+    declared = re.search(r'(?m)^\s*(?!//)"rootDir"\s*:\s*"([^"]+)"', config)
+    sources = [path for path in tree.paths if re.search(r"\.tsx?$", path) and not path.endswith(".d.ts") and not NOT_PRODUCTION.search(path)]
+    folder = source.partition("/")[0]
+    root = join(declared[1]) if declared else folder if "/" in source and all(path.startswith(f"{folder}/") for path in sources) else "."
+    relative = source if root == "." else source.removeprefix(f"{root}/")
+    return join(output[1], re.sub(r"\.([mc]?)tsx?$", r".\1js", relative))
+
+
+def needs_development(tree: Tree, manifest: dict[str, Any], line: str) -> bool:
+    """Whether a start line needs packages of `devDependencies`: a program, a preloaded module, or an import of the sources."""
+    development = set(table(manifest, "devDependencies")) - set(table(manifest, "dependencies"))
+    if not development:
+        return False
+    for part in re.split(r"&&|\|\||[;|&]", line):
+        words = [
+            word for word in re.sub(r"\b\w+=(\"[^\"]*\"|'[^']*'|\S*)", "", part).split() if word not in ("exec", "env", "cross-env", "npx", "--")
+        ]
+        program = words[0] if words else ""
+        if program in ("npm", "yarn", "pnpm", "npx") or any(word in ("npx", "cross-env", "dotenv", "env-cmd") for word in part.split()):
+            return True
+        if program and program not in BUILTINS and not program.startswith(("/", "./")) and not _is_installed(program, manifest):
+            return True
+        preloaded = re.findall(r"(?:-r|--require|--import|--loader|--experimental-loader)[ =]+([@\w./-]+)", part)
+        if any(_package(name) in development for name in preloaded):
+            return True
+    return _imports(tree, development)
+
+
+def _is_installed(program: str, manifest: dict[str, Any]) -> bool:
+    dependencies = table(manifest, "dependencies")
+    return PROGRAMS.get(program, program) in dependencies or any(name.rpartition("/")[2] == program for name in dependencies)
+
+
+def _imports(tree: Tree, packages: set[str]) -> bool:
+    names = "|".join(sorted(map(re.escape, packages), key=len, reverse=True))
+    statement = re.compile(rf"(?:require\(\s*|import\(\s*|\bfrom\s+|\bimport\s+)[\"'](?:{names})(?:/[^\"']*)?[\"']")
+    types = re.compile(r"\b(?:import|export)\s+type\b[^;\n]*")
+    sources = [path for path in tree.paths if SOURCE.search(path) and not NOT_PRODUCTION.search(path)][:MAX_SOURCES]
+    return any(statement.search(types.sub("", tree.text(path))) for path in sources)
+
+
+def _package(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[:2]) if name.startswith("@") else parts[0]

