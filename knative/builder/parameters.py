@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from knative.builder.planning.plan import BuildSettings
+
 MIB = 1024 * 1024
 
 PATH_VARIABLES = frozenset(
@@ -55,6 +57,8 @@ class Parameters:
     builder: str = ""
     """auto, native, dockerfile or buildpack; empty: auto."""
     start_command: str = ""
+    build_command: str = ""
+    release_command: str = ""
     image_reference: str = ""
     """The image that the application runs, instead of a repository."""
 
@@ -83,8 +87,15 @@ class Parameters:
             timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
             builder=environment.get("BUILDER", ""),
             start_command=environment.get("START_COMMAND", ""),
+            build_command=environment.get("BUILD_COMMAND", ""),
+            release_command=environment.get("RELEASE_COMMAND", ""),
             image_reference=environment.get("IMAGE_REFERENCE", "").strip(),
         )
+
+    @property
+    def settings(self) -> BuildSettings:
+        """Return what the application's owner set, for the plan."""
+        return BuildSettings(self.base_directory, self.builder, self.build_command, self.start_command, self.release_command)
 
 
 def without_missing_paths(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ PROOFS = {
     "pooler": "The storage works through PgBouncer",
     "recovery": "Nothing is lost when processes and servers die",
     "dockerfiles": "Dockerfiles and images of registries run",
+    "repositories": "A repository of each language builds and answers",
     "sources": "Repositories of every shape git allows are cloned",
     "tenant-isolation": "Applications and builds cannot reach others",
 }

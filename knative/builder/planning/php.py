@@ -5,7 +5,7 @@ import re
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
 from knative.builder.planning.addresses import BIND, PORT
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.tree import Tree, string, table
 from knative.builder.planning.versions import managed_versions
@@ -28,13 +28,13 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     if declared.start and not heroku:
         start, source = declared.start, declared.start_source
     elif root is None:
-        detail = f"PHP application (composer.json) without index.php in {', '.join(folder or '.' for folder in ROOTS)}. Add one, or a Procfile."
+        folders = ", ".join(filter(None, ROOTS))
+        detail = f"PHP application (composer.json) without index.php in its top folder, {folders}. Add one, or a Procfile with a line `web: …`."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     else:
         start, source = serve(tree, root), declared.start_source if heroku else f"{root}/index.php".lstrip("/")
     front = assets.find_assets(tree, declared.buildpacks)
     steps, notices = _install(tree, manifest) if has_composer and (required or tree.has("composer.lock")) else ((), ())
-    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
     if is_laravel:
         notices += ("Laravel needs the secret APP_KEY; set it with `capsule env set --secret`",)
         if not declared.release:
@@ -47,7 +47,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         kind="php",
         reason=f"{'composer.json' if has_composer else 'index.php'}, {source}",
         toolchains=(php_toolchain(tree, manifest), *composer, *front.toolchains),
-        steps=(*steps, *front.steps, *build),
+        steps=(*steps, *front.steps, *build_step(tree, declared)),
         start=start,
         variables=variables,
         notices=(*notices, *front.notices),

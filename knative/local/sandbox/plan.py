@@ -18,8 +18,9 @@ from knative.local.sandbox.identities import Identity
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SHARED_ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-17-openjdk", "java-21-openjdk",
-    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols",
+    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-11-openjdk", "java-17-openjdk",
+    "java-21-openjdk", "java-25-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "maven", "mime.types", "netconfig",
+    "nodejs", "openssl", "php", "pki", "protocols",
     "python3", "rpc", "services", "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
 """The entries of this machine's /etc that containers see. The rest (accounts, hosts, resolver) is written by
