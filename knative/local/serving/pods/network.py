@@ -186,6 +186,10 @@ class PodNetwork:
         """Connect to a port of the pod. Raises OSError."""
         return await connect(self.network, self._inner_port or port if port == self._port else port)
 
+    def outer_port(self, port: int) -> int:
+        """Return the number by which this machine knows a port of the pod."""
+        return self._port if self._port is not None and port == self._inner_port else port
+
     async def close(self) -> None:
         await self._close_listeners()
         if self._port is not None:
