@@ -14,6 +14,7 @@ from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.pods.network import PodNetworks
+from knative.local.serving.routing import RouteEntry
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 WAIT_SECONDS = 60.0
@@ -94,7 +95,8 @@ class OneRoute:
             return pod
 
         scaler = SimpleNamespace(name="shop-00001", timeout_seconds=WAIT_SECONDS, acquire=acquire, release=lambda pod: None)
-        self.table = SimpleNamespace(by_host=lambda host: ("route", None) if host == "shop.localhost" else None)
+        route = RouteEntry("app-x", "shop", "uid", "shop.localhost", ())
+        self.table = SimpleNamespace(by_host=lambda host: (route, None) if host == route.host else None)
         self.scaler = lambda route, target: scaler
         self.record_request = lambda *_: None
 

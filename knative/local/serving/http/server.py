@@ -4,6 +4,7 @@ What cannot be parsed is answered too, in its turn: the connection closes behind
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -22,6 +23,8 @@ from knative.local.serving.http.framing import (
     check_framing,
     is_websocket_request,
 )
+
+log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
@@ -226,6 +229,10 @@ class ClientConnection(asyncio.Protocol):
     async def _answer(self, exchange: Exchange) -> None:
         try:
             await self._serve(exchange)
+        except Exception:
+            log.exception("a request of the ingress failed")
+            exchange.keep_alive = False
+            exchange.respond_error(500, "The platform failed to forward the request.")
         finally:
             self.active_at = asyncio.get_running_loop().time()
             self._current = self._task = None
