@@ -15,6 +15,7 @@ from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.run import Run, RunOutcome
 from functions.kernel import Permanent, Transient
 
@@ -108,6 +109,26 @@ class Configurations(Protocol):
 
     async def change(self, application_id: UUID, scope: str, change: Change, version: int, at: datetime) -> None:
         """End the changed and unset entries with this version, and create the new ones from it on."""
+        ...
+
+
+class RepositoryAccesses(Protocol):
+    """Credentials of the applications' repositories."""
+
+    async def get(self, application_id: UUID) -> RepositoryAccess:
+        """Read what the application has; nothing of it before the first `save`."""
+        ...
+
+    async def save(self, access: RepositoryAccess) -> None:
+        """Replace what is stored. Callers hold the lock of the application."""
+        ...
+
+    async def delete(self, application_id: UUID) -> None: ...
+
+
+class DeployKeys(Protocol):
+    def generate(self, comment: str) -> tuple[str, str]:
+        """Create an Ed25519 key pair. Returns (line of authorized_keys with the comment, OpenSSH private key)."""
         ...
 
 
@@ -230,6 +251,13 @@ class Cluster(Protocol):
         """Server-side apply, in this order."""
         ...
 
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        """Apply two objects. The cluster deletes `owned` with `owner`.
+
+        `owned` exists before `owner`, whose pods may mount it.
+        """
+        ...
+
     async def observe(self, watched: WatchedObject) -> Observation | None:
         """Read the object as an observation of its deployment; None while the outcome is open."""
         ...
@@ -282,6 +310,8 @@ class BuildSettings:
     """Prefix of image names."""
     environment: Mapping[str, str]
     """Variables of every build."""
+    known_hosts: str = ""
+    """Host keys of ssh servers that the operator pins for all applications: lines of known_hosts (sshd(8))."""
     egress_allow: Sequence[str] = ()
     """Private networks that builds and applications may reach, in CIDR notation."""
 

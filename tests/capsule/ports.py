@@ -80,6 +80,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: memory_deploy.MemoryReleases,
+        deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
         deploy.Runs: runs,
         deploy.Vault: memory_deploy.PlainVault,
     },

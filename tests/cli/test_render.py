@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from cli.render import apps, billing, deployments, observe
+from cli.render.failure_hints import failure_hint
 from cli.render.formats import age, cpu_seconds, day, duration, money, period, quantity
 
 EUR = {"amount": 0, "currency": "EUR"}
@@ -151,17 +152,14 @@ def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> N
     )
 
 
-def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:
+def test_a_failed_build_has_its_cause_and_what_serves() -> None:
     failed = deployment(status="failed", reason="build-failed", detail="The installation failed: error: No solution\n  cause: none", release=None)
-    log = ["==> Failed (build-failed): The installation failed: error: No solution", "  cause: none"]
-    assert deployments.failure_detail(failed, log) == "r2 keeps serving."
-    assert deployments.failure_detail(failed, log[:1]) == "  cause: none\nr2 keeps serving."
-    assert deployments.failure_detail(failed, []).startswith("The installation failed")
-    assert deployments.failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
+    assert deployments.failure_detail(failed) == "The installation failed: error: No solution\n  cause: none\nr2 keeps serving."
+    assert failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
 
 
 def test_a_deployment_that_fails_after_its_build_names_what_serves_and_the_log() -> None:
     failed = deployment(status="failed", reason="exits-at-start", detail="Process exited with code 1.", rolledBackTo=1, steps=[{"step": "releasing"}])
     assert deployments.failure_title(failed) == "Deployment failed before taking traffic: exits-at-start"
-    assert deployments.failure_detail(failed, []) == "Process exited with code 1.\nr1 keeps serving."
-    assert deployments.failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"
+    assert deployments.failure_detail(failed) == "Process exited with code 1.\nr1 keeps serving."
+    assert failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"

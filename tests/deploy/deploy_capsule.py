@@ -31,7 +31,14 @@ from functions.deploy.domain.quota import Quota
 from functions.kernel import Caller, Event
 from tests.builder.conftest import ROOT
 from tests.capsule import Capsule
-from tests.memory.deploy import MemoryApplications, MemoryConfigurations, MemoryDeployments, MemoryEnvironments, MemoryQuotas
+from tests.memory.deploy import (
+    MemoryApplications,
+    MemoryConfigurations,
+    MemoryDeployments,
+    MemoryEnvironments,
+    MemoryQuotas,
+    MemoryRepositoryAccesses,
+)
 from tests.memory.deploy_cluster import MemoryApplicationRequests, MemoryCluster
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
@@ -44,7 +51,7 @@ TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").
 
 class DeployCapsule(Capsule):
     def __init__(self) -> None:
-        super().__init__("deploy")
+        super().__init__("deploy", settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
         self.applications: MemoryApplications = self.port(ports.Applications)
         self.application_requests: MemoryApplicationRequests = self.port(ports.ApplicationRequests)
         self.cluster: MemoryCluster = self.port(ports.Cluster)
@@ -52,6 +59,7 @@ class DeployCapsule(Capsule):
         self.deployments: MemoryDeployments = self.port(ports.Deployments)
         self.environments: MemoryEnvironments = self.port(ports.Environments)
         self.quotas: MemoryQuotas = self.port(ports.Quotas)
+        self.accesses: MemoryRepositoryAccesses = self.port(ports.RepositoryAccesses)
 
     @property
     def last_event(self) -> Event:

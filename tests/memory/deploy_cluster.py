@@ -44,6 +44,12 @@ class MemoryCluster:
         self._revisions: dict[Key, dict[str, Any]] = {}
 
     async def apply(self, *objects: Manifest) -> None:
+        self._apply(*objects)
+
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        self._apply(owned, owner)
+
+    def _apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
             if self.refusal:
@@ -92,7 +98,8 @@ class MemoryCluster:
 
     async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
-        self.objects.pop(("Job", namespace, name), None)
+        for kind in ("Job", "Secret"):  # a build's Secret has the name of its Job, its owner
+            self.objects.pop((kind, namespace, name), None)
 
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()
@@ -112,10 +119,14 @@ class MemoryCluster:
 
     # -- status that controllers set ----------------------------------------------------------------------------
 
-    def job_ended(self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "") -> None:
+    def job_ended(
+        self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "", container_reason: str = "", has_pod: bool = True
+    ) -> None:
+        """`reason`: of the Job's condition. `container_reason`: of its container. `has_pod`: False if the pod is gone."""
         key = ("Job", namespace, name)
-        terminated: dict[str, Any] = {"exitCode": code, "finishedAt": "2026-11-22T12:00:00Z"} | ({"message": message} if message is not None else {})
-        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}]
+        terminated: dict[str, Any] = {"exitCode": code, "reason": container_reason, "finishedAt": "2026-11-22T12:00:00Z"}
+        terminated |= {"message": message} if message is not None else {}
+        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}] if has_pod else []
         condition = {"type": "Failed" if code or reason else "Complete", "status": "True", "reason": reason or "BackoffLimitExceeded"}
         self.objects[key]["status"] = {"conditions": [condition]}
 
@@ -139,8 +150,8 @@ class MemoryCluster:
         }
         self._revisions[key] = revision or {}
 
-    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "") -> None:
-        terminated = {"exitCode": code, "message": message}
+    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "", reason: str = "Error") -> None:
+        terminated = {"exitCode": code, "message": message, "reason": reason}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
 
     def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
@@ -154,6 +165,10 @@ class MemoryCluster:
         if before and "status" in before:
             manifest["status"] = before["status"]
         self.objects[key] = manifest
+
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The pods of a Job that has ended."""
+        return self._pods.get(("Job", namespace, job), [])
 
     def _reach(self) -> None:
         if self.is_unavailable:

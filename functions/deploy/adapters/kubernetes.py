@@ -39,6 +39,21 @@ class KubernetesCluster(KubernetesClient):
                 raise ClusterRefused(str(missing)) from missing
 
     @external_call
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        try:
+            await asyncio.to_thread(self._apply, owned)
+            applied = await asyncio.to_thread(self._apply, owner)
+            reference = {
+                "apiVersion": owner["apiVersion"],
+                "kind": owner["kind"],
+                "name": owner["metadata"]["name"],
+                "uid": applied["metadata"]["uid"],
+            }
+            await asyncio.to_thread(self._apply, {**owned, "metadata": {**owned["metadata"], "ownerReferences": [reference]}})
+        except NotFound as missing:
+            raise ClusterRefused(str(missing)) from missing
+
+    @external_call
     async def observe(self, watched: WatchedObject) -> Observation | None:
         try:
             return await asyncio.to_thread(self._observe, watched)
@@ -94,7 +109,8 @@ class KubernetesCluster(KubernetesClient):
         except TimeoutError:
             raise ClusterUnavailable(f"namespace {name} is still being deleted") from None
 
-    def _apply(self, manifest: Manifest) -> None:
+    def _apply(self, manifest: Manifest) -> Any:
+        """Returns the object as the cluster stores it, of the kinds that other objects refer to; else None."""
         metadata = manifest["metadata"]
         patch = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
         key = (metadata["name"], metadata.get("namespace"))
@@ -113,11 +129,12 @@ class KubernetesCluster(KubernetesClient):
             case "Secret":
                 self._within(key[1], self._core().patch_namespaced_secret, *key, **patch)
             case "Job":
-                self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
+                return self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
             case "Service":
                 self._apply_other(SERVING["group"], "services", manifest, patch)
             case other:
                 raise ValueError(f"deploy does not apply objects of kind {other}")
+        return None
 
     def _apply_namespace(self, manifest: Manifest, patch: dict[str, Any]) -> None:
         """Create the namespace, or update the labels of an existing one. Server-side apply would need the verb `patch`

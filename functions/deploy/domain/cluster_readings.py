@@ -6,6 +6,7 @@ Each returns None while the outcome is open.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from functions.deploy.domain.observation import (
     ServiceReady,
 )
 from functions.deploy.domain.program_output import quote_cause
+from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
 
@@ -40,6 +42,8 @@ EXITED_UNREADY = "The container listened on its port and exited before its readi
 HTTP_FAILURE = re.compile(r"answered [345]\d\d|statuscode: [345]\d\d")
 NO_HTTP_ANSWER = re.compile(r"the answer is not HTTP|without an answer|no answer within")
 HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
+PROBE_CONTEXT = re.compile(r"^The container never became ready within [\d.]+ s: | on port \d+(?=:)")
+"""What a reader of the reason knows already."""
 OUTPUT_MARK = " Last output:\n"
 """Between the builder's sentence and the output of the program that failed."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
@@ -57,12 +61,26 @@ def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | B
     pods = list(pods)
     report = _termination_report(pods)
     if _true_condition(job, "Complete"):
-        return _read_success(report, _requested_image(job))
+        return replace(_read_success(report, _requested_image(job)), host_keys=_learned_host_keys(pods))
     if failed := _true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
-        return _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
+        failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
+        return replace(failure, host_keys=_learned_host_keys(pods))
     return None
+
+
+def _learned_host_keys(pods: Iterable[Object]) -> tuple[HostKey, ...]:
+    """Return the host keys that the clone reports. No tenant code runs in an init container: its message is the platform's own."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("initContainerStatuses", []):
+            try:
+                report = orjson.loads(container.get("state", {}).get("terminated", {}).get("message") or "{}")
+            except ValueError:
+                continue
+            if isinstance(report, dict) and (text := _text(report, "hostKeys")):
+                return parse_learned_host_keys(text)
+    return ()
 
 
 def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
@@ -210,13 +228,13 @@ def _text(report: Mapping[str, Any], field: str) -> str:
 
 
 def _terminated_containers(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
-    """`state.terminated` of all containers, the last first."""
+    """`state.terminated` of all containers, the last first. Without init containers that succeeded: they report no outcome."""
     terminated_states = [
         terminated
         for pod in pods
         for kind in ("initContainerStatuses", "containerStatuses")
         for container in pod.get("status", {}).get(kind, [])
-        if (terminated := container.get("state", {}).get("terminated"))
+        if (terminated := container.get("state", {}).get("terminated")) and (kind == "containerStatuses" or terminated.get("exitCode"))
     ]
     return sorted(terminated_states, key=lambda each: each.get("finishedAt") or "", reverse=True)
 
@@ -236,9 +254,10 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     if "it listens on" in message.lower():
         return ServiceFailed(reasons.WRONG_PORT, f"The process listens, but not on $PORT. {message}")
     if HTTP_FAILURE.search(message):
-        return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails. {message}")
+        return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails: {PROBE_CONTEXT.sub('', message)}")
     if NO_HTTP_ANSWER.search(message):
-        return ServiceFailed(reasons.DOES_NOT_ANSWER, f"The process listens on $PORT, but does not answer HTTP requests. {message}")
+        detail = f"The process listens on $PORT, but does not answer HTTP requests: {PROBE_CONTEXT.sub('', message)}"
+        return ServiceFailed(reasons.DOES_NOT_ANSWER, detail)
     if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in message:
         return ServiceFailed(reasons.NEVER_LISTENS, f"The process started but did not listen on $PORT in time. {message}".strip())
     return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")

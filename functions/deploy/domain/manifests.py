@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.names import build_job_of, namespace_of, service_of
@@ -39,9 +40,17 @@ UNPRIVILEGED = {
 }
 
 
-def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], application: str, attempt: int, labels: Mapping[str, str]) -> Manifest:
+def build_job(
+    template: Mapping[str, Any],
+    *,
+    parameters: Mapping[str, str],
+    application: str,
+    attempt: int,
+    labels: Mapping[str, str],
+    secret: BuildSecret | None = None,
+) -> Manifest:
     """Render the build Job from the operator's template. `parameters` replace the template's environment variables of
-    the same name."""
+    the same name. `secret` fills the template's volumes."""
     job = copy.deepcopy(dict(template))
     deployment_id = UUID(labels[DEPLOYMENT])
     metadata = job.setdefault("metadata", {})
@@ -52,7 +61,8 @@ def build_job(template: Mapping[str, Any], *, parameters: Mapping[str, str], app
     pod_metadata["labels"] = {**pod_metadata.get("labels", {}), **labels, COLLECT: "true", COMPONENT: "build"}
     for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
         template_env = [variable for variable in container.get("env", []) if variable["name"] not in parameters]
-        container["env"] = template_env + [{"name": name, "value": value} for name, value in sorted(parameters.items())]
+        container["env"] = template_env + [{"name": name, "value": literal(value)} for name, value in sorted(parameters.items())]
+    (secret or BuildSecret()).fill_volumes(job)
     return job
 
 
@@ -231,9 +241,14 @@ def container_env(entries: Iterable[Entry], secret: str) -> list[Manifest]:
     return [
         {"name": each.name, "valueFrom": {"secretKeyRef": {"name": secret, "key": each.name}}}
         if each.is_secret
-        else {"name": each.name, "value": (each.value or "").replace("$", "$$")}  # Kubernetes expands $(NAME)
+        else {"name": each.name, "value": literal(each.value or "")}
         for each in entries
     ]
+
+
+def literal(value: str) -> str:
+    """Return the value so that the cluster does not expand `$(NAME)` in it."""
+    return value.replace("$", "$$")
 
 
 def secret(*, name: str, application: str, labels: Mapping[str, str], values: Mapping[str, str]) -> Manifest:

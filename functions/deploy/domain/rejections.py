@@ -175,6 +175,14 @@ class InvalidConfiguration(InvalidFields):
     """Invalid variables or secrets."""
 
 
+class InvalidAccessToken(InvalidFields):
+    """Invalid access token of the repository."""
+
+
+class InvalidHostKeys(InvalidFields):
+    """Invalid host keys."""
+
+
 class InvalidScale(InvalidFields):
     """Invalid size."""
 

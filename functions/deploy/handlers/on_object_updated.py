@@ -16,9 +16,9 @@ from events.deploy import (
     DeploymentSucceeded,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
-from functions.deploy.ports import Cluster, Deployments, Releases
+from functions.deploy.ports import Applications, Cluster, Deployments, Releases, RepositoryAccesses
 from functions.deploy.services.run_recorder import RunRecorder
-from functions.deploy.services.transitions import apply_observation
+from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Origin, Work, effect
 
 
@@ -29,7 +29,15 @@ from functions.kernel import Clock, Origin, Work, effect
     ]
 )
 async def on_object_updated(
-    event: ObjectUpdated, deployments: Deployments, releases: Releases, runs: RunRecorder, cluster: Cluster, clock: Clock, work: Work
+    event: ObjectUpdated,
+    applications: Applications,
+    deployments: Deployments,
+    releases: Releases,
+    accesses: RepositoryAccesses,
+    runs: RunRecorder,
+    cluster: Cluster,
+    clock: Clock,
+    work: Work,
 ) -> None:
     if await runs.record(event.kind, event.namespace, event.name, work):
         return
@@ -45,6 +53,7 @@ async def on_object_updated(
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
+        await learn_host_keys(observation, deployment.application_id, applications, accesses)
         events = await apply_observation(deployment, observation, releases, clock.now())
         await deployments.save(deployment)
         record.emit(*events)
