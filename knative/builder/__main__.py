@@ -48,13 +48,13 @@ class Build:
         is_source_needed = False
         try:
             if parameters.image_reference:
-                raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command))
+                raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command, release=parameters.release_command))
             self.commit = read_commit(parameters)
             plan = make_plan(Tree.of_folder(source), parameters.settings)
             log_plan(plan)
             if is_source_needed := plan.kind == DOCKERFILE:
                 context = str(source / plan.directory)
-                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release))
+                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health))
             limits = Limits(deadline, parameters.workspace, parameters.source_bytes + parameters.image_bytes)
             manifest = self._builder(source, root, limits).build(plan)
             image.mkdir(parents=True)

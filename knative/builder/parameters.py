@@ -50,6 +50,8 @@ class Parameters:
     termination_log: Path
     source_bytes: int
     image_bytes: int
+    root_image_bytes: int
+    """Of an image with a root file system of its own."""
     cache_bytes: int
     timeout_seconds: float
     builder: str = ""
@@ -80,6 +82,7 @@ class Parameters:
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
+            root_image_bytes=int(environment.get("LIMIT_ROOT_IMAGE_MIB", "3072")) * MIB,
             cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
             timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
             builder=environment.get("BUILDER", ""),

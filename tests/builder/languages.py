@@ -272,5 +272,11 @@ public class Main {{
 
 
 LANGUAGES: dict[str, Callable[[Path, str], Files]] = {"python": python, "node": node, "go": go, "ruby": ruby, "php": php, "java": java}
-NEEDED = {"node": ("node", "npm"), "go": ("go",), "ruby": ("ruby", "bundle"), "php": ("php", "composer"), "java": ("javac", "mvn")}
+NEEDED = {
+    "node": ("node", "npm"),
+    "go": ("go",),
+    "ruby": ("ruby", "bundle"),
+    "php": ("php", "php-cgi", "lighttpd", "composer"),
+    "java": ("javac", "mvn"),
+}
 """Language → the programs that its repository needs on this machine."""
