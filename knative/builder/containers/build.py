@@ -12,7 +12,7 @@ from knative.builder.containers.engine import NAME, Engine
 from knative.builder.containers.image_config import ImageConfig, read_config
 from knative.builder.containers.request import IMAGE, ContainerRequest
 from knative.builder.containers.root_folder import copy_root, create_directory, read_text
-from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log
+from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log, masked_values
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.parameters import Parameters
 from knative.builder.variables import FOLDER, SECRETS, BuildVariables, read_variables
@@ -29,8 +29,8 @@ class ContainerBuild:
         self._folder = parameters.workspace / "engine"
         self._image = parameters.workspace / "image"
         self._limits = Limits(deadline, self._image, parameters.root_image_bytes)
-        self._shell = Shell(parameters.environment, self._folder / "home")
         self._values = read_variables(parameters.root)
+        self._shell = Shell(parameters.environment, self._folder / "home", secrets=masked_values(self._values.secrets))
 
     def run(self) -> dict[str, str]:
         """Return the fields of the termination message. Raises BuildFailure."""
