@@ -15,9 +15,9 @@ from knative.builder.containers.root_folder import copy_root, create_directory, 
 from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log, masked_values
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.parameters import Parameters
+from knative.builder.planning.recognition import DOCKERFILES
 from knative.builder.variables import FOLDER, SECRETS, BuildVariables, read_variables
 
-DOCKERFILE = "Dockerfile"
 DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -58,7 +58,7 @@ class ContainerBuild:
         return {"commit": commit, "kind": request.kind} | {name: value for name, value in optional.items() if value}
 
     def _build(self, engine: Engine, context: Path, values: BuildVariables) -> None:
-        file = context / DOCKERFILE
+        file = next(place for name in DOCKERFILES if (place := context / name).is_file())
         text = file.read_text(errors="replace")
         names = dockerfile.declared_arguments(text)
         if hidden := sorted(names & values.secrets.keys()):
@@ -69,7 +69,7 @@ class ContainerBuild:
             )
         folder = self._parameters.root / FOLDER / SECRETS
         arguments = {name: value for name, value in values.variables.items() if name in names}
-        log(f"==> Building {DOCKERFILE}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
+        log(f"==> Building {file.name}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
         engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
 
     def _digest(self, engine: Engine, name: str, reference: str) -> str:
