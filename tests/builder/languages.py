@@ -183,7 +183,16 @@ def php(folder: Path, nonce: str) -> Files:
     index = f'<?php require __DIR__ . "/../vendor/autoload.php"; echo "{nonce} " . GREETING;\n'
     files = {"composer.json": json.dumps(composer), "public/index.php": index, "artifacts/greeting-1.0.0.zip": package.getvalue()}
     write_files(folder, files)
-    run(folder, "composer", "update", "--no-install", "--no-interaction", COMPOSER_ALLOW_SUPERUSER="1", COMPOSER_DISABLE_NETWORK="1", COMPOSER_HOME=str(folder / ".composer"))
+    run(
+        folder,
+        "composer",
+        "update",
+        "--no-install",
+        "--no-interaction",
+        COMPOSER_ALLOW_SUPERUSER="1",
+        COMPOSER_DISABLE_NETWORK="1",
+        COMPOSER_HOME=str(folder / ".composer"),
+    )
     shutil.rmtree(folder / ".composer", ignore_errors=True)
     return read_files(folder)
 
@@ -250,5 +259,11 @@ public class Main {{
 
 
 LANGUAGES: dict[str, Callable[[Path, str], Files]] = {"python": python, "node": node, "go": go, "ruby": ruby, "php": php, "java": java}
-NEEDED = {"node": ("node", "npm"), "go": ("go",), "ruby": ("ruby", "bundle"), "php": ("php", "composer"), "java": ("javac", "mvn")}
+NEEDED = {
+    "node": ("node", "npm"),
+    "go": ("go",),
+    "ruby": ("ruby", "bundle"),
+    "php": ("php", "php-cgi", "lighttpd", "composer"),
+    "java": ("javac", "mvn"),
+}
 """Language → the programs that its repository needs on this machine."""

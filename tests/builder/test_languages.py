@@ -25,7 +25,9 @@ def test_a_repository_of_the_language_answers(repositories: Repositories, build:
     nonce = secrets.token_hex(8)
     repository = repositories.create(language)
     repository.commit(LANGUAGES[language](tmp_path / "made", nonce))
-    outcome = build(repository.url, UV_OFFLINE="1", npm_config_offline="true", GOPROXY="off", BUILD_ENVIRONMENT="UV_OFFLINE npm_config_offline GOPROXY")
+    outcome = build(
+        repository.url, UV_OFFLINE="1", npm_config_offline="true", GOPROXY="off", BUILD_ENVIRONMENT="UV_OFFLINE npm_config_offline GOPROXY"
+    )
     assert outcome.code == 0, outcome.log
     assert outcome.message["kind"] == language
     with running(outcome, tmp_path / "store") as url:

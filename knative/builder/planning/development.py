@@ -16,7 +16,7 @@ nest start | expo start | storybook dev | turbo (?:run\\s+)?dev | nx serve | wra
 OTHERS = """
 (?:python[\\d.]*\\s+)?(?:\\S*/)?manage\\.py runserver | django-admin runserver | (?:python[\\d.]*\\s+-m\\s+)?flask (?:\\S+\\s+)*run | fastapi dev
 uvicorn (?:.*\\s)?--reload | gunicorn (?:.*\\s)?--reload
-php artisan serve | symfony serve | mvnw? ~ spring-boot:run | \\./mvnw ~ spring-boot:run | (?:\\./)?gradlew? ~ bootRun
+php artisan serve | php ~ -S | symfony serve | mvnw? ~ spring-boot:run | \\./mvnw ~ spring-boot:run | (?:\\./)?gradlew? ~ bootRun
 """
 """`~`: any options. A space: white space."""
 MAX_LINE = 4000

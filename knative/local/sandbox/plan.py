@@ -115,6 +115,9 @@ def interpreters() -> tuple[str, ...]:
     return tuple(sorted(each for each in found if not each.startswith("/usr/") and each != "/usr"))
 
 
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+
+
 def system_mounts(etc: Path) -> tuple[list[Mount], list[tuple[str, str]]]:
     """Return (mounts, links) of the system's programs and libraries, this Python, and `etc` with the shared entries of this machine's /etc."""
     mounts, links = [], []
@@ -146,6 +149,12 @@ def arrange(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[
     return tuple(placed[target] for target in sorted(placed)), tuple(found)
 
 
+def write_hosts(path: Path, hostname: str) -> None:
+    """Write /etc/hosts of one container, in which its host name resolves, as container runtimes do: programs listen on it, or look it up at start."""
+    path.write_text(f"{HOSTS}127.0.0.1 {hostname}\n")
+    path.chmod(0o644)
+
+
 def make_etc(folder: Path) -> None:
     """Write /etc of every container: accounts, hosts, and empty mount points for the shared entries.
 
@@ -155,7 +164,7 @@ def make_etc(folder: Path) -> None:
     texts = {
         "passwd": f"root:x:0:0:root:/root:{NOLOGIN}\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:{NOLOGIN}\n",
         "group": "root:x:0:\napp:x:1000:\nnogroup:x:65534:\n",
-        "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
+        "hosts": HOSTS,
         "hostname": "localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n",
         "resolv.conf": "",

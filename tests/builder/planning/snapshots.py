@@ -43,6 +43,7 @@ def render(plan: Plan) -> str:
     lines += [f"{name}: {value}" for name, value in fields.items() if value]
     for step in plan.steps:
         command = step.command[2] if step.command[:2] == ("sh", "-c") else " ".join(step.command)
+        command = f"({step.title})" if "\n" in command else command
         place = f"({step.directory}) " if step.directory != plan.directory else ""
         lines.append(f"$ {place}{' '.join(filter(None, (_pairs(step.variables), command)))}")
     lines += [f"! {notice}" for notice in plan.notices]

@@ -70,5 +70,5 @@ def test_the_folder_of_a_built_site(files: list[str], site: str, folder: str) ->
 
 
 def test_a_site_without_a_page_says_where_it_was_looked_for() -> None:
-    with pytest.raises(BuildFailure, match="no index.html in dist, build"):
+    with pytest.raises(BuildFailure, match=r"no index\.html in dist, build"):
         locate_site(Tree.of_files({"dist/main.js": ""}), "dist:build")

@@ -19,6 +19,10 @@ SIOCADDRT, SIOCSIFFLAGS = 0x890B, 0x8914
 RTF_UP, RTF_GATEWAY, RTF_REJECT, IFF_UP, IFF_RUNNING = 0x1, 0x2, 0x200, 0x1, 0x40
 
 
+IPV4, IPV6 = b"ipv4", b"ipv6"
+"""Requests for a socket."""
+
+
 def set_up(refused: list[str]) -> None:
     """In a new network namespace: bring the loopback up, and refuse networks by routes that a tenant has no right to change."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
@@ -83,8 +87,8 @@ def main() -> None:
             file.write(text)
     set_up(sys.argv[1:])
     channel.send(b"ready")
-    while channel.recv(16):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as created:
+    while family := channel.recv(16):
+        with socket.socket(socket.AF_INET6 if family == IPV6 else socket.AF_INET, socket.SOCK_STREAM) as created:
             socket.send_fds(channel, [b"socket"], [created.fileno()])
 
 

@@ -29,7 +29,7 @@ from typing import Protocol
 
 from knative.local.processes.network import holder
 from knative.local.processes.network.addresses import own_addresses
-from knative.local.processes.network.holder import CLONE_NEWNET, add_link_route, add_route_through, refuse, set_up
+from knative.local.processes.network.holder import CLONE_NEWNET, IPV4, IPV6, add_link_route, add_route_through, refuse, set_up
 from knative.local.processes.network.routes import GATEWAY, RESOLVER_ADDRESS, SLIRP_HALVES, RoutePlan
 from knative.local.sandbox.plan import Isolation
 
@@ -50,7 +50,7 @@ class Network(Protocol):
         """Paths of the namespaces that a process of the pod enters, in this order."""
         ...
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
         """Create a non-blocking TCP socket inside the namespace. Raises OSError."""
         ...
 
@@ -97,7 +97,7 @@ class _SlirpNetwork(ABC):
         self._exit_pipe: int | None = None
 
     @abstractmethod
-    def socket(self) -> socket.socket: ...
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket: ...
 
     def open_routes(self, through_gateway: Iterable[str]) -> None:
         """Route to the gateway, the resolver and, through the gateway, `through_gateway`.
@@ -192,14 +192,14 @@ class _RootNetwork(_SlirpNetwork):
     def _namespace_arguments(self) -> list[str]:
         return ["--enable-sandbox", "--netns-type=path", *self.join]
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
         """Created on this thread, which enters the namespace for one system call."""
         libc = _libc()
         own_namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _call(libc.setns(self._namespace, CLONE_NEWNET), "setns")
             try:
-                return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             finally:
                 _call(libc.setns(own_namespace, CLONE_NEWNET), "setns")
         finally:
@@ -244,8 +244,8 @@ class _UserNetwork(_SlirpNetwork):
         user, net = self.join
         return [f"--userns-path={user}", "--netns-type=path", net]
 
-    def socket(self) -> socket.socket:
-        self._channel.send(b"socket")
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
+        self._channel.send(IPV6 if family == socket.AF_INET6 else IPV4)
         _, descriptors, _, _ = socket.recv_fds(self._channel, 16, 1)
         if not descriptors:
             raise ConnectionError("the pod's network has ended")
