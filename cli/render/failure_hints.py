@@ -10,7 +10,7 @@ Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
 FAULTS_OF_THE_COMMIT = (
-    *("build-failed", "install-failed", "missing-lock", "not-recognized", "too-large", "unsupported", "version-unavailable"),
+    *("build-failed", "not-recognized", "too-large", "unsupported", "version-unavailable"),
     *("never-listens", "wrong-port"),
 )
 """Reasons whose detail says what to change in the repository."""
@@ -57,6 +57,8 @@ HINTS: dict[str, Callable[[str, Json], str]] = {
     "ref-not-found": lambda application, view: f"Push the ref, or name another: capsule deploy --ref BRANCH --app {application}",
     "repository-not-found": lambda application, view: f"Check the repository's address: capsule apps show {application}",
     "repository-private": lambda application, view: f"Check the repository's address and access: capsule apps show {application}",
+    "host-key-changed": lambda application, view: f"Check the repository's address and access: capsule apps show {application}",
+    "image-unavailable": lambda application, view: f"Check the image's reference: capsule apps show {application}",
     "out-of-memory": _out_of_memory,
     "disk-full": lambda application, view: f"Write less to the disk, or to a database or object storage; see: {_logs(application, view)}",
     "timed-out": _timed_out,
