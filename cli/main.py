@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from cli.commands import account, alert_settings, alerts, apps, billing, deploy, environments, observe, releases, status, subscription
+from cli.commands import (
+    account,
+    alert_settings,
+    alerts,
+    apps,
+    billing,
+    deploy,
+    environments,
+    observe,
+    releases,
+    repository_access,
+    run,
+    running,
+    status,
+    subscription,
+)
 from cli.help import RootGroup
 
 SUMMARY = "Deploy applications from git to your own servers."
@@ -16,8 +31,9 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
-    "Observe": ("logs", "metrics", "timeline", "alerts", "alert-rules", "alert-channels"),
+    "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Private repositories": ("key", "token", "host-keys"),
+    "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
     "Account": ("whoami", "logout"),
 }
@@ -33,7 +49,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for topic in (account, apps, status, deploy, environments, releases, observe, alerts, alert_settings, billing, subscription):
+TOPICS = (
+    account,
+    apps,
+    status,
+    deploy,
+    environments,
+    running,
+    run,
+    releases,
+    repository_access,
+    observe,
+    alerts,
+    alert_settings,
+    billing,
+    subscription,
+)
+for topic in TOPICS:
     topic.declare(app)
 
 

@@ -23,6 +23,14 @@ def ask_password(*, from_stdin: bool, confirm: bool) -> str:
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
+def ask_token(*, from_stdin: bool) -> str:
+    """Return an access token from the first line of standard input, or from a prompt that does not echo it. It is never an argument."""
+    if from_stdin:
+        return sys.stdin.readline().strip()
+    _require_terminal("--token-stdin")
+    return str(typer.prompt("Token", hide_input=True, err=True)).strip()
+
+
 def confirm_deletion(name: str, *, yes: bool) -> None:
     """Ask a person to type the name of what is deleted.
 

@@ -1,13 +1,17 @@
 """Which adapter implements which port of the deploy context."""
 
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
+from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
-from functions.deploy.adapters.settings import MountedBuilds, observation_policy, repository_policy
+from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
+from functions.deploy.adapters.postgres_runs import PostgresRuns
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import (
     ApplicationRequests,
@@ -15,16 +19,20 @@ from functions.deploy.ports import (
     Builds,
     Cluster,
     Configurations,
+    DeployKeys,
     Deployments,
     Environments,
     Housekeeping,
     Quotas,
     Releases,
+    RepositoryAccesses,
+    Runs,
     Vault,
 )
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.run_recorder import RunRecorder
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
@@ -37,11 +45,13 @@ wiring = Wiring(
     database="deploy",
     ports={
         ApplicationRequests: HttpApplicationRequests,
+        ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
+        DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
         Environments: PostgresEnvironments,
@@ -50,7 +60,10 @@ wiring = Wiring(
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         Renderings: Renderings,
+        RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,
+        RunRecorder: RunRecorder,
+        Runs: PostgresRuns,
         Vault: SealedVault,
     },
 )

@@ -2,16 +2,16 @@
 
 REPOSITORY_NOT_FOUND = "repository-not-found"
 REPOSITORY_PRIVATE = "repository-private"
+HOST_KEY_CHANGED = "host-key-changed"
 REF_NOT_FOUND = "ref-not-found"
 NOT_RECOGNIZED = "not-recognized"
 UNSUPPORTED = "unsupported"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
-UNSUPPORTED = "unsupported"
-IMAGE_UNAVAILABLE = "image-unavailable"
 VERSION_UNAVAILABLE = "version-unavailable"
 OUT_OF_MEMORY = "out-of-memory"
+IMAGE_UNAVAILABLE = "image-unavailable"
 
 
 class BuildFailure(Exception):

@@ -31,7 +31,7 @@ def _write(parameters: Parameters, outcome: dict[str, str]) -> None:
 
 def termination_message(outcome: dict[str, str]) -> str:
     """Return the outcome as JSON of at most MAX_MESSAGE_BYTES. A long `detail` loses its beginning, since errors come last."""
-    text = json.dumps(outcome)
+    text = json.dumps({name: value.encode("utf-8", "backslashreplace").decode() for name, value in outcome.items()})
     if len(text) <= MAX_MESSAGE_BYTES:
         return text
     detail = outcome["detail"].removeprefix("… ")

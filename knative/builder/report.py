@@ -4,7 +4,7 @@ import os
 import sys
 import tomllib
 
-from knative.builder.clone import COMMIT_FILE
+from knative.builder.clone import read_commit
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
@@ -18,8 +18,7 @@ def main() -> int:
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         detail = f"The buildpacks lifecycle reported no image ({type(error).__name__}: {error})."
         return report_failure(parameters, BuildFailure(BUILD_FAILED, detail))
-    commit = (parameters.workspace / COMMIT_FILE).read_text()
-    return report_success(parameters, {"image": f"{parameters.image}@{digest}", "commit": commit, "kind": "buildpacks"})
+    return report_success(parameters, {"image": f"{parameters.image}@{digest}", "commit": read_commit(parameters), "kind": "buildpacks"})
 
 
 if __name__ == "__main__":

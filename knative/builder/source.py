@@ -1,161 +1,205 @@
-"""Check out one commit of a repository with git: shallow, without prompts, hooks, local configuration or protocols other than http(s)."""
+"""Check out one commit of a repository with its submodules: shallow, so that only the commit's files are transferred."""
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
-from knative.builder.addresses import Remote, find_remote
+from functions.wire.git_urls import BadGitUrl, GitUrl
+from knative.builder.access import RepositoryAccess
 from knative.builder.execution import CommandFailed, Limits, Shell, log
-from knative.builder.failure import BUILD_FAILED, REF_NOT_FOUND, REPOSITORY_NOT_FOUND, TOO_LARGE, BuildFailure
+from knative.builder.failure import REF_NOT_FOUND, REPOSITORY_NOT_FOUND, BuildFailure
+from knative.builder.git import Git, last_line
 from knative.builder.parameters import Parameters
+from knative.builder.remotes import Remote, find_remote
+from knative.builder.source_tree import check_tree
+from knative.builder.ssh_failures import ssh_failure
+from knative.builder.submodules import Submodules
+from knative.builder.text import printable
 
-MAX_SUBMODULE_DEPTH, MAX_SUBMODULES = 5, 50
-COMMIT = re.compile(r"[0-9a-f]{40}")
-SHORT_COMMIT = re.compile(r"[0-9a-f]{7,39}")
-GIT_ENVIRONMENT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "/bin/false",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_ALLOW_PROTOCOL": "http:https",
-    "GIT_LFS_SKIP_SMUDGE": "1",
-}
-GIT_OPTIONS = ("credential.helper=", "core.hooksPath=/dev/null", "http.followRedirects=false", "advice.detachedHead=false", "gc.auto=0")
+COMMIT_LENGTHS = (40, 64)
+"""Hexadecimal digits of a commit id: SHA-1 and SHA-256."""
+HEXADECIMAL = re.compile(r"[0-9a-f]{4,64}")
+"""An id, complete or abbreviated; git abbreviates to four digits at least (core.abbrev)."""
+MAX_NAMED_BRANCHES = 20
+ABSENT_REF = "couldn't find remote ref"
+OTHER_FORMAT = "mismatched algorithms"
+NOT_ADVERTISED = "unadvertised object"
+"""Messages of git-fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    id: str
+    subject: str
 
 
 class Checkout:
     """Clones one repository into a folder."""
 
-    def __init__(self, shell: Shell, parameters: Parameters, folder: Path, deadline: float) -> None:
-        self._shell = shell
+    def __init__(self, shell: Shell, parameters: Parameters, access: RepositoryAccess, folder: Path, deadline: float) -> None:
         self._parameters = parameters
+        self._access = access
         self._folder = folder
-        self._limits = Limits(deadline, folder, parameters.source_bytes)
-        self._remote = Remote("")
-        self._submodules = 0
+        self._git = Git(shell, Limits(deadline, folder, parameters.source_bytes))
+        self._remote: Remote
 
     def run(self) -> str:
         """Check out the ref with its submodules and return the commit's id. Raises BuildFailure."""
-        parameters = self._parameters
+        parameters, folder = self._parameters, self._folder
         log(f"==> Cloning {parameters.repository}" + (f" at {parameters.ref}" if parameters.ref else ""))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._remote = find_remote(parameters.repository, parameters.allowed_hosts)
-        self._git("init", "-q")
-        commit = self._resolve(parameters.ref)
-        self._fetch(commit)
-        self._git("checkout", "-q", "--detach", "FETCH_HEAD")
-        (line,) = self._git("log", "-1", "--format=%H %s")[-1:]
-        commit, _, subject = line.partition(" ")
-        log(f"    commit {commit[:12]} {subject[:100]}")
-        self._add_submodules(self._folder, parameters.repository, 0)
-        self._check_tree()
-        return commit
-
-    def _resolve(self, ref: str) -> str:
-        """Return the commit of a ref: a branch, else a tag, else a commit id, complete or abbreviated."""
-        refs = self._list_refs()
-        if not refs:
-            raise BuildFailure(REF_NOT_FOUND, f"Repository {self._parameters.repository} is empty. Push a branch first.")
-        candidates = ("HEAD",) if not ref else (f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", ref)
-        for name in candidates:
-            if name in refs:
-                return refs[name]
-        if COMMIT.fullmatch(ref):
-            return ref
-        if SHORT_COMMIT.fullmatch(ref) and (commit := self._expand(ref)):
-            return commit
-        branches = sorted(name.removeprefix("refs/heads/") for name in refs if name.startswith("refs/heads/"))
-        existing = f"Existing branches: {', '.join(branches[:20]) or 'none'}."
-        if not ref:
-            raise BuildFailure(REF_NOT_FOUND, f"The repository has no default branch. Name the branch to deploy. {existing}")
-        raise BuildFailure(REF_NOT_FOUND, f'Ref "{ref}" does not exist in {self._parameters.repository}. {existing}')
-
-    def _list_refs(self) -> dict[str, str]:
-        """Ref name → commit id."""
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            lines = self._git("ls-remote", self._remote.url)
+            url = GitUrl.parse(parameters.repository)
+        except BadGitUrl as error:
+            raise BuildFailure(REPOSITORY_NOT_FOUND, f"{parameters.repository} is not a repository that can be cloned: {error}.") from error
+        self._remote = find_remote(url, parameters.allowed_hosts, self._access)
+        self._init("sha1")
+        self._fetch(parameters.ref)
+        try:
+            self._git.run("checkout", "-q", "--detach", "FETCH_HEAD", cwd=folder)
         except CommandFailed as error:
-            detail = f"git cannot read {self._parameters.repository}: {_last_line(error)}"
-            raise BuildFailure(REPOSITORY_NOT_FOUND, detail) from error
-        pairs = (line.split("\t", 1) for line in lines if "\t" in line)
-        return {name: commit for commit, name in pairs if COMMIT.fullmatch(commit)}
+            detail = f'Ref "{parameters.ref}" of {parameters.repository} cannot be checked out: {last_line(error)}.'
+            raise BuildFailure(REF_NOT_FOUND, detail) from error
+        commit = self._head()
+        log(f"    commit {commit.id[:12]} {commit.subject[:100]}".rstrip())
+        Submodules(self._git, self._access, parameters.allowed_hosts, folder).add(self._remote.url)
+        check_tree(folder, parameters.base_directory, parameters.source_bytes)
+        return commit.id
+
+    def _init(self, object_format: str) -> None:
+        shutil.rmtree(self._folder / ".git", ignore_errors=True)
+        self._git.run("init", "-q", f"--object-format={object_format}", cwd=self._folder)
+
+    def _head(self) -> Commit:
+        """Read id and subject. git converts the subject from the commit's own encoding (`i18n.commitEncoding`)."""
+        id = self._git.read("rev-parse", "HEAD", cwd=self._folder).decode().strip()
+        subject = self._git.read("log", "-1", "--encoding=UTF-8", "--format=%s", cwd=self._folder)
+        return Commit(id, printable(subject.decode("utf-8", "replace").strip()))
+
+    def _fetch(self, ref: str) -> None:
+        """Fetch a ref: a branch, else a tag, else any other ref below `refs/`, else a commit id, complete or abbreviated."""
+        commit = ref.lower()
+        if len(commit) in COMMIT_LENGTHS and HEXADECIMAL.fullmatch(commit):
+            if self._fetch_commit(commit):
+                return
+            raise BuildFailure(REF_NOT_FOUND, f"Commit {commit} does not exist in {self._parameters.repository}.")
+        if any(self._fetch_name(name) for name in ref_names(ref)):
+            return
+        if HEXADECIMAL.fullmatch(commit) and (found := self._expand(commit)) and self._fetch_commit(found):
+            return
+        raise self._missing_ref(ref)
+
+    def _fetch_name(self, name: str) -> bool:
+        """Fetch a ref by its complete name; False if there is none."""
+        try:
+            self._fetch_shallow(name)
+        except CommandFailed as error:
+            output = "\n".join(error.tail)
+            if ABSENT_REF in output:
+                return False
+            if OTHER_FORMAT in output:  # known only from the server's answer
+                self._init("sha256")
+                return self._fetch_name(name)
+            raise self._transport_failure(error) from error
+        return True
+
+    def _fetch_commit(self, commit: str) -> bool:
+        """Fetch a commit by its complete id; False if the repository does not have it."""
+        self._init("sha256" if len(commit) == COMMIT_LENGTHS[1] else "sha1")
+        try:
+            self._fetch_shallow(commit)
+        except CommandFailed as error:
+            output = "\n".join(error.tail)
+            if NOT_ADVERTISED in output:  # a server without protocol version 2: fetch by names, then look
+                return self._fetch_everything(commit)
+            if "not our ref" in output or "bad object" in output or OTHER_FORMAT in output or ABSENT_REF in output:
+                return False
+            raise self._transport_failure(error) from error
+        return True
+
+    def _fetch_shallow(self, name: str) -> None:
+        url = self._remote.url.text
+        self._git.run("fetch", "-q", "--depth", "1", "--no-tags", "--no-recurse-submodules", url, name, cwd=self._folder, remote=self._remote)
+
+    def _fetch_everything(self, commit: str) -> bool:
+        """Fetch all refs with their history; False if the commit is not among it."""
+        arguments = ("fetch", "-q", "--no-tags", "--no-recurse-submodules", self._remote.url.text, "+refs/*:refs/fetched/*")
+        try:
+            self._git.run(*arguments, cwd=self._folder, remote=self._remote)
+            self._git.read("cat-file", "-e", f"{commit}^{{commit}}", cwd=self._folder)
+        except CommandFailed:
+            return False
+        (self._folder / ".git" / "FETCH_HEAD").write_text(f"{commit}\n")
+        return True
 
     def _expand(self, short: str) -> str | None:
-        """Return the commit that an abbreviated id names, None if there is none or several. Fetches all commits, without their files."""
+        """Return the commit that an abbreviated id names, None if there is none. Fetches commits without their files.
+
+        Branches and tags first; other refs (pull requests) are as a rule many more. Raises BuildFailure if several
+        commits begin with it.
+        """
         history = self._folder.with_name(f"{self._folder.name}-history")
-        history.mkdir()
         try:
-            self._git("init", "-q", "--bare", cwd=history)
-            self._git("remote", "add", "origin", self._remote.url, cwd=history)
-            self._git("fetch", "-q", "--filter=tree:0", "origin", "+refs/heads/*:refs/heads/*", cwd=history)
-            return self._git("rev-parse", "--verify", "-q", f"{short}^{{commit}}", cwd=history)[-1]
-        except CommandFailed:
+            for refspecs in (["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], ["+refs/*:refs/fetched/*"]):
+                if commit := self._find_in_history(history, short, refspecs):
+                    return commit
             return None
         finally:
-            shutil.rmtree(history)
+            shutil.rmtree(history, ignore_errors=True)
 
-    def _fetch(self, commit: str) -> None:
+    def _find_in_history(self, folder: Path, short: str, refspecs: list[str]) -> str | None:
+        """Fetch all commits of some refs into a repository of their own, and look there."""
+        if not any(self._fetch_history(folder, each, refspecs) for each in ("sha1", "sha256")):
+            return None
         try:
-            self._git("fetch", "-q", "--depth", "1", "--no-tags", "--no-recurse-submodules", self._remote.url, commit)
+            return self._git.run("rev-parse", "--verify", f"{short}^{{commit}}", cwd=folder, remote=self._remote)[-1]
         except CommandFailed as error:
-            if COMMIT.fullmatch(self._parameters.ref):
-                raise BuildFailure(REF_NOT_FOUND, f"Commit {commit} does not exist in {self._parameters.repository}.") from error
-            raise BuildFailure(REPOSITORY_NOT_FOUND, f"git cannot fetch commit {commit[:12]}: {_last_line(error)}") from error
+            if "ambiguous" in "\n".join(error.tail):
+                detail = f'"{short}" is the beginning of several commit ids in {self._parameters.repository}. Use more digits.'
+                raise BuildFailure(REF_NOT_FOUND, detail) from error
+            return None
 
-    def _add_submodules(self, folder: Path, url: str, depth: int) -> None:
-        """Clone each submodule at the commit that the repository records, after the same address checks."""
-        if not (folder / ".gitmodules").is_file() or (folder / ".gitmodules").is_symlink():
-            return
-        lines = self._git("config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$", cwd=folder)
-        settings = dict(entry.split("\n", 1) for entry in "\n".join(lines).split("\0") if "\n" in entry.strip())
-        for key, path in settings.items():
-            name = key.removesuffix(".path")
-            if name == key or f"{name}.url" not in settings:
-                continue
-            self._submodules += 1
-            if depth >= MAX_SUBMODULE_DEPTH or self._submodules > MAX_SUBMODULES:
-                detail = f"The repository has more than {MAX_SUBMODULES} submodules, or nests them more than {MAX_SUBMODULE_DEPTH} deep."
-                raise BuildFailure(TOO_LARGE, detail)
-            self._add_submodule(folder, path, urljoin(url.rstrip("/") + "/", settings[f"{name}.url"]), depth)
-
-    def _add_submodule(self, folder: Path, path: str, url: str, depth: int) -> None:
-        target = folder / path
-        entry = self._git("ls-tree", "HEAD", "--", path, cwd=folder)
-        fields = entry[0].split() if entry else []
-        if len(fields) < 3 or fields[1] != "commit":
-            return  # named in .gitmodules but not part of the tree
-        commit = fields[2]
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise BuildFailure(REPOSITORY_NOT_FOUND, f"Submodule {path} is at {url}. Submodules need an http or https URL.")
-        if not target.resolve().is_relative_to(self._folder.resolve()):
-            raise BuildFailure(BUILD_FAILED, f"Submodule {path} is outside of the repository.")
-        log(f"    submodule {path} at {commit[:12]}")
-        target.mkdir(parents=True, exist_ok=True)
-        self._remote = find_remote(url, self._parameters.allowed_hosts)
+    def _fetch_history(self, folder: Path, object_format: str, refspecs: list[str]) -> bool:
+        """False if the repository has another object format."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self._git.run("init", "-q", "--bare", f"--object-format={object_format}", cwd=folder)
+        self._git.run("remote", "add", "origin", self._remote.url.text, cwd=folder)
         try:
-            self._git("init", "-q", cwd=target)
-            self._git("fetch", "-q", "--depth", "1", "--no-tags", "--no-recurse-submodules", self._remote.url, commit, cwd=target)
-            self._git("checkout", "-q", "--detach", "FETCH_HEAD", cwd=target)
+            self._git.run("fetch", "-q", "--no-tags", "--filter=tree:0", "origin", *refspecs, cwd=folder, remote=self._remote)
         except CommandFailed as error:
-            raise BuildFailure(REPOSITORY_NOT_FOUND, f"git cannot clone submodule {path} from {url}: {_last_line(error)}") from error
-        self._add_submodules(target, url, depth + 1)
+            if OTHER_FORMAT in "\n".join(error.tail):
+                return False
+            raise self._transport_failure(error) from error
+        return True
 
-    def _check_tree(self) -> None:
-        """Refuse links that point out of the repository; mention files that git does not fetch."""
-        attributes = self._folder / ".gitattributes"
-        if attributes.is_file() and "filter=lfs" in attributes.read_text(errors="replace"):
-            log("    notice: Git LFS is not supported; its files stay pointers")
-        root = self._folder.resolve()
-        for path in self._folder.rglob("*"):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise BuildFailure(BUILD_FAILED, f"Link {path.relative_to(self._folder)} points out of the repository.")
+    def _missing_ref(self, ref: str) -> BuildFailure:
+        repository, branches = self._parameters.repository, self._branches()
+        existing = f"Existing branches: {', '.join(branches[:MAX_NAMED_BRANCHES]) or 'none'}{', …' if len(branches) > MAX_NAMED_BRANCHES else ''}."
+        if not ref and not branches:
+            return BuildFailure(REF_NOT_FOUND, f"Repository {repository} is empty. Push a branch first.")
+        if not ref:
+            return BuildFailure(REF_NOT_FOUND, f"The repository has no default branch. Name the branch to deploy. {existing}")
+        return BuildFailure(REF_NOT_FOUND, f'Ref "{printable(ref)}" does not exist in {repository}. {existing}')
 
-    def _git(self, *arguments: str, cwd: Path | None = None) -> list[str]:
-        settings = [*GIT_OPTIONS, *self._remote.git_options]
-        options = [word for setting in settings for word in ("-c", setting)]
-        return self._shell.run(["git", *options, *arguments], cwd=cwd or self._folder, limits=self._limits, quiet=True, variables=GIT_ENVIRONMENT)
+    def _branches(self) -> list[str]:
+        try:
+            lines = self._git.run("ls-remote", "--heads", self._remote.url.text, cwd=self._folder.parent, remote=self._remote)
+        except CommandFailed as error:
+            raise self._transport_failure(error) from error
+        return sorted(printable(line.partition("\trefs/heads/")[2]) for line in lines if "\trefs/heads/" in line)
+
+    def _transport_failure(self, error: CommandFailed) -> BuildFailure:
+        if failure := ssh_failure(self._remote.url, error.tail, has_key=self._access.has_key):
+            return failure
+        return BuildFailure(REPOSITORY_NOT_FOUND, f"git cannot read {self._parameters.repository}: {last_line(error)}.")
 
 
-def _last_line(error: CommandFailed) -> str:
-    return error.tail[-1] if error.tail else f"exit code {error.code}"
+def ref_names(ref: str) -> tuple[str, ...]:
+    """Return the complete names that a ref may stand for, in the order of precedence."""
+    if not ref:
+        return ("HEAD",)
+    if ref.startswith("refs/"):
+        return (ref, f"refs/heads/{ref}", f"refs/tags/{ref}")
+    return (f"refs/heads/{ref}", f"refs/tags/{ref}", *((f"refs/{ref}",) if "/" in ref else ()))

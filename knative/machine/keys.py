@@ -60,7 +60,10 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("edge-settings", settings),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
-    own = {"deploy": mirrors.build_settings(home) | egress_settings(home) | observation_settings(home), "billing": payment_settings(home)}
+    own = {
+        "deploy": mirrors.build_settings(home) | egress_settings(home) | application_urls(home) | observation_settings(home),
+        "billing": payment_settings(home),
+    }
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
@@ -69,6 +72,11 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | own.get(context, {})),
         ]
     return objects
+
+
+def application_urls(home: Home) -> dict[str, str]:
+    """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
+    return {"CAPSULE_APPLICATION_URL": f"http://{{name}}.localhost:{home.ports.ingress}"}
 
 
 def _amqp(url: str) -> dict[str, str]:

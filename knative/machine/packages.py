@@ -93,6 +93,7 @@ POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 PGBOUNCER = Tool("PgBouncer", "pgbouncer", "pgbouncer", on_path("pgbouncer", "/usr/sbin:/opt/homebrew/bin"))  # for tests
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 GIT = Tool("git", "git", "git", on_path("git"))
+SSH = Tool("OpenSSH client", "openssh-client", "openssh", on_path("ssh"))  # clones private repositories
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
 SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # network access of tenants
 TINI = Tool("tini", "tini", "", on_path("tini"))  # init process of containers
@@ -100,6 +101,7 @@ SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles 
 MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin"))  # formats the disks of containers
 BUILDAH = Tool("buildah", "buildah", "", on_path("buildah"))  # builds Dockerfiles and pulls images
 BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests: the root file system of an image
+DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
 
 

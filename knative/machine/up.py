@@ -89,7 +89,7 @@ def check(home: Home) -> None:
 
 def install_packages(home: Home, progress: Progress, step: Step) -> None:
     """Install the missing programs that this installation needs."""
-    tools = [packages.GIT, *packages.SANDBOX]
+    tools = [packages.GIT, packages.SSH, *packages.SANDBOX]
     if not home.external_amqp_url:
         tools.append(packages.RABBITMQ)
     if home.local_contexts:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,15 +24,15 @@ def git(folder: Path, *arguments: str) -> str:
 class Repository:
     """A repository. `commit({...})` replaces its files and pushes, bytes as a program; `url` is its clone URL."""
 
-    def __init__(self, served: Path, work: Path, name: str, base: str) -> None:
+    def __init__(self, served: Path, work: Path, name: str, base: str, object_format: str = "sha1") -> None:
         self.bare, self.work, self.url = served / f"{name}.git", work / name, f"{base}/{name}.git"
-        git(served, "init", "-q", "--bare", "-b", "main", str(self.bare))
+        git(served, "init", "-q", "--bare", "-b", "main", f"--object-format={object_format}", str(self.bare))
         self.work.mkdir(parents=True)
-        git(self.work, "init", "-q", "-b", "main")
+        git(self.work, "init", "-q", "-b", "main", f"--object-format={object_format}")
 
     def commit(self, files: Mapping[str, str | bytes], *, branch: str = "main", tag: str | None = None) -> str:
         git(self.work, "checkout", "-q", "-B", branch)
-        for old in git(self.work, "ls-files").splitlines():
+        for old in filter(None, git(self.work, "ls-files", "-z").split("\0")):
             (self.work / old).unlink()
         for name, text in files.items():
             path = self.work / name
@@ -51,13 +52,17 @@ class Repository:
 
 
 class Repositories:
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, passwords: dict[str, str]) -> None:
         self._served, self._work = folder / "served", folder / "work"
         self._served.mkdir()
+        self.passwords = passwords
         self.host = f"127.0.0.1:{port}"
 
-    def create(self, name: str) -> Repository:
-        return Repository(self._served, self._work, name, f"http://{self.host}")
+    def create(self, name: str, object_format: str = "sha1", password: str = "") -> Repository:
+        """`password`: required over HTTP, with any user name."""
+        if password:
+            self.passwords[f"/{name}.git/"] = password
+        return Repository(self._served, self._work, name, f"http://{self.host}", object_format)
 
 
 @contextmanager
@@ -67,11 +72,13 @@ def serving(folder: Path, prepare: Callable[[ThreadingHTTPServer], None] = lambd
     `prepare` may wrap the server before it starts (TLS).
     """
 
+    passwords: dict[str, str] = {}
+
     class Backend(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.0"
 
         def do_GET(self) -> None:
-            if self.path.startswith("/private/"):
+            if self.path.startswith("/private/") or not self._has_password():
                 self._answer(401, b"", {"WWW-Authenticate": 'Basic realm="git"'})
             elif self.path.startswith("/moved/"):
                 self._answer(301, b"", {"Location": self.path.removeprefix("/moved")})
@@ -83,7 +90,14 @@ def serving(folder: Path, prepare: Callable[[ThreadingHTTPServer], None] = lambd
                 self._git(b"")
 
         def do_POST(self) -> None:
+            if not self._has_password():
+                return self._answer(401, b"", {"WWW-Authenticate": 'Basic realm="git"'})
             self._git(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+        def _has_password(self) -> bool:
+            required = next((password for path, password in passwords.items() if self.path.startswith(path)), None)
+            scheme, _, encoded = self.headers.get("Authorization", "").partition(" ")
+            return required is None or (scheme == "Basic" and b64decode(encoded).decode().partition(":")[2] == required)
 
         def _git(self, body: bytes) -> None:
             parts = urlsplit(self.path)
@@ -121,7 +135,7 @@ def serving(folder: Path, prepare: Callable[[ThreadingHTTPServer], None] = lambd
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Repositories(folder, server.server_port)
+        yield Repositories(folder, server.server_port, passwords)
     finally:
         server.shutdown()
         thread.join()

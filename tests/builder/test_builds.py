@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import digest
-from tests.builder.conftest import INHERITED, Outcome
+from tests.builder.conftest import INHERITED, Outcome, run_container
 from tests.builder.repositories import Repositories
 from tests.builder.running import get, running, stored
 
@@ -181,10 +181,11 @@ def test_the_log_is_written_while_the_build_runs(repositories: Repositories, tmp
         "BUILD_ENVIRONMENT": " ".join(name for name in os.environ if "CERT" in name),
         **{name: value for name, value in os.environ.items() if "CERT" in name},
     }
+    assert run_container("knative.builder.clone", tmp_path / "slow", environment).log.startswith("==> Cloning")
     with subprocess.Popen([sys.executable, "-m", "knative.builder"], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        assert first.startswith("==> Cloning")
+        assert first.startswith("==> Recognized")
         assert process.poll() is None, "the log was written only after the build ended"
         assert process.wait(30) == 1
     assert json.loads((tmp_path / "slow/dev/termination-log").read_text())["reason"] == "timed-out"

@@ -177,7 +177,13 @@ def test_submodules_are_cloned_at_their_recorded_commits(repositories: Repositor
     build_and_get(build, tmp_path, outer.url, nonce, "static", BASE_DIRECTORY="site")
 
 
-@pytest.mark.parametrize(("url", "words"), [("git@example.com:a/b.git", "http"), ("http://169.254.169.254/latest", "private address")])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("git@no-such-host.invalid:a/b.git", 'Submodule site: Host "no-such-host.invalid" cannot be resolved'),
+        ("http://169.254.169.254/latest", "private address"),
+    ],
+)
 def test_a_submodule_at_a_forbidden_address_fails_the_build(repositories: Repositories, build: Build, url: str, words: str) -> None:
     inner, outer = repositories.create("inner"), repositories.create("outer")
     inner.commit({"index.html": ""})

@@ -75,7 +75,8 @@ def test_a_rolled_back_deployment_names_the_release_that_serves() -> None:
 
 
 def test_data_is_not_read_as_markup() -> None:
-    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", **NO_SETTINGS}
+    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", "createdAt": "2026-01-01T00:00:00Z"}
+    created |= NO_SETTINGS
     assert "[bold]x" in render(apps.created(created)) and "[red]" in render(apps.created(created))
     assert "http://example.org/[red]" in render(apps.applications([created]))
 
@@ -142,10 +143,13 @@ def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
 
 def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> None:
     summary = "r1 serving · last deployment (r3) rolled back (failing-requests)"
-    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "summary": summary}
+    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "stoppedAt": None, "summary": summary}
     expected = "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)\nhttp://x"
     assert apps.environment(view).plain == expected
-    assert apps.environment({**view, "release": None, "commit": None, "url": None, "summary": "nothing serving"}).plain == "nothing serving"
+    assert (
+        apps.environment({**view, "release": None, "commit": None, "url": None, "stoppedAt": None, "summary": "nothing serving"}).plain
+        == "nothing serving"
+    )
 
 
 def test_a_failed_build_has_its_cause_and_what_serves() -> None:

@@ -157,13 +157,19 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositor
 
 
 @pytest.fixture(scope="session")
-def world(postgres: Any, rabbitmq: Any, repositories: Repositories, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployWorld]:
+def hosts(repositories: Repositories) -> str:
+    """Private hosts that the operator allows. A test module may override it."""
+    return repositories.host
+
+
+@pytest.fixture(scope="session")
+def world(postgres: Any, rabbitmq: Any, hosts: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployWorld]:
     machine = Machine(tmp_path_factory.mktemp("machine"), free_offset())
     machine.start()
     machine.namespace("capsule")
     database = postgres.database("deploy")
     folder: Path = tmp_path_factory.mktemp("deploy")
-    world = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=repositories.host)
+    world = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=hosts)
     world.prepare()
     world.give_account()
     yield world

@@ -26,10 +26,11 @@ def keys(value: Any) -> set[str]:
 
 async def test_no_manifest_grants_access_outside_its_pod(capsule: DeployCapsule) -> None:
     objects = await applied_objects(capsule)
-    assert {each["kind"] for each in objects} == {"Namespace", "RoleBinding", "ResourceQuota", "NetworkPolicy", "Job", "Service"}
+    assert {each["kind"] for each in objects} == {"Namespace", "RoleBinding", "ResourceQuota", "NetworkPolicy", "Secret", "Job", "Service"}
     for each in objects:
         assert not keys(each) & FORBIDDEN
-        for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+        pod = each.get("spec", {}).get("template", {}).get("spec", {})
+        for container in (*pod.get("initContainers", []), *pod.get("containers", [])):
             context = {**container["securityContext"], "readOnlyRootFilesystem": False}  # a build writes only to its volumes
             assert context == manifests.UNPRIVILEGED
             assert "memory" in container["resources"]["limits"]

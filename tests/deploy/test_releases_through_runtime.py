@@ -6,10 +6,10 @@ import time
 from kubernetes.client.exceptions import ApiException
 
 from tests.builder.repositories import Repositories
-from tests.deploy.process import DeployWorld, Developer, developer, repositories, worker, world
+from tests.deploy.process import DeployWorld, Developer, developer, hosts, repositories, worker, world
 from tests.runtime.harness import until
 
-__all__ = ["developer", "repositories", "worker", "world"]
+__all__ = ["developer", "hosts", "repositories", "worker", "world"]
 
 APP = """
 import http.server, os

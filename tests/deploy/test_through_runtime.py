@@ -6,11 +6,11 @@ import uuid
 from kubernetes.client.exceptions import ApiException
 
 from tests.builder.repositories import Repositories
-from tests.deploy.process import DeployWorld, Developer, developer, files, repositories, worker, world
+from tests.deploy.process import DeployWorld, Developer, developer, files, hosts, repositories, worker, world
 from tests.proof import proof
 from tests.runtime.harness import Worker, until
 
-__all__ = ["developer", "repositories", "worker", "world"]
+__all__ = ["developer", "hosts", "repositories", "worker", "world"]
 
 
 def test_a_repository_is_deployed_and_a_broken_commit_does_not_replace_it(

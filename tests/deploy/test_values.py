@@ -84,8 +84,11 @@ def test_private_repositories_are_rejected(url: str) -> None:
     [
         "",
         "file:///etc/passwd",
-        "ssh://git@github.com/x/y",
-        "git@github.com:x/y.git",
+        "ssh://git:secret@github.com/x/y",
+        "ssh://-oProxyCommand=touch/x",
+        "git@-oProxyCommand=touch:x",
+        "git://github.com/x/y",
+        "github:x/y",
         "ext::sh -c touch% /tmp/x",
         "https://",
         "https://github.com",

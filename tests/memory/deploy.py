@@ -32,6 +32,7 @@ from functions.deploy.domain.rejections import (
     ReleaseNotFound,
 )
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.ports import BuildSettings
 from functions.kernel import Transient
 
@@ -111,6 +112,8 @@ class MemoryApplications:
     async def save(self, application: Application) -> None:
         if self._rows[application.id].version != application.version:
             raise Transient("stale")
+        if any(each.name == application.name and each.status != DELETED and each.id != application.id for each in self._rows.values()):
+            raise ApplicationNameTaken.of(application.name)
         application.version += 1
         self._rows[application.id] = deepcopy(application)
 
@@ -166,6 +169,20 @@ class MemoryConfigurations:
             self._rows.append((application_id, Entry(scope, name, version, at, value=value), None))
         for name, sealed in change.secrets.items():
             self._rows.append((application_id, Entry(scope, name, version, at, sealed=sealed), None))
+
+
+class MemoryRepositoryAccesses:
+    def __init__(self) -> None:
+        self._rows: dict[UUID, RepositoryAccess] = {}
+
+    async def get(self, application_id: UUID) -> RepositoryAccess:
+        return deepcopy(self._rows.get(application_id)) or RepositoryAccess(application_id)
+
+    async def save(self, access: RepositoryAccess) -> None:
+        self._rows[access.application_id] = deepcopy(access)
+
+    async def delete(self, application_id: UUID) -> None:
+        self._rows.pop(application_id, None)
 
 
 class PlainVault:

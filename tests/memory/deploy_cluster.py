@@ -10,8 +10,10 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -42,6 +44,12 @@ class MemoryCluster:
         self._revisions: dict[Key, dict[str, Any]] = {}
 
     async def apply(self, *objects: Manifest) -> None:
+        self._apply(*objects)
+
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        self._apply(owned, owner)
+
+    def _apply(self, *objects: Manifest) -> None:
         for each in objects:
             self._reach()
             if self.refusal:
@@ -67,6 +75,15 @@ class MemoryCluster:
         )
         return crashed or observation
 
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        self._reach()
+        return read_instances_of(self._pods.get(("Service", namespace, service), []))
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        return read_run(self.objects.get(key), self._pods.get(key, []))
+
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
         key = ("Service", watched.namespace, watched.name)
@@ -81,7 +98,8 @@ class MemoryCluster:
 
     async def delete_job(self, namespace: str, name: str) -> None:
         self._reach()
-        self.objects.pop(("Job", namespace, name), None)
+        for kind in ("Job", "Secret"):  # a build's Secret has the name of its Job, its owner
+            self.objects.pop((kind, namespace, name), None)
 
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
         self._reach()
@@ -136,6 +154,9 @@ class MemoryCluster:
         terminated = {"exitCode": code, "message": message, "reason": reason}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
 
+    def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
+        self._pods["Service", namespace, name] = list(pods)
+
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)
         same = before is not None and before.get("spec") == manifest.get("spec")
@@ -144,6 +165,10 @@ class MemoryCluster:
         if before and "status" in before:
             manifest["status"] = before["status"]
         self.objects[key] = manifest
+
+    def pods(self, namespace: str, job: str) -> list[dict[str, Any]]:
+        """The pods of a Job that has ended."""
+        return self._pods.get(("Job", namespace, job), [])
 
     def _reach(self) -> None:
         if self.is_unavailable:

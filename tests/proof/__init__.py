@@ -11,6 +11,9 @@ PROOFS = {
     "recovery": "Nothing is lost when processes and servers die",
     "failures": "Forty real failures end in their reason and no false success",
     "no-visitor-sees-a-deploy": "Deployments under load fail no request, cut no stream",
+    "dockerfiles": "Dockerfiles and images of registries run",
+    "repositories": "A repository of each language builds and answers",
+    "sources": "Repositories of every shape git allows are cloned",
     "tenant-isolation": "Applications and builds cannot reach others",
 }
 """Name → what it shows, at most 54 characters. Add a line here for a new proof, and mark its tests."""

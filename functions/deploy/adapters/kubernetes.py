@@ -1,42 +1,35 @@
 """The cluster, through the official Kubernetes client: Knative on a cluster and on one machine, with the same calls.
 
-The client takes half a second to import, so the first call imports it. It blocks, so every call runs in a thread.
-Responses are read as JSON, because the domain reads plain objects.
+The client blocks, so every call runs in a thread.
 """
 
 import asyncio
-import json
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.adapters.kubernetes_errors import AlreadyExists, Forbidden, NotFound, translate
+from functions.deploy.adapters.kubernetes_client import KubernetesClient
+from functions.deploy.adapters.kubernetes_errors import AlreadyExists, NotFound
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
-from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
 FIELD_MANAGER = "capsule"
 APPLY = "application/apply-patch+yaml"
-REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
-"""To connect, and to read the response."""
 SERVING = {"group": "serving.knative.dev", "version": "v1"}
 NAMESPACE_DELETION_TIMEOUT_SECONDS = 5.0
 ROLE_BINDING_TIMEOUT_SECONDS = 5.0
 RBAC = "rbac.authorization.k8s.io"
 
 
-class KubernetesCluster:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client: Any = None
-
+class KubernetesCluster(KubernetesClient):
     @external_call
     async def apply(self, *objects: Manifest) -> None:
         for each in objects:
@@ -46,11 +39,40 @@ class KubernetesCluster:
                 raise ClusterRefused(str(missing)) from missing
 
     @external_call
+    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
+        try:
+            await asyncio.to_thread(self._apply, owned)
+            applied = await asyncio.to_thread(self._apply, owner)
+            reference = {
+                "apiVersion": owner["apiVersion"],
+                "kind": owner["kind"],
+                "name": owner["metadata"]["name"],
+                "uid": applied["metadata"]["uid"],
+            }
+            await asyncio.to_thread(self._apply, {**owned, "metadata": {**owned["metadata"], "ownerReferences": [reference]}})
+        except NotFound as missing:
+            raise ClusterRefused(str(missing)) from missing
+
+    @external_call
     async def observe(self, watched: WatchedObject) -> Observation | None:
         try:
             return await asyncio.to_thread(self._observe, watched)
         except NotFound:
             return ResourceDeleted()
+
+    @external_call
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        with suppress(NotFound):
+            selector = {"label_selector": f"serving.knative.dev/service={service}"}
+            pods = await asyncio.to_thread(self._within, namespace, self._core().list_namespaced_pod, namespace, **selector)
+            return read_instances_of(pods["items"])
+        return []
+
+    @external_call
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        with suppress(NotFound):
+            return await asyncio.to_thread(self._observe_run, namespace, job)
+        return None
 
     @external_call
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
@@ -87,7 +109,8 @@ class KubernetesCluster:
         except TimeoutError:
             raise ClusterUnavailable(f"namespace {name} is still being deleted") from None
 
-    def _apply(self, manifest: Manifest) -> None:
+    def _apply(self, manifest: Manifest) -> Any:
+        """Returns the object as the cluster stores it, of the kinds that other objects refer to; else None."""
         metadata = manifest["metadata"]
         patch = {"body": manifest, "field_manager": FIELD_MANAGER, "force": True, "_content_type": APPLY}
         key = (metadata["name"], metadata.get("namespace"))
@@ -106,11 +129,12 @@ class KubernetesCluster:
             case "Secret":
                 self._within(key[1], self._core().patch_namespaced_secret, *key, **patch)
             case "Job":
-                self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
+                return self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
             case "Service":
                 self._apply_other(SERVING["group"], "services", manifest, patch)
             case other:
                 raise ValueError(f"deploy does not apply objects of kind {other}")
+        return None
 
     def _apply_namespace(self, manifest: Manifest, patch: dict[str, Any]) -> None:
         """Create the namespace, or update the labels of an existing one. Server-side apply would need the verb `patch`
@@ -182,6 +206,11 @@ class KubernetesCluster:
             return read_instances(pods["items"], revision) or observation
         return observation
 
+    def _observe_run(self, namespace: str, name: str) -> RunOutcome | None:
+        job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)
+        pods = self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")
+        return read_run(job, pods["items"])
+
     def _delete_environment(self, namespace: str, service: str, selector: str) -> None:
         resource = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
         with suppress(NotFound):
@@ -227,65 +256,3 @@ class KubernetesCluster:
         if namespace_object["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
             raise NotFound(name)
         return namespace_object
-
-    def _core(self) -> Any:
-        from kubernetes.client import CoreV1Api
-
-        return CoreV1Api(self._api())
-
-    def _batch(self) -> Any:
-        from kubernetes.client import BatchV1Api
-
-        return BatchV1Api(self._api())
-
-    def _custom(self) -> Any:
-        from kubernetes.client import CustomObjectsApi
-
-        return CustomObjectsApi(self._api())
-
-    def _authorization(self) -> Any:
-        from kubernetes.client import AuthorizationV1Api
-
-        return AuthorizationV1Api(self._api())
-
-    def _api(self) -> Any:
-        """A client with the pod's service account, or with KUBECONFIG. The client itself would read KUBECONFIG only
-        when it is imported."""
-        if self._client is None:
-            from kubernetes import config
-            from kubernetes.client import ApiClient, Configuration
-
-            configuration = Configuration()
-            if kubeconfig := self._settings.text("KUBECONFIG", ""):
-                config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-            else:
-                config.load_incluster_config(client_configuration=configuration)
-            self._client = ApiClient(configuration)
-        return self._client
-
-    def _within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-        """Make a call that the account may make in this namespace only.
-
-        The permission is a RoleBinding in the namespace, so a cluster answers 403 if the namespace is missing or being
-        deleted. Raises NotFound then, otherwise as `_call`.
-        """
-        try:
-            return self._call(method, *arguments, **named)
-        except Forbidden:
-            namespace_object = self._call(self._core().read_namespace, namespace)
-            if "deletionTimestamp" in namespace_object["metadata"]:
-                raise NotFound(f"namespace {namespace} is being deleted") from None
-            raise
-
-    def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Return the response's JSON. Raises NotFound, AlreadyExists, ClusterUnavailable, RateLimited, ClusterRefused."""
-        from kubernetes.client.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            response = method(*arguments, **named, _preload_content=False, _request_timeout=REQUEST_TIMEOUT_SECONDS)
-        except ApiException as error:
-            raise translate(error.status, error.body, error.headers) from error
-        except (HTTPError, OSError) as error:
-            raise ClusterUnavailable(f"the Kubernetes API does not respond: {error}") from error
-        return json.loads(response.data)

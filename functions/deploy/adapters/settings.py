@@ -3,6 +3,7 @@
 import yaml
 
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
@@ -12,13 +13,17 @@ TEMPLATE = "/etc/capsule/build/job.yaml"
 DEFAULT_BUILD_VARIABLES = (
     "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS "
-    "NPM_CONFIG_REGISTRY NPM_CONFIG_CAFILE NODE_EXTRA_CA_CERTS"
+    "NPM_CONFIG_REGISTRY NPM_CONFIG_CAFILE NODE_EXTRA_CA_CERTS REGISTRY_MIRROR"
 )
 """Variables of the operator's environment that builds get by default: proxies, certificate authorities, mirrors."""
 
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
     return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
+
+
+def application_urls(settings: Settings) -> ApplicationUrls:
+    return ApplicationUrls(settings.text("CAPSULE_APPLICATION_URL", ""))
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:
@@ -39,8 +44,9 @@ class MountedBuilds:
         inherited = self._inherited_variables()
         hosts = " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
+        known_hosts = self._settings.text("CAPSULE_SSH_KNOWN_HOSTS", "")
         egress_allow = egress_networks(self._settings.text("CAPSULE_EGRESS_ALLOW", ""))
-        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, egress_allow)
+        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, known_hosts, egress_allow)
 
     def _inherited_variables(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as set for builds (CAPSULE_BUILD_<NAME>), or else as set for this

@@ -9,7 +9,7 @@ from uuid import UUID
 from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
 from functions.deploy.domain.observation import APPLICATION_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.ports import Applications, Deployments, Quotas
+from functions.deploy.ports import Applications, Deployments, Quotas, RepositoryAccesses
 from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
 
 
@@ -29,7 +29,13 @@ class ApplicationDeletionAccepted(Model):
     emits=[ApplicationDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_application(
-    request: DeleteApplication, applications: Applications, deployments: Deployments, quotas: Quotas, caller: Caller, clock: Clock
+    request: DeleteApplication,
+    applications: Applications,
+    deployments: Deployments,
+    accesses: RepositoryAccesses,
+    quotas: Quotas,
+    caller: Caller,
+    clock: Clock,
 ) -> Done[ApplicationDeletionAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     now = clock.now()
@@ -41,6 +47,7 @@ async def delete_application(
 
     events.extend(application.delete(now))
     await applications.save(application)
+    await accesses.delete(application.id)
     await quotas.release_application(application.user_id)
     await quotas.release_memory(application.id)
 

@@ -6,6 +6,7 @@ Each returns None while the outcome is open.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from functions.deploy.domain.observation import (
     ServiceReady,
 )
 from functions.deploy.domain.program_output import quote_cause
+from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
 
@@ -59,12 +61,26 @@ def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | B
     pods = list(pods)
     report = _termination_report(pods)
     if _true_condition(job, "Complete"):
-        return _read_success(report, _requested_image(job))
+        return replace(_read_success(report, _requested_image(job)), host_keys=_learned_host_keys(pods))
     if failed := _true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
-        return _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
+        failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
+        return replace(failure, host_keys=_learned_host_keys(pods))
     return None
+
+
+def _learned_host_keys(pods: Iterable[Object]) -> tuple[HostKey, ...]:
+    """Return the host keys that the clone reports. No tenant code runs in an init container: its message is the platform's own."""
+    for pod in pods:
+        for container in pod.get("status", {}).get("initContainerStatuses", []):
+            try:
+                report = orjson.loads(container.get("state", {}).get("terminated", {}).get("message") or "{}")
+            except ValueError:
+                continue
+            if isinstance(report, dict) and (text := _text(report, "hostKeys")):
+                return parse_learned_host_keys(text)
+    return ()
 
 
 def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
@@ -212,13 +228,13 @@ def _text(report: Mapping[str, Any], field: str) -> str:
 
 
 def _terminated_containers(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
-    """`state.terminated` of all containers, the last first."""
+    """`state.terminated` of all containers, the last first. Without init containers that succeeded: they report no outcome."""
     terminated_states = [
         terminated
         for pod in pods
         for kind in ("initContainerStatuses", "containerStatuses")
         for container in pod.get("status", {}).get(kind, [])
-        if (terminated := container.get("state", {}).get("terminated"))
+        if (terminated := container.get("state", {}).get("terminated")) and (kind == "containerStatuses" or terminated.get("exitCode"))
     ]
     return sorted(terminated_states, key=lambda each: each.get("finishedAt") or "", reverse=True)
 

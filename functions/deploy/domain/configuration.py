@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from functions.deploy.domain import release_facts
 from functions.deploy.domain.rejections import InvalidConfiguration
 from functions.kernel import FieldError
 
 ALL_ENVIRONMENTS = ""
 """Scope of the entries that apply wherever an environment does not override them."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-PLATFORM_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"})
-"""Set by Knative (runtime contract, "Process")."""
+PLATFORM_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}) | release_facts.NAMES
+"""Set by Knative (runtime contract, "Process") and by the platform."""
 MAX_VALUE_BYTES = 32 * 1024
 MAX_CHANGES = 200
 MAX_ENTRIES = 500
@@ -37,6 +38,10 @@ class Entry:
     @property
     def is_secret(self) -> bool:
         return self.sealed is not None
+
+    def has_value_of(self, other: "Entry") -> bool:
+        """Whether both have one value. Sealed values cannot be compared: a secret that was set again has another one."""
+        return (self.value, self.sealed) == (other.value, other.sealed)
 
 
 @dataclass(frozen=True, slots=True)

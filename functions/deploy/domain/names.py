@@ -53,7 +53,8 @@ class ApplicationName:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch, tag or commit. Rejects text that git could read as an option or a range.
+    """A branch, tag, commit or complete ref, as git-check-ref-format(1) allows it. The builder passes it to git as part of a
+    complete ref name, so it is never an option or a range.
 
     Raises InvalidRef.
     """
@@ -61,8 +62,11 @@ class Ref:
     text: str
 
     def __post_init__(self) -> None:
-        has_range = any(part in self.text for part in ("..", "//", "@{")) or self.text.endswith((".lock", "/", "."))
-        if has_range or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,199}", self.text):
+        parts = self.text.split("/")
+        has_bad_part = any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+        has_bad_text = ".." in self.text or "@{" in self.text or self.text.endswith(".") or self.text == "@"
+        is_text = re.fullmatch(r"[^\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]{1,250}", self.text)
+        if has_bad_part or has_bad_text or self.text.startswith("-") or not is_text:
             detail = f'"{self.text}" is not a valid ref: use the name of a branch or tag, or a commit id'
             raise InvalidRef(f"{detail}.", errors=[FieldError("/ref", detail)])
 

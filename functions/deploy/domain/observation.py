@@ -5,6 +5,8 @@ Reasons are stable words that clients may switch on. Details are sentences for p
 
 from dataclasses import dataclass
 
+from functions.deploy.domain.repository_access import HostKey
+
 BUILD_FAILED, TIMED_OUT, CANCELLED, TOO_LARGE = "build-failed", "timed-out", "cancelled", "too-large"
 OUT_OF_MEMORY, DISK_FULL = "out-of-memory", "disk-full"
 """Of a build or of an instance."""
@@ -35,6 +37,8 @@ class BuildJobSucceeded:
     """The repository's own: the `release:` line of the Procfile, or of `app.json` or `capsule.toml`."""
     health_path: str | None = None
     """The repository's own, of `app.json` or `capsule.toml`."""
+    host_keys: tuple[HostKey, ...] = ()
+    """Keys of ssh servers that were unknown to the clone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class BuildJobFailed:
     commit: str | None = None
     is_interrupted: bool = False
     """The Job was ended from outside, without a report: another attempt may succeed."""
+    host_keys: tuple[HostKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

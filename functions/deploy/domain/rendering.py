@@ -9,6 +9,7 @@ from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release import Release
+from functions.deploy.domain.release_facts import release_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Rendering:
     release: Release
     entries: Sequence[Entry]
     """The configuration of the release, all scopes."""
+    url: str = ""
+    """Of the application in this environment; empty: not known before it serves."""
 
     def service(self) -> Manifest:
         return manifests.service(
@@ -57,7 +60,12 @@ class Rendering:
         return secret_of(self.deployment.application, self.deployment.environment, self.release.config_version)
 
     def _env(self) -> list[Manifest]:
-        return manifests.container_env(self._effective_entries(), self._secret_name)
+        """The configuration, and the facts about the release, which a user's variable cannot replace."""
+        deployment, release = self.deployment, self.release
+        facts = release_facts(deployment.application, deployment.environment, release=release.tag, commit=release.commit, url=self.url)
+        entries = [each for each in self._effective_entries() if each.name not in facts]
+        fact_env = [{"name": name, "value": manifests.literal(value)} for name, value in facts.items()]
+        return [*manifests.container_env(entries, self._secret_name), *fact_env]
 
     def _effective_entries(self) -> list[Entry]:
         return list(merge(self.entries, self.deployment.environment).values())

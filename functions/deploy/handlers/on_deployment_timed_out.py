@@ -18,8 +18,8 @@ from events.deploy import (
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, Observation, ServiceFailed, ServiceReady
-from functions.deploy.ports import ApplicationRequests, Cluster, Deployments, Releases
-from functions.deploy.services.transitions import apply_observation
+from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Work, effect
 
 
@@ -31,8 +31,10 @@ from functions.kernel import Clock, Work, effect
 )
 async def on_deployment_timed_out(
     event: DeploymentTimedOut,
+    applications: Applications,
     deployments: Deployments,
     releases: Releases,
+    accesses: RepositoryAccesses,
     cluster: Cluster,
     requests: ApplicationRequests,
     clock: Clock,
@@ -52,6 +54,8 @@ async def on_deployment_timed_out(
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         now = clock.now()
+        if observation:
+            await learn_host_keys(observation, deployment.application_id, applications, accesses)
         events = await apply_observation(deployment, observation, releases, now) if observation else ()
         if not events:
             events = deployment.expire(now)

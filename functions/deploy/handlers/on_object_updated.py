@@ -1,4 +1,4 @@
-"""Observe the deployment that watches a changed object.
+"""Observe the deployment or the run of a changed object.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """
@@ -16,8 +16,9 @@ from events.deploy import (
     DeploymentSucceeded,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
-from functions.deploy.ports import Cluster, Deployments, Releases
-from functions.deploy.services.transitions import apply_observation
+from functions.deploy.ports import Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Origin, Work, effect
 
 
@@ -27,7 +28,19 @@ from functions.kernel import Clock, Origin, Work, effect
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
     ]
 )
-async def on_object_updated(event: ObjectUpdated, deployments: Deployments, releases: Releases, cluster: Cluster, clock: Clock, work: Work) -> None:
+async def on_object_updated(
+    event: ObjectUpdated,
+    applications: Applications,
+    deployments: Deployments,
+    releases: Releases,
+    accesses: RepositoryAccesses,
+    runs: RunRecorder,
+    cluster: Cluster,
+    clock: Clock,
+    work: Work,
+) -> None:
+    if await runs.record(event.kind, event.namespace, event.name, work):
+        return
     async with work.reading():
         deployment = await deployments.find_by_object(event.kind, event.namespace, event.name)
     if deployment is None:
@@ -40,6 +53,7 @@ async def on_object_updated(event: ObjectUpdated, deployments: Deployments, rele
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
+        await learn_host_keys(observation, deployment.application_id, applications, accesses)
         events = await apply_observation(deployment, observation, releases, clock.now())
         await deployments.save(deployment)
         record.emit(*events)

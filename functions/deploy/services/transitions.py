@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.observation import Observation
-from functions.deploy.ports import ClusterRefused, Deployments, Releases
+from functions.deploy.domain.observation import BuildJobFailed, BuildJobSucceeded, Observation
+from functions.deploy.ports import Applications, ClusterRefused, Deployments, Releases, RepositoryAccesses
 from functions.kernel import Clock, Events, Work
 
 
@@ -15,6 +15,16 @@ async def apply_observation(deployment: Deployment, observation: Observation, re
     if release := deployment.release_from(observation, at):
         return deployment.attach_release(await releases.add(release), at)
     return deployment.observe(observation, at)
+
+
+async def learn_host_keys(observation: Observation, application_id: UUID, applications: Applications, accesses: RepositoryAccesses) -> None:
+    """Store the keys of ssh servers that a clone has met for the first time. Locks the application."""
+    learned = observation.host_keys if isinstance(observation, BuildJobSucceeded | BuildJobFailed) else ()
+    if learned:
+        await applications.lock(application_id)
+        access = await accesses.get(application_id)
+        if access.learn_host_keys(learned):
+            await accesses.save(access)
 
 
 async def fail_if_refused(call: Awaitable[None], deployment_id: UUID, deployments: Deployments, clock: Clock, work: Work) -> None:

@@ -48,7 +48,7 @@ class Logs:
     @staticmethod
     def _container(pod: Object, name: str | None) -> str:
         names = [container["name"] for container in pod["spec"]["containers"]]
-        if name and name not in names:
+        if name and name not in [*names, *(container["name"] for container in pod["spec"].get("initContainers") or [])]:
             raise bad_request(f"container {name} is not valid for pod {pod['metadata']['name']}")
         if not name and len(names) > 1:
             raise bad_request(f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: [{' '.join(names)}]")

@@ -11,7 +11,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from knative.local.images.tree import measure
-from knative.local.images.unpack import Limits
+from knative.local.unpacking.unpacker import Limits
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
 from tests.proof import proof
 
@@ -264,3 +264,49 @@ def _pid(machine: Machine, namespace: str) -> int:
     time.sleep(0.3)
     assert alive(job_object)
     return job_object
+
+
+INIT = """
+import os, pathlib
+root = os.environ.get('CAPSULE_ROOT', '')
+print(pathlib.Path(root + '/secret/key').read_text())
+pathlib.Path(root + '/shared/file').write_text('from the first')
+pathlib.Path(root + '/tmp/copy').write_text('of the key') if not root else None
+pathlib.Path(root + '/dev/termination-log').write_text('cloned')
+"""
+MAIN = """
+import os, pathlib
+root = os.environ.get('CAPSULE_ROOT', '')
+print(pathlib.Path(root + '/shared/file').read_text(), os.path.exists(root + '/secret/key'), os.path.exists(root + '/tmp/copy'))
+"""
+
+
+def with_init(name: str, first: str, second: str) -> Any:
+    volumes = [{"name": "shared", "emptyDir": {}}, {"name": "key", "secret": {"secretName": "key"}}]
+    shared = {"name": "shared", "mountPath": "/shared"}
+    first_container = {
+        "name": "first", "image": PLATFORM, "command": ["python", "-c", first], "volumeMounts": [shared, {"name": "key", "mountPath": "/secret"}],
+    }  # fmt: skip
+    return job(name, second, pod={"volumes": volumes, "initContainers": [first_container]}, volumeMounts=[shared], spec={"backoffLimit": 0})
+
+
+def test_init_containers_run_first_and_share_only_what_both_mount(machine: Machine, namespace: str) -> None:
+    machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "key"}, "stringData": {"key": "the key"}})
+    machine.batch.create_namespaced_job(namespace, with_init("two", INIT, MAIN))
+    assert conditions(finished(machine, namespace, "two"))["Complete"]
+    (pod,) = pods(machine, namespace, "two")
+    first = pod.status.init_container_statuses[0]
+    assert (first.name, first.ready, first.state.terminated.exit_code, first.state.terminated.message) == ("first", True, 0, "cloned")
+    assert machine.core.read_namespaced_pod_log(pod.metadata.name, namespace, container="first") == "the key\n"
+    assert machine.core.read_namespaced_pod_log(pod.metadata.name, namespace) == "from the first False False\n"
+
+
+def test_a_failed_init_container_fails_the_pod(machine: Machine, namespace: str) -> None:
+    machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "key"}, "stringData": {"key": "the key"}})
+    machine.batch.create_namespaced_job(namespace, with_init("stops", "raise SystemExit(3)", "print('never')"))
+    assert conditions(finished(machine, namespace, "stops"))["Failed"] == "BackoffLimitExceeded"
+    (pod,) = pods(machine, namespace, "stops")
+    assert pod.status.phase == "Failed" and pod.status.init_container_statuses[0].state.terminated.exit_code == 3
+    assert pod.status.container_statuses[0].state.waiting.reason == "PodInitializing"
+    initialized = next(each for each in pod.status.conditions if each.type == "Initialized")
+    assert initialized.status == "False"

@@ -36,16 +36,22 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         **{each: os.environ[each] for each in INHERITED},
     }  # fmt: skip
     volumes = [{"name": "workspace", "emptyDir": {"sizeLimit": limits.get("disk", "2Gi")}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
+    env = [{"name": each, "value": value} for each, value in variables.items()]
+    workspace = {"name": "workspace", "mountPath": "/workspace"}
+    cloning = {
+        "name": "clone", "image": "capsule.local/capsule:dev", "command": ["python", "-m", "knative.builder.clone"], "env": env,
+        "volumeMounts": [workspace],
+    }  # fmt: skip
     body = job(
         name,
         "",
         command=["python", "-m", "knative.builder"],
         spec={"backoffLimit": 0},
-        env=[{"name": each, "value": value} for each, value in variables.items()],
+        env=env,
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
-        volumeMounts=[{"name": "workspace", "mountPath": "/workspace"}, {"name": "cache", "mountPath": "/cache"}],
+        volumeMounts=[workspace, {**workspace, "mountPath": "/app", "subPath": "app"}, {"name": "cache", "mountPath": "/cache"}],
         annotations={"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache"},
-        pod={"volumes": volumes},
+        pod={"volumes": volumes, "initContainers": [cloning]},
     )
     machine.batch.create_namespaced_job(namespace, body)
     finished(machine, namespace, name, 120)

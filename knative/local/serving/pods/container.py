@@ -18,7 +18,7 @@ from knative.local.processes.process import Command
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.sandbox.identities import APPLICATION_USER, Identity
 from knative.local.sandbox.isolation import init_program
-from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange
+from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange, write_hosts
 from knative.local.serving.node import Node
 from knative.local.serving.pods import volumes
 from knative.local.serving.pods.disk_limits import DiskQuota, largest_quota_bytes
@@ -31,6 +31,7 @@ from knative.local.serving.process_records import RECORD
 KUBECONFIG = "/run/secrets/capsule/kubeconfig"
 CACHE = "local.capsule.dev/cache"
 """Annotation of a build's template: the emptyDir that is kept for the application's next build."""
+HOSTS = "hosts"
 FOLDERS = ("root", "volumes", "sandbox", "tmp", "home", "disks", "writable")
 
 
@@ -57,9 +58,16 @@ class ContainerSetup:
         self.namespace, self.name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         self.folder = node.pods_folder / self.namespace / self.name
         self.container: Mapping[str, Any] = pod["spec"]["containers"][0]
+        """The container that is prepared and run: an init container (`use`), or the pod's own."""
         self.identity: Identity | None = None
         cache = (pod["metadata"].get("annotations") or {}).get(CACHE) if node.is_build(pod) else None
         self.storage = WritableStorage(self.folder, pod["spec"], self.container, node.trash, cache and Path(cache).name)
+
+    def use(self, container: Mapping[str, Any]) -> None:
+        """Prepare another container of the pod from now on. It shares the volumes that both mount, and nothing else."""
+        self.container = self.storage.container = container
+        for name in ("root", "tmp", "home", "sandbox"):
+            self._node.trash.discard(self.folder / name)
 
     def is_sandboxed(self, image: Image) -> bool:
         return not self._node.is_trusted(self._pod, image.platform) and self._node.isolation is not Isolation.NONE
@@ -88,7 +96,7 @@ class ContainerSetup:
                 os.chown(kubeconfig, owner, owner)
             mounted.append(MountedVolume(kubeconfig, KUBECONFIG, False))
         limits = ResourceLimits.of(self.container, is_sandboxed, None if is_on_disks else largest_quota_bytes(pod["spec"], self.container))
-        group = node.create_control_group(pod["metadata"]["uid"], limits, is_trusted=not is_sandboxed)
+        group = node.create_control_group(self._group_name, limits, is_trusted=not is_sandboxed)
         env = self._environment(image, env, is_sandboxed, has_api_access)
         argv = expand_all([*(self.container.get("command") or image.command), *(self.container.get("args") or [])], env)
         cwd = self.container.get("workingDir") or (image.own_root.directory if image.own_root else root)
@@ -101,6 +109,20 @@ class ContainerSetup:
         sandbox = self._plan_sandbox(image, mounted, writable, network)
         command = Command(argv, env, cwd, rlimits, cgroups, sandbox)
         return PreparedContainer(command, group, writable.termination_file, self._termination_path, limits, writable.disk_quotas, is_on_disks)
+
+    @property
+    def _is_init(self) -> bool:
+        return self.container is not self._pod["spec"]["containers"][0]
+
+    @property
+    def _builds_images(self) -> bool:
+        """Whether the container may mount what a Dockerfile's build needs; never an init container, such as the clone."""
+        return self._node.builds_images(self._pod) and not self._is_init
+
+    @property
+    def _group_name(self) -> str:
+        uid = str(self._pod["metadata"]["uid"])
+        return f"{uid}-{self.container['name']}" if self._is_init else uid
 
     @property
     def _termination_path(self) -> str:
@@ -144,11 +166,13 @@ class ContainerSetup:
         node = self._node
         mounts, links = node.system_mounts() if image.own_root is None else (node.name_mounts(), [])
         resolv_conf = node.resolv_conf if network is not None else Path(os.path.realpath("/etc/resolv.conf"))
-        mounts.append(Mount(str(resolv_conf), "/etc/resolv.conf"))
+        hosts = self.folder / HOSTS
+        write_hosts(hosts, self.name)
+        mounts += [Mount(str(resolv_conf), "/etc/resolv.conf"), Mount(str(hosts), "/etc/hosts")]
         has_overlay = not image.platform and self.storage.is_root_writable and node.abilities.has_overlay
         if image.platform:
             mounts += node.platform_mounts()
-            mounts += node.image_build_mounts() if node.builds_images(self._pod) else []
+            mounts += node.image_build_mounts() if self._builds_images else []
         elif image.own_root is not None:
             mounts.append(Mount(str(image.folder), "/", mapped=True, overlay=True))
         else:
@@ -172,7 +196,7 @@ class ContainerSetup:
         )
         if image.own_root is not None:
             return with_own_root(sandbox, image.own_root, self.storage.is_root_writable)
-        return with_mounting(sandbox, node.mounting_filter) if node.builds_images(self._pod) else sandbox
+        return with_mounting(sandbox, node.mounting_filter) if self._builds_images else sandbox
 
     def _create_volumes(self, owner: int | None, is_on_disks: bool) -> list[MountedVolume]:
         return volumes.create_volumes(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self._find_object(), owner, is_on_disks)
@@ -214,7 +238,7 @@ class ContainerSetup:
         if not keep_log:
             self._node.trash.discard(self.folder)
             return
-        for name in (*FOLDERS, "kubeconfig", RECORD, "termination-log"):
+        for name in (*FOLDERS, "kubeconfig", HOSTS, RECORD, "termination-log"):
             self._node.trash.discard(self.folder / name)
 
     def _create_folders(self, owner: int | None) -> None:
@@ -237,7 +261,7 @@ class ContainerSetup:
         env = resolve(self.container, self._pod, self._find_object(), {**defaults, **owner_env})
         if not is_sandboxed:
             env["CAPSULE_ROOT"] = str(root)
-        if is_sandboxed and self._node.builds_images(self._pod):
+        if is_sandboxed and self._builds_images:
             env[BUILDS_IMAGES] = "1"
         if has_api_access:
             env["KUBECONFIG"] = KUBECONFIG if is_sandboxed else str(root) + KUBECONFIG

@@ -1,4 +1,4 @@
-"""A pod: one container as a local process, started, restarted, probed and ended.
+"""A pod: one container as a local process, started, restarted, probed and ended. Init containers run before it, one after the other.
 
 The pod writes its object's status to the store as a kubelet does. Its owner (a revision's scaler, a Job) learns of each
 change through `on_change`.
@@ -114,7 +114,7 @@ class Pod:
         return self._run.polled_disk_bytes if self._run is not None else None
 
     def listening_ports(self) -> list[int]:
-        return self._run.listening_ports() if self._run is not None else []
+        return [self._network.outer_port(port) for port in self._run.listening_ports()] if self._run is not None else []
 
     def log_line(self, line: str) -> None:
         """Write a line of the platform into the container's log."""
@@ -156,10 +156,11 @@ class Pod:
 
     async def _live(self) -> None:
         try:
-            while not self._stopping.is_set():
+            await self._initialize()
+            while not self._stopping.is_set() and self.state.init.failure is None:
                 if not await self._prepare():
                     continue
-                await self._run_container()
+                await self._run_container(self._finishing)
                 if not self._restarts_always or self._stopping.is_set():
                     break
                 await self._back_off()
@@ -177,6 +178,31 @@ class Pod:
             self._enter(Stage.ENDED)
             if self._log is not None:
                 self._log.close()
+
+    async def _initialize(self) -> None:
+        """Run the init containers one after the other, each once, until one fails."""
+        spec = self.object["spec"]
+        for container in spec.get("initContainers") or []:
+            self.setup.use(container)
+            self.state.init.current = container["name"]
+            while not self._stopping.is_set() and not await self._prepare():
+                pass
+            if self._stopping.is_set():
+                return
+            await self._run_container(None)
+            exit, self.state.exit = self.state.exit, None
+            assert exit is not None
+            self.state.init.exits[container["name"]] = exit
+            if self._run is not None:
+                self._run.remove_group()
+            if self._log is not None:
+                self._log.close()
+            self._run, self._prepared, self._log = None, None, None
+            if exit.code:
+                return
+        self.state.init.current = None
+        if spec.get("initContainers"):
+            self.setup.use(spec["containers"][0])
 
     async def _prepare(self) -> bool:
         """Return whether the container can start. Waits before it returns False."""
@@ -219,7 +245,7 @@ class Pod:
             self._log = Log(self.setup.folder / f"{self.setup.container['name']}.log", self._collect_lines)
         return self._log
 
-    async def _run_container(self) -> None:
+    async def _run_container(self, finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None) -> None:
         """Run the container once, and set `state.exit`."""
         assert self._prepared is not None
         loop = asyncio.get_running_loop()
@@ -236,7 +262,7 @@ class Pod:
         run.record(self.setup.folder)
         self._enter(Stage.STARTING)
         health = None
-        if self.port is not None:
+        if self.port is not None and self.state.init.current is None:
             checks = run.check_health(self.port, self._network.connect, self._on_ready_change, self._listening, self._serving_path())
             health = asyncio.create_task(checks, name=f"health of {name}")
         violation = await run.wait(self._stopping) or self._eviction
@@ -250,7 +276,7 @@ class Pod:
         self.state.failures = 1 if loop.time() - began > STABLE_RUN_SECONDS else self.state.failures + 1
         try:
             exit = await run.exit(violation, self._stopping.is_set())
-            self.state.exit = exit if self._finishing is None else await self._finishing(self, exit)
+            self.state.exit = exit if finishing is None else await finishing(self, exit)
         finally:
             run.close()
         if not self._stopping.is_set() and self.state.exit.code:
@@ -284,7 +310,7 @@ class Pod:
         with suppress(NotFound):  # deleted over the API, which ends the pod
             object = self._node.store.get("Pod", self.namespace, self.name)
             if object["metadata"]["uid"] == self.uid:
-                self._node.store.set_status("Pod", self.namespace, self.name, pod_status(self.state, self.setup.container, object))
+                self._node.store.set_status("Pod", self.namespace, self.name, pod_status(self.state, object))
 
     # --- after the end
 

@@ -1,6 +1,6 @@
 """Where a pod stands, and why one cannot start, in a kubelet's words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from knative.local.images import UnknownImage
@@ -32,8 +32,23 @@ class StartFailure:
 
 
 @dataclass(slots=True)
+class Initialization:
+    """The init containers, which run one after the other before the pod's own."""
+
+    current: str | None = None
+    """The name of the one that is next or running; None when the pod's own container is."""
+    exits: dict[str, Exit] = field(default_factory=dict)
+    """How those that ran have ended, by name."""
+
+    @property
+    def failure(self) -> Exit | None:
+        return next((exit for exit in self.exits.values() if exit.code), None)
+
+
+@dataclass(slots=True)
 class PodState:
     stage: Stage = Stage.STARTING
+    init: Initialization = field(default_factory=Initialization)
     restarts: int = 0
     failures: int = 0
     """Exits in a row without a stable run between them."""

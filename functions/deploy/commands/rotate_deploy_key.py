@@ -1,0 +1,30 @@
+"""Replace the deploy key of an application by a new one.
+
+The next clone uses the new key: add it at the repository's host, and remove the former one there.
+"""
+
+from uuid import UUID
+
+from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.repository_access import DeployKey
+from functions.deploy.domain.repository_access_views import DeployKeyView
+from functions.deploy.ports import Applications, DeployKeys, RepositoryAccesses, Vault
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class RotateDeployKey(Model):
+    application_id: UUID
+
+
+@command(http="POST /v1/apps/{application_id}/deploy-key/rotate", rejects=[ApplicationNotFound])
+async def rotate_deploy_key(
+    request: RotateDeployKey, applications: Applications, accesses: RepositoryAccesses, keys: DeployKeys, vault: Vault, caller: Caller, clock: Clock
+) -> Done[DeployKeyView]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    access = await accesses.get(application.id)
+
+    public, private = keys.generate(f"capsule-{application.name}")
+    access.key = DeployKey(public, vault.seal(private), clock.now())
+    await accesses.save(access)
+
+    return Done(DeployKeyView.of(access.key))

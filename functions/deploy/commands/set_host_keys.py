@@ -1,0 +1,31 @@
+"""Set the known host keys of a repository's ssh server.
+
+Without keys, the next clone trusts the key that the server presents, and stores it.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidHostKeys
+from functions.deploy.domain.repository_access_views import RepositoryAccessView
+from functions.deploy.ports import Applications, RepositoryAccesses
+from functions.kernel import Caller, Done, Model, command
+
+
+class SetHostKeys(Model):
+    application_id: UUID
+    host_keys: Annotated[list[str], Field(max_length=100)]
+    """Lines of known_hosts, or type and key only for the host of the repository. They replace all stored keys."""
+
+
+@command(http="PUT /v1/apps/{application_id}/host-keys", rejects=[ApplicationNotFound, InvalidHostKeys])
+async def set_host_keys(request: SetHostKeys, applications: Applications, accesses: RepositoryAccesses, caller: Caller) -> Done[RepositoryAccessView]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    access = await accesses.get(application.id)
+
+    access.set_host_keys(request.host_keys, application.repository)
+    await accesses.save(access)
+
+    return Done(RepositoryAccessView.of(application, access))
