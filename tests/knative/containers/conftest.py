@@ -11,6 +11,7 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from knative.machine import packages
 from tests.builder.repositories import Repositories, serving
+from tests.knative.jobs.builds import clone_container, read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, service
 from tests.knative.sandbox.modes import running
@@ -62,17 +63,17 @@ class ImageMachine:
             self.machine.core.create_namespaced_secret(self.namespace, {"metadata": {"name": f"{name}-{kind}"}, "stringData": content})
             volumes.append({"name": kind, "secret": {"secretName": f"{name}-{kind}"}})
             volume_mounts.append({"name": kind, "mountPath": f"/run/capsule/build/{kind}"})
+        env = [{"name": key, "value": value} for key, value in variables.items()]
         body = job(
             name, "", command=["python", "-m", "knative.builder"], spec={"backoffLimit": 0}, resources=RESOURCES, volumeMounts=volume_mounts,
-            env=[{"name": key, "value": value} for key, value in variables.items()], annotations=ANNOTATIONS, pod={"volumes": volumes},
+            env=env, annotations=ANNOTATIONS, pod={"volumes": volumes, "initContainers": [clone_container(env, volume_mounts[0])]},
         )  # fmt: skip
         self.machine.batch.create_namespaced_job(self.namespace, body)
         finished(self.machine, self.namespace, name, 180)
         (pod,) = pods(self.machine, self.namespace, name)
-        terminated = pod.status.container_statuses[0].state.terminated
-        log = self.machine.core.read_namespaced_pod_log(pod.metadata.name, self.namespace)
-        message = terminated.message or ""
-        return Built(terminated.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
+        ended, log = terminated(pod), read_log(self.machine, self.namespace, pod)
+        message = ended.message or ""
+        return Built(ended.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
 
     def serve(self, built: Built, **container: Any) -> dict[str, Any]:
         """Start the image, and return its Service once it is ready."""
