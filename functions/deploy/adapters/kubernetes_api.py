@@ -1,0 +1,85 @@
+"""The official Kubernetes client: one connection with the pod's service account, and its errors in words of the port.
+
+The client takes half a second to import, so the first call imports it.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from functions.deploy.adapters.kubernetes_errors import Forbidden, NotFound, translate
+from functions.deploy.ports import ClusterUnavailable
+from functions.runtime.config.settings import Settings
+
+REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
+"""To connect, and to read the response."""
+
+
+class KubernetesApi:
+    """Calls block."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Any = None
+
+    def core(self) -> Any:
+        from kubernetes.client import CoreV1Api
+
+        return CoreV1Api(self._connect())
+
+    def batch(self) -> Any:
+        from kubernetes.client import BatchV1Api
+
+        return BatchV1Api(self._connect())
+
+    def custom(self) -> Any:
+        from kubernetes.client import CustomObjectsApi
+
+        return CustomObjectsApi(self._connect())
+
+    def authorization(self) -> Any:
+        from kubernetes.client import AuthorizationV1Api
+
+        return AuthorizationV1Api(self._connect())
+
+    def _connect(self) -> Any:
+        """A client with the pod's service account, or with KUBECONFIG. The client itself would read KUBECONFIG only
+        when it is imported."""
+        if self._client is None:
+            from kubernetes import config
+            from kubernetes.client import ApiClient, Configuration
+
+            configuration = Configuration()
+            if kubeconfig := self._settings.text("KUBECONFIG", ""):
+                config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+            else:
+                config.load_incluster_config(client_configuration=configuration)
+            self._client = ApiClient(configuration)
+        return self._client
+
+    def within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        """Make a call that the account may make in this namespace only.
+
+        The permission is a RoleBinding in the namespace, so a cluster answers 403 if the namespace is missing or being
+        deleted. Raises NotFound then, otherwise as `call`.
+        """
+        try:
+            return self.call(method, *arguments, **named)
+        except Forbidden:
+            namespace_object = self.call(self.core().read_namespace, namespace)
+            if "deletionTimestamp" in namespace_object["metadata"]:
+                raise NotFound(f"namespace {namespace} is being deleted") from None
+            raise
+
+    def call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Return the response's JSON. Raises NotFound, AlreadyExists, ClusterUnavailable, RateLimited, ClusterRefused."""
+        from kubernetes.client.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            response = method(*arguments, **named, _preload_content=False, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+        except ApiException as error:
+            raise translate(error.status, error.body, error.headers) from error
+        except (HTTPError, OSError) as error:
+            raise ClusterUnavailable(f"the Kubernetes API does not respond: {error}") from error
+        return json.loads(response.data)
