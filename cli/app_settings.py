@@ -43,11 +43,11 @@ PARAMETERS = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=a
 
 @dataclass(frozen=True)
 class AppSettings:
-    """Values of the options; None: not given."""
+    """Values of the options; None: the option was not used."""
 
     values: dict[str, str | None]
 
-    def given(self) -> Json:
+    def changes(self) -> Json:
         """Return the fields of a request. An empty value is null, which clears a setting."""
         return {_camel_case(name): str(value) or None for name, value in self.values.items() if value is not None}
 

@@ -26,7 +26,7 @@ GLOBAL_OPTIONS = [
 ]
 
 
-def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(group: typer.Typer, name: str, context_settings: dict[str, Any] | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command. Its docstring is the help; the first line is also the summary in lists and completions."""
 
     def declare(function: Callable[..., None]) -> Callable[..., None]:
@@ -44,7 +44,7 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Ca
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         del run.__wrapped__  # otherwise Typer reads the signature of the wrapped function
         summary = inspect.getdoc(function) or ""
-        group.command(name, cls=CapsuleCommand, short_help=summary.partition("\n")[0])(run)
+        group.command(name, cls=CapsuleCommand, context_settings=context_settings, short_help=summary.partition("\n")[0])(run)
         return function
 
     return declare

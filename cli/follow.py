@@ -15,7 +15,7 @@ from cli.render import deployments as render
 POLL_SECONDS = 0.4
 QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
 END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry write it
-FAILURE = "==> Failed"  # the failure that ends the command says the same
+FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it
 
 
 class DeploymentFollower:
@@ -77,6 +77,7 @@ class DeploymentFollower:
         for each in page["lines"]:
             line = each["line"]
             self._is_build_log_complete = self._is_build_log_complete or line.startswith(END_OF_BUILD_LOG)
-            if not line.startswith(FAILURE):
-                self._output.note(Text.assemble(("   │ ", "dim"), line))
+            if line.startswith(FAILURE):
+                break
+            self._output.note(Text.assemble(("   │ ", "dim"), line))
         return len(page["lines"])

@@ -1,9 +1,15 @@
 """The look of `--help`: conventional usage lines (`NAME`, `[NAME]`, `NAME...`), no type beside a flag, and groups of commands in panels."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from cli.failures import ExitCode, UsageError
+from cli.other_words import translate, translate_argument
+from cli.output import Output
 
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter  # Typer vendors Click under a private name: for annotations only
@@ -16,8 +22,24 @@ class CapsuleCommand(TyperCommand):
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         return _usage_pieces(self.options_metavar, self.get_params(ctx))
 
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Explain arguments of other tools."""
+        if not ctx.resilient_parsing:
+            own = itertools.takewhile(lambda each: each != "--" and (ctx.allow_interspersed_args or each.startswith("-")), args)
+            _explain(next((text for each in own if (text := translate_argument(ctx.info_name or "", each))), None), args)
+        return super().parse_args(ctx, args)
+
 
 class CapsuleGroup(TyperGroup):
+    def resolve_command(self, ctx: "Context", args: list[str]) -> Any:
+        """Explain commands of other tools."""
+        if args and args[0] not in self.commands and not ctx.resilient_parsing:
+            _explain(self.translate(ctx, args), args)
+        return super().resolve_command(ctx, args)
+
+    def translate(self, ctx: "Context", words: list[str]) -> str | None:
+        return translate_argument(ctx.info_name or "", words[0])
+
     def get_params(self, ctx: "Context") -> "list[Parameter]":
         return _with_plain_labels(super().get_params(ctx))
 
@@ -26,6 +48,9 @@ class RootGroup(CapsuleGroup):
     """The commands of `capsule`, in the order of the panels that `main` defines."""
 
     panels: Mapping[str, Sequence[str]] = {}
+
+    def translate(self, ctx: "Context", words: list[str]) -> str | None:
+        return translate(words)
 
     def list_commands(self, ctx: "Context") -> list[str]:
         order = [name for names in self.panels.values() for name in names]
@@ -41,6 +66,13 @@ class RootGroup(CapsuleGroup):
 def default(text: str) -> str:
     """Return the note on a default value for a help text. The bracket is escaped: Rich would read it as markup."""
     return rf"\[default: {text}]"
+
+
+def _explain(sentence: str | None, arguments: list[str]) -> None:
+    """Print a sentence about words of another tool and exit with 2; without a sentence do nothing."""
+    if sentence is not None:
+        Output("--json" in arguments).fail(UsageError(sentence))
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def _with_plain_labels(parameters: "list[Parameter]") -> "list[Parameter]":

@@ -16,6 +16,8 @@ from cli.commands import (
     observe,
     releases,
     repository_access,
+    run,
+    running,
     status,
     subscription,
 )
@@ -29,9 +31,9 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Private repositories": ("key", "token", "host-keys"),
-    "Observe": ("logs", "metrics", "timeline", "alerts", "alert-rules", "alert-channels"),
+    "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
     "Account": ("whoami", "logout"),
 }
@@ -47,7 +49,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-TOPICS = (account, apps, status, deploy, environments, releases, repository_access, observe, alerts, alert_settings, billing, subscription)
+TOPICS = (
+    account,
+    apps,
+    status,
+    deploy,
+    environments,
+    running,
+    run,
+    releases,
+    repository_access,
+    observe,
+    alerts,
+    alert_settings,
+    billing,
+    subscription,
+)
 for topic in TOPICS:
     topic.declare(app)
 

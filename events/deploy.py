@@ -27,6 +27,15 @@ class ApplicationCreated(Event, type="application.created", subject="application
     at: datetime
 
 
+class ApplicationRenamed(Event, type="application.renamed", subject="application_id"):
+    """An application that was never deployed was renamed."""
+
+    application_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime
+
+
 class ApplicationDeleted(Event, type="application.deleted", subject="application_id"):
     """An application was deleted with all its environments."""
 
@@ -46,10 +55,40 @@ class EnvironmentDeleted(Event, type="environment.deleted"):
     at: datetime
 
 
+class EnvironmentStopped(Event, type="environment.stopped"):
+    """An environment was stopped: it runs nothing until it is started."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
+class RunRequested(Event, type="run.requested", subject="run_id"):
+    """A one-off command was requested."""
+
+    run_id: UUID
+    application_id: UUID
+    user_id: UUID
+    environment: str
+    at: datetime
+
+
+class RunCancelled(Event, type="run.cancelled", subject="run_id"):
+    """A one-off command was cancelled."""
+
+    run_id: UUID
+    application_id: UUID
+    environment: str
+    at: datetime
+
+
 class DeploymentEvent(Event, abstract=True):
     """The fields of every deployment event.
 
-    `cause`: `deploy`, `promotion`, `rollback` (requested by a user), `configuration` or `scale`. `application`: its name.
+    `cause`: `deploy`, `promotion`, `rollback` (requested by a user), `configuration`,
+    `scale`, `restart` or `start`. `application`: its name.
     `release`: the number of the release that is deployed; null before the build.
     """
 

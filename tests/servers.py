@@ -35,7 +35,13 @@ RESERVED_SECONDS = 180
 def fresh_home(prefix: str = "capsule-test-") -> Home:
     """A state folder that any account can reach, with ports that nobody has, below the range of outgoing connections."""
     path = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
-    return Home(path, Ports(free_offset()), {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")})
+    return Home(path, Ports(free_offset()), task_environment())
+
+
+def task_environment() -> dict[str, str]:
+    """The environment of `./taskw` in tests: this process's without its own Capsule, and a short observation of releases."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
+    return inherited | {"CAPSULE_OBSERVATION_SECONDS": "1"}
 
 
 def free_offset() -> int:

@@ -1,4 +1,4 @@
-"""Applications: list, create, show, update, link, delete."""
+"""Applications: list, create, show, update, rename, link, delete."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from cli.app_settings import AppSettings, settings_options
 from cli.client import Json
+from cli.completion import application_names
 from cli.declaration import command, subcommands
 from cli.failures import UsageError
 from cli.git import Clone
@@ -27,6 +28,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "create")(create)
     command(group, "show")(show)
     command(group, "update")(update)
+    command(group, "rename")(rename)
     command(group, "delete")(delete)
     command(app, "link")(link)
 
@@ -54,7 +56,7 @@ def create(
     """
     if name and repository is None and is_address(name):
         name, repository = None, name
-    body = settings.given()
+    body = settings.changes()
     if image:
         body["image"] = image
     if repository:
@@ -76,7 +78,7 @@ def show(session: Session, app: AppArgument = None) -> None:
     """Show an application and its settings."""
     view = session.api.get(f"/v1/apps/{session.application(app)['id']}")
     session.output.show(view, render.application(view, has_settings=True))
-    session.output.next_step(*[session.command(words, view) for words in ("status" if view["environments"] else "deploy", "apps update")])
+    session.output.next_step(session.command("status" if view["environments"] else "deploy", view), f"capsule apps update {view['name']} --help")
 
 
 @settings_options
@@ -95,7 +97,7 @@ def update(
     A change takes effect at the next build. An empty value clears a setting: --branch ''.
     """
     application = session.application(app)
-    body = settings.given()
+    body = settings.changes()
     if repository:
         body["repository"] = expand_address(repository)
     if image:
@@ -105,6 +107,21 @@ def update(
     changed = session.api.patch(f"/v1/apps/{application['id']}", body)
     session.output.show(changed, render.updated(changed))
     session.output.next_step(session.command("deploy", application))
+
+
+def rename(
+    session: Session,
+    app: Annotated[str, typer.Argument(metavar="APP", help="Application, by name or id.", autocompletion=application_names)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+) -> None:
+    """Rename an application before its first deploy.
+
+    After a deployment the name is part of its addresses and cannot change: create an application under the new name instead.
+    """
+    application = session.application(app)
+    renamed = session.api.put(f"/v1/apps/{application['id']}/name", {"name": name})
+    session.output.show(renamed, f"✓ Renamed {application['name']} to {renamed['name']}.")
+    session.output.next_step(f"capsule link {renamed['name']}")
 
 
 def link(session: Session, app: Annotated[str, typer.Argument(metavar="NAME", help="Application, by name or id.")]) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands.running import read_disk
 from cli.completion import deployment_ids
 from cli.declaration import command
-from cli.failures import ApiError, ExitCode, NotFound
+from cli.failures import NotFound
 from cli.options import App, Env
 from cli.render import apps as render
 from cli.render import deployments as render_deployments
@@ -34,7 +35,7 @@ def status(
         _show_deployment(session, application, session.deployment_id(application, deployment))
         return
     view, latest = session.api.get(base), session.api.page(f"{base}/deployments", limit=5)
-    disk = _disk(session, base)
+    disk = read_disk(session, base)
     document = {"application": view, "deployments": latest, "disk": disk}
     session.output.show(document, render.application(view), "", render.disk(disk), "", render_deployments.deployments(latest))
     if latest:
@@ -66,16 +67,3 @@ def _show_deployment(session: Session, application: Json, deployment_id: str) ->
     session.output.show(view, render_deployments.deployment(view))
     short = deployment_id[:13]
     session.output.next_step(session.command(f"logs --deployment {short}", application), f"capsule timeline {view['correlationId']}")
-
-
-def _disk(session: Session, base: str) -> Json | None:
-    """Return the disk usage; None if it is not measured yet. The status is shown even while metrics are unavailable."""
-    try:
-        disk: Json | None = session.api.get(f"{base}/metrics", step=3600).get("disk")
-    except ApiError as error:
-        if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE):
-            raise
-        if error.exit_code is ExitCode.UNAVAILABLE:
-            session.output.note(f"disk: {error.title}")
-        return None
-    return disk

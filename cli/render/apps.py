@@ -75,8 +75,9 @@ def environment(view: Json) -> Text:
     """Return what serves and how the last deployment ended, with the URL on a line of its own."""
     serving, separator, last_deployment = view["summary"].partition(" · ")
     commit = f" ({short_commit(view['commit'])})" if view["commit"] else ""
-    style = "green" if view["release"] else "yellow"
-    return Text.assemble((serving, style), commit, separator, last_deployment, f"\n{view['url']}" if view["url"] else "")
+    since = f", since {age(view['servingSince'])}" if view.get("servingSince") else ""
+    style = "green" if view["release"] and not view["stoppedAt"] else "yellow"
+    return Text.assemble((serving, style), commit, since, separator, last_deployment, f"\n{view['url']}" if view["url"] else "")
 
 
 def _source_fact(view: Json) -> tuple[str, str]:

@@ -23,6 +23,10 @@ def requested(application: str, accepted: Json) -> Text:
             return Text.assemble("Promoting ", name, f"{release} to {environment}")
         case "rollback":
             return Text.assemble("Rolling ", name, f" in {environment} back to{release}")
+        case "restart":
+            return Text.assemble("Restarting ", name, f"{release} in {environment}")
+        case "start":
+            return Text.assemble("Starting ", name, f"{release} in {environment}")
         case "configuration" | "scale":
             return Text.assemble("Deploying ", name, f"{release} to {environment} with the new {accepted['cause']}")
     return Text.assemble("Deploying ", name, f" ({accepted['ref'] or 'default branch'}) to {environment}")

@@ -2,23 +2,39 @@
 
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli.render.formats import age, release_name, short_commit
-from cli.render.tables import Column, Table
+from cli.render.tables import Column, Prose, Table
 
 Json = dict[str, Any]
 
 
 def settings(view: Json) -> RenderableType:
+    released = view["released"] or {"release": None, "added": [], "changed": [], "removed": []}
+    marks = {**dict.fromkeys(released["added"], "missing"), **dict.fromkeys(released["changed"], "another value")}
+    mark_columns = [Column(f"in r{released['release']}")] if marks else []
+    notes = _released_notes(released)
     if not view["entries"]:
-        return Text("No variables or secrets.")
-    table = Table(Column("name"), Column("value"), Column("scope", drop=1), Column("version", drop=3, is_right=True), Column("changed", drop=2))
+        return Group(Text("No variables or secrets."), *notes)
+    table = Table(
+        Column("name"), Column("value"), *mark_columns, Column("scope", drop=1), Column("version", drop=3, is_right=True), Column("changed", drop=2)
+    )
     for each in view["entries"]:
         value = Text("(secret)", "dim") if each["secret"] else Text(each["value"])
-        table.add_row(Text(each["name"], "bold"), value, each["scope"], str(each["version"]), age(each["changedAt"]))
-    return table
+        mark = [Text(marks.get(each["name"], ""), "yellow")] if marks else []
+        table.add_row(Text(each["name"], "bold"), value, *mark, each["scope"], str(each["version"]), age(each["changedAt"]))
+    return Group(table, *notes)
+
+
+def _released_notes(released: Json) -> list[RenderableType]:
+    """Return what the running release has that the list does not show."""
+    if not (released["added"] or released["changed"] or released["removed"]):
+        return []
+    removed = f" It still has {', '.join(released['removed'])}." if released["removed"] else ""
+    text = f"! r{released['release']} runs with version {released['version']} of the configuration, which differs from this list.{removed}"
+    return [Text(""), Prose(Text(text, "yellow"))]
 
 
 def read_from(file: str, count: int, references: int) -> str:

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
 FAULTS_OF_THE_COMMIT = (
-    *("build-failed", "install-failed", "missing-lock", "not-recognized", "too-large", "unsupported", "version-unavailable"),
+    *("build-failed", "install-failed", "missing-lock", "not-recognized", "too-large", "unsupported", "version-unavailable", "image-unavailable"),
     *("never-listens", "wrong-port"),
 )
 """Reasons whose detail says what to change in the repository."""

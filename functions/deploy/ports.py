@@ -10,11 +10,13 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.deployment import Deployment, WatchedObject
 from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository_access import RepositoryAccess
+from functions.deploy.domain.run import Run, RunOutcome
 from functions.kernel import Permanent, Transient
 
 
@@ -73,7 +75,8 @@ class Applications(Protocol):
         ...
 
     async def save(self, application: Application) -> None:
-        """Compare-and-set by version. Raises Transient if the row has changed since it was read."""
+        """Compare-and-set by version. Raises ApplicationNameTaken, and Transient if the row has changed since it was
+        read."""
         ...
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
@@ -207,6 +210,32 @@ class Deployments(Protocol):
         ...
 
 
+class Runs(Protocol):
+    """One-off commands."""
+
+    async def add(self, run: Run) -> None: ...
+
+    async def get(self, application_id: UUID, run_id: UUID) -> Run:
+        """Raises RunNotFound, also for the run of another application."""
+        ...
+
+    async def lock(self, application_id: UUID, run_id: UUID) -> Run:
+        """Read and lock the row until the transaction ends. Raises RunNotFound."""
+        ...
+
+    async def save(self, run: Run) -> None: ...
+
+    async def count_active(self, application_id: UUID, since: datetime) -> int:
+        """Count runs that have not ended and were requested since then."""
+        ...
+
+    async def find_active(self, application: str, job: str) -> Run | None:
+        """The run of an application, by name, that has this Job and has not ended."""
+        ...
+
+    async def delete_before(self, requested_before: datetime) -> None: ...
+
+
 class ClusterUnavailable(Transient):
     """The cluster does not respond, or reports that it is temporarily unavailable."""
 
@@ -231,6 +260,14 @@ class Cluster(Protocol):
 
     async def observe(self, watched: WatchedObject) -> Observation | None:
         """Read the object as an observation of its deployment; None while the outcome is open."""
+        ...
+
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        """The instances of a Service, oldest first; empty if nothing runs."""
+        ...
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
         ...
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:

@@ -7,6 +7,7 @@ from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
+from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.environment import ObservationPolicy
@@ -25,11 +26,13 @@ from functions.deploy.ports import (
     Quotas,
     Releases,
     RepositoryAccesses,
+    Runs,
     Vault,
 )
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.run_recorder import RunRecorder
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
@@ -59,6 +62,8 @@ wiring = Wiring(
         Renderings: Renderings,
         RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,
+        RunRecorder: RunRecorder,
+        Runs: PostgresRuns,
         Vault: SealedVault,
     },
 )

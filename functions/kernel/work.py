@@ -1,4 +1,6 @@
-"""The transactions of an effect: short ones, with calls to external systems between them and never inside."""
+"""The transactions of an effect: short ones, with calls to external systems between them and never inside.
+
+A query that reads an external system has `Work` too, and uses `reading()` only."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol

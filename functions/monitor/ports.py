@@ -42,6 +42,10 @@ class Applications(Protocol):
         """Insert or complete. Events arrive in any order: a deleted application stays deleted."""
         ...
 
+    async def rename(self, application: Application) -> None:
+        """Set the name. Inserts an application that is not known yet."""
+        ...
+
     async def forget_deleted(self, before: datetime) -> int: ...
 
 

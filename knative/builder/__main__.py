@@ -1,23 +1,27 @@
-"""Entry point of a build after `clone`: recognize, install. The outcome is the termination message; progress goes to the log."""
+"""Entry point of a build after `clone`: plan, run the plan's steps. The outcome is the termination message; progress goes to the log."""
 
 import os
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from knative.builder.clone import read_commit
 from knative.builder.containers.build import ContainerBuild
 from knative.builder.containers.request import DOCKERFILE, IMAGE, ContainerBuildNeeded, ContainerRequest
 from knative.builder.containers.separation import may_build_images, run_as_ordinary_user
-from knative.builder.execution import Limits, Shell, check_size, log, size_of
-from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, TOO_LARGE, UNSUPPORTED, BuildFailure
-from knative.builder.install import ImageInstaller
+from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log, masked_values, size_of
+from knative.builder.failure import BUILD_FAILED, TOO_LARGE, UNSUPPORTED, BuildFailure
+from knative.builder.image import MOUNT, ImageBuilder, line_of, write_manifest
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
-from knative.builder.plan import make_plan, release_command
+from knative.builder.planning import Plan, Tree, make_plan
+from knative.builder.toolchains import Toolchains
+from knative.builder.toolchains.machine import Machine
+from knative.builder.toolchains.packages import ClientPackageIndexes
+from knative.builder.variables import read_variables
 
 TOO_DEEP = "Folders of the repository or of the build's output are nested too deeply: use fewer than 100 levels."
 NO_CONTAINERS = (
@@ -31,64 +35,67 @@ class Build:
 
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
+        self._variables = read_variables(parameters.root)
+        self._shell = Shell(parameters.environment, parameters.workspace / "home", secrets=masked_values(self._variables.secrets))
         self.commit = ""
 
     def run(self) -> dict[str, str]:
-        """Build the image and return the fields of the termination message. Raises BuildFailure."""
+        """Build the image and return the fields of the termination message. Raises BuildFailure, ContainerBuildNeeded."""
         started_at = time.monotonic()
-        parameters = self._parameters
-        deadline = started_at + parameters.timeout_seconds
-        workspace = parameters.workspace
-        source, image = workspace / "source", workspace / "image"
+        parameters, deadline = self._parameters, started_at + self._parameters.timeout_seconds
+        source, image, root = parameters.workspace / "source", parameters.workspace / "image", application_root(parameters)
         shutil.rmtree(image, ignore_errors=True)  # left by an earlier attempt
-        shell = Shell(parameters.environment, workspace / "home")
-        is_kept = False
+        is_source_needed = False
         try:
             if parameters.image_reference:
-                raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command))
+                raise ContainerBuildNeeded(ContainerRequest(IMAGE, start=parameters.start_command, release=parameters.release_command))
             self.commit = read_commit(parameters)
-            application = application_folder(source, parameters.base_directory)
-            if is_kept := has_to_build_dockerfile(application, parameters):
-                raise ContainerBuildNeeded(self._request(application))
-            plan = make_plan(application)
-            log(f"==> Recognized {plan.kind} ({plan.reason})")
-            if plan.command:
-                log(f"    start command: {plan.command}")
-            release = release_command(application)
-            if release:
-                log(f"    release command: {release}")
-            limits = Limits(deadline, workspace, parameters.source_bytes + parameters.image_bytes)
-            ImageInstaller(shell, application, image, usable_cache(parameters), limits).install(plan)
+            plan = make_plan(Tree.of_folder(source), parameters.settings)
+            log_plan(plan)
+            if is_source_needed := plan.kind == DOCKERFILE:
+                context = str(source / plan.directory)
+                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health))
+            limits = Limits(deadline, parameters.workspace, parameters.source_bytes + parameters.image_bytes)
+            manifest = self._builder(source, root, limits).build(plan)
+            image.mkdir(parents=True)
+            (parameters.workspace / root.name).rename(image / "rootfs")
+            write_manifest(image, manifest)
             check_size(image, parameters.image_bytes)
         finally:
-            for folder in (shell.home, *(() if is_kept else (source,))):
+            for folder in (self._shell.home, *(() if is_source_needed else (source,))):
                 shutil.rmtree(folder, ignore_errors=True)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
-        return {"commit": self.commit, "kind": plan.kind} | ({"release": release} if release else {})
+        optional = {"release": line_of(plan, plan.release) if plan.release else "", "health": plan.health}
+        return {"commit": self.commit, "kind": plan.kind} | {name: value for name, value in optional.items() if value}
 
-    def _request(self, application: Path) -> ContainerRequest:
-        release = release_command(application) or ""
-        return ContainerRequest(DOCKERFILE, self.commit, str(application), self._parameters.start_command, release)
+    def _builder(self, source: Path, root: Path, limits: Limits) -> ImageBuilder:
+        shell, cache = self._shell, usable_cache(self._parameters)
+
+        def read_lines(command: Sequence[str]) -> Sequence[str]:
+            try:
+                return shell.run(command, cwd=source, limits=limits, quiet=True)
+            except CommandFailed:
+                return ()
+
+        toolchains = Toolchains(Machine(read_lines, shell.path), ClientPackageIndexes(shell, limits, cache), cache)
+        return ImageBuilder(shell, source, root, cache, limits, toolchains, self._variables)
 
 
-def has_to_build_dockerfile(application: Path, parameters: Parameters) -> bool:
-    """Return whether the application is built from its Dockerfile: if it asks for that, or if nothing else is recognized.
+def log_plan(plan: Plan) -> None:
+    log(f"==> Recognized {plan.kind} ({plan.reason})")
+    for title, command in (("start", plan.start), ("release", plan.release)):
+        if command:
+            log(f"    {title} command: {command}")
 
-    Raises BuildFailure if it asks for a Dockerfile that does not exist.
-    """
-    has_dockerfile = (application / "Dockerfile").is_file()
-    if parameters.builder == "dockerfile" and not has_dockerfile:
-        folder = parameters.base_directory or "the repository's top folder"
-        raise BuildFailure(
-            NOT_RECOGNIZED, f"The builder is dockerfile, and there is no file Dockerfile in {folder}. Add it, or set the base directory."
-        )
-    if parameters.builder == "dockerfile" or not has_dockerfile or parameters.builder == "native":
-        return has_dockerfile and parameters.builder == "dockerfile"
-    try:
-        make_plan(application)
-    except BuildFailure as error:
-        return error.reason == NOT_RECOGNIZED
-    return False
+
+def application_root(parameters: Parameters) -> Path:
+    """Return the empty folder for the application's files: the workspace's folder `app`, at MOUNT where the Job mounts it there."""
+    folder = parameters.workspace / MOUNT.lstrip("/")
+    mounted = parameters.root / MOUNT.lstrip("/")
+    root = mounted if mounted.is_dir() and os.access(mounted, os.W_OK) else folder
+    root.mkdir(parents=True, exist_ok=True)
+    empty(root)
+    return root
 
 
 def main() -> int:
@@ -130,16 +137,6 @@ def report(parameters: Parameters, run: Callable[[], dict[str, str]], known: Cal
     return report_failure(parameters, failure, **known())
 
 
-def application_folder(source: Path, base_directory: str) -> Path:
-    """Return the application's folder in the checkout. Raises BuildFailure if there is no such folder."""
-    folder = (source / base_directory).resolve()
-    if not folder.is_relative_to(source.resolve()) or not folder.is_dir() or ".git" in Path(base_directory).parts:
-        folders = sorted(path.name for path in source.iterdir() if path.is_dir() and path.name != ".git")
-        detail = f'Base directory "{base_directory}" does not exist in the repository. Folders: {", ".join(folders[:20]) or "none"}.'
-        raise BuildFailure(NOT_RECOGNIZED, detail)
-    return folder
-
-
 def usable_cache(parameters: Parameters) -> Path:
     """Return the cache folder of installers: the one kept between builds if the Job mounts it, emptied if it exceeds its limit."""
     cache = parameters.cache
@@ -147,9 +144,13 @@ def usable_cache(parameters: Parameters) -> Path:
         return parameters.workspace / "home" / "cache"
     if size_of(cache, parameters.cache_bytes) > parameters.cache_bytes:
         log("    notice: the build cache exceeded its size limit and was cleared")
-        for entry in cache.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        empty(cache)
     return cache
+
+
+def empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ TRACEBACK = re.compile(r"^\s*(\[?\w*\]?\s*)Traceback \(most recent call last\):"
 EXCEPTION = re.compile(r"^\s*(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|NotFound|DoesNotExist)\b(?::.*)?$")
 ERROR = re.compile(
     r"(?:^|[\s\[(:])(?:error|fatal|panic|err!|failed|cannot|could not|no such file|not found|undefined|unresolved|exception|missing|refus|denied)"
-    r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|E[A-Z]{4,}\b|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
+    r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|(?-i:\bE[A-Z]{4,}\b)|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
     re.IGNORECASE,
 )
 NOISE = re.compile(
     r"A complete log of this run|npm-debug\.log|^npm (?:err!|error) (?:path|command|cwd|errno|syscall)\b|Visit https://yarnpkg\.com|ELIFECYCLE"
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
+    r"|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
     r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
     re.IGNORECASE,
 )

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from functions.wire.log_lines import MAX_LINE_BYTES, LineSplitter
 from knative.builder.diagnosis import plain
 from knative.builder.failure import TIMED_OUT, TOO_LARGE, BuildFailure
 
 POLL_SECONDS = 0.5
 TAIL_LINES = 200
 MAX_LINES = 10_000
-MAX_LINE_BYTES = 2000
 MAX_QUIET_LINE_BYTES = 16 << 20
 """Of output that the builder itself reads."""
 SIZE_CHECK_PAUSE = 20
@@ -88,7 +88,8 @@ class Shell:
     def _read_lines(self, process: subprocess.Popen[bytes], name: str, limits: Limits, quiet: bool) -> list[str]:
         assert process.stdout is not None
         lines: deque[str] = deque(maxlen=MAX_LINES)
-        rest, next_size_check = b"", time.monotonic() + POLL_SECONDS
+        splitter = LineSplitter(MAX_QUIET_LINE_BYTES if quiet else MAX_LINE_BYTES)
+        next_size_check = time.monotonic() + POLL_SECONDS
         descriptor = process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
@@ -97,9 +98,7 @@ class Shell:
                     chunk = os.read(descriptor, 65536)
                     if not chunk:
                         break
-                    *complete, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                    rest = rest[-(MAX_QUIET_LINE_BYTES if quiet else MAX_LINE_BYTES) :]
-                    self._append(complete, lines, quiet)
+                    self._append(splitter.feed(chunk), lines, quiet)
                 now = time.monotonic()
                 if now > limits.deadline:
                     raise BuildFailure(TIMED_OUT, f"{Path(name).name} was stopped: the build exceeded its time limit.")
@@ -107,16 +106,16 @@ class Shell:
                     check_size(limits.folder, limits.bytes)
                     ended_at = time.monotonic()
                     next_size_check = ended_at + max(POLL_SECONDS, SIZE_CHECK_PAUSE * (ended_at - now))
-        self._append([rest], lines, quiet)
+        self._append(splitter.end(), lines, quiet)
         process.wait(timeout=max(1.0, limits.deadline - time.monotonic()))
         check_size(limits.folder, limits.bytes)
         return list(lines)
 
-    def _append(self, chunk: Sequence[bytes], lines: deque[str], quiet: bool) -> None:
-        for raw in chunk:
-            text = raw.decode(errors="replace").rstrip()
+    def _append(self, output: Sequence[str], lines: deque[str], quiet: bool) -> None:
+        for line in output:
+            text = line.rstrip()
             if not quiet:
-                text = self.mask(plain(text))[:MAX_LINE_BYTES]
+                text = self.mask(plain(text))
                 if text:
                     log(f"    {text}")
             if text:

@@ -9,10 +9,9 @@ UNSUPPORTED = "unsupported"
 BUILD_FAILED = "build-failed"
 TOO_LARGE = "too-large"
 TIMED_OUT = "timed-out"
-UNSUPPORTED = "unsupported"
-IMAGE_UNAVAILABLE = "image-unavailable"
 VERSION_UNAVAILABLE = "version-unavailable"
 OUT_OF_MEMORY = "out-of-memory"
+IMAGE_UNAVAILABLE = "image-unavailable"
 
 
 class BuildFailure(Exception):

@@ -16,9 +16,10 @@ from pathlib import Path
 import uv
 
 from knative.builder.execution import CommandFailed, Limits, Shell, log
-from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, BuildFailure
+from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.mirrors import uv_settings
-from knative.builder.planning.plan import Plan
+from knative.builder.planning import Plan, Tree, locate_site
+from knative.builder.static_site import SiteInstaller
 from knative.builder.steps import VENV, Steps, program_folders
 from knative.builder.toolchains import InstalledToolchains, Toolchains
 from knative.builder.variables import BuildVariables
@@ -26,9 +27,7 @@ from knative.builder.variables import BuildVariables
 MOUNT = "/app"
 """Where sandboxes mount the image: tracebacks name files as the application sees them."""
 ROOT = "{root}"
-SITE_FOLDER = "site"
 TOOLCHAINS = ".capsule/toolchains"
-STATIC_SERVER = Path(__file__).with_name("static_server.py")
 EXCLUDED = shutil.ignore_patterns(".git", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache")
 COMPILE_OPTIONS = ("-m", "compileall", "-q", "-q", "--invalidation-mode", "unchecked-hash")
 
@@ -55,17 +54,26 @@ class ImageBuilder:
             return self._build_site(plan, installed)
         _copy(self._source, self._root)
         application = self._root / plan.directory
+        programs = self._copy_toolchains(plan, installed)
         env: dict[str, str] = {}
-        if plan.kind == "python":
-            self._create_environment(plan, application, installed)
+        if python := self._python(plan, installed):
+            self._create_environment(plan, application, python)
             env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self._run_steps(plan, application, installed)
-        if plan.kind == "python":
+        if python:
             self._finish_environment(application)
-        programs = self._copy_toolchains(plan, installed)
-        env |= dict(plan.variables)
+        env |= {name: value for each in installed.installations if each.name == "java" for name, value in each.variables.items()}
+        env |= plan.variables
         env["PATH"] = ":".join(filter(None, (*self._own_programs(application), *programs, env.get("PATH", ""))))
         return {"cmd": ["/bin/sh", "-c", line_of(plan, plan.start)], "env": env, "kind": plan.kind}
+
+    def _python(self, plan: Plan, installed: InstalledToolchains) -> Path | None:
+        """Return the interpreter of the application's virtual environment: the image's own copy, if it has one."""
+        found = installed.find("python") or (self._toolchains.resolve("python") if plan.kind == "python" else None)
+        if found is None:
+            return None
+        copied = [path / "bin" / "python3" for name in found.runtime if (path := self._root / TOOLCHAINS / "python" / name).is_dir()]
+        return copied[0] if copied else Path(found.variables["UV_PYTHON"])
 
     def _resolve(self, plan: Plan) -> InstalledToolchains:
         found = []
@@ -75,6 +83,9 @@ class ImageBuilder:
             log(f"    {installation}" + (f" ({each.source})" if each.source else ""))
             if installation.notice:
                 log(f"    notice: {installation.notice}")
+        names = {each.name for each in found}
+        if "python" in names and "uv" not in names:
+            found.append(self._toolchains.resolve("uv"))
         return InstalledToolchains(tuple(found))
 
     def _run_steps(self, plan: Plan, application: Path, installed: InstalledToolchains, root: Path | None = None) -> None:
@@ -83,20 +94,19 @@ class ImageBuilder:
     def _build_site(self, plan: Plan, installed: InstalledToolchains) -> Mapping[str, object]:
         """Build the site in the checkout: only the result goes into the image."""
         application = self._source / plan.directory
-        if plan.kind == "python" or any(each.name == "python" for each in plan.toolchains):
-            self._create_environment(plan, application, installed)
+        if python := self._python(plan, installed):
+            self._create_environment(plan, application, python)
         self._run_steps(plan, application, installed, self._source)
-        site = _site_folder(application, plan.site)
-        shutil.copytree(site, self._root / SITE_FOLDER, symlinks=False, ignore=_hidden)
-        shutil.copy(STATIC_SERVER, self._root / "serve.py")
-        return {"cmd": ["python3", "-I", "serve.py", SITE_FOLDER], "env": {}, "kind": "static"}
+        folder = locate_site(Tree.of_folder(self._source).at(plan.directory), plan.site or ".")
+        installer = SiteInstaller(self._root, application)
+        command = installer.install(application / folder, is_source=not plan.steps, is_single_page=plan.is_single_page)
+        return {"cmd": list(command), "env": {}, "kind": "static"}
 
-    def _create_environment(self, plan: Plan, application: Path, installed: InstalledToolchains) -> None:
+    def _create_environment(self, plan: Plan, application: Path, python: Path) -> None:
         """Create the application's virtual environment. pip is in it only if a step of the user's calls it."""
-        python = installed.find("python") or self._toolchains.resolve("python")
         needs_pip = any(step.command[0] == "sh" and re.search(r"(?<!uv )\bpip3?\b", step.command[-1]) for step in plan.steps)
         seed = ("--seed",) if needs_pip else ()
-        self._uv("venv", "--relocatable", "--no-project", *seed, "--python", python.variables["UV_PYTHON"], str(application / VENV))
+        self._uv("venv", "--relocatable", "--no-project", *seed, "--python", str(python), str(application / VENV))
 
     def _finish_environment(self, application: Path) -> None:
         """Let editable installs (`-e .`) and scripts name MOUNT, where the application finds them, and compile."""
@@ -119,7 +129,7 @@ class ImageBuilder:
         programs = []
         for toolchain in plan.toolchains:
             installation = installed.find(toolchain.name)
-            if not toolchain.is_needed_to_run or installation is None:
+            if installation is None or not (toolchain.is_needed_to_run or toolchain.name == "python"):
                 continue
             if installation.folder is None:
                 programs += [str(installation.programs)] if installation.programs else []
@@ -150,19 +160,6 @@ class ImageBuilder:
 
 def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, symlinks=True, ignore=EXCLUDED, dirs_exist_ok=True)
-
-
-def _site_folder(application: Path, pattern: str) -> Path:
-    """Return the folder of a built site; of several that match, the first with an index.html. Raises BuildFailure."""
-    found = sorted(path for path in application.glob(pattern) if path.is_dir()) if pattern not in ("", ".") else [application]
-    if not found:
-        raise BuildFailure(NOT_RECOGNIZED, f'The build created no folder "{pattern}" with the static site. Set the folder that it creates.')
-    return next((path for path in found if (path / "index.html").is_file()), found[0])
-
-
-def _hidden(folder: str, names: list[str]) -> set[str]:
-    """The files of a folder that a site does not serve."""
-    return {name for name in names if name == "node_modules" or (name.startswith(".") and name != ".well-known")}
 
 
 def write_manifest(image: Path, manifest: Mapping[str, object]) -> None:

@@ -86,15 +86,23 @@ def _node(environment: Mapping[str, str], cache: Path) -> Variables:
 
 
 def _pnpm(environment: Mapping[str, str], cache: Path) -> Variables:
-    settings = {"PNPM_HOME": str(cache / "pnpm"), "XDG_CACHE_HOME": str(cache / "xdg"), "pnpm_config_update_notifier": "false"}
-    settings |= {f"{prefix}_config_manage_package_manager_versions": "false" for prefix in ("npm", "pnpm")}
-    settings |= {f"{prefix}_config_package_import_method": "copy" for prefix in ("npm", "pnpm")}  # the cache is another file system
-    settings |= {f"{prefix}_config_store_dir": str(cache / "pnpm" / "store") for prefix in ("npm", "pnpm")}
+    """For pnpm 12, which reads no other variables. Older versions read `write_pnpm_settings`, and npm's variables for the registry."""
+    settings = {f"pnpm_config_{name.replace('-', '_')}": value for name, value in _pnpm_settings(cache).items()}
     if file := authority(environment):
         settings["pnpm_config_cafile"] = file
     if url := registry(environment):
         settings["pnpm_config_registry"] = url
-    return settings
+    return {**settings, "PNPM_HOME": str(cache / "pnpm"), "XDG_CACHE_HOME": str(cache / "xdg")}
+
+
+def _pnpm_settings(cache: Path) -> dict[str, str]:
+    """Without `store-dir` pnpm keeps its store on the file system of the project, in the image; from another one it can only copy."""
+    return {
+        "store-dir": str(cache / "pnpm" / "store"),
+        "package-import-method": "copy",
+        "manage-package-manager-versions": "false",
+        "update-notifier": "false",
+    }
 
 
 def _yarn(environment: Mapping[str, str], cache: Path) -> Variables:
@@ -144,20 +152,17 @@ _SETTINGS: dict[str, Callable[[Mapping[str, str], Path], Variables]] = {
 }  # fmt: skip
 
 
-def write_maven_settings(home: Path, environment: Mapping[str, str], cache: Path) -> None:
-    """Write Maven's settings of the build's user: downloads in the cache, the operator's mirror (MAVEN_MIRROR_URL)."""
+def write_settings_files(home: Path, environment: Mapping[str, str], cache: Path) -> None:
+    """Write the settings that have no variable into the files of the build's user. `home`: its home folder."""
+    _write(home / ".config" / "pnpm" / "rc", "".join(f"{name}={value}\n" for name, value in _pnpm_settings(cache).items()))
     mirror = environment.get("MAVEN_MIRROR_URL", "")
     mirrors = f"<mirrors><mirror><id>operator</id><mirrorOf>*</mirrorOf><url>{escape(mirror)}</url></mirror></mirrors>" if mirror else ""
-    (home / ".m2").mkdir(parents=True, exist_ok=True)
-    text = (
-        f"<settings><localRepository>{escape(str(cache / 'maven'))}</localRepository><interactiveMode>false</interactiveMode>{mirrors}</settings>\n"
-    )
-    (home / ".m2" / "settings.xml").write_text(text)
+    local = f"<localRepository>{escape(str(cache / 'maven'))}</localRepository>"
+    _write(home / ".m2" / "settings.xml", f"<settings>{local}<interactiveMode>false</interactiveMode>{mirrors}</settings>\n")
+    if mirror := environment.get("COMPOSER_MIRROR_URL", ""):
+        _write(home / ".composer" / "config.json", json.dumps({"repositories": {"packagist.org": {"type": "composer", "url": mirror}}}))
 
 
-def write_composer_settings(home: Path, environment: Mapping[str, str]) -> None:
-    """Write Composer's settings of the build's user: the operator's mirror of Packagist (COMPOSER_MIRROR_URL)."""
-    if mirror := environment.get("COMPOSER_MIRROR_URL"):
-        (home / ".composer").mkdir(parents=True, exist_ok=True)
-        settings = {"repositories": {"packagist.org": {"type": "composer", "url": mirror}}}
-        (home / ".composer" / "config.json").write_text(json.dumps(settings))
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from knative.builder.planning.plan import BuildSettings
+
 MIB = 1024 * 1024
 
 PATH_VARIABLES = frozenset(
@@ -48,11 +50,15 @@ class Parameters:
     termination_log: Path
     source_bytes: int
     image_bytes: int
+    root_image_bytes: int
+    """Of an image with a root file system of its own."""
     cache_bytes: int
     timeout_seconds: float
     builder: str = ""
     """auto, native, dockerfile or buildpack; empty: auto."""
     start_command: str = ""
+    build_command: str = ""
+    release_command: str = ""
     image_reference: str = ""
     """The image that the application runs, instead of a repository."""
 
@@ -76,12 +82,20 @@ class Parameters:
             termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
             source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
             image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
+            root_image_bytes=int(environment.get("LIMIT_ROOT_IMAGE_MIB", "3072")) * MIB,
             cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
             timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
             builder=environment.get("BUILDER", ""),
             start_command=environment.get("START_COMMAND", ""),
+            build_command=environment.get("BUILD_COMMAND", ""),
+            release_command=environment.get("RELEASE_COMMAND", ""),
             image_reference=environment.get("IMAGE_REFERENCE", "").strip(),
         )
+
+    @property
+    def settings(self) -> BuildSettings:
+        """Return what the application's owner set, for the plan."""
+        return BuildSettings(self.base_directory, self.builder, self.build_command, self.start_command, self.release_command)
 
 
 def without_missing_paths(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Turn a folder into the image of a static site: its files, an index of them, and the server with its libraries."""
 
 import compileall
+import gzip
 import hashlib
 import json
 import os
@@ -15,13 +16,17 @@ from knative.builder.execution import log
 from knative.builder.failure import TOO_LARGE, BuildFailure
 from knative.builder.static_server import index
 
-SITE_FOLDER, SERVER_FOLDER, INDEX_FILE = "site", "server", "site.json"
+SERVER_FOLDER, INDEX_FILE = "server", "site.json"
 LIBRARIES = ("starlette", "uvicorn", "anyio", "h11", "click", "idna", "typing_extensions")
 """Distributions of the platform that the server needs, pure Python. Copied, not installed: a static site builds without a package index."""
 START = "from static_server.server import main\n\nmain()\n"
-COMMAND = ("python3", "-I", SERVER_FOLDER, SITE_FOLDER)
+COMMAND = ("python3", "-I", SERVER_FOLDER, ".")
 MAX_FILES = 100_000
 MAX_NAMED_LINKS = 5
+COMPRESSIBLE_BYTES = range(1 << 10, 16 << 20)
+"""Sizes of files that are worth compressing."""
+MAX_COMPRESSED_BYTES = 128 << 20
+"""Of all files that one build compresses: a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +41,17 @@ class SiteInstaller:
     def __init__(self, root: Path, source: Path) -> None:
         self._root, self._source = root, source.resolve()
         self._omitted: list[_Link] = []
-        self._files: list[tuple[str, int, str]] = []
+        self._files: list[tuple[str, int, str, str]] = []
+        self._compressed_bytes = 0
 
     def install(self, site: Path, *, is_source: bool, is_single_page: bool = False) -> tuple[str, ...]:
         """Return the command that serves the site. `is_source`: the site is not the result of a build; its node_modules are not served.
 
         Hidden files are not served, except .well-known. Links are replaced by what they lead to. Raises BuildFailure(too-large).
         """
-        target = self._root / SITE_FOLDER
-        target.mkdir(parents=True)
+        (self._root / index.SITE_FOLDER).mkdir(parents=True)
         for name, path in self._walk(site.resolve(), (), (), is_source):
-            self._copy(name, path, target)
+            self._copy(name, path)
         self._name_omitted_links()
         (self._root / INDEX_FILE).write_text(json.dumps({"files": self._files, "is_single_page": is_single_page}))
         _install_server(self._root / SERVER_FOLDER)
@@ -71,15 +76,33 @@ class SiteInstaller:
             elif path.is_file():
                 yield "/".join(own), path
 
-    def _copy(self, name: str, path: Path, target: Path) -> None:
+    def _copy(self, name: str, path: Path) -> None:
         if len(self._files) >= MAX_FILES:
             raise BuildFailure(TOO_LARGE, f"The site has more than {MAX_FILES:,} files, the limit of a static site.")
-        destination = target / name
+        destination = self._root / index.SITE_FOLDER / name
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, destination)
-        with destination.open("rb") as file:
+        self._list(name, destination, index.SITE_FOLDER)
+        size = destination.stat().st_size
+        if size in COMPRESSIBLE_BYTES and index.is_compressible(name) and self._compressed_bytes + size <= MAX_COMPRESSED_BYTES:
+            self._compressed_bytes += size
+            self._compress(name, destination)
+
+    def _compress(self, name: str, path: Path) -> None:
+        """Write the file compressed for clients that accept it, unless that saves nothing. The site's own `NAME.gz` is preferred to it."""
+        content = path.read_bytes()
+        compressed = gzip.compress(content, 6, mtime=0)
+        if len(compressed) > 0.9 * len(content):
+            return
+        destination = self._root / index.ENCODED_FOLDER / f"{name}.gz"
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        destination.write_bytes(compressed)
+        self._list(f"{name}.gz", destination, index.ENCODED_FOLDER)
+
+    def _list(self, name: str, path: Path, folder: str) -> None:
+        with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-        self._files.append((name, destination.stat().st_size, digest))
+        self._files.append((name, path.stat().st_size, digest, folder))
 
     def _name_omitted_links(self) -> None:
         for link in self._omitted[:MAX_NAMED_LINKS]:

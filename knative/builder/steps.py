@@ -9,7 +9,7 @@ from pathlib import Path
 from knative.builder.diagnosis import ran_out_of_memory, relevant_lines
 from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, OUT_OF_MEMORY, BuildFailure
-from knative.builder.mirrors import step_settings, write_composer_settings, write_maven_settings
+from knative.builder.mirrors import step_settings, write_settings_files
 from knative.builder.planning.plan import Plan, Step
 from knative.builder.toolchains import InstalledToolchains
 from knative.builder.variables import BuildVariables
@@ -34,8 +34,7 @@ class Steps:
     def run(self, plan: Plan) -> None:
         """Run the plan's steps in their order. Raises BuildFailure."""
         names = frozenset(each.name for each in plan.toolchains) | {plan.kind}
-        write_maven_settings(self.shell.home, self.shell.environment, self.cache)
-        write_composer_settings(self.shell.home, self.shell.environment)
+        write_settings_files(self.shell.home, self.shell.environment, self.cache)
         settings = {**step_settings(self.shell.environment, self.cache, names), **self.toolchains.variables}
         for step in plan.steps:
             log(f"==> {step.title}")

@@ -60,7 +60,10 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("edge-settings", settings),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
-    own = {"deploy": mirrors.build_settings(home) | egress_settings(home) | application_urls(home), "billing": payment_settings(home)}
+    own = {
+        "deploy": mirrors.build_settings(home) | egress_settings(home) | application_urls(home) | observation_settings(home),
+        "billing": payment_settings(home),
+    }
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
@@ -102,6 +105,12 @@ def egress_settings(home: Home) -> dict[str, str]:
     """CAPSULE_EGRESS_ALLOW: private networks that builds and applications may reach."""
     allowed = home.environment.get("CAPSULE_EGRESS_ALLOW", "")
     return {"CAPSULE_EGRESS_ALLOW": allowed} if allowed else {}
+
+
+def observation_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
+    names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
+    return {name: home.environment[name] for name in names if home.environment.get(name)}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:

@@ -14,6 +14,8 @@ from knative.machine.home import Home
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "NPM_CONFIG_CAFILE", "NODE_EXTRA_CA_CERTS")
 REGISTRY = "NPM_CONFIG_REGISTRY"
+IMAGE_MIRROR = "CAPSULE_BUILD_REGISTRY_MIRROR"
+"""Only by this name: no other program has such a setting."""
 INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS")
 CONFIGURED = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_URL", "trusted-host": "PIP_TRUSTED_HOST", "cert": "PIP_CERT"}
 
@@ -25,7 +27,8 @@ def build_settings(home: Home) -> dict[str, str]:
     for name in INDEXES:
         if name in settings and name != "PIP_TRUSTED_HOST":
             settings[name] = " ".join(word for word in settings[name].split() if word.startswith(("http://", "https://")))
-    return {f"CAPSULE_BUILD_{name}": value for name, value in settings.items() if value}
+    mirror = {IMAGE_MIRROR: home.environment[IMAGE_MIRROR]} if home.environment.get(IMAGE_MIRROR) else {}
+    return {f"CAPSULE_BUILD_{name}": value for name, value in settings.items() if value} | mirror
 
 
 def _pip_configuration() -> dict[str, str]:

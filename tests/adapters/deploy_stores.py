@@ -12,6 +12,7 @@ import pytest
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
@@ -19,10 +20,11 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases, Runs
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
+from tests.memory.deploy_runs import MemoryRuns
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -38,6 +40,7 @@ class Stores:
     deployments: Deployments
     environments: Environments
     configurations: Configurations
+    runs: Runs
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
@@ -57,19 +60,22 @@ def on_postgres(database: Database) -> Stores:
         PostgresDeployments(database),
         PostgresEnvironments(database),
         PostgresConfigurations(database),
+        PostgresRuns(database),
         database,
     )
 
 
 def in_memory() -> Stores:
     quotas = memory.MemoryQuotas()
+    applications = memory.MemoryApplications(quotas)
     return Stores(
         quotas,
-        memory.MemoryApplications(quotas),
+        applications,
         memory.MemoryReleases(),
         memory.MemoryDeployments(),
         memory.MemoryEnvironments(),
         memory.MemoryConfigurations(),
+        MemoryRuns(applications),
     )
 
 

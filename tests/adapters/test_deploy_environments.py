@@ -33,6 +33,7 @@ async def test_staging_and_production_exist_and_others_are_added(stores: Stores)
                 await stores.environments.add(Environment(application.id, name, LATER))
         changed = await stores.environments.get(application, STAGING)
         changed.resize(Size(1, 3, 128, 250), 5)
+        changed.stop(application, LATER)
         await stores.environments.save(changed)
         assert await stores.environments.get(application, STAGING) == changed
         assert [each.name for each in await stores.environments.list_all(application)] == [PRODUCTION, "qa", STAGING]

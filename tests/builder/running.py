@@ -35,7 +35,7 @@ def running(outcome: Outcome, store: Path) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    environment = {**image.env, "PORT": str(port), "HOME": "/nonexistent"}
+    environment = {**image.env, "PORT": str(port), "CAPSULE_BIND": "127.0.0.1", "HOME": "/nonexistent"}
     process = subprocess.Popen(image.command, cwd=image.folder, env=environment, start_new_session=True)
     try:
         yield f"http://127.0.0.1:{port}"

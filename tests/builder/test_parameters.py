@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from knative.builder.install import shell_line, uv_settings
+from knative.builder.image import shell_line
+from knative.builder.mirrors import uv_settings
 from knative.builder.parameters import Parameters, without_missing_paths
 
 

@@ -25,6 +25,7 @@ FILES: Mapping[str, bytes] = {
     "empty.txt": b"",
     "app.js": SCRIPT,
     "app.js.gz": gzip.compress(SCRIPT),
+    "large.css": b"a { color: red }" * 200,
     "assets/index-BjS2kX9q.js": b"hashed",
     "caf\u0065\u0301.html": b"decomposed",
     "with space+plus%.txt": b"odd name",
@@ -199,6 +200,16 @@ def test_a_compressed_file_beside_it_is_sent_to_who_accepts_it(port: int) -> Non
     _, plain, body = request(port, "/app.js", Accept_Encoding="gzip;q=0")
     assert body == SCRIPT and plain["content-encoding"] is None and plain["etag"] != headers["etag"]
     assert request(port, "/app.js", Accept_Encoding="gzip", Range="bytes=0-6")[2] == SCRIPT[:7]
+
+
+def test_text_is_compressed_by_the_build(port: int) -> None:
+    _, headers, body = request(port, "/large.css", Accept_Encoding="gzip, deflate, br")
+    assert headers["content-encoding"] == "gzip" and gzip.decompress(body) == FILES["large.css"] and headers["vary"] == "accept-encoding"
+    assert headers["content-length"] == str(len(body)) and headers["content-type"] == "text/css; charset=utf-8"
+    assert request(port, "/large.css", "HEAD", Accept_Encoding="gzip")[1]["content-length"] == str(len(body))
+    assert request(port, "/large.css", Accept_Encoding="gzip", If_None_Match=headers["etag"])[0] == 304
+    assert request(port, "/large.css")[2] == FILES["large.css"]
+    assert request(port, "/large.css.gz")[0] == 404 and request(port, "/big.bin", Accept_Encoding="gzip")[1]["content-encoding"] is None
 
 
 def test_both_loopbacks_are_served(port: int) -> None:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -130,8 +131,11 @@ class Capsule:
         if not declaration.allow.admits(caller):
             raise Unauthenticated() if caller is None else Forbidden()
         origin = Origin(correlation_id, str(caller.user_id) if caller else None)
-        arguments = self._arguments(declaration, origin, caller, client or Client("203.0.113.7", "curl/8"), None)
-        with transaction(self._stores(declaration.context)):
+        stores = self._stores(declaration.context)
+        is_effectful = Work in declaration.dependencies.values()
+        work = MemoryWork(stores, origin) if is_effectful else None
+        arguments = self._arguments(declaration, origin, caller, client or Client("203.0.113.7", "curl/8"), work)
+        with nullcontext() if is_effectful else transaction(stores):
             result = await self._run(declaration, [request], arguments)
         if declaration.kind is Kind.QUERY:
             return result

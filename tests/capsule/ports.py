@@ -14,7 +14,7 @@ from functions.kernel import Event
 from functions.monitor import ports as monitor
 from tests.memory import auth as memory_auth
 from tests.memory import billing as memory_billing
-from tests.memory import billing_money, billing_provider, deploy_cluster, monitor_alerts
+from tests.memory import billing_money, billing_provider, deploy_cluster, deploy_runs, monitor_alerts
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.runtime import MemoryHousekeeping
@@ -34,6 +34,11 @@ def payments(invoices: billing.Invoices) -> billing_money.MemoryPayments:
 def applications(quotas: deploy.Quotas) -> memory_deploy.MemoryApplications:
     assert isinstance(quotas, memory_deploy.MemoryQuotas)
     return memory_deploy.MemoryApplications(quotas)
+
+
+def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
+    assert isinstance(applications, memory_deploy.MemoryApplications)
+    return deploy_runs.MemoryRuns(applications)
 
 
 PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
@@ -76,6 +81,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: memory_deploy.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
+        deploy.Runs: runs,
         deploy.Vault: memory_deploy.PlainVault,
     },
     "monitor": {

@@ -30,9 +30,9 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize(("text", "shown"), ATTACKS.items(), ids=range(len(ATTACKS)))
-def test_text_of_others_becomes_printable(text: str, shown: str) -> None:
-    assert printable(text) == shown
+@pytest.mark.parametrize(("text", "expected"), ATTACKS.items(), ids=range(len(ATTACKS)))
+def test_text_of_others_becomes_printable(text: str, expected: str) -> None:
+    assert printable(text) == expected
 
 
 @pytest.mark.parametrize("text", ATTACKS, ids=range(len(ATTACKS)))

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from cli.render import apps, billing, deployments, observe
+from cli.render.failure_hints import failure_hint
 from cli.render.formats import age, cpu_seconds, day, duration, money, period, quantity
 
 EUR = {"amount": 0, "currency": "EUR"}
@@ -74,7 +75,8 @@ def test_a_rolled_back_deployment_names_the_release_that_serves() -> None:
 
 
 def test_data_is_not_read_as_markup() -> None:
-    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", **NO_SETTINGS}
+    created = {"id": "a-1", "name": "[bold]x", "repository": "http://example.org/[red]", "createdAt": "2026-01-01T00:00:00Z"}
+    created |= NO_SETTINGS
     assert "[bold]x" in render(apps.created(created)) and "[red]" in render(apps.created(created))
     assert "http://example.org/[red]" in render(apps.applications([created]))
 
@@ -141,23 +143,23 @@ def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
 
 def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> None:
     summary = "r1 serving · last deployment (r3) rolled back (failing-requests)"
-    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "summary": summary}
+    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "stoppedAt": None, "summary": summary}
     expected = "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)\nhttp://x"
     assert apps.environment(view).plain == expected
-    assert apps.environment({**view, "release": None, "commit": None, "url": None, "summary": "nothing serving"}).plain == "nothing serving"
+    assert (
+        apps.environment({**view, "release": None, "commit": None, "url": None, "stoppedAt": None, "summary": "nothing serving"}).plain
+        == "nothing serving"
+    )
 
 
-def test_a_cause_that_the_build_log_shows_is_not_repeated() -> None:
+def test_a_failed_build_has_its_cause_and_what_serves() -> None:
     failed = deployment(status="failed", reason="build-failed", detail="The installation failed: error: No solution\n  cause: none", release=None)
-    log = ["==> Failed (build-failed): The installation failed: error: No solution", "  cause: none"]
-    assert deployments.failure_detail(failed, log) == "r2 keeps serving."
-    assert deployments.failure_detail(failed, log[:1]) == "  cause: none\nr2 keeps serving."
-    assert deployments.failure_detail(failed, []).startswith("The installation failed")
-    assert deployments.failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
+    assert deployments.failure_detail(failed) == "The installation failed: error: No solution\n  cause: none\nr2 keeps serving."
+    assert failure_hint("hello", failed) == "Fix it, push a commit, then: capsule deploy --app hello"
 
 
 def test_a_deployment_that_fails_after_its_build_names_what_serves_and_the_log() -> None:
     failed = deployment(status="failed", reason="exits-at-start", detail="Process exited with code 1.", rolledBackTo=1, steps=[{"step": "releasing"}])
     assert deployments.failure_title(failed) == "Deployment failed before taking traffic: exits-at-start"
-    assert deployments.failure_detail(failed, []) == "Process exited with code 1.\nr1 keeps serving."
-    assert deployments.failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"
+    assert deployments.failure_detail(failed) == "Process exited with code 1.\nr1 keeps serving."
+    assert failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"

@@ -21,6 +21,7 @@ from knative.machine.up import up
 from tests.corpus.account import Account
 from tests.corpus.availability import Repositories, missing_indexes, missing_toolchains
 from tests.corpus.outcome import NOT_TRIED, Outcome, judge, not_tried, summarize, table
+from tests.corpus.plans import describe
 from tests.corpus.table import Row, TableError, load, select
 from tests.corpus.user import User
 from tests.servers import discard, fresh_home
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list:
             print("\n".join(f"{row.name:<60} {row.plan:<10} {row.expected}" for row in rows))
             return 0
+        if options.plans:
+            return show_plans(rows, options.mirrors)
         outcomes = run(rows, options)
     except (TableError, Problem) as problem:
         print(f"corpus: {problem}", file=sys.stderr)
@@ -56,8 +59,18 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--home", type=Path, metavar="FOLDER", help="use the installation in this folder and leave it running (CAPSULE_PORT_OFFSET)")
     result.add_argument("--logs", type=Path, metavar="FOLDER", help="where to write the output of each deployment (default: corpus-logs, in --home)")
     result.add_argument("--list", action="store_true", help="list the rows and deploy nothing")
+    result.add_argument("--plans", action="store_true", help="plan the rows from --mirrors and deploy nothing")
     result.add_argument("--write", action="store_true", help="write the table to docs/corpus.md")
     return result
+
+
+def show_plans(rows: Sequence[Row], mirrors: Path | None) -> int:
+    """Print the plan of each row. Exit code 1 if one differs from the table. Raises: Problem without mirrors."""
+    if mirrors is None:
+        raise Problem("--plans reads the repositories from --mirrors FOLDER.")
+    text, differences = describe(rows, mirrors)
+    print(f"{text}\n\n{differences} of {len(rows)} plans differ from the table.")
+    return 1 if differences else 0
 
 
 def run(rows: Sequence[Row], options: argparse.Namespace) -> list[Outcome]:

@@ -18,8 +18,11 @@ from functions.deploy.commands.delete_application import DeleteApplication
 from functions.deploy.commands.delete_environment import DeleteEnvironment, EnvironmentDeletionAccepted
 from functions.deploy.commands.deploy import Deploy
 from functions.deploy.commands.promote import Promote
+from functions.deploy.commands.restart_environment import RestartEnvironment
 from functions.deploy.commands.roll_back import RollBack
 from functions.deploy.commands.scale_environment import ScaleAccepted, ScaleEnvironment
+from functions.deploy.commands.start_environment import StartEnvironment
+from functions.deploy.commands.stop_environment import EnvironmentStopAccepted, StopEnvironment
 from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import Deployment
@@ -86,6 +89,19 @@ class DeployCapsule(Capsule):
     async def scale(self, application_id: UUID, environment: str = "staging", **size: int) -> ScaleAccepted:
         request = ScaleEnvironment.model_validate({"application_id": application_id, "environment": environment, **size})
         accepted: ScaleAccepted = await self.call(request, caller=OWNER)
+        return accepted
+
+    async def restart(self, application_id: UUID, environment: str = "staging") -> DeploymentAccepted:
+        accepted: DeploymentAccepted = await self.call(RestartEnvironment(application_id=application_id, environment=environment), caller=OWNER)
+        return accepted
+
+    async def stop(self, application_id: UUID, environment: str = "staging") -> EnvironmentStopAccepted:
+        request = StopEnvironment(application_id=application_id, environment=environment)
+        accepted: EnvironmentStopAccepted = await self.call(request, caller=OWNER)
+        return accepted
+
+    async def start(self, application_id: UUID, environment: str = "staging") -> DeploymentAccepted:
+        accepted: DeploymentAccepted = await self.call(StartEnvironment(application_id=application_id, environment=environment), caller=OWNER)
         return accepted
 
     async def configure(self, application_id: UUID, environment: str | None = "staging", **fields: Any) -> ConfigurationAccepted:

@@ -77,6 +77,7 @@ class DeployWorld(World):
             "CAPSULE_FUNCTION": "deploy.*",
             "CAPSULE_DEPLOY_DATABASE_URL": self.database,
             "CAPSULE_REPOSITORY_HOSTS": self.hosts,
+            "CAPSULE_OBSERVATION_SECONDS": "1",
             "KUBECONFIG": str(self.folder / "kubeconfig"),
         }
 

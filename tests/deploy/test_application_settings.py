@@ -4,11 +4,21 @@ from typing import Any
 
 import pytest
 
+from events.deploy import ApplicationRenamed
+from functions.deploy.commands.rename_application import RenameApplication
 from functions.deploy.domain.application_settings import ApplicationSettings, Builder
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.image_reference import ImageReference
-from functions.deploy.domain.rejections import InvalidImage, InvalidRef, InvalidRepository, InvalidSettings, RepositoryNotAllowed
+from functions.deploy.domain.rejections import (
+    ApplicationIsDeployed,
+    ApplicationNameTaken,
+    InvalidImage,
+    InvalidRef,
+    InvalidRepository,
+    InvalidSettings,
+    RepositoryNotAllowed,
+)
 from functions.deploy.queries.application import ApplicationView, ShowApplication
 from tests.deploy.deploy_capsule import OWNER, REPOSITORY, DeployCapsule
 
@@ -58,7 +68,7 @@ async def test_invalid_settings_are_rejected(capsule: DeployCapsule, settings: d
         await capsule.change(application.id, **settings)
     assert detail in rejection.value.detail
     with pytest.raises(InvalidSettings):
-        await capsule.create("other", **settings)
+        await capsule.create("other", REPOSITORY, OWNER, **settings)
 
 
 async def test_every_fault_is_named_at_once() -> None:
@@ -155,6 +165,24 @@ async def test_a_rejected_change_changes_nothing(capsule: DeployCapsule, fields:
         await capsule.change(application.id, **fields)
     view: ApplicationView = await capsule.call(ShowApplication(application_id=application.id), caller=OWNER)
     assert (view.repository, view.image) == (REPOSITORY, None)
+
+
+async def test_an_application_is_renamed_before_its_first_deployment(capsule: DeployCapsule) -> None:
+    application = await capsule.create("hello")
+    await capsule.create("taken")
+    with pytest.raises(ApplicationNameTaken):
+        await capsule.call(RenameApplication(application_id=application.id, name="taken"), caller=OWNER)
+    for _ in range(2):
+        renamed = await capsule.call(RenameApplication(application_id=application.id, name="shop"), caller=OWNER)
+        assert renamed.name == "shop"
+    assert [each.name for each in capsule.events(ApplicationRenamed)] == ["shop"]
+    await capsule.create("hello")
+
+    deployment = await start(capsule, application.id)
+    assert deployment.namespace == "app-shop"
+    with pytest.raises(ApplicationIsDeployed, match="its name is part of its addresses: create market with the same settings, then delete shop"):
+        await capsule.call(RenameApplication(application_id=application.id, name="market"), caller=OWNER)
+    assert (await capsule.call(RenameApplication(application_id=application.id, name="shop"), caller=OWNER)).name == "shop"
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ async def test_the_summary_of_a_failed_deployment_says_what_serves(capsule: Depl
     failed = await capsule.set_service_status(releasing, "False", revision={"status": {"conditions": [condition]}}, reason="RevisionFailed")
     assert (failed.status, failed.reason, failed.rolled_back_to) == ("failed", "unhealthy", 1)
     assert (await view_of(capsule, failed)).summary.startswith(
-        "Deployment failed before taking traffic; r1 keeps serving. The process listens, but its health check fails."
+        "Deployment failed before taking traffic; r1 keeps serving. The process listens, but its health check fails:"
     )
     event = capsule.last_event
     assert isinstance(event, DeploymentFailed)

@@ -132,7 +132,8 @@ def test_a_failed_release_command_blocks_the_traffic_and_a_deployment_can_be_can
 
     assert developer.send("configure_environment", applicationId=app, environment="staging", variables={"MODE": "good"})[0] == 202
     done = developer.deploy(app)
-    assert (done["status"], [step["step"] for step in done["steps"]]) == ("succeeded", ["requested", "building", "preparing", "releasing"]), done
+    steps = [step["step"] for step in done["steps"]]
+    assert (done["status"], steps) == ("succeeded", ["requested", "building", "preparing", "releasing", "observing"]), done
     assert developer.get(done["url"]) == "200 one good 0"
 
     status, requested = developer.send("deploy", applicationId=app, environment="staging")

@@ -23,7 +23,7 @@ def test_a_repository_is_deployed_and_a_broken_commit_does_not_replace_it(
 
     done = developer.deploy(application)
     assert (done["status"], done["commit"], done["release"]) == ("succeeded", first, 1), done
-    assert [step["step"] for step in done["steps"]] == ["requested", "building", "releasing"]
+    assert [step["step"] for step in done["steps"]] == ["requested", "building", "releasing", "observing"]
     assert all(step["finishedAt"] for step in done["steps"])
     assert developer.get(done["url"]) == "200 one"
 

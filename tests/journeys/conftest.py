@@ -10,7 +10,7 @@ from filelock import FileLock
 from knative.machine.home import Home, Ports
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole
-from tests.servers import HOME, discard, free_offset, fresh_home
+from tests.servers import HOME, discard, free_offset, fresh_home, task_environment
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,7 @@ def whole() -> Iterator[Whole]:
     with FileLock(folder / "lock"):
         if not offset.exists():
             offset.write_text(str(free_offset()))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
-        found = Whole(Home(folder, Ports(int(offset.read_text())), environment))
+        found = Whole(Home(folder, Ports(int(offset.read_text())), task_environment()))
         count = int(users.read_text()) if users.exists() else 0
         if count == 0:
             found.up()

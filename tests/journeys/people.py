@@ -12,7 +12,7 @@ import httpx
 from knative.machine import mailbox
 from tests.journeys.whole import Json, Whole, until
 
-ENDED = ("succeeded", "failed")
+ENDED = ("succeeded", "failed", "rolled-back", "cancelled")
 
 
 @dataclass

@@ -10,8 +10,10 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -73,6 +75,15 @@ class MemoryCluster:
         )
         return crashed or observation
 
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        self._reach()
+        return read_instances_of(self._pods.get(("Service", namespace, service), []))
+
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        return read_run(self.objects.get(key), self._pods.get(key, []))
+
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()
         key = ("Service", watched.namespace, watched.name)
@@ -108,10 +119,14 @@ class MemoryCluster:
 
     # -- status that controllers set ----------------------------------------------------------------------------
 
-    def job_ended(self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "") -> None:
+    def job_ended(
+        self, namespace: str, name: str, message: str | None, *, code: int = 0, reason: str = "", container_reason: str = "", has_pod: bool = True
+    ) -> None:
+        """`reason`: of the Job's condition. `container_reason`: of its container. `has_pod`: False if the pod is gone."""
         key = ("Job", namespace, name)
-        terminated: dict[str, Any] = {"exitCode": code, "finishedAt": "2026-11-22T12:00:00Z"} | ({"message": message} if message is not None else {})
-        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}]
+        terminated: dict[str, Any] = {"exitCode": code, "reason": container_reason, "finishedAt": "2026-11-22T12:00:00Z"}
+        terminated |= {"message": message} if message is not None else {}
+        self._pods[key] = [{"status": {"containerStatuses": [{"state": {"terminated": terminated}}]}}] if has_pod else []
         condition = {"type": "Failed" if code or reason else "Complete", "status": "True", "reason": reason or "BackoffLimitExceeded"}
         self.objects[key]["status"] = {"conditions": [condition]}
 
@@ -135,9 +150,12 @@ class MemoryCluster:
         }
         self._revisions[key] = revision or {}
 
-    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "") -> None:
-        terminated = {"exitCode": code, "message": message}
+    def instance_restarted(self, namespace: str, name: str, code: int, message: str = "", reason: str = "Error") -> None:
+        terminated = {"exitCode": code, "message": message, "reason": reason}
         self._pods["Service", namespace, name] = [{"status": {"containerStatuses": [{"restartCount": 1, "lastState": {"terminated": terminated}}]}}]
+
+    def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
+        self._pods["Service", namespace, name] = list(pods)
 
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)

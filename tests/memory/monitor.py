@@ -46,6 +46,10 @@ class MemoryApplications:
         elif known.deleted_at is None:
             self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
 
+    async def rename(self, application: Application) -> None:
+        known = self.applications.get(application.id, application)
+        self.applications[application.id] = replace(known, name=application.name)
+
     async def forget_deleted(self, before: datetime) -> int:
         old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
         for key in old:

@@ -9,6 +9,10 @@ PROOFS = {
     "adding-a-function": "docs/adding-a-function.md works, applied to a copy",
     "pooler": "The storage works through PgBouncer",
     "recovery": "Nothing is lost when processes and servers die",
+    "failures": "Forty real failures end in their reason and no false success",
+    "no-visitor-sees-a-deploy": "Deployments under load fail no request, cut no stream",
+    "dockerfiles": "Dockerfiles and images of registries run",
+    "repositories": "A repository of each language builds and answers",
     "sources": "Repositories of every shape git allows are cloned",
     "tenant-isolation": "Applications and builds cannot reach others",
 }

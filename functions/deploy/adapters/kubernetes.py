@@ -1,7 +1,6 @@
 """The cluster, through the official Kubernetes client: Knative on a cluster and on one machine, with the same calls.
 
-The client takes half a second to import, so the first call imports it. It blocks, so every call runs in a thread.
-Responses are read as JSON, because the domain reads plain objects.
+The client blocks, so every call runs in a thread.
 """
 
 import asyncio
@@ -10,15 +9,16 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.adapters.kubernetes_api import KubernetesApi
+from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import AlreadyExists, NotFound
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
-from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
 FIELD_MANAGER = "capsule"
@@ -29,10 +29,7 @@ ROLE_BINDING_TIMEOUT_SECONDS = 5.0
 RBAC = "rbac.authorization.k8s.io"
 
 
-class KubernetesCluster:
-    def __init__(self, settings: Settings) -> None:
-        self._api = KubernetesApi(settings)
-
+class KubernetesCluster(KubernetesClient):
     @external_call
     async def apply(self, *objects: Manifest) -> None:
         for each in objects:
@@ -64,6 +61,20 @@ class KubernetesCluster:
             return ResourceDeleted()
 
     @external_call
+    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
+        with suppress(NotFound):
+            selector = {"label_selector": f"serving.knative.dev/service={service}"}
+            pods = await asyncio.to_thread(self._within, namespace, self._core().list_namespaced_pod, namespace, **selector)
+            return read_instances_of(pods["items"])
+        return []
+
+    @external_call
+    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
+        with suppress(NotFound):
+            return await asyncio.to_thread(self._observe_run, namespace, job)
+        return None
+
+    @external_call
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         try:
             await asyncio.to_thread(self._replace_service, watched, manifest, pinned_revision)
@@ -73,7 +84,7 @@ class KubernetesCluster:
     @external_call
     async def delete_job(self, namespace: str, name: str) -> None:
         def delete() -> None:
-            self._api.within(namespace, self._api.batch().delete_namespaced_job, name, namespace, propagation_policy="Background")
+            self._within(namespace, self._batch().delete_namespaced_job, name, namespace, propagation_policy="Background")
 
         try:
             await asyncio.to_thread(delete)
@@ -109,16 +120,16 @@ class KubernetesCluster:
             case "RoleBinding":
                 self._bind(manifest)
             case "ResourceQuota":
-                self._api.within(key[1], self._api.core().patch_namespaced_resource_quota, *key, **patch)
+                self._within(key[1], self._core().patch_namespaced_resource_quota, *key, **patch)
             case "NetworkPolicy":
                 try:
                     self._apply_other("networking.k8s.io", "networkpolicies", manifest, patch)
                 except NotFound:
                     return  # one machine has no such API: its sandbox limits the network
             case "Secret":
-                self._api.within(key[1], self._api.core().patch_namespaced_secret, *key, **patch)
+                self._within(key[1], self._core().patch_namespaced_secret, *key, **patch)
             case "Job":
-                return self._api.within(key[1], self._api.batch().patch_namespaced_job, *key, **patch)
+                return self._within(key[1], self._batch().patch_namespaced_job, *key, **patch)
             case "Service":
                 self._apply_other(SERVING["group"], "services", manifest, patch)
             case other:
@@ -134,7 +145,7 @@ class KubernetesCluster:
         """
         name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
         try:
-            self._api.call(self._api.core().create_namespace, manifest, field_manager=FIELD_MANAGER)
+            self._call(self._core().create_namespace, manifest, field_manager=FIELD_MANAGER)
             return
         except AlreadyExists:
             existing = self._find_namespace(name)
@@ -144,12 +155,12 @@ class KubernetesCluster:
         if owner != own_id:
             raise ClusterRefused(f"namespace {name} belongs to application {owner} (label {APPLICATION}), not to {own_id}")
         if not labels.items() <= existing["labels"].items():
-            self._api.within(name, self._api.core().patch_namespace, name, **patch)
+            self._within(name, self._core().patch_namespace, name, **patch)
 
     def _find_namespace(self, name: str) -> Any:
         """The namespace's metadata, or None."""
         try:
-            return self._api.call(self._api.core().read_namespace, name)["metadata"]
+            return self._call(self._core().read_namespace, name)["metadata"]
         except NotFound:
             return None
 
@@ -158,7 +169,7 @@ class KubernetesCluster:
         namespace = manifest["metadata"]["namespace"]
         resource = {"group": RBAC, "version": "v1", "namespace": namespace, "plural": "rolebindings"}
         try:
-            self._api.call(self._api.custom().create_namespaced_custom_object, **resource, body=manifest, field_manager=FIELD_MANAGER)
+            self._call(self._custom().create_namespaced_custom_object, **resource, body=manifest, field_manager=FIELD_MANAGER)
         except AlreadyExists:
             return
         until = time.monotonic() + ROLE_BINDING_TIMEOUT_SECONDS
@@ -171,38 +182,41 @@ class KubernetesCluster:
 
     def _may_create_jobs(self, namespace: str) -> bool:
         attributes = {"namespace": namespace, "verb": "create", "group": "batch", "resource": "jobs"}
-        review = self._api.call(self._api.authorization().create_self_subject_access_review, {"spec": {"resourceAttributes": attributes}})
+        review = self._call(self._authorization().create_self_subject_access_review, {"spec": {"resourceAttributes": attributes}})
         return bool(review["status"]["allowed"])
 
     def _apply_other(self, group: str, plural: str, manifest: Manifest, patch: dict[str, Any]) -> None:
         metadata = manifest["metadata"]
         resource = {"group": group, "version": "v1", "plural": plural, "namespace": metadata["namespace"], "name": metadata["name"]}
-        self._api.within(metadata["namespace"], self._api.custom().patch_namespaced_custom_object, **resource, **patch)
+        self._within(metadata["namespace"], self._custom().patch_namespaced_custom_object, **resource, **patch)
 
     def _observe(self, watched: WatchedObject) -> Observation | None:
         if watched.kind == "Job":
-            job = self._api.within(watched.namespace, self._api.batch().read_namespaced_job, watched.name, watched.namespace)
-            pods = self._api.within(
-                watched.namespace, self._api.core().list_namespaced_pod, watched.namespace, label_selector=f"job-name={watched.name}"
-            )
+            job = self._within(watched.namespace, self._batch().read_namespaced_job, watched.name, watched.namespace)
+            pods = self._within(watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"job-name={watched.name}")
             return (read_release_job if watched.is_release_phase else read_build_job)(job, pods["items"])
         service = self._service(watched)
         latest = service.get("status", {}).get("latestCreatedRevisionName")
         revision = self._revision(watched.namespace, latest) if latest else None
         observation = read_service(service, revision, watched.deployment_id, watched.pinned_revision)
         if watched.has_traffic and not isinstance(observation, ServiceFailed):
-            pods = self._api.within(
-                watched.namespace, self._api.core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
+            pods = self._within(
+                watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
             )
             return read_instances(pods["items"], revision) or observation
         return observation
 
+    def _observe_run(self, namespace: str, name: str) -> RunOutcome | None:
+        job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)
+        pods = self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")
+        return read_run(job, pods["items"])
+
     def _delete_environment(self, namespace: str, service: str, selector: str) -> None:
         resource = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
         with suppress(NotFound):
-            self._api.within(namespace, self._api.custom().delete_namespaced_custom_object, **resource)
+            self._within(namespace, self._custom().delete_namespaced_custom_object, **resource)
         with suppress(NotFound):
-            self._api.within(namespace, self._api.core().delete_collection_namespaced_secret, namespace, label_selector=selector)
+            self._within(namespace, self._core().delete_collection_namespaced_secret, namespace, label_selector=selector)
 
     def _replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None) -> None:
         """Sends the resource version that was read: after a concurrent change the cluster answers 409, and the retry
@@ -217,28 +231,28 @@ class KubernetesCluster:
             self._apply({**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}})
             return
         resource = {**SERVING, "namespace": watched.namespace, "plural": "services", "name": watched.name}
-        self._api.within(
-            watched.namespace, self._api.custom().delete_namespaced_custom_object, **resource, body={"preconditions": {"resourceVersion": version}}
+        self._within(
+            watched.namespace, self._custom().delete_namespaced_custom_object, **resource, body={"preconditions": {"resourceVersion": version}}
         )
 
     def _service(self, watched: WatchedObject) -> Any:
         resource = {**SERVING, "namespace": watched.namespace, "plural": "services", "name": watched.name}
-        return self._api.within(watched.namespace, self._api.custom().get_namespaced_custom_object, **resource)
+        return self._within(watched.namespace, self._custom().get_namespaced_custom_object, **resource)
 
     def _revision(self, namespace: str, name: str) -> Any:
         try:
             resource = {**SERVING, "namespace": namespace, "plural": "revisions", "name": name}
-            return self._api.within(namespace, self._api.custom().get_namespaced_custom_object, **resource)
+            return self._within(namespace, self._custom().get_namespaced_custom_object, **resource)
         except NotFound:
             return None
 
     def _delete_namespace(self, name: str, application_id: UUID) -> None:
         namespace_object = self._namespace(name, application_id)
-        self._api.within(name, self._api.core().delete_namespace, name, body={"preconditions": {"uid": namespace_object["metadata"]["uid"]}})
+        self._within(name, self._core().delete_namespace, name, body={"preconditions": {"uid": namespace_object["metadata"]["uid"]}})
 
     def _namespace(self, name: str, application_id: UUID) -> Any:
         """Raises NotFound if there is none, or if it belongs to another application."""
-        namespace_object = self._api.call(self._api.core().read_namespace, name)
+        namespace_object = self._call(self._core().read_namespace, name)
         if namespace_object["metadata"].get("labels", {}).get(APPLICATION) != str(application_id):
             raise NotFound(name)
         return namespace_object

@@ -18,7 +18,7 @@ from functions.runtime.storage.database import Database
 SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
 OTHERS = ("id", "user_id", "name", "repository", "image", "created_at", "status", "deleted_at", "version", "config_version")
 COLUMNS = ", ".join((*OTHERS, *SETTINGS))
-UPDATES = ", ".join(f"{name} = %({name})s" for name in ("repository", "image", "status", "deleted_at", "config_version", *SETTINGS))
+UPDATES = ", ".join(f"{name} = %({name})s" for name in ("name", "repository", "image", "status", "deleted_at", "config_version", *SETTINGS))
 INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
 MEMORY_USED = """
     SELECT COALESCE(sum(reserved_memory_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
@@ -122,9 +122,7 @@ class PostgresApplications:
                 _row(application),
             )
         except errors.UniqueViolation as violation:
-            if violation.diag.constraint_name != "applications_name":
-                raise
-            raise ApplicationNameTaken.of(application.name) from violation
+            raise _name_taken(application, violation) from violation
         return cursor.rowcount == 1
 
     async def get(self, application_id: UUID) -> Application:
@@ -148,9 +146,12 @@ class PostgresApplications:
         return _read(row)
 
     async def save(self, application: Application) -> None:
-        cursor = await self._database.connection.execute(
-            f"UPDATE applications SET {UPDATES}, version = version + 1 WHERE id = %(id)s AND version = %(version)s", _row(application)
-        )
+        try:
+            cursor = await self._database.connection.execute(
+                f"UPDATE applications SET {UPDATES}, version = version + 1 WHERE id = %(id)s AND version = %(version)s", _row(application)
+            )
+        except errors.UniqueViolation as violation:
+            raise _name_taken(application, violation) from violation
         if cursor.rowcount != 1:
             raise Transient(f"application {application.id} has changed since it was read")
         application.version += 1
@@ -166,6 +167,10 @@ class PostgresApplications:
                 {"user_id": user_id, "before": before, "limit": limit},
             )
             return [_read(row) for row in await cursor.fetchall()]
+
+
+def _name_taken(application: Application, violation: errors.UniqueViolation) -> Exception:
+    return ApplicationNameTaken.of(application.name) if violation.diag.constraint_name == "applications_name" else violation
 
 
 def _row(application: Application) -> dict[str, Any]:

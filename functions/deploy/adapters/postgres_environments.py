@@ -13,10 +13,10 @@ from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environmen
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
 from functions.runtime.storage.database import Database
 
-COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at"
+COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at, stopped_at"
 VALUES = """%(application_id)s, %(name)s, %(created_at)s, %(min_scale)s, %(max_scale)s, %(memory_mib)s, %(cpu_millis)s, %(observation_seconds)s,
-            %(deleted_at)s"""
-ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at)"
+            %(deleted_at)s, %(stopped_at)s"""
+ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at, stopped_at)"
 NEW = ALL.replace("(", "(excluded.").replace(", ", ", excluded.")
 
 
@@ -61,6 +61,7 @@ class PostgresEnvironments:
                 "cpu_millis": size.cpu_millis,
                 "observation_seconds": environment.observation_seconds,
                 "deleted_at": environment.deleted_at,
+                "stopped_at": environment.stopped_at,
             },
         )
         return cursor.rowcount == 1

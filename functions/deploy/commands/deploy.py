@@ -12,6 +12,7 @@ from functions.deploy.domain.names import EnvironmentName, Ref, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
+    EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
     InvalidRef,
@@ -32,7 +33,7 @@ class Deploy(Model):
 @command(
     http="POST /v1/apps/{application_id}/deployments",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(

@@ -16,6 +16,7 @@ from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
+    EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
     MemoryQuotaExceeded,
@@ -38,7 +39,10 @@ class Promote(Model):
 @command(
     http="POST /v1/apps/{application_id}/promotions",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound, NothingReleased, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[
+        *(ApplicationNotFound, EnvironmentNotFound, EnvironmentIsStopped, HostNameReserved, ReleaseNotFound),
+        *(NothingReleased, MemoryQuotaExceeded, DeploymentInProgress),
+    ],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def promote(

@@ -12,6 +12,7 @@ from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
+    EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
     MemoryQuotaExceeded,
@@ -35,7 +36,7 @@ class RollBack(Model):
     http="POST /v1/apps/{application_id}/environments/{environment}/rollbacks",
     status=202,
     rejects=[
-        *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
+        *(ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
         *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),
     ],
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],

@@ -48,7 +48,7 @@ class ScaleAccepted(Model):
     observation_seconds: int | None
     """None: the installation's default."""
     deployment: DeploymentAccepted | None
-    """None if nothing serves there, or if the size has not changed."""
+    """None if nothing serves there, if it is stopped, or if the size has not changed."""
 
 
 @command(
@@ -80,7 +80,7 @@ async def scale_environment(
     deployment: Deployment | None = None
     events: Events = ()
     serving = await deployments.find_serving(environment)
-    if serving is not None and serving.release_id is not None and size != old_size:
+    if serving is not None and serving.release_id is not None and size != old_size and not environment.is_stopped:
         release = await releases.get(serving.release_id)
         deployment, events = await starter.deploy_release(application, environment, release, Cause.SCALE, origin)
 

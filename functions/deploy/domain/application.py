@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.deploy import ApplicationCreated, ApplicationDeleted
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.image_reference import ImageReference
 from functions.deploy.domain.names import ApplicationName, Ref, namespace_of
@@ -68,6 +68,13 @@ class Application:
         """Set what the next builds use. An application has a repository or an image. Raises InvalidSettings."""
         self.repository, self.image, self.settings = repository, image, settings
         self._check_source()
+
+    def rename(self, name: ApplicationName, at: datetime) -> Events:
+        """Allowed before the first deployment only: names of cluster objects derive from the name. Idempotent."""
+        if self.name == str(name):
+            return ()
+        self.name = str(name)
+        return (ApplicationRenamed(application_id=self.id, user_id=self.user_id, name=self.name, at=at),)
 
     def ref_to_deploy(self, ref: Ref | None) -> Ref | None:
         """Return what a deployment deploys: the ref of the request, or else the branch. Raises InvalidRef."""

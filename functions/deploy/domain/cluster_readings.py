@@ -42,6 +42,8 @@ EXITED_UNREADY = "The container listened on its port and exited before its readi
 HTTP_FAILURE = re.compile(r"answered [345]\d\d|statuscode: [345]\d\d")
 NO_HTTP_ANSWER = re.compile(r"the answer is not HTTP|without an answer|no answer within")
 HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
+PROBE_CONTEXT = re.compile(r"^The container never became ready within [\d.]+ s: | on port \d+(?=:)")
+"""What a reader of the reason knows already."""
 OUTPUT_MARK = " Last output:\n"
 """Between the builder's sentence and the output of the program that failed."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
@@ -252,9 +254,10 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     if "it listens on" in message.lower():
         return ServiceFailed(reasons.WRONG_PORT, f"The process listens, but not on $PORT. {message}")
     if HTTP_FAILURE.search(message):
-        return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails. {message}")
+        return ServiceFailed(reasons.UNHEALTHY, f"The process listens, but its health check fails: {PROBE_CONTEXT.sub('', message)}")
     if NO_HTTP_ANSWER.search(message):
-        return ServiceFailed(reasons.DOES_NOT_ANSWER, f"The process listens on $PORT, but does not answer HTTP requests. {message}")
+        detail = f"The process listens on $PORT, but does not answer HTTP requests: {PROBE_CONTEXT.sub('', message)}"
+        return ServiceFailed(reasons.DOES_NOT_ANSWER, detail)
     if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in message:
         return ServiceFailed(reasons.NEVER_LISTENS, f"The process started but did not listen on $PORT in time. {message}".strip())
     return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")

@@ -39,6 +39,10 @@ class Entry:
     def is_secret(self) -> bool:
         return self.sealed is not None
 
+    def has_value_of(self, other: "Entry") -> bool:
+        """Whether both have one value. Sealed values cannot be compared: a secret that was set again has another one."""
+        return (self.value, self.sealed) == (other.value, other.sealed)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

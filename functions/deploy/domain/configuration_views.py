@@ -1,6 +1,6 @@
 """How the API shows a configuration and answers a change of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Self
 
@@ -22,13 +22,39 @@ class ConfigurationEntryView(Model):
     changed_at: datetime
 
 
+class ReleasedConfigurationView(Model):
+    """How the newest configuration differs from the one of the release that serves: after a rollback, or a change that was
+    not deployed."""
+
+    release: int
+    version: int
+    added: list[str]
+    """Names that the release does not have."""
+    changed: list[str]
+    """Names that have another value in the release."""
+    removed: list[str]
+    """Names that only the release has."""
+
+    @classmethod
+    def of(cls, release: int, version: int, released: Mapping[str, Entry], newest: Mapping[str, Entry]) -> Self:
+        return cls(
+            release=release,
+            version=version,
+            added=sorted(newest.keys() - released.keys()),
+            changed=sorted(name for name in newest.keys() & released.keys() if not newest[name].has_value_of(released[name])),
+            removed=sorted(released.keys() - newest.keys()),
+        )
+
+
 class ConfigurationView(Model):
     version: int
     """The newest version. One counter covers the application and all its environments."""
     entries: list[ConfigurationEntryView]
+    released: ReleasedConfigurationView | None
+    """Of one environment; null for the configuration of all environments, and where nothing serves."""
 
     @classmethod
-    def of(cls, version: int, entries: Iterable[Entry]) -> Self:
+    def of(cls, version: int, entries: Iterable[Entry], released: ReleasedConfigurationView | None = None) -> Self:
         views = [
             ConfigurationEntryView(
                 name=each.name,
@@ -40,7 +66,7 @@ class ConfigurationView(Model):
             )
             for each in entries
         ]
-        return cls(version=version, entries=views)
+        return cls(version=version, entries=views, released=released)
 
 
 class ConfigurationAccepted(Model):

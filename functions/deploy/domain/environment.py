@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import EnvironmentDeleted
+from events.deploy import EnvironmentDeleted, EnvironmentStopped
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.names import PRODUCTION, STAGING
@@ -96,6 +96,26 @@ class Environment:
     observation_seconds: int | None = None
     """None: the installation's default."""
     deleted_at: datetime | None = None
+    stopped_at: datetime | None = None
+    """Since when it runs nothing, by its user's choice."""
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.stopped_at is not None
+
+    def stop(self, application: Application, at: datetime) -> Events:
+        """Run nothing until `start`. Idempotent."""
+        if self.is_stopped:
+            return ()
+        self.stopped_at = at
+        return (
+            EnvironmentStopped(
+                application_id=application.id, user_id=application.user_id, application=application.name, environment=self.name, at=at
+            ),
+        )
+
+    def start(self) -> None:
+        self.stopped_at = None
 
     def resize(self, size: Size, observation_seconds: int | None) -> None:
         """Raises InvalidScale."""

@@ -19,7 +19,12 @@ Manifest = dict[str, Any]
 
 PORT = 8080
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
+RUN = "capsule.dev/run"
+"""Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
+STOPPED = "capsule.dev/stopped"
+VISIBILITY = "networking.knative.dev/visibility"
+"""Knative's label for a Service without a public address: "cluster-local"."""
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
 SERVING_PATH = "capsule.dev/serving-path"
 """Annotation of a revision without a health path. On one machine its first instance must answer this path with a status
@@ -142,6 +147,20 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
 
 
+def stop(service: Manifest) -> Manifest:
+    """Return the Service of a stopped environment: no address leads to it from outside, and it scales to zero.
+
+    The template changes only if the environment has minimum instances: another template creates a revision. The
+    one-machine Knative reads the annotation too: it ends the instances at once and answers 503 instead of 404.
+    """
+    stopped = copy.deepcopy(service)
+    metadata = stopped["metadata"]
+    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: "true"}
+    metadata["labels"][VISIBILITY] = "cluster-local"
+    stopped["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "0"
+    return stopped
+
+
 def release_job(
     *,
     name: str,
@@ -153,25 +172,57 @@ def release_job(
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
     """Render the Job that runs the release command once, with the image, configuration and size of the release."""
+    return _job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+
+
+def one_off_job(
+    *,
+    name: str,
+    application: str,
+    labels: Mapping[str, str],
+    command: str,
+    pod: Mapping[str, Any],
+    size: Size,
+    variables: Sequence[Manifest],
+    timeout_seconds: int,
+    kept_seconds: int,
+) -> Manifest:
+    """Render the Job of a one-off command, with the image and configuration of a release. `kept_seconds`: after its end."""
+    return _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+
+
+def _job(
+    name: str,
+    application: str,
+    labels: Mapping[str, str],
+    component: str,
+    command: str,
+    pod: Mapping[str, Any],
+    size: Size,
+    variables: Sequence[Manifest],
+    *,
+    timeout_seconds: int,
+    kept_seconds: int,
+) -> Manifest:
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**labels, MANAGED: "true", COMPONENT: "release"}},
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**labels, MANAGED: "true", COMPONENT: component}},
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": 600,
-            "ttlSecondsAfterFinished": 3600,
+            "activeDeadlineSeconds": timeout_seconds,
+            "ttlSecondsAfterFinished": kept_seconds,
             "template": {
-                "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: "release"}},
+                "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: component}},
                 "spec": {
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "containers": [
                         {
-                            "name": "release",
+                            "name": component,
                             "command": ["sh", "-c", command],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             **container,

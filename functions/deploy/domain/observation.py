@@ -11,7 +11,7 @@ BUILD_FAILED, TIMED_OUT, CANCELLED, TOO_LARGE = "build-failed", "timed-out", "ca
 BUILD_REASONS = frozenset(
     {
         *("repository-not-found", "repository-private", "host-key-changed", "ref-not-found"),
-        *("not-recognized", "unsupported", "version-unavailable", "missing-lock", "install-failed"),
+        *("not-recognized", "unsupported", "version-unavailable", "missing-lock", "install-failed", "image-unavailable"),
         *(BUILD_FAILED, TIMED_OUT, TOO_LARGE),
     }
 )

@@ -17,9 +17,9 @@ IMAGE_FOLDER = re.compile(r"(?<![\w.-])(?:file://)?(?:/workspace/(?:source|image
 LIBRARY = re.compile(r"site-packages|dist-packages|lib/python3|node_modules|node:internal|<frozen|/gems/|/usr/")
 
 TRACEBACK = "Traceback (most recent call last):"
-PYTHON_FRAME = re.compile(r'\s+File "([^"]+)", line (\d+)')
+PYTHON_FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)')
 JAVASCRIPT_ERROR = re.compile(r"(?:Uncaught )?(?:[A-Za-z_$][\w$.]*)?(?:Error|Exception)(?: \[\w+\])?: \S")
-JAVASCRIPT_FRAME = re.compile(r"\s+at (?:.*\()?(?:file://)?([^\s()]+):(\d+):\d+\)?$")
+JAVASCRIPT_FRAME = re.compile(r"\s+at (?:.*\()?(?:file://)?([^\s()]+):(\d+):\d+\)?(?: \{)?$")
 JAVASCRIPT_PLACE = re.compile(r"(?:file://)?(/\S+\.[cm]?[jt]sx?):(\d+)$")
 GO_PANIC = re.compile(r"(?:panic|fatal error): ")
 GO_FRAME = re.compile(r"\s+(/\S+\.go):(\d+)")
@@ -70,7 +70,8 @@ def _syntax_error(lines: Sequence[str]) -> list[str] | None:
     for index in range(len(lines) - 1, 0, -1):
         if re.match(r"(?:Syntax|Indentation|Tab)Error: ", lines[index]):
             places = [(frame[1], frame[2]) for line in lines[max(0, index - 4) : index] if (frame := PYTHON_FRAME.match(line))]
-            return _with_place([lines[index]], places)
+            if places:
+                return _with_place([lines[index]], places)
     return None
 
 

@@ -48,6 +48,14 @@ class ApplicationNameTaken(Conflict):
         return cls(f'The name "{name}" is taken. Choose another.', errors=[FieldError("/name", "is taken")])
 
 
+class ApplicationIsDeployed(Conflict):
+    """The application has been deployed: its name is part of its addresses. Create another application instead."""
+
+    @classmethod
+    def of(cls, name: str, new_name: str) -> Self:
+        return cls(f"{name} has been deployed, and its name is part of its addresses: create {new_name} with the same settings, then delete {name}.")
+
+
 class ApplicationQuotaExceeded(Forbidden):
     """Application quota exceeded. Delete an application, or change to a larger plan."""
 
@@ -91,6 +99,22 @@ class EnvironmentNotFound(NotFound):
         )
 
 
+class EnvironmentIsStopped(Conflict):
+    """The environment is stopped. Start it first."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"Environment {environment} of {application} is stopped. Start it first.")
+
+
+class EnvironmentNotStopped(Conflict):
+    """The environment is not stopped."""
+
+    @classmethod
+    def of(cls, application: str, environment: str) -> Self:
+        return cls(f"Environment {environment} of {application} is not stopped.")
+
+
 class EnvironmentNameTaken(Conflict):
     """The environment name is taken. Choose another."""
 
@@ -125,6 +149,26 @@ class NoEarlierRelease(Conflict):
 
 class DeploymentEnded(Conflict):
     """The deployment has ended. Only a running deployment can be cancelled."""
+
+
+class InvalidCommand(Invalid):
+    """Invalid command."""
+
+
+class RunNotFound(NotFound):
+    """One-off command not found."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"This application has no one-off command {run_id}.")
+
+
+class TooManyRuns(Conflict):
+    """Too many one-off commands run at once. Wait until one ends, or cancel one."""
+
+    @classmethod
+    def of(cls, application: str, limit: int) -> Self:
+        return cls(f"{limit} one-off commands of {application} run already. Wait until one ends, or cancel one.")
 
 
 class InvalidConfiguration(InvalidFields):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from events.deploy import BuildFailed, DeploymentFailed, DeploymentRequested
 from functions.deploy.domain import manifests
+from functions.deploy.domain.application_settings import Builder
 from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
@@ -91,7 +92,7 @@ def render_build_job(deployment: Deployment, settings: BuildSettings, secret: Bu
         **settings.environment,
         "APPLICATION": deployment.application,
         "BASE_DIRECTORY": terms.settings.directory or "",
-        "BUILDER": str(terms.settings.builder),
+        "BUILDER": "" if terms.settings.builder is Builder.AUTO else str(terms.settings.builder),
         "BUILD_COMMAND": terms.settings.build_command or "",
         "IMAGE": f"{settings.images}/{deployment.application}",
         "IMAGE_REFERENCE": terms.image or "",

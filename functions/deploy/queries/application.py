@@ -29,6 +29,7 @@ class DeployedEnvironmentView(Model):
     summary: str
     """What serves, and the outcome of the last deployment: `r1 serving · last deployment (r3) rolled back
     (failing-requests)`."""
+    stopped_at: datetime | None
     url: str | None
     release: int | None
     """The release that serves now, also while it is observed and after a rollback. Null: nothing serves."""
@@ -61,7 +62,8 @@ async def application(
         views.append(
             DeployedEnvironmentView(
                 name=environment.name,
-                summary=summarize_environment(serving, latest),
+                summary=summarize_environment(serving, latest, is_stopped=environment.is_stopped),
+                stopped_at=environment.stopped_at,
                 url=serving.deployment.url if serving else None,
                 release=serving.deployment.release if serving else None,
                 commit=serving.deployment.commit if serving else None,

@@ -6,10 +6,10 @@ Secrets are shown without their values.
 from uuid import UUID
 
 from functions.deploy.domain.configuration import merge
-from functions.deploy.domain.configuration_views import ConfigurationView
+from functions.deploy.domain.configuration_views import ConfigurationView, ReleasedConfigurationView
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
-from functions.deploy.ports import Applications, Configurations, Environments
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
 from functions.kernel import Caller, Model, query
 
 
@@ -20,10 +20,22 @@ class ShowEnvironmentConfiguration(Model):
 
 @query(http="GET /v1/apps/{application_id}/environments/{environment}/config", rejects=[ApplicationNotFound, EnvironmentNotFound])
 async def environment_configuration(
-    request: ShowEnvironmentConfiguration, applications: Applications, environments: Environments, configurations: Configurations, caller: Caller
+    request: ShowEnvironmentConfiguration,
+    applications: Applications,
+    environments: Environments,
+    configurations: Configurations,
+    deployments: Deployments,
+    releases: Releases,
+    caller: Caller,
 ) -> ConfigurationView:
     application = await applications.get_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
-    entries = await configurations.at(application.id, application.config_version)
+    newest = merge(await configurations.at(application.id, application.config_version), environment.name)
 
-    return ConfigurationView.of(application.config_version, merge(entries, environment.name).values())
+    released = None
+    serving = await deployments.find_serving(environment)
+    if serving is not None and serving.release_id is not None:
+        release = await releases.get(serving.release_id)
+        of_release = merge(await configurations.at(application.id, release.config_version), environment.name)
+        released = ReleasedConfigurationView.of(release.number, release.config_version, of_release, newest)
+    return ConfigurationView.of(application.config_version, newest.values(), released)

@@ -23,6 +23,7 @@ class EnvironmentView(Model):
     memory_mib: int
     cpu_millis: int
     observation_seconds: int
+    stopped_at: datetime | None
     url: str | None
     release: int | None
     commit: str | None
@@ -54,6 +55,7 @@ async def environments(
                 memory_mib=each.size.memory_mib,
                 cpu_millis=each.size.cpu_millis,
                 observation_seconds=terms.observation_seconds,
+                stopped_at=each.stopped_at,
                 url=serving.url if serving else None,
                 release=serving.release if serving else None,
                 commit=serving.commit if serving else None,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.configuration_size import check_size
 from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import check_host_name
@@ -33,9 +34,11 @@ class ConfigurationChanger:
 
     async def store(self, application: Application, scope: str, change: Change) -> bool:
         """Store the change as a new version. Returns False if it changes nothing. Raises InvalidConfiguration."""
-        effective = change.without_unchanged(await self._configurations.at(application.id, application.config_version), scope)
+        entries = await self._configurations.at(application.id, application.config_version)
+        effective = change.without_unchanged(entries, scope)
         if effective is None:
             return False
+        check_size(entries, effective, scope)
         version = application.next_config_version()
         await self._applications.save(application)
         await self._configurations.change(application.id, scope, effective.seal(self._vault.seal), version, self._clock.now())
@@ -43,12 +46,15 @@ class ConfigurationChanger:
 
     async def redeploy(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:
         """Redeploy what serves in the environments with the newest configuration. Skips environments without a release.
+        A stopped environment starts with the newest configuration.
 
         Raises HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress.
         """
         started: list[Deployment] = []
         published: list[OutgoingMessage] = []
         for environment in environments:
+            if environment.is_stopped:
+                continue
             serving = await self._deployments.find_serving(environment)
             if serving is None or serving.release_id is None:
                 continue

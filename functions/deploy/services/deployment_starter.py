@@ -5,6 +5,7 @@ from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment, ObservationPolicy
 from functions.deploy.domain.names import Ref
 from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.rejections import EnvironmentIsStopped
 from functions.deploy.domain.release import Release
 from functions.deploy.ports import Deployments, Quotas
 from functions.kernel import Clock, Events, Origin
@@ -13,8 +14,8 @@ from functions.kernel import Clock, Events, Origin
 class DeploymentStarter:
     """Reserves the environment's memory, freezes its settings and stores the deployment.
 
-    Both methods return the deployment and the events to publish. Both raise MemoryQuotaExceeded and
-    DeploymentInProgress.
+    Both methods return the deployment and the events to publish. Both raise EnvironmentIsStopped, MemoryQuotaExceeded
+    and DeploymentInProgress.
     """
 
     def __init__(self, deployments: Deployments, quotas: Quotas, policy: ObservationPolicy, clock: Clock) -> None:
@@ -26,7 +27,7 @@ class DeploymentStarter:
     async def deploy_commit(self, application: Application, environment: Environment, ref: Ref | None, origin: Origin) -> tuple[Deployment, Events]:
         """Build a commit, or pull the application's image, and deploy it. `ref` None: the application's branch, or else
         the repository's default branch. Raises InvalidRef if the application has an image."""
-        await self._reserve_memory(application, environment)
+        await self._admit(application, environment)
         deployment, events = Deployment.request(
             application,
             environment.name,
@@ -43,7 +44,7 @@ class DeploymentStarter:
         self, application: Application, environment: Environment, release: Release, cause: Cause, origin: Origin
     ) -> tuple[Deployment, Events]:
         """Deploy a stored release, without a build."""
-        await self._reserve_memory(application, environment)
+        await self._admit(application, environment)
         deployment, events = Deployment.redeploy(
             application,
             environment.name,
@@ -57,6 +58,8 @@ class DeploymentStarter:
         await self._deployments.add(deployment)
         return deployment, events
 
-    async def _reserve_memory(self, application: Application, environment: Environment) -> None:
+    async def _admit(self, application: Application, environment: Environment) -> None:
+        if environment.is_stopped:
+            raise EnvironmentIsStopped.of(application.name, environment.name)
         default_quota = Quota.default(application.user_id, self._clock.now())
         await self._quotas.reserve_memory(application, environment.name, environment.size.max_memory_mib, default_quota)

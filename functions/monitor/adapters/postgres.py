@@ -61,6 +61,12 @@ class PostgresApplications:
             (application.id, application.user_id, application.name, application.deleted_at),
         )
 
+    async def rename(self, application: Application) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO applications (id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+            (application.id, application.user_id, application.name),
+        )
+
     async def forget_deleted(self, before: datetime) -> int:
         """Together with their rules."""
         rows = await self._database.connection.execute(

@@ -16,6 +16,7 @@ APPLICATION = "capsule.dev/application"
 SERVICE = "serving.knative.dev/service"
 ENVIRONMENT = "capsule.dev/environment"
 DEPLOYMENT = "capsule.dev/deployment"
+RUN = "capsule.dev/run"
 COMPONENT = "capsule.dev/component"
 
 
@@ -26,6 +27,7 @@ class Workload:
     application_id: UUID
     environment: str
     deployment_id: UUID | None
+    """Of a one-off command: its own id."""
     component: str
 
 
@@ -35,7 +37,7 @@ def workload_of(labels: Mapping[str, str]) -> Workload | None:
     if application_id in (None, PLATFORM_ID):
         return None
     component = "build" if labels.get(COMPONENT) == "build" else "run"
-    return Workload(application_id, bounded(labels.get(ENVIRONMENT, "")), _uuid(labels.get(DEPLOYMENT)), component)
+    return Workload(application_id, bounded(labels.get(ENVIRONMENT, "")), _uuid(labels.get(DEPLOYMENT) or labels.get(RUN)), component)
 
 
 def service_of(labels: Mapping[str, str]) -> str:

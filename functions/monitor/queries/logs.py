@@ -20,7 +20,7 @@ class ReadLogs(Model):
 
     application_id: UUID
     environment: str | None = None
-    deployment: UUID | None = None
+    deployment: UUID | None = Field(default=None, description="Id of a deployment, or of a one-off command.")
     component: Literal["build", "run"] | None = None
     after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
     limit: int = Field(default=200, ge=1, le=1000)

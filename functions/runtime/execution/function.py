@@ -13,6 +13,7 @@
 """
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,9 +182,12 @@ class Function:
         raise AssertionError("unreachable")
 
     async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
-        arguments = self._arguments(message, caller, None)
+        """A query with `Work` calls an external system: it opens its transactions itself."""
+        is_effectful = Work in self._from_message.values()
+        arguments = self._arguments(message, caller, UnitOfWork(self._context, self.declaration, message) if is_effectful else None)
+        transaction = nullcontext() if is_effectful else self._context.database.transaction(read_only=True)
         try:
-            async with self._context.database.transaction(read_only=True):
+            async with transaction:
                 output = await self.declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)

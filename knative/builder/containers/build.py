@@ -28,7 +28,7 @@ class ContainerBuild:
         self._parameters, self._request = parameters, request
         self._folder = parameters.workspace / "engine"
         self._image = parameters.workspace / "image"
-        self._limits = Limits(deadline, self._image, parameters.image_bytes)
+        self._limits = Limits(deadline, self._image, parameters.root_image_bytes)
         self._shell = Shell(parameters.environment, self._folder / "home")
         self._values = read_variables(parameters.root)
 
@@ -44,8 +44,8 @@ class ContainerBuild:
         engine = Engine(self._shell, self._folder, files, self._limits)
         if request.kind == IMAGE:
             log(f"==> Pulling {reference}")
-            engine.pull(reference)
-            name, what, commit = reference, f"Image {reference}", self._digest(engine, reference)
+            name, what = engine.pull(reference), f"Image {reference}"
+            commit = self._digest(engine, name, reference)
         else:
             self._build(engine, Path(request.context), self._values)
             name, what, commit = NAME, "The Dockerfile", request.commit
@@ -54,7 +54,8 @@ class ContainerBuild:
             log(f"    notice: {notice}")
         self._write_image(engine.mount(name), config)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
-        return {"commit": commit, "kind": request.kind} | ({"release": request.release} if request.release else {})
+        optional = {"release": request.release, "health": request.health}
+        return {"commit": commit, "kind": request.kind} | {name: value for name, value in optional.items() if value}
 
     def _build(self, engine: Engine, context: Path, values: BuildVariables) -> None:
         file = context / DOCKERFILE
@@ -71,8 +72,8 @@ class ContainerBuild:
         log(f"==> Building {DOCKERFILE}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
         engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
 
-    def _digest(self, engine: Engine, reference: str) -> str:
-        match = DIGEST.search(str(engine.inspect(reference).get("FromImageDigest") or ""))
+    def _digest(self, engine: Engine, name: str, reference: str) -> str:
+        match = DIGEST.search(str(engine.inspect(name).get("FromImageDigest") or ""))
         if match is None:
             raise BuildFailure(BUILD_FAILED, f"Image {reference} has no digest.")
         log(f"    digest sha256:{match[1]}")
@@ -86,7 +87,7 @@ class ContainerBuild:
             raise BuildFailure(BUILD_FAILED, f"The image's files cannot be copied: {error.tail[-1] if error.tail else error}") from error
         if left_out:
             log(f"    notice: {left_out} devices, sockets or pipes of the image were left out")
-        check_size(self._image, self._parameters.image_bytes)
+        check_size(self._image, self._parameters.root_image_bytes)
         try:
             account = find_account(config.user, read_text(root, "etc/passwd"), read_text(root, "etc/group"))
         except UnknownAccount as error:

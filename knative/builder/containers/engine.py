@@ -16,10 +16,13 @@ from knative.builder.containers.configuration import Files
 from knative.builder.containers.failures import explain
 from knative.builder.execution import CommandFailed, Limits, Shell
 from knative.builder.failure import UNSUPPORTED, BuildFailure
+from knative.local.sandbox.launch_kernel import MS_BIND, kernel
 
 PROGRAM = "buildah"
 NAME = "localhost/application"
 CONTAINER = "application"
+LARGE_FILES = "/var/tmp"
+"""Where containers-image writes in some cases, whatever TMPDIR says."""
 MAX_INSPECT_BYTES = 4 << 20
 
 
@@ -32,6 +35,8 @@ class Engine:
             raise BuildFailure(
                 UNSUPPORTED, "This machine cannot build Dockerfiles or run images: its operator has to install buildah (apt-get install buildah)."
             )
+        (folder / "tmp").mkdir(parents=True)
+        kernel.mount(str(folder / "tmp"), LARGE_FILES, "", MS_BIND)
 
     def build(self, context: Path, dockerfile: Path, arguments: Mapping[str, str], secrets: Mapping[str, Path]) -> None:
         """Build the Dockerfile's last stage as NAME. Raises BuildFailure."""
@@ -42,9 +47,10 @@ class Engine:
             words += ["--secret", f"id={name},src={path}"]
         self._run([*words, *self._pull_options, str(context)], "The Dockerfile", cwd=context)
 
-    def pull(self, reference: str) -> None:
-        """Pull an image. Its digest is verified while it is read (containers-image). Raises BuildFailure."""
-        self._run(["pull", "--quiet", *self._pull_options, f"docker://{reference}"], f"Image {reference}")
+    def pull(self, reference: str) -> str:
+        """Pull an image and return its id. Its digest is verified while it is read (containers-image). Raises BuildFailure."""
+        lines = self._run(["pull", "--quiet", *self._pull_options, f"docker://{reference}"], f"Image {reference}", quiet=True)
+        return lines[-1].strip()
 
     def inspect(self, name: str) -> Mapping[str, Any]:
         """Return what buildah knows of an image in its storage. Raises BuildFailure."""
@@ -83,9 +89,9 @@ class Engine:
         """Return a command line and its variables."""
         storage = ["--root", str(self._folder / "storage"), "--runroot", str(self._folder / "run"), "--storage-driver", "overlay"]
         empty = self._folder / "empty"
-        for folder in (empty, self._folder / "tmp"):
-            folder.mkdir(parents=True, exist_ok=True)
+        empty.mkdir(exist_ok=True)
         registries = ["--registries-conf", str(self._files.registries), "--registries-conf-dir", str(empty)]
+        registries += ["--short-name-alias-conf", str(self._folder / "aliases.conf")]
         variables = {
             "TMPDIR": str(self._folder / "tmp"), "XDG_RUNTIME_DIR": str(self._folder / "run"), "CONTAINERS_CONF": str(self._files.containers),
             "_CONTAINERS_USERNS_CONFIGURED": "done", "BUILDAH_ISOLATION": "chroot",

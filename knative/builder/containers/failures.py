@@ -10,7 +10,13 @@ FAILED_STEP = re.compile(r'building at STEP "(.*?)": (.*)', re.DOTALL)
 EXIT = re.compile(r"exit status (\d+)")
 SOURCE = re.compile(r"(?:initializing source|reading manifest \S+ in|pinging container registry) (?:docker://)?(\S+?):? ")
 PREFIX = re.compile(r"^(?:Error|error|ERRO\[\d+\]|WARN\[\d+\]): ?")
-NOISE = re.compile(r"^(?:Trying to pull|Getting image source signatures|Copying (?:blob|config)|Writing manifest|Storing signatures|time=)")
+NOISE = re.compile(
+    r"^(?:Trying to pull|Resolving \"|Getting image source signatures|Copying (?:blob|config)|Writing manifest|Storing signatures|time=|"
+    r"(?:error running )?subprocess(?: exited|:)|Error: |error building|level=)"
+)
+FETCH = re.compile(r'reading "(https?://[^"]*)": (.*)', re.DOTALL)
+NO_STAGE = re.compile(r"(COPY --from=\S+): no stage or image found")
+UNKNOWN_INSTRUCTION = re.compile(r'Unknown instruction: "([^"]*)"')
 OUT_OF_DISK = ("no space left on device", "disk quota exceeded")
 ABSENT = ("manifest unknown", "name unknown", "not found", "was deleted", "404")
 DENIED = ("unauthorized", "denied", "authentication required", "403", "401")
@@ -31,6 +37,8 @@ def explain(tail: Sequence[str], what: str) -> BuildFailure:
         )
     if failure := _source_failure(error, what):
         return failure
+    if match := NO_STAGE.search(error):
+        return BuildFailure(BUILD_FAILED, f"{what}: {match[1]}: there is no stage of this name, and no such image can be pulled.")
     if match := FAILED_STEP.search(error):
         return _step_failure(match[1], match[2], tail)
     return BuildFailure(BUILD_FAILED, f"{what} cannot be built: {error}")
@@ -59,6 +67,8 @@ def _source_failure(error: str, what: str) -> BuildFailure | None:
 
 
 def _step_failure(step: str, error: str, tail: Sequence[str]) -> BuildFailure:
+    if match := UNKNOWN_INSTRUCTION.search(error):
+        return BuildFailure(BUILD_FAILED, f"Dockerfile: {match[1]} is not an instruction.")
     if step.startswith("RUN") and (match := EXIT.search(error)):
         output = "\n".join(output_of_step(tail))
         text = f"Dockerfile: `{_short(step)}` failed with exit code {match[1]}."
@@ -66,6 +76,9 @@ def _step_failure(step: str, error: str, tail: Sequence[str]) -> BuildFailure:
     if step.startswith(("COPY", "ADD")) and ("no such file or directory" in error or "no items matching" in error):
         hint = "The file is not in the build's folder, or .dockerignore excludes it."
         return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` found nothing to copy. {hint}")
+    if step.startswith("ADD") and (match := FETCH.match(error)):
+        cause = match[2].rpartition(": ")[2].rstrip(".")
+        return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` cannot fetch {match[1]}: {cause}.")
     return BuildFailure(BUILD_FAILED, f"Dockerfile: `{_short(step)}` failed: {error.strip()}")
 
 
@@ -73,7 +86,7 @@ def output_of_step(tail: Sequence[str]) -> list[str]:
     """Return what the last instruction wrote, without buildah's own lines."""
     starts = [number for number, line in enumerate(tail) if STEP.match(line)]
     lines = tail[starts[-1] + 1 :] if starts else tail
-    return [line for line in lines if not NOISE.match(line) and not line.startswith(("Error: ", "error building", "level="))]
+    return [line for line in lines if not NOISE.match(line)]
 
 
 def _short(step: str) -> str:

@@ -20,6 +20,8 @@ class ContainerRequest:
     """A command of the user's that replaces ENTRYPOINT and CMD, a line for /bin/sh; empty: the image's own."""
     release: str = ""
     """The release command, a line for /bin/sh."""
+    health: str = ""
+    """The repository's own health path."""
 
     def encode(self) -> bytes:
         """Raises ValueError if the request is longer than MAX_BYTES."""

@@ -61,6 +61,8 @@ def _variables(content: Any) -> tuple[dict[str, str], list[str]]:
     for name, entry in content.items() if isinstance(content, dict) else ():
         details = entry if isinstance(entry, dict) else {"value": entry}
         value = details.get("value")
+        if name == "BUILDPACK_URL":
+            continue  # of Heroku itself
         if isinstance(value, bool):
             defaults[name] = str(value).lower()
         elif isinstance(value, str | int | float):

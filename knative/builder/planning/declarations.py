@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning.app_json import read_app_json
-from knative.builder.planning.plan import BuildSettings
+from knative.builder.planning.plan import BuildSettings, Step
 from knative.builder.planning.procfile import PROCFILE, read_procfile
 from knative.builder.planning.tree import Tree, string, table
 
@@ -91,6 +91,11 @@ def read_declarations(tree: Tree, settings: BuildSettings) -> Declarations:
     if declared.health and not declared.health.startswith("/"):
         raise BuildFailure(NOT_RECOGNIZED, f'Health path "{declared.health}" does not begin with /. Write it as in a URL: /{declared.health}')
     return replace(declared, notices=(*declared.notices, *_process_notices(declared)))
+
+
+def build_step(tree: Tree, declared: Declarations) -> tuple[Step, ...]:
+    """Return the step of the build command that settings or capsule.toml declare."""
+    return (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
 
 
 def base_directory_of(tree: Tree) -> str:

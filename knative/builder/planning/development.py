@@ -2,42 +2,46 @@
 
 import re
 
-PATTERNS = (
-    r"nodemon", r"ts-node-dev", r"tsnd", r"node\s+(?:\S+\s+)*--watch(?:-path)?\b", r"tsx\s+(?:\S+\s+)*watch\b", r"ts-node\s+(?:\S+\s+)*--watch\b", r"bun\s+(?:\S+\s+)*--(?:hot|watch)\b",
-    r"vite(?:\s+(?:dev|serve|preview)\b|\s+-|\s*$)", r"next(?:\s+dev\b|\s+-|\s*$)", r"nuxt(?:i)?(?:\s+(?:dev|preview)\b|\s*$)", r"nuxi\s+(?:dev|preview)\b",
-    r"astro\s+(?:dev|preview)\b", r"remix(?:\s+dev|\s+vite:dev)\b", r"react-router\s+dev\b", r"svelte-kit\s+(?:dev|preview)\b", r"react-scripts\s+start\b",
-    r"react-app-rewired\s+start\b", r"craco\s+start\b", r"ng\s+(?:serve|s)\b", r"ng\s+run\s+\S*serve\S*", r"vue-cli-service\s+serve\b", r"webpack\s+(?:serve|s)\b", r"webpack\s+(?:\S+\s+)*--watch\b",
-    r"webpack-dev-server", r"parcel(?!\s+build)\b", r"gatsby\s+(?:develop|serve)\b", r"nest\s+start\s+(?:\S+\s+)*(?:--watch|-w|--debug)\b", r"nest\s+start\b",
-    r"snowpack\s+dev\b", r"wrangler\s+(?:\S+\s+)?dev\b", r"expo\s+start\b", r"docusaurus\s+start\b", r"vitepress\s+(?:dev|serve|preview)\b", r"vuepress\s+(?:dev|serve)\b",
-    r"(?:@11ty/)?eleventy\s+(?:\S+\s+)*--serve\b", r"live-server", r"browser-sync", r"lite-server", r"storybook\s+dev", r"start-storybook", r"turbo\s+(?:run\s+)?dev\b", r"nx\s+serve\b",
-    r"netlify\s+dev", r"vercel\s+dev", r"supervisor", r"ember\s+(?:serve|s|server)\b", r"gulp\s+(?:serve|watch|dev)\b", r"rsbuild\s+(?:dev|preview)\b", r"farm\s+(?:dev|start)?\s*$", r"solid-start\s+dev", r"vinxi\s+dev",
-    r"tsc\s+(?:\S+\s+)*(?:-w|--watch)\b", r"brunch\s+watch", r"qwik\s+dev",
-)  # fmt: skip
-PYTHON = (
-    r"(?:python[\d.]*\s+)?(?:\S*/)?manage\.py\s+runserver\b", r"django-admin\s+runserver\b", r"(?:python[\d.]*\s+-m\s+)?flask\s+(?:\S+\s+)*run\b", r"fastapi\s+dev\b",
-    r"uvicorn\s+(?:.*\s)?--reload\b", r"gunicorn\s+(?:.*\s)?--reload\b",
-)  # fmt: skip
-OTHERS = (
-    r"php\s+artisan\s+serve\b",
-    r"mvn\S*\s+(?:\S+\s+)*spring-boot:run\b",
-    r"\S*gradlew?\s+(?:\S+\s+)*bootRun\b",
-    r"air\s*$",
-    r"go\s+run\b",
-    r"rerun\b",
-    r"symfony\s+serve",
-)
-PREFIX = r"(?:^|&&|\|\||[;|&(]|\bexec\s|\bthen\s|\bdo\s)\s*(?:(?:env|cross-env|dotenv|npx|pnpx|pnpm exec|yarn exec|yarn|pnpm|npm exec|bunx|poetry run|uv run|pipenv run|bundle exec|time|nohup)\s+(?:-\S+\s+)*(?:--\s+)?)*(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S*)\s+)*(?:(?:env|cross-env|npx)\s+(?:\w+=\S*\s+)*)?"
-COMMAND = re.compile(f"{PREFIX}((?:{'|'.join((*PATTERNS, *PYTHON, *OTHERS[:4]))})(?=\\s|$|[;&|)]).*)")
+NODE = """
+nodemon | ts-node-dev | tsnd | supervisor | live-server | browser-sync | lite-server | webpack-dev-server | start-storybook
+node ~ --watch(?:-path)? | tsx ~ watch | ts-node ~ --watch | bun ~ --(?:hot|watch) | tsc ~ (?:-w|--watch)
+vite(?:\\s+(?:dev|serve|preview)\\b|(?=\\s+-)|\\s*$) | rsbuild (?:dev|preview) | farm(?:\\s+(?:dev|start))?\\s*$
+next(?:\\s+dev\\b|(?=\\s+-)|\\s*$) | nuxi? (?:dev|preview) | nuxt(?:i)?(?:\\s+(?:dev|preview)\\b|\\s*$) | astro (?:dev|preview)
+remix (?:dev|vite:dev) | react-router dev | svelte-kit (?:dev|preview) | solid-start dev | vinxi dev | qwik dev
+react-scripts start | react-app-rewired start | craco start | ng (?:serve|s) | ng run \\S*serve\\S* | vue-cli-service serve | ember (?:serve|server|s)
+webpack (?:serve|s) | webpack ~ --watch | parcel(?!\\s+build)\\b | snowpack dev | brunch watch | gulp (?:serve|watch|dev)
+gatsby (?:develop|serve) | docusaurus start | vitepress (?:dev|serve|preview) | vuepress (?:dev|serve) | (?:@11ty/)?eleventy ~ --serve
+nest start | expo start | storybook dev | turbo (?:run\\s+)?dev | nx serve | wrangler (?:\\S+\\s+)?dev | netlify dev | vercel dev
+"""
+OTHERS = """
+(?:python[\\d.]*\\s+)?(?:\\S*/)?manage\\.py runserver | django-admin runserver | (?:python[\\d.]*\\s+-m\\s+)?flask (?:\\S+\\s+)*run | fastapi dev
+uvicorn (?:.*\\s)?--reload | gunicorn (?:.*\\s)?--reload
+php artisan serve | php ~ -S | symfony serve | mvnw? ~ spring-boot:run | \\./mvnw ~ spring-boot:run | (?:\\./)?gradlew? ~ bootRun
+"""
+"""`~`: any options. A space: white space."""
+MAX_LINE = 4000
+RUNNERS = r"(?:env|cross-env|dotenv|npx|pnpx|pnpm exec|yarn exec|yarn|pnpm|npm exec|bunx|poetry run|uv run|pipenv run|bundle exec|time|nohup)"
+ASSIGNMENTS = r"(?:\w+=(?:\"[^\"]*\"|'[^']*'|\S*)\s+)*"
+PREFIX = rf"(?:^|&&|\|\||[;|&(]|\bexec\s|\bthen\s|\bdo\s)\s*{ASSIGNMENTS}(?:{RUNNERS}\s+(?:-\S+\s+)*(?:--\s+)?{ASSIGNMENTS})*"
+
+
+def _alternatives(table: str) -> str:
+    words = [each.strip() for line in table.strip().splitlines() for each in line.split(" | ")]
+    return "|".join(word.replace(" ~ ", r"\s+(?:\S+\s+)*").replace(" ", r"\s+") for word in words)
+
+
+COMMAND = re.compile(rf"{PREFIX}((?:{_alternatives(NODE)}|{_alternatives(OTHERS)})(?=\s|$|[;&|)]).*)")
 
 
 def development_server(command: str) -> str:
     """Return the development server that a shell line runs, with its arguments, "" if it runs none."""
-    match = COMMAND.search(command)
+    match = COMMAND.search(command[:MAX_LINE])
     return match[1].strip() if match else ""
 
 
 def server_name(line: str) -> str:
     """Return a development server's name, for messages: `nodemon`, `vite`, `manage.py runserver`."""
-    words = [word for word in line.split()[:3] if not word.startswith("-") or "watch" in word]
+    plain = re.sub(r"^python[\d.]*\s+(?=\S*\.py)", "", line)
+    words = [word for word in plain.split()[:3] if not word.startswith("-") or "watch" in word]
     is_pair = len(words) > 1 and re.fullmatch(r"[a-z:-]+", words[1]) is not None and words[0] not in ("nodemon", "ts-node-dev", "supervisor")
     return " ".join(words[:2]) if is_pair or (words and words[0] in ("node", "python")) else words[0] if words else line

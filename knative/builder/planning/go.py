@@ -1,10 +1,11 @@
 """Plan Go modules (devcenter.heroku.com/articles/go-support, railpack.com/languages/golang)."""
 
 import re
+from dataclasses import replace
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.tree import Tree, join
 from knative.builder.planning.versions import managed_versions
@@ -29,17 +30,14 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     start = declared.start or f"bin/{_name(tree, _choose(tree, programs))}"
     chosen = packages if declared.start or hinted else [f"./{folder}" if (folder := _choose(tree, programs)) else "."]
     front = assets.find_assets(tree, declared.buildpacks)
-    build = (
-        Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory)
-        if declared.build
-        else Step("Building with go build", ("go", "build", "-o", "bin/", *chosen), directory=tree.directory)
-    )
+    build = build_step(tree, declared) or (Step("Building with go build", ("go", "build", "-o", "bin/", *chosen), directory=tree.directory),)
     return Plan(
         kind="go",
         reason=f"{tree.first('go.work', 'go.mod')}, {declared.start_source if declared.start else chosen[0]}",
-        toolchains=(go_toolchain(tree), *front.toolchains),
-        steps=(*front.steps, build),
+        toolchains=(replace(go_toolchain(tree), is_needed_to_run=re.match(r"go\s", start) is not None), *front.toolchains),
+        steps=(*front.steps, *build),
         start=start,
+        variables={"PATH": _bin(tree)},
         notices=front.notices,
     )
 
@@ -69,6 +67,11 @@ def go_toolchain(tree: Tree) -> Toolchain:
             match = re.search(pattern, tree.text(file))
             candidates.append((match[1] if match else "", f"{file} ({name})"))
     return next((Toolchain("go", version, source) for version, source in candidates if version), Toolchain("go"))
+
+
+def _bin(tree: Tree) -> str:
+    """Return the folder of the programs, for start commands that name one without its folder as on Heroku."""
+    return "{root}/bin" if tree.directory == "." else f"{{root}}/{tree.directory}/bin"
 
 
 def _choose(tree: Tree, programs: list[str]) -> str:
@@ -110,4 +113,12 @@ def _without_module(tree: Tree, declared: Declarations) -> Plan | None:
     name = join(tree.directory).rpartition("/")[2] if tree.directory != "." else "main"
     build = Step("Building with go build", ("go", "build", "-o", f"bin/{name}", *files), {"GO111MODULE": "off"}, tree.directory)
     notices = ("go.mod is missing: only the standard library can be imported",)
-    return Plan("go", "main.go without go.mod", (go_toolchain(tree),), (build,), declared.start or f"bin/{name}", notices=notices)
+    return Plan(
+        "go",
+        "main.go without go.mod",
+        (go_toolchain(tree),),
+        (build,),
+        declared.start or f"bin/{name}",
+        variables={"PATH": _bin(tree)},
+        notices=notices,
+    )

@@ -39,7 +39,8 @@ def _maven_start(tree: Tree) -> tuple[str, str]:
     if (own := _executable(tree, root)) or not root.findall("modules/module"):
         if own:
             return own, ""
-        detail = "Java application (pom.xml) without an executable jar. Add the plugin spring-boot-maven-plugin or maven-shade-plugin, or a Procfile with a line `web: …`."
+        plugins = "spring-boot-maven-plugin or maven-shade-plugin"
+        detail = f"Java application (pom.xml) without an executable jar. Add the plugin {plugins}, or a Procfile with a line `web: …`."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     modules = [join((module.text or "").strip()) for module in root.findall("modules/module")]
     found = {
@@ -111,7 +112,8 @@ def _gradle(tree: Tree, declared: Declarations) -> Plan:
     if re.search(r"\btask\s+stage\b|register\([\"']stage[\"']", build):
         task = "stage"
     if not (declared.start or start):
-        detail = "Java application (Gradle) without a program. Apply the plugin org.springframework.boot or application, or add a Procfile with a line `web: …`."
+        plugins = "org.springframework.boot or application"
+        detail = f"Java application (Gradle) without a program. Apply the plugin {plugins}, or add a Procfile with a line `web: …`."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     command = ("sh", "-c", declared.build) if declared.build else ("sh", "./gradlew", "--no-daemon", "--console=plain", task, "-x", "test")
     step = Step("Running the build command" if declared.build else "Building with Gradle", command, directory=tree.directory)
@@ -158,7 +160,8 @@ def java_toolchain(tree: Tree) -> Toolchain:
         if match := re.search(rf"<{re.escape(tag)}>\s*([\d.]+)\s*</", pom):
             found.append((match[1], f"pom.xml ({tag})"))
     if match := re.search(
-        r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)|jvmToolchain\((\d+)\)|(?:source|target)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?[\"']?([\d._]+)",
+        r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)|jvmToolchain\((\d+)\)"
+        r"|(?:source|target)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?[\"']?([\d._]+)",
         build,
     ):
         found.append((next(group for group in match.groups() if group), "build.gradle"))

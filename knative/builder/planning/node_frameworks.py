@@ -186,6 +186,7 @@ FRAMEWORKS: tuple[Callable[[Application], Served | None], ...] = (
     _site("Gatsby", ("gatsby",), "public", "gatsby build", is_single_page=False),
     _site("Docusaurus", ("@docusaurus/core",), "build", "docusaurus build", is_single_page=False),
     _site("VitePress", ("vitepress",), any_of("docs/.vitepress/dist", ".vitepress/dist", "dist"), "vitepress build", is_single_page=False),
+    _site("Expo", ("react-native-web",), "dist", "expo export --platform web", is_single_page=True),
     _site("Eleventy", ("@11ty/eleventy",), any_of("_site", *OUTPUT_FOLDERS), "eleventy", is_single_page=False),
     _site(
         "Create React App",

@@ -144,10 +144,10 @@ def workspace_members(tree: Tree) -> tuple[str, ...]:
 def _patterns(tree: Tree) -> list[str]:
     if text := tree.text("pnpm-workspace.yaml"):
         packages = _yaml(text).get("packages")
-        return [str(each) for each in packages] if isinstance(packages, list) else []
+        return [each for each in packages if isinstance(each, str)] if isinstance(packages, list) else []
     declared: Any = tree.json("package.json").get("workspaces")
     declared = declared.get("packages") if isinstance(declared, dict) else declared
-    return [str(each) for each in declared] if isinstance(declared, list) else []
+    return [each for each in declared if isinstance(each, str)] if isinstance(declared, list) else []
 
 
 def _yaml(text: str) -> dict[str, Any]:

@@ -12,14 +12,16 @@ CALL = re.compile(
 )
 SOURCE = re.compile(r"\.(?:js|mjs|cjs|jsx|ts|mts|cts|tsx)$")
 NOT_PRODUCTION = re.compile(
-    r"(^|/)(tests?|__tests__|__mocks__|spec|e2e|cypress|scripts|\.storybook|stories|docs|examples)/|\.(test|spec|stories|config|d)\.\w+$|(^|/)(gulpfile|Gruntfile|webpack[^/]*|vite\.[^/]*|rollup[^/]*|\.[^/]*rc)\.\w+$"
+    r"(^|/)(tests?|__tests__|__mocks__|spec|e2e|cypress|scripts|\.storybook|stories|docs|examples)/|\.(test|spec|stories|config|d)\.\w+$"
+    r"|(^|/)(gulpfile|Gruntfile|webpack[^/]*|vite\.[^/]*|rollup[^/]*|\.[^/]*rc)\.\w+$"
 )
 MAX_SOURCES = 2000
 BUILTINS = frozenset(
     {"node", "env", "exec", "cd", "echo", "export", "test", "true", "[", "sh", "bash", "set", "mkdir", "cp", "sleep", "npm", "yarn", "pnpm", "npx"}
 )
 PROGRAMS = {
-    "next": "next", "nuxt": "nuxt", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "nest": "@nestjs/cli", "tsc": "typescript",
+    "next": "next", "nuxt": "nuxt", "remix-serve": "@remix-run/serve", "react-router-serve": "@react-router/serve", "nest": "@nestjs/cli",
+    "tsc": "typescript",
     "prisma": "prisma", "sequelize": "sequelize-cli", "knex": "knex", "strapi": "@strapi/strapi", "ts-node": "ts-node", "tsx": "tsx", "pm2": "pm2",
     "pm2-runtime": "pm2", "babel-node": "@babel/node", "drizzle-kit": "drizzle-kit", "typeorm": "typeorm", "medusa": "@medusajs/cli", "srvx": "srvx",
 }  # fmt: skip
@@ -76,11 +78,11 @@ def production_line(tree: Tree, manifest: dict[str, Any], line: str, *, has_buil
 
 def compiled_path(tree: Tree, source: str) -> str:
     """Return the file that tsc compiles a TypeScript file to, "" if tsconfig.json does not say."""
-    config = tree.text("tsconfig.json") + tree.text("tsconfig.build.json")
-    output = re.search(r'(?m)^\s*(?!//)"outDir"\s*:\s*"([^"]+)"', config)
+    config = re.sub(r"(?m)^\s*//.*$", "", tree.text("tsconfig.json") + tree.text("tsconfig.build.json"))
+    output = re.search(r'"outDir"\s*:\s*"([^"]+)"', config)
     if not output or not re.search(r"\.[mc]?tsx?$", source):
         return ""
-    declared = re.search(r'(?m)^\s*(?!//)"rootDir"\s*:\s*"([^"]+)"', config)
+    declared = re.search(r'"rootDir"\s*:\s*"([^"]+)"', config)
     sources = [path for path in tree.paths if re.search(r"\.tsx?$", path) and not path.endswith(".d.ts") and not NOT_PRODUCTION.search(path)]
     folder = source.partition("/")[0]
     root = join(declared[1]) if declared else folder if "/" in source and all(path.startswith(f"{folder}/") for path in sources) else "."
@@ -93,7 +95,7 @@ def needs_development(tree: Tree, manifest: dict[str, Any], line: str) -> bool:
     development = set(table(manifest, "devDependencies")) - set(table(manifest, "dependencies"))
     if not development:
         return False
-    for part in re.split(r"&&|\|\||[;|&]", line):
+    for part in re.split(r"&&|\|\||[;|&\n]", line):
         words = [
             word for word in re.sub(r"\b\w+=(\"[^\"]*\"|'[^']*'|\S*)", "", part).split() if word not in ("exec", "env", "cross-env", "npx", "--")
         ]

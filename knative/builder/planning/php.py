@@ -4,15 +4,16 @@ import re
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
-from knative.builder.planning.addresses import BIND, PORT
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
+from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.php_server import START, server_step
 from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.tree import Tree, string, table
 from knative.builder.planning.versions import managed_versions
 
 ROOTS = ("public", "web", "webroot", "htdocs", "www", "src/public", "src", "")
 HEROKU = re.compile(r"(?:vendor/bin/)?heroku-php-(?:apache2|nginx)((?:\s+-\S+\s+\S+)*)(?:\s+(\S+))?\s*$")
-WORKERS = "4"
 
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
@@ -25,40 +26,35 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     is_laravel = tree.has("artisan")
     heroku = HEROKU.match(declared.start)
     root = (heroku[2] or "").strip("/") if heroku else next((root for root in ROOTS if tree.has(f"{root}/index.php".lstrip("/"))), None)
-    if declared.start and not heroku:
+    server = development_server(declared.start) if declared.start_source == PROCFILE else ""
+    servers: tuple[Step, ...] = ()
+    if declared.start and not heroku and not (server and root is not None):
         start, source = declared.start, declared.start_source
     elif root is None:
-        detail = f"PHP application (composer.json) without index.php in {', '.join(folder or '.' for folder in ROOTS)}. Add one, or a Procfile."
+        folders = ", ".join(filter(None, ROOTS))
+        detail = f"PHP application (composer.json) without index.php in its top folder, {folders}. Add one, or a Procfile with a line `web: …`."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     else:
-        start, source = serve(tree, root), declared.start_source if heroku else f"{root}/index.php".lstrip("/")
+        start, source = START, declared.start_source if heroku else f"{root}/index.php".lstrip("/")
+        servers = (server_step(root, tree.directory),)
     front = assets.find_assets(tree, declared.buildpacks)
     steps, notices = _install(tree, manifest) if has_composer and (required or tree.has("composer.lock")) else ((), ())
-    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
     if is_laravel:
         notices += ("Laravel needs the secret APP_KEY; set it with `capsule env set --secret`",)
         if not declared.release:
             notices += ("database migrations do not run by themselves; set the release command `php artisan migrate --force` to run them",)
     composer = (Toolchain("composer"),) if steps else ()
-    variables = {"PHP_CLI_SERVER_WORKERS": WORKERS}
-    if is_laravel:
-        variables |= {"APP_ENV": "production", "LOG_CHANNEL": "stderr"}
+    if server and servers:
+        notices += (f"{PROCFILE}: web runs {server_name(server)}, a development server; lighttpd and php-cgi are started",)
     return Plan(
         kind="php",
         reason=f"{'composer.json' if has_composer else 'index.php'}, {source}",
         toolchains=(php_toolchain(tree, manifest), *composer, *front.toolchains),
-        steps=(*steps, *front.steps, *build),
+        steps=(*steps, *front.steps, *build_step(tree, declared), *servers),
         start=start,
-        variables=variables,
+        variables={"APP_ENV": "production", "LOG_CHANNEL": "stderr"} if is_laravel else {},
         notices=(*notices, *front.notices),
     )
-
-
-def serve(tree: Tree, root: str) -> str:
-    """Return the command that serves a folder. Paths without a file go to its index.php, as with a web server's rewrite rule."""
-    folder = f" -t {root}" if root else ""
-    router = f" {root}/index.php" if tree.has("server.php") and not root else ""
-    return f'php -S "{BIND}:{PORT}"{folder}{router}'
 
 
 def php_toolchain(tree: Tree, manifest: dict[str, object]) -> Toolchain:

@@ -4,13 +4,16 @@ import re
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
-from knative.builder.planning.declarations import Declarations
+from knative.builder.planning.declarations import Declarations, build_step
+from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.python_packages import PIP, Packages, find_packages
 from knative.builder.planning.python_start import NAMES, PROGRAMS, Start, find_start, server_steps
 from knative.builder.planning.tree import Tree
 from knative.builder.planning.versions import python_toolchain
 
+WITHOUT_MANIFEST = "Python without requirements"
 RUNS_PYTHON = re.compile(r"\b(python[\d.]*|gunicorn|uvicorn|hypercorn|daphne|waitress-serve|flask|streamlit|uwsgi)\b")
 
 
@@ -21,27 +24,35 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         return None
     if not declared.start and tree.has("mkdocs.yml") and packages.has("mkdocs", "mkdocs-material"):
         return _mkdocs(tree, packages)
-    start = Start(declared.start, declared.start_source) if declared.start else find_start(tree, packages)
+    start = Start(_without_runner(declared.start), declared.start_source) if declared.start else find_start(tree, packages)
     if start is None:
         detail = (
             f"Python application ({packages.reason}) without a start command. Add a Procfile with a line `web: …`, or one of "
             f"{', '.join(dict.fromkeys((*NAMES[:6], *PROGRAMS[:3])))} with an application or a main program."
         )
         raise BuildFailure(NOT_RECOGNIZED, detail)
+    if packages.reason == WITHOUT_MANIFEST and start.server:
+        detail = f"{start.file} needs packages, but there is no requirements.txt, pyproject.toml or Pipfile that lists them. Add one."
+        raise BuildFailure(NOT_RECOGNIZED, detail)
     if declared.start:
-        start = _with_django(tree, packages, start)
+        start = _with_detected(tree, packages, declared, start)
     servers, added = server_steps(_server_of(start), packages, tree.directory)
     front = assets.find_assets(tree, declared.buildpacks)
-    build = (Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory),) if declared.build else ()
     return Plan(
         kind="python",
         reason=f"{packages.reason}, {start.file}",
         toolchains=(python_toolchain(tree), *packages.toolchains, *front.toolchains),
-        steps=(*packages.steps, *servers, *front.steps, *build, *start.steps),
+        steps=(*packages.steps, *servers, *front.steps, *build_step(tree, declared), *start.steps),
         start=start.command,
         variables=variables(tree),
         notices=(*packages.notices, *added, *front.notices, *start.notices),
     )
+
+
+def _without_runner(command: str) -> str:
+    """Return a command without `poetry run`, `pipenv run` and `uv run`: the virtual environment is active anyway."""
+    plain = re.sub(r"(^|&&\s*|;\s*|\bexec\s+)(?:poetry|pipenv|uv)\s+run\s+(?:--\S+\s+)*", r"\1", command)
+    return re.sub(r"(^|&&\s*|;\s*)(?=[\w./-]+\.py(\s|$))", r"\1python ", plain) if plain != command else command
 
 
 def variables(tree: Tree) -> dict[str, str]:
@@ -51,12 +62,16 @@ def variables(tree: Tree) -> dict[str, str]:
     return {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": search}
 
 
-def _with_django(tree: Tree, packages: Packages, start: Start) -> Start:
-    """A declared start command of a Django project: its static files are collected too."""
+def _with_detected(tree: Tree, packages: Packages, declared: Declarations, start: Start) -> Start:
+    """Add to a declared start command that a Django project's static files are collected. A Procfile's development server is replaced."""
     try:
         found = find_start(tree, packages)
     except BuildFailure:  # several projects: the command chooses one
         return start
+    server = development_server(declared.start) if declared.start_source == PROCFILE else ""
+    if server and found and found.server:
+        notice = f"{PROCFILE}: web runs {server_name(server)}, a development server; started is: {found.command}"
+        return Start(found.command, found.file, found.server, found.steps, (notice, *found.notices))
     return Start(start.command, start.file, steps=found.steps if found else (), notices=found.notices if found and found.steps else ())
 
 
@@ -71,11 +86,13 @@ def _server_of(start: Start) -> Start:
 def _without_manifest(tree: Tree, declared: Declarations) -> Packages | None:
     """A command that runs Python, or a main program in a folder with nothing else to build."""
     files = tree.find("*.py")
+    if tree.has("environment.yml", "environment.yaml"):  # conda: named as unsupported
+        return None
     if declared.start and (RUNS_PYTHON.search(declared.start) or (files and declared.has_procfile)) and not tree.has("package.json"):
-        return Packages("Python without requirements", frozenset())
+        return Packages(WITHOUT_MANIFEST, frozenset())
     has_others = tree.has("package.json", "index.html", "go.mod", "Gemfile", "composer.json", "pom.xml", "build.gradle")
     if not has_others and not declared.start and any(tree.has(name) for name in (*NAMES, *PROGRAMS, "manage.py")):
-        return Packages("Python without requirements", frozenset())
+        return Packages(WITHOUT_MANIFEST, frozenset())
     return None
 
 

@@ -10,7 +10,8 @@ ASGI, WSGI = "asgi", "wsgi"
 FRAMEWORKS = {
     "FastAPI": ASGI, "Starlette": ASGI, "Quart": ASGI, "Litestar": ASGI, "Sanic": ASGI, "BlackSheep": ASGI, "Esmerald": ASGI, "FastHTML": ASGI,
     "fast_app": ASGI, "FastAPIOffline": ASGI, "get_asgi_application": ASGI, "ProtocolTypeRouter": ASGI, "mount_gradio_app": ASGI, "ASGIApp": ASGI,
-    "AsyncApp": ASGI, "Robyn": "", "Flask": WSGI, "APIFlask": WSGI, "OpenAPI": WSGI, "Bottle": WSGI, "default_app": WSGI, "get_wsgi_application": WSGI,
+    "AsyncApp": ASGI, "Robyn": "", "Flask": WSGI, "APIFlask": WSGI, "OpenAPI": WSGI, "Bottle": WSGI, "default_app": WSGI,
+    "get_wsgi_application": WSGI,
     "make_wsgi_app": WSGI, "WSGIApp": WSGI, "Dash": WSGI, "Eve": WSGI, "FlaskApp": WSGI, "App": "", "API": WSGI,
 }  # fmt: skip
 """Classes and functions that make an application → its interface. "" depends on the module that they come from."""

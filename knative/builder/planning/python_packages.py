@@ -64,16 +64,21 @@ def is_project(tree: Tree) -> bool:
     return any(table(content, *keys) for keys in (("project",), ("build-system",), ("tool", "poetry")))
 
 
-def requirement_lines(tree: Tree, file: str, depth: int = 0) -> list[str]:
-    """Return the requirements of a file and of those that it includes with `-r`."""
+def requirement_lines(tree: Tree, file: str) -> list[str]:
+    """Return the requirements of a file and of those that it includes with `-r`, each file once."""
     lines = []
-    for raw in tree.text(file).replace("\\\n", " ").split("\n"):
-        line = re.sub(r"(^|\s)#.*", "", raw).strip()
-        if include := re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line):
-            if depth < 10:
-                lines += requirement_lines(tree, join(file.rpartition("/")[0] or ".", include[1]), depth + 1)
-        elif line and not line.startswith("-"):
-            lines.append(line)
+    pending, read = [file], set()
+    while pending:
+        path = pending.pop(0)
+        if path in read:
+            continue
+        read.add(path)
+        for raw in tree.text(path).replace("\\\n", " ").split("\n"):
+            line = re.sub(r"(^|\s)#.*", "", raw).strip()
+            if include := re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line):
+                pending.append(join(path.rpartition("/")[0] or ".", include[1]))
+            elif line and not line.startswith("-"):
+                lines.append(line)
     return lines
 
 
@@ -92,7 +97,7 @@ def _uv(tree: Tree) -> Packages:
     is_workspace = "workspace" in table(manifest, "tool", "uv")
     if is_workspace and not string(manifest, "project", "name"):
         command.append("--all-packages")
-    lock = root.place("uv.lock")
+    lock = "uv.lock" if root is tree else root.place("uv.lock")
     step = Step(f"Installing from {lock}", tuple(command), directory=tree.directory)
     return Packages(f"pyproject.toml, {lock}", _project_names(manifest), locked, (step,), (Toolchain("uv"),), scripts=_scripts(manifest))
 

@@ -33,10 +33,9 @@ class Start:
 
 def find_start(tree: Tree, packages: Packages) -> Start | None:
     """Return the start command, None if no file has an application or a main program."""
-    if django := find_django(tree, packages):
-        if django.application:
-            start = serve(tree, django.application, packages, django.folder)
-            return Start(start.command, start.file, start.server, django.steps, django.notices)
+    if (django := find_django(tree, packages)) and django.application:
+        served = serve(tree, django.application, packages, django.folder)
+        return Start(served.command, served.file, served.server, django.steps, django.notices)
     installed = packages.direct | packages.locked
     for path in _candidates(tree, packages):
         if application := find_application(tree, path, installed):

@@ -7,9 +7,12 @@ from pathlib import PurePosixPath
 
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import go, java, node, php, python, ruby, static
-from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, read_declarations
+from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, build_step, read_declarations
 from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.node_scripts import scripts_of
+from knative.builder.planning.node_start import only_application
 from knative.builder.planning.plan import BuildSettings, Plan
+from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.tree import Tree, join
 from knative.builder.planning.unsupported import SUPPORTED, find_unsupported
 
@@ -27,11 +30,18 @@ COMMANDS = {
 }
 """Programs of start commands → language."""
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
-MANIFESTS = ("Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php", "pom.xml",
-             "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile")  # fmt: skip
-OTHER_PLATFORMS = ("fly.toml", "render.yaml", "railway.json", "railway.toml", "railpack.json", "nixpacks.toml", "vercel.json", "netlify.toml", "heroku.yml", "project.toml",
-                   "app.yaml", "docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml", "captain-definition", "DOKKU_SCALE")  # fmt: skip
-NEEDED = "a Procfile with a line `web: …`, requirements.txt or pyproject.toml (Python), package.json (Node.js), go.mod (Go), Gemfile (Ruby), composer.json (PHP), pom.xml or build.gradle (Java), index.html (static site), or a Dockerfile"
+MANIFESTS = (
+    "Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php",
+    "pom.xml", "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile",
+)  # fmt: skip
+OTHER_PLATFORMS = ("fly.toml", "render.yaml", "railway.json", "railway.toml", "railpack.json", "nixpacks.toml", "vercel.json", "netlify.toml",
+                   "heroku.yml", "project.toml",
+                   "app.yaml", "docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml",
+                   "captain-definition", "DOKKU_SCALE")  # fmt: skip
+NEEDED = (
+    "a Procfile with a line `web: …`, requirements.txt or pyproject.toml (Python), package.json (Node.js), "
+    "go.mod (Go), Gemfile (Ruby), composer.json (PHP), pom.xml or build.gradle (Java), index.html (static site), or a Dockerfile"
+)
 
 
 def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
@@ -39,6 +49,9 @@ def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
     settings = settings or BuildSettings()
     application = find_base_directory(tree, settings)
     declared = read_declarations(application, settings)
+    if not declared.start and (member := only_application(application)):
+        notice = f"the workspace's only application is built: {member}"
+        application, declared = application.at(member), replace(declared, notices=(notice, *declared.notices))
     plan = _plan(application, declared)
     notices = [*plan.notices, *declared.notices, *_other_notices(application, plan, declared)]
     return replace(
@@ -87,9 +100,15 @@ def _plan(tree: Tree, declared: Declarations) -> Plan:
     try:
         plan = _native(tree, declared)
     except BuildFailure as failure:
-        if builder == "native" or not dockerfile or failure.reason not in (NOT_RECOGNIZED, UNSUPPORTED):
+        if not dockerfile or failure.reason not in (NOT_RECOGNIZED, UNSUPPORTED):
             raise
-        return _of_dockerfile(tree, declared, dockerfile, f"no other builder: {failure.detail.split('. ')[0].rstrip('.')}")
+        if builder == "native":
+            advice = f"There is a {dockerfile}; set the builder to auto or dockerfile to use it."
+            raise BuildFailure(failure.reason, f"{failure.detail} {advice}") from failure
+        cause = (
+            failure.detail.split(". ")[0].rstrip(".") if failure.reason == UNSUPPORTED or "start" in failure.detail[:90] else "no language recognized"
+        )
+        return _of_dockerfile(tree, declared, dockerfile, cause)
     is_plain_site = plan.kind in ("static", "procfile") and not plan.toolchains
     if builder == "auto" and dockerfile and is_plain_site:
         return _of_dockerfile(tree, declared, dockerfile, "no language recognized")
@@ -98,7 +117,7 @@ def _plan(tree: Tree, declared: Declarations) -> Plan:
 
 def _of_dockerfile(tree: Tree, declared: Declarations, dockerfile: str, reason: str) -> Plan:
     """The image's own command starts, unless a setting or capsule.toml names another one."""
-    is_override = bool(declared.start) and declared.start_source != "Procfile"
+    is_override = bool(declared.start) and declared.start_source != PROCFILE
     notices = () if is_override or not declared.start else (f"Procfile: web is not used, the command of {dockerfile} starts: {declared.start}",)
     return Plan("dockerfile", f"{dockerfile}; {reason}", start=declared.start if is_override else "", dockerfile=dockerfile, notices=notices)
 
@@ -121,7 +140,7 @@ def _native(tree: Tree, declared: Declarations) -> Plan:
     if failure is not None:
         raise failure
     if declared.start:
-        return Plan("procfile", declared.start_source, start=declared.start)
+        return Plan("procfile", declared.start_source, steps=build_step(tree, declared), start=declared.start)
     if (site := static.detect(tree, declared)) is not None:
         return site
     if tree.has("start.sh"):
@@ -144,7 +163,7 @@ def _is_another_language(tree: Tree) -> bool:
     """Whether a manifest of a language that Capsule builds lies beside that of an unsupported one (a Rust extension of a Python package)."""
     if tree.has("requirements.txt", "pyproject.toml", "Pipfile", "go.mod", "Gemfile", "composer.json", "pom.xml"):
         return True
-    scripts = " ".join(node.scripts_of(tree.json("package.json")).values()) if tree.has("package.json") else ""
+    scripts = " ".join(scripts_of(tree.json("package.json")).values()) if tree.has("package.json") else ""
     return bool(re.search(r"\b(node|next|vite|react-scripts|nuxt|astro|tsc|ng|webpack|nest|tsx|remix)\b", scripts)) and not re.search(
         r"\b(cargo|mix|deno|dotnet|sbt|shards|wasm-pack|trunk)\b", scripts
     )
@@ -171,7 +190,7 @@ def _other_notices(tree: Tree, plan: Plan, declared: Declarations) -> list[str]:
         notices.append(f"{dockerfile} ignored; building as {plan.kind}. To use it, set the builder to dockerfile")
     if others := [name for name in OTHER_PLATFORMS if tree.has(name)]:
         notices.append(f"{', '.join(others)}: settings of other tools, not used")
-    if declared.start and (server := development_server(declared.start)):
+    if declared.start and plan.start == declared.start and (server := development_server(declared.start)):
         notices.append(f"the start command ({declared.start_source}) runs {server_name(server)}, a development server; use a production server")
     if plan.kind != "dockerfile" and (sentence := find_unsupported(tree)):
         notices.append(f"{sentence.split('. ')[0].removeprefix('This is ')} ignored; building as {plan.kind}")

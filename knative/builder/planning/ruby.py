@@ -13,6 +13,14 @@ from knative.builder.planning.versions import managed_versions
 BUNDLE = {"BUNDLE_PATH": "vendor/bundle", "BUNDLE_WITHOUT": "development:test"}
 JAVASCRIPT_GEMS = ("jsbundling-rails", "cssbundling-rails", "webpacker", "shakapacker", "vite_rails", "vite_ruby")
 PRECOMPILE = 'SECRET_KEY_BASE="${SECRET_KEY_BASE:-precompile}" bundle exec rake assets:precompile'
+SERVERS = {
+    "puma": f'puma -b "tcp://{BIND}:{PORT}" config.ru',
+    "unicorn": f'unicorn -o "{BIND}" -p "{PORT}" config.ru',
+    "thin": f'thin start -a "{BIND}" -p "{PORT}" -R config.ru',
+    "passenger": f'passenger start -a "{BIND}" -p "{PORT}"',
+    "falcon": f'falcon serve -b "http://{BIND}:{PORT}"',
+    "rackup": f'rackup -o "{BIND}" -p "{PORT}" config.ru',
+}
 SCRIPTS = ("app.rb", "main.rb", "server.rb", "application.rb")
 
 
@@ -27,7 +35,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     if "middleman" in gems and not declared.start:
         return _site(tree, "Middleman", ("bundle", "exec", "middleman", "build"), "build")
     start, source = (declared.start, declared.start_source) if declared.start else _start(tree, gems, is_rails=is_rails)
-    variables = {**_bundle(tree), "RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+    variables = {**_bundle(tree), "RUBYOPT": "-rbundler/setup", "RACK_ENV": "production", "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
     variables |= {"RAILS_ENV": "production", "RAILS_LOG_TO_STDOUT": "1", "RAILS_SERVE_STATIC_FILES": "1"} if is_rails else {"APP_ENV": "production"}
     has_bundling = bool(gems & frozenset(JAVASCRIPT_GEMS))
     front = assets.find_assets(tree, declared.buildpacks, is_always_installed=has_bundling, runs_build=not has_bundling)
@@ -49,7 +57,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     return Plan(
         kind="ruby",
         reason=f"Gemfile, {source}",
-        toolchains=(ruby_toolchain(tree), _bundler(tree), *front.toolchains),
+        toolchains=(ruby_toolchain(tree), _bundler(), *front.toolchains),
         steps=(_install(tree), *front.steps, *builds),
         start=start,
         variables=variables,
@@ -74,21 +82,21 @@ def ruby_toolchain(tree: Tree, *, is_needed_to_run: bool = True) -> Toolchain:
     candidates = [
         (", ".join(requirements), "Gemfile"),
         (locked[1] if locked else "", "Gemfile.lock"),
-        (version[1] if version else "", ".ruby-version"),
+        (version[1] if version and version[1][0].isdigit() else "", ".ruby-version"),
         *managed_versions(tree, "ruby"),
     ]
-    found = next(((constraint, source) for constraint, source in candidates if constraint), ("", ""))
+    found = next(((constraint, source) for constraint, source in candidates if constraint not in ("", "latest")), ("", ""))
     return Toolchain("ruby", *found, is_needed_to_run=is_needed_to_run)
 
 
-def _bundler(tree: Tree, *, is_needed_to_run: bool = True) -> Toolchain:
-    locked = re.search(r"(?m)^BUNDLED WITH\n\s+([\d.]+)", tree.text("Gemfile.lock"))
-    major = locked[1].split(".")[0] if locked else ""
-    return Toolchain("bundler", f"~> {major}.0" if major else "", "Gemfile.lock (BUNDLED WITH)" if major else "", is_needed_to_run)
+def _bundler(*, is_needed_to_run: bool = True) -> Toolchain:
+    """Any version reads the lock files of the others."""
+    return Toolchain("bundler", is_needed_to_run=is_needed_to_run)
 
 
 def _bundle(tree: Tree) -> dict[str, str]:
-    return {**BUNDLE, **({"BUNDLE_DEPLOYMENT": "1"} if tree.has("Gemfile.lock") else {})}
+    """Programs of the gems go to vendor/bin, which is on PATH; a Ruby without `bundle exec` finds the gems too."""
+    return {**BUNDLE, "BUNDLE_BIN": "vendor/bin", **({"BUNDLE_DEPLOYMENT": "1"} if tree.has("Gemfile.lock") else {})}
 
 
 def _install(tree: Tree) -> Step:
@@ -102,9 +110,8 @@ def _start(tree: Tree, gems: frozenset[str], *, is_rails: bool) -> tuple[str, st
     if is_rails:
         return f'bundle exec rails server -e production -b "{BIND}" -p "{PORT}"', "Rails"
     if tree.has("config.ru"):
-        if "puma" in gems:
-            return f'bundle exec puma -b "tcp://{BIND}:{PORT}" config.ru', "config.ru"
-        return f'bundle exec rackup -o "{BIND}" -p "{PORT}" config.ru', "config.ru"
+        server = next((name for name in SERVERS if name in gems), "rackup")
+        return f"bundle exec {SERVERS[server]}", "config.ru"
     for name in SCRIPTS:
         if tree.has(name):
             is_sinatra = re.search(r"require\s+[\"']sinatra[\"']", tree.text(name)) is not None
@@ -119,5 +126,5 @@ def _site(tree: Tree, name: str, command: tuple[str, ...], folder: str) -> Plan:
         Step("Installing from Gemfile", ("bundle", "install"), variables, tree.directory),
         Step("Building the site", command, variables, tree.directory),
     )
-    toolchains = (ruby_toolchain(tree, is_needed_to_run=False), _bundler(tree, is_needed_to_run=False))
+    toolchains = (ruby_toolchain(tree, is_needed_to_run=False), _bundler(is_needed_to_run=False))
     return Plan("static", f"Gemfile, {name}", toolchains, steps, site=folder)

@@ -10,7 +10,7 @@ from knative.builder.planning.plan import Plan, Step
 from knative.builder.planning.sites import OUTPUT_FOLDERS, any_of
 from knative.builder.planning.tree import Tree
 
-FOLDERS = (".", "public", "dist", "build", "_site", "www", "site", "html", "docs", "src", "static")
+FOLDERS = (".", "public", "dist", "build", "_site", "www")
 
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
@@ -19,6 +19,10 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     if folder is None:
         folder = next((each for each in FOLDERS if tree.has("index.html" if each == "." else f"{each}/index.html")), None)
         source = "index.html" if folder == "." else f"{folder}/index.html"
+        if folder not in (None, ".") and [
+            path for path in tree.find("*/index.html", "*/package.json", "*/requirements.txt") if not path.startswith(f"{folder}/")
+        ]:
+            folder = None  # one of several sites or applications
     if declared.build and (folder or tree.names):
         step = Step("Running the build command", ("sh", "-c", declared.build), directory=tree.directory)
         return Plan("static", "build command", steps=(step,), site=any_of(*([folder] if folder and source[:1] == "S" else []), *OUTPUT_FOLDERS, "."))
@@ -49,4 +53,4 @@ def _declared(tree: Tree) -> tuple[str | None, bool, str]:
 
 
 def _folder(value: object) -> str:
-    return re.sub(r"^\./|/$", "", str(value)) or "." if value else "."
+    return re.sub(r"^\./|/$", "", value) or "." if isinstance(value, str) and value else "."

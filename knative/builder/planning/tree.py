@@ -5,6 +5,7 @@ import json
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from knative.builder.failure import BUILD_FAILED, BuildFailure
 
 SKIPPED = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", ".tox"})
 """Folders without sources of the application."""
+MAX_FILES, MAX_LINKS, MAX_DEPTH = 200_000, 4, 100
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -163,20 +165,25 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _walk(root: Path) -> list[str]:
-    """The files below a folder. A folder that links lead to twice is walked once for each path, never within itself."""
+    """The files below a folder. A folder that several links lead to is walked for MAX_LINKS of its paths, never within itself."""
     real_root = os.path.realpath(root)
     found: list[str] = []
+    visits: Counter[str] = Counter()
     pending: list[tuple[str, frozenset[str]]] = [("", frozenset({real_root}))]
-    while pending:
+    while pending and len(found) < MAX_FILES:
         prefix, parents = pending.pop()
         with os.scandir(os.path.join(root, prefix)) as entries:
             for entry in entries:
                 path = prefix + entry.name
-                target = os.path.realpath(entry.path)
-                if not target.startswith(f"{real_root}{os.sep}"):
+                is_link = entry.is_symlink()
+                target = os.path.realpath(entry.path) if is_link else ""
+                if is_link and not target.startswith(f"{real_root}{os.sep}"):
                     continue
                 if entry.is_dir():
-                    if entry.name not in SKIPPED and target not in parents and len(parents) < 100:
+                    target = target or os.path.realpath(entry.path)
+                    visits[target] += 1
+                    is_new = not is_link or visits[target] <= MAX_LINKS
+                    if entry.name not in SKIPPED and target not in parents and len(parents) < MAX_DEPTH and is_new:
                         pending.append((f"{path}/", parents | {target}))
                 elif entry.is_file():
                     found.append(path)

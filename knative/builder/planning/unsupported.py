@@ -26,18 +26,19 @@ MANIFESTS = {
     "V": ("v.mod",),
     "Elm": ("elm.json",),
     "Meteor": (".meteor/release",),
-    "Hugo": ("hugo.toml", "hugo.yaml", "config/_default/hugo.toml", "archetypes/default.md"),
-    "Zola": ("templates/index.html", "content/_index.md"),
+    "Hugo": ("hugo.toml", "hugo.yaml", "config/_default/hugo.toml", "archetypes/default.md", "layouts/_default/*.html"),
+    "Zola": ("templates/*.html",),
     "conda": ("environment.yml", "environment.yaml", "conda.yml"),
     "C or C++": ("CMakeLists.txt", "meson.build", "configure.ac"),
     "Kotlin Multiplatform": ("settings.gradle.kts",),
 }
-SECONDARY = frozenset({"Elm", "Zola", "Hugo", "conda", "C or C++", "Kotlin Multiplatform", "Julia"})
+SECONDARY = frozenset({"Zola", "Hugo", "conda", "C or C++", "Kotlin Multiplatform", "Julia"})
 """Files that also accompany languages that Capsule builds: they count only if nothing else is recognized."""
 SOURCES = {
     ".ex": "Elixir", ".exs": "Elixir", ".rs": "Rust", ".cs": ".NET", ".fs": ".NET", ".scala": "Scala", ".cr": "Crystal", ".hs": "Haskell",
     ".dart": "Dart", ".swift": "Swift", ".clj": "Clojure", ".erl": "Erlang", ".gleam": "Gleam", ".ml": "OCaml", ".zig": "Zig", ".nim": "Nim",
-    ".jl": "Julia", ".pl": "Perl", ".psgi": "Perl", ".R": "R", ".lua": "Lua", ".c": "C", ".cpp": "C++", ".cc": "C++", ".kt": "Kotlin without Gradle or Maven",
+    ".jl": "Julia", ".pl": "Perl", ".psgi": "Perl", ".R": "R", ".lua": "Lua", ".c": "C", ".cpp": "C++", ".cc": "C++",
+    ".kt": "Kotlin without Gradle or Maven",
     ".java": "Java without pom.xml or build.gradle", ".groovy": "Groovy", ".ipynb": "a Jupyter notebook",
 }  # fmt: skip
 
@@ -50,7 +51,7 @@ def find_unsupported(tree: Tree, *, is_last_resort: bool = False) -> str:
     for language, patterns in MANIFESTS.items():
         if language in SECONDARY and not is_last_resort:
             continue
-        if language == "Zola" and not (tree.has("config.toml") and tree.has("content/_index.md")):
+        if language == "Zola" and not tree.has("config.toml"):
             continue
         if found := tree.find(*patterns):
             return explain(language, found[0])

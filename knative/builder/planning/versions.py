@@ -94,9 +94,9 @@ def node_toolchain(tree: Tree, manifest: dict[str, object], *, is_needed_to_run:
         return Toolchain("node", version if engine in ("*", "x") else f"{engine} {version}", f"package.json (engines), {source}", is_needed_to_run)
     if engine:
         return Toolchain("node", engine, "package.json (engines)", is_needed_to_run)
-    if not version and (parent := _package_above(tree)) is not None:
-        if upper := node_range(string(parent.json("package.json"), "engines", "node")):
-            return Toolchain("node", upper, f"{parent.place('package.json')} (engines)", is_needed_to_run)
+    parent = None if version else _package_above(tree)
+    if parent is not None and (upper := node_range(string(parent.json("package.json"), "engines", "node"))):
+        return Toolchain("node", upper, f"{parent.place('package.json')} (engines)", is_needed_to_run)
     return Toolchain("node", version, source, is_needed_to_run)
 
 

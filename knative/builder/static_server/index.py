@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
+SITE_FOLDER, ENCODED_FOLDER = "site", "encoded"
+"""Folders of the image: the site's own files, and those that the build compressed, by the same names with a suffix."""
 INDEX_PAGE, NOT_FOUND_PAGE = "index.html", "404.html"
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """Content coding (RFC 9110 section 8.4.1) → suffix of the compressed file beside a file, best first."""
@@ -41,6 +43,8 @@ class File:
     """In bytes."""
     digest: str
     """Of its content, without characters that an entity tag must not have."""
+    folder: str = SITE_FOLDER
+    """In the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,9 @@ class Index:
 
     def __init__(self, files: Iterable[File], is_single_page: bool = False) -> None:
         """`is_single_page`: index.html answers every path of the application, unless the site has a page for what is not found."""
-        self._files: Mapping[str, File] = {file.name: file for file in files}
+        files = list(files)
+        self._files: Mapping[str, File] = {file.name: file for file in files if file.folder == SITE_FOLDER}
+        self._variants: Mapping[str, File] = {file.name: file for file in files if file.folder == ENCODED_FOLDER} | self._files
         self._composed: Mapping[str, str] = {unicodedata.normalize("NFC", name): name for name in self._files}
         self._is_single_page = is_single_page
 
@@ -92,12 +98,12 @@ class Index:
         """Return the file to send and its content coding, "" for the file itself."""
         accepted = _accepted_codings(accept_encoding)
         for coding, suffix in ENCODINGS.items():
-            if coding in accepted and (variant := self._files.get(file.name + suffix)):
+            if coding in accepted and (variant := self._variants.get(file.name + suffix)):
                 return variant, coding
         return file, ""
 
     def has_encodings(self, file: File) -> bool:
-        return any(file.name + suffix in self._files for suffix in ENCODINGS.values())
+        return any(file.name + suffix in self._variants for suffix in ENCODINGS.values())
 
     def _missing(self, name: str) -> Found | None:
         if page := self._files.get(NOT_FOUND_PAGE):
@@ -126,6 +132,11 @@ def media_type(name: str) -> str:
     if not (base and dot):
         return UNKNOWN_TYPE
     return TYPES.get(suffix) or next((table[suffix] for table in reversed(_KNOWN.types_map) if suffix in table), UNKNOWN_TYPE)
+
+
+def is_compressible(name: str) -> bool:
+    kind = media_type(name)
+    return _CHARSET.match(kind) is not None or kind in ("application/wasm", "font/ttf", "font/otf")
 
 
 def content_type(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Serve a static site: `python3 -I server SITE`, on $PORT of this machine's loopback, IPv4 and IPv6.
+"""Serve a static site: `python3 -I server ROOT`, on $PORT of this machine's loopback, IPv4 and IPv6.
 
 HOST and HOSTNAME are not read: they are the user's, and where the platform connects is not. SIGTERM ends the program after the responses that are
 being sent.
@@ -21,7 +21,7 @@ from . import conditions
 from .index import File, Found, Index, Moved, cache_control, content_type
 
 INDEX_FILE = "site.json"
-"""Beside the site's folder: {"files": [[name, size, digest], …], "is_single_page": bool}."""
+"""In the image's root folder: {"files": [[name, size, digest, folder], …], "is_single_page": bool}."""
 METHODS = ("GET", "HEAD")
 SECURITY = {"x-content-type-options": "nosniff"}
 LOG = {
@@ -48,8 +48,9 @@ LOG = {
 class Site:
     """An ASGI application."""
 
-    def __init__(self, folder: Path, index: Index) -> None:
-        self._folder, self._index = folder, index
+    def __init__(self, root: Path, index: Index) -> None:
+        """`root`: the image's root folder."""
+        self._root, self._index = root, index
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._respond(scope, Headers(scope=scope))(scope, receive, send)
@@ -71,7 +72,7 @@ class Site:
         """Answer with a file. Mutates the scope's headers: what Starlette reads of a range is what can be sent."""
         is_partial = scope["method"] == "GET" and "range" in headers
         sent, coding = (file, "") if is_partial else self._index.encoded(file, headers.get("accept-encoding", ""))
-        path = self._folder / sent.name
+        path = self._root / sent.folder / sent.name
         about = path.stat()
         etag = f'"{sent.digest}"'
         fields = {"etag": etag, "cache-control": cache_control(file.name) if status == 200 else "no-cache", **SECURITY}
@@ -105,10 +106,10 @@ def read_index(path: Path) -> Index:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]).resolve()
-    index = read_index(folder.with_name(INDEX_FILE))
+    root = Path(sys.argv[1]).resolve()
+    index = read_index(root / INDEX_FILE)
     config = uvicorn.Config(
-        Site(folder, index),
+        Site(root, index),
         loop="asyncio",
         http="h11",
         ws="none",

@@ -200,7 +200,7 @@ def _machine_installation(name: str, found: Found, notice: str = "") -> Installa
 
 def _node_headers(prefix: Path) -> dict[str, str]:
     """Let node-gyp compile native modules with the headers of this Node.js instead of downloading them."""
-    return {"npm_package_config_node_gyp_nodedir": str(prefix)} if (prefix / "include" / "node" / "node.h").exists() else {}
+    return {"npm_config_nodedir": str(prefix)} if (prefix / "include" / "node" / "node.h").exists() else {}
 
 
 def _find(found: Sequence[Found], version: str) -> Found:
@@ -221,15 +221,13 @@ def _refusal(name: str, wanted: VersionRange, source: str, available: Sequence[s
     asked = f"{source or 'The repository'} asks for {title} {wanted.text}" if wanted.text else f"The repository needs {title}"
     if not available:
         return BuildFailure(VERSION_UNAVAILABLE, f"{asked}, which is not installed on this machine{'; ' + hint if hint else ''}.")
-    listed = ", ".join(_representatives(available))
+    listed = ", ".join(_representatives(available, parts=1 if name in ("node", "npm", "pnpm", "yarn", "java") else 2))
     return BuildFailure(
         VERSION_UNAVAILABLE, f"{asked}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
     )
 
 
-def _representatives(versions: Sequence[str]) -> list[str]:
-    """Return the newest version of each major (of each minor, if there are few), newest first."""
-    newest: dict[tuple[int, ...], str] = {}
-    for version in sorted(versions, key=release):
-        newest[release(version)[:1]] = version
+def _representatives(versions: Sequence[str], parts: int) -> list[str]:
+    """Return the newest version of those with the same first `parts` numbers, newest first."""
+    newest = {release(version)[:parts]: version for version in sorted(versions, key=release)}
     return list(reversed(newest.values()))[:MAX_LISTED]

@@ -15,7 +15,8 @@ Run = Callable[[Sequence[str]], Sequence[str]]
 
 PACKAGES = {
     "python": "python3", "node": "nodejs npm", "npm": "npm", "go": "golang-go", "ruby": "ruby-full bundler", "bundler": "bundler",
-    "php": "php-cli php-curl php-mbstring php-xml php-zip", "composer": "composer", "java": "openjdk-17-jdk-headless", "maven": "maven",
+    "php": "php-cli php-cgi lighttpd php-curl php-mbstring php-xml php-zip",
+    "composer": "composer", "java": "openjdk-17-jdk-headless", "maven": "maven",
     "gradle": "gradle",
 }  # fmt: skip
 """Toolchain → the Debian packages that install it."""

@@ -60,7 +60,7 @@ class ClientPackageIndexes:
     def install_npm(self, folder: Path, packages: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
-        self._npm("install", "--prefix", str(folder), "--no-save", "--no-package-lock", "--ignore-scripts", *packages)
+        self._npm("install", "--prefix", str(folder), "--no-save", "--no-package-lock", *packages)
 
     def install_pypi(self, folder: Path, packages: Sequence[str]) -> None:
         self._uv("pip", "install", "--target", str(folder), "--no-deps", "--only-binary", ":all:", *packages)

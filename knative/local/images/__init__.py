@@ -3,7 +3,7 @@
 A cluster pulls `registry/name@sha256:…`. Here a build leaves a folder; `handover` copies and hashes it, `store` keeps
 it under its application and its digest, and `garbage_collection` deletes images that are no longer needed (`retention`
 decides, pure). A deployment names exactly the bytes that were hashed, and a push needs neither a registry nor a
-credential. `unpack` is a program that runs in a sandbox.
+credential. `unpacking` is the program that unpacks one, in a sandbox.
 """
 
 from knative.local.images.errors import BadImage, UnknownImage

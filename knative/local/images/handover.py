@@ -2,7 +2,7 @@
 
 1. The packer, an unprivileged process with the build's identity, runs the system's tar over the workspace, which it
    sees read-only.
-2. The converter (`unpack`), an unprivileged process with a new identity, writes new files from that stream, within
+2. The converter (`unpacking`), an unprivileged process with a new identity, writes new files from that stream, within
    limits.
 3. The platform measures the new tree and names it by its digest.
 4. One rename makes it an image.
@@ -20,16 +20,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from knative.local import unpacking
 from knative.local.images.errors import BadImage
 from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.ports import ConfinedRunner, Program, ProgramResult
 from knative.local.images.record import Record
 from knative.local.images.store import Images, Staging
 from knative.local.images.tree import Tree, measure
-from knative.local.images.unpack import REFUSED, Limits
+from knative.local.unpacking.unpacker import Limits
 
-UNPACK = Path(__file__).with_name("unpack.py")
-UNPACK_TARGET, IMAGE_TARGET = "/run/capsule/unpack.py", "/image"
+UNPACKING, UNPACKING_TARGET = Path(unpacking.__file__).parent, "/run/capsule/knative/local/unpacking"
+IMAGE_TARGET = "/image"
+REFUSED = 3
+"""Exit code of `unpacking.unpack`."""
 PACKER_MEMORY_BYTES, CONVERTER_MEMORY_BYTES = 512 << 20, 512 << 20
 TIMEOUT_SECONDS = 180.0
 """Enough for an image of the largest size on a slow disk."""
@@ -114,14 +117,14 @@ class HandOver:
                 INTERPRETER,
                 "-I",
                 "-S",
-                UNPACK_TARGET,
+                f"{UNPACKING_TARGET}/unpack.py",
                 IMAGE_TARGET,
                 PurePosixPath(source.path).name,
                 str(int(source.has_own_root)),
                 *map(str, limits),
             ],
             sets_owners=source.has_own_root,
-            readable=[(UNPACK, UNPACK_TARGET)],
+            readable=[(UNPACKING, UNPACKING_TARGET)],
             writable=[(staging.content, IMAGE_TARGET)],
             stdin=pipe.read,
             memory_bytes=CONVERTER_MEMORY_BYTES,

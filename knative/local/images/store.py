@@ -25,9 +25,9 @@ from knative.local.images.image import DEFAULT_COMMAND, DEFAULT_PATH, SYSTEM_PAT
 from knative.local.images.record import RECORD, Record, sync_folder
 from knative.local.images.reference import APPLICATIONS, DIGEST, NAME, NAMESPACE, PLATFORM, PROJECT, digest_of, is_platform
 from knative.local.images.tree import ROOT_FOLDER, Tree, measure
-from knative.local.images.unpack import Limits
 from knative.local.processes.procfs import boot_id
 from knative.local.trash import Trash
+from knative.local.unpacking.unpacker import Limits
 
 log = logging.getLogger(__name__)
 

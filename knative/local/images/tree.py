@@ -14,7 +14,8 @@ from pathlib import Path
 
 from knative.local.images.errors import BadImage
 from knative.local.images.image import IDS, MAX_MANIFEST_BYTES, Manifest, parse_manifest
-from knative.local.images.unpack import MAX_DEPTH, OPEN_FOLDER, Limits, printable
+from knative.local.unpacking.archive import printable
+from knative.local.unpacking.unpacker import MAX_DEPTH, OPEN_FOLDER, Limits
 
 OWNER = 1000
 """User and group of an image's files when the platform runs as root. A sandbox maps them to its own user."""

@@ -15,17 +15,17 @@ import orjson
 from knative.local.images import BadImage
 from knative.local.images.handover import HandOver, Source
 from knative.local.images.record import Record
-from knative.local.images.unpack import Limits
 from knative.local.serving.node import PUSH
 from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES, Exit
 from knative.local.serving.pods.pod import Pod
+from knative.local.unpacking.unpacker import Limits
 
 log = logging.getLogger(__name__)
 
 FAILED = "ImagePushFailed"
 FIELDS = ("commit", "kind", "release", "health")
-LIMIT_MIB = "LIMIT_IMAGE_MIB"
-DEFAULT_LIMIT_MIB = 1024
+LIMIT_MIB, ROOT_LIMIT_MIB = "LIMIT_IMAGE_MIB", "LIMIT_ROOT_IMAGE_MIB"
+DEFAULT_LIMIT_MIB, DEFAULT_ROOT_LIMIT_MIB = 1024, 3072
 OWN_ROOT_KINDS = ("dockerfile", "image")
 """Kinds of images with a root file system of their own."""
 
@@ -78,10 +78,12 @@ async def _store(pod: Pod, path: str, kind: str, hand_over: HandOver) -> Record:
     volume = pod.setup.volume_at(path)
     if volume is None:
         raise BadImage(f"{path} is not in a volume of the build.")
-    limits = Limits(bytes=_limit_bytes(variables), file_bytes=_limit_bytes(variables))
     source = Source(*volume, path, has_own_root=kind in OWN_ROOT_KINDS)
+    limit_bytes = _limit_bytes(variables, source.has_own_root)
+    limits = Limits(bytes=limit_bytes, file_bytes=limit_bytes)
     return await hand_over.store(source, name, pod.namespace, container=pod.ended_container, limits=limits)
 
 
-def _limit_bytes(variables: Mapping[str, Any]) -> int:
-    return int(variables.get(LIMIT_MIB) or DEFAULT_LIMIT_MIB) << 20
+def _limit_bytes(variables: Mapping[str, Any], has_own_root: bool) -> int:
+    name, default = (ROOT_LIMIT_MIB, DEFAULT_ROOT_LIMIT_MIB) if has_own_root else (LIMIT_MIB, DEFAULT_LIMIT_MIB)
+    return int(variables.get(name) or default) << 20

@@ -2,7 +2,7 @@
 
 - `plan`: a sandbox as data (pure); `identities`: user ids; `disks`: disk images; `seccomp`: the system call filter
 - `isolation`: what this machine allows, and its description for people
-- `launch`, `launch_steps`, `launch_mounts`, `launch_kernel`: the program that becomes a container's program, as root;
+- `launch`, `launch_steps`, `launch_mounts`, `launch_privileges`, `launch_kernel`: the program that becomes a container's program, as root;
   standard library only
 - `bubblewrap`: the same for other users
 - `trial_*`: programs that test one ability of the kernel each

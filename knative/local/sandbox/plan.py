@@ -18,8 +18,9 @@ from knative.local.sandbox.identities import Identity
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SHARED_ETC = (
-    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-17-openjdk", "java-21-openjdk",
-    "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "netconfig", "nodejs", "openssl", "pki", "protocols",
+    "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "gitconfig", "java-11-openjdk", "java-17-openjdk",
+    "java-21-openjdk", "java-25-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "maven", "mime.types", "netconfig",
+    "nodejs", "openssl", "php", "pki", "protocols",
     "python3", "rpc", "services", "ssl", "terminfo", "timezone", "xml",
 )  # fmt: skip
 """The entries of this machine's /etc that containers see. The rest (accounts, hosts, resolver) is written by
@@ -102,11 +103,19 @@ class Sandbox:
     reader: bytes | None = None
     """The filter of programs that read what an ended container left; None: `filter`."""
 
+    @property
+    def has_own_root(self) -> bool:
+        """Return whether `/` is the root file system of an image, which may lack every program of this machine."""
+        return any(mount.target == "/" and mount.overlay for mount in self.mounts)
+
 
 def interpreters() -> tuple[str, ...]:
     """Return the folders of this Python's programs and libraries that are outside of the system's folders."""
     found = {str(Path(each).resolve()) for each in (sys.base_prefix, sys.base_exec_prefix)}
     return tuple(sorted(each for each in found if not each.startswith("/usr/") and each != "/usr"))
+
+
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 
 
 def system_mounts(etc: Path) -> tuple[list[Mount], list[tuple[str, str]]]:
@@ -140,6 +149,12 @@ def arrange(mounts: Iterable[Mount], links: Iterable[tuple[str, str]]) -> tuple[
     return tuple(placed[target] for target in sorted(placed)), tuple(found)
 
 
+def write_hosts(path: Path, hostname: str) -> None:
+    """Write /etc/hosts of one container, in which its host name resolves, as container runtimes do: programs listen on it, or look it up at start."""
+    path.write_text(f"{HOSTS}127.0.0.1 {hostname}\n")
+    path.chmod(0o644)
+
+
 def make_etc(folder: Path) -> None:
     """Write /etc of every container: accounts, hosts, and empty mount points for the shared entries.
 
@@ -149,7 +164,7 @@ def make_etc(folder: Path) -> None:
     texts = {
         "passwd": f"root:x:0:0:root:/root:{NOLOGIN}\napp:x:1000:1000:app:/home/app:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:{NOLOGIN}\n",
         "group": "root:x:0:\napp:x:1000:\nnogroup:x:65534:\n",
-        "hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
+        "hosts": HOSTS,
         "hostname": "localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n",
         "resolv.conf": "",

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
-from knative.local.sandbox.launch_steps import become_root_of_own_namespace
+from knative.local.sandbox.launch_privileges import become_root_of_own_namespace
 
 become_root_of_own_namespace()
 os.execv(sys.argv[1], sys.argv[1:])

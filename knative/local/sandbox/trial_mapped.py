@@ -10,7 +10,7 @@ import tempfile
 sys.path.insert(0, __file__.rsplit("/", 4)[0])
 
 from knative.local.sandbox.launch_kernel import CLONE_NEWNS, MS_PRIVATE, MS_REC, kernel
-from knative.local.sandbox.launch_steps import new_user_namespace
+from knative.local.sandbox.launch_privileges import new_user_namespace
 
 FIRST, OWNER = 1_900_019_712, 1000
 

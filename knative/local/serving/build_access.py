@@ -56,6 +56,7 @@ def _endpoints(env: Mapping[str, str], ingress_port: int) -> Iterator[tuple[str,
         if name.lower() == "no_proxy":
             continue
         for word in re.split(r"[\s,]+", env.get(name, "")):
+            word = word[word.index("=") + 1 :] if "=" in word.partition("://")[0] else word  # REGISTRY_MIRROR: `registry=URL`
             yield from _endpoint(word if "://" in word else f"http://{word}", 0)
 
 

@@ -19,8 +19,14 @@ Lookup = Callable[[str], Destination | Refusal]
 UNKNOWN = Refusal(404, "No application has this host name.")
 
 
+STOPPED = Refusal(503, "This application is stopped. Its owner can start it with `capsule start`.")
+
+
 def public_host(table: RoutingTable, host: str) -> Destination | Refusal:
-    return table.by_host(host) or UNKNOWN
+    found = table.by_host(host)
+    if found is None:
+        return UNKNOWN
+    return STOPPED if found[0].is_stopped else found
 
 
 def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:
@@ -39,6 +45,8 @@ def one_service(table: RoutingTable, namespace: str, name: str) -> Lookup:
 
     def look_up(host: str) -> Destination | Refusal:
         route = table.by_name(namespace, name)
-        return (route, None) if route is not None else UNKNOWN
+        if route is None:
+            return UNKNOWN
+        return STOPPED if route.is_stopped else (route, None)
 
     return look_up

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 VISIBILITY = "networking.knative.dev/visibility"
+STOPPED = "capsule.dev/stopped"
+"""Annotation of a Service."""
 DEFAULT_DOMAIN = "localhost"
 DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
 DEFAULT_TAG_TEMPLATE = "{{.Tag}}-{{.Name}}"
@@ -15,6 +17,11 @@ def revision_name(configuration: str, generation: int, template_name: str | None
 
 def is_private(labels: Mapping[str, str] | None) -> bool:
     return (labels or {}).get(VISIBILITY) == "cluster-local"
+
+
+def is_stopped(annotations: Mapping[str, str] | None) -> bool:
+    """Return whether Capsule has stopped the Service: it has no pods, and its host answers 503."""
+    return (annotations or {}).get(STOPPED) == "true"
 
 
 def internal_host(name: str, namespace: str) -> str:

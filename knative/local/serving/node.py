@@ -210,10 +210,14 @@ class Node:
         return [Mount(str(self._etc / name), f"/etc/{name}") for name in ("hosts", "hostname")]
 
     def image_build_mounts(self) -> list[Mount]:
-        """Return the additional mounts of a build of Dockerfiles: buildah shows RUN instructions a /sys, which is empty here."""
+        """Return the additional mounts of a build of Dockerfiles.
+
+        buildah shows RUN instructions a /sys, which is empty here, and the builder mounts a folder for large files at
+        /var/tmp.
+        """
         empty = self._etc.with_name("empty")
         empty.mkdir(exist_ok=True, mode=0o755)
-        return [Mount(str(empty), "/sys")]
+        return [Mount(str(empty), "/sys"), Mount(str(empty), "/var/tmp")]
 
     def platform_mounts(self) -> list[Mount]:
         """Return the additional mounts of a container with the platform's image, such as a build."""

@@ -84,19 +84,22 @@ class Revisions:
     def find(self, namespace: str, name: str) -> Scaler | None:
         return self._scalers.get((namespace, name))
 
-    def set_route_targets(self, namespace: str, names: set[str], service: str) -> None:
-        """Set the revisions that a Service's Route leads to. The Service's other revisions scale to zero."""
-        if names:
+    def set_route_targets(self, namespace: str, names: set[str], service: str, *, is_stopped: bool = False) -> None:
+        """Set the revisions that a Service's Route leads to. The Service's other revisions scale to zero.
+
+        `is_stopped`: those too, and all at once.
+        """
+        if names and not is_stopped:
             self._route_targets[namespace, service] = names
         else:
             self._route_targets.pop((namespace, service), None)
         for scaler in [each for (scope, _), each in self._scalers.items() if scope == namespace]:
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
-                is_reachable = scaler.name in names
+                is_reachable = scaler.name in names and not is_stopped
                 scaler.is_sole_target = len(names) == 1
-                if is_reachable != scaler.is_reachable:
-                    scaler.is_reachable = is_reachable
+                if (is_reachable, is_stopped) != (scaler.is_reachable, scaler.is_paused):
+                    scaler.is_reachable, scaler.is_paused = is_reachable, is_stopped
                     scaler.tick()
         self._awake.set()
 

@@ -53,6 +53,8 @@ class Scaler:
         self.rescale(defaults)
         self.is_reachable = False
         """Whether a Route leads to this revision."""
+        self.is_paused = False
+        """Whether its Service is stopped."""
         self.is_sole_target = False
         """Whether that Route leads to no other revision."""
         conditions = (revision.get("status") or {}).get("conditions") or []
@@ -155,7 +157,7 @@ class Scaler:
     # --- scaling
 
     def desired_pods(self) -> int:
-        if self._is_stopped or (self.has_failed and not self.retries_forever):
+        if self._is_stopped or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
             return 0
         now = self._loop.time()
         scale, meter = self.scale, self._meter

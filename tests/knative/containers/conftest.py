@@ -11,9 +11,9 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from knative.machine import packages
 from tests.builder.repositories import Repositories, serving
-from tests.knative.jobs.builds import clone_container, read_log, terminated
+from tests.knative.jobs.builds import read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
-from tests.knative.machine import Machine, service
+from tests.knative.machine import PLATFORM, Machine, service
 from tests.knative.sandbox.modes import running
 
 ANNOTATIONS = {"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache", "local.capsule.dev/dockerfiles": "allowed"}
@@ -63,11 +63,14 @@ class ImageMachine:
             self.machine.core.create_namespaced_secret(self.namespace, {"metadata": {"name": f"{name}-{kind}"}, "stringData": content})
             volumes.append({"name": kind, "secret": {"secretName": f"{name}-{kind}"}})
             volume_mounts.append({"name": kind, "mountPath": f"/run/capsule/build/{kind}"})
-        env = [{"name": key, "value": value} for key, value in variables.items()]
+        environment = [{"name": key, "value": value} for key, value in variables.items()]
         body = job(
             name, "", command=["python", "-m", "knative.builder"], spec={"backoffLimit": 0}, resources=RESOURCES, volumeMounts=volume_mounts,
-            env=env, annotations=ANNOTATIONS, pod={"volumes": volumes, "initContainers": [clone_container(env, volume_mounts[0])]},
+            env=environment, annotations=ANNOTATIONS, pod={"volumes": [*volumes, {"name": "clone", "emptyDir": {"sizeLimit": "64Mi"}}]},
         )  # fmt: skip
+        clone_mounts = [{"name": "workspace", "mountPath": "/workspace"}, {"name": "clone", "mountPath": "/tmp/clone"}]
+        clone = {"name": "clone", "image": PLATFORM, "command": ["python", "-m", "knative.builder.clone"], "env": environment}
+        body["spec"]["template"]["spec"]["initContainers"] = [{**clone, "resources": RESOURCES, "volumeMounts": clone_mounts}]
         self.machine.batch.create_namespaced_job(self.namespace, body)
         finished(self.machine, self.namespace, name, 180)
         (pod,) = pods(self.machine, self.namespace, name)

@@ -3,8 +3,8 @@
 from tests.knative.containers.conftest import ImageMachine, busybox
 
 CGI = """#!/bin/sh
-printf 'Content-Type: text/plain\\n\\n'
-id -u; pwd; ls -ld /data | cut -d' ' -f3; echo $GREETING
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+id -u; pwd; stat -c %U /data; echo $GREETING
 touch /data/written && echo wrote
 """
 DOCKERFILE = """# syntax=docker/dockerfile:1

@@ -10,8 +10,8 @@ from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.handover import HandOver, Source
 from knative.local.images.plain import PlainRunner
 from knative.local.images.record import Record
-from knative.local.images.unpack import Limits
 from knative.local.store import Store
+from knative.local.unpacking.unpacker import Limits
 
 NAME = "capsule.local/apps/shop"
 NAMESPACE = "app-shop"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from knative.local.images import BadImage, UnknownImage, digest
-from knative.local.images.unpack import Limits
+from knative.local.unpacking.unpacker import Limits
 from tests.knative.images.builds import NAME, NAMESPACE, Shop, image
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from knative.local.images import unpack
-from knative.local.images.unpack import BLOCK, MAX_EXTENSION_BYTES, Archive, Limits, Refused, Unpacker
+from knative.local.unpacking import unpack
+from knative.local.unpacking.archive import BLOCK, MAX_EXTENSION_BYTES, Archive, Refused
+from knative.local.unpacking.unpacker import Limits, Unpacker
 
 LIMITS = Limits(bytes=20_000, file_bytes=10_000, entries=25)
 Header = tuple[bytes, bytes, bytes, int, bytes]
@@ -262,9 +264,9 @@ def test_each_rule_has_its_message(archive: bytes, words: str) -> None:
 
 def test_unpack_is_a_standalone_program(tmp_path: Path) -> None:
     (tmp_path / "image").mkdir()
-    alone = tmp_path / "unpack.py"
-    alone.write_bytes(Path(unpack.__file__).read_bytes())
-    words = [sys.executable, "-I", "-S", str(alone), str(tmp_path / "image"), "image", *map(str, LIMITS)]
+    alone = tmp_path / "knative/local/unpacking"
+    shutil.copytree(Path(unpack.__file__).parent, alone)
+    words = [sys.executable, "-I", "-S", str(alone / "unpack.py"), str(tmp_path / "image"), "image", "0", *map(str, LIMITS)]
     done = subprocess.run(words, input=ROOT + entry(b"image/f", content=b"x") + END, capture_output=True, env={}, cwd="/")
     assert (done.returncode, done.stderr, (tmp_path / "image/f").read_bytes()) == (0, b"", b"x")
     done = subprocess.run(words, input=ROOT + entry(b"image/pipe", b"6") + END, capture_output=True, env={}, cwd="/")

@@ -11,7 +11,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from knative.local.images.tree import measure
-from knative.local.images.unpack import Limits
+from knative.local.unpacking.unpacker import Limits
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
 from tests.proof import proof
 

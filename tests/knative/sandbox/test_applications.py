@@ -47,6 +47,14 @@ def test_an_application_has_its_own_loopback(machine: Machine) -> None:
     assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
 
 
+@pytest.mark.parametrize("address", [{"value": "::1"}, {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}], ids=["IPv6", "host name"])
+def test_an_application_may_listen_on_ipv6_only_or_on_its_host_name(machine: Machine, address: dict[str, Any]) -> None:
+    namespace = machine.namespace()
+    machine.create(service(namespace, env=[{"name": "LISTEN_AT", **address}]))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        assert http.get("/").status_code == 200
+
+
 def ended(machine: Machine, namespace: str, reason: str) -> str:
     """Wait until the container has ended for a reason, and return its exit code and message."""
 

@@ -46,7 +46,7 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         spec={"backoffLimit": 0},
         env=env,
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
-        volumeMounts=[workspace, {"name": "cache", "mountPath": "/cache"}],
+        volumeMounts=[workspace, {**workspace, "mountPath": "/app", "subPath": "app"}, {"name": "cache", "mountPath": "/cache"}],
         annotations={"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache"},
         pod={"volumes": volumes, "initContainers": [clone_container(env, workspace)]},
     )

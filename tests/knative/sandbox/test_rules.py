@@ -1,7 +1,10 @@
 """Which destinations on this machine a build may reach, and the report about the sandbox."""
 
+import errno
+
 import pytest
 
+from knative.local.sandbox import seccomp
 from knative.local.sandbox.isolation import Abilities, report_isolation
 from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import NOTHING, BuildAccess, of
@@ -24,6 +27,10 @@ def access(*, ports: set[int] | None = None, ingress: set[str] | None = None, ho
         (
             {"REPOSITORY_HOSTS": "127.0.0.1:4000 git.example.com 10.0.0.5:3000 [::1]:4001"},
             access(ports={4000, 4001}, hosts={"git.example.com", "10.0.0.5"}),
+        ),
+        (
+            {"BUILD_ENVIRONMENT": "REGISTRY_MIRROR", "REGISTRY_MIRROR": "http://127.0.0.1:5000 ghcr.io=https://mirror.example/x"},
+            access(ports={5000}, hosts={"mirror.example"}),
         ),
         (
             {"BUILD_ENVIRONMENT": "HTTPS_PROXY NO_PROXY", "HTTPS_PROXY": "http://u:p@127.0.0.1:3128", "NO_PROXY": "127.0.0.1:5432"},
@@ -66,3 +73,21 @@ def test_each_missing_ability_is_reported(ability: str, words: str) -> None:
     assert "Weaker here" not in whole
     weaker = report_isolation(able(Isolation.ROOT, **{ability: False}), "", True)
     assert weaker.is_complete and weaker.text.count("Weaker here") == 1 and words in weaker.text
+
+
+@pytest.mark.parametrize("name", ["mount", "umount2", "chroot", "pivot_root", "sethostname"])
+def test_only_builds_of_dockerfiles_may_mount(name: str) -> None:
+    assert [action for action, _ in seccomp.rules(name)] == [seccomp.ERRNO | errno.EPERM]
+    assert seccomp.rules(name, allows_mounts=True) == [(seccomp.ALLOW, [])]
+
+
+@pytest.mark.parametrize("name", ["setns", "move_mount", "open_tree", "fsopen", "mount_setattr", "bpf", "ptrace", "keyctl", "open_by_handle_at"])
+def test_builds_of_dockerfiles_may_nothing_else(name: str) -> None:
+    assert [action for action, _ in seccomp.rules(name, allows_mounts=True)] == [seccomp.ERRNO | errno.EPERM]
+
+
+@pytest.mark.parametrize("name", ["clone", "unshare"])
+def test_builds_of_dockerfiles_create_no_user_or_network_namespace(name: str) -> None:
+    """CLONE_NEWUSER, NEWNET, NEWCGROUP, NEWTIME."""
+    refused = [comparisons[0].second for action, comparisons in seccomp.rules(name, allows_mounts=True) if action != seccomp.ALLOW]
+    assert set(refused) == {0x10000000, 0x40000000, 0x02000000, 0x80}

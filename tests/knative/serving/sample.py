@@ -1,7 +1,8 @@
 """The application that the tests deploy: it reports what it received, and misbehaves on request.
 
 `python -m tests.knative.serving.sample`. Environment: EXIT_WITH (exit with this code at once), SAY (print this line
-first), SLEEP (seconds before it listens), LISTEN_ON (a port instead of $PORT), HEALTH (the status of /health).
+first), SLEEP (seconds before it listens), LISTEN_ON (a port instead of $PORT), LISTEN_AT (an address instead of
+127.0.0.1), HEALTH (the status of /health).
 """
 
 import asyncio
@@ -124,7 +125,7 @@ def main() -> None:
     elif os.environ.get("LISTEN_FDS") == "1":
         uvicorn.run(app, fd=3, log_level="warning", lifespan="off")
     else:
-        uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+        uvicorn.run(app, host=os.environ.get("LISTEN_AT", "127.0.0.1"), port=port, log_level="warning", lifespan="off")
 
 
 if __name__ == "__main__":

@@ -178,6 +178,13 @@ def test_a_pod_that_dies_during_a_request_is_a_502(http: httpx.Client) -> None:
     assert until(lambda: http.get("/").status_code == 200)
 
 
+@pytest.mark.parametrize("address", ["::1", "::", "0.0.0.0", "localhost"])
+def test_an_application_may_listen_on_any_loopback(machine: Machine, namespace: str, address: str) -> None:
+    machine.create(service(namespace, env=[{"name": "LISTEN_AT", "value": address}]))
+    with machine.http(machine.ready(namespace, "sample")) as http:
+        assert http.get("/").status_code == 200
+
+
 def test_malformed_requests_are_refused(machine: Machine, host: str) -> None:
     for sent in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"):
         with raw(machine) as connection:

@@ -109,6 +109,13 @@ def test_a_revision_that_exits_reports_it_and_the_old_one_keeps_serving(machine:
     assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00003"
 
 
+def test_a_revision_that_exits_with_code_0_reports_its_output(machine: Machine, namespace: str) -> None:
+    machine.create(service(namespace, env=env(EXIT_WITH="0", SAY="started in the background")))
+    machine.failed(namespace, "sample")
+    healthy = condition(machine.get("revisions", namespace, "sample-00001"), "ContainerHealthy")
+    assert healthy["reason"] == "ExitCode0" and healthy["message"] == "started in the background"
+
+
 DEADLINE = {"serving.knative.dev/progress-deadline": "6s"}
 
 

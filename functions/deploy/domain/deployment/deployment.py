@@ -30,9 +30,9 @@ MIN_ERRORS, MAX_ERROR_RATE = 3, 0.2
 """A release under observation is rolled back from this many 5xx responses on, if they are this share of its responses.
 """
 BUILD_STATUSES = frozenset({Status.REQUESTED, Status.BUILDING})
-CAUSES_WITH_RELEASE_PHASE = frozenset({Cause.PROMOTION, Cause.CONFIGURATION})
-"""Causes that run the release phase again, in their own environment. A rollback or another size does not: the release
-has run there before."""
+CAUSES_WITH_RELEASE_PHASE = frozenset({Cause.PROMOTION, Cause.CONFIGURATION, Cause.START})
+"""Causes that run the release phase again, in their own environment. A rollback, a restart or another size does not: the
+release has run there before. A start may have another configuration."""
 
 
 class Deployment(DeploymentState):

@@ -22,6 +22,9 @@ class Cause(StrEnum):
     ROLLBACK = "rollback"
     CONFIGURATION = "configuration"
     SCALE = "scale"
+    RESTART = "restart"
+    START = "start"
+    """Of a stopped environment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,13 @@ def find_serving(succeeded: DeploymentState | None, latest: DeploymentState) -> 
     return Serving(succeeded, succeeded.traffic_at)
 
 
-def summarize_environment(serving: Serving | None, latest: DeploymentState) -> str:
+def summarize_environment(serving: Serving | None, latest: DeploymentState, *, is_stopped: bool = False) -> str:
     """Summarize an environment: what serves, and what its last deployment did if that is another one."""
+    state = "stopped" if is_stopped else "serving"
     if serving is not None and serving.deployment.id == latest.id:
         observed = f", observed for {latest.terms.observation_seconds} s" if latest.status is Status.OBSERVING else ""
-        return f"r{serving.deployment.release} serving{observed}"
-    serves = f"r{serving.deployment.release} serving" if serving else "nothing serving"
+        return f"r{serving.deployment.release} {state}{observed}"
+    serves = f"r{serving.deployment.release} {state}" if serving else "nothing serving"
     outcome = OUTCOMES.get(latest.status, f"is {latest.status!s}")
     release = f" (r{latest.release})" if latest.release else ""
     reason = f" ({latest.reason})" if latest.reason and latest.reason != Status.CANCELLED else ""

@@ -12,10 +12,15 @@ import os
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 SIOCADDRT, SIOCSIFFLAGS = 0x890B, 0x8914
 RTF_UP, RTF_GATEWAY, RTF_REJECT, IFF_UP, IFF_RUNNING = 0x1, 0x2, 0x200, 0x1, 0x40
+
+
+IPV4, IPV6 = b"ipv4", b"ipv6"
+"""Requests for a socket."""
 
 
 def set_up(refused: list[str]) -> None:
@@ -24,6 +29,16 @@ def set_up(refused: list[str]) -> None:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP | IFF_RUNNING))
         for network in refused:
             refuse(control, network)
+    _allow_low_ports()
+
+
+def _allow_low_ports() -> None:
+    """Let every user of this namespace listen on ports below 1024: images listen on port 80 (ip(7), ip_unprivileged_port_start).
+
+    Where /proc/sys is read-only, as in some surrounding containers, such an image reports that it may not bind its port.
+    """
+    with suppress(OSError), open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
+        file.write("0")
 
 
 def refuse(control: socket.socket, network: str) -> None:
@@ -72,8 +87,8 @@ def main() -> None:
             file.write(text)
     set_up(sys.argv[1:])
     channel.send(b"ready")
-    while channel.recv(16):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as created:
+    while family := channel.recv(16):
+        with socket.socket(socket.AF_INET6 if family == IPV6 else socket.AF_INET, socket.SOCK_STREAM) as created:
             socket.send_fds(channel, [b"socket"], [created.fileno()])
 
 

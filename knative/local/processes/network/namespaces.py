@@ -29,7 +29,7 @@ from typing import Protocol
 
 from knative.local.processes.network import holder
 from knative.local.processes.network.addresses import own_addresses
-from knative.local.processes.network.holder import CLONE_NEWNET, add_link_route, add_route_through, refuse, set_up
+from knative.local.processes.network.holder import CLONE_NEWNET, IPV4, IPV6, add_link_route, add_route_through, refuse, set_up
 from knative.local.processes.network.routes import GATEWAY, RESOLVER_ADDRESS, SLIRP_HALVES, RoutePlan
 from knative.local.sandbox.plan import Isolation
 
@@ -50,7 +50,7 @@ class Network(Protocol):
         """Paths of the namespaces that a process of the pod enters, in this order."""
         ...
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
         """Create a non-blocking TCP socket inside the namespace. Raises OSError."""
         ...
 
@@ -97,7 +97,7 @@ class _SlirpNetwork(ABC):
         self._exit_pipe: int | None = None
 
     @abstractmethod
-    def socket(self) -> socket.socket: ...
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket: ...
 
     def open_routes(self, through_gateway: Iterable[str]) -> None:
         """Route to the gateway, the resolver and, through the gateway, `through_gateway`.
@@ -176,7 +176,6 @@ class _RootNetwork(_SlirpNetwork):
             try:
                 _call(_libc().unshare(CLONE_NEWNET), "unshare")
                 set_up(list(refused))
-                allow_low_ports()
                 descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
                 loop.call_soon_threadsafe(created.set_exception, error)
@@ -193,14 +192,14 @@ class _RootNetwork(_SlirpNetwork):
     def _namespace_arguments(self) -> list[str]:
         return ["--enable-sandbox", "--netns-type=path", *self.join]
 
-    def socket(self) -> socket.socket:
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
         """Created on this thread, which enters the namespace for one system call."""
         libc = _libc()
         own_namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _call(libc.setns(self._namespace, CLONE_NEWNET), "setns")
             try:
-                return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                return socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             finally:
                 _call(libc.setns(own_namespace, CLONE_NEWNET), "setns")
         finally:
@@ -245,8 +244,8 @@ class _UserNetwork(_SlirpNetwork):
         user, net = self.join
         return [f"--userns-path={user}", "--netns-type=path", net]
 
-    def socket(self) -> socket.socket:
-        self._channel.send(b"socket")
+    def socket(self, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
+        self._channel.send(IPV6 if family == socket.AF_INET6 else IPV4)
         _, descriptors, _, _ = socket.recv_fds(self._channel, 16, 1)
         if not descriptors:
             raise ConnectionError("the pod's network has ended")
@@ -269,15 +268,6 @@ async def _await_exit(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGKILL)
     await asyncio.to_thread(process.wait)
-
-
-def allow_low_ports() -> None:
-    """Let every user of this thread's network namespace listen on ports below 1024: images listen on port 80 (ip(7), ip_unprivileged_port_start).
-
-    Where /proc/sys is read-only, as in some surrounding containers, such an image reports that it may not bind its port.
-    """
-    with contextlib.suppress(OSError), open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
-        file.write("0")
 
 
 async def _readable(descriptor: int) -> None:

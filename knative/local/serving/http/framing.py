@@ -28,13 +28,13 @@ def check_framing(version: str, headers: Headers) -> BadRequest | None:
     """Return why the end of the request cannot be known for sure, None if it can."""
     if version not in ("1.0", "1.1"):
         return HTTP_2 if version.startswith("2") else BadRequest(505, f"HTTP/{version} is not supported: use HTTP/1.1.")
-    codings = list_of(headers, b"transfer-encoding")
     if not any(name == b"transfer-encoding" for name, _ in headers):
         return None
     if version == "1.0":
         return BadRequest(400, "HTTP/1.0 has no Transfer-Encoding: send Content-Length, or use HTTP/1.1.")
     if any(name == b"content-length" for name, _ in headers):
         return BadRequest(400, "A request must not have both Content-Length and Transfer-Encoding.")
+    codings = list_of(headers, b"transfer-encoding")
     if codings != ["chunked"]:
         return BadRequest(501, f'Transfer-Encoding must be "chunked", not {", ".join(codings)[:80]!r}.')
     return None

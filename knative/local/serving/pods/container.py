@@ -18,7 +18,7 @@ from knative.local.processes.process import Command
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.sandbox.identities import APPLICATION_USER, Identity
 from knative.local.sandbox.isolation import init_program
-from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange
+from knative.local.sandbox.plan import Isolation, Mount, Sandbox, arrange, write_hosts
 from knative.local.serving.node import Node
 from knative.local.serving.pods import volumes
 from knative.local.serving.pods.disk_limits import DiskQuota, largest_quota_bytes
@@ -31,6 +31,7 @@ from knative.local.serving.process_records import RECORD
 KUBECONFIG = "/run/secrets/capsule/kubeconfig"
 CACHE = "local.capsule.dev/cache"
 """Annotation of a build's template: the emptyDir that is kept for the application's next build."""
+HOSTS = "hosts"
 FOLDERS = ("root", "volumes", "sandbox", "tmp", "home", "disks", "writable")
 
 
@@ -165,7 +166,9 @@ class ContainerSetup:
         node = self._node
         mounts, links = node.system_mounts() if image.own_root is None else (node.name_mounts(), [])
         resolv_conf = node.resolv_conf if network is not None else Path(os.path.realpath("/etc/resolv.conf"))
-        mounts.append(Mount(str(resolv_conf), "/etc/resolv.conf"))
+        hosts = self.folder / HOSTS
+        write_hosts(hosts, self.name)
+        mounts += [Mount(str(resolv_conf), "/etc/resolv.conf"), Mount(str(hosts), "/etc/hosts")]
         has_overlay = not image.platform and self.storage.is_root_writable and node.abilities.has_overlay
         if image.platform:
             mounts += node.platform_mounts()
@@ -235,7 +238,7 @@ class ContainerSetup:
         if not keep_log:
             self._node.trash.discard(self.folder)
             return
-        for name in (*FOLDERS, "kubeconfig", RECORD, "termination-log"):
+        for name in (*FOLDERS, "kubeconfig", HOSTS, RECORD, "termination-log"):
             self._node.trash.discard(self.folder / name)
 
     def _create_folders(self, owner: int | None) -> None:

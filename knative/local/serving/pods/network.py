@@ -23,6 +23,8 @@ from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
 
+LOOPBACK_IPV6 = "::1"
+
 
 class BuildIngress(Protocol):
     """The part of the ingress that builds use."""
@@ -102,11 +104,22 @@ class PodNetworks:
 async def connect(network: Network | None, port: int) -> socket.socket:
     """Connect to a port of a loopback: that of the network, None: the machine's.
 
-    Raises OSError when nothing listens on the port.
+    A program that listens on `localhost` may have chosen IPv6 only, so ::1 is tried where 127.0.0.1 refuses. Raises
+    OSError when nothing listens on the port.
     """
-    connection = network.socket() if network is not None else socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        if (code := connection.connect_ex((LOOPBACK, port))) == errno.EINPROGRESS:
+        return await _connect_to(network, socket.AF_INET, (LOOPBACK, port))
+    except ConnectionRefusedError as refused:
+        try:
+            return await _connect_to(network, socket.AF_INET6, (LOOPBACK_IPV6, port))
+        except OSError:  # or the machine has no IPv6
+            raise refused from None
+
+
+async def _connect_to(network: Network | None, family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+    connection = network.socket(family) if network is not None else socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        if (code := connection.connect_ex(address)) == errno.EINPROGRESS:
             code = await _connect_result(connection)
         if code:
             raise OSError(code, os.strerror(code))
@@ -172,6 +185,10 @@ class PodNetwork:
     async def connect(self, port: int) -> socket.socket:
         """Connect to a port of the pod. Raises OSError."""
         return await connect(self.network, self._inner_port or port if port == self._port else port)
+
+    def outer_port(self, port: int) -> int:
+        """Return the number by which this machine knows a port of the pod."""
+        return self._port if self._port is not None and port == self._inner_port else port
 
     async def close(self) -> None:
         await self._close_listeners()

@@ -114,7 +114,7 @@ class Pod:
         return self._run.polled_disk_bytes if self._run is not None else None
 
     def listening_ports(self) -> list[int]:
-        return self._run.listening_ports() if self._run is not None else []
+        return [self._network.outer_port(port) for port in self._run.listening_ports()] if self._run is not None else []
 
     def log_line(self, line: str) -> None:
         """Write a line of the platform into the container's log."""

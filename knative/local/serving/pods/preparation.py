@@ -57,11 +57,12 @@ async def _await_detached(setup: ContainerSetup) -> None:
 async def read_termination_message(prepared: PreparedContainer, programs: ConfinedRunner, ended: EndedContainer | None) -> bytes:
     """Return what a container that has ended wrote to its termination path, at most MAX_MESSAGE_BYTES.
 
-    On a disk image, a process of the container's own user reads it. Raises OSError when that process fails.
+    On a disk image, a process of the container's own user reads it. An image with a root of its own has no program for
+    that: its last output is the message. Raises OSError when that process fails.
     """
     if prepared.termination_file is not None:
         return read_bounded(Path(prepared.termination_file), MAX_MESSAGE_BYTES)
-    if ended is None:
+    if ended is None or ended.sandbox.has_own_root:
         return b""
     reading, writing = os.pipe()
     output = asyncio.create_task(read_all(reading, MAX_MESSAGE_BYTES))

@@ -1,6 +1,7 @@
-"""The official Kubernetes client: one connection with the pod's service account, and its errors in words of the port.
+"""The official Kubernetes client: configuration, API groups, and errors as exceptions of the port.
 
-The client takes half a second to import, so the first call imports it.
+The client takes half a second to import, so the first call imports it. Responses are read as JSON, because the domain
+reads plain objects.
 """
 
 import json
@@ -15,34 +16,32 @@ REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
 """To connect, and to read the response."""
 
 
-class KubernetesApi:
-    """Calls block."""
-
+class KubernetesClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: Any = None
 
-    def core(self) -> Any:
+    def _core(self) -> Any:
         from kubernetes.client import CoreV1Api
 
-        return CoreV1Api(self._connect())
+        return CoreV1Api(self._api())
 
-    def batch(self) -> Any:
+    def _batch(self) -> Any:
         from kubernetes.client import BatchV1Api
 
-        return BatchV1Api(self._connect())
+        return BatchV1Api(self._api())
 
-    def custom(self) -> Any:
+    def _custom(self) -> Any:
         from kubernetes.client import CustomObjectsApi
 
-        return CustomObjectsApi(self._connect())
+        return CustomObjectsApi(self._api())
 
-    def authorization(self) -> Any:
+    def _authorization(self) -> Any:
         from kubernetes.client import AuthorizationV1Api
 
-        return AuthorizationV1Api(self._connect())
+        return AuthorizationV1Api(self._api())
 
-    def _connect(self) -> Any:
+    def _api(self) -> Any:
         """A client with the pod's service account, or with KUBECONFIG. The client itself would read KUBECONFIG only
         when it is imported."""
         if self._client is None:
@@ -57,21 +56,21 @@ class KubernetesApi:
             self._client = ApiClient(configuration)
         return self._client
 
-    def within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+    def _within(self, namespace: str, method: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
         """Make a call that the account may make in this namespace only.
 
         The permission is a RoleBinding in the namespace, so a cluster answers 403 if the namespace is missing or being
-        deleted. Raises NotFound then, otherwise as `call`.
+        deleted. Raises NotFound then, otherwise as `_call`.
         """
         try:
-            return self.call(method, *arguments, **named)
+            return self._call(method, *arguments, **named)
         except Forbidden:
-            namespace_object = self.call(self.core().read_namespace, namespace)
+            namespace_object = self._call(self._core().read_namespace, namespace)
             if "deletionTimestamp" in namespace_object["metadata"]:
                 raise NotFound(f"namespace {namespace} is being deleted") from None
             raise
 
-    def call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Return the response's JSON. Raises NotFound, AlreadyExists, ClusterUnavailable, RateLimited, ClusterRefused."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError

@@ -1,0 +1,214 @@
+"""Words of Heroku, Fly.io and similar tools, and the command of Capsule that does the same."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+WORDS: Mapping[str, str] = {
+    # applications
+    "create": "capsule apps create",
+    "new": "capsule apps create",
+    "init": "capsule apps create",
+    "launch": "capsule apps create --link, then capsule deploy",
+    "apps:create": "capsule apps create",
+    "apps:destroy": "capsule apps delete",
+    "apps:info": "capsule apps show",
+    "apps:rename": "capsule apps rename",
+    "apps info": "capsule apps show",
+    "apps destroy": "capsule apps delete",
+    "apps open": "capsule open",
+    "apps restart": "capsule restart",
+    "apps rm": "capsule apps delete",
+    "apps remove": "capsule apps delete",
+    "apps new": "capsule apps create",
+    "apps edit": "capsule apps update",
+    "delete": "capsule apps delete",
+    "destroy": "capsule apps delete",
+    "rm": "capsule apps delete",
+    "info": "capsule apps show",
+    "show": "capsule apps show",
+    "ls": "capsule apps list",
+    "list": "capsule apps list",
+    "rename": "capsule apps rename",
+    "update": "capsule apps update",
+    "buildpacks": "capsule apps update --builder BUILDER",
+    "buildpacks:set": "capsule apps update --builder BUILDER",
+    "buildpacks:add": "capsule apps update --builder BUILDER",
+    "stack:set": "capsule apps update --builder BUILDER",
+    "git:remote": "capsule link NAME",
+    "use": "capsule link NAME",
+    # variables and secrets
+    "config": "capsule env list",
+    "config:get": "capsule env list",
+    "config:set": "capsule env set NAME=VALUE",
+    "config:unset": "capsule env unset NAME",
+    "config:edit": "capsule env set --file FILE",
+    "config get": "capsule env list",
+    "config list": "capsule env list",
+    "config set": "capsule env set NAME=VALUE",
+    "config unset": "capsule env unset NAME",
+    "config show": "capsule apps show",
+    "variables": "capsule env list",
+    "variables set": "capsule env set NAME=VALUE",
+    "vars": "capsule env list",
+    "secrets": "capsule env list",
+    "secrets list": "capsule env list",
+    "secrets set": "capsule env set --secret NAME=VALUE",
+    "secrets:set": "capsule env set --secret NAME=VALUE",
+    "secrets import": "capsule env set --secret --file FILE",
+    "secrets unset": "capsule env unset NAME",
+    "env add": "capsule env set NAME=VALUE",
+    "env rm": "capsule env unset NAME",
+    "env remove": "capsule env unset NAME",
+    "env import": "capsule env set --file FILE",
+    "env get": "capsule env list",
+    "env ls": "capsule env list",
+    # what runs
+    "up": "capsule deploy",
+    "push": "capsule deploy",
+    "redeploy": "capsule deploy",
+    "build": "capsule deploy",
+    "builds:create": "capsule deploy",
+    "builds": "capsule status",
+    "ps:restart": "capsule restart",
+    "ps:stop": "capsule stop",
+    "ps:start": "capsule start",
+    "ps:kill": "capsule restart",
+    "ps:exec": "capsule run COMMAND",
+    "ps:scale": "capsule scale --max N",
+    "ps:resize": "capsule scale --memory MIB",
+    "ps:type": "capsule scale --memory MIB",
+    "dyno:restart": "capsule restart",
+    "dyno:scale": "capsule scale --max N",
+    "restart:all": "capsule restart",
+    "suspend": "capsule stop",
+    "resume": "capsule start",
+    "pause": "capsule stop",
+    "down": "capsule stop",
+    "maintenance:on": "capsule stop",
+    "maintenance:off": "capsule start",
+    "machine": "capsule ps",
+    "machines": "capsule ps",
+    "machine list": "capsule ps",
+    "machine restart": "capsule restart",
+    "machine stop": "capsule stop",
+    "machine start": "capsule start",
+    "instances": "capsule ps",
+    "processes": "capsule ps",
+    "top": "capsule ps",
+    "run:detached": "capsule run --detach COMMAND",
+    "exec": "capsule run COMMAND",
+    "enter": "capsule run COMMAND",
+    "console": "capsule run COMMAND",
+    "shell": "capsule run COMMAND",
+    "ssh": "capsule run COMMAND",
+    "ssh console": "capsule run COMMAND",
+    "releases:rollback": "capsule rollback",
+    "releases:info": "capsule releases rN",
+    "releases:output": "capsule logs --build",
+    "release": "capsule releases",
+    "rollback:list": "capsule releases",
+    "pipelines:promote": "capsule promote",
+    "pipelines": "capsule environments list",
+    "environment": "capsule environments",
+    "scale show": "capsule scale",
+    "scale count": "capsule scale --max N",
+    "scale memory": "capsule scale --memory MIB",
+    "scale vm": "capsule scale --cpu MILLIS --memory MIB",
+    "autoscale": "capsule scale --min N --max N",
+    "autoscale:enable": "capsule scale --min N --max N",
+    # observe, account
+    "log": "capsule logs",
+    "tail": "capsule logs --follow",
+    "logs:tail": "capsule logs --follow",
+    "browse": "capsule open",
+    "events": "capsule timeline",
+    "monitor": "capsule metrics",
+    "dashboard": "capsule status",
+    "auth:login": "capsule login",
+    "auth:logout": "capsule logout",
+    "auth:whoami": "capsule whoami",
+    "auth login": "capsule login",
+    "auth logout": "capsule logout",
+    "auth whoami": "capsule whoami",
+    "auth signup": "capsule register",
+    "auth": "capsule login",
+    "signup": "capsule register",
+    "signin": "capsule login",
+    "billing": "capsule bill",
+}
+"""Word or words, as typed → what to type instead."""
+
+DATABASE = "Capsule runs no databases: set the address of yours with `capsule env set --secret DATABASE_URL=ADDRESS`."
+DOMAIN = "Capsule has no custom domains: `capsule status` shows the address of each environment."
+NOT_OFFERED: Mapping[str, str] = {
+    **dict.fromkeys(("addons", "addon", "pg", "psql", "postgres", "redis", "mysql", "mongo", "mpg", "database", "db", "ext", "extensions"), DATABASE),
+    **dict.fromkeys(("domains", "domain", "certs", "ips", "dns"), DOMAIN),
+    **dict.fromkeys(("volumes", "volume", "storage"), "Capsule has no volumes: what an instance writes ends with it. "),
+    **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),
+    **dict.fromkeys(
+        ("access", "members", "teams", "orgs", "org"),
+        "Capsule has no teams: an application belongs to the account that created it .",
+    ),
+    **dict.fromkeys(("drains", "log-drains"), "Capsule has no log drains: `capsule logs --follow --json` streams the lines."),
+    **dict.fromkeys(("local", "local:start"), "Capsule does not run applications on your computer: `capsule deploy` runs them on the server."),
+    **dict.fromkeys(("plugins", "plugin"), "Capsule has no plugins. All commands: `capsule --help`."),
+}
+"""First word, before a colon → why there is no such command, and what to do."""
+
+OPTIONS: Mapping[tuple[str, str], str] = {
+    ("logs", "--tail"): "capsule logs --follow",
+    ("logs", "-t"): "capsule logs --follow",
+    ("logs", "--num"): "capsule logs --lines N",
+    ("logs", "--since"): "capsule logs --lines N",
+    ("logs", "--dyno"): "capsule logs --run",
+    ("logs", "--process"): "capsule logs --run",
+    ("logs", "--instance"): "capsule logs --run",
+    ("deploy", "--image"): "capsule apps update --image REFERENCE, then capsule deploy",
+    ("deploy", "--branch"): "capsule deploy --ref BRANCH",
+    ("deploy", "--tag"): "capsule deploy --ref TAG",
+    ("deploy", "--prod"): "capsule deploy --env production",
+    ("deploy", "--environment"): "capsule deploy --env NAME",
+    ("deploy", "--build-arg"): "capsule env set NAME=VALUE",
+    ("deploy", "--dockerfile"): "capsule apps update --builder dockerfile",
+    ("run", "--no-tty"): "capsule run COMMAND",
+    ("run", "--size"): "capsule scale --memory MIB",
+}
+"""(command, option) → what to type instead."""
+
+QUANTITY = re.compile(r"([a-z][a-z0-9_-]*)=(\d+)(:\S+)?")
+
+
+def translate(words: Sequence[str]) -> str | None:
+    """Return one sentence about words that are no command of Capsule; None if nothing is known about them.
+
+    `words`: what was typed after `capsule`.
+    """
+    if not words:
+        return None
+    for typed in (" ".join(words[:2]), words[0]):
+        if typed.startswith("ps:scale") and len(words) > 1 and (match := QUANTITY.fullmatch(words[1])):
+            return _scale(f"ps:scale {words[1]}", match)
+        if typed in WORDS:
+            return f"`capsule {typed}` is `{WORDS[typed]}` here."
+    return NOT_OFFERED.get(words[0].partition(":")[0])
+
+
+def translate_argument(command: str, argument: str) -> str | None:
+    """Return one sentence about an argument that a command of Capsule does not have; None if nothing is known about it."""
+    option = argument.partition("=")[0]
+    if (command, option) in OPTIONS:
+        return f"`capsule {command} {option}` is `{OPTIONS[command, option]}` here."
+    if command == "scale" and (match := QUANTITY.fullmatch(argument)):
+        return _scale(f"scale {argument}", match)
+    if command in ("scale", "apps", "env", "environments", "alerts", "invoices") and f"{command} {argument}" in WORDS:
+        return f"`capsule {command} {argument}` is `{WORDS[f'{command} {argument}']}` here."
+    return None
+
+
+def _scale(typed: str, match: re.Match[str]) -> str:
+    process, count = match[1], int(match[2])
+    if process != "web":
+        return f"Capsule runs no process type {process}: only web has instances."
+    if count == 0:
+        return f"`capsule {typed}` is `capsule stop` here."
+    return f"`capsule {typed}` is `capsule scale --max {count}` here (`--min {count}` keeps them running without requests)."

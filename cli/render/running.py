@@ -1,0 +1,69 @@
+"""Running instances and disk usage."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size
+from cli.render.tables import Column, Facts, Prose, Table
+
+Json = dict[str, Any]
+STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow"}
+
+
+def instances(application: str, items: list[Json], used: dict[str, int]) -> RenderableType:
+    """Return one block for each environment. `used`: environment → bytes that one instance used at most."""
+    if not items:
+        return Text(f"Nothing of {application} is deployed yet.")
+    parts: list[RenderableType] = []
+    for each in items:
+        parts += [*([Text("")] if parts else []), Prose(_headline(each, used.get(each["name"])))]
+        if each["instances"]:
+            parts.append(_table(each))
+    return Group(*parts)
+
+
+def ended(run: Json) -> Text:
+    """Return how a one-off command ended."""
+    took = duration(elapsed_seconds(run["requestedAt"], run["finishedAt"]))
+    if run["status"] == "succeeded":
+        return Text.assemble(("✓ ", "green"), f"The command succeeded after {took}.")
+    if run["exitCode"] is None:
+        return Text.assemble(("✗ ", "bold red"), run["detail"] or "The command was cancelled.")
+    return Text.assemble(("✗ ", "bold red"), f"The command exited with code {run['exitCode']} after {took}.")
+
+
+def disk(usage: Json | None) -> RenderableType:
+    if usage is None:
+        return Prose("The disk usage is not measured yet. It is measured on one machine only, about once a minute.")
+    return Facts(
+        ("images", f"{usage['images']}, {size(usage['imagesBytes'])}"),
+        ("build cache", size(usage["cacheBytes"])),
+        ("instances", size(usage["instancesBytes"])),
+        ("measured", age(usage["measuredAt"])),
+    )
+
+
+def _headline(environment: Json, used_bytes: int | None) -> Text:
+    name, running = Text(environment["name"], "bold"), len(environment["instances"])
+    if environment["stoppedAt"]:
+        return Text.assemble(name, f": stopped {age(environment['stoppedAt'])} ({release_name(environment['release'])})")
+    if environment["release"] is None:
+        return Text.assemble(name, ": not deployed")
+    if not running:
+        return Text.assemble(name, f": {release_name(environment['release'])} at zero instances; the next request starts one")
+    memory = f"{size(used_bytes)} of {environment['memoryMib']} MiB" if used_bytes is not None else f"{environment['memoryMib']} MiB"
+    return Text.assemble(name, f": {running} of {environment['maxScale']} instances, memory {memory}")
+
+
+def _table(environment: Json) -> Table:
+    table = Table(
+        Column("instance"), Column("state"), Column("restarts", is_right=True), Column("started"), Column("release", drop=1),
+        Column("last exit code", drop=2, is_right=True),
+    )  # fmt: skip
+    for each in environment["instances"]:
+        state = Text(each["state"], STYLES[each["state"]])
+        exit_code = or_none(each["lastExitCode"])
+        table.add_row(each["name"], state, str(each["restarts"]), age(each["createdAt"]), each["release"] or NONE, exit_code)
+    return table

@@ -1,0 +1,37 @@
+"""Rename an application that was never deployed.
+
+The name is part of its namespace, of its host names and of its images. A rename after a deployment would change the
+addresses that visitors know, so it is refused: create an application under the new name instead.
+"""
+
+from uuid import UUID
+
+from events.deploy import ApplicationRenamed
+from functions.deploy.domain.application_views import ApplicationSettingsView
+from functions.deploy.domain.names import ApplicationName
+from functions.deploy.domain.rejections import ApplicationIsDeployed, ApplicationNameTaken, ApplicationNotFound, InvalidApplicationName
+from functions.deploy.ports import Applications, Deployments
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class RenameApplication(Model):
+    application_id: UUID
+    name: str
+
+
+@command(
+    http="PUT /v1/apps/{application_id}/name",
+    rejects=[ApplicationNotFound, InvalidApplicationName, ApplicationNameTaken, ApplicationIsDeployed],
+    emits=[ApplicationRenamed],
+)
+async def rename_application(
+    request: RenameApplication, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock
+) -> Done[ApplicationSettingsView]:
+    name = ApplicationName(request.name)
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    if await deployments.list_latest(application.id) and str(name) != application.name:
+        raise ApplicationIsDeployed.of(application.name, str(name))
+    events = application.rename(name, clock.now())
+    await applications.save(application)
+
+    return Done(ApplicationSettingsView.of(application), *events)

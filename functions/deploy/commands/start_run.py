@@ -1,0 +1,62 @@
+"""Run a one-off command in an environment.
+
+A shell runs it in the image, configuration and size of the release that serves, without a terminal and without standard
+input. Returns 202: read its log by its id, and its exit code from the run.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from events.deploy import RunRequested
+from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidCommand, NothingReleased, TooManyRuns
+from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
+from functions.deploy.ports import Applications, Deployments, Environments, Releases, Runs
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class StartRun(Model):
+    application_id: UUID
+    environment: EnvironmentName
+    command: str
+    """A shell command line."""
+
+
+class RunAccepted(Model):
+    id: UUID
+    environment: EnvironmentName
+    release: int
+    status: RunStatus
+    requested_at: datetime
+
+
+@command(
+    http="POST /v1/apps/{application_id}/environments/{environment}/runs",
+    status=202,
+    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns],
+    emits=[RunRequested],
+)
+async def start_run(
+    request: StartRun,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    releases: Releases,
+    runs: Runs,
+    caller: Caller,
+    clock: Clock,
+) -> Done[RunAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    environment = await environments.get(application, request.environment)
+    serving = await deployments.find_serving(environment)
+    if serving is None or serving.release_id is None:
+        raise NothingReleased.of(application.name, environment.name)
+
+    now = clock.now()
+    if await runs.count_active(application.id, since=now - TIMEOUT) >= MAX_ACTIVE_RUNS:
+        raise TooManyRuns.of(application.name, MAX_ACTIVE_RUNS)
+    release = await releases.get(serving.release_id)
+    run, events = Run.request(application, environment, release, request.command, now)
+    await runs.add(run)
+
+    return Done(RunAccepted(id=run.id, environment=run.environment, release=release.number, status=run.status, requested_at=now), *events)

@@ -1,0 +1,49 @@
+"""Stop an environment: it runs nothing until it is started.
+
+Its instances end after the requests that they have, and visitors get 503. Its release, configuration and size stay.
+Idempotent.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from events.deploy import EnvironmentStopped
+from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, NothingReleased
+from functions.deploy.ports import Applications, Deployments, Environments
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class StopEnvironment(Model):
+    application_id: UUID
+    environment: EnvironmentName
+
+
+class EnvironmentStopAccepted(Model):
+    name: EnvironmentName
+    release: int | None
+    """The release that `start` deploys again."""
+    stopped_at: datetime | None
+
+
+@command(
+    http="POST /v1/apps/{application_id}/environments/{environment}/stop",
+    status=202,
+    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, DeploymentInProgress],
+    emits=[EnvironmentStopped],
+)
+async def stop_environment(
+    request: StopEnvironment, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller, clock: Clock
+) -> Done[EnvironmentStopAccepted]:
+    application = await applications.lock_owned(request.application_id, caller.user_id)
+    environment = await environments.get(application, request.environment)
+
+    serving = await deployments.find_serving(environment)
+    if serving is None:
+        raise NothingReleased.of(application.name, environment.name)
+    if any(each.environment == environment.name for each in await deployments.lock_running(application.id)):
+        raise DeploymentInProgress.of(application.name, environment.name)
+    events = environment.stop(application, clock.now())
+    await environments.save(environment)
+
+    return Done(EnvironmentStopAccepted(name=environment.name, release=serving.release, stopped_at=environment.stopped_at), *events)

@@ -1,0 +1,109 @@
+"""A one-off command in an environment: a Job with the image, configuration and size of the release that serves there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+from events.deploy import RunCancelled, RunRequested
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.rejections import InvalidCommand
+from functions.deploy.domain.release import Release
+from functions.kernel import Events, FieldError, new_id
+
+Object = Mapping[str, Any]
+
+MAX_COMMAND_LENGTH = 4000
+MAX_ACTIVE_RUNS = 3
+"""Of one application. They are not part of the memory quota."""
+TIMEOUT = timedelta(hours=1)
+"""Kubernetes ends the Job then."""
+KEPT = timedelta(hours=1)
+"""How long the cluster keeps an ended Job."""
+JOB_PREFIX = "run-"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    exit_code: int | None
+    """None: it was stopped from outside."""
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Run:
+    id: UUID
+    application_id: UUID
+    environment: str
+    release_id: UUID
+    command: str
+    memory_mib: int
+    cpu_millis: int
+    requested_at: datetime
+    cancelled_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    detail: str | None = None
+
+    @classmethod
+    def request(cls, application: Application, environment: Environment, release: Release, command: str, at: datetime) -> tuple[Self, Events]:
+        """Raises InvalidCommand."""
+        if not command.strip() or len(command) > MAX_COMMAND_LENGTH or "\x00" in command:
+            detail = f"command: use 1–{MAX_COMMAND_LENGTH} characters without U+0000"
+            raise InvalidCommand(f"{detail}.", errors=[FieldError("/command", detail)])
+        size = environment.size
+        run = cls(new_id(), application.id, environment.name, release.id, command, size.memory_mib, size.cpu_millis, at)
+        return run, (RunRequested(run_id=run.id, application_id=application.id, user_id=application.user_id, environment=environment.name, at=at),)
+
+    @property
+    def job(self) -> str:
+        """Name of the Job. The last digits of the UUIDv7 are random."""
+        return f"{JOB_PREFIX}{self.id.hex[-12:]}"
+
+    @property
+    def status(self) -> RunStatus:
+        if self.cancelled_at is not None:
+            return RunStatus.CANCELLED
+        if self.finished_at is None:
+            return RunStatus.RUNNING
+        return RunStatus.SUCCEEDED if self.exit_code == 0 else RunStatus.FAILED
+
+    def finish(self, outcome: RunOutcome, at: datetime) -> None:
+        """Record the outcome. The first one counts."""
+        if self.finished_at is None:
+            self.finished_at, self.exit_code, self.detail = at, outcome.exit_code, outcome.detail or None
+
+    def cancel(self, at: datetime) -> Events:
+        """Idempotent; changes nothing after the end."""
+        if self.finished_at is not None:
+            return ()
+        self.cancelled_at = self.finished_at = at
+        return (RunCancelled(run_id=self.id, application_id=self.application_id, environment=self.environment, at=at),)
+
+
+def read_run(job: Object | None, pods: Iterable[Object]) -> RunOutcome | None:
+    """Read the outcome of a run's Job; None while it runs. `job` None: it does not exist."""
+    if job is None:
+        return None
+    conditions = {each["type"]: each for each in job.get("status", {}).get("conditions", []) if each.get("status") == "True"}
+    if "Complete" in conditions:
+        return RunOutcome(0)
+    if "Failed" not in conditions:
+        return None
+    if conditions["Failed"].get("reason") == "DeadlineExceeded":
+        return RunOutcome(None, f"The command was stopped after {TIMEOUT.seconds // 60} minutes.")
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", []):
+            if (terminated := container.get("state", {}).get("terminated")) and terminated.get("exitCode") is not None:
+                return RunOutcome(int(terminated["exitCode"]))
+    return RunOutcome(None, "The command was stopped from outside, or its image is no longer stored.")

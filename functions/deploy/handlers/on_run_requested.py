@@ -1,0 +1,60 @@
+"""Start the Job of a one-off command."""
+
+from events.deploy import RunRequested
+from functions.deploy.domain import manifests
+from functions.deploy.domain.configuration import merge
+from functions.deploy.domain.environment import Size
+from functions.deploy.domain.names import secret_of
+from functions.deploy.domain.run import KEPT, TIMEOUT, RunOutcome
+from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault
+from functions.kernel import Clock, Work, effect
+
+
+@effect()
+async def on_run_requested(
+    event: RunRequested,
+    applications: Applications,
+    configurations: Configurations,
+    releases: Releases,
+    runs: Runs,
+    vault: Vault,
+    cluster: Cluster,
+    clock: Clock,
+    work: Work,
+) -> None:
+    async with work.reading():
+        run = await runs.get(event.application_id, event.run_id)
+        if run.finished_at is not None:
+            return
+        application = await applications.get(run.application_id)
+        release = await releases.get(run.release_id)
+        entries = list(merge(await configurations.at(application.id, release.config_version), run.environment).values())
+
+    name = secret_of(application.name, run.environment, release.config_version)
+    labels = {manifests.APPLICATION: str(application.id), manifests.ENVIRONMENT: run.environment}
+    values = {each.name: vault.open(each.sealed) for each in entries if each.sealed is not None}
+    secrets = [manifests.secret(name=name, application=application.name, labels=labels, values=values)] if values else []
+    job = manifests.one_off_job(
+        name=run.job,
+        application=application.name,
+        labels={**labels, manifests.RUN: str(run.id)},
+        command=run.command,
+        pod=release.manifest,
+        size=Size(memory_mib=run.memory_mib, cpu_millis=run.cpu_millis),
+        variables=manifests.container_env(entries, name),
+        timeout_seconds=TIMEOUT.seconds,
+        kept_seconds=KEPT.seconds,
+    )
+    try:
+        await cluster.apply(*secrets, job)
+    except ClusterRefused as refused:
+        async with work.recording():
+            run = await runs.lock(run.application_id, run.id)
+            run.finish(RunOutcome(None, f"The cluster refused it: {refused}"), clock.now())
+            await runs.save(run)
+        return
+
+    async with work.reading():  # cancelled during the call: the Job that it created must not run
+        run = await runs.get(run.application_id, run.id)
+    if run.cancelled_at is not None:
+        await cluster.delete_job(application.namespace, run.job)

@@ -1,0 +1,34 @@
+"""Each language by its real package manager, without an outside index: built, stored, started, and asked over HTTP."""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.builder.conftest import Outcome
+from tests.builder.languages import GREETING, LANGUAGES, NEEDED
+from tests.builder.repositories import Repositories
+from tests.builder.running import get, running
+from tests.proof import proof
+
+Build = Callable[..., Outcome]
+IN_TEST = ("python", "node")
+"""The other languages need programs that not every machine has: `./taskw proof repositories`."""
+
+
+@pytest.mark.parametrize("language", [pytest.param(each, marks=() if each in IN_TEST else proof("repositories")) for each in LANGUAGES])
+def test_a_repository_of_the_language_answers(repositories: Repositories, build: Build, tmp_path: Path, language: str) -> None:
+    if missing := [program for program in NEEDED.get(language, ()) if not shutil.which(program)]:
+        pytest.skip(f"needs {', '.join(missing)}")
+    nonce = secrets.token_hex(8)
+    repository = repositories.create(language)
+    repository.commit(LANGUAGES[language](tmp_path / "made", nonce))
+    outcome = build(
+        repository.url, UV_OFFLINE="1", npm_config_offline="true", GOPROXY="off", BUILD_ENVIRONMENT="UV_OFFLINE npm_config_offline GOPROXY"
+    )
+    assert outcome.code == 0, outcome.log
+    assert outcome.message["kind"] == language
+    with running(outcome, tmp_path / "store") as url:
+        assert get(url) == f"{nonce} {GREETING}"

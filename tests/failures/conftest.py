@@ -1,0 +1,5 @@
+"""A complete Capsule, and its owner."""
+
+from tests.journeys.conftest import ada, whole
+
+__all__ = ["ada", "whole"]

@@ -1,0 +1,1 @@
+"""Visitors of an application while it is deployed: requests, websockets and slow uploads."""
