@@ -11,6 +11,7 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from knative.machine import packages
 from tests.builder.repositories import Repositories, serving
+from tests.knative.jobs.builds import read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import PLATFORM, Machine, service
 from tests.knative.sandbox.modes import running
@@ -75,10 +76,9 @@ class ImageMachine:
         self.machine.batch.create_namespaced_job(self.namespace, body)
         finished(self.machine, self.namespace, name, 300)
         (pod,) = pods(self.machine, self.namespace, name)
-        terminated = pod.status.container_statuses[0].state.terminated
-        log = self.machine.core.read_namespaced_pod_log(pod.metadata.name, self.namespace)
-        message = terminated.message or ""
-        return Built(terminated.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
+        ended, log = terminated(pod), read_log(self.machine, self.namespace, pod)
+        message = ended.message or ""
+        return Built(ended.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
 
     def serve(self, built: Built, **container: Any) -> dict[str, Any]:
         """Start the image, and return its Service once it is ready."""
