@@ -63,7 +63,7 @@ async def test_a_deploy_key_is_created_once_shown_and_rotated(capsule: DeployCap
 
     rotated = await capsule.call(RotateDeployKey(application_id=application.id), caller=OWNER)
     assert rotated.fingerprint != first.fingerprint
-    access = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
+    view = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
     assert view.deploy_key == rotated
     assert private.splitlines()[2] not in str(capsule.published) and "PRIVATE" not in view.model_dump_json()
 
@@ -74,10 +74,10 @@ async def test_a_token_is_write_only_and_goes_to_its_server_only(capsule: Deploy
     assert (view.server, view.user) == ("https://git.example.com", "x-token-auth")
     files = await credentials(capsule, application.id)
     assert files == {"token": f"https://x-token-auth:{SENTINEL}%2F%40@git.example.com\n"}
-    access = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
+    view = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
     published = "".join(each.event.model_dump_json() for each in capsule.published)
     job = next(value for key, value in capsule.cluster.objects.items() if key[0] == "Job")
-    assert SENTINEL not in access.model_dump_json() + published + str(job)
+    assert SENTINEL not in view.model_dump_json() + published + str(job)
 
     access = RepositoryAccess(application.id, token=(await capsule.accesses.get(application.id)).token)
     assert access.credential_files("https://elsewhere.example.com/a/b", str, "") == {}, "the repository moved to another server"
@@ -106,7 +106,7 @@ async def test_the_first_key_of_a_host_is_trusted_and_stays(capsule: DeployCapsu
     await report_clone(capsule, application.id, f"git.example.com ssh-ed25519 {KEY}\nnonsense\n")
     assert (await credentials(capsule, application.id))["known-hosts"] == f"git.example.com ssh-ed25519 {KEY}\n"
     await report_clone(capsule, application.id, f"git.example.com ssh-ed25519 {OTHER_KEY}")
-    access = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
+    view = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
     assert [(each.host, each.fingerprint) for each in view.host_keys] == [("git.example.com", fingerprint_of(KEY))]
     cleared = await capsule.call(SetHostKeys(application_id=application.id, host_keys=[]), caller=OWNER)
     assert cleared.host_keys == []
