@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from events.deploy import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
+from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, DeploymentNotFound
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
 from functions.deploy.queries.deployments import DeploymentSummaryView, ListDeployments
@@ -176,7 +177,7 @@ async def test_a_build_may_end_before_its_start_is_recorded(capsule: DeployCapsu
 
     apply_owned = capsule.cluster.apply_owned
 
-    async def apply_and_finish_build(owner: Any, owned: Any) -> None:
+    async def apply_and_finish_build(owner: Manifest, owned: Manifest) -> None:
         await apply_owned(owner, owned)
         await capsule.succeed_build(await capsule.deployments.get(accepted.id))
 
