@@ -13,6 +13,7 @@ import pytest
 from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from tests.builder.repositories import Repositories, serving
+from tests.knative.jobs.builds import clone_container, read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox import attempts
@@ -39,10 +40,6 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
     volumes = [{"name": "workspace", "emptyDir": {"sizeLimit": limits.get("disk", "2Gi")}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
     env = [{"name": each, "value": value} for each, value in variables.items()]
     workspace = {"name": "workspace", "mountPath": "/workspace"}
-    cloning = {
-        "name": "clone", "image": "capsule.local/capsule:dev", "command": ["python", "-m", "knative.builder.clone"], "env": env,
-        "volumeMounts": [workspace],
-    }  # fmt: skip
     body = job(
         name,
         "",
@@ -52,14 +49,13 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
         volumeMounts=[workspace, {**workspace, "mountPath": "/app", "subPath": "app"}, {"name": "cache", "mountPath": "/cache"}],
         annotations={f"local.capsule.dev/{key}": value for key, value in ANNOTATIONS.items()},
-        pod={"volumes": volumes, "initContainers": [cloning]},
+        pod={"volumes": volumes, "initContainers": [clone_container(env, workspace)]},
     )
     machine.batch.create_namespaced_job(namespace, body)
     finished(machine, namespace, name, 120)
     (pod,) = pods(machine, namespace, name)
-    terminated = pod.status.container_statuses[0].state.terminated
-    log = machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)
-    return {"code": terminated.exit_code, "reason": terminated.reason, "message": terminated.message or "", "log": log}
+    ended, log = terminated(pod), read_log(machine, namespace, pod)
+    return {"code": ended.exit_code, "reason": ended.reason, "message": ended.message or "", "log": log}
 
 
 def setup_py(body: str) -> dict[str, str]:
