@@ -54,7 +54,10 @@ ENTRY = {
     "at": AT, "durationMs": 4.4, "kind": "command", "cold": True, "outcome": "done", "depth": 1, "name": "deploy.on_deployment_requested",
     "emitted": ["deployment.requested", "deployment.timed-out"],
 }  # fmt: skip
-ENTRIES = {"entries": [{"name": "DATABASE_URL", "secret": False, "value": URL, "version": 3, "scope": "environment", "changedAt": AT}]}
+ENTRIES = {
+    "released": None,
+    "entries": [{"name": "DATABASE_URL", "secret": False, "value": URL, "version": 3, "scope": "environment", "changedAt": AT}],
+}
 
 DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
     "applications": (

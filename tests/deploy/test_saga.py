@@ -1,6 +1,5 @@
 """A deployment from its request to its end, driven by the events of the real system."""
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
