@@ -5,12 +5,13 @@ import time
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli.client import Json, segment
 from cli.declaration import command
 from cli.options import App, Env
 from cli.render import running as render
-from cli.render.formats import without_control_characters
+from cli.render.printable import printable
 from cli.session import Session
 
 POLL_SECONDS = 0.5
@@ -76,4 +77,4 @@ def _print_line(session: Session, line: Json) -> None:
     if session.output.as_json:
         return
     console = session.output.err if line["stream"] == "stderr" else session.output.out
-    console.print(without_control_characters(line["line"]), soft_wrap=True)
+    console.print(Text(printable(line["line"])), soft_wrap=True)

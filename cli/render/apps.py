@@ -15,7 +15,7 @@ SETTINGS = {
     "releaseCommand": "release command", "healthPath": "health path",
 }  # fmt: skip
 SETTINGS_OF_BUILDS = ("branch", "directory", "builder", "build command")
-DEFAULTS = {"branch": "the repository's default", "directory": "the root"}
+DEFAULTS = {"branch": "the repository's default", "directory": "the root", "healthPath": "any answer below 500 on /"}
 
 
 def applications(items: list[Json]) -> RenderableType:

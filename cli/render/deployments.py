@@ -153,7 +153,7 @@ def deployments(items: list[Json]) -> RenderableType:
     for each in items:
         status = status_text(each["status"])
         reason = each["reason"] or ""
-        if each["rolledBackTo"]:
+        if each["rolledBackTo"] and each["status"] in ("rolling-back", "rolled-back"):
             reason += f" (back to r{each['rolledBackTo']})"
         took = duration(elapsed_seconds(each["requestedAt"], each["finishedAt"])) if each["finishedAt"] else NONE
         table.add_row(

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
 FAULTS_OF_THE_COMMIT = (
-    *("build-failed", "install-failed", "missing-lock", "not-recognized", "too-large", "unsupported", "version-unavailable", "image-unavailable"),
+    *("build-failed", "not-recognized", "too-large", "unsupported", "version-unavailable"),
     *("never-listens", "wrong-port"),
 )
 """Reasons whose detail says what to change in the repository."""
@@ -25,7 +25,7 @@ def failure_hint(application: str, view: Json) -> str:
     if view["status"] == "cancelled":
         return f"capsule deploy {app}"
     if reason in FAULTS_OF_THE_COMMIT:
-        return f"Fix it, push a commit, then: capsule deploy {app}"
+        return _fix_commit(application)
     if reason in FAULTS_OF_THE_PLATFORM:
         return f"Try again: capsule deploy --env {view['environment']} {app}"
     if reason in UNHEALTHY:
@@ -37,9 +37,18 @@ def failure_hint(application: str, view: Json) -> str:
     return _logs(application, view)
 
 
+def _fix_commit(application: str) -> str:
+    return f"Fix it, push a commit, then: capsule deploy --app {application}"
+
+
 def _logs(application: str, view: Json) -> str:
     component = " --build" if is_ended_in_build(view) else ""
     return f"capsule logs{component} --deployment {view['id']} --app {application}"
+
+
+def _image_unavailable(application: str, view: Json) -> str:
+    """An image that a Dockerfile of the commit names, or the application's own image."""
+    return _fix_commit(application) if view["commit"] else f"Check the image's reference: capsule apps show {application}"
 
 
 def _out_of_memory(application: str, view: Json) -> str:
@@ -57,6 +66,8 @@ HINTS: dict[str, Callable[[str, Json], str]] = {
     "ref-not-found": lambda application, view: f"Push the ref, or name another: capsule deploy --ref BRANCH --app {application}",
     "repository-not-found": lambda application, view: f"Check the repository's address: capsule apps show {application}",
     "repository-private": lambda application, view: f"Check the repository's address and access: capsule apps show {application}",
+    "host-key-changed": lambda application, view: f"Check the repository's address and access: capsule apps show {application}",
+    "image-unavailable": _image_unavailable,
     "out-of-memory": _out_of_memory,
     "disk-full": lambda application, view: f"Write less to the disk, or to a database or object storage; see: {_logs(application, view)}",
     "timed-out": _timed_out,

@@ -1,6 +1,5 @@
 """Values that look the same everywhere: money, times, durations, quantities, commits, releases and states."""
 
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -114,9 +113,3 @@ def size(bytes: int | None) -> str:
     if bytes is None:
         return "not measured"
     return f"{bytes / 2**30:.1f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.0f} MiB" if bytes >= 2**20 else f"{bytes / 2**10:.0f} KiB"
-
-
-def without_control_characters(text: str) -> Text:
-    """Return a program's output with control characters in visible form, such as `\\x1b`: a terminal would obey them. Tabs stay."""
-    is_control = {each for each in text if unicodedata.category(each) == "Cc" and each != "\t"}
-    return Text("".join(each.encode("unicode_escape").decode("ascii") if each in is_control else each for each in text))

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uv
@@ -119,10 +120,8 @@ class ImageBuilder:
         if not (environment / "bin" / "python").exists():
             return  # a step of the user's removed it
         command = [str(environment / "bin" / "python"), "-I", *COMPILE_OPTIONS, "-s", str(self._root), "-p", MOUNT, str(self._root)]
-        try:
+        with suppress(CommandFailed):  # a file that cannot be compiled fails where it is imported, with its own message
             self._shell.run(command, cwd=self._root, limits=self._limits, quiet=True)
-        except CommandFailed:
-            log("    notice: some files could not be compiled")
 
     def _copy_toolchains(self, plan: Plan, installed: InstalledToolchains) -> Sequence[str]:
         """Copy what the running application needs and return the folders to put on its PATH."""

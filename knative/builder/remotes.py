@@ -106,8 +106,8 @@ def _pinned_options(url: GitUrl, address: str) -> tuple[str, ...]:
     """Make git connect to `address` and to nothing else."""
     if not address:
         return ()
-    shown = f"[{address}]" if ":" in address else address
-    return ("http.proxy=", f"http.curloptResolve={url.host}:{url.port}:{shown}")
+    host = f"[{address}]" if ":" in address else address
+    return ("http.proxy=", f"http.curloptResolve={url.host}:{url.port}:{host}")
 
 
 def _base(url: GitUrl) -> str:

@@ -10,6 +10,7 @@ from knative.builder.diagnosis import ran_out_of_memory, relevant_lines
 from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, OUT_OF_MEMORY, BuildFailure
 from knative.builder.mirrors import step_settings, write_settings_files
+from knative.builder.native_modules import find_unbuilt
 from knative.builder.planning.plan import Plan, Step
 from knative.builder.toolchains import InstalledToolchains
 from knative.builder.variables import BuildVariables
@@ -39,6 +40,8 @@ class Steps:
         for step in plan.steps:
             log(f"==> {step.title}")
             self._run(step, settings)
+            if step.command[0] == "pnpm":
+                self._check_native_modules(self.root / step.directory)
 
     def _run(self, step: Step, settings: Mapping[str, str]) -> None:
         variables = {**settings, **self.variables.values, **step.variables, **self._own_variables()}
@@ -49,6 +52,15 @@ class Steps:
             raise self.explain(step.title, error) from error
         except OSError as error:
             raise BuildFailure(BUILD_FAILED, f"{step.title} failed: {step.command[0]} cannot be run: {error.strerror}.") from error
+
+    def _check_native_modules(self, folder: Path) -> None:
+        if unbuilt := find_unbuilt(folder):
+            listed = ", ".join(f'"{name}"' for name in unbuilt)
+            detail = (
+                f"pnpm did not build the native module {' and '.join(unbuilt)}, because the repository does not approve its build script. "
+                f'Add to package.json: "pnpm": {{"onlyBuiltDependencies": [{listed}]}}, or run pnpm approve-builds.'
+            )
+            raise BuildFailure(BUILD_FAILED, detail)
 
     def _find_program(self, command: Sequence[str], path: str) -> list[str]:
         """The program is looked up on the step's PATH, not on the builder's."""

@@ -63,5 +63,5 @@ def _decode(content: bytes) -> str:
 
 def printable(text: str) -> str:
     """Return the text with control characters and undecodable bytes of file names escaped, for logs and messages."""
-    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in shown)
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in decoded)

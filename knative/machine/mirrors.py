@@ -13,7 +13,10 @@ from knative.machine.home import Home
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "NPM_CONFIG_CAFILE", "NODE_EXTRA_CA_CERTS")
-REGISTRY = "NPM_CONFIG_REGISTRY"
+REGISTRIES = (
+    "NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB", "UV_PYTHON_INSTALL_MIRROR", "UV_PYTHON_DOWNLOADS_JSON_URL",
+    "MAVEN_MIRROR_URL", "COMPOSER_MIRROR_URL", "BUNDLE_MIRROR__ALL",
+)  # fmt: skip
 IMAGE_MIRROR = "CAPSULE_BUILD_REGISTRY_MIRROR"
 """Only by this name: no other program has such a setting."""
 INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS")
@@ -22,7 +25,7 @@ CONFIGURED = {"index-url": "PIP_INDEX_URL", "extra-index-url": "PIP_EXTRA_INDEX_
 
 def build_settings(home: Home) -> dict[str, str]:
     """`CAPSULE_BUILD_<NAME>` → value. The environment overrides pip's configuration, as it does for pip."""
-    settings = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, REGISTRY) if home.environment.get(name)}
+    settings = {name: home.environment[name] for name in (*PROXIES, *AUTHORITIES, *INDEXES, *REGISTRIES) if home.environment.get(name)}
     settings = {**_pip_configuration(), **settings}
     for name in INDEXES:
         if name in settings and name != "PIP_TRUSTED_HOST":

@@ -37,7 +37,7 @@ def run_container(module: str, root: Path, environment: Mapping[str, str]) -> Ou
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     message = json.loads((root / "dev/termination-log").read_text())
     return Outcome(process.returncode, message, process.stdout, root / "workspace" / "image")

@@ -110,15 +110,28 @@ def go(folder: Path, nonce: str) -> Files:
 
 import (
 	"fmt"
-	"net/http"
+	"net"
 	"os"
 
 	"example.com/greeting"
 )
 
 func main() {{
-	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {{ fmt.Fprint(w, "{nonce} ", greeting.Text) }})
-	http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	if err != nil {{
+		panic(err)
+	}}
+	body := "{nonce} " + greeting.Text
+	for {{
+		connection, err := listener.Accept()
+		if err != nil {{
+			panic(err)
+		}}
+		connection.Read(make([]byte, 4096))
+		fmt.Fprintf(connection, "HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n", len(body))
+		fmt.Fprintf(connection, "Connection: close\\r\\n\\r\\n%s", body)
+		connection.Close()
+	}}
 }}
 """
     files = {

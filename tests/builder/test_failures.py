@@ -67,7 +67,6 @@ def test_an_empty_repository(repositories: Repositories, build: Build) -> None:
     ("files", "words"),
     [
         ({"README.md": "hello"}, ["README.md", "Procfile"]),
-        ({"Dockerfile": "FROM scratch"}, ["Dockerfile"]),
         ({"package.json": "{}"}, ["Node.js"]),
         ({"Procfile": "worker: python x.py"}, ["web:"]),
         ({"requirements.txt": "", "tool.py": "x = 1"}, ["Procfile", "main.py"]),
@@ -86,7 +85,7 @@ def test_a_missing_requirement_is_logged_once(repositories: Repositories, build:
     repository.commit({"requirements.txt": "this-package-does-not-exist-at-all-x9==1\n", "main.py": ""})
     outcome = build(repository.url)
     assert_failed(outcome, "build-failed", "this-package-does-not-exist-at-all-x9")
-    assert outcome.log.splitlines()[-1] == "==> Failed (build-failed): Installation failed with exit code 1."
+    assert outcome.log.splitlines()[-1] == "==> Failed (build-failed): Installing from requirements.txt failed with exit code 1."
 
 
 def test_an_invalid_pyproject(repositories: Repositories, build: Build) -> None:

@@ -16,6 +16,7 @@ from tests.proof import proof
 Build = Callable[..., Outcome]
 IN_TEST = ("python", "node")
 """The other languages need programs that not every machine has: `./taskw proof repositories`."""
+OFFLINE = {"UV_OFFLINE": "1", "npm_config_offline": "true", "GOPROXY": "off"}
 
 
 @pytest.mark.parametrize("language", [pytest.param(each, marks=() if each in IN_TEST else proof("repositories")) for each in LANGUAGES])
@@ -25,9 +26,7 @@ def test_a_repository_of_the_language_answers(repositories: Repositories, build:
     nonce = secrets.token_hex(8)
     repository = repositories.create(language)
     repository.commit(LANGUAGES[language](tmp_path / "made", nonce))
-    outcome = build(
-        repository.url, UV_OFFLINE="1", npm_config_offline="true", GOPROXY="off", BUILD_ENVIRONMENT="UV_OFFLINE npm_config_offline GOPROXY"
-    )
+    outcome = build(repository.url, **OFFLINE, BUILD_ENVIRONMENT=" ".join(OFFLINE))
     assert outcome.code == 0, outcome.log
     assert outcome.message["kind"] == language
     with running(outcome, tmp_path / "store") as url:

@@ -17,6 +17,9 @@ class FakeMachine(Machine):
     def __init__(self, versions: Mapping[str, Sequence[str]]) -> None:
         self._versions = versions
 
+    def has_any_version(self, name: str) -> bool:
+        return False
+
     def find(self, name: str) -> Sequence[Found]:
         return [Found(version, home=Path("/jdk") if name == "java" else None) for version in self._versions.get(name, ())]
 

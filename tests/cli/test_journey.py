@@ -193,6 +193,32 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
     assert f"r{back['release']}" in home.run("releases").out
 
 
+def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole: Whole, home: Home, deployed: Json) -> None:
+    assert_matches("ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--branch", "main", "--json").document)
+    assert home.run("apps", "show", "--json").document["healthPath"] == "/"
+    restarted = home.run("restart", "--json").document
+    assert (restarted["cause"], restarted["status"]) == ("restart", "succeeded")
+    environments = home.run("ps", "--json").document
+    assert_matches("RunningEnvironmentView", environments[0])
+    ready = [each for each in environments[0]["instances"] if each["state"] == "ready"]
+    assert ready and ready[0]["restarts"] == 0 and "instance" in home.run("ps").out
+
+    failed = home.run("run", "sh", "-c", "echo to stdout; echo to stderr >&2; exit 7", code=7)
+    assert failed.out == "to stdout\n" and "to stderr\n" in failed.err and "exited with code 7" in failed.err
+    document = home.run("run", "--json", "pwd", code=0).document
+    assert_matches("RunView", document)
+    assert (document["status"], document["exitCode"], document["command"]) == ("succeeded", 0, "pwd")
+
+    assert_matches("EnvironmentStopAccepted", home.run("stop", "--json").document)
+    until(lambda: whole.visit(deployed["url"]).status_code == 503, 60, "for the stop")
+    assert "is stopped" in whole.visit(deployed["url"]).text and "stopped" in home.run("ps").out
+    assert "capsule start" in home.run("deploy", code=5).err
+    started = home.run("start", "--json").document
+    assert (started["cause"], started["status"]) == ("start", "succeeded")
+    assert whole.visit(started["url"]).text == "Hello from Capsule!\n"
+    assert "images" in home.run("disk").out or "not measured" in home.run("disk").out
+
+
 def test_promote_deploys_the_same_release_to_production_without_a_build(whole: Whole, home: Home, deployed: Json) -> None:
     assert_matches("ScaleAccepted", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
     promoted = home.run("promote", "--release", str(deployed["release"]), "--json").document

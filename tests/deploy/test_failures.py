@@ -5,8 +5,10 @@ import pytest
 from cli.render.deployments import failure_detail, failure_title
 from cli.render.failure_hints import failure_hint
 from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.observation import BUILD_REASONS
 from functions.deploy.queries.application import ApplicationView, ShowApplication
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
+from knative.builder import failure as builder
 from tests.deploy.deploy_capsule import COMMIT, OTHER_IMAGE, OWNER, DeployCapsule
 from tests.deploy.failures import FAILURES, Failure, success_report
 
@@ -15,6 +17,11 @@ MIN_FAILURES = 40
 
 def test_the_table_has_at_least_forty_rows() -> None:
     assert len({each.name for each in FAILURES}) == len(FAILURES) >= MIN_FAILURES
+
+
+def test_every_reason_of_the_builder_is_known() -> None:
+    reported = {value for name, value in vars(builder).items() if name.isupper()}
+    assert reported <= BUILD_REASONS
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=[each.name for each in FAILURES])

@@ -53,7 +53,7 @@ CRASH_ONCE = "import sys\nif not os.path.exists('/tmp/x'):\n    open('/tmp/x', '
 FILL_DISK = "with open('/app/x', 'wb') as file:\n    for _ in range(4096):\n        file.write(b'x' * (1 << 20))\n        file.flush()\n"
 OTHER_PROTOCOL = "while True:\n    listener.accept()[0].sendall(b'220 ready\\r\\n')\n"
 OTHER_PORT = "http.server.HTTPServer(('0.0.0.0', 3000), Handler).serve_forever()\n"
-INSTALL, EXITS = ("install-failed", "build-failed"), ("exits-at-start",)
+INSTALL, EXITS = ("build-failed",), ("exits-at-start",)
 BAD_REQUIREMENT = {"requirements.txt": "no-such-package-of-capsule==99\n"}
 FIRST_REQUEST = "listener.accept()\nraise SystemExit('cannot')\n"
 

@@ -112,7 +112,8 @@ class MemoryApplications:
     async def save(self, application: Application) -> None:
         if self._rows[application.id].version != application.version:
             raise Transient("stale")
-        if any(each.name == application.name and each.status != DELETED and each.id != application.id for each in self._rows.values()):
+        others = [each for each in self._rows.values() if each.id != application.id and each.status != DELETED]
+        if application.status != DELETED and any(each.name == application.name for each in others):
             raise ApplicationNameTaken.of(application.name)
         application.version += 1
         self._rows[application.id] = deepcopy(application)

@@ -17,8 +17,8 @@ from functions.kernel import FieldError
 ALL_ENVIRONMENTS = ""
 """Scope of the entries that apply wherever an environment does not override them."""
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-PLATFORM_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}) | release_facts.NAMES
-"""Set by Knative (runtime contract, "Process") and by the platform."""
+PLATFORM_VARIABLES = frozenset({"PORT", "CAPSULE_BIND", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}) | release_facts.NAMES
+"""Set by Knative (runtime contract, "Process") and by the platform: where servers listen and by the platform."""
 MAX_VALUE_BYTES = 32 * 1024
 MAX_CHANGES = 200
 MAX_ENTRIES = 500

@@ -12,12 +12,12 @@ from knative.builder.containers.engine import NAME, Engine
 from knative.builder.containers.image_config import ImageConfig, read_config
 from knative.builder.containers.request import IMAGE, ContainerRequest
 from knative.builder.containers.root_folder import copy_root, create_directory, read_text
-from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log
+from knative.builder.execution import CommandFailed, Limits, Shell, check_size, log, masked_values
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.parameters import Parameters
+from knative.builder.planning.recognition import DOCKERFILES
 from knative.builder.variables import FOLDER, SECRETS, BuildVariables, read_variables
 
-DOCKERFILE = "Dockerfile"
 DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -29,8 +29,8 @@ class ContainerBuild:
         self._folder = parameters.workspace / "engine"
         self._image = parameters.workspace / "image"
         self._limits = Limits(deadline, self._image, parameters.root_image_bytes)
-        self._shell = Shell(parameters.environment, self._folder / "home")
         self._values = read_variables(parameters.root)
+        self._shell = Shell(parameters.environment, self._folder / "home", secrets=masked_values(self._values.secrets))
 
     def run(self) -> dict[str, str]:
         """Return the fields of the termination message. Raises BuildFailure."""
@@ -58,7 +58,7 @@ class ContainerBuild:
         return {"commit": commit, "kind": request.kind} | {name: value for name, value in optional.items() if value}
 
     def _build(self, engine: Engine, context: Path, values: BuildVariables) -> None:
-        file = context / DOCKERFILE
+        file = next(place for name in DOCKERFILES if (place := context / name).is_file())
         text = file.read_text(errors="replace")
         names = dockerfile.declared_arguments(text)
         if hidden := sorted(names & values.secrets.keys()):
@@ -69,7 +69,7 @@ class ContainerBuild:
             )
         folder = self._parameters.root / FOLDER / SECRETS
         arguments = {name: value for name, value in values.variables.items() if name in names}
-        log(f"==> Building {DOCKERFILE}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
+        log(f"==> Building {file.name}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
         engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
 
     def _digest(self, engine: Engine, name: str, reference: str) -> str:

@@ -50,6 +50,15 @@ def resolve(scripts: dict[str, str], line: str, depth: int = 0) -> str:
     return resolve(scripts, scripts[name], depth + 1)
 
 
+def development_line(scripts: dict[str, str], line: str, depth: int = 0) -> str:
+    """Return the line that runs a development server: the line itself, or a script that it calls (`concurrently "npm:server"`). "" if none does."""
+    if development_server(line) or depth > 3:
+        return line if development_server(line) else ""
+    names = re.findall(r"(?:npm:|(?:npm|pnpm|yarn)\s+run\s+|\byarn\s+|(?:run-p|run-s|npm-run-all)\s+(?:-\S+\s+)*)([\w:.-]+)", line)
+    found = (development_line(scripts, resolve(scripts, scripts[name]), depth + 1) for name in names if name in scripts)
+    return next(filter(None, found), "")
+
+
 def needs_environment(line: str) -> bool:
     """Whether a script reads variables that only a package manager sets."""
     return re.search(r"npm_(package|config|lifecycle)_", line) is not None

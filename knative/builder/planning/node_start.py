@@ -9,7 +9,16 @@ from knative.builder.planning.declarations import Declarations
 from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.node_frameworks import Application, Served, find_framework, with_address
 from knative.builder.planning.node_packages import Manager, workspace_members
-from knative.builder.planning.node_scripts import JAVASCRIPT, Line, compiled_path, needs_environment, production_line, resolve, scripts_of
+from knative.builder.planning.node_scripts import (
+    JAVASCRIPT,
+    Line,
+    compiled_path,
+    development_line,
+    needs_environment,
+    production_line,
+    resolve,
+    scripts_of,
+)
 from knative.builder.planning.plan import Step
 from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.sites import OUTPUT_FOLDERS, any_of
@@ -24,6 +33,10 @@ TYPESCRIPT_FILES = ("src/index.ts", "src/server.ts", "src/main.ts", "src/app.ts"
 SERVERS = ("express", "fastify", "koa", "@hapi/hapi", "hono", "@hono/node-server", "restify", "polka", "socket.io", "ws",
            "apollo-server", "@apollo/server",
            "@feathersjs/express", "sails", "h3", "json-server")  # fmt: skip
+
+
+BROWSER_SERVERS = r"(webpack|parcel|snowpack|rsbuild|live-server|lite-server|browser-sync|gulp|brunch|ember|farm|vite)\b"
+"""Development servers of pages: what their build writes is a static site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +57,16 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
     framework = find_framework(application)
     if declared.start:
         line = resolve(scripts, declared.start)
-        if not development_server(line) or (line == declared.start and declared.start_source != PROCFILE):
+        if not development_line(scripts, line) or (line == declared.start and declared.start_source != PROCFILE):
             return Chosen(declared.start_source, with_address(application, line), framework=framework)
     for name in (*PRODUCTION_SCRIPTS, "start"):
         line = resolve(scripts, scripts.get(name, ""))
-        if line and not development_server(line) and not _is_served_otherwise(line, framework):
+        if line and not development_line(scripts, line) and not _is_served_otherwise(line, framework):
             return _script(application, manager, scripts, Line(line, name), framework)
     start, origin = (declared.start, f"{declared.start_source}: web") if declared.start else (scripts.get("start", ""), "script start")
-    unused = _unused(origin, resolve(scripts, start)) if start else ""
-    watched = resolve(scripts, start or scripts.get("dev", "") or scripts.get("serve", ""))
+    whole = resolve(scripts, start or scripts.get("dev", "") or scripts.get("serve", ""))
+    watched = development_line(scripts, whole) or whole
+    unused = _unused(origin, watched) if start else ""
     line = production_line(tree, manifest, watched, has_build=has_build) if watched else ""
     has_own_server = application.has(*SERVERS) and bool(line or _server_file(tree, manifest, has_build=has_build))
     if framework and not (framework.name in ("Vite", "Parcel") and has_own_server):
@@ -63,6 +77,8 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
     if line:
         notice = f"{unused or _unused('script dev', watched)}; started is: {line}"
         return Chosen("what the development server watches", line, framework=framework, notices=(notice,))
+    if start and has_build and re.match(BROWSER_SERVERS, development_server(watched)):
+        return Chosen("static site from script build", site=any_of(*OUTPUT_FOLDERS), notices=(f"{unused}; the site of script build is served",))
     if start:
         advice = "Add a script start:prod, or a Procfile with a line `web: …`, that starts the application for production."
         raise BuildFailure(NOT_RECOGNIZED, f"{unused[0].upper()}{unused[1:]}: {resolve(scripts, start)}. {advice}")
@@ -89,7 +105,7 @@ def only_application(tree: Tree) -> str:
     manifest = tree.json("package.json") if tree.has("package.json") else {}
     members = workspace_members(tree) if manifest else ()
     scripts = scripts_of(manifest)
-    own = [name for name in (*PRODUCTION_SCRIPTS, "start") if name in scripts and not development_server(resolve(scripts, scripts[name]))]
+    own = [name for name in (*PRODUCTION_SCRIPTS, "start") if name in scripts and not development_line(scripts, resolve(scripts, scripts[name]))]
     if not members or own or find_framework(Application(tree, manifest)) or tree.first(*SERVER_FILES):
         return ""
     found = [member for member in members if _is_application(tree.from_root(member))]

@@ -189,7 +189,7 @@ def _with_extras(dependencies: dict[str, object]) -> frozenset[str]:
     lines = []
     for name, details in dependencies.items():
         extras = details.get("extras", []) if isinstance(details, dict) else []
-        lines.append(f"{name}[{','.join(map(str, extras))}]" if extras else name)
+        lines.append(f"{name}[{','.join(map(str, extras))}]" if isinstance(extras, list) and extras else name)
     return frozenset(name for line in lines for name in _requirement(line))
 
 

@@ -163,10 +163,9 @@ def _is_another_language(tree: Tree) -> bool:
     """Whether a manifest of a language that Capsule builds lies beside that of an unsupported one (a Rust extension of a Python package)."""
     if tree.has("requirements.txt", "pyproject.toml", "Pipfile", "go.mod", "Gemfile", "composer.json", "pom.xml"):
         return True
-    scripts = " ".join(scripts_of(tree.json("package.json")).values()) if tree.has("package.json") else ""
-    return bool(re.search(r"\b(node|next|vite|react-scripts|nuxt|astro|tsc|ng|webpack|nest|tsx|remix)\b", scripts)) and not re.search(
-        r"\b(cargo|mix|deno|dotnet|sbt|shards|wasm-pack|trunk)\b", scripts
-    )
+    scripts = scripts_of(tree.json("package.json")) if tree.has("package.json") else {}
+    started = " ".join(scripts.get(name, "") for name in ("start:prod", "start"))
+    return re.search(r"\b(node|next|nuxt|tsx|ts-node|nest|remix-serve|npm|yarn|pnpm|nodemon)\b", started) is not None
 
 
 def _unrecognized(tree: Tree, declared: Declarations) -> BuildFailure:

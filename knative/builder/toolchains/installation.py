@@ -14,7 +14,10 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One version of a toolchain. `programs`: the folder to put on PATH; None: its programs are on the machine's PATH already."""
+    """One version of a toolchain, empty if no constraint needs it.
+
+    `programs`: the folder to put on PATH; None: its programs are on the machine's PATH already.
+    """
 
     name: str
     version: str
@@ -28,7 +31,7 @@ class Installation:
     notice: str = ""
 
     def __str__(self) -> str:
-        return f"{NAMES.get(self.name, self.name)} {self.version}"
+        return f"{NAMES.get(self.name, self.name)} {self.version}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ VERSION_COMMANDS = {
     "maven": ("mvn", "-v"),
     "gradle": ("gradle", "--version"),
 }
+SLOW_PROGRAMS = frozenset({"bundler", "composer", "maven", "gradle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Machine:
             case "go":
                 return self._find_program(name, (*self._path.split(":"), *GO_FOLDERS))
         return self._find_program(name, self._path.split(":")) if name in VERSION_COMMANDS else ()
+
+    def has_any_version(self, name: str) -> bool:
+        """Return whether a program is on PATH, without running it: Maven and Composer take long to tell their versions."""
+        return name in SLOW_PROGRAMS and shutil.which(VERSION_COMMANDS[name][0], path=self._path) is not None
 
     def _find_program(self, name: str, folders: Sequence[str]) -> Sequence[Found]:
         program, *arguments = VERSION_COMMANDS[name]

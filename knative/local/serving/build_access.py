@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
+GO_WORDS = frozenset({"direct", "off"})
+"""Values in GOPROXY and GOSUMDB that are no host (https://go.dev/ref/mod#environment-variables)."""
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 RESOLVE_SECONDS = 5.0
 
@@ -55,9 +57,10 @@ def _endpoints(env: Mapping[str, str], ingress_port: int) -> Iterator[tuple[str,
     for name in env.get("BUILD_ENVIRONMENT", "").split():
         if name.lower() == "no_proxy":
             continue
-        for word in re.split(r"[\s,]+", env.get(name, "")):
+        for word in re.split(r"[\s,|]+", env.get(name, "")):
             word = word[word.index("=") + 1 :] if "=" in word.partition("://")[0] else word  # REGISTRY_MIRROR: `registry=URL`
-            yield from _endpoint(word if "://" in word else f"http://{word}", 0)
+            if word not in GO_WORDS:
+                yield from _endpoint(word if "://" in word else f"http://{word}", 0)
 
 
 def _endpoint(text: str, default_port: int) -> Iterator[tuple[str, int]]:

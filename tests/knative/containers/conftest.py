@@ -11,6 +11,7 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from knative.machine import packages
 from tests.builder.repositories import Repositories, serving
+from tests.knative.jobs.builds import read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import PLATFORM, Machine, service
 from tests.knative.sandbox.modes import running
@@ -46,8 +47,10 @@ class ImageMachine:
         self.namespace = machine.namespace()
         self._count = 0
 
-    def build(self, files: dict[str, str | bytes] | None = None, mounts: dict[str, dict[str, str]] | None = None, **variables: str) -> Built:
-        """`mounts`: the content of the folders of build variables and build secrets."""
+    def build(
+        self, files: dict[str, str | bytes] | None = None, mounts: dict[str, dict[str, str]] | None = None, disk: str = "2Gi", **variables: str
+    ) -> Built:
+        """`mounts`: the content of the folders of build variables and build secrets. `disk`: the size of the workspace."""
         self._count += 1
         name = f"build-{self._count}"
         if files is not None:
@@ -56,7 +59,7 @@ class ImageMachine:
             variables["REPOSITORY"] = repository.url
         hosts = " ".join([self.repositories.host, variables.pop("HOSTS", "")])
         variables = {"IMAGE": "capsule.local/apps/x", "REPOSITORY_HOSTS": hosts, "BUILD_ENVIRONMENT": "REGISTRY_MIRROR", **variables}
-        volumes: list[dict[str, Any]] = [{"name": "workspace", "emptyDir": {"sizeLimit": "2Gi"}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
+        volumes: list[dict[str, Any]] = [{"name": "workspace", "emptyDir": {"sizeLimit": disk}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
         volume_mounts = [{"name": "workspace", "mountPath": "/workspace"}, {"name": "cache", "mountPath": "/cache"}]
         for kind, content in (mounts or {}).items():
             self.machine.core.create_namespaced_secret(self.namespace, {"metadata": {"name": f"{name}-{kind}"}, "stringData": content})
@@ -71,12 +74,11 @@ class ImageMachine:
         clone = {"name": "clone", "image": PLATFORM, "command": ["python", "-m", "knative.builder.clone"], "env": environment}
         body["spec"]["template"]["spec"]["initContainers"] = [{**clone, "resources": RESOURCES, "volumeMounts": clone_mounts}]
         self.machine.batch.create_namespaced_job(self.namespace, body)
-        finished(self.machine, self.namespace, name, 180)
+        finished(self.machine, self.namespace, name, 300)
         (pod,) = pods(self.machine, self.namespace, name)
-        terminated = pod.status.container_statuses[0].state.terminated
-        log = self.machine.core.read_namespaced_pod_log(pod.metadata.name, self.namespace)
-        message = terminated.message or ""
-        return Built(terminated.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
+        ended, log = terminated(pod), read_log(self.machine, self.namespace, pod)
+        message = ended.message or ""
+        return Built(ended.exit_code, json.loads(message) if message.startswith("{") else {"detail": message}, log)
 
     def serve(self, built: Built, **container: Any) -> dict[str, Any]:
         """Start the image, and return its Service once it is ready."""

@@ -16,7 +16,7 @@ FROM tools AS web
 ARG GREETING=none
 ENV GREETING=$GREETING
 RUN mkdir -p /etc /data /srv/cgi-bin && echo 'root:x:0:0:root:/root:/bin/sh' > /etc/passwd && echo 'web:x:4711:4712::/data:/bin/sh' >> /etc/passwd
-RUN --mount=type=secret,id=TOKEN wc -c < /run/secrets/TOKEN > /srv/length && chown -R 4711:4712 /data
+RUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN && wc -c < /run/secrets/TOKEN > /srv/length && chown -R 4711:4712 /data
 COPY . /context
 COPY --chmod=755 page.sh /srv/cgi-bin/page
 USER web

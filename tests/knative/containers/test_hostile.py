@@ -40,8 +40,6 @@ def test_an_installer_runs_as_an_ordinary_user_with_the_usual_filter(image_machi
     assert "CapEff:\\t0000000000000000" in built.log and "CapBnd:\\t0000000000000000" in built.log and "MOUNTS -1" in built.log
 
 
-def test_a_build_without_the_declaration_or_with_another_builder_may_not_mount(image_machine: ImageMachine) -> None:
-    files: dict[str, str | bytes] = {"Dockerfile": "FROM scratch\n", "Procfile": "web: true"}
+def test_a_build_with_another_builder_may_not_mount(image_machine: ImageMachine) -> None:
     built = image_machine.build({"Dockerfile": "FROM scratch\n"}, BUILDER="native")
     assert built.message["reason"] in ("not-recognized", "unsupported"), built.log
-    assert "Dockerfile ignored" in image_machine.build(files).log

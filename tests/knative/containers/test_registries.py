@@ -89,12 +89,17 @@ def test_what_a_dockerfile_says_about_its_start_holds(image_machine: ImageMachin
         ("FROM scratch\nCOPY page.txt /\n", "build-failed: The Dockerfile has neither CMD nor ENTRYPOINT"),
         ("RUN --mount=type=secret,id=TOKEN,required=true true\n", "build-failed: The Dockerfile requires the secret TOKEN, which is not set"),
         ("RUN head -c 100000000 /dev/zero > /big\n", "too-large: "),
-        ("RUN head -c 3000000000 /dev/zero > /big\n", "too-large: The Dockerfile needs more disk than a build has"),
     ],
 )
 def test_a_failure_says_what_to_change(image_machine: ImageMachine, public: Registry, text: str, reason: str) -> None:
     built = build(image_machine, public, text, LIMIT_ROOT_IMAGE_MIB="64")
     assert built.code == 1 and built.reason.startswith(reason), built.log
+
+
+def test_a_build_that_fills_its_disk_says_so(image_machine: ImageMachine, public: Registry) -> None:
+    files: dict[str, str | bytes] = {"Dockerfile": FROM + "RUN head -c 300000000 /dev/zero > /big\n"}
+    built = image_machine.build(files, disk="192Mi", REGISTRY_MIRROR=f"http://{public.host}")
+    assert built.reason.startswith("too-large: The Dockerfile needs more disk than a build has"), built.log
 
 
 def test_a_secret_is_in_no_file_of_the_image(image_machine: ImageMachine, public: Registry) -> None:

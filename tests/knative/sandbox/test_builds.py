@@ -13,6 +13,7 @@ import pytest
 from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from tests.builder.repositories import Repositories, serving
+from tests.knative.jobs.builds import clone_container, read_log, terminated
 from tests.knative.jobs.test_jobs import finished, job, pods
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox import attempts
@@ -21,6 +22,7 @@ from tests.knative.sandbox.conftest import HAS_NETWORKS, SECRET, Neighbour, atte
 pytestmark = pytest.mark.skipif(detect() is Isolation.NONE or not HAS_NETWORKS, reason="no sandbox with a network of its own here")
 PROJECT = '[project]\nname = "x"\nversion = "1"\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
 INHERITED = [name for name in os.environ if name.startswith(("PIP_", "UV_", "NPM_")) or name.lower().endswith("_proxy") or "CERT" in name]
+ANNOTATIONS = {"push": "/workspace/image", "cache": "cache", "dockerfiles": "allowed"}
 
 
 @pytest.fixture
@@ -38,10 +40,6 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
     volumes = [{"name": "workspace", "emptyDir": {"sizeLimit": limits.get("disk", "2Gi")}}, {"name": "cache", "emptyDir": {"sizeLimit": "1Gi"}}]
     env = [{"name": each, "value": value} for each, value in variables.items()]
     workspace = {"name": "workspace", "mountPath": "/workspace"}
-    cloning = {
-        "name": "clone", "image": "capsule.local/capsule:dev", "command": ["python", "-m", "knative.builder.clone"], "env": env,
-        "volumeMounts": [workspace],
-    }  # fmt: skip
     body = job(
         name,
         "",
@@ -50,15 +48,14 @@ def build(machine: Machine, namespace: str, name: str, url: str, hosts: str, **l
         env=env,
         resources={"limits": {"memory": limits.get("memory", "512Mi")}},
         volumeMounts=[workspace, {**workspace, "mountPath": "/app", "subPath": "app"}, {"name": "cache", "mountPath": "/cache"}],
-        annotations={"local.capsule.dev/push": "/workspace/image", "local.capsule.dev/cache": "cache"},
-        pod={"volumes": volumes, "initContainers": [cloning]},
+        annotations={f"local.capsule.dev/{key}": value for key, value in ANNOTATIONS.items()},
+        pod={"volumes": volumes, "initContainers": [clone_container(env, workspace)]},
     )
     machine.batch.create_namespaced_job(namespace, body)
     finished(machine, namespace, name, 120)
     (pod,) = pods(machine, namespace, name)
-    terminated = pod.status.container_statuses[0].state.terminated
-    log = machine.core.read_namespaced_pod_log(pod.metadata.name, namespace)
-    return {"code": terminated.exit_code, "reason": terminated.reason, "message": terminated.message or "", "log": log}
+    ended, log = terminated(pod), read_log(machine, namespace, pod)
+    return {"code": ended.exit_code, "reason": ended.reason, "message": ended.message or "", "log": log}
 
 
 def setup_py(body: str) -> dict[str, str]:
@@ -70,13 +67,14 @@ def test_a_build_gets_hold_of_nothing(machine: Machine, neighbour: Neighbour, li
     listed = int(repositories.host.rpartition(":")[2])
     tried = [*attempts_on(machine, neighbour), *listeners, ["connect", "127.0.0.1", listed]]
     script = f"print('GOT', json.dumps(attempt({tried!r})), file=sys.stderr)\nprint('HAS', sorted(os.environ), file=sys.stderr)\n"
-    body = f"import json, sys\n{script}sys.exit(3)\n"
+    body = f"import json, sys\n{script}print('AT', os.getcwd(), file=sys.stderr)\nsys.exit(3)\n"
     repository = repositories.create("malicious")
     repository.commit(setup_py(body))
     ended = build(machine, namespace, "malicious", repository.url, repositories.host)
     assert ended["code"] == 1 and json.loads(ended["message"])["reason"] == "build-failed", ended
     (got,) = {line.partition("GOT ")[2] for line in ended["log"].splitlines() if "GOT [" in line}
     assert json.loads(got) == [f"connected to 127.0.0.1:{listed}"], "only the private host that is listed"
+    assert "AT /app" in ended["log"], "the application's files are where they are when it runs"
     assert SECRET not in ended["log"] and "REPOSITORY_HOSTS" not in ended["log"].partition("HAS ")[2].partition("\n")[0]
 
 

@@ -1,0 +1,70 @@
+"""Following a deployment: the order of steps and build output, and where it ends."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cli.follow import DeploymentFollower
+from cli.output import Output
+
+Json = dict[str, Any]
+APPLICATION = {"id": "a-1", "name": "hello"}
+
+
+def view(status: str, *steps: str, finished: bool = False) -> Json:
+    return {
+        "status": status,
+        "cause": "deploy",
+        "steps": [{"step": each} for each in steps],
+        "requestedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:00:09Z" if finished else None,
+        "observationSeconds": 10,
+    }
+
+
+class ScriptedApi:
+    """Answers with the deployment's views and the log's pages in turn; the last one again and again."""
+
+    def __init__(self, views: list[Json], pages: list[list[str]]) -> None:
+        self._views, self._pages = views, pages
+
+    def get(self, path: str, **query: Any) -> Json:
+        if path.endswith("/logs"):
+            lines = self._pages.pop(0) if self._pages else []
+            return {"cursor": "1", "lines": [{"line": each} for each in lines]}
+        return self._views.pop(0) if len(self._views) > 1 else self._views[0]
+
+
+class RecordingOutput(Output):
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
+        self.notes: list[str] = []
+
+    def note(self, text: Any) -> None:
+        self.notes.append(str(text).strip())
+
+
+def follow(views: list[Json], pages: list[list[str]], **options: bool) -> tuple[Json, list[str]]:
+    output = RecordingOutput()
+    make: Callable[..., DeploymentFollower] = DeploymentFollower
+    return make(ScriptedApi(views, pages), output, APPLICATION, "d-1", **options).follow(), output.notes
+
+
+BUILT = ("requested", "building")
+
+
+def test_no_build_output_follows_a_later_step() -> None:
+    views = [view("building", *BUILT), view("releasing", *BUILT, "releasing"), view("succeeded", *BUILT, "releasing", "observing", finished=True)]
+    ended, notes = follow(views, [["==> Cloning"], [], ["==> Installing"], ["==> Stored x"], ["late"]])
+    assert notes == ["── building", "│ ==> Cloning", "│ ==> Installing", "│ ==> Stored x", "── releasing", "── serving, watching 10 s"]
+    assert ended["status"] == "succeeded"
+
+
+def test_a_failure_is_left_to_the_error() -> None:
+    ended, notes = follow([view("failed", *BUILT, finished=True)], [["==> Installing", "==> Failed (build-failed): no", "  cause: x"]])
+    assert (ended["status"], notes) == ("failed", ["── building", "│ ==> Installing"])
+
+
+def test_no_wait_ends_when_the_release_serves() -> None:
+    views = [view("releasing", *BUILT, "releasing"), view("observing", *BUILT, "releasing", "observing")]
+    ended, notes = follow(views, [["==> Stored x"]], until_serving=True)
+    assert (ended["status"], notes[-1]) == ("observing", "── serving, watching 10 s")
