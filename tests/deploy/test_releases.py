@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from functions.deploy.domain.configuration import PLATFORM_VARIABLES
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.rejections import (
     DeploymentInProgress,
@@ -24,6 +25,12 @@ from tests.deploy.deploy_capsule import IMAGE, OTHER_IMAGE, OWNER, DeployCapsule
 def container(capsule: DeployCapsule, deployment: Deployment) -> dict[str, object]:
     web: dict[str, object] = capsule.service(deployment)["spec"]["template"]["spec"]["containers"][0]
     return web
+
+
+def variables(capsule: DeployCapsule, deployment: Deployment) -> list[dict[str, object]]:
+    """Return the variables of the user, without the facts about the release."""
+    env: list[dict[str, object]] = container(capsule, deployment)["env"]  # type: ignore[assignment]
+    return [each for each in env if each["name"] not in PLATFORM_VARIABLES]
 
 
 def jobs(capsule: DeployCapsule) -> list[str]:
@@ -50,11 +57,11 @@ async def test_a_promotion_uses_the_configuration_of_its_target(capsule: DeployC
     await capsule.configure(staging.application_id, "production", variables={"MODE": "live"}, secrets={"KEY": "hush"})
     promoted = await capsule.complete((await capsule.promote(staging.application_id, "staging", "production")).id)
     assert (promoted.release, container(capsule, promoted)["image"]) == (2, IMAGE)
-    assert container(capsule, promoted)["env"] == [
+    assert variables(capsule, promoted) == [
         {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "hello-production-c1", "key": "KEY"}}},
         {"name": "MODE", "value": "live"},
     ]
-    assert "env" not in container(capsule, staging)
+    assert variables(capsule, staging) == []
     repeated = await capsule.complete((await capsule.promote(staging.application_id, "staging", "production", release=2)).id)
     assert repeated.release == 2, "its configuration is the newest: the same release"
 
@@ -102,10 +109,10 @@ async def test_a_rollback_restores_the_configuration_of_its_release(capsule: Dep
     await capsule.advance(minutes=1)
     accepted = await capsule.configure(application.id, variables={"MODE": "two"})
     second = await capsule.complete(accepted.deployments[0].id)
-    assert container(capsule, second)["env"] == [{"name": "MODE", "value": "two"}]
+    assert variables(capsule, second) == [{"name": "MODE", "value": "two"}]
     await capsule.advance(minutes=1)
     rolled_back = await capsule.complete((await capsule.roll_back(application.id)).id)
-    assert (rolled_back.release, container(capsule, rolled_back)["env"]) == (first.release, [{"name": "MODE", "value": "one"}])
+    assert (rolled_back.release, variables(capsule, rolled_back)) == (first.release, [{"name": "MODE", "value": "one"}])
 
 
 async def test_a_changed_configuration_is_released_without_a_build(capsule: DeployCapsule) -> None:
@@ -125,7 +132,7 @@ async def test_a_changed_configuration_is_released_without_a_build(capsule: Depl
     await capsule.advance(minutes=1)
     accepted = await capsule.configure(good.application_id, unset=["A", "KEY"])
     deployment = await capsule.complete(accepted.deployments[0].id)
-    assert container(capsule, deployment)["env"] == [{"name": "B", "value": "2"}]
+    assert variables(capsule, deployment) == [{"name": "B", "value": "2"}]
     assert secret == capsule.cluster.objects["Secret", "app-hello", "hello-staging-c1"], "a release keeps its values"
 
 

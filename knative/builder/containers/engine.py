@@ -16,7 +16,6 @@ from knative.builder.containers.configuration import Files
 from knative.builder.containers.failures import explain
 from knative.builder.execution import CommandFailed, Limits, Shell
 from knative.builder.failure import UNSUPPORTED, BuildFailure
-from knative.local.sandbox.launch_kernel import MS_BIND, kernel
 
 PROGRAM = "buildah"
 NAME = "localhost/application"
@@ -36,6 +35,8 @@ class Engine:
                 UNSUPPORTED, "This machine cannot build Dockerfiles or run images: its operator has to install buildah (apt-get install buildah)."
             )
         (folder / "tmp").mkdir(parents=True)
+        from knative.local.sandbox.launch_kernel import MS_BIND, kernel  # here: the cluster's image, which runs no buildah, does not contain it
+
         kernel.mount(str(folder / "tmp"), LARGE_FILES, "", MS_BIND)
 
     def build(self, context: Path, dockerfile: Path, arguments: Mapping[str, str], secrets: Mapping[str, Path]) -> None:

@@ -10,10 +10,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from knative.builder.containers.request import MAX_BYTES, ContainerBuildNeeded, ContainerRequest
-from knative.local.sandbox.launch_kernel import kernel
-from knative.local.sandbox.seccomp import compile_filter
 
 BUILDS_IMAGES = "CAPSULE_BUILDS_IMAGES"
 USER = 1000
@@ -64,16 +63,26 @@ def _work(work: Callable[[], int], writing: int) -> int:
         return 0
 
 
+def _kernel() -> Any:
+    """Import the system calls when they are needed: the cluster's image, whose builds need no separation, does not contain them."""
+    from knative.local.sandbox.launch_kernel import kernel
+
+    return kernel
+
+
 def _drop_privileges() -> None:
+    from knative.local.sandbox.seccomp import compile_filter
+
     program = compile_filter()
     if program is None:
         raise RuntimeError("libseccomp is missing in the build's sandbox")
     _become_ordinary_user()
-    kernel.filter_system_calls(program)
+    _kernel().filter_system_calls(program)
 
 
 def _become_ordinary_user() -> None:
     """The change of the user gives up every capability (capabilities(7), effect of user ID changes)."""
+    kernel = _kernel()
     os.setgroups([])
     kernel.drop_bounding_set()
     os.setresgid(USER, USER, USER)
