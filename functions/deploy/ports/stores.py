@@ -1,23 +1,18 @@
-"""Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
+"""What the use cases of deploy need from the database and the vault."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
-from functions.deploy.domain.deployment import Deployment, WatchedObject
+from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Environment
-from functions.deploy.domain.instances import Instance
-from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.observation import Observation
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository_access import RepositoryAccess
-from functions.deploy.domain.run import Run, RunOutcome
-from functions.kernel import Permanent, Transient
+from functions.deploy.domain.run import Run
 
 
 class Quotas(Protocol):
@@ -234,90 +229,6 @@ class Runs(Protocol):
         ...
 
     async def delete_before(self, requested_before: datetime) -> None: ...
-
-
-class ClusterUnavailable(Transient):
-    """The cluster does not respond, or reports that it is temporarily unavailable."""
-
-
-class ClusterRefused(Permanent):
-    """The cluster rejected the request."""
-
-
-class Cluster(Protocol):
-    """Kubernetes with Knative. Every call is idempotent. Raises ClusterUnavailable, ClusterRefused."""
-
-    async def apply(self, *objects: Manifest) -> None:
-        """Server-side apply, in this order."""
-        ...
-
-    async def apply_owned(self, owner: Manifest, owned: Manifest) -> None:
-        """Apply two objects. The cluster deletes `owned` with `owner`.
-
-        `owned` exists before `owner`, whose pods may mount it.
-        """
-        ...
-
-    async def observe(self, watched: WatchedObject) -> Observation | None:
-        """Read the object as an observation of its deployment; None while the outcome is open."""
-        ...
-
-    async def list_instances(self, namespace: str, service: str) -> list[Instance]:
-        """The instances of a Service, oldest first; empty if nothing runs."""
-        ...
-
-    async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
-        """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
-        ...
-
-    async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
-        """Replace the Service of this deployment with the manifest, or delete it (None). Does nothing if the Service
-        belongs to another deployment.
-
-        `pinned_revision`: an earlier revision that gets all traffic at once, if it still exists.
-        """
-        ...
-
-    async def delete_job(self, namespace: str, name: str) -> None: ...
-
-    async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
-        """Delete the Service and the Secrets of the environment."""
-        ...
-
-    async def delete_namespace(self, name: str, application_id: UUID) -> None:
-        """Delete the namespace with its content, unless it belongs to another application. Raises ClusterUnavailable
-        until it is gone."""
-        ...
-
-
-class ApplicationRequests(Protocol):
-    async def find_failure(self, url: str, path: str) -> str | None:
-        """Request a path of an application as its visitors do. Returns why it does not serve: an answer of 500 or above,
-        or none in time; as a sentence.
-
-        None if it serves, and also if its URL cannot be reached from here: a cluster need not route to its own ingress.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class BuildSettings:
-    """How this installation builds."""
-
-    template: Mapping[str, Any]
-    """The operator's build Job."""
-    images: str
-    """Prefix of image names."""
-    environment: Mapping[str, str]
-    """Variables of every build."""
-    known_hosts: str = ""
-    """Host keys of ssh servers that the operator pins for all applications: lines of known_hosts (sshd(8))."""
-    egress_allow: Sequence[str] = ()
-    """Private networks that builds and applications may reach, in CIDR notation."""
-
-
-class Builds(Protocol):
-    def settings(self) -> BuildSettings: ...
 
 
 class Housekeeping(Protocol):

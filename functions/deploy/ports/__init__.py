@@ -1,0 +1,36 @@
+"""Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
+
+from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
+from functions.deploy.ports.stores import (
+    Applications,
+    Configurations,
+    DeployKeys,
+    Deployments,
+    Environments,
+    Housekeeping,
+    Quotas,
+    Releases,
+    RepositoryAccesses,
+    Runs,
+    Vault,
+)
+
+__all__ = [
+    "ApplicationRequests",
+    "Applications",
+    "BuildSettings",
+    "Builds",
+    "Cluster",
+    "ClusterRefused",
+    "ClusterUnavailable",
+    "Configurations",
+    "DeployKeys",
+    "Deployments",
+    "Environments",
+    "Housekeeping",
+    "Quotas",
+    "Releases",
+    "RepositoryAccesses",
+    "Runs",
+    "Vault",
+]
