@@ -46,7 +46,7 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def _check_link(link: Path, root: Path, base: Path, max_bytes: int) -> None:
-    link_text, target_text = _printable_path(link, root), printable(os.readlink(link))
+    name, target_text = _printable_path(link, root), printable(os.readlink(link))
     try:
         target = Path(os.path.realpath(link, strict=True))
     except FileNotFoundError:
@@ -54,20 +54,20 @@ def _check_link(link: Path, root: Path, base: Path, max_bytes: int) -> None:
         if target.is_relative_to(root):
             return  # it names a file that may appear during the build
     except OSError:
-        log(f"    notice: link {link_text} to {target_text} is part of a loop and names no file")
+        log(f"    notice: link {name} to {target_text} is part of a loop and names no file")
         return
     if not target.is_relative_to(root):
-        detail = f"Link {link_text} points out of the repository, to {target_text}. Replace it by the file, or delete it."
+        detail = f"Link {name} points out of the repository, to {target_text}. Replace it by the file, or delete it."
         raise BuildFailure(BUILD_FAILED, detail)
     if not link.is_relative_to(base) or target.is_relative_to(base) or ".git" in target.relative_to(root).parts:
         return
     if link.is_relative_to(target):
-        log(f"    notice: link {link_text} names a folder that contains it; only {_printable_path(base, root)} is part of the application")
+        log(f"    notice: link {name} names a folder that contains it; only {_printable_path(base, root)} is part of the application")
         return
     link.unlink()
     _copy(target, link, root, (target,))
     check_size(root, max_bytes)
-    log(f"    copied {_printable_path(target, root)} to {link_text}, a link out of the base directory")
+    log(f"    copied {_printable_path(target, root)} to {name}, a link out of the base directory")
 
 
 def _copy(source: Path, copy: Path, root: Path, chain: tuple[Path, ...]) -> None:

@@ -123,7 +123,7 @@ def test_node_by_its_lock_file(repositories: Repositories, build: Build, tmp_pat
 
 def test_a_static_site_with_a_build_script(repositories: Repositories, build: Build, tmp_path: Path, nonce: str) -> None:
     repository = repositories.create("site")
-    manifest = package(devDependencies={"ms": "2.1.3"}, scripts={"build": "node build.js", "start": "react-scripts start"})
+    manifest = package(devDependencies={"ms": "2.1.3"}, scripts={"build": "node build.js"})
     repository.commit({"package.json": manifest, "build.js": BUILD, "nonce.json": json.dumps(nonce), "secret.txt": "not served"})
     outcome = build_and_get(build, tmp_path, repository.url, f"{nonce} 172800000", "static")
     assert not list(outcome.image.rglob("secret.txt")), "only the build's result goes into the image"

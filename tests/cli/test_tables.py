@@ -43,7 +43,7 @@ def alert(id: str) -> dict[str, Any]:
 
 SERVING = {
     "name": "production", "url": URL, "release": 11, "commit": "c" * 40,
-    "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
+    "stoppedAt": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
 }  # fmt: skip
 SIZE = {"minScale": 0, "maxScale": 10, "memoryMib": 512, "cpuMillis": 1000, "observationSeconds": 60}
 POINT = {
@@ -54,7 +54,10 @@ ENTRY = {
     "at": AT, "durationMs": 4.4, "kind": "command", "cold": True, "outcome": "done", "depth": 1, "name": "deploy.on_deployment_requested",
     "emitted": ["deployment.requested", "deployment.timed-out"],
 }  # fmt: skip
-ENTRIES = {"entries": [{"name": "DATABASE_URL", "secret": False, "value": URL, "version": 3, "scope": "environment", "changedAt": AT}]}
+ENTRIES = {
+    "released": None,
+    "entries": [{"name": "DATABASE_URL", "secret": False, "value": URL, "version": 3, "scope": "environment", "changedAt": AT}],
+}
 
 DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
     "applications": (

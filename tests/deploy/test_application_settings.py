@@ -106,7 +106,7 @@ async def test_a_deployment_freezes_the_settings_for_its_build(capsule: DeployCa
         "REF": "main",
         "RELEASE_COMMAND": "node migrate.js",
         "REPOSITORY": REPOSITORY,
-        "START_COMMAND": "node server.js --port $PORT",
+        "START_COMMAND": "node server.js --port $$PORT",  # Kubernetes reads $$ as $
     }
     assert {name: parameters[name] for name in expected} == expected
 

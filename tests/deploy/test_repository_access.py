@@ -74,10 +74,10 @@ async def test_a_token_is_write_only_and_goes_to_its_server_only(capsule: Deploy
     assert (view.server, view.user) == ("https://git.example.com", "x-token-auth")
     files = await credentials(capsule, application.id)
     assert files == {"token": f"https://x-token-auth:{SENTINEL}%2F%40@git.example.com\n"}
-    view = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
+    stored = await capsule.call(ShowRepositoryAccess(application_id=application.id), caller=OWNER)
     published = "".join(each.event.model_dump_json() for each in capsule.published)
     job = next(value for key, value in capsule.cluster.objects.items() if key[0] == "Job")
-    assert SENTINEL not in view.model_dump_json() + published + str(job)
+    assert SENTINEL not in stored.model_dump_json() + published + str(job)
 
     access = RepositoryAccess(application.id, token=(await capsule.accesses.get(application.id)).token)
     assert access.credential_files("https://elsewhere.example.com/a/b", str, "") == {}, "the repository moved to another server"

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from events.deploy import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
+from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, DeploymentNotFound
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment
 from functions.deploy.queries.deployments import DeploymentSummaryView, ListDeployments
@@ -173,14 +174,13 @@ async def test_a_build_may_end_before_its_start_is_recorded(capsule: DeployCapsu
     accepted = await capsule.deploy(application.id)
     assert isinstance(capsule.last_event, DeploymentRequested)
 
-    apply = capsule.cluster.apply
+    apply_owned = capsule.cluster.apply_owned
 
-    async def apply_and_finish_build(*objects: object) -> None:
-        await apply(*objects)  # type: ignore[arg-type]
-        if any(each["kind"] == "Job" for each in objects):  # type: ignore[index]
-            await capsule.succeed_build(await capsule.deployments.get(accepted.id))
+    async def apply_and_finish_build(owner: Manifest, owned: Manifest) -> None:
+        await apply_owned(owner, owned)
+        await capsule.succeed_build(await capsule.deployments.get(accepted.id))
 
-    capsule.cluster.apply = apply_and_finish_build  # type: ignore[method-assign]
+    capsule.cluster.apply_owned = apply_and_finish_build  # type: ignore[method-assign]
     await capsule.settle()
     deployment = await capsule.deployments.get(accepted.id)
     assert deployment.status == "releasing"

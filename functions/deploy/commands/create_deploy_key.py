@@ -1,4 +1,4 @@
-"""Create the deploy key of an application, or show the existing one.
+"""Create the deploy key of an application, or show it.
 
 Idempotent. The private key is sealed and never shown.
 """

@@ -64,8 +64,7 @@ class Scaler:
         self.has_failed = False
         """Whether it failed to become ready, so that its pods were ended."""
         self.retries_forever = retries_forever
-        """For the platform's own revisions: they are retried after they have failed, for example until the database
-        is back."""
+        """For the platform's own revisions: retried after they have failed, for example until the database is back."""
         self._pods, self._on_change = pods, on_change
         self._consumption = Consumption(pods.node, revision)
         self._loop = asyncio.get_running_loop()
@@ -268,10 +267,7 @@ class Scaler:
         self._on_change(self)
 
     def _on_pod_waiting(self, pod: Pod) -> None:
-        """Record why a pod does not run.
-
-        A new revision fails for good after MAX_CRASHES, or at once without an image.
-        """
+        """Record why a pod does not run. A new revision fails for good after MAX_CRASHES, or at once without an image."""
         start_failure, exit, failures = pod.state.start_failure, pod.state.exit, pod.state.failures
         if start_failure is not None:
             self.failure = start_failure

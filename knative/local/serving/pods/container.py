@@ -57,7 +57,9 @@ class ContainerSetup:
         self._pod = pod
         self.namespace, self.name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         self.folder = node.pods_folder / self.namespace / self.name
-        self.container: Mapping[str, Any] = pod["spec"]["containers"][0]
+        self.own_container: Mapping[str, Any] = pod["spec"]["containers"][0]
+        self.init_containers: Sequence[Mapping[str, Any]] = pod["spec"].get("initContainers") or ()
+        self.container = self.own_container
         """The container that is prepared and run: an init container (`use`), or the pod's own."""
         self.identity: Identity | None = None
         cache = (pod["metadata"].get("annotations") or {}).get(CACHE) if node.is_build(pod) else None
@@ -112,7 +114,7 @@ class ContainerSetup:
 
     @property
     def _is_init(self) -> bool:
-        return self.container is not self._pod["spec"]["containers"][0]
+        return self.container is not self.own_container
 
     @property
     def _builds_images(self) -> bool:

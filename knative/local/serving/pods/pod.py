@@ -21,6 +21,7 @@ from knative.local.serving.pods.container import ContainerSetup, PreparedContain
 from knative.local.serving.pods.container_run import ContainerRun
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.exit import EVICTED, KILLED, START_ERROR_CODE, Exit, LimitViolation
+from knative.local.serving.pods.initialization import run_init_containers
 from knative.local.serving.pods.logs import Log
 from knative.local.serving.pods.preparation import network_of, prepare
 from knative.local.serving.pods.state import DISK_PRESSURE, IMAGE_PULL_BACK_OFF, PodState, Stage, StartFailure, start_failure_of
@@ -156,7 +157,7 @@ class Pod:
 
     async def _live(self) -> None:
         try:
-            await self._initialize()
+            await run_init_containers(self.setup, self.state.init, self._run_init_container)
             while not self._stopping.is_set() and self.state.init.failure is None:
                 if not await self._prepare():
                     continue
@@ -179,30 +180,20 @@ class Pod:
             if self._log is not None:
                 self._log.close()
 
-    async def _initialize(self) -> None:
-        """Run the init containers one after the other, each once, until one fails."""
-        spec = self.object["spec"]
-        for container in spec.get("initContainers") or []:
-            self.setup.use(container)
-            self.state.init.current = container["name"]
-            while not self._stopping.is_set() and not await self._prepare():
-                pass
-            if self._stopping.is_set():
-                return
-            await self._run_container(None)
-            exit, self.state.exit = self.state.exit, None
-            assert exit is not None
-            self.state.init.exits[container["name"]] = exit
-            if self._run is not None:
-                self._run.remove_group()
-            if self._log is not None:
-                self._log.close()
-            self._run, self._prepared, self._log = None, None, None
-            if exit.code:
-                return
-        self.state.init.current = None
-        if spec.get("initContainers"):
-            self.setup.use(spec["containers"][0])
+    async def _run_init_container(self) -> Exit | None:
+        """Run the present init container once. Returns None if the pod is stopped before."""
+        while not self._stopping.is_set() and not await self._prepare():
+            pass
+        if self._stopping.is_set():
+            return None
+        await self._run_container(None)
+        if self._run is not None:
+            self._run.remove_group()
+        if self._log is not None:
+            self._log.close()
+        exit, self.state.exit = self.state.exit, None
+        self._run, self._prepared, self._log = None, None, None
+        return exit
 
     async def _prepare(self) -> bool:
         """Return whether the container can start. Waits before it returns False."""
