@@ -19,6 +19,7 @@ import uv
 from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.mirrors import uv_settings
+from knative.builder.package_resources import REQUIREMENT, is_missing
 from knative.builder.planning import Plan, Tree, locate_site
 from knative.builder.static_site import SiteInstaller
 from knative.builder.steps import VENV, Steps, program_folders
@@ -62,6 +63,7 @@ class ImageBuilder:
             env |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self._run_steps(plan, application, installed)
         if python:
+            self._provide_package_resources(plan, application)
             self._finish_environment(application)
         env |= {name: value for each in installed.installations if each.name == "java" for name, value in each.variables.items()}
         env |= plan.variables
@@ -109,6 +111,15 @@ class ImageBuilder:
         seed = ("--seed",) if needs_pip else ()
         self._uv("venv", "--relocatable", "--no-project", *seed, "--python", str(python), str(application / VENV))
 
+    def _provide_package_resources(self, plan: Plan, application: Path) -> None:
+        """Replace a setuptools without `pkg_resources` that no file of the repository names."""
+        environment = application / VENV
+        if not is_missing(environment, Tree.of_folder(self._source).at(plan.directory)):
+            return
+        log(f"==> Installing {REQUIREMENT}")
+        log("    notice: a dependency asks for setuptools without a version; newer ones have no pkg_resources. List setuptools to choose its version")
+        self._uv("pip", "install", "--python", str(environment / "bin" / "python"), REQUIREMENT)
+
     def _finish_environment(self, application: Path) -> None:
         """Let editable installs (`-e .`) and scripts name MOUNT, where the application finds them, and compile."""
         environment = application / VENV
@@ -154,7 +165,7 @@ class ImageBuilder:
         try:
             self._shell.run(command, cwd=self._source, limits=self._limits, quiet=True, variables=settings)
         except CommandFailed as error:
-            raise BuildFailure(BUILD_FAILED, "The virtual environment could not be created.", "\n".join(error.tail[-5:])) from error
+            raise BuildFailure(BUILD_FAILED, "The virtual environment could not be prepared.", "\n".join(error.tail[-5:])) from error
 
 
 def _copy(source: Path, target: Path) -> None:
