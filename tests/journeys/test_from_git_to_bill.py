@@ -56,7 +56,7 @@ def test_a_repository_becomes_a_url(whole: Whole, ada: Person, repository: Repos
     assert first["release"] == 1
     assert first["url"] == f"http://{application['name']}-staging.localhost:{whole.home.ports.ingress}"
     assert whole.visit(first["url"]).text == "Hello from Capsule!\n"
-    assert [step["step"] for step in first["steps"]] == ["requested", "building", "releasing"]
+    assert [step["step"] for step in first["steps"]] == ["requested", "building", "releasing", "observing"]
 
 
 def test_the_build_can_be_followed(ada: Person, repository: Repository, application: Json, first: Json) -> None:
