@@ -10,6 +10,8 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 Variables = dict[str, str]
+PYPI = "https://pypi.org/simple/"
+"""The Simple repository API (PEP 503), which every mirror of PyPI has."""
 
 QUIET = {
     "CI": "1", "NO_COLOR": "1", "NO_UPDATE_NOTIFIER": "1", "NEXT_TELEMETRY_DISABLED": "1", "ASTRO_TELEMETRY_DISABLED": "1",
@@ -62,6 +64,9 @@ def _python(environment: Mapping[str, str], cache: Path) -> Variables:
     }  # fmt: skip
     if index := environment.get("PIP_INDEX_URL"):
         own["PIPENV_PYPI_MIRROR"] = index
+    own["POETRY_PYPI_MIRROR_URL"] = environment.get("POETRY_PYPI_MIRROR_URL") or index or environment.get("UV_DEFAULT_INDEX") or PYPI
+    if file := authority(environment):
+        own["REQUESTS_CA_BUNDLE"] = file
     return {**uv_settings(environment), **own}
 
 
