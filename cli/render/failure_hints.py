@@ -9,6 +9,12 @@ from cli.render.deployments import is_ended_in_build
 Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
+REMOVED_FROM_PYTHON = re.compile(
+    r"No module named '(?:asynchat|asyncore|binhex|cgi|cgitb|crypt|distutils|formatter|imghdr|imp|lib2to3|parser|pipes|smtpd|telnetlib|uu)(?:\.\w+)?'"
+    r"|cannot import name '\w+' from '(?:collections|fractions|asyncio|inspect)'"
+    r"|module '(?:asyncio|collections|configparser|fractions|inspect|pkgutil|ssl|time)' has no attribute '"
+)
+"""Messages of packages that use what newer versions of Python no longer have (docs.python.org/3/whatsnew, "Removed" of 3.8 to 3.13)."""
 FAULTS_OF_THE_COMMIT = (
     *("build-failed", "not-recognized", "too-large", "unsupported", "version-unavailable"),
     *("never-listens", "wrong-port"),
@@ -24,6 +30,8 @@ def failure_hint(application: str, view: Json) -> str:
     reason, app = view["reason"], f"--app {application}"
     if view["status"] == "cancelled":
         return f"capsule deploy {app}"
+    if REMOVED_FROM_PYTHON.search(view["detail"] or "") is not None:
+        return f"Choose an older Python in .python-version (3.9, for example), push a commit, then: capsule deploy {app}"
     if reason in FAULTS_OF_THE_COMMIT:
         return _fix_commit(application)
     if reason in FAULTS_OF_THE_PLATFORM:

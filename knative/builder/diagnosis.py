@@ -8,18 +8,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 MAX_LINES = 12
+MARGIN = re.compile(r"^\s*\| ?")
+"""Poetry and pip draw a line to the left of an error's details."""
 CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 """Control sequences of terminals (ECMA-48 section 5.4) and other control characters."""
 TRACEBACK = re.compile(r"^\s*(\[?\w*\]?\s*)Traceback \(most recent call last\):")
 EXCEPTION = re.compile(r"^\s*(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|NotFound|DoesNotExist)\b(?::.*)?$")
 ERROR = re.compile(
-    r"(?:^|[\s\[(:])(?:error|fatal|panic|err!|failed|cannot|could not|no such file|not found|undefined|unresolved|exception|missing|refus|denied)"
+    r"(?:^|[\s\[(:])(?:error|fatal|unable to|panic|err!|failed|cannot|could not|no such file|not found|undefined)"
+    r"|(?:^|[\s\[(:])(?:unresolved|exception|missing|refus|denied)"
     r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|(?-i:\bE[A-Z]{4,}\b)|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
     re.IGNORECASE,
 )
 NOISE = re.compile(
     r"A complete log of this run|npm-debug\.log|^npm (?:err!|error) (?:path|command|cwd|errno|syscall)\b|Visit https://yarnpkg\.com|ELIFECYCLE"
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
+    r"|not a Poetry issue|^\s*\d+\. (?:Regenerate lockfile|Update package)|poetry cache clear|^\s*If neither works|candidate\(s\) were"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
     r"|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
     r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
@@ -43,7 +47,7 @@ def ran_out_of_memory(code: int, lines: Iterable[str]) -> bool:
 
 def relevant_lines(lines: Sequence[str], folders: Sequence[str] = ()) -> str:
     """Return the lines that say why a program failed, at most MAX_LINES. `folders`: paths of the build, which are cut off."""
-    lines = [line.rstrip() for line in map(plain, lines) if line.strip()]
+    lines = [text for line in lines if (text := MARGIN.sub("", plain(line)).rstrip())]
     found = _traceback(lines) or _errors(lines) or lines[-MAX_LINES:]
     return "\n".join(dict.fromkeys(_shorten(line, folders) for line in found[-MAX_LINES:]))
 

@@ -10,6 +10,11 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 Variables = dict[str, str]
+PYPI = "https://pypi.org/simple/"
+"""The Simple repository API (PEP 503), which every mirror of PyPI has."""
+
+YARN_TIMEOUT_MS = "180000"
+"""Of one request, in Yarn 1 and in later versions: their 30 and 60 s are too short for large packages of a slow registry."""
 
 QUIET = {
     "CI": "1", "NO_COLOR": "1", "NO_UPDATE_NOTIFIER": "1", "NEXT_TELEMETRY_DISABLED": "1", "ASTRO_TELEMETRY_DISABLED": "1",
@@ -62,6 +67,9 @@ def _python(environment: Mapping[str, str], cache: Path) -> Variables:
     }  # fmt: skip
     if index := environment.get("PIP_INDEX_URL"):
         own["PIPENV_PYPI_MIRROR"] = index
+    own["POETRY_PYPI_MIRROR_URL"] = environment.get("POETRY_PYPI_MIRROR_URL") or index or environment.get("UV_DEFAULT_INDEX") or PYPI
+    if file := authority(environment):
+        own["REQUESTS_CA_BUNDLE"] = file
     return {**uv_settings(environment), **own}
 
 
@@ -109,6 +117,7 @@ def _yarn(environment: Mapping[str, str], cache: Path) -> Variables:
     settings = {
         "YARN_CACHE_FOLDER": str(cache / "yarn"), "YARN_GLOBAL_FOLDER": str(cache / "yarn-berry"), "YARN_ENABLE_TELEMETRY": "0",
         "YARN_ENABLE_GLOBAL_CACHE": "1", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_INLINE_BUILDS": "1",
+        "YARN_HTTP_TIMEOUT": YARN_TIMEOUT_MS,
     }  # fmt: skip
     if file := authority(environment):
         settings["YARN_HTTPS_CA_FILE_PATH"] = file
@@ -155,6 +164,7 @@ _SETTINGS: dict[str, Callable[[Mapping[str, str], Path], Variables]] = {
 def write_settings_files(home: Path, environment: Mapping[str, str], cache: Path) -> None:
     """Write the settings that have no variable into the files of the build's user. `home`: its home folder."""
     _write(home / ".config" / "pnpm" / "rc", "".join(f"{name}={value}\n" for name, value in _pnpm_settings(cache).items()))
+    _write(home / ".yarnrc", f"network-timeout {YARN_TIMEOUT_MS}\n")  # Yarn 2 and later refuse the variable of Yarn 1
     mirror = environment.get("MAVEN_MIRROR_URL", "")
     mirrors = f"<mirrors><mirror><id>operator</id><mirrorOf>*</mirrorOf><url>{escape(mirror)}</url></mirror></mirrors>" if mirror else ""
     local = f"<localRepository>{escape(str(cache / 'maven'))}</localRepository>"

@@ -1,12 +1,13 @@
 """Run the steps of a plan with the variables that they need, and explain a failed one."""
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knative.builder.diagnosis import ran_out_of_memory, relevant_lines
+from knative.builder.diagnosis import plain, ran_out_of_memory, relevant_lines
 from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, OUT_OF_MEMORY, BuildFailure
 from knative.builder.mirrors import step_settings, write_settings_files
@@ -16,6 +17,11 @@ from knative.builder.toolchains import InstalledToolchains
 from knative.builder.variables import BuildVariables
 
 VENV = ".venv"
+PYTHON_INSTALLERS = ("uv", "poetry", "pipenv")
+SOURCE_BUILD_FAILED = re.compile(
+    r"Failed to (?:download and )?build|build backend returned an error|wheels? with a matching Python|PEP517 build of", re.I
+)
+"""What uv, pip and Poetry say when no wheel of a package fits this Python and its source does not compile with it."""
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -39,17 +45,21 @@ class Steps:
         settings = {**step_settings(self.shell.environment, self.cache, names), **self.toolchains.variables}
         for step in plan.steps:
             log(f"==> {step.title}")
-            self._run(step, settings)
+            try:
+                self._run(step, settings)
+            except CommandFailed as error:
+                if not (cause := _tolerated(step, error)):
+                    raise self.explain(step.title, error, _choice_of_python(plan, step, error)) from error
+                log(f"    notice: {step.title} did not finish: {cause}")
             if step.command[0] == "pnpm":
                 self._check_native_modules(self.root / step.directory)
 
     def _run(self, step: Step, settings: Mapping[str, str]) -> None:
+        """Raises CommandFailed, and BuildFailure if the program is missing."""
         variables = {**settings, **self.variables.values, **step.variables, **self._own_variables()}
         command = self._find_program(step.command, variables["PATH"])
         try:
             self.shell.run(command, cwd=self.root / step.directory, limits=self.limits, variables=variables)
-        except CommandFailed as error:
-            raise self.explain(step.title, error) from error
         except OSError as error:
             raise BuildFailure(BUILD_FAILED, f"{step.title} failed: {step.command[0]} cannot be run: {error.strerror}.") from error
 
@@ -85,15 +95,32 @@ class Steps:
         own = program_folders(self.root, self.application)
         return ":".join([*map(str, (*own, *self.toolchains.programs)), str(interpreter), SYSTEM_PATH])
 
-    def explain(self, title: str, error: CommandFailed) -> BuildFailure:
-        """Return the failure of a step: one sentence, and the lines of its output that matter."""
+    def explain(self, title: str, error: CommandFailed, advice: str = "") -> BuildFailure:
+        """Return the failure of a step: what happened, advice, and the lines of its output that matter."""
         output = relevant_lines(error.tail, [str(self.application), str(self.root), str(self.shell.home)])
         if ran_out_of_memory(error.code, error.tail):
-            advice = "Build with fewer parallel jobs or a smaller heap, or ask the operator for a higher limit"
-            detail = f"{title} ran out of memory{_memory_limit()}. {advice}."
+            detail = (
+                f"{title} ran out of memory{_memory_limit()}. "
+                "Build with fewer parallel jobs or a smaller heap, or ask the operator for a higher limit."
+            )
             return BuildFailure(OUT_OF_MEMORY, detail, output)
         ending = f"was ended by signal {-error.code}" if error.code < 0 else f"failed with exit code {error.code}"
-        return BuildFailure(BUILD_FAILED, f"{title} {ending}.", output)
+        return BuildFailure(BUILD_FAILED, f"{title} {ending}.{f' {advice}' if advice else ''}", output)
+
+
+def _tolerated(step: Step, error: CommandFailed) -> str:
+    """Return the last line of output with which the step may fail, "" if it has none."""
+    lines = (plain(line).strip() for line in reversed(error.tail)) if step.tolerated else ()
+    return next((line for line in lines if re.search(step.tolerated, line)), "")
+
+
+def _choice_of_python(plan: Plan, step: Step, error: CommandFailed) -> str:
+    """Return how to choose the version of Python, where a package could not be built and the repository chooses none."""
+    is_unspecified = any(each.name == "python" and not each.constraint for each in plan.toolchains)
+    is_installation = step.command[0] in PYTHON_INSTALLERS
+    if not (is_unspecified and is_installation and any(SOURCE_BUILD_FAILED.search(line) for line in error.tail)):
+        return ""
+    return "If the package is too old for this version of Python, choose an older one in .python-version (3.9, for example), or update the package."
 
 
 def program_folders(root: Path, application: Path) -> tuple[Path, ...]:

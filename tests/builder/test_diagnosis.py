@@ -38,6 +38,21 @@ MAVEN = """
 [ERROR] -> [Help 1]
 [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.
 """
+POETRY = """
+  - Installing mdurl (0.1.2)
+
+    | Unable to find installation candidates for mdurl (0.1.2)
+    | 
+    | This is likely not a Poetry issue.
+    | 
+    |   - 0 candidate(s) were identified for the package
+    | 
+    | Solutions:
+    |     1. Regenerate lockfile: poetry lock --no-cache --regenerate
+    |     2. Update package     : poetry update --no-cache mdurl
+    | 
+    | If any of those solutions worked, you will have to clear your caches using (poetry cache clear --all).
+"""
 
 
 @pytest.mark.parametrize(
@@ -48,6 +63,7 @@ MAVEN = """
         (GO, ["./main.go:12:2: undefined: handler"]),
         (TSC, ["src/app.ts:3:7 - error TS2322: Type 'string' is not assignable to type 'number'."]),
         (MAVEN, ["[ERROR] src/main/java/A.java:[3,5] cannot find symbol"]),
+        (POETRY, ["Unable to find installation candidates for mdurl (0.1.2)"]),
         ("one\ntwo\ntwo", ["one", "two"]),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from knative.builder.execution import Limits, Shell, masked_values
 from knative.builder.failure import BuildFailure
 from knative.builder.planning.plan import Plan, Step, Toolchain
+from knative.builder.planning.python_django import MISSING_SETTINGS
 from knative.builder.steps import Steps
 from knative.builder.toolchains import Installation, InstalledToolchains
 from knative.builder.variables import BuildVariables, read_variables
@@ -62,6 +63,37 @@ def test_how_a_failure_is_explained(steps: Steps, line: str, reason: str, words:
     with pytest.raises(BuildFailure) as failed:
         steps.run(plan(Step("Building", ("sh", "-c", line))))
     assert failed.value.reason == reason and failed.value.detail.startswith(words)
+
+
+SETTING = "django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable"
+
+
+@pytest.mark.parametrize("line", [SETTING, "KeyError: 'SECRET_KEY'", "decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar"])
+def test_static_files_that_need_a_setting_are_a_notice(steps: Steps, capfd: pytest.CaptureFixture[str], line: str) -> None:
+    fails = Step("Collecting static files", ("sh", "-c", 'echo "$LINE"; exit 1'), {"LINE": line}, tolerated=MISSING_SETTINGS)
+    steps.run(plan(fails, Step("Next", ("echo", "next"))))
+    log = capfd.readouterr().out
+    assert f"notice: Collecting static files did not finish: {line}" in log and "==> Next" in log
+
+
+@pytest.mark.parametrize("line", ["KeyError: 'name'", "SyntaxError: invalid syntax", "ModuleNotFoundError: No module named 'storages'"])
+def test_static_files_that_fail_otherwise_fail_the_build(steps: Steps, line: str) -> None:
+    with pytest.raises(BuildFailure) as failed:
+        steps.run(plan(Step("Collecting", ("sh", "-c", 'echo "$LINE"; exit 1'), {"LINE": line}, tolerated=MISSING_SETTINGS)))
+    assert line in failed.value.output
+
+
+@pytest.mark.parametrize(("constraint", "is_advised"), [("", True), ("3.9", False)])
+def test_a_package_that_does_not_compile_with_an_unchosen_python(steps: Steps, constraint: str, is_advised: bool) -> None:
+    installer = steps.toolchains.installations[0].programs
+    assert installer is not None
+    (installer / "uv").write_text("#!/bin/sh\necho '  × Failed to build `greenlet==0.4.13`'\nexit 1\n")
+    (installer / "uv").chmod(0o755)
+    python = Plan("python", "a test", (Toolchain("python", constraint),), (Step("Installing", ("uv", "pip", "install")),), "python app.py")
+    with pytest.raises(BuildFailure) as failed:
+        steps.run(python)
+    assert (".python-version" in failed.value.detail) is is_advised
+    assert "Failed to build `greenlet==0.4.13`" in failed.value.output
 
 
 def test_a_missing_program_is_named(steps: Steps) -> None:

@@ -163,3 +163,16 @@ def test_a_deployment_that_fails_after_its_build_names_what_serves_and_the_log()
     assert deployments.failure_title(failed) == "Deployment failed before taking traffic: exits-at-start"
     assert deployments.failure_detail(failed) == "Process exited with code 1.\nr1 keeps serving."
     assert failure_hint("hello", failed) == "capsule logs --deployment d-1 --app hello"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "ModuleNotFoundError: No module named 'distutils'",
+        "ImportError: cannot import name 'Mapping' from 'collections' (/usr/lib/python3.11/collections/__init__.py)",
+        "AttributeError: module 'inspect' has no attribute 'getargspec'. Did you mean: 'getargs'?",
+    ],
+)
+def test_a_package_that_is_too_old_for_the_newest_python(detail: str) -> None:
+    failed = deployment(status="failed", reason="exits-at-start", detail=f"Process exited with code 1. {detail}", steps=[{"step": "releasing"}])
+    assert "Choose an older Python in .python-version" in failure_hint("hello", failed)

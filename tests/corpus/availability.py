@@ -67,7 +67,8 @@ class Repositories:
         if self._mirrors is None:
             return row.url if _is_public(row.url) else None
         mirror = find_mirror(self._mirrors, row.repository)
-        return self._publish(mirror, row) if mirror is not None and has_commit(mirror, row.commit) else None
+        is_usable = mirror is not None and has_commit(mirror, row.commit) and is_complete(mirror, row.commit)
+        return self._publish(mirror, row) if mirror is not None and is_usable else None
 
     def _publish(self, mirror: Path, row: Row) -> str:
         """Copy the mirror to the folder of the Service `samples`: any account can read the copy, and a build cannot reach the mirror."""
@@ -93,6 +94,14 @@ def has_commit(repository: Path, commit: str) -> bool:
         ["git", "-c", f"safe.directory={repository}", "--git-dir", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True
     )
     return result.returncode == 0
+
+
+@cache
+def is_complete(repository: Path, commit: str) -> bool:
+    """Whether the repository has every file of a commit: git serves no commit of a mirror that lacks some."""
+    command = ["git", "-c", f"safe.directory={repository}", "--git-dir", str(repository), "rev-list", "--objects", "--no-walk", "--missing=print"]
+    result = subprocess.run([*command, commit], capture_output=True, text=True, env={**os.environ, "GIT_NO_LAZY_FETCH": "1"})
+    return result.returncode == 0 and not any(line.startswith("?") for line in result.stdout.splitlines())
 
 
 @cache

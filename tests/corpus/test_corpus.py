@@ -1,7 +1,11 @@
 """The table is valid, and outcomes are judged as docs/corpus.md says."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from tests.corpus.availability import is_complete
 from tests.corpus.outcome import ANSWERS, FALSE_SUCCESS, NOT_TRIED, REFUSED, Answer, Deployment, Outcome, judge, not_tried, summarize, table
 from tests.corpus.table import Row, TableError, load, parse, select
 
@@ -110,3 +114,20 @@ def test_nine_of_ten_rows_that_another_platform_runs_must_answer() -> None:
     assert str(summarize([*[good] * 9, bad, *uncounted])) == (
         "11 tried, 9 as expected. Of 10 that Heroku or Railpack run, 9 answer (90 %, at least 90 %). 0 false ✓."
     )
+
+
+def test_a_mirror_that_lacks_a_file_of_the_commit_is_not_complete(tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        return subprocess.run(["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    run("init", "-q")
+    (tmp_path / "large.bin").write_text("content")
+    run("add", "large.bin")
+    run("commit", "-q", "-m", "one")
+    commit, file = run("rev-parse", "HEAD"), run("rev-parse", "HEAD:large.bin")
+    git = tmp_path / ".git"
+    assert is_complete(git, commit)
+    is_complete.cache_clear()
+    (git / "objects" / file[:2] / file[2:]).unlink()
+    assert not is_complete(git, commit)

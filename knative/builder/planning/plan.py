@@ -38,6 +38,8 @@ class Step:
     variables: Mapping[str, str] = field(default_factory=dict)
     directory: str = "."
     """Relative to the repository's root: a workspace is installed at its root."""
+    tolerated: str = ""
+    """A pattern (`re.search`) of a line of output with which a failed step is a notice and not a failed build. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

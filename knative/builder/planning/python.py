@@ -2,7 +2,7 @@
 
 import re
 
-from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
+from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import assets
 from knative.builder.planning.declarations import Declarations, build_step
 from knative.builder.planning.development import development_server, server_name
@@ -11,6 +11,7 @@ from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.python_packages import PIP, Packages, find_packages
 from knative.builder.planning.python_start import NAMES, PROGRAMS, Start, find_start, server_steps
 from knative.builder.planning.tree import Tree
+from knative.builder.planning.unsupported import CONDA, explain
 from knative.builder.planning.versions import python_toolchain
 
 WITHOUT_MANIFEST = "Python without requirements"
@@ -18,7 +19,7 @@ RUNS_PYTHON = re.compile(r"\b(python[\d.]*|gunicorn|uvicorn|hypercorn|daphne|wai
 
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
-    """Raises BuildFailure(not-recognized) for a Python project without a start command."""
+    """Raises BuildFailure: not-recognized for a Python project without a start command, unsupported for one of conda."""
     packages = find_packages(tree) or _without_manifest(tree, declared)
     if packages is None:
         return None
@@ -84,13 +85,15 @@ def _server_of(start: Start) -> Start:
 
 
 def _without_manifest(tree: Tree, declared: Declarations) -> Packages | None:
-    """A command that runs Python, or a main program in a folder with nothing else to build."""
+    """A command that runs Python, or a main program in a folder with nothing else to build. Raises BuildFailure(unsupported) for one of conda."""
     files = tree.find("*.py")
-    if tree.has("environment.yml", "environment.yaml"):  # conda: named as unsupported
+    has_others = tree.has("package.json", "index.html", "go.mod", "Gemfile", "composer.json", "pom.xml", "build.gradle")
+    if conda := tree.first(*CONDA):
+        if RUNS_PYTHON.search(declared.start) or (declared.start and not has_others):
+            raise BuildFailure(UNSUPPORTED, explain("conda", conda))
         return None
     if declared.start and (RUNS_PYTHON.search(declared.start) or (files and declared.has_procfile)) and not tree.has("package.json"):
         return Packages(WITHOUT_MANIFEST, frozenset())
-    has_others = tree.has("package.json", "index.html", "go.mod", "Gemfile", "composer.json", "pom.xml", "build.gradle")
     if not has_others and not declared.start and any(tree.has(name) for name in (*NAMES, *PROGRAMS, "manage.py")):
         return Packages(WITHOUT_MANIFEST, frozenset())
     return None

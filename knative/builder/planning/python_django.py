@@ -12,6 +12,11 @@ from knative.builder.planning.tree import Tree, join
 SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"']\s*\]?\s*[,=]\s*(?:os\.environ\.get\([^,]*,\s*)?[\"']([A-Za-z0-9_.]+)[\"']")
 STATIC_ROOT = re.compile(r"(?m)^\s*STATIC_ROOT\s*(?::[^=]+)?=(?!\s*(?:None|[\"']{2})\s*$)")
 WSGI_FACTORY = "django.core.wsgi"
+MISSING_SETTINGS = r"ImproperlyConfigured|UndefinedValueError|\bEnv(?:Validation)?Error\b|^KeyError: '[A-Z][A-Z0-9_]*'$"
+"""Exceptions of settings that need a variable or another setting: Django's and django-environ's, python-decouple's, environs', `os.environ`'s.
+
+The application says the same when it starts, if it needs the setting to serve.
+"""
 COLLECT = 'if [ "${DISABLE_COLLECTSTATIC:-0}" = 0 ]; then python manage.py collectstatic --noinput; fi'
 
 
@@ -76,12 +81,15 @@ def _variable(text: str) -> str:
 
 
 def _static_files(tree: Tree, folder: str, packages: Packages) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """Return the step that collects static files, where settings say where to."""
+    """Return the step that collects static files, where a file of settings says where to.
+
+    Which of the files and branches count is known only when Django reads them: without a STATIC_ROOT the step is a notice.
+    """
     below = f"{folder}/" if folder else ""
     settings = tree.find(f"{below}**/settings.py", f"{below}**/settings/*.py", f"{below}**/*settings*.py")
     if not any(STATIC_ROOT.search(tree.text(path)) for path in settings):
         return (), ()
     title = "Collecting static files (DISABLE_COLLECTSTATIC=1 skips this)"
-    step = Step(title, ("sh", "-c", COLLECT), directory=join(tree.directory, folder or "."))
+    step = Step(title, ("sh", "-c", COLLECT), directory=join(tree.directory, folder or "."), tolerated=MISSING_SETTINGS)
     is_served = packages.has("whitenoise", "django-storages", "dj-static") or any("whitenoise" in tree.text(path).lower() for path in settings)
     return (step,), () if is_served else ("Django serves static files only with DEBUG or a package such as whitenoise, which is not installed",)

@@ -3,6 +3,7 @@
 from knative.builder.planning.tree import Tree
 
 SUPPORTED = "Python, Node.js, Go, Ruby, PHP, Java and static sites, or a Dockerfile"
+CONDA = ("environment.yml", "environment.yaml", "conda.yml")
 MANIFESTS = {
     "Elixir": ("mix.exs",),
     "Rust": ("Cargo.toml",),
@@ -28,7 +29,7 @@ MANIFESTS = {
     "Meteor": (".meteor/release",),
     "Hugo": ("hugo.toml", "hugo.yaml", "config/_default/hugo.toml", "archetypes/default.md", "layouts/_default/*.html"),
     "Zola": ("templates/*.html",),
-    "conda": ("environment.yml", "environment.yaml", "conda.yml"),
+    "conda": CONDA,
     "C or C++": ("CMakeLists.txt", "meson.build", "configure.ac"),
     "Kotlin Multiplatform": ("settings.gradle.kts",),
 }

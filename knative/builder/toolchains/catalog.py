@@ -20,7 +20,8 @@ from knative.builder.toolchains.packages import DEFAULT_NPM, NPM_OF_NODE, Packag
 from knative.builder.toolchains.versions import InvalidRange, VersionRange, parse_range, release
 
 DEFAULTS = {"pnpm": "10", "yarn": "1", "poetry": ">=2,<3", "pipenv": ">=2024"}
-POETRY_PLUGINS = ("poetry-plugin-export>=1.9",)
+POETRY_PLUGINS = ("poetry-plugin-export>=1.9", "poetry-plugin-pypi-mirror>=0.6")
+"""`poetry export` for build commands, and the package index of this machine: Poetry itself reads PyPI with an API that mirrors do not have."""
 NPM_PACKAGES = {"yarn": ["yarn", "@yarnpkg/cli-dist"]}
 """Yarn 2 and later have a package of their own."""
 MAX_LISTED = 12

@@ -45,7 +45,8 @@ def render(plan: Plan) -> str:
         command = step.command[2] if step.command[:2] == ("sh", "-c") else " ".join(step.command)
         command = f"({step.title})" if "\n" in command else command
         place = f"({step.directory}) " if step.directory != plan.directory else ""
-        lines.append(f"$ {place}{' '.join(filter(None, (_pairs(step.variables), command)))}")
+        tolerated = "  # may fail" if step.tolerated else ""
+        lines.append(f"$ {place}{' '.join(filter(None, (_pairs(step.variables), command)))}{tolerated}")
     lines += [f"! {notice}" for notice in plan.notices]
     return "\n".join(lines).replace(BIND, "BIND") + "\n"
 
