@@ -44,7 +44,7 @@ PLAN = (
 INSTALL = (
     Commit("a dependency does not exist", {"requirements.txt": "no-such-package-of-capsule==99\n"}, BUILD_FAILED, "no-such-package"),
     Commit("a version of Python that does not exist", {".python-version": "3.99\n"}, VERSION, ".python-version asks for Python 3.99"),
-    Commit("a version that is none", {".python-version": "latest-but-one\n"}, VERSION, "latest-but-one"),
+    Commit("another implementation of Python", {".python-version": "pypy3.10\n"}, VERSION, "pypy3.10"),
     Commit("a lock file that is out of date", only(OUT_OF_DATE), BUILD_FAILED, "package-lock.json"),
     Commit("the build command fails", building("echo no sources; exit 3"), BUILD_FAILED, "no sources"),
     Commit("the build needs too much memory", building(f'python3 -c "{ALLOCATE}"'), ("out-of-memory",), "memory"),
