@@ -45,7 +45,7 @@ INSTALL = (
     Commit("a dependency does not exist", {"requirements.txt": "no-such-package-of-capsule==99\n"}, BUILD_FAILED, "no-such-package"),
     Commit("a version of Python that does not exist", {".python-version": "3.99\n"}, VERSION, ".python-version asks for Python 3.99"),
     Commit("another implementation of Python", {".python-version": "pypy3.10\n"}, VERSION, "pypy3.10"),
-    Commit("a lock file that is out of date", only(OUT_OF_DATE), BUILD_FAILED, "package-lock.json"),
+    Commit("a lock file that is out of date", only(OUT_OF_DATE), BUILD_FAILED, "Missing: left-pad@1.3.0 from lock file"),
     Commit("the build command fails", building("echo no sources; exit 3"), BUILD_FAILED, "no sources"),
     Commit("the build needs too much memory", building(f'python3 -c "{ALLOCATE}"'), ("out-of-memory",), "memory"),
     Commit("the image is too large", building("head -c 1200000000 /dev/zero > big"), ("too-large",), "1024 MiB"),
