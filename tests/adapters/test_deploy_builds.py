@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
+from functions.deploy.domain import release_facts
 from functions.deploy.domain.observation import BuildJobFailed, ServiceFailed, ServiceReady
 from tests.adapters.deploy_applications import PLAIN, App, get, image_of, wait_for_outcome
 from tests.knative.machine import Machine
@@ -126,6 +127,6 @@ async def test_an_application_finds_no_secrets_of_the_platform(machine: Machine,
     assert isinstance(observation, ServiceReady), observation
     report = json.loads(get(machine, observation.url).partition(" ")[2])
     ours = [name for name in report["environment"] if name.startswith(("CAPSULE_", "KUBE", "PG", "AMQP", "PIP_", "UV_"))]
-    assert set(ours) <= {"CAPSULE_BIND"}, report
+    assert set(ours) <= {"CAPSULE_BIND", *release_facts.NAMES}, report
     assert report["account"] is False
     assert report["read"] == [], "it reads the platform's files"

@@ -198,10 +198,15 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     assert home.run("apps", "show", "--json").document["healthPath"] == "/"
     restarted = home.run("restart", "--json").document
     assert (restarted["cause"], restarted["status"]) == ("restart", "succeeded")
-    environments = home.run("ps", "--json").document
-    assert_matches("RunningEnvironmentView", environments[0])
-    ready = [each for each in environments[0]["instances"] if each["state"] == "ready"]
-    assert ready and ready[0]["restarts"] == 0 and "instance" in home.run("ps").out
+    assert_matches("RunningEnvironmentView", home.run("ps", "--json").document[0])
+
+    def find_ready() -> list[Json]:
+        assert whole.visit(deployed["url"]).text == "Hello from Capsule!\n"  # idle instances end
+        instances = home.run("ps", "--json").document[0]["instances"]
+        return [each for each in instances if each["state"] == "ready"]
+
+    ready = until(find_ready, why="for a ready instance")
+    assert ready[0]["restarts"] == 0 and "instance" in home.run("ps").out
 
     failed = home.run("run", "sh", "-c", "echo to stdout; echo to stderr >&2; exit 7", code=7)
     assert failed.out == "to stdout\n" and "to stderr\n" in failed.err and "exited with code 7" in failed.err

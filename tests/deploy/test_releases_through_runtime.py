@@ -88,7 +88,7 @@ def test_a_release_is_configured_promoted_observed_and_rolled_back(developer: De
     assert [(each["number"], each["servesIn"]) for each in releases["items"]] == [(3, ["production"]), (2, ["staging"]), (1, [])]
 
     # a release becomes ready, takes the traffic and crashes: clients see it, then the previous one again
-    repository.commit(files("two", lives=15))
+    repository.commit(files("two", lives=6))
     poller = Poller(developer, promoted["url"])
     rolled_back = developer.deploy(app, "production")
     until(lambda: poller.responses[-1] == "200 one live 0", 20, "for the previous release to serve")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from functions.deploy.domain import release_facts
 from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from knative.machine import keys
@@ -83,7 +84,7 @@ def test_an_application_and_a_build_find_no_secret(whole: Whole, ada: Person) ->
     findings = whole.visit(deployment["url"]).json()
     assert "def loot" not in findings["environment"] and findings["environment"]["PORT"]
     ours = {name for name in findings["environment"] if name.startswith(("CAPSULE", "KUBE", "PG", "AMQP")) or "TOKEN" in name or "PASSWORD" in name}
-    assert ours <= {"CAPSULE_BIND"}, ours
+    assert ours <= {"CAPSULE_BIND", *release_facts.NAMES}, ours
     demand_nothing(whole, findings["loot"], word)
 
     commit = repository.commit(

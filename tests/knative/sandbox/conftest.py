@@ -60,10 +60,16 @@ def neighbour(machine: Machine) -> Neighbour:
     return run_neighbour(machine)
 
 
+NEIGHBOUR_PORTS = [{"containerPort": 8181}]
+"""Not the default, on which the attacker itself listens in a network of its own."""
+
+
 def run_neighbour(machine: Machine) -> Neighbour:
     namespace = machine.namespace()
     annotations = {"autoscaling.knative.dev/min-scale": "1"}
-    machine.create(service(namespace, "neighbour", command=HOSTILE, env=[{"name": "KEY", "value": SECRET}], annotations=annotations))
+    machine.create(
+        service(namespace, "neighbour", command=HOSTILE, env=[{"name": "KEY", "value": SECRET}], annotations=annotations, ports=NEIGHBOUR_PORTS)
+    )
     machine.ready(namespace, "neighbour")
     (pid,) = machine.pids(namespace)
     (pod,) = (machine.home / "knative" / "pods" / namespace).iterdir()

@@ -159,7 +159,7 @@ class PodNetwork:
     async def open(self, is_sandboxed: bool, inner_port: int = 0) -> None:
         """Create the network of a tenant's pod. Idempotent. Raises NetworkSetupError.
 
-        `inner_port`: the port on which its image listens whatever PORT says; 0: it follows PORT.
+        `inner_port`: the pod's PORT inside its network; 0: the number by which this machine knows it.
         """
         if self._port is not None and not is_sandboxed:
             self._networks.unassign(self._port)
