@@ -21,7 +21,7 @@ ERROR = re.compile(
     re.IGNORECASE,
 )
 NOISE = re.compile(
-    r"A complete log of this run|npm-debug\.log|^npm (?:err!|error) (?:path|command|cwd|errno|syscall)\b|Visit https://yarnpkg\.com|ELIFECYCLE"
+    r"A complete log of this run|npm-debug\.log|^npm (?:err!|error)(?:\s*$| (?:path|command|cwd|errno|syscall)\b)|Visit https://yarnpkg\.com|ELIFECYCLE"
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
     r"|not a Poetry issue|^\s*\d+\. (?:Regenerate lockfile|Update package)|poetry cache clear|^\s*If neither works|candidate\(s\) were"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
@@ -29,6 +29,8 @@ NOISE = re.compile(
     r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
     re.IGNORECASE,
 )
+NPM_USAGE, NPM_LINE = re.compile(r"^npm (?:err!|error) Usage:", re.IGNORECASE), re.compile(r"^npm (?:err!|error)\b", re.IGNORECASE)
+"""npm marks every line as an error, also those of the manual that follows its own."""
 OUT_OF_MEMORY = re.compile(
     r"JavaScript heap out of memory|java\.lang\.OutOfMemoryError|signal: killed|Cannot allocate memory|^\s*MemoryError\b|ENOMEM"
     r"|There is insufficient memory for the Java Runtime|Allowed memory size of \d+ bytes exhausted|failed to allocate memory|NoMemoryError"
@@ -47,7 +49,7 @@ def ran_out_of_memory(code: int, lines: Iterable[str]) -> bool:
 
 def relevant_lines(lines: Sequence[str], folders: Sequence[str] = ()) -> str:
     """Return the lines that say why a program failed, at most MAX_LINES. `folders`: paths of the build, which are cut off."""
-    lines = [text for line in lines if (text := MARGIN.sub("", plain(line)).rstrip())]
+    lines = _without_npm_usage([text for line in lines if (text := MARGIN.sub("", plain(line)).rstrip())])
     found = _traceback(lines) or _errors(lines) or lines[-MAX_LINES:]
     return "\n".join(dict.fromkeys(_shorten(line, folders) for line in found[-MAX_LINES:]))
 
@@ -69,6 +71,11 @@ def _traceback(lines: Sequence[str]) -> list[str]:
 
 def _errors(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if ERROR.search(line) and not NOISE.search(line)]
+
+
+def _without_npm_usage(lines: Sequence[str]) -> list[str]:
+    start = next((index for index, line in enumerate(lines) if NPM_USAGE.match(line)), len(lines))
+    return [line for index, line in enumerate(lines) if index < start or not NPM_LINE.match(line)]
 
 
 def _shorten(line: str, folders: Sequence[str]) -> str:

@@ -22,6 +22,17 @@ npm error ERESOLVE could not resolve
 npm error path /app
 npm error A complete log of this run can be found in: /workspace/home/_logs/1.log
 """
+NPM_USAGE = """
+npm error code EUSAGE
+npm error
+npm error Missing: left-pad@1.3.0 from lock file
+npm error
+npm error Usage:
+npm error npm ci
+npm error   --bin-links
+npm error     Tells npm to create symlinks
+npm error Run "npm help ci" for more info
+"""
 GO = """
 go: downloading example.com/x v1.0.0
 # example.com/sample
@@ -60,6 +71,7 @@ POETRY = """
     [
         (TRACEBACK, ['  File "shop/settings.py", line 7, in <module>', '    SECRET = os.environ["SECRET_KEY"]', "KeyError: 'SECRET_KEY'"]),
         (NPM, ["npm error code ERESOLVE", "npm error ERESOLVE could not resolve"]),
+        (NPM_USAGE, ["npm error code EUSAGE", "npm error Missing: left-pad@1.3.0 from lock file"]),
         (GO, ["./main.go:12:2: undefined: handler"]),
         (TSC, ["src/app.ts:3:7 - error TS2322: Type 'string' is not assignable to type 'number'."]),
         (MAVEN, ["[ERROR] src/main/java/A.java:[3,5] cannot find symbol"]),

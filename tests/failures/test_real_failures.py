@@ -3,18 +3,24 @@
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
 from knative.machine.repositories import Repository
-from tests.failures.repositories import COMMITS, GOOD, Commit
+from tests.builder.repositories import Repositories, serving
+from tests.failures.builds import BUILDS
+from tests.failures.commit import GOOD, Commit
+from tests.failures.starts import OBSERVED, SERVING, START
 from tests.journeys.people import Person
-from tests.journeys.whole import Json, Whole
+from tests.journeys.whole import Json, Whole, until
 from tests.proof import proof
 
 pytestmark = proof("failures")
 
+COMMITS = (*BUILDS, *START, *OBSERVED, *SERVING)
+"""In the order of the steps in which they fail."""
 ENVIRONMENTS = ("staging", "production", "third", "fourth")
 """Deployments run at the same time, one in each."""
 OBSERVATION_SECONDS = 8
@@ -68,7 +74,9 @@ def results(subject: Subject) -> Iterator[dict[str, str]]:
     def run(number: int) -> str:
         environment = environments.get()
         try:
-            return examine(subject, environment, COMMITS[number], f"case-{number}")
+            found = examine(subject, environment, COMMITS[number], f"case-{number}")
+            print(COMMITS[number].name, found and f"WRONG: {found}", sep=": ", flush=True)
+            return found
         finally:
             environments.put(environment)
 
@@ -104,6 +112,34 @@ def test_a_missing_repository_ends_in_its_reason(whole: Whole, ada: Person) -> N
     repository = whole.repository(f"gone-{secrets.token_hex(3)}", GOOD)
     ended = ada.deploy(ada.create(repository.url.replace("gone-", "never-")))
     assert (ended["status"], ended["reason"]) == ("failed", "repository-not-found")
+
+
+@pytest.fixture
+def private(whole: Whole, tmp_path: Path) -> Iterator[Repositories]:
+    """A git server that asks for a password, on a private address that the operator allows."""
+    with serving(tmp_path) as found:
+        settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "capsule-settings", "namespace": "capsule"}}
+        whole.cluster.apply([{**settings, "data": {"CAPSULE_REPOSITORY_HOSTS": f"samples.localhost {found.host}"}}], "tests")
+        until(
+            lambda: not [name for name in whole.pods() if name.startswith("capsule/deploy-")],
+            120,
+            "for functions that began before the change to end",
+        )
+        yield found
+
+
+def test_a_private_repository_ends_in_its_reason(ada: Person, private: Repositories) -> None:
+    repository = private.create("private", password="secret")
+    repository.commit(GOOD)
+    ended = ada.deploy(ada.create(repository.url))
+    assert (ended["status"], ended["reason"]) == ("failed", "repository-private"), ended
+    assert "capsule token set" in ended["detail"], ended
+
+
+def test_a_missing_image_ends_in_its_reason(ada: Person) -> None:
+    application = ada.post("/v1/apps", {"name": f"a{secrets.token_hex(4)}", "image": "registry.invalid/no/such:1"}, 201)
+    ended = ada.deploy(application)
+    assert (ended["status"], ended["reason"]) == ("failed", "image-unavailable"), ended
 
 
 def test_a_cancelled_deployment_leaves_what_serves(subject: Subject, results: dict[str, str]) -> None:

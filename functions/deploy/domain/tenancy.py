@@ -23,7 +23,9 @@ SPECIAL = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.
 192.0.0.192. The one-machine Knative refuses the same networks."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
-HARD = {"pods": "60", "count/jobs.batch": "40", "secrets": "200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
+HARD = {"pods": "60", "count/jobs.batch": "1000", "secrets": "1200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
+"""`pods` limits what runs: pods that have ended do not count. Ended Jobs do, each with the Secret of its build, for the hour that they
+are kept: their numbers limit what the cluster stores, and must be above what one application deploys in an hour."""
 
 
 def tenancy(application: str, application_id: UUID, egress_allow: Sequence[str] = ()) -> tuple[Manifest, ...]:

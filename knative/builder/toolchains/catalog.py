@@ -4,6 +4,7 @@ Order: a version of this machine that satisfies the constraint, one of the packa
 for it (another patch release of Python, a newer JDK), a refusal that names what was asked for and what is available.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version as version_of
@@ -214,14 +215,19 @@ def _source(source: str) -> str:
     return f"{source} names" if source else "The repository names"
 
 
+def _readable(constraint: str) -> str:
+    """`3.12` for `==3.12.*`: what a file with one version says. Other constraints stay as they are."""
+    return re.sub(r"^==([^,]+?)(\.\*)?$", r"\1", constraint)
+
+
 def _stand_in_notice(name: str, allowed: VersionRange, source: str, version: str) -> str:
-    return f"{source or 'the repository'} asks for {NAMES[name]} {allowed.text}; building with {version}, the nearest that is available"
+    return f"{source or 'the repository'} asks for {NAMES[name]} {_readable(allowed.text)}; building with {version}, the nearest that is available"
 
 
 def _refusal(name: str, allowed: VersionRange, source: str, available: Sequence[str], hint: str) -> BuildFailure:
     """Return the refusal of a version in one sentence."""
     title = NAMES[name]
-    request = f"{source or 'The repository'} asks for {title} {allowed.text}" if allowed.text else f"The repository needs {title}"
+    request = f"{source or 'The repository'} asks for {title} {_readable(allowed.text)}" if allowed.text else f"The repository needs {title}"
     if not available:
         return BuildFailure(VERSION_UNAVAILABLE, f"{request}, which is not installed on this machine{'; ' + hint if hint else ''}.")
     listed = ", ".join(_representatives(available, parts=1 if name in ("node", "npm", "pnpm", "yarn", "java") else 2))
