@@ -16,7 +16,7 @@ from functions.deploy.domain.cluster_readings import read_build_job, read_instan
 from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
-from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.run import RunOutcome, read_run
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
@@ -199,7 +199,7 @@ class KubernetesCluster(KubernetesClient):
         latest = service.get("status", {}).get("latestCreatedRevisionName")
         revision = self._revision(watched.namespace, latest) if latest else None
         observation = read_service(service, revision, watched.deployment_id, watched.pinned_revision)
-        if watched.has_traffic and not isinstance(observation, ServiceFailed):
+        if watched.has_traffic:  # an exit says more than the failure that the Service derives from it
             pods = self._within(
                 watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from knative.local.serving.request_queue import STOPPED
 from knative.local.serving.routing import Destination, RoutingTable
 
 
@@ -19,14 +20,14 @@ Lookup = Callable[[str], Destination | Refusal]
 UNKNOWN = Refusal(404, "No application has this host name.")
 
 
-STOPPED = Refusal(503, "This application is stopped. Its owner can start it with `capsule start`.")
+STOPPED_REFUSAL = Refusal(503, STOPPED)
 
 
 def public_host(table: RoutingTable, host: str) -> Destination | Refusal:
     found = table.by_host(host)
     if found is None:
         return UNKNOWN
-    return STOPPED if found[0].is_stopped else found
+    return STOPPED_REFUSAL if found[0].is_stopped else found
 
 
 def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:
@@ -47,6 +48,6 @@ def one_service(table: RoutingTable, namespace: str, name: str) -> Lookup:
         route = table.by_name(namespace, name)
         if route is None:
             return UNKNOWN
-        return STOPPED if route.is_stopped else (route, None)
+        return STOPPED_REFUSAL if route.is_stopped else (route, None)
 
     return look_up

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 from knative.local.serving.pods.pod import Pod
 
+STOPPED = "This application is stopped. Its owner can start it with `capsule start`."
+
 
 class Unavailable(Exception):
     """No pod handles the request. The message is for the client."""

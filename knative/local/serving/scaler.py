@@ -19,7 +19,7 @@ from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
-from knative.local.serving.request_queue import RequestQueue, Unavailable
+from knative.local.serving.request_queue import STOPPED, RequestQueue, Unavailable
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -188,6 +188,8 @@ class Scaler:
             self._add()
         for _ in range(len(self._running) - count):
             self._remove(min(self._running.values(), key=self._removal_order))
+        if self.is_paused and not self._is_initial:
+            self._queue.fail(STOPPED)  # a request that came while the Service was being stopped
 
     @property
     def _may_consume(self) -> bool:

@@ -2,9 +2,11 @@
 
 import base64
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from knative.local.serving.naming import STOPPED
 from tests.knative.machine import Machine, alive, condition, service, until
 
 
@@ -233,3 +235,20 @@ def test_a_deleted_service_leaves_nothing(machine: Machine, namespace: str) -> N
     assert until(lambda: not list((machine.home / "knative" / "pods" / namespace).glob("*")))
     machine.create(service(namespace))
     assert machine.ready(namespace, "sample")["status"]["latestReadyRevisionName"] == "sample-00001"
+
+
+def test_requests_are_answered_while_the_service_is_stopped(machine: Machine, namespace: str) -> None:
+    """None waits for an instance that will not start."""
+    machine.create(service(namespace))
+    with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(8) as threads:
+
+        def request_until_refused(_: int) -> set[int]:
+            statuses = {200}
+            while 503 not in statuses:
+                statuses.add(http.get("/").status_code)
+            return statuses
+
+        answers = threads.map(request_until_refused, range(8))
+        machine.patch(namespace, "sample", {"metadata": {"annotations": {STOPPED: "true"}}})
+        assert {status for each in answers for status in each} == {200, 503}
+        assert "is stopped" in http.get("/").text
