@@ -44,8 +44,10 @@ async def _relay_connection(connection: socket.socket, port: int, idle_seconds: 
 
                 directions.create_task(_copy(connection, upstream, on_data))
                 directions.create_task(_copy(upstream, connection, on_data))
-        except* OSError as errors:
-            raise OSError(f"a relayed connection failed: {errors.exceptions[0]}") from errors
+        except ExceptionGroup as group:  # not `except*`: what that raises is a group again
+            if not all(isinstance(error, OSError) for error in group.exceptions):
+                raise
+            raise OSError(f"a relayed connection failed: {group.exceptions[0]}") from group
 
 
 async def _copy(source: socket.socket, target: socket.socket, on_data: Callable[[], None]) -> None:
