@@ -112,7 +112,7 @@ async def test_a_refused_target_leaks_neither_tasks_nor_descriptors() -> None:
         await wait_until(lambda: (descriptors(), len(asyncio.all_tasks())), before)
 
 
-async def test_a_reset_by_the_target_ends_the_client_connection(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_reset_by_the_target_ends_the_client_connection() -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
@@ -126,7 +126,16 @@ async def test_a_reset_by_the_target_ends_the_client_connection(caplog: pytest.L
         await wait_until(lambda: listener.connections, 0)
         writer.close()
     server.close()
-    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == [], "a reset is no fault of the relay"
+
+
+async def test_a_reset_by_the_client_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with echo() as (port, served), relayed(port) as (listener, relay_port):
+        _, writer = await asyncio.open_connection("127.0.0.1", relay_port)
+        await wait_until(lambda: len(served), 1)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
+        writer.transport.abort()
+        await wait_until(lambda: listener.connections, 0)
+    assert [each.message for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 async def test_closing_a_listener_ends_all_connections() -> None:
