@@ -8,7 +8,7 @@ from cli.client import Json, segment
 from cli.commands.deploy import follow
 from cli.declaration import command
 from cli.failures import ApiError, ExitCode
-from cli.options import App, AppArgument, Detach, Env, EnvFilter
+from cli.options import App, Detach, Env, EnvFilter
 from cli.render import deployments as render_deployments
 from cli.render import running as render
 from cli.session import Session
@@ -65,7 +65,7 @@ def start(session: Session, app: App = None, env: Env = None, detach: Detach = F
     _start_deployment(session, application, f"{_path(application, name)}/start", detach)
 
 
-def disk(session: Session, app: AppArgument = None) -> None:
+def disk(session: Session, app: App = None) -> None:
     """Show what an application uses of the disk."""
     application = session.application(app)
     usage = read_disk(session, f"/v1/apps/{application['id']}")

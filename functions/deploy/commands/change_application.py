@@ -30,7 +30,7 @@ class ChangeApplication(Model):
     directory: str | None = None
     """Folder of the application in the repository."""
     builder: Builder | None = None
-    """`null` is `auto`: a Dockerfile if the repository has one, otherwise by language."""
+    """`null` is `auto`: by language, or the Dockerfile if no language is recognized."""
     build_command: str | None = None
     """Runs in the build after the dependencies are installed, instead of the detected command."""
     start_command: str | None = None

@@ -23,7 +23,7 @@ class Builder(StrEnum):
     """How a repository becomes an image."""
 
     AUTO = "auto"
-    """A Dockerfile if the repository has one, otherwise by language."""
+    """By language; the Dockerfile if no language is recognized."""
     NATIVE = "native"
     DOCKERFILE = "dockerfile"
     BUILDPACK = "buildpack"

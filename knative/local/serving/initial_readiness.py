@@ -35,9 +35,9 @@ def deadline_failure(pod: Pod | None, deadline_seconds: float) -> StartFailure:
     if pod is None:
         return StartFailure(EXCEEDED, f"No pod was ready {within}.")
     if pod.unready_reason.startswith(NOTHING_LISTENS):
-        others = [port for port in pod.listening_ports() if port != pod.port]
+        others = [port for port in pod.listening_ports() if port != pod.inner_port]
         hint = f" It listens on {', '.join(map(str, others))}, but must listen on the port in $PORT." if others else ""
-        return StartFailure(EXCEEDED, f"The container never listened on port {pod.port} (its $PORT) {within}.{hint}")
+        return StartFailure(EXCEEDED, f"The container never listened on port {pod.inner_port} (its $PORT) {within}.{hint}")
     return StartFailure(EXCEEDED, f"The container never became ready {within}: {pod.unready_reason or 'it was not probed yet'}.")
 
 

@@ -211,7 +211,7 @@ class Scaler:
         metadata = self.revision["metadata"]
         labels = metadata.get("labels") or {}
         pod_labels = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
-        template = {"metadata": metadata, "spec": pod_spec(self.revision["spec"], port)}
+        template = {"metadata": metadata, "spec": pod_spec(self.revision["spec"])}
         object = self._pods.create(self.revision, f"{self.name}-deployment", template, pod_labels)
         env = {
             "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_REVISION": self.name,

@@ -125,7 +125,7 @@ def test_a_revision_that_listens_on_another_port_reports_the_port(machine: Machi
     port = str(20000 + os.getpid() % 10000)
     machine.create(service(namespace, annotations=DEADLINE, env=env(LISTEN_ON=port)))
     message = condition(machine.failed(namespace, "sample"), "Ready")["message"]
-    assert "never listened on port" in message and "within 6 s" in message and f"It listens on {port}" in message
+    assert "never listened on port 8080 (its $PORT)" in message and "within 6 s" in message and f"It listens on {port}" in message
 
 
 def test_a_failed_probe_reports_the_answer(machine: Machine, namespace: str) -> None:

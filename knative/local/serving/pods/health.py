@@ -17,6 +17,7 @@ from knative.local.serving.pods.probes import (
     Connect,
     Execute,
     Probe,
+    container_port,
     run_probe,
 )
 
@@ -53,7 +54,8 @@ class HealthCheck:
         self._serving_probe = Probe.of_serving(serving_path) if serving_path and self._readiness.kind == "tcpSocket" else None
         self._liveness = Probe.of(container["livenessProbe"]) if container.get("livenessProbe") else None
         ports = container.get("ports") or []
-        self._template_ports: set[Any] = {0, None, *(each.get("containerPort") for each in ports), *(each.get("name") for each in ports)}
+        declared_ports = (each.get(name) for each in ports for name in ("containerPort", "name"))
+        self._template_ports: set[Any] = {0, None, container_port(container), *declared_ports}
 
     async def run(self, process: Process, execute: Execute) -> None:
         """Probe until the process ends.

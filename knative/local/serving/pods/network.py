@@ -183,12 +183,13 @@ class PodNetwork:
             self._listeners.append(ingress.listen_for_build(_bind(network, ingress.port), self._access.ingress_hosts))
 
     async def connect(self, port: int) -> socket.socket:
-        """Connect to a port of the pod. Raises OSError."""
-        return await connect(self.network, self._inner_port or port if port == self._port else port)
+        """Connect to a port of the pod, by the pod's own number. Raises OSError."""
+        return await connect(self.network, port)
 
-    def outer_port(self, port: int) -> int:
-        """Return the number by which this machine knows a port of the pod."""
-        return self._port if self._port is not None and port == self._inner_port else port
+    @property
+    def inner_port(self) -> int | None:
+        """The pod's PORT, as the pod knows it; None for a pod without."""
+        return self._inner_port or self._port
 
     async def close(self) -> None:
         await self._close_listeners()

@@ -114,8 +114,13 @@ class Pod:
             return self.setup.storage.used_bytes()
         return self._run.polled_disk_bytes if self._run is not None else None
 
+    @property
+    def inner_port(self) -> int | None:
+        """PORT, as the container finds it."""
+        return self._network.inner_port or self.port
+
     def listening_ports(self) -> list[int]:
-        return [self._network.outer_port(port) for port in self._run.listening_ports()] if self._run is not None else []
+        return self._run.listening_ports() if self._run is not None else []
 
     def log_line(self, line: str) -> None:
         """Write a line of the platform into the container's log."""
@@ -253,8 +258,8 @@ class Pod:
         run.record(self.setup.folder)
         self._enter(Stage.STARTING)
         health = None
-        if self.port is not None and self.state.init.current is None:
-            checks = run.check_health(self.port, self._network.connect, self._on_ready_change, self._listening, self._serving_path())
+        if self.inner_port is not None and self.state.init.current is None:
+            checks = run.check_health(self.inner_port, self._network.connect, self._on_ready_change, self._listening, self._serving_path())
             health = asyncio.create_task(checks, name=f"health of {name}")
         violation = await run.wait(self._stopping) or self._eviction
         if health is not None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from knative.local.images import Image
 from knative.local.images.ports import ConfinedRunner, Program
@@ -16,9 +15,9 @@ from knative.local.serving.pods.container import ContainerSetup, PreparedContain
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES
 from knative.local.serving.pods.network import PodNetwork
+from knative.local.serving.pods.probes import container_port
 from knative.local.serving.pods.writable import read_bounded
 
-DEFAULT_PORT = 8080
 DETACH_SECONDS = 10.0
 READER_MEMORY_BYTES = 64 << 20
 READER_SECONDS = 10.0
@@ -44,15 +43,6 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     if network.network is not None and "PORT" in env:
         env = {**env, "PORT": str(port)}
     return image, setup.prepare(image, env, network.network)
-
-
-def container_port(container: Mapping[str, Any]) -> int:
-    """Return the port that a container with a network of its own receives as PORT, as on a cluster.
-
-    Source: Knative runtime contract, "Inbound network connectivity": the first containerPort, 8080 without one.
-    """
-    ports = container.get("ports") or [{}]
-    return int(ports[0].get("containerPort") or DEFAULT_PORT)
 
 
 async def _await_detached(setup: ContainerSetup) -> None:

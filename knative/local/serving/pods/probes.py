@@ -23,6 +23,8 @@ SUCCESS = range(200, 400)
 BELOW_SERVER_ERROR = range(100, 500)
 """Answers of a container that serves: a redirect, a login page and "not found" are its own answers, a server error is not."""
 NOTHING_LISTENS = "nothing listens on port"
+DEFAULT_PORT = 8080
+"""Of a container that declares none (Knative runtime contract)."""
 LISTEN_STATE = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
 
@@ -76,6 +78,15 @@ class Probe:
     @property
     def description(self) -> str:
         return {"httpGet": f"GET {self.path}", "exec": " ".join(self.command), "tcpSocket": "TCP"}[self.kind]
+
+
+def container_port(container: Mapping[str, Any]) -> int:
+    """Return the port that a container with a network of its own receives as PORT, as on a cluster.
+
+    Source: Knative runtime contract, "Inbound network connectivity": the first containerPort, 8080 without one.
+    """
+    ports = container.get("ports") or [{}]
+    return int(ports[0].get("containerPort") or DEFAULT_PORT)
 
 
 async def run_probe(probe: Probe, port: int, execute: Execute, connect: Connect) -> str:

@@ -12,6 +12,7 @@ from knative.local.serving.conditions import Condition, condition_entries
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.exit import EVICTED
 from knative.local.serving.pods.pod import Pod
+from knative.local.serving.pods.probes import container_port
 from knative.local.serving.pods.state import Stage
 from knative.local.serving.pods.usage import Usage, usage
 from knative.local.store import AlreadyExists, NotFound
@@ -164,16 +165,18 @@ class Pods:
                 self.node.trash.discard(folder)
 
 
-def pod_spec(spec: Mapping[str, Any], port: int) -> dict[str, Any]:
+def pod_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the pod spec of a revision. A probe without a port gets the container's."""
 
-    def with_port(probe: Mapping[str, Any]) -> dict[str, Any]:
+    def with_port(probe: Mapping[str, Any], port: int) -> dict[str, Any]:
         actions = {kind: {**probe[kind], "port": probe[kind].get("port") or port} for kind in ("httpGet", "tcpSocket") if probe.get(kind) is not None}
         return {**probe, **actions}
 
-    containers = [
-        {**container, **{name: with_port(container[name]) for name in ("readinessProbe", "livenessProbe") if container.get(name)}}
-        for container in spec["containers"]
-    ]
+    def with_ports(container: Mapping[str, Any]) -> dict[str, Any]:
+        port = container_port(container)
+        probes = {name: with_port(container[name], port) for name in ("readinessProbe", "livenessProbe") if container.get(name)}
+        return {**container, **probes}
+
+    containers = [with_ports(container) for container in spec["containers"]]
     fields = {field: value for field, value in spec.items() if field not in ("containerConcurrency", "timeoutSeconds")}
     return {**fields, "containers": containers}
