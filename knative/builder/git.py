@@ -24,7 +24,7 @@ OPTIONS = (
     "http.followRedirects=false",
     "advice.detachedHead=false",
     "gc.auto=0",
-    "protocol.version=2",  # the server lists only the refs that are asked for
+    "protocol.version=2",  # the server lists only the requested refs
 )
 
 

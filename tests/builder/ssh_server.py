@@ -1,4 +1,4 @@
-"""A real sshd on loopback that serves git repositories to the keys it is told to accept."""
+"""A real sshd on loopback that serves git repositories to the accepted keys."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""Each language by its real package manager, without an outside index: built, stored, started, and asked over HTTP."""
+"""Each language by its real package manager, without an outside index: built, stored and started; it answers HTTP."""
 
 import secrets
 import shutil

@@ -60,7 +60,7 @@ class KubernetesClient:
         """Make a call that the account may make in this namespace only.
 
         The permission is a RoleBinding in the namespace, so a cluster answers 403 if the namespace is missing or being
-        deleted. Raises NotFound then, otherwise as `_call`.
+        deleted. Raises NotFound then, else as `_call`.
         """
         try:
             return self._call(method, *arguments, **named)

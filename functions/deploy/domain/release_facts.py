@@ -20,7 +20,7 @@ class ApplicationUrls:
     """The installation's form of application URLs, such as `https://{name}.apps.example.com`.
 
     It repeats what Knative's config-network and config-domain say: a container needs its URL before Knative has
-    computed it. Empty: containers are not told their URL.
+    computed it. Empty: containers do not get their URL.
     """
 
     template: str = ""

@@ -1,7 +1,7 @@
 """buildah's configuration files for one build: registries, mirrors, credentials, signature policy.
 
 REGISTRY_MIRROR    an operator's setting (CAPSULE_BUILD_REGISTRY_MIRROR): URLs of mirrors, separated by spaces; `registry=URL` for a
-                   registry other than docker.io. A mirror is asked first, then the registry itself.
+                   registry other than docker.io. The mirror is tried first, then the registry.
 REGISTRY_USERNAME  of the application's environment: credentials for a private registry; REGISTRY_PASSWORD belongs to it, and
                    REGISTRY_SERVER names the registry (default: that of the image, else docker.io)
 """

@@ -140,7 +140,7 @@ def is_compressible(name: str) -> bool:
 
 
 def content_type(name: str) -> str:
-    """Return the value of Content-Type. Text is said to be UTF-8."""
+    """Return the value of Content-Type. Text is declared as UTF-8."""
     kind = media_type(name)
     return f"{kind}; charset=utf-8" if _CHARSET.match(kind) else kind
 

@@ -10,7 +10,7 @@ from knative.builder.toolchains.versions import VersionRange, release
 COMPLETE = ".complete"
 """An installation without this file was interrupted."""
 FRESH_SECONDS = 24 * 3600.0
-"""How long a range of versions is satisfied from the cache before the index is asked for a newer one."""
+"""How long a range of versions is satisfied from the cache before the index is read again."""
 
 
 class ToolchainCache:

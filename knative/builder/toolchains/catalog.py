@@ -1,7 +1,7 @@
 """Resolve a toolchain by name and constraint to an installation.
 
 Order: a version of this machine that satisfies the constraint, one of the package index that does, one that stands in
-for it (another patch release of Python, a newer JDK), a refusal that names what was asked for and what is available.
+for it (another patch release of Python, a newer JDK), a refusal that names the requested and the available versions.
 """
 
 import re
@@ -38,7 +38,7 @@ class Toolchains:
         """Return an installed version of a toolchain.
 
         `source`: the file that names the constraint. Raises BuildFailure(version-unavailable) with a sentence that
-        names what was asked for and what is available.
+        names the requested and the available versions.
         """
         try:
             allowed = parse_range(name, constraint or DEFAULTS.get(name, ""))

@@ -48,7 +48,7 @@ class Receiver(Protocol):
 
     @property
     def accepts_upgrade(self) -> bool:
-        """Whether the request asked for another protocol."""
+        """Whether the request offers another protocol."""
         ...
 
     def upgraded(self, rest: bytes) -> None: ...
