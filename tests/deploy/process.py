@@ -145,8 +145,8 @@ class Developer:
 
         return until(poll, 120, "for the deployment's end")
 
-    def get(self, url: str) -> str:
-        response = httpx.get(self.world.machine.ingress, headers={"Host": httpx.URL(url).host}, timeout=30)
+    def get(self, url: str, path: str = "/") -> str:
+        response = httpx.get(self.world.machine.ingress + path, headers={"Host": httpx.URL(url).host}, timeout=30)
         return f"{response.status_code} {response.text}"
 
 

@@ -89,6 +89,36 @@ async def test_errors_of_another_revision_do_not_count(capsule: DeployCapsule) -
     assert (await capsule.measure_requests(observing, 500, 50)).status == "observing"
 
 
+async def test_two_handlers_that_see_the_same_crash_roll_back_once(capsule: DeployCapsule) -> None:
+    """What was observed before the rollback began says nothing about the rollback."""
+    _, observing = await observe_second_release(capsule)
+    place = (observing.namespace, observing.service)
+    capsule.cluster.instance_restarted(*place, code=1, message="")
+    capsule.cluster.meanwhile = lambda: capsule.update_object("Service", *place)
+    await capsule.update_object("Service", *place)
+    rolling_back = await capsule.deployments.get(observing.id)
+    assert (rolling_back.status, rolling_back.reason) == ("rolling-back", "crashes")
+    assert "deployment.failed" not in capsule.event_types
+
+
+async def test_a_reminder_and_an_event_that_see_the_same_crash_roll_back_once(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    place = (observing.namespace, observing.service)
+    capsule.cluster.instance_restarted(*place, code=1, message="")
+    capsule.cluster.meanwhile = lambda: capsule.update_object("Service", *place)
+    await capsule.advance(seconds=6)
+    rolling_back = await capsule.deployments.get(observing.id)
+    assert (rolling_back.status, rolling_back.reason) == ("rolling-back", "crashes")
+    assert "deployment.failed" not in capsule.event_types
+
+
+async def test_a_success_seen_before_a_rollback_does_not_end_it(capsule: DeployCapsule) -> None:
+    _, observing = await observe_second_release(capsule)
+    capsule.cluster.meanwhile = lambda: capsule.cancel(observing)
+    await capsule.advance(seconds=11)
+    assert (await capsule.deployments.get(observing.id)).status == "rolling-back"
+
+
 async def test_a_crash_between_two_cluster_events_is_detected(capsule: DeployCapsule) -> None:
     _, observing = await observe_second_release(capsule)
     capsule.cluster.instance_restarted(observing.namespace, observing.service, 3, "KeyError: 'DATABASE_URL'")

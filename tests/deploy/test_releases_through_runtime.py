@@ -14,10 +14,10 @@ __all__ = ["developer", "hosts", "repositories", "worker", "world"]
 APP = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
-    requests = 0
+    visits = 0
     def do_GET(self):
-        Handler.requests += 1
-        if LIVES and Handler.requests > LIVES and self.path != "/healthy":
+        Handler.visits += self.path == "/visit"
+        if LIVES and Handler.visits > LIVES:
             print("out of luck", flush=True)
             os._exit(3)
         self.send_response(200); self.end_headers()
@@ -33,7 +33,7 @@ def files(version: str, lives: int = 0) -> dict[str, str]:
 
 
 class Poller:
-    """A client that sends requests continuously and records each response that differs from the previous one."""
+    """A client that visits an application continuously and records each response that differs from the previous one."""
 
     def __init__(self, developer: Developer, url: str) -> None:
         self.responses: list[str] = []
@@ -43,7 +43,7 @@ class Poller:
 
     def _poll(self, developer: Developer, url: str) -> None:
         while not self._stop.is_set():
-            response = developer.get(url)
+            response = developer.get(url, "/visit")
             if not self.responses or self.responses[-1] != response:
                 self.responses.append(response)
             time.sleep(0.1)

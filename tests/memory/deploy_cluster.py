@@ -2,6 +2,7 @@
 test sets the status that the controllers would set. Observations are read from the objects by the same functions as
 from a real cluster's."""
 
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from itertools import count
 from typing import Any
@@ -39,6 +40,8 @@ class MemoryCluster:
         self.refusal = ""
         self.revisions: set[tuple[str, str]] = set()
         """(namespace, name) of revisions that were ready once and still exist."""
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """Runs once, after the next observation and before its observer goes on."""
         self._versions = count(1)
         self._pods: dict[Key, list[dict[str, Any]]] = {}
         self._revisions: dict[Key, dict[str, Any]] = {}
@@ -61,6 +64,13 @@ class MemoryCluster:
 
     async def observe(self, watched: WatchedObject) -> Observation | None:
         self._reach()
+        observation = self._observe(watched)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
+        return observation
+
+    def _observe(self, watched: WatchedObject) -> Observation | None:
         key = (watched.kind, watched.namespace, watched.name)
         stored = self.objects.get(key)
         if stored is None:

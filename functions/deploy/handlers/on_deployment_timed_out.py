@@ -46,17 +46,20 @@ async def on_deployment_timed_out(
     if not deployment.is_running or deployment.version != event.deployment_version:
         return
 
-    observation: Observation | None = await cluster.observe(deployment.watched_object)
+    watched = deployment.watched_object
+    observation: Observation | None = await cluster.observe(watched)
     if isinstance(observation, ServiceReady) and release is not None and deployment.is_at_end_of_observation(clock.now()):
         failure = await requests.find_failure(observation.url, health_path_of(release.manifest) or "/")
         observation = ServiceFailed(DOES_NOT_ANSWER, failure) if failure else observation
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
+        if not deployment.is_running or deployment.version != event.deployment_version:
+            return
         now = clock.now()
         if observation:
             await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, observation, releases, now) if observation else ()
+        events = await apply_observation(deployment, watched, observation, releases, now) if observation else ()
         if not events:
             events = deployment.expire(now)
         await deployments.save(deployment)

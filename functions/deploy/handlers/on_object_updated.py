@@ -47,13 +47,14 @@ async def on_object_updated(
         return
     work.resumes(Origin(deployment.correlation_id, str(deployment.user_id)))
 
-    observation = await cluster.observe(deployment.watched_object)
+    watched = deployment.watched_object
+    observation = await cluster.observe(watched)
     if observation is None:
         return
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, observation, releases, clock.now())
+        events = await apply_observation(deployment, watched, observation, releases, clock.now())
         await deployments.save(deployment)
         record.emit(*events)

@@ -4,14 +4,22 @@ from collections.abc import Awaitable
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.deployment import Deployment, WatchedObject
 from functions.deploy.domain.observation import BuildJobFailed, BuildJobSucceeded, Observation
 from functions.deploy.ports import Applications, ClusterRefused, Deployments, Releases, RepositoryAccesses
 from functions.kernel import Clock, Events, Work
 
 
-async def apply_observation(deployment: Deployment, observation: Observation, releases: Releases, at: datetime) -> Events:
-    """Move a locked deployment on, and store the release of a successful build. Returns the events to publish."""
+async def apply_observation(
+    deployment: Deployment, watched: WatchedObject, observation: Observation, releases: Releases, at: datetime
+) -> Events:
+    """Move a locked deployment on, and store the release of a successful build. Returns the events to publish.
+
+    `watched`: what was observed, before the lock. If another handler has moved the deployment on since then, the observation
+    says nothing about its present step.
+    """
+    if watched != deployment.watched_object:
+        return ()
     if release := deployment.release_from(observation, at):
         return deployment.attach_release(await releases.add(release), at)
     return deployment.observe(observation, at)
