@@ -125,7 +125,8 @@ def arrange_node(folder: Path) -> None:
     (modules / "npm").rename(folder / "lib" / "node_modules" / "npm")
     for program in ("npm", "npx"):
         script = f"lib/node_modules/npm/bin/{program}-cli.js"
-        (folder / "bin" / program).symlink_to(f"../{script}")
-        (folder / script).chmod(0o755)
+        if (folder / script).exists():  # npx came with npm 5.2
+            (folder / "bin" / program).symlink_to(f"../{script}")
+            (folder / script).chmod(0o755)
     (folder / "bin" / "node").chmod(0o755)
     shutil.rmtree(modules)
