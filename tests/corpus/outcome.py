@@ -63,7 +63,9 @@ class Outcome:
         """Whether result, plan and sentence are those of the table. A row that was not tried has none."""
         if self.result == REFUSED:
             is_own_fault = INTERNAL_ERROR in self.sentence
-            return bool(self.row.refused) and not is_own_fault and self.row.refused.lower() in self.sentence.lower() and self.plan in ("", self.row.plan)
+            return (
+                bool(self.row.refused) and not is_own_fault and self.row.refused.lower() in self.sentence.lower() and self.plan in ("", self.row.plan)
+            )
         return self.result == ANSWERS and not self.row.refused and self.plan in ("", self.row.plan)
 
 
