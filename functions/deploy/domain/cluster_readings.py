@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from functions.deploy.domain import observation as reasons
+from functions.deploy.domain.application_settings import read_port
 from functions.deploy.domain.manifests import DEPLOYMENT
 from functions.deploy.domain.observation import (
     BuildJobFailed,
@@ -172,7 +173,9 @@ def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSu
         command, health_path = _text(report, "release"), _text(report, "health")
         is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and command.isprintable()
         own_health_path = health_path if HEALTH_PATH.fullmatch(health_path) else None
-        return BuildJobSucceeded(image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path)
+        return BuildJobSucceeded(
+            image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path, read_port(_text(report, "port"))
+        )
     return BuildJobFailed(reasons.BUILD_FAILED, "The build exited with code 0 but did not report an image under its own name.")
 
 

@@ -66,11 +66,11 @@ def build_job(
     return job
 
 
-def pod_spec(image: str, health_path: str | None = None) -> Manifest:
+def pod_spec(image: str, health_path: str | None = None, port: int | None = None) -> Manifest:
     """Render `spec.template.spec` of an application's Service, without size and configuration. The root file system is
-    writable and ephemeral."""
-    port = 0  # Knative probes the port that it assigns
-    probe: Manifest = {"httpGet": {"path": health_path, "port": port}} if health_path else {"tcpSocket": {"port": port}}
+    writable and ephemeral. `port`: None is PORT."""
+    probed = 0  # Knative probes the port that it assigns
+    probe: Manifest = {"httpGet": {"path": health_path, "port": probed}} if health_path else {"tcpSocket": {"port": probed}}
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -80,7 +80,7 @@ def pod_spec(image: str, health_path: str | None = None) -> Manifest:
             {
                 "name": "web",
                 "image": image,
-                "ports": [{"containerPort": PORT}],
+                "ports": [{"containerPort": port or PORT}],
                 "readinessProbe": {**probe, "successThreshold": 1},
                 "securityContext": copy.deepcopy(UNPRIVILEGED),
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
