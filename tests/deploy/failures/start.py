@@ -123,6 +123,15 @@ START_FAILURES = (
         f"{DISK}{LOGS}",
     ),
     Failure(
+        "a signal ends it",
+        "releasing",
+        revision_failed("ContainerHealthy", "ExitCode134", "The container exited with code 134 and printed nothing."),
+        "failed",
+        "exits-at-start",
+        "Process exited with code 134 (signal SIGABRT) before listening on $PORT: The container exited with code 134 and printed nothing.",
+        LOGS,
+    ),
+    Failure(
         "it listens on another port",
         "releasing",
         not_ready("The container never listened on port 8080 (its $PORT) within 120 s. It listens on 3000, but must listen on the port in $PORT."),
