@@ -197,8 +197,8 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     assert_matches(
         "ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--port", "3000", "--branch", "main", "--json").document
     )
-    shown = home.run("apps", "show", "--json").document
-    assert (shown["healthPath"], shown["port"]) == ("/", 3000)
+    view = home.run("apps", "show", "--json").document
+    assert (view["healthPath"], view["port"]) == ("/", 3000)
     assert home.run("apps", "update", "--port", "").exit_code == 0
     assert home.run("apps", "show", "--json").document["port"] is None
     restarted = home.run("restart", "--json").document
