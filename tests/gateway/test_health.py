@@ -16,7 +16,7 @@ class Platform:
 
     health: Health = field(init=False)
     time: float = 1000.0
-    asked: Counter[str] = field(default_factory=Counter)
+    polled: Counter[str] = field(default_factory=Counter)
     down: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
 
@@ -24,7 +24,7 @@ class Platform:
         self.health = Health(["auth", "deploy"], self.ask, lambda: True, "1.0", now=lambda: self.time)
 
     async def ask(self, context: str) -> Reply:
-        self.asked[context] += 1
+        self.polled[context] += 1
         if context in self.silent:
             raise NoReply
         if context in self.down:
@@ -43,7 +43,7 @@ async def test_the_first_poll_asks_and_later_ones_wake_nobody() -> None:
     assert await platform.poll() == (200, {"auth": "pass", "deploy": "pass"})
     for _ in range(20):
         assert (await platform.poll(10))[0] == 200
-    assert platform.asked == {"auth": 1, "deploy": 1}
+    assert platform.polled == {"auth": 1, "deploy": 1}
 
 
 async def test_an_error_reply_makes_a_context_suspect_and_a_poll_asks_it_again() -> None:
@@ -53,7 +53,7 @@ async def test_an_error_reply_makes_a_context_suspect_and_a_poll_asks_it_again()
     platform.time += 60
     platform.health.record_reply("deploy", 503)
     assert await platform.poll() == (503, {"auth": "pass", "deploy": "fail"})
-    assert platform.asked == {"auth": 1, "deploy": 2}, "the other one sleeps on"
+    assert platform.polled == {"auth": 1, "deploy": 2}, "the other one sleeps on"
 
 
 async def test_recovery_shows_without_a_request() -> None:
@@ -61,9 +61,9 @@ async def test_recovery_shows_without_a_request() -> None:
     platform.down.add("auth")
     assert (await platform.poll())[0] == 503
     platform.down.clear()
-    assert (await platform.poll(MIN_ROUND_SECONDS - 1))[0] == 503, "it was asked a moment ago"
+    assert (await platform.poll(MIN_ROUND_SECONDS - 1))[0] == 503, "it was polled a moment ago"
     assert await platform.poll(2) == (200, {"auth": "pass", "deploy": "pass"})
-    assert platform.asked == {"auth": 2, "deploy": 1}
+    assert platform.polled == {"auth": 2, "deploy": 1}
 
 
 async def test_no_reply_makes_a_context_suspect() -> None:
@@ -87,7 +87,7 @@ async def test_nothing_is_older_than_the_stated_age() -> None:
     platform.health.record_reply("auth", 200)
     assert (await platform.poll())[0] == 200
     assert await platform.poll(2) == (503, {"auth": "pass", "deploy": "fail"})
-    assert platform.asked == {"auth": 1, "deploy": 2}, "a request has shown that auth works"
+    assert platform.polled == {"auth": 1, "deploy": 2}, "a request has shown that auth works"
 
 
 async def test_rejections_of_a_function_are_signs_of_life() -> None:
@@ -95,7 +95,7 @@ async def test_rejections_of_a_function_are_signs_of_life() -> None:
     await platform.poll()
     platform.health.record_reply("auth", 404)
     assert (await platform.poll(10))[0] == 200
-    assert platform.asked["auth"] == 1
+    assert platform.polled["auth"] == 1
 
 
 async def test_a_fresh_poll_asks_all_and_many_polls_ask_once() -> None:
@@ -103,4 +103,4 @@ async def test_a_fresh_poll_asks_all_and_many_polls_ask_once() -> None:
     await platform.poll()
     platform.time += 10
     await asyncio.gather(*(platform.poll(is_fresh=True) for _ in range(20)))
-    assert platform.asked == {"auth": 2, "deploy": 2}
+    assert platform.polled == {"auth": 2, "deploy": 2}

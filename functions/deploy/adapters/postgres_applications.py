@@ -41,16 +41,16 @@ class PostgresQuotas:
     async def set(self, quota: Quota) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, %s, %s)
+            INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended) VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (user_id) DO UPDATE SET applications = excluded.applications, memory_mib = excluded.memory_mib,
-                granted_at = excluded.granted_at, version = quotas.version + 1
+                granted_at = excluded.granted_at, is_suspended = excluded.is_suspended, version = quotas.version + 1
             """,
-            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at),
+            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at, quota.is_suspended),
         )
 
     async def find(self, user_id: UUID) -> Quota | None:
         cursor = await self._database.connection.execute(
-            f"SELECT applications, memory_mib, granted_at, applications_used, ({MEMORY_USED}) FROM quotas WHERE user_id = %(user_id)s",
+            f"SELECT applications, memory_mib, granted_at, applications_used, ({MEMORY_USED}), is_suspended FROM quotas WHERE user_id = %(user_id)s",
             {"user_id": user_id},
         )
         row = await cursor.fetchone()

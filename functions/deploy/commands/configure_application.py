@@ -11,13 +11,12 @@ from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     HostNameReserved,
     InvalidConfiguration,
-    MemoryQuotaExceeded,
 )
 from functions.deploy.ports import Applications, Environments
 from functions.deploy.services.configuration_changer import ConfigurationChanger
+from functions.deploy.services.deployment_starter import REJECTIONS
 from functions.kernel import Caller, Done, Origin, command
 
 
@@ -28,7 +27,7 @@ class ConfigureApplication(ConfigurationRequest):
 @command(
     http="PATCH /v1/apps/{application_id}/config",
     status=202,
-    rejects=[ApplicationNotFound, InvalidConfiguration, HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, InvalidConfiguration, HostNameReserved, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def configure_application(

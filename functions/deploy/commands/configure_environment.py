@@ -10,14 +10,13 @@ from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentNotFound,
     HostNameReserved,
     InvalidConfiguration,
-    MemoryQuotaExceeded,
 )
 from functions.deploy.ports import Applications, Environments
 from functions.deploy.services.configuration_changer import ConfigurationChanger
+from functions.deploy.services.deployment_starter import REJECTIONS
 from functions.kernel import Caller, Done, Origin, command
 
 
@@ -28,7 +27,7 @@ class ConfigureEnvironment(ConfigurationRequest):
 @command(
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, HostNameReserved, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def configure_environment(

@@ -20,9 +20,11 @@ from functions.deploy.domain.rejections import (
     InvalidRepository,
     InvalidSettings,
     RepositoryNotAllowed,
+    SubscriptionSuspended,
 )
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
-from functions.deploy.ports import Applications
+from functions.deploy.ports import Applications, Quotas
+from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Caller, Clock, Done, FieldError, Model, Scale, command
 
 
@@ -52,17 +54,18 @@ class CreatedApplicationView(ApplicationSettingsView):
     status=201,
     rejects=[
         *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
-        *(ApplicationQuotaExceeded, ApplicationNameTaken),
+        *(ApplicationQuotaExceeded, ApplicationNameTaken, SubscriptionSuspended),
     ],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
 )
 async def create_application(
-    request: CreateApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller, clock: Clock
+    request: CreateApplication, applications: Applications, quotas: Quotas, policy: RepositoryPolicy, caller: Caller, clock: Clock
 ) -> Done[CreatedApplicationView]:
     name, source = ApplicationName(request.name), _source(request, policy)
     settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"name", "repository", "image"}))
 
+    await admit_work(quotas, caller.user_id, is_growth=False)
     now = clock.now()
     application, events = Application.create(name, source, owner=caller.user_id, at=now, settings=settings)
     await applications.add(application, default_quota=Quota.default(caller.user_id, now))

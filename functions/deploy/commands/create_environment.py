@@ -5,8 +5,9 @@ from uuid import UUID
 
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import EnvironmentName, check_host_name
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved
-from functions.deploy.ports import Applications, Environments
+from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved, OverQuota, SubscriptionSuspended
+from functions.deploy.ports import Applications, Environments, Quotas
+from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
@@ -20,13 +21,18 @@ class CreatedEnvironmentView(Model):
     created_at: datetime
 
 
-@command(http="POST /v1/apps/{application_id}/environments", status=201, rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken])
+@command(
+    http="POST /v1/apps/{application_id}/environments",
+    status=201,
+    rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended],
+)
 async def create_environment(
-    request: CreateEnvironment, applications: Applications, environments: Environments, caller: Caller, clock: Clock
+    request: CreateEnvironment, applications: Applications, environments: Environments, quotas: Quotas, caller: Caller, clock: Clock
 ) -> Done[CreatedEnvironmentView]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
 
     check_host_name(application.name, request.name, "/name")
+    await admit_work(quotas, caller.user_id)
     environment = Environment(application.id, request.name, clock.now())
     await environments.add(environment)
 

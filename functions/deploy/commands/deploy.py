@@ -11,15 +11,13 @@ from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, Ref, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
     InvalidRef,
-    MemoryQuotaExceeded,
 )
 from functions.deploy.ports import Applications, Environments
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Done, Model, Origin, command
 
 
@@ -33,7 +31,7 @@ class Deploy(Model):
 @command(
     http="POST /v1/apps/{application_id}/deployments",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, InvalidRef, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, InvalidRef, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(

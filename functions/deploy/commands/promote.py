@@ -15,16 +15,14 @@ from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
-    MemoryQuotaExceeded,
     NothingReleased,
     ReleaseNotFound,
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Clock, Done, Model, Origin, command
 
 
@@ -41,7 +39,8 @@ class Promote(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, EnvironmentIsStopped, HostNameReserved, ReleaseNotFound),
-        *(NothingReleased, MemoryQuotaExceeded, DeploymentInProgress),
+        NothingReleased,
+        *REJECTIONS,
     ],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

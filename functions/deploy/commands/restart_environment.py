@@ -11,15 +11,13 @@ from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
-    MemoryQuotaExceeded,
     NothingReleased,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Done, Model, Origin, command
 
 
@@ -33,7 +31,7 @@ class RestartEnvironment(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, NothingReleased, EnvironmentIsStopped),
-        *(MemoryQuotaExceeded, DeploymentInProgress),
+        *REJECTIONS,
     ],
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -11,17 +11,15 @@ from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentIsStopped,
     EnvironmentNotFound,
     HostNameReserved,
-    MemoryQuotaExceeded,
     NoEarlierRelease,
     NothingReleased,
     ReleaseNotFound,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Done, Model, Origin, command
 
 
@@ -37,7 +35,8 @@ class RollBack(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
-        *(NothingReleased, NoEarlierRelease, MemoryQuotaExceeded, DeploymentInProgress),
+        *(NothingReleased, NoEarlierRelease),
+        *REJECTIONS,
     ],
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )

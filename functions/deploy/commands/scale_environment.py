@@ -16,14 +16,12 @@ from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentNotFound,
     HostNameReserved,
     InvalidScale,
-    MemoryQuotaExceeded,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Done, Events, Model, Origin, command
 
 
@@ -54,7 +52,7 @@ class ScaleAccepted(Model):
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, MemoryQuotaExceeded, DeploymentInProgress],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def scale_environment(

@@ -12,15 +12,13 @@ from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
-    DeploymentInProgress,
     EnvironmentNotFound,
     EnvironmentNotStopped,
     HostNameReserved,
-    MemoryQuotaExceeded,
     NothingReleased,
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
-from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.kernel import Caller, Clock, Done, Model, Origin, command
 
 
@@ -34,7 +32,7 @@ class StartEnvironment(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, NothingReleased, EnvironmentNotStopped),
-        *(MemoryQuotaExceeded, DeploymentInProgress),
+        *REJECTIONS,
     ],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
 )

@@ -9,9 +9,17 @@ from uuid import UUID
 
 from events.deploy import RunRequested
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidCommand, NothingReleased, TooManyRuns
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    EnvironmentNotFound,
+    InvalidCommand,
+    NothingReleased,
+    SubscriptionSuspended,
+    TooManyRuns,
+)
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
-from functions.deploy.ports import Applications, Deployments, Environments, Releases, Runs
+from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
+from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
@@ -33,7 +41,7 @@ class RunAccepted(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/runs",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns, SubscriptionSuspended],
     emits=[RunRequested],
 )
 async def start_run(
@@ -43,11 +51,13 @@ async def start_run(
     deployments: Deployments,
     releases: Releases,
     runs: Runs,
+    quotas: Quotas,
     caller: Caller,
     clock: Clock,
 ) -> Done[RunAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
+    await admit_work(quotas, caller.user_id, is_growth=False)
     serving = await deployments.find_serving(environment)
     if serving is None or serving.release_id is None:
         raise NothingReleased.of(application.name, environment.name)

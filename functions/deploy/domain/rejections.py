@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
-from functions.kernel import Conflict, FieldError, Forbidden, Invalid, NotFound
+from functions.kernel import Conflict, FieldError, Forbidden, Invalid, NotFound, PaymentRequired
 
 
 class InvalidFields(Invalid):
@@ -189,6 +189,27 @@ class InvalidScale(InvalidFields):
 
 class InvalidSettings(InvalidFields):
     """Invalid application settings."""
+
+
+class OverQuota(Forbidden):
+    """More is in use than your plan allows. Delete applications or environments, scale down, or change to a larger plan.
+
+    After a change to a smaller plan, what runs stays, and nothing new is deployed until the use is within the limits.
+    """
+
+    @classmethod
+    def of(cls, applications_used: int, applications: int, memory_used_mib: int, memory_mib: int) -> Self:
+        return cls(
+            f"You use {applications_used} of {applications} applications and {memory_used_mib} of {memory_mib} MiB of your plan. "
+            "Nothing new is deployed while that is too much: delete applications or environments, scale down, or change your plan."
+        )
+
+
+class SubscriptionSuspended(PaymentRequired):
+    """Your subscription is suspended. Pay the overdue invoice.
+
+    Nothing new is deployed while an invoice is overdue.
+    """
 
 
 class MemoryQuotaExceeded(Forbidden):

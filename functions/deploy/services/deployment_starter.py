@@ -5,17 +5,24 @@ from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment, ObservationPolicy
 from functions.deploy.domain.names import Ref
 from functions.deploy.domain.quota import Quota
-from functions.deploy.domain.rejections import EnvironmentIsStopped
+from functions.deploy.domain.rejections import DeploymentInProgress, EnvironmentIsStopped, MemoryQuotaExceeded, OverQuota, SubscriptionSuspended
 from functions.deploy.domain.release import Release
 from functions.deploy.ports import Deployments, Quotas
+from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Clock, Events, Origin
+
+REJECTIONS = (MemoryQuotaExceeded, OverQuota, SubscriptionSuspended, DeploymentInProgress)
+"""What every command that starts a deployment declares, beside its own."""
+GROWTH = frozenset({Cause.PROMOTION, Cause.START})
+"""Causes, beside a deployment of a commit, after which more may run than before. A rollback, a restart, another configuration and a smaller size
+stay possible above the limits."""
 
 
 class DeploymentStarter:
     """Reserves the environment's memory, freezes its settings and stores the deployment.
 
-    Both methods return the deployment and the events to publish. Both raise EnvironmentIsStopped, MemoryQuotaExceeded
-    and DeploymentInProgress.
+    Both methods return the deployment and the events to publish. Both raise EnvironmentIsStopped, SubscriptionSuspended,
+    OverQuota, MemoryQuotaExceeded and DeploymentInProgress.
     """
 
     def __init__(self, deployments: Deployments, quotas: Quotas, policy: ObservationPolicy, clock: Clock) -> None:
@@ -27,7 +34,7 @@ class DeploymentStarter:
     async def deploy_commit(self, application: Application, environment: Environment, ref: Ref | None, origin: Origin) -> tuple[Deployment, Events]:
         """Build a commit, or pull the application's image, and deploy it. `ref` None: the application's branch, or else
         the repository's default branch. Raises InvalidRef if the application has an image."""
-        await self._admit(application, environment)
+        await self._admit(application, environment, is_growth=True)
         deployment, events = Deployment.request(
             application,
             environment.name,
@@ -44,7 +51,7 @@ class DeploymentStarter:
         self, application: Application, environment: Environment, release: Release, cause: Cause, origin: Origin
     ) -> tuple[Deployment, Events]:
         """Deploy a stored release, without a build."""
-        await self._admit(application, environment)
+        await self._admit(application, environment, is_growth=cause in GROWTH)
         deployment, events = Deployment.redeploy(
             application,
             environment.name,
@@ -58,8 +65,9 @@ class DeploymentStarter:
         await self._deployments.add(deployment)
         return deployment, events
 
-    async def _admit(self, application: Application, environment: Environment) -> None:
+    async def _admit(self, application: Application, environment: Environment, *, is_growth: bool) -> None:
         if environment.is_stopped:
             raise EnvironmentIsStopped.of(application.name, environment.name)
+        await admit_work(self._quotas, application.user_id, is_growth=is_growth)
         default_quota = Quota.default(application.user_id, self._clock.now())
         await self._quotas.reserve_memory(application, environment.name, environment.size.max_memory_mib, default_quota)

@@ -120,7 +120,7 @@ class Health:
 
     def _document(self) -> tuple[int, dict[str, Any]]:
         now = self.now()
-        asked = [state.asked_at for state in self._states.values()]
+        times = [state.asked_at for state in self._states.values()]
         is_connected = self.is_bus_connected()
         checks = {context: state.check() for context, state in self._states.items()}
         worst = FAIL if not is_connected or FAIL in checks.values() else WARN if WARN in checks.values() else PASS
@@ -129,7 +129,7 @@ class Health:
             "status": STATUS_BY_CHECK[worst],
             "service": self.service,
             "timestamp": stamp(datetime.now(UTC)),
-            "ageSeconds": round(now - min(asked), 1) if asked and all(asked) else None,
+            "ageSeconds": round(now - min(times), 1) if times and all(times) else None,
             "metadata": {
                 "version": self.version,
                 "memory": {"used": round(memory_bytes / 1e6), "total": round(psutil.virtual_memory().total / 1e6), "unit": "MB"},
