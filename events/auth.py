@@ -120,7 +120,8 @@ class UserLoggedIn(Event, type="user.logged-in"):
 class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
-    Everything that caches its access tokens must drop them. `reason`: `logged-out` or `refresh-token-reused`.
+    Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
+    `reason`: `logged-out` or `refresh-token-reused`.
     """
 
     session_id: UUID

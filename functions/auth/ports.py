@@ -78,11 +78,19 @@ class Sessions(Protocol):
         ...
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
-        """Update the session and, with `token`, add a refresh token of its newest generation."""
+        """Update the session and, with `token`, add a refresh token of its newest generation. Access tokens of an ended session are refused."""
         ...
 
     async def prune(self, now: datetime) -> int:
         """Delete sessions that ended or expired before the retention time. Returns their number."""
+        ...
+
+
+class RevokedSessions(Protocol):
+    """Sessions that ended while their access tokens are valid. `Sessions.save` adds those that it ends."""
+
+    async def list_page(self, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Return ids greater than `after`, in their order."""
         ...
 
 

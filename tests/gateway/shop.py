@@ -211,7 +211,7 @@ class ScriptedBus:
 
 
 class StaticVerifier:
-    def verify(self, token: str, at: datetime) -> Caller:
+    async def verify(self, token: str, at: datetime) -> Caller:
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
         return Caller(USER)

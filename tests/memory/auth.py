@@ -19,6 +19,7 @@ from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationTok
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
 from functions.kernel import Transient
+from tests.memory.runtime import MemoryRevokedSessions
 
 
 @dataclass
@@ -88,6 +89,7 @@ class MemoryRegistrations:
 
 @dataclass
 class MemorySessions:
+    revoked: MemoryRevokedSessions = field(default_factory=MemoryRevokedSessions)
     rows: dict[UUID, Session] = field(default_factory=dict)
     tokens: dict[bytes, tuple[UUID, int]] = field(default_factory=dict)
 
@@ -103,6 +105,8 @@ class MemorySessions:
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
         self.rows[session.id] = deepcopy(session)
+        if session.ended_at is not None:
+            await self.revoked.add(session.id, session.ended_at)
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
 

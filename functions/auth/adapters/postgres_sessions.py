@@ -10,6 +10,7 @@ from uuid import UUID
 
 from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
@@ -72,6 +73,8 @@ class PostgresSessions:
                 session.id,
             ),
         )
+        if session.ended_at is not None:
+            await revoked_sessions.add(self._database.connection, [session.id], session.ended_at)
         if token is not None:
             await self._issue(session, token)
 
