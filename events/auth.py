@@ -109,6 +109,13 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
     at: datetime
 
 
+class UserExpired(Event, type="user.expired", subject="user_id"):
+    """An account was deleted because nobody verified its address. The address may be registered again."""
+
+    user_id: UUID
+    at: datetime
+
+
 class UserLoggedIn(Event, type="user.logged-in"):
     """A user signed in and a session started."""
 
@@ -121,7 +128,7 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
     Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
-    `reason`: `logged-out` or `refresh-token-reused`.
+    `reason`: `logged-out`, `refresh-token-reused` or `password-changed`.
     """
 
     session_id: UUID

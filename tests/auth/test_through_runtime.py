@@ -53,8 +53,8 @@ def test_from_registration_to_signing_out(visitor: Visitor) -> None:
     assert visitor.login("wrong wrong wrong")[0] == 401
     status, problem = visitor.login()
     assert (status, kind(problem)) == (403, "email-not-verified")
-    assert visitor.call("verify_email", token=token) == (200, {"email": visitor.email, "emailVerified": True})
-    status, problem = visitor.call("verify_email", token=token)
+    assert visitor.call("verify_email", token=token, password=PASSWORD) == (200, {"email": visitor.email, "emailVerified": True})
+    status, problem = visitor.call("verify_email", token=token, password=PASSWORD)
     assert (status, kind(problem)) == (410, "used-verification-token")
 
     status, session = visitor.login()
@@ -182,7 +182,7 @@ def test_the_verification_email_can_be_resent(visitor: Visitor) -> None:
     tokens = {re.search(r"/verify\?token=([^\s']+)", mail)[1] for mail in visitor.world.mails(visitor.email)}  # type: ignore[index]
     assert len(tokens) == 2 and first in tokens
     for token in tokens:
-        assert visitor.call("verify_email", token=token)[0] == 200
+        assert visitor.call("verify_email", token=token, password=PASSWORD)[0] == 200
 
 
 def test_concurrent_deliveries_of_one_event_send_one_email(visitor: Visitor, world: AuthWorld, worker: Worker) -> None:
@@ -216,7 +216,7 @@ def test_a_function_killed_after_the_email_sends_the_same_email_again(fresh_worl
     first, second = mailbox.Maildir(fresh_world.folder / "mail", create=False)
     assert first["Message-ID"] == second["Message-ID"]
     assert all(token in mail for mail in fresh_world.mails(visitor.email))
-    assert visitor.call("verify_email", token=token)[0] == 200
+    assert visitor.call("verify_email", token=token, password=PASSWORD)[0] == 200
 
 
 def test_a_repeated_login_message_starts_one_session(visitor: Visitor, world: AuthWorld) -> None:

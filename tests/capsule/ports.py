@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import RegistrationCompleted, UserLoggedIn
+from events.auth import RegistrationCompleted, UserExpired, UserLoggedIn
 from events.billing import PaymentProcessed, PaymentRefunded
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -135,6 +135,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         PaymentProcessed,
         PaymentRefunded,
         RegistrationCompleted,
+        UserExpired,
         UserLoggedIn,
     }
 )

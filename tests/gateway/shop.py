@@ -71,6 +71,11 @@ class SignIn(Model):
     password: SecretStr
 
 
+class VerifyEmail(Model):
+    token: SecretStr
+    password: SecretStr
+
+
 class ResendVerification(Model):
     email: str
 
@@ -139,7 +144,7 @@ async def sign_in(request: SignIn) -> Done[StatusView]:
 
 
 @command(http="POST /v1/users/verify", allow=ANYONE, rejects=[SoldOut])
-async def verify_email(request: SignIn) -> Done[StatusView]:
+async def verify_email(request: VerifyEmail) -> Done[StatusView]:
     raise NotImplementedError
 
 

@@ -73,7 +73,7 @@ def test_no_log_contains_the_password(live: Live) -> None:
 def test_rejections_are_problem_documents_of_different_types(live: Live) -> None:
     _, token = sign_in(live)
     wrong = live.client.post("/v1/sessions", json={"email": "nobody@example.org", "password": PASSWORD})
-    unknown = live.client.post("/v1/users/verify", json={"token": "x" * 40})
+    unknown = live.client.post("/v1/users/verify", json={"token": "x" * 40, "password": PASSWORD})
     weak = live.client.post("/v1/users", json={"email": "weak@example.org", "password": "short"})
     for response in (wrong, unknown, weak):
         assert 400 <= response.status_code < 500

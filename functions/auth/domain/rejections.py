@@ -15,6 +15,10 @@ class WrongCredentials(Unauthenticated):
     """The e-mail address or the password is wrong. Correct them and try again."""
 
 
+class WrongPassword(Forbidden):
+    """The current password is wrong. Correct it and try again."""
+
+
 class AccountLocked(TooManyRequests):
     """Too many failed logins for this address. Try again when the lock ends (see Retry-After)."""
 
