@@ -44,7 +44,7 @@ def verify(
     resend: Annotated[str | None, typer.Option("--resend", metavar="ADDRESS", help="Send the e-mail again.")] = None,
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Verify your e-mail address with the link and set the password.
+    """Verify your address and set the password.
 
     The password is the account's from now on: the one of the registration, or another one.
     """
