@@ -258,9 +258,9 @@ def signed_in(**headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}", **{name.replace("_", "-"): value for name, value in headers.items()}}
 
 
-def open_shop(options: Options | None = None, peer: str = "192.0.2.7") -> Shop:
+def open_shop(options: Options | None = None, peer: str = "192.0.2.7", registry: Registry | None = None) -> Shop:
     bus = ScriptedBus()
-    gateway = Gateway(Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
+    gateway = Gateway(registry or Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(routes=[StarletteRoute("/{path:path}", gateway.handle, methods=methods)])
     transport = httpx.ASGITransport(app, client=(peer, 4711))
