@@ -36,6 +36,7 @@ PROOFS = {
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "repositories": Proof("A repository of each language builds and answers", ("tests/builder/test_languages.py",)),
+    "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sources": Proof(
         "Repositories of every shape git allows are cloned",
         (
