@@ -70,8 +70,8 @@ def tables(url: str) -> Iterator[tuple[str, bytes]]:
 
 
 def processes(found: Iterable[psutil.Process]) -> Iterator[tuple[str, bytes]]:
-    """Arguments and environment of processes and their descendants."""
-    for process in {each for parent in found for each in (parent, *_descendants(parent))}:
+    """Arguments and environment of processes."""
+    for process in found:
         for name in ("cmdline", "environ"):
             try:
                 yield f"{name} of {' '.join(process.cmdline()[:4])}", Path(f"/proc/{process.pid}/{name}").read_bytes()
@@ -79,11 +79,16 @@ def processes(found: Iterable[psutil.Process]) -> Iterator[tuple[str, bytes]]:
                 break  # it has ended
 
 
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
+def with_descendants(pids: Iterable[int]) -> set[psutil.Process]:
+    """Return processes and all that they have started."""
+    found: set[psutil.Process] = set()
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            found |= {process, *process.children(recursive=True)}
+        except psutil.Error:
+            continue  # it has ended
+    return found
 
 
 def files(folder: Path, is_left_out: Callable[[Path], bool] = lambda path: False) -> Iterator[tuple[str, bytes]]:

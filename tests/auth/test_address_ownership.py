@@ -1,10 +1,20 @@
 """Whoever reads an address's e-mail owns its account, whoever registered it first."""
 
 import pytest
+from pydantic import SecretStr
 
 from events.auth import SessionEnded, UserCreated, UserExpired
 from functions.auth.commands.change_password import ChangePassword
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, UsedVerificationToken, WeakPassword, WrongCredentials, WrongPassword
+from functions.auth.commands.verify_email import VerifyEmail
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    EmailNotVerified,
+    PasswordRequired,
+    UsedVerificationToken,
+    WeakPassword,
+    WrongCredentials,
+    WrongPassword,
+)
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
@@ -49,6 +59,14 @@ async def test_sessions_of_before_the_proof_end(world: World) -> None:
     await world.verify(world.mailer.verifications[-1][2])
     (ended,) = world.events(SessionEnded)
     assert (ended.session_id, ended.reason) == (session.id, "password-changed")
+
+
+async def test_a_link_alone_verifies_nothing_and_is_not_used_up(world: World) -> None:
+    _, token = await world.registered()
+    with pytest.raises(PasswordRequired) as rejection:
+        await world.call(VerifyEmail(token=SecretStr(token)))
+    assert [error.pointer for error in rejection.value.errors] == ["/password"]
+    await world.verify(token)
 
 
 async def test_a_weak_password_does_not_use_up_the_link(world: World) -> None:

@@ -9,18 +9,25 @@ from pydantic import Field, SecretStr
 from events.auth import EmailVerified, SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
-from functions.auth.domain.rejections import ExpiredVerificationToken, UnknownVerificationToken, UsedVerificationToken, WeakPassword
+from functions.auth.domain.rejections import (
+    ExpiredVerificationToken,
+    PasswordRequired,
+    UnknownVerificationToken,
+    UsedVerificationToken,
+    WeakPassword,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import Hasher, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Model, command
+from functions.kernel import ANYONE, Clock, Done, FieldError, Model, command
 
 
 class VerifyEmail(Model):
     token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
-    password: SecretStr = Field(
+    password: SecretStr | None = Field(
+        default=None,  # clients of 0.2 do not send it: they are told what is missing
         examples=["correct horse battery staple"],
-        description="The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",
+        description="Required. The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",
     )
 
 
@@ -32,7 +39,7 @@ class VerifiedEmailView(Model):
 @command(
     http="POST /v1/users/verify",
     allow=ANYONE,
-    rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken, WeakPassword],
+    rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken, PasswordRequired, WeakPassword],
     emits=[EmailVerified, SessionEnded],
 )
 async def verify_email(
@@ -45,6 +52,8 @@ async def verify_email(
         raise UnknownVerificationToken
 
     token.require_valid(now)
+    if request.password is None:
+        raise PasswordRequired(errors=[FieldError("/password", "is required")])
     password = Password(request.password.get_secret_value(), owner=Email(user.email))
     events = user.verify_email(await hasher.hash(password), now)
     await users.save(user)
