@@ -110,7 +110,10 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
 
 
 class UserExpired(Event, type="user.expired", subject="user_id"):
-    """An account was deleted because nobody verified its address. The address may be registered again."""
+    """An account that nobody verified was deleted.
+
+    Its address may be registered again.
+    """
 
     user_id: UUID
     at: datetime

@@ -24,8 +24,8 @@ from functions.kernel import ANYONE, Clock, Done, FieldError, Model, command
 
 class VerifyEmail(Model):
     token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
-    password: SecretStr | None = Field(
-        default=None,  # clients of 0.2 do not send it: they are told what is missing
+    password: SecretStr = Field(
+        default=SecretStr(""),  # clients of 0.2 do not send it: they are told what is missing
         examples=["correct horse battery staple"],
         description="Required. The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",
     )
@@ -52,7 +52,7 @@ async def verify_email(
         raise UnknownVerificationToken
 
     token.require_valid(now)
-    if request.password is None:
+    if not request.password.get_secret_value():
         raise PasswordRequired(errors=[FieldError("/password", "is required")])
     password = Password(request.password.get_secret_value(), owner=Email(user.email))
     events = user.verify_email(await hasher.hash(password), now)

@@ -1,4 +1,4 @@
-"""Tell the owner of an address that it was registered again.
+"""Tell the owner of an address about a second registration.
 
 If its account is not verified, the e-mail is the one with the link: whoever registered first may not be the reader, and the
 reader sets the password with the link.

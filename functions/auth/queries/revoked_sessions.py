@@ -1,4 +1,4 @@
-"""List the sessions that have ended while their access tokens are still valid.
+"""List ended sessions whose access tokens are still valid.
 
 For the gateway, which reads the whole list when it starts and then follows `session.ended`.
 """
