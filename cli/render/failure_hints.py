@@ -9,12 +9,16 @@ from cli.render.deployments import is_ended_in_build
 Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
+OTHER_PORT = re.compile(r"listens on (\d{1,5}), but")
+"""The only port in the message about a process that does not listen on PORT (knative/local/serving/pods)."""
 REMOVED_FROM_PYTHON = re.compile(
     r"No module named '(?:asynchat|asyncore|binhex|cgi|cgitb|crypt|distutils|formatter|imghdr|imp|lib2to3|parser|pipes|smtpd|telnetlib|uu)(?:\.\w+)?'"
     r"|cannot import name '\w+' from '(?:collections|fractions|asyncio|inspect)'"
+    r"|_PyErr_StackItem|longintrepr\.h|has no member named [‘'](?:exc_type|recursion_depth|ob_digit)|PyUnicode_AS_UNICODE|_PyUnicode_get_wstr_length"
     r"|module '(?:asyncio|collections|configparser|fractions|inspect|pkgutil|ssl|time)' has no attribute '"
 )
-"""Messages of packages that use what newer versions of Python no longer have (docs.python.org/3/whatsnew, "Removed" of 3.8 to 3.13)."""
+"""Messages of packages that use what newer versions of Python no longer have (docs.python.org/3/whatsnew, "Removed" of 3.8 to 3.13),
+and of C compilers that build such a package."""
 FAULTS_OF_THE_COMMIT = (
     *("build-failed", "not-recognized", "too-large", "unsupported", "version-unavailable"),
     *("never-listens", "wrong-port"),
@@ -32,6 +36,8 @@ def failure_hint(application: str, view: Json) -> str:
         return f"capsule deploy {app}"
     if REMOVED_FROM_PYTHON.search(view["detail"] or "") is not None:
         return f"Choose an older Python in .python-version (3.9, for example), push a commit, then: capsule deploy {app}"
+    if reason == "wrong-port" and (port := OTHER_PORT.search(view["detail"] or "")) is not None:
+        return f"Listen on $PORT, or name its port: capsule apps update {application} --port {port[1]}; then: capsule deploy {app}"
     if reason in FAULTS_OF_THE_COMMIT:
         return _fix_commit(application)
     if reason in FAULTS_OF_THE_PLATFORM:
