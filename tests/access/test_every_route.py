@@ -20,13 +20,13 @@ from functions.billing.commands.subscribe import Subscribe
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
 from functions.edge.gateway.routing import Route, Table
-from functions.edge.gateway.samples import sample
 from functions.kernel import Caller, Client, File, Kind, Rejection
 from functions.monitor import ports as monitor
 from functions.monitor.commands.create_alert_channel import CreateAlertChannel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.config.registry import Registry, contexts
+from tests.access.inputs import PASSWORD, valid_input
 from tests.access.rules import BY_ROUTE, RULES, Access
 from tests.billing.world import FixedRenderer
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
@@ -35,30 +35,10 @@ from tests.gateway.shop import open_shop
 ROUTES = Table(Registry.load().declarations).routes
 CLIENT = Client("203.0.113.7", "curl/8")
 OTHER, ADMIN = Caller(UUID(int=2)), Caller(UUID(int=3), frozenset({"user", "admin"}))
-EMAIL, PASSWORD = "owner-4711@example.org", "correct horse battery staple"
+EMAIL = "owner-4711@example.org"
 RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 """Their store is the runtime's, which does not exist in memory."""
 
-BODIES: dict[str, dict[str, Any]] = {
-    "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
-    "billing.refund_invoice": {"reason": "sorry"},
-    "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
-    "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},
-    "deploy.change_application": {"branch": "main"},
-    "deploy.configure_application": {"variables": {"NAME": "value"}},
-    "deploy.configure_environment": {"variables": {"NAME": "value"}},
-    "deploy.create_environment": {"name": "review"},
-    "deploy.promote": {"from": "staging", "to": "production"},
-    "deploy.rename_application": {"name": "renamed"},
-    "deploy.roll_back": {},
-    "deploy.scale_environment": {"memoryMib": 256},
-    "deploy.set_host_keys": {"hostKeys": ["git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"]},
-    "deploy.set_repository_token": {"token": "a-token-of-the-owner"},
-    "deploy.start_run": {"command": "true"},
-    "monitor.create_alert_channel": {"url": "https://hooks.example.org/other"},
-    "monitor.create_alert_rule": {"kind": "deployment-failed"},
-}
-"""Bodies that a schema's sample is no valid example of."""
 LAST = ("deploy.delete_environment", "deploy.delete_application", "auth.change_password", "auth.logout")
 """What the owner does last, in this order."""
 
@@ -119,16 +99,9 @@ class Walk(DeployCapsule):
 
     async def ask(self, route: Route, caller: Caller | None, ids: dict[str, Any] | None = None) -> Outcome:
         """Call a route's function with valid input: a sample of its schema, and `ids` (default: those of the owner's objects) in its path."""
-        declaration = route.declaration
-        assert declaration.input is not None
-        schema = declaration.input.model_json_schema()
-        body = BODIES.get(route.name) if route.takes_body else {}
-        values = (sample(schema, schema.get("$defs", {})) if body is None else dict(body)) | {
-            name: value for name, value in (ids or self.ids).items() if name in route.path_names
-        }
-        assert set(route.path_names) <= set(values), f"{route.name}: create the object of its path in Walk.prepare"
+        request = route.input.model_validate(valid_input(route, ids or self.ids))
         try:
-            output = await self.call(declaration.input.model_validate(values), caller=caller, client=CLIENT)
+            output = await self.call(request, caller=caller, client=CLIENT)
         except Rejection as rejection:
             return Outcome(rejection.status, rejection.slug(), rejection.detail.encode())
         return Outcome(200, answer=output.model_dump_json(by_alias=True).encode() if isinstance(output, BaseModel) else b"")

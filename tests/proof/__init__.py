@@ -37,6 +37,7 @@ PROOFS = {
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "repositories": Proof("A repository of each language builds and answers", ("tests/builder/test_languages.py",)),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
+    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
     "sources": Proof(
         "Repositories of every shape git allows are cloned",
         (

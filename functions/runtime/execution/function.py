@@ -50,7 +50,6 @@ from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
 
 CLASH_ATTEMPTS = 4
-MAX_LOGGED_DETAIL = 500
 
 SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
 FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
@@ -232,7 +231,7 @@ class Function:
         await context.outbox_publisher.flush(rows)
         if recorded is not None:
             await context.outbox_publisher.flush_caused_by(message)
-        return ExecutionResult(outcome, _log_detail(response), _event_names(rows))
+        return ExecutionResult(outcome, response.log_detail, _event_names(rows))
 
     async def _handle_and_store(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
@@ -286,7 +285,7 @@ class Function:
         if self.declaration.kind in (Kind.COMMAND, Kind.QUERY):
             response = responses.rejected(rejection)
             await self.reply(message, response)
-            return ExecutionResult("rejected", _log_detail(response))
+            return ExecutionResult("rejected", response.log_detail)
         return ExecutionResult(*await failures.settle(self, self._context, message, failures.Refused(rejection)))
 
     async def reply(self, message: Message, response: Response) -> bool:
@@ -300,7 +299,3 @@ class Function:
 
 def _event_names(rows: list[outbox.OutboxRow]) -> tuple[str, ...]:
     return tuple(f"{row.headers['type']}:{row.id}" for row in rows)
-
-
-def _log_detail(response: Response) -> str:
-    return "" if response.outcome == "done" else response.body.decode()[:MAX_LOGGED_DETAIL]
