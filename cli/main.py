@@ -35,7 +35,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
-    "Account": ("whoami", "logout"),
+    "Account": ("whoami", "password", "logout"),
 }
 
 app = typer.Typer(

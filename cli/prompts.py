@@ -15,12 +15,12 @@ def ask_email(option: str | None) -> str:
     return str(typer.prompt("E-mail", err=True))
 
 
-def ask_password(*, from_stdin: bool, confirm: bool) -> str:
+def ask_password(*, from_stdin: bool, confirm: bool, label: str = "Password") -> str:
     """Return the password from the first line of standard input, or from a prompt that does not echo it."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     _require_terminal("--password-stdin")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+    return str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
 
 
 def ask_token(*, from_stdin: bool) -> str:

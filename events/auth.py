@@ -109,6 +109,16 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
     at: datetime
 
 
+class UserExpired(Event, type="user.expired", subject="user_id"):
+    """An account that nobody verified was deleted.
+
+    Its address may be registered again.
+    """
+
+    user_id: UUID
+    at: datetime
+
+
 class UserLoggedIn(Event, type="user.logged-in"):
     """A user signed in and a session started."""
 
@@ -120,7 +130,8 @@ class UserLoggedIn(Event, type="user.logged-in"):
 class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
-    Everything that caches its access tokens must drop them. `reason`: `logged-out` or `refresh-token-reused`.
+    Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
+    `reason`: `logged-out`, `refresh-token-reused` or `password-changed`.
     """
 
     session_id: UUID

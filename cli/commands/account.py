@@ -1,4 +1,4 @@
-"""The account: register, verify, login, logout, whoami."""
+"""The account: register, verify, login, logout, password, whoami."""
 
 import re
 from typing import Annotated
@@ -22,6 +22,7 @@ def declare(app: typer.Typer) -> None:
     command(app, "verify")(verify)
     command(app, "login")(login)
     command(app, "logout")(logout)
+    command(app, "password")(change_password)
     command(app, "whoami")(whoami)
 
 
@@ -41,8 +42,12 @@ def verify(
     session: Session,
     link: Annotated[str | None, typer.Argument(metavar="LINK", help="The link in the e-mail, or the token in the link.")] = None,
     resend: Annotated[str | None, typer.Option("--resend", metavar="ADDRESS", help="Send the e-mail again.")] = None,
+    password_stdin: PasswordStdin = False,
 ) -> None:
-    """Verify your e-mail address with the link."""
+    """Verify your address and set the password.
+
+    The password is the account's from now on: the one of the registration, or another one.
+    """
     if resend:
         accepted = session.anonymous.post("/v1/users/verification-emails", {"email": resend})
         session.output.show(accepted, str(accepted.get("message") or f"If {resend} is not verified yet, an e-mail is on its way."))
@@ -51,7 +56,8 @@ def verify(
     if not link:
         raise UsageError("No link given", hint="capsule verify LINK, or for another e-mail: capsule verify --resend ADDRESS")
     match = LINK_TOKEN.search(link)
-    verified = session.anonymous.post("/v1/users/verify", {"token": match[1] if match else link})
+    body = {"token": match[1] if match else link, "password": ask_password(from_stdin=password_stdin, confirm=True)}
+    verified = session.anonymous.post("/v1/users/verify", body)
     session.output.show(verified, render.verified(verified))
     session.output.next_step(f"capsule login --email {verified['email']}")
 
@@ -77,6 +83,18 @@ def logout(session: Session) -> None:
         session.credentials.clear()
     session.output.show({"api": session.settings.api}, f"✓ Signed out at {session.settings.api}.")
     session.output.next_step("capsule login")
+
+
+def change_password(session: Session, password_stdin: PasswordStdin = False) -> None:
+    """Change your password and sign out everywhere else.
+
+    With --password-stdin, the first line is the current password, the second the new one.
+    """
+    current = ask_password(from_stdin=password_stdin, confirm=False, label="Current password")
+    new = ask_password(from_stdin=password_stdin, confirm=True, label="New password")
+    session.api.put("/v1/users/me/password", {"currentPassword": current, "password": new})
+    session.output.show({"api": session.settings.api}, "✓ Password changed. All other sessions are signed out.")
+    session.output.next_step("capsule whoami")
 
 
 def whoami(session: Session) -> None:

@@ -5,11 +5,12 @@ Invariants:
 - No answer and no response time reveals whether an address has an account. Registration, requests for a verification
   e-mail and failed logins are the same for known and unknown addresses; details go by e-mail to the owner of the
   address.
-- An account belongs to whoever reads the e-mail of its address: nobody signs in before the address is verified.
+- An account belongs to whoever reads the e-mail of its address: the link sets the password, nobody signs in before, and an
+  account that nobody verifies is deleted.
 - Secrets are stored as hashes only (argon2id for passwords, SHA-256 for random tokens) and appear in no event, stored
   reply or log.
-- Access tokens expire after 15 minutes and are verified with public keys alone. The session behind them is a database
-  row that counts the generations of its refresh tokens.
+- Access tokens expire after 15 minutes, and are refused once their session has ended. The session behind them is a
+  database row that counts the generations of its refresh tokens.
 - Registration is a saga over three contexts (`domain/registration.py`). The account works after the first transaction;
   the other steps are repeated until they succeed, or compensated and reported to the administrators.
 - E-mails are sent between transactions. The token in a verification e-mail is derived from the intent to send it and

@@ -11,9 +11,10 @@ from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, Stage
-from functions.auth.domain.session import Session
+from functions.auth.domain.session import EndReason, Session
 from functions.auth.domain.tokens import OpaqueToken, VerificationToken
 from functions.auth.domain.user import User
+from functions.kernel import Events
 
 
 class EmailTaken(Exception):
@@ -35,6 +36,10 @@ class Users(Protocol):
 
     async def save(self, user: User) -> None:
         """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        ...
+
+    async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
+        """Delete users whose address is not verified, with all that belongs to them, and return them."""
         ...
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
@@ -78,11 +83,23 @@ class Sessions(Protocol):
         ...
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
-        """Update the session and, with `token`, add a refresh token of its newest generation."""
+        """Update the session and, with `token`, add a refresh token of its newest generation. Access tokens of an ended session are refused."""
+        ...
+
+    async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
+        """End a user's sessions except `kept`, as `Session.end` and `save` do. Returns their events."""
         ...
 
     async def prune(self, now: datetime) -> int:
         """Delete sessions that ended or expired before the retention time. Returns their number."""
+        ...
+
+
+class RevokedSessions(Protocol):
+    """Sessions that ended while their access tokens are valid. `Sessions.save` adds those that it ends."""
+
+    async def list_page(self, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """Return ids greater than `after`, in their order."""
         ...
 
 
@@ -95,7 +112,9 @@ class VerificationTokens(Protocol):
         """Read the token by its hash and lock its row until the transaction ends."""
         ...
 
-    async def save(self, token: VerificationToken) -> None: ...
+    async def use_all(self, user_id: UUID, now: datetime) -> None:
+        """Mark the user's tokens as used."""
+        ...
 
     async def prune(self, now: datetime) -> int:
         """Delete tokens that expired before the retention time. Returns their number."""
@@ -157,7 +176,7 @@ class Mailer(Protocol):
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
-    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None: ...
+    async def send_registration_repeated(self, intent: UUID, to: str) -> None: ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         """Sent to an administrator."""

@@ -11,10 +11,15 @@ from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
+from functions.runtime.reliability.revoked_sessions import RevokedSessions
 
 
 def housekeeping(housekeeping: Housekeeping) -> ports.Housekeeping:
     return housekeeping
+
+
+def revoked_sessions(revoked_sessions: RevokedSessions) -> ports.RevokedSessions:
+    return revoked_sessions
 
 
 wiring = Wiring(
@@ -23,6 +28,7 @@ wiring = Wiring(
         ports.Users: PostgresUsers,
         ports.Registrations: PostgresRegistrations,
         ports.Sessions: PostgresSessions,
+        ports.RevokedSessions: revoked_sessions,
         ports.VerificationTokens: PostgresVerificationTokens,
         ports.SentEmails: PostgresSentEmails,
         ports.LoginFailures: PostgresLoginFailures,

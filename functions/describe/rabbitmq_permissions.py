@@ -10,7 +10,8 @@ RabbitMQ's rules (https://www.rabbitmq.com/docs/access-control):
     user        configure              write                                            read
     <context>   nothing                its events, replies, its own functions           the queues of its own Triggers
                                        (redelivery, delays)
-    edge        its reply queues       capsule.commands, its reply queues               capsule.replies, its reply queues
+    edge        its reply queues       capsule.commands, its reply queues               capsule.replies, its reply queues,
+                                                                                        session.ended of capsule.events
     runtime     nothing                redelivery, delays, capsule.unroutable           nothing
     topology    its exchanges, queues  destinations of bindings                         sources of bindings
 
@@ -25,6 +26,7 @@ Trigger is `<namespace>.<trigger>.<UID of the Broker>` and is never shortened, s
 import re
 from collections.abc import Iterable, Sequence
 
+from events.auth import SessionEnded
 from functions.describe.catalog import CALLED, Catalog
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
 from functions.describe.services import BROKER, NAMESPACE
@@ -44,6 +46,8 @@ TO_FUNCTIONS = (REDELIVERY, *delays.EXCHANGES)
 """Topic exchanges whose routing key is the name of the function that gets the message."""
 TOPIC_EXCHANGES = (EVENTS, *TO_FUNCTIONS)
 
+FOLLOWED_BY_EDGE = (SessionEnded.type,)
+"""Events that the gateway receives itself."""
 EDGE, RUNTIME, TOPOLOGY = "edge", "runtime", "topology"
 
 
@@ -73,11 +77,15 @@ def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
 
 
 def edge_user() -> RabbitMQUser:
-    """The gateway publishes commands, and declares a queue of its own for replies."""
+    """The gateway publishes commands, and declares a queue of its own for replies and for the ends of sessions."""
     replies = f"{_escape(REPLIES)}\\.{UUID}"
     return RabbitMQUser(
-        name=EDGE, configure=exactly([], replies), write=exactly([COMMANDS], replies), read=exactly([REPLIES], replies)
-    )  # fmt: skip
+        name=EDGE,
+        configure=exactly([], replies),
+        write=exactly([COMMANDS], replies),
+        read=exactly([REPLIES, EVENTS], replies),
+        topics=(TopicPermission(EVENTS, read=exactly(FOLLOWED_BY_EDGE)),),
+    )
 
 
 def runtime_user() -> RabbitMQUser:

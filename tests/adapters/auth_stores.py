@@ -14,10 +14,12 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import LoginFailures, Registrations, RevokedSessions, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
+from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.runtime import MemoryRevokedSessions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA"
@@ -31,6 +33,7 @@ class Stores:
     sent_emails: SentEmails
     failures: LoginFailures
     registrations: Registrations
+    revoked: RevokedSessions
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -38,13 +41,15 @@ class Stores:
 
 
 def in_memory() -> Stores:
+    revoked = MemoryRevokedSessions()
     return Stores(
         memory.MemoryUsers(),
-        memory.MemorySessions(),
+        memory.MemorySessions(revoked),
         memory.MemoryVerificationTokens(),
         memory.MemorySentEmails(),
         memory.MemoryLoginFailures(),
         memory.MemoryRegistrations(),
+        revoked,
     )
 
 
@@ -64,6 +69,7 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresSentEmails(database),
             PostgresLoginFailures(database, lock_timeout=timedelta(milliseconds=300)),
             PostgresRegistrations(database),
+            PostgresRevokedSessions(database),
             database,
         )
     finally:

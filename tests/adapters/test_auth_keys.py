@@ -198,22 +198,12 @@ def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
         machine.tokens.verify(before, at)
 
 
-def test_tokens_of_an_ended_session_are_rejected(machine: Machine) -> None:
-    token = machine.issue()
-    machine.tokens.verify(token, NOW)
-    machine.tokens.revoke(SESSION)
-    for known in (token, machine.issue()):
-        with pytest.raises(Unauthenticated, match="ended"):
-            machine.tokens.verify(known, NOW)
-
-
-def test_the_caches_are_bounded(machine: Machine) -> None:
+def test_the_cache_is_bounded(machine: Machine) -> None:
     tokens = AccessTokens(machine.settings, cache_size=3)
     issued = [machine.issue(NOW + timedelta(seconds=n)) for n in range(6)]
     for token in issued:
         tokens.verify(token, NOW)
-        tokens.revoke(new_id())
-    assert (len(tokens._verified), len(tokens._revoked)) == (3, 3)
+    assert len(tokens._verified) == 3
     tokens.verify(issued[0], NOW)
 
 

@@ -1,14 +1,16 @@
 """Contracts of the auth context's stores, on memory and PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from events.auth import SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.session import Device, EndReason
+from functions.auth.domain.session import Device, EndReason, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
@@ -62,7 +64,7 @@ class TestUsers:
         user = await stored_user(stores)
         async with stores.transaction():
             stale = await stores.users.get(user.id)
-            user.verify_email(NOW + timedelta(minutes=1))
+            user.verify_email(HASH + "new", NOW + timedelta(minutes=1))
             await stores.users.save(user)
         assert stale is not None and user.version == 2
         async with stores.transaction(read_only=True):
@@ -80,6 +82,20 @@ class TestUsers:
             replaced = await stores.users.get(user.id)
         assert unchanged is not None and replaced is not None
         assert (unchanged.password_hash, replaced.password_hash) == (HASH, HASH + "new")
+
+    async def test_unverified_users_are_deleted_by_age_with_all_that_is_theirs(self, stores: Stores) -> None:
+        expired, verified, young = new_user(), new_user(), new_user()
+        for user, age in ((expired, 9), (verified, 9), (young, 1)):
+            user.registered_at = NOW - timedelta(days=age, weeks=100)
+        async with stores.transaction():
+            for user in (expired, verified, young):
+                await stores.users.add(user)
+            verified.verify_email(HASH, NOW)
+            await stores.users.save(verified)
+            await stores.verifications.add(VerificationToken.for_intent(new_id(), expired.id, OpaqueToken(f"cpv_{new_id()}"), NOW))
+            deleted = await stores.users.delete_unverified(NOW - timedelta(days=7, weeks=100), 10)
+            assert [user.id for user in deleted] == [expired.id]
+            assert [await stores.users.get(each.id) is not None for each in (expired, verified, young)] == [False, True, True]
 
 
 class TestSessions:
@@ -108,6 +124,36 @@ class TestSessions:
             await stores.sessions.save(session)
         async with stores.transaction():
             assert await stores.sessions.lock_by_refresh_token(token) == (session, 1)
+
+    async def test_an_ended_session_is_listed_as_revoked_with_its_end(self, stores: Stores) -> None:
+        ended, running = [(await stored_session(stores))[0] for _ in range(3)], (await stored_session(stores))[0]
+        async with stores.transaction():
+            for session in ended:
+                session.end(EndReason.LOGGED_OUT, NOW)
+                await stores.sessions.save(session)
+                await stores.sessions.save(session)
+            await stores.sessions.save(running)
+        async with stores.transaction(read_only=True):
+            listed = await stores.revoked.list_page(after=None, limit=1_000)
+            assert {each.id for each in ended} <= set(listed) and running.id not in listed
+            assert list(listed) == sorted(listed)
+            assert list(await stores.revoked.list_page(after=listed[-2], limit=5)) == [listed[-1]]
+
+    async def test_all_sessions_of_a_user_end_except_one(self, stores: Stores) -> None:
+        kept, _ = await stored_session(stores)
+        other, _ = await stored_session(stores)
+        second, third = (Session.start(kept.user_id, kept.device, NOW)[0] for _ in range(2))
+        second.end(EndReason.LOGGED_OUT, NOW)
+        async with stores.transaction():
+            for session in (second, third):
+                await stores.sessions.add(session, OpaqueToken.for_refresh())
+            await stores.sessions.save(second)
+            events = await stores.sessions.end_all(kept.user_id, EndReason.PASSWORD_CHANGED, NOW, kept=kept.id)
+        third.end(EndReason.PASSWORD_CHANGED, NOW)
+        assert [event.session_id for event in events if isinstance(event, SessionEnded)] == [third.id]
+        async with stores.transaction():
+            assert [await stores.sessions.lock(each.id) for each in (kept, other, second, third)] == [kept, other, second, third]
+            assert {second.id, third.id} <= set(await stores.revoked.list_page(after=None, limit=1_000))
 
     async def test_old_sessions_are_pruned(self, stores: Stores) -> None:
         alive, alive_token = await stored_session(stores)
@@ -138,8 +184,9 @@ class TestVerificationTokens:
         verification = VerificationToken.for_intent(new_id(), user.id, token, NOW)
         async with stores.transaction():
             await stores.verifications.add(verification)
-            verification.use(NOW)
-            await stores.verifications.save(verification)
+            await stores.verifications.use_all(user.id, NOW)
+            await stores.verifications.use_all(user.id, NOW + timedelta(minutes=1))
+            verification = replace(verification, used_at=NOW)
             assert await stores.verifications.lock(token) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION)
             assert await stores.verifications.lock(token) == verification

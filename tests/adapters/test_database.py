@@ -73,3 +73,16 @@ async def test_who_only_reads_cannot_write(database: Database) -> None:
         await connection.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await note(connection, "one")
+
+
+async def test_a_queued_statement_travels_with_the_next_one(database: Database) -> None:
+    async with database.transaction() as connection:
+        await note(connection, "50 % of 'it'; \\ %s")
+    async with database.transaction(read_only=True) as connection:
+        queued = connection.queue("SELECT note FROM notes WHERE note = %s", ("50 % of 'it'; \\ %s",))
+        none = connection.queue("SELECT FROM notes WHERE note = %s", ("none",))
+        cursor = await connection.execute("SELECT note, %(value)s::text FROM notes WHERE note LIKE '50 %%'", {"value": "50 %"})
+        assert await cursor.fetchall() == [("50 % of 'it'; \\ %s", "50 %")]
+        assert queued.result is not None and none.result is not None
+        assert (queued.result.count, none.result.count) == (1, 0)
+        assert await (await connection.execute("SELECT count(*) FROM notes")).fetchone() == (1,)

@@ -93,7 +93,7 @@ class Visitor:
 
     def verified(self) -> "Visitor":
         assert self.register()[0] == 202
-        assert self.call("verify_email", token=self.mailed_token())[0] == 200
+        assert self.call("verify_email", token=self.mailed_token(), password=PASSWORD)[0] == 200
         return self
 
 

@@ -9,7 +9,7 @@ from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenRe
 from functions.auth.domain.session import IDLE_TIMEOUT, MAX_GRACE_USES, MAX_LIFETIME, REUSE_GRACE
 from functions.auth.domain.user import Role
 from functions.auth.queries.profile import ShowProfile
-from functions.kernel import Caller, Client, new_id
+from functions.kernel import Caller, Client, Unauthenticated, new_id
 from tests.auth.world import ADDRESS, World
 
 
@@ -133,14 +133,15 @@ async def test_a_refresh_records_device_and_time(world: World) -> None:
     assert session.last_seen_at == world.clock.now()
 
 
-async def test_signing_out_ends_this_session_only_and_is_idempotent(world: World) -> None:
+async def test_signing_out_ends_this_session_only(world: World) -> None:
     created = await world.verified_user()
     here, there = await world.login(), await world.login()
     caller = Caller(created.user_id, session_id=UUID(here.session_id))
 
     await world.logout(caller)
     assert len(world.events(SessionEnded)) == 1
-    await world.logout(caller)
+    with pytest.raises(Unauthenticated, match="has ended"):
+        await world.logout(caller)
     assert len(world.events(SessionEnded)) == 1
     with pytest.raises(SessionExpired):
         await world.refresh(here.refresh_token)

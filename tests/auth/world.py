@@ -59,8 +59,8 @@ class World(Capsule):
         await self.settle()
         return created, self.mailer.verifications[-1][2]
 
-    async def verify(self, token: str) -> VerifiedEmailView:
-        view = await self.call(VerifyEmail(token=SecretStr(token)))
+    async def verify(self, token: str, password: str = PASSWORD) -> VerifiedEmailView:
+        view = await self.call(VerifyEmail(token=SecretStr(token), password=SecretStr(password)))
         assert isinstance(view, VerifiedEmailView)
         return view
 
@@ -79,6 +79,10 @@ class World(Capsule):
         view = await self.call(Login(email=email, password=SecretStr(password)), client=self.client)
         assert isinstance(view, SessionView)
         return view
+
+    @staticmethod
+    def caller(created: UserCreated, session: SessionView) -> Caller:
+        return Caller(created.user_id, session_id=UUID(session.session_id))
 
     async def refresh(self, token: str) -> SessionView:
         view = await self.call(Refresh(refresh_token=SecretStr(token)), client=self.client)

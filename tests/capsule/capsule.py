@@ -34,9 +34,11 @@ from functions.runtime.config.registry import Registry, contexts, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container, Wiring
 from functions.runtime.messaging.delays import backoff_seconds
+from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.capsule.clock import FixedClock
 from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
 from tests.capsule.transactions import MemoryWork, external, transaction
+from tests.memory.runtime import MemoryRevokedSessions
 
 E = TypeVar("E", bound=Event)
 
@@ -109,7 +111,8 @@ class Capsule:
     def _container(self, context: str, replaced: Mapping[Any, Callable[..., Any]]) -> Container:
         wiring = wiring_of(context)
         adapters = {**wiring.ports, **PORTS[context], **{port: factory for port, factory in replaced.items() if port in wiring.ports}}
-        return Container(Wiring(wiring.database, adapters), {Settings: self._settings, Clock: self.clock, FixedClock: self.clock})
+        provided = {Settings: self._settings, Clock: self.clock, FixedClock: self.clock, RevokedSessions: MemoryRevokedSessions()}
+        return Container(Wiring(wiring.database, adapters), provided)
 
     def port(self, port: type[Any]) -> Any:
         """The adapter behind a port, to look into or to set up. Raises LookupError."""
@@ -130,6 +133,8 @@ class Capsule:
         declaration = self._taking(type(request))
         if not declaration.allow.admits(caller):
             raise Unauthenticated() if caller is None else Forbidden()
+        if caller is not None and caller.session_id in self._containers[declaration.context].get(RevokedSessions, "the test").rows:
+            raise Unauthenticated("The session of this access token has ended: sign in again.")
         origin = Origin(correlation_id, str(caller.user_id) if caller else None)
         stores = self._stores(declaration.context)
         is_effectful = Work in declaration.dependencies.values()

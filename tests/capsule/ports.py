@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import RegistrationCompleted, SessionEnded, UserLoggedIn
+from events.auth import RegistrationCompleted, UserExpired, UserLoggedIn
 from events.billing import PaymentProcessed, PaymentRefunded
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -12,12 +12,13 @@ from functions.billing import ports as billing
 from functions.deploy import ports as deploy
 from functions.kernel import Event
 from functions.monitor import ports as monitor
+from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import billing as memory_billing
 from tests.memory import billing_money, billing_provider, deploy_cluster, deploy_runs, monitor_alerts
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
-from tests.memory.runtime import MemoryHousekeeping
+from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
@@ -41,6 +42,16 @@ def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     return deploy_runs.MemoryRuns(applications)
 
 
+def sessions(revoked: RevokedSessions) -> memory_auth.MemorySessions:
+    assert isinstance(revoked, MemoryRevokedSessions)
+    return memory_auth.MemorySessions(revoked)
+
+
+def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
+    assert isinstance(revoked, MemoryRevokedSessions)
+    return revoked
+
+
 PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
@@ -51,7 +62,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Mailer: memory_auth.MemoryMailer,
         auth.Registrations: memory_auth.MemoryRegistrations,
         auth.SentEmails: memory_auth.MemorySentEmails,
-        auth.Sessions: memory_auth.MemorySessions,
+        auth.RevokedSessions: revoked_sessions,
+        auth.Sessions: sessions,
         auth.Users: memory_auth.MemoryUsers,
         auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
     },
@@ -123,7 +135,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         PaymentProcessed,
         PaymentRefunded,
         RegistrationCompleted,
-        SessionEnded,
+        UserExpired,
         UserLoggedIn,
     }
 )

@@ -42,7 +42,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     mail = until(lambda: mailbox.find_newest(whole.home, terminal.email), why="for the mail")
     link = mailbox.find_link(mail) if mail else None
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
-    assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--json").document)
+    assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--password-stdin", "--json", stdin=PASSWORD).document)
     terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
     repository = whole.repository(f"cli-{secrets.token_hex(3)}", repositories.sample("hello"))
     created = terminal.run("apps", "create", terminal.name, repository.url, "--link", "--json").document

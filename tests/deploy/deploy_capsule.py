@@ -50,8 +50,9 @@ TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").
 
 
 class DeployCapsule(Capsule):
-    def __init__(self) -> None:
-        super().__init__("deploy", settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
+    def __init__(self, *names: str, **options: Any) -> None:
+        """`names`: of contexts, default deploy alone."""
+        super().__init__(*(names or ("deploy",)), **options, settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
         self.applications: MemoryApplications = self.port(ports.Applications)
         self.application_requests: MemoryApplicationRequests = self.port(ports.ApplicationRequests)
         self.cluster: MemoryCluster = self.port(ports.Cluster)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ class Live:
     functions_url: str
     owner_url: str
     folder: Path
+    reader_url: str = ""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     pumps: list[Pump] = field(default_factory=list)
 
@@ -69,6 +72,7 @@ class Live:
             "CAPSULE_FUNCTION": function,
             "CAPSULE_AMQP_URL": self.amqp,
             "CAPSULE_AUTH_DATABASE_URL": self.functions_url,
+            "CAPSULE_AUTH_READER_URL": self.reader_url,
             "CAPSULE_ROOT": str(self.folder),
             "CAPSULE_BIND": "127.0.0.1",
             "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
@@ -92,6 +96,15 @@ class Live:
             return httpx.get(f"http://127.0.0.1:{port}{probe}").status_code == 200
         except httpx.HTTPError:
             return False
+
+    @contextmanager
+    def another_gateway(self) -> Iterator[httpx.Client]:
+        """A gateway that starts now."""
+        with httpx.Client(base_url=f"http://127.0.0.1:{self._process('edge.gateway', '/readyz')}", timeout=30) as client:
+            yield client
+        process = self.processes.pop()
+        process.terminate()
+        process.wait(30)
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
         with psycopg.connect(self.owner_url, autocommit=True) as connection:

@@ -71,6 +71,11 @@ class SignIn(Model):
     password: SecretStr
 
 
+class VerifyEmail(Model):
+    token: SecretStr
+    password: SecretStr
+
+
 class ResendVerification(Model):
     email: str
 
@@ -139,7 +144,7 @@ async def sign_in(request: SignIn) -> Done[StatusView]:
 
 
 @command(http="POST /v1/users/verify", allow=ANYONE, rejects=[SoldOut])
-async def verify_email(request: SignIn) -> Done[StatusView]:
+async def verify_email(request: VerifyEmail) -> Done[StatusView]:
     raise NotImplementedError
 
 
@@ -211,7 +216,7 @@ class ScriptedBus:
 
 
 class StaticVerifier:
-    def verify(self, token: str, at: datetime) -> Caller:
+    async def verify(self, token: str, at: datetime) -> Caller:
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
         return Caller(USER)
@@ -253,9 +258,9 @@ def signed_in(**headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}", **{name.replace("_", "-"): value for name, value in headers.items()}}
 
 
-def open_shop(options: Options | None = None, peer: str = "192.0.2.7") -> Shop:
+def open_shop(options: Options | None = None, peer: str = "192.0.2.7", registry: Registry | None = None) -> Shop:
     bus = ScriptedBus()
-    gateway = Gateway(Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
+    gateway = Gateway(registry or Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(routes=[StarletteRoute("/{path:path}", gateway.handle, methods=methods)])
     transport = httpx.ASGITransport(app, client=(peer, 4711))

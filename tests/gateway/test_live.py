@@ -12,9 +12,11 @@ import psycopg
 import pytest
 
 from functions.runtime.security import tokens
+from tests import sentinels
 from tests.gateway.live import Live
 from tests.proof import proof
 from tests.runtime.harness import until
+from tests.sentinels import Sentinels
 
 PASSWORD = "correct horse battery staple 9"
 
@@ -65,15 +67,39 @@ def test_the_same_key_registers_once_although_the_secret_is_encrypted_anew(live:
     assert (other.status_code, other.json()["type"]) == (422, "/problems/key-reused")
 
 
-def test_no_log_contains_the_password(live: Live) -> None:
-    register(live, f"{uuid4().hex[:12]}@example.org")
-    assert PASSWORD not in live.log("edge.gateway") and PASSWORD not in live.log("auth.all")
+def test_no_secret_of_auth_is_in_tables_messages_logs_or_processes(live: Live) -> None:
+    planted, email = Sentinels(), f"{uuid4().hex[:12]}@example.org"
+
+    def send(method: str, path: str, body: dict[str, str], token: str = "") -> Any:
+        return live.client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"} if token else {})
+
+    with sentinels.tap(live.amqp) as messages:
+        assert send("POST", "/v1/users", {"email": email, "password": planted.plant("auth.register.password")}).status_code == 202
+        forged = {"token": planted.plant("auth.verify_email.token"), "password": planted.plant("auth.verify_email.password")}
+        assert send("POST", "/v1/users/verify", forged).status_code == 404
+        live.rows("UPDATE users SET email_verified_at = now() WHERE email = %s RETURNING id", email)
+        password = planted.add("auth.login.password", planted.values["auth.register.password"])
+        assert send("POST", "/v1/sessions", {"email": email, "password": planted.plant("a wrong password")}).status_code == 401
+        session = send("POST", "/v1/sessions", {"email": email, "password": password}).json()
+        planted.add("auth.refresh.refresh_token", session["refreshToken"])
+        session = send("POST", "/v1/sessions/refresh", {"refreshToken": session["refreshToken"]}).json()
+        planted.add("the next refresh token", session["refreshToken"])
+        planted.add("the access token", session["accessToken"].rpartition(".")[2])
+        planted.add("auth.change_password.current_password", password)
+        change = {"currentPassword": password, "password": planted.plant("auth.change_password.password")}
+        assert send("PUT", "/v1/users/me/password", change, session["accessToken"]).status_code == 204
+        assert sentinels.secret_fields(["auth"]) <= set(planted.values), "plant a sentinel in every secret field"
+        until(lambda: any("auth.change_password" in place for place, _ in messages()))
+        assert planted.search(messages()) == {}
+    assert planted.search(sentinels.tables(live.owner_url)) == {}
+    assert planted.search(sentinels.files(live.folder, lambda path: path.name in ("etc", "mail"))) == {}
+    assert planted.search(sentinels.processes(sentinels.with_descendants(process.pid for process in live.processes))) == {}
 
 
 def test_rejections_are_problem_documents_of_different_types(live: Live) -> None:
     _, token = sign_in(live)
     wrong = live.client.post("/v1/sessions", json={"email": "nobody@example.org", "password": PASSWORD})
-    unknown = live.client.post("/v1/users/verify", json={"token": "x" * 40})
+    unknown = live.client.post("/v1/users/verify", json={"token": "x" * 40, "password": PASSWORD})
     weak = live.client.post("/v1/users", json={"email": "weak@example.org", "password": "short"})
     for response in (wrong, unknown, weak):
         assert 400 <= response.status_code < 500

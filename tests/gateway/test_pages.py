@@ -220,19 +220,20 @@ async def test_the_list_of_problems_shows_and_links_each() -> None:
 
 async def test_opening_the_verification_link_sends_no_command() -> None:
     shop = open_shop()
-    page = await shop.client.get("/verify", params={"name": 'a"><b>', "password": "t-1"})
+    page = await shop.client.get("/verify", params={"token": 'a"><b>', "password": "of the link"})
     assert page.status_code == 200
-    assert 'name="password" value="t-1"' in page.text
+    assert 'type="hidden" name="token" value="a&#34;&gt;&lt;b&gt;"' in page.text
+    assert '<input type="password" name="password"' in page.text and "of the link" not in page.text
     assert "<b>" not in page.text
     assert shop.bus.sent == []
-    incomplete = await shop.client.get("/verify?name=ada")
+    incomplete = await shop.client.get("/verify?password=ada")
     assert "not complete" in incomplete.text and 'action="/verify/resend"' in incomplete.text
 
 
 async def test_the_verification_form_sends_the_command() -> None:
     shop = open_shop()
     shop.bus.reply = lambda message: done({"status": "ok"})
-    response = await shop.client.post("/verify", data={"name": "ada", "password": "t-1"})
+    response = await shop.client.post("/verify", data={"token": "t-1", "password": "ada's own"})
     assert (response.status_code, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "is verified" in response.text and "capsule login" in response.text
     (message,) = shop.bus.sent
@@ -243,7 +244,7 @@ async def test_a_rejected_verification_shows_why_and_offers_another_email() -> N
     shop = open_shop()
     problem = {"type": "/problems/sold-out", "title": "The last one is gone", "status": 409, "detail": "Request another <mail>."}
     shop.bus.reply = lambda message: Reply("rejected", 409, {}, json.dumps(problem).encode())
-    response = await shop.client.post("/verify", data={"name": "ada", "password": "t-1"})
+    response = await shop.client.post("/verify", data={"token": "t-1", "password": "ada's own"})
     assert response.status_code == 409
     assert "Request another &lt;mail&gt;." in response.text
     assert 'action="/verify/resend"' in response.text

@@ -96,7 +96,14 @@ def test_the_gateway_publishes_commands_and_has_reply_queues() -> None:
     edge = USERS["edge"]
     assert allowed(edge.configure, NAMES) == {REPLY_QUEUE}
     assert allowed(edge.write, NAMES) == {"capsule.commands", REPLY_QUEUE}
-    assert allowed(edge.read, NAMES) == {"capsule.replies", REPLY_QUEUE}
+    assert allowed(edge.read, NAMES) == {"capsule.replies", "capsule.events", REPLY_QUEUE}
+
+
+def test_the_gateway_follows_the_ends_of_sessions_and_no_other_event_and_publishes_none() -> None:
+    (topic,), types = USERS["edge"].topics, {event.type for event in CATALOG.events}
+    assert topic.exchange == "capsule.events"
+    assert allowed(topic.read, types) == {"session.ended"}
+    assert allowed(topic.write, types) == set()
 
 
 def test_the_dead_letter_router_publishes_to_any_function_and_reads_nothing() -> None:

@@ -67,7 +67,7 @@ class Person:
         return until(lambda: mailbox.find_newest(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
 
     def verify(self, seconds: float = 60) -> None:
-        self.post("/v1/users/verify", {"token": mailbox.find_token(self.mail(seconds))}, 200)
+        self.post("/v1/users/verify", {"token": mailbox.find_token(self.mail(seconds)), "password": self.password}, 200)
 
     def sign_in(self) -> None:
         self.session = self.post("/v1/sessions", {"email": self.email, "password": self.password}, 201)

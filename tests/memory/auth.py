@@ -14,11 +14,12 @@ from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.registration import Registration, Stage
-from functions.auth.domain.session import Session
+from functions.auth.domain.session import EndReason, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
-from functions.kernel import Transient
+from functions.kernel import Events, Transient
+from tests.memory.runtime import MemoryRevokedSessions
 
 
 @dataclass
@@ -45,6 +46,12 @@ class MemoryUsers:
             raise Transient(f"user {user.id} has changed since it was read")
         user.version += 1
         self.rows[user.id] = deepcopy(user)
+
+    async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
+        expired = [user for user in self.rows.values() if not user.is_verified and user.registered_at < registered_before][:limit]
+        for user in expired:
+            del self.rows[user.id]
+        return expired
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)
@@ -88,6 +95,7 @@ class MemoryRegistrations:
 
 @dataclass
 class MemorySessions:
+    revoked: MemoryRevokedSessions = field(default_factory=MemoryRevokedSessions)
     rows: dict[UUID, Session] = field(default_factory=dict)
     tokens: dict[bytes, tuple[UUID, int]] = field(default_factory=dict)
 
@@ -103,8 +111,17 @@ class MemorySessions:
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
         self.rows[session.id] = deepcopy(session)
+        if session.ended_at is not None:
+            await self.revoked.add(session.id, session.ended_at)
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
+
+    async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
+        events: Events = ()
+        for session in [deepcopy(each) for each in self.rows.values() if each.user_id == user_id and each.id != kept]:
+            events += session.end(reason, now)
+            await self.save(session)
+        return events
 
     async def prune(self, now: datetime) -> int:
         expired = [s.id for s in self.rows.values() if min(s.expires_at, s.ended_at or s.expires_at) < now - RETENTION]
@@ -124,8 +141,10 @@ class MemoryVerificationTokens:
     async def lock(self, token: OpaqueToken) -> VerificationToken | None:
         return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash), None)
 
-    async def save(self, token: VerificationToken) -> None:
-        self.rows[token.id] = deepcopy(token)
+    async def use_all(self, user_id: UUID, now: datetime) -> None:
+        for row in self.rows.values():
+            if row.user_id == user_id and row.used_at is None:
+                self.rows[row.id] = replace(row, used_at=now)
 
     async def prune(self, now: datetime) -> int:
         before = len(self.rows)
@@ -201,8 +220,8 @@ class MemoryMailer:
 
     verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
     """(intent, recipient, token)"""
-    repeated: list[tuple[UUID, str, bool]] = field(default_factory=list)
-    """(intent, recipient, is_verified)"""
+    repeated: list[tuple[UUID, str]] = field(default_factory=list)
+    """(intent, recipient)"""
     failed: list[tuple[UUID, str, str]] = field(default_factory=list)
     """(intent, recipient, address of the registration)"""
     failure: Exception | None = None
@@ -212,10 +231,10 @@ class MemoryMailer:
             raise self.failure
         self.verifications.append((intent, to, token.text))
 
-    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None:
+    async def send_registration_repeated(self, intent: UUID, to: str) -> None:
         if self.failure:
             raise self.failure
-        self.repeated.append((intent, to, is_verified))
+        self.repeated.append((intent, to))
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         if self.failure:

@@ -17,6 +17,7 @@ class Proof:
 
 
 PROOFS = {
+    "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "pooler": Proof("The storage works through PgBouncer", ("tests/adapters/test_through_pgbouncer.py",)),
     "recovery": Proof(
@@ -36,6 +37,8 @@ PROOFS = {
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "repositories": Proof("A repository of each language builds and answers", ("tests/builder/test_languages.py",)),
+    "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
+    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
     "sources": Proof(
         "Repositories of every shape git allows are cloned",
         (

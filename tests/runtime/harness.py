@@ -113,6 +113,8 @@ class World:
     folder: Path
     workers: list[Worker] = field(default_factory=list)
     pumps: list[Pump] = field(default_factory=list)
+    reader: str = ""
+    """A URL of the database for queries."""
     _connection: psycopg.Connection | None = None
 
     def prepare(self) -> None:
@@ -293,7 +295,7 @@ def deposit(cents: int = 100, account: str = "a", how: str = "") -> bytes:
 
 def worlds(postgres: Any, amqp: str, folder: Path) -> Iterator[World]:
     database = postgres.database("auth")
-    world = World(database.functions_url, database.owner_url, amqp, folder)
+    world = World(database.functions_url, database.owner_url, amqp, folder, reader=database.reader_url)
     world.prepare()
     yield world
     world.close()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
+from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
@@ -24,29 +25,27 @@ class EmailMailer:
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         link = f"{self._url}/verify?token={quote(token.text)}"
         hours = round(VERIFICATION_LIFETIME.total_seconds() / 3600)
+        body = json.dumps({"token": token.text, "password": "YOUR PASSWORD"})
         blocks: list[Block] = [
-            f"Welcome to Capsule. Verify the address {to} to sign in.",
+            f"Welcome to Capsule. Verify the address {to} and set its password to sign in.",
             Link("Verify this address", link),
             "Or in a terminal:",
             Command(f"capsule verify {shlex.quote(link)}"),
             "Without the CLI:",
-            Command(f"curl -X POST {self._url}/v1/users/verify -H 'Content-Type: application/json' -d '{json.dumps({'token': token.text})}'"),
-            f"The link works once, for {hours} hours. If you did not register with Capsule, ignore this e-mail and do not follow the link.",
+            Command(f"curl -X POST {self._url}/v1/users/verify -H 'Content-Type: application/json' -d '{body}'"),
+            "The password that you enter with the link is the account's, whoever has registered the address.",
+            f"The link works once, for {hours} hours. If you did not register with Capsule, ignore this e-mail: "
+            f"nobody can use the account, and it is deleted after {UNVERIFIED_LIFETIME.days} days.",
         ]
         await self._send(intent, to, "Verify your address for Capsule", blocks)
 
-    async def send_registration_repeated(self, intent: UUID, to: str, is_verified: bool) -> None:
-        blocks: list[Block] = [f"Someone tried to register with Capsule with the address {to}, which already has an account."]
-        if is_verified:
-            blocks += ["If it was you: sign in with your existing password.", Command(f"capsule login --email {shlex.quote(to)}")]
-        else:
-            blocks += [
-                "If it was you: the address is not verified yet. Use the link in our earlier e-mail or request another one, then sign in with the "
-                "password of your first registration.",
-                Command(f"capsule verify --resend {shlex.quote(to)}"),
-                "If you have never registered before: do not follow any of these links.",
-            ]
-        blocks.append("If it was not you: nothing has changed, and the other person has not learned that you have an account.")
+    async def send_registration_repeated(self, intent: UUID, to: str) -> None:
+        blocks: list[Block] = [
+            f"Someone tried to register with Capsule with the address {to}, which already has an account.",
+            "If it was you: sign in with your existing password.",
+            Command(f"capsule login --email {shlex.quote(to)}"),
+            "If it was not you: nothing has changed, and the other person has not learned that you have an account.",
+        ]
         await self._send(intent, to, "You already have a Capsule account", blocks)
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:

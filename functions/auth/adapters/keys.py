@@ -6,7 +6,7 @@ redeployment.
 
 import base64
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,10 +19,18 @@ from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
-from functions.runtime.security.tokens import ALGORITHM, AUDIENCE, DEFAULT_ISSUER, ISSUER_VARIABLE, PUBLIC_KEYS, TYPE, current_signing_key
+from functions.runtime.security.tokens import (
+    ACCESS_TOKEN_LIFETIME,
+    ALGORITHM,
+    AUDIENCE,
+    DEFAULT_ISSUER,
+    ISSUER_VARIABLE,
+    PUBLIC_KEYS,
+    TYPE,
+    current_signing_key,
+)
 
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
-ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 
 
 class SigningKeys:

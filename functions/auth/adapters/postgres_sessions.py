@@ -10,6 +10,8 @@ from uuid import UUID
 
 from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.kernel import Events
+from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
@@ -72,8 +74,21 @@ class PostgresSessions:
                 session.id,
             ),
         )
+        if session.ended_at is not None:
+            await revoked_sessions.add(self._database.connection, [session.id], session.ended_at)
         if token is not None:
             await self._issue(session, token)
+
+    async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
+        cursor = await self._database.connection.execute(
+            f"SELECT {COLUMNS} FROM sessions s WHERE user_id = %s AND s.ended_at IS NULL AND s.id IS DISTINCT FROM %s ORDER BY s.id FOR UPDATE",
+            (user_id, kept),
+        )
+        events: Events = ()
+        for session in map(_session, await cursor.fetchall()):
+            events += session.end(reason, now)
+            await self.save(session)
+        return events
 
     async def prune(self, now: datetime) -> int:
         deleted = await self._database.connection.execute(

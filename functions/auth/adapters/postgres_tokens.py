@@ -34,8 +34,8 @@ class PostgresVerificationTokens:
         ).fetchone()
         return None if row is None else VerificationToken(*row)
 
-    async def save(self, token: VerificationToken) -> None:
-        await self._database.connection.execute("UPDATE verification_tokens SET used_at = %s WHERE id = %s", (token.used_at, token.id))
+    async def use_all(self, user_id: UUID, now: datetime) -> None:
+        await self._database.connection.execute("UPDATE verification_tokens SET used_at = %s WHERE user_id = %s AND used_at IS NULL", (now, user_id))
 
     async def prune(self, now: datetime) -> int:
         deleted = await self._database.connection.execute(

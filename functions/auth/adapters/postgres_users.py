@@ -1,6 +1,7 @@
 """Users in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,14 @@ class PostgresUsers:
         if updated.rowcount != 1:
             raise Transient(f"user {user.id} has changed since it was read")
         user.version += 1
+
+    async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
+        cursor = await self._database.connection.execute(
+            "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE email_verified_at IS NULL AND created_at < %s"
+            f" ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING {COLUMNS}",
+            (registered_before, limit),
+        )
+        return [_user(row) for row in await cursor.fetchall()]
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         await self._database.connection.execute(

@@ -1,16 +1,34 @@
-"""Verify an e-mail address with the e-mailed token."""
+"""Verify an e-mail address and set the account's password.
+
+The token in the e-mail proves who owns the address. Anyone may have registered it, so its password is set here: the one of
+the registration again, or another one. Earlier links and sessions of the account end.
+"""
 
 from pydantic import Field, SecretStr
 
-from events.auth import EmailVerified
-from functions.auth.domain.rejections import ExpiredVerificationToken, UnknownVerificationToken, UsedVerificationToken
+from events.auth import EmailVerified, SessionEnded
+from functions.auth.domain.email import Email
+from functions.auth.domain.password import Password
+from functions.auth.domain.rejections import (
+    ExpiredVerificationToken,
+    PasswordRequired,
+    UnknownVerificationToken,
+    UsedVerificationToken,
+    WeakPassword,
+)
+from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
-from functions.auth.ports import Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Model, command
+from functions.auth.ports import Hasher, Sessions, Users, VerificationTokens
+from functions.kernel import ANYONE, Clock, Done, FieldError, Model, command
 
 
 class VerifyEmail(Model):
     token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
+    password: SecretStr = Field(
+        default=SecretStr(""),  # clients of 0.2 do not send it: they are told what is missing
+        examples=["correct horse battery staple"],
+        description="Required. The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",
+    )
 
 
 class VerifiedEmailView(Model):
@@ -21,19 +39,24 @@ class VerifiedEmailView(Model):
 @command(
     http="POST /v1/users/verify",
     allow=ANYONE,
-    rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken],
-    emits=[EmailVerified],
+    rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken, PasswordRequired, WeakPassword],
+    emits=[EmailVerified, SessionEnded],
 )
-async def verify_email(request: VerifyEmail, verifications: VerificationTokens, users: Users, clock: Clock) -> Done[VerifiedEmailView]:
+async def verify_email(
+    request: VerifyEmail, verifications: VerificationTokens, users: Users, sessions: Sessions, hasher: Hasher, clock: Clock
+) -> Done[VerifiedEmailView]:
     now = clock.now()
     token = await verifications.lock(OpaqueToken(request.token.get_secret_value().strip()))
     user = await users.get(token.user_id) if token else None
     if token is None or user is None:
         raise UnknownVerificationToken
 
-    token.use(now)
-    await verifications.save(token)
-    events = user.verify_email(now)
-    if events:
-        await users.save(user)
-    return Done(VerifiedEmailView(email=user.email), *events)
+    token.require_valid(now)
+    if not request.password.get_secret_value():
+        raise PasswordRequired(errors=[FieldError("/password", "is required")])
+    password = Password(request.password.get_secret_value(), owner=Email(user.email))
+    events = user.verify_email(await hasher.hash(password), now)
+    await users.save(user)
+    await verifications.use_all(user.id, now)
+    ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
+    return Done(VerifiedEmailView(email=user.email), *events, *ended)

@@ -11,8 +11,16 @@ class WeakPassword(Invalid):
     """The password is too easy to guess, too short or too long."""
 
 
+class PasswordRequired(Invalid):
+    """The password is missing. Send it with the token of the link: it becomes the account's password."""
+
+
 class WrongCredentials(Unauthenticated):
     """The e-mail address or the password is wrong. Correct them and try again."""
+
+
+class WrongPassword(Forbidden):
+    """The current password is wrong. Correct it and try again."""
 
 
 class AccountLocked(TooManyRequests):

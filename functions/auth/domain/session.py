@@ -24,6 +24,7 @@ MAX_GRACE_USES = 3
 class EndReason(StrEnum):
     LOGGED_OUT = "logged-out"
     REFRESH_TOKEN_REUSED = "refresh-token-reused"
+    PASSWORD_CHANGED = "password-changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,9 @@ class VerificationToken:
     def for_intent(cls, intent: UUID, user_id: UUID, token: OpaqueToken, now: datetime) -> "VerificationToken":
         return cls(intent, user_id, token.hash, now, now + VERIFICATION_LIFETIME)
 
-    def use(self, now: datetime) -> None:
+    def require_valid(self, now: datetime) -> None:
         """Raises UsedVerificationToken or ExpiredVerificationToken."""
         if self.used_at is not None:
             raise UsedVerificationToken
         if now >= self.expires_at:
             raise ExpiredVerificationToken
-        self.used_at = now

@@ -1,13 +1,20 @@
-"""A user account: address, password hash, roles, and whether the address is verified."""
+"""A user account: address, password hash, roles, and whether the address is verified.
+
+Anyone may register any address, so until it is verified the account belongs to nobody and its password opens nothing. Whoever
+proves to read the address's e-mail sets the password. An account that nobody verifies is deleted after UNVERIFIED_LIFETIME.
+"""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import EmailVerified, UserCreated
+from events.auth import EmailVerified, UserCreated, UserExpired
 from functions.auth.domain.email import Email
+from functions.auth.domain.rejections import UsedVerificationToken
 from functions.kernel import Events, new_id
+
+UNVERIFIED_LIFETIME = timedelta(days=7)
 
 
 class Role(StrEnum):
@@ -35,9 +42,20 @@ class User:
     def is_verified(self) -> bool:
         return self.email_verified_at is not None
 
-    def verify_email(self, now: datetime) -> Events:
-        """Mark the address as verified. Idempotent."""
+    def verify_email(self, password_hash: str, now: datetime) -> Events:
+        """Hand the account to whoever proved the address: the password is theirs, whatever was chosen at registration.
+
+        Raises UsedVerificationToken if the address is verified.
+        """
         if self.email_verified_at is not None:
-            return ()
+            raise UsedVerificationToken
+        self.password_hash = password_hash
         self.email_verified_at = self.updated_at = now
         return (EmailVerified(user_id=self.id, email=self.email, at=now),)
+
+    def change_password(self, password_hash: str, now: datetime) -> None:
+        self.password_hash, self.updated_at = password_hash, now
+
+    def expire(self, now: datetime) -> Events:
+        """Return the event of the deletion of an account that nobody verified."""
+        return (UserExpired(user_id=self.id, at=now),)

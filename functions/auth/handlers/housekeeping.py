@@ -1,20 +1,23 @@
 """Clean up the auth database and resume stuck registrations.
 
-Deletes used and expired tokens, ended sessions and old failures, runs the runtime's clean-up, and sends reminders again
-that were lost.
+Deletes used and expired tokens, ended sessions, old failures and accounts that nobody verified, runs the runtime's clean-up,
+and sends reminders again that were lost.
 """
 
+from events.auth import UserExpired
 from functions.auth.domain.registration import RegistrationTimedOut
-from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, VerificationTokens
+from functions.auth.domain.user import UNVERIFIED_LIFETIME
+from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
 
 
-@every("*/10 * * * *", emits=[RegistrationTimedOut])
+@every("*/10 * * * *", emits=[RegistrationTimedOut, UserExpired])
 async def housekeeping(
     housekeeping: Housekeeping,
+    users: Users,
     sessions: Sessions,
     verifications: VerificationTokens,
     failures: LoginFailures,
@@ -30,5 +33,7 @@ async def housekeeping(
         await verifications.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
+        for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):
+            record.emit(*user.expire(now))
         for registration in await registrations.list_stuck(now - STUCK_AFTER, BATCH_SIZE):
             record.emit(registration.resend_reminder())

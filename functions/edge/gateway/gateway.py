@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from functions.edge.gateway import envelope, parsing, responses
 from functions.edge.gateway.cors import Cors
+from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.pages import Pages
@@ -57,7 +58,7 @@ class Requester(Protocol):
 
 
 class TokenVerifier(Protocol):
-    def verify(self, token: str, at: datetime) -> Caller:
+    async def verify(self, token: str, at: datetime) -> Caller:
         """Return the caller of an access token. Raises Unauthenticated, Unavailable."""
         ...
 
@@ -138,7 +139,7 @@ class Gateway:
             if method == "OPTIONS":
                 return self._cors.preflight(methods), None
             raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
-        token, caller = self._authenticate(route, request.headers.get("authorization"), exchange.at)
+        token, caller = await self._authenticate(route, request.headers.get("authorization"), exchange.at)
         if len(self._in_progress) > self._options.concurrency:
             raise Problem(UNAVAILABLE, "Too many requests are in progress. Nothing was changed.", retry_after=1)
         client = self._client(request)
@@ -160,7 +161,7 @@ class Gateway:
         payload = parsing.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
         return parsing.parse_request(route, payload, path_values, self._encrypt)
 
-    def _authenticate(self, route: Route, authorization: str | None, at: datetime) -> tuple[str | None, Caller | None]:
+    async def _authenticate(self, route: Route, authorization: str | None, at: datetime) -> tuple[str | None, Caller | None]:
         """Return token and caller. On a route for anyone, a bad token counts as none. Raises Problem 401, 503."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
@@ -169,7 +170,7 @@ class Gateway:
                 return None, None
             challenge("The request has no access token.")
         try:
-            return token, self._verifier.verify(token, at)
+            return token, await self._verifier.verify(token, at)
         except Unauthenticated as rejection:
             if route.declaration.allow.anyone:
                 return None, None
@@ -285,5 +286,9 @@ def _log(line: Mapping[str, object]) -> None:
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
     bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
+    clock = clock or SystemClock()
+    sessions = EndedSessions(bus, clock)
+    sessions.follow()
     bus.open()
-    return Gateway(Registry.load(), bus, AccessTokens(settings), Sealer(settings), clock or SystemClock(), Options.read(settings))
+    verifier = SessionVerifier(AccessTokens(settings), sessions)
+    return Gateway(Registry.load(), bus, verifier, Sealer(settings), clock, Options.read(settings))

@@ -42,6 +42,7 @@ PROBES = ("/livez", "/readyz", "/health", "/healthz")
 VERIFY_PATH = "/v1/users/verify"
 RESEND_PATH = "/v1/users/verification-emails"
 VERIFY_FORM, RESEND_FORM = "/verify", "/verify/resend"
+PASSWORD_FIELD = "password"
 OPENAPI = Path(functions.__file__).parent.parent / "schemas" / "openapi.yaml"
 SCRIPT = Path(__file__).parent / "templates" / "copy.js"
 FORM_POLICY = f"{PAGE_POLICY}; form-action 'self'"
@@ -148,9 +149,17 @@ class Pages:
         return json_response(entry.to_json())
 
     def _verification_form(self, query: Mapping[str, str], headers: Headers) -> BytesResponse:
-        """The link's query parameters become hidden fields of the form."""
-        fields = {name: query.get(name, "") for name in sorted(self.forms[VERIFY_FORM].rest)}
-        return page(self._render("verify.html", fields=fields, is_complete=all(fields.values()), can_resend=self._can_resend), policy=FORM_POLICY)
+        """The link's query parameters become hidden fields of the form. The password is entered: a link cannot bring it."""
+        names = self.forms[VERIFY_FORM].rest
+        fields = {name: query.get(name, "") for name in sorted(names - {PASSWORD_FIELD})}
+        html = self._render(
+            "verify.html",
+            fields=fields,
+            has_password=PASSWORD_FIELD in names,
+            is_complete=all(fields.values()),
+            can_resend=self._can_resend,
+        )
+        return page(html, policy=FORM_POLICY)
 
     @property
     def _can_resend(self) -> bool:

@@ -4,6 +4,7 @@
     caller, input           a rejection is the answer; nothing is written
     ┌ transaction ──────────────────────────────────────────┐
     │ claim the message      recorded: send its reply again  │  one round trip
+    │ find the session       ended: a rejection              │
     │ savepoint { handler }  a rejection rolls back to it    │  the handler's own
     │ reply, events          stored with the state           │  one round trip
     └ commit ───────────────────────────────────────────────┘
@@ -40,7 +41,7 @@ from functions.runtime.execution.responses import Response
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import REPLIES
-from functions.runtime.reliability import dead_letters, inbox, ordering, outbox
+from functions.runtime.reliability import dead_letters, inbox, ordering, outbox, revoked_sessions
 from functions.runtime.reliability.ordering import Sequence
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
 from functions.runtime.storage.database import Connection
@@ -49,7 +50,6 @@ from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
 
 CLASH_ATTEMPTS = 4
-MAX_LOGGED_DETAIL = 500
 
 SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
 FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
@@ -184,10 +184,10 @@ class Function:
     async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         """A query with `Work` calls an external system: it opens its transactions itself."""
         is_effectful = Work in self._from_message.values()
-        arguments = self._arguments(message, caller, UnitOfWork(self._context, self.declaration, message) if is_effectful else None)
-        transaction = nullcontext() if is_effectful else self._context.database.transaction(read_only=True)
+        work = UnitOfWork(self._context, self.declaration, message, caller)
+        arguments = self._arguments(message, caller, work)
         try:
-            async with transaction:
+            async with nullcontext() if is_effectful else work.reading():
                 output = await self.declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
@@ -208,9 +208,11 @@ class Function:
 
     async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         context, declaration = self._context, self.declaration
-        advance = ordering.advance_if_newer(declaration, message)
+        advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(caller)  # of events, of commands
         async with context.database.transaction(is_begin_queued=True) as connection:
-            recorded, results = await inbox.claim(connection, message, self.name, *([advance] if advance else []), SAVEPOINT)
+            recorded, results = await inbox.claim(connection, message, self.name, *(each for each in (advance, session) if each), SAVEPOINT)
+            if session is not None:
+                revoked_sessions.refuse_ended(results[0], message, is_recorded=recorded is not None)
             pending: list[outbox.PendingMessage] = []
             if recorded is not None:
                 response, outcome = self._stored_response(message, recorded), "duplicate"
@@ -229,7 +231,7 @@ class Function:
         await context.outbox_publisher.flush(rows)
         if recorded is not None:
             await context.outbox_publisher.flush_caused_by(message)
-        return ExecutionResult(outcome, _log_detail(response), _event_names(rows))
+        return ExecutionResult(outcome, response.log_detail, _event_names(rows))
 
     async def _handle_and_store(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
@@ -283,7 +285,7 @@ class Function:
         if self.declaration.kind in (Kind.COMMAND, Kind.QUERY):
             response = responses.rejected(rejection)
             await self.reply(message, response)
-            return ExecutionResult("rejected", _log_detail(response))
+            return ExecutionResult("rejected", response.log_detail)
         return ExecutionResult(*await failures.settle(self, self._context, message, failures.Refused(rejection)))
 
     async def reply(self, message: Message, response: Response) -> bool:
@@ -297,7 +299,3 @@ class Function:
 
 def _event_names(rows: list[outbox.OutboxRow]) -> tuple[str, ...]:
     return tuple(f"{row.headers['type']}:{row.id}" for row in rows)
-
-
-def _log_detail(response: Response) -> str:
-    return "" if response.outcome == "done" else response.body.decode()[:MAX_LOGGED_DETAIL]

@@ -9,6 +9,9 @@ from pydantic import BaseModel, TypeAdapter
 from functions.kernel import Declaration, Rejection
 from functions.wire.problems import rejection_document
 
+MAX_LOGGED_DETAIL = 500
+"""Characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -17,6 +20,11 @@ class Response:
     outcome: str
     status: int
     body: bytes
+
+    @property
+    def log_detail(self) -> str:
+        """What the execution log says about it: nothing, or the beginning of the problem."""
+        return "" if self.outcome == "done" else self.body.decode()[:MAX_LOGGED_DETAIL]
 
 
 def rejected(rejection: Rejection) -> Response:

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Declaration, Origin, OutgoingMessage
+from functions.kernel import Caller, Declaration, Origin, OutgoingMessage
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.contracts import check_events
-from functions.runtime.reliability import inbox
+from functions.runtime.reliability import inbox, revoked_sessions
 from functions.runtime.reliability.outbox import OutboxRow, enqueue_events
 from functions.wire.cloudevents import Message
 
@@ -26,11 +26,12 @@ class RecordedEvents:
 
 
 class UnitOfWork:
-    """A `kernel.Work`, for one message of one function. `rows`: outbox rows of committed events."""
+    """A `kernel.Work`, for one message of one function. `caller`: of a query. `rows`: outbox rows of committed events."""
 
-    def __init__(self, context: FunctionContext, declaration: Declaration, message: Message) -> None:
+    def __init__(self, context: FunctionContext, declaration: Declaration, message: Message, caller: Caller | None = None) -> None:
         self._context = context
         self._declaration = declaration
+        self._caller = caller
         self.message = message
         self.rows: list[OutboxRow] = []
 
@@ -39,7 +40,10 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        async with self._context.database.transaction(read_only=True):
+        async with (
+            self._context.database.transaction(read_only=True) as connection,
+            revoked_sessions.refusing_ended(connection, self._caller),
+        ):
             yield
 
     @asynccontextmanager

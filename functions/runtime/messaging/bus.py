@@ -13,14 +13,15 @@ The bus knows exchanges and headers, not what messages mean. Which exchange carr
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pika
 
 from functions.kernel import new_id
-from functions.runtime.messaging.exchanges import COMMANDS, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.pending_requests import NoReply, PendingRequests, Reply
 from functions.wire import access_refusals
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
@@ -46,18 +47,14 @@ class AccessRefused(BrokerUnavailable):
     """The user has no permission to publish this. Publishing it again fails until the permission is granted."""
 
 
-class NoReply(Exception):
-    """No reply arrived in time, or the connection was lost while waiting. The outcome is unknown."""
-
-
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """`outcome`: done, rejected or failed. `status`: the HTTP status it suggests. `body`: the result or a problem document, JSON."""
+class Subscription:
+    """Events that arrive in the reply queue. `on_bound`: from now on none is missed. `on_unbound`: some may be, until it is bound again."""
 
-    outcome: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+    types: Sequence[str]
+    on_event: Callable[[Mapping[str, str], bytes], None]
+    on_bound: Callable[[], None]
+    on_unbound: Callable[[], None]
 
 
 class Bus:
@@ -77,8 +74,9 @@ class Bus:
         self._last_error = "not connected yet"
         self._confirms = PublishConfirms()
         self._required_permission = access_refusals.PUBLISH
-        self._requests: dict[str, asyncio.Future[Reply]] = {}
+        self._requests = PendingRequests()
         self._reply_queue = ""
+        self._subscription: Subscription | None = None
 
     # -- connection and channels --------------------------------------------------------------------------------------
 
@@ -98,6 +96,17 @@ class Bus:
     def on_connected(self, listener: Callable[[Any], None]) -> None:
         """Call `listener` with each new pika connection, and with the current one, to open channels of its own."""
         self._connection.add_connected_listener(listener)
+
+    def subscribe(
+        self,
+        types: Sequence[str],
+        *,
+        on_event: Callable[[Mapping[str, str], bytes], None],
+        on_bound: Callable[[], None],
+        on_unbound: Callable[[], None],
+    ) -> None:
+        """Receive events of these types while connected, without a queue that outlives the connection. Call it before `open`."""
+        self._subscription = Subscription(types, on_event, on_bound, on_unbound)
 
     def _on_connected(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked())
@@ -154,6 +163,8 @@ class Bus:
 
     def _bind_reply_queue(self, queue: str) -> None:
         self._required_permission = access_refusals.BIND_QUEUE
+        for type in self._subscription.types if self._subscription is not None else ():
+            self._channel.queue_bind(queue, EVENTS, routing_key=type)
         self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_reply_queue(queue))
 
     def _consume_reply_queue(self, queue: str) -> None:
@@ -165,6 +176,8 @@ class Bus:
         self._reopen_seconds = CHANNEL_REOPEN_SECONDS
         self._required_permission = access_refusals.PUBLISH
         self._ready.set()
+        if self._subscription is not None:
+            self._subscription.on_bound()
 
     def _on_channel_closed(self, channel: Any, error: Exception) -> None:
         """RabbitMQ closed the channel: an exchange is missing (404), a permission is missing (403), … The connection stays open."""
@@ -180,6 +193,8 @@ class Bus:
 
     def _fail_all(self, error: Exception, refusal: Refusal | None = None) -> None:
         self._ready.clear()
+        if self._subscription is not None:
+            self._subscription.on_unbound()
         parameters = self._connection.parameters
         login = login_refusal(error, parameters.credentials.username, parameters.virtual_host)
         self._last_error = str(refusal or login or error) or type(error).__name__
@@ -187,10 +202,7 @@ class Bus:
             _log_closed(refusal or login, self._last_error)
         if refusal is not None:
             self._confirms.fail(AccessRefused(str(refusal)), refusal.concerns)
-        requests, self._requests = self._requests, {}
-        for reply in requests.values():  # before the unconfirmed ones, which include them: whether RabbitMQ took the request is unknown
-            if not reply.done():
-                reply.set_exception(NoReply(f"the connection to RabbitMQ was lost before the reply arrived: {self._last_error}"))
+        self._requests.fail_all(self._last_error)  # before the unconfirmed ones, which include them: whether RabbitMQ took the request is unknown
         self._confirms.fail_all(BrokerUnavailable(self._last_error))
 
     # -- publishing ---------------------------------------------------------------------------------------------------
@@ -252,25 +264,20 @@ class Bus:
         """
         await self._wait_for(self._ready)
         correlation_id = headers["correlationid"]
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Reply] = loop.create_future()
-        self._requests[correlation_id] = reply
-        timer = loop.call_later(timeout, _expire, reply, timeout)
-        try:
+        with self._requests.waiting(correlation_id, timeout) as reply:
             publication = Publication(reply, COMMANDS, routing_key, is_done_when_confirmed=False)
             self._publish(publication, {**headers, "replyto": self._reply_queue}, body, is_mandatory=True, is_persistent=keep)
-            return await reply
-        except Unconfirmed as error:
-            raise BrokerUnavailable(str(error)) from error
-        finally:
-            timer.cancel()
-            self._requests.pop(correlation_id, None)
+            try:
+                return await reply
+            except Unconfirmed as error:
+                raise BrokerUnavailable(str(error)) from error
 
     def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         headers: Mapping[str, str] = properties.headers or {}
-        reply = self._requests.get(properties.correlation_id or headers.get("correlationid", ""))
-        if reply is not None and not reply.done():
-            reply.set_result(Reply(headers.get("outcome", "failed"), int(headers.get("status", "500")), headers, body))
+        if self._subscription is not None and method.exchange == EVENTS:
+            self._subscription.on_event(headers, body)
+            return
+        self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
 
 
 def _log_closed(refusal: Refusal | str | None, error: object) -> None:
@@ -289,8 +296,3 @@ def _properties(headers: Mapping[str, str], is_persistent: bool, message_id: str
         content_type=JSON if "content-type" in headers else None,
         correlation_id=headers.get("correlationid"),
     )
-
-
-def _expire(reply: "asyncio.Future[Reply]", seconds: float) -> None:
-    if not reply.done():
-        reply.set_exception(NoReply(f"no reply within {seconds:g} s"))

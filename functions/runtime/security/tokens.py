@@ -1,8 +1,8 @@
 """Access tokens: verification, as gateway and functions do it, and creation and rotation of their signing keys.
 
 A token is a JWT (RFC 7519) signed with ES256. It is verified twice per request (the gateway authenticates, the function
-authorizes) and signed once in 15 minutes, and ES256 verifies faster than EdDSA. A verified token is cached until it expires
-or its session is revoked.
+authorizes) and signed once in 15 minutes, and ES256 verifies faster than EdDSA. A verified token is cached until it expires.
+Whether its session has ended is not known here: see `reliability.revoked_sessions` and `edge.gateway.ended_sessions`.
 
 Keys are JWK sets (RFC 7517), named by their RFC 7638 thumbprint. A private set lists, in order: the current key, which signs;
 the next key, published before it signs so that every verifier has it; and retiring keys, whose tokens are still accepted.
@@ -14,7 +14,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ TYPE = "at+jwt"  # RFC 9068: distinguishes access tokens from other JWTs
 AUDIENCE = "capsule"
 ISSUER_VARIABLE, DEFAULT_ISSUER = "CAPSULE_ISSUER", "capsule"
 PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 RELOAD_SECONDS = 1.0
 MAX_CACHED_TOKENS = 10_000
 CLAIMS = ["iss", "aud", "sub", "sid", "roles", "iat", "exp", "jti"]
@@ -44,14 +45,13 @@ class _Verified:
 
 
 class AccessTokens:
-    """Verifies access tokens with the public keys that are mounted into every function. `cache_size`: verified tokens and revoked sessions."""
+    """Verifies access tokens with the public keys that are mounted into every function. `cache_size`: verified tokens."""
 
     def __init__(self, settings: Settings, *, cache_size: int = MAX_CACHED_TOKENS) -> None:
         self._settings = settings
         self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
         self._cache_size = cache_size
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
-        self._revoked: OrderedDict[UUID, None] = OrderedDict()
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_source = b""
         self._loaded_at = float("-inf")
@@ -69,16 +69,7 @@ class AccessTokens:
         if known.expires_at <= now:
             self._verified.pop(digest, None)
             raise Unauthenticated("The access token has expired: refresh the session.")
-        if known.caller.session_id in self._revoked:
-            raise Unauthenticated("The session of this access token has ended: sign in again.")
         return known.caller
-
-    def revoke(self, session_id: UUID) -> None:
-        """Refuse the tokens of a session from now on, in this process. Called for `session.ended`."""
-        self._revoked[session_id] = None
-        self._revoked.move_to_end(session_id)
-        while len(self._revoked) > self._cache_size:
-            self._revoked.popitem(last=False)
 
     def _cache(self, digest: bytes, verified: _Verified) -> None:
         self._verified[digest] = verified

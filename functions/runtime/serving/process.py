@@ -31,6 +31,7 @@ from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.outbox_publisher import OutboxPublisher
+from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from functions.runtime.security.encryption import Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
@@ -131,6 +132,7 @@ class Process:
             HealthInfo: HealthInfo(database, name),
             Housekeeping: Housekeeping(name, outbox_publisher, database, self._clock),
             DeadLetters: DeadLetters(database),
+            RevokedSessions: RevokedSessions(database),
             AccessTokens: tokens,
             ReplaySigner: replay_signer,
         }

@@ -81,8 +81,6 @@ class Database:
         connection = _open.get()
         if connection is None:
             raise NoTransaction("no transaction is open: an effect opens one with work.reading() or work.recording()")
-        if connection.queued:
-            raise RuntimeError("statements are queued on this connection: flush them first")
         return connection
 
     @asynccontextmanager

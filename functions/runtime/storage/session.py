@@ -3,14 +3,16 @@
 The runtime surrounds every handler with statements of its own: BEGIN, claim and savepoint before it; events, reply and COMMIT
 after it. Sent one by one they are eight round trips and most of what a small command costs; together they are two. They use
 the simple query protocol (PostgreSQL documentation, "Multiple Statements in a Simple Query"), with values bound by psycopg on
-the client. Statements of handlers are sent one by one, as prepared statements.
+the client. Statements of handlers are sent one by one, as prepared statements. Only the one that finds statements queued (a
+query's look-up of its caller's session) travels with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple, Self
 
 import psycopg
+from psycopg.abc import Params
 
 
 class Statement(NamedTuple):
@@ -35,14 +37,39 @@ class QueuedStatement:
     result: Result | None = None
 
 
+class QueueCursor(psycopg.AsyncCursor[Any]):
+    """Sends the statements that are queued on its connection together with its own next one. Their results have a count and no rows."""
+
+    async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
+        connection = self.connection
+        queued = connection.queued if isinstance(connection, Session) else []
+        if not queued:
+            return await super().execute(query, params, **options)
+        client = psycopg.AsyncClientCursor(connection)
+        texts = [client.mogrify(each.statement.text, each.statement.parameters or None) for each in queued]
+        statements = [*queued]
+        queued.clear()
+        await super().execute("; ".join([*texts, client.mogrify(query, params)]).encode(), prepare=False)
+        for each in statements:
+            each.result = Result(self.rowcount, command=self.statusmessage or "")
+            self.nextset()
+        return self
+
+    async def executemany(self, query: Any, params_seq: Iterable[Params], **options: Any) -> None:
+        if isinstance(self.connection, Session):
+            await self.connection.flush()
+        await super().executemany(query, params_seq, **options)
+
+
 class Session(psycopg.AsyncConnection[Any]):
-    """A psycopg connection with a queue. While statements are queued, use no cursor of it: they must be sent first."""
+    """A psycopg connection with a queue. A cursor of it sends what is queued with its own statement."""
 
     queued: list[QueuedStatement]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queued = []
+        self.cursor_factory = QueueCursor
 
     def queue(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
         """Send a statement with the next `flush`."""

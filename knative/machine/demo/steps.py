@@ -22,7 +22,7 @@ def create_account(session: Session) -> None:
     if link is None:
         raise Problem(f"The e-mail to {session.email} contains no link with a token.", "./taskw logs auth-on-email-verification-requested")
     session.screen.note(f"[dim]e-mail: “{mailbox.header(message, 'Subject')}”[/]")
-    run("verify", link)
+    run("verify", link, "--password-stdin", standard_input=session.password)
     run("login", "--email", session.email, "--password-stdin", standard_input=session.password)
     run("whoami")
     me = session.terminal.read_json("whoami")

@@ -1,0 +1,40 @@
+"""Valid input for every route: a sample of its schema, or a body that stands here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.edge.gateway.routing import Route
+from functions.edge.gateway.samples import sample
+
+PASSWORD = "correct horse battery staple"
+
+BODIES: dict[str, dict[str, Any]] = {
+    "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
+    "billing.refund_invoice": {"reason": "sorry"},
+    "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
+    "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},
+    "deploy.change_application": {"branch": "main"},
+    "deploy.configure_application": {"variables": {"NAME": "value"}},
+    "deploy.configure_environment": {"variables": {"NAME": "value"}},
+    "deploy.create_environment": {"name": "review"},
+    "deploy.promote": {"from": "staging", "to": "production"},
+    "deploy.rename_application": {"name": "renamed"},
+    "deploy.roll_back": {},
+    "deploy.scale_environment": {"memoryMib": 256},
+    "deploy.set_host_keys": {"hostKeys": ["git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"]},
+    "deploy.set_repository_token": {"token": "a-token-of-the-owner"},
+    "deploy.start_run": {"command": "true"},
+    "monitor.create_alert_channel": {"url": "https://hooks.example.org/other"},
+    "monitor.create_alert_rule": {"kind": "deployment-failed"},
+}
+"""Bodies that a schema's sample is no valid example of."""
+
+
+def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used."""
+    schema = route.input.model_json_schema()
+    body = BODIES.get(route.name) if route.takes_body else {}
+    fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)
+    fields |= {name: value for name, value in ids.items() if name in route.path_names}
+    assert set(route.path_names) <= set(fields), f"{route.name}: there is no object for its path"
+    return fields

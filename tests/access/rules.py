@@ -1,0 +1,50 @@
+"""The rule of every route. A route without a rule fails the walk."""
+
+from enum import Enum
+
+
+class Access(Enum):
+    ANYONE = "anyone, without an account"
+    ACCOUNT = "every account, about itself"
+    OBJECT = "the owner of the object in its path; for anybody else, administrators included, the object does not exist"
+    OBJECT_OR_ADMIN = "the owner of the object, and administrators"
+    ADMIN = "administrators"
+
+
+RULES: dict[Access, str] = {
+    Access.ANYONE: """
+        auth.jwks auth.login auth.refresh auth.register auth.resend_verification auth.verify_email
+        billing.handle_stripe_webhook billing.plans
+    """,
+    Access.ACCOUNT: """
+        auth.change_password auth.logout auth.profile auth.registration
+        billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
+        billing.subscription
+        deploy.applications deploy.create_application deploy.quota
+        monitor.alerts
+    """,
+    Access.OBJECT: """
+        billing.invoice billing.invoice_pdf billing.pay_invoice
+        deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
+        deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment
+        deploy.delete_application deploy.delete_environment deploy.delete_repository_token deploy.deploy deploy.deployment
+        deploy.deployments deploy.environment_configuration deploy.environments deploy.instances deploy.promote deploy.release
+        deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
+        deploy.rotate_deploy_key deploy.run deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
+        deploy.start_environment deploy.start_run deploy.stop_environment
+    """,
+    Access.OBJECT_OR_ADMIN: """
+        monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
+        monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
+        monitor.metrics monitor.try_alert_channel
+        monitor.timeline
+    """,
+    Access.ADMIN: """
+        auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
+        billing.dead_letters billing.refund_invoice billing.settle_dead_letters
+        deploy.dead_letters deploy.settle_dead_letters
+        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.settle_dead_letters
+    """,
+}
+
+BY_ROUTE = {name: access for access, names in RULES.items() for name in names.split()}

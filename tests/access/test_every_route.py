@@ -1,0 +1,205 @@
+"""A walk of every route as an anonymous caller, another user, an administrator and the owner, with the ids of real objects.
+
+A new route without a rule fails, and so does a route whose objects the walk does not create.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel
+
+from events.auth import UserCreated
+from functions.auth import ports as auth
+from functions.auth.domain.email import Email
+from functions.auth.domain.registration import Registration
+from functions.auth.domain.user import User
+from functions.billing import ports as billing
+from functions.billing.commands.subscribe import Subscribe
+from functions.deploy.commands.start_run import StartRun
+from functions.deploy.domain.names import EnvironmentName
+from functions.edge.gateway.routing import Route, Table
+from functions.kernel import Caller, Client, File, Kind, Rejection
+from functions.monitor import ports as monitor
+from functions.monitor.commands.create_alert_channel import CreateAlertChannel
+from functions.monitor.commands.create_alert_rule import CreateAlertRule
+from functions.monitor.domain.timeline import Execution
+from functions.runtime.config.registry import Registry, contexts
+from tests.access.inputs import PASSWORD, valid_input
+from tests.access.rules import BY_ROUTE, RULES, Access
+from tests.billing.world import FixedRenderer
+from tests.deploy.deploy_capsule import OWNER, DeployCapsule
+from tests.gateway.shop import open_shop
+
+ROUTES = Table(Registry.load().declarations).routes
+CLIENT = Client("203.0.113.7", "curl/8")
+OTHER, ADMIN = Caller(UUID(int=2)), Caller(UUID(int=3), frozenset({"user", "admin"}))
+EMAIL = "owner-4711@example.org"
+RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
+"""Their store is the runtime's, which does not exist in memory."""
+
+LAST = ("deploy.delete_environment", "deploy.delete_application", "auth.change_password", "auth.logout")
+"""What the owner does last, in this order."""
+
+
+@dataclass
+class Outcome:
+    """`status`: 200 for a success. `slug`: of the rejection."""
+
+    status: int
+    slug: str = ""
+    answer: bytes = b""
+
+
+class Walk(DeployCapsule):
+    """All contexts in memory, with one object of each kind that a route names. `ids`: their values by path parameter."""
+
+    ids: dict[str, Any]
+
+    def __init__(self) -> None:
+        super().__init__(*contexts(), ports={billing.InvoiceRenderer: FixedRenderer})
+        self.ids = {}
+
+    async def prepare(self) -> None:
+        for caller, email in ((OTHER, "other@example.org"), (ADMIN, "admin@example.org"), (OWNER, EMAIL)):
+            await self._register(caller, email)
+        first = await self.first_release()
+        run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
+        await self.call(Subscribe(plan="pro", payment_method="pm_card_visa"), caller=OWNER)
+        await self.settle()
+        application = first.application_id
+        channel = await self.call(CreateAlertChannel(application_id=application, url="https://hooks.example.org/x"), caller=OWNER)
+        rule = await self.call(CreateAlertRule.model_validate({"applicationId": application, "kind": "deployment-failed"}), caller=OWNER)
+        second = await self.deploy(application)
+        await self.settle()
+        await self.fail_build(await self.deployments.get(second.id))
+        await self.settle()
+        [alert, *_] = self.port(monitor.Alerts).alerts.values()
+        third = await self.deploy(application)
+        await self.settle()
+        [invoice] = self.port(billing.Invoices).invoices.values()
+        self.ids = {
+            "applicationId": application,
+            "deploymentId": third.id,
+            "environment": "staging",
+            "number": 1,
+            "runId": run.id,
+            "channelId": channel.id,
+            "ruleId": rule.id,
+            "alertId": alert.id,
+            "invoiceId": invoice.id,
+            "userId": OWNER.user_id,
+            "correlationId": "request-of-the-owner",
+        }
+        done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
+        done |= {"message": "m-1", "correlation": "request-of-the-owner", "actor": OWNER.user_id, "duration_ms": 1.0, "detail": "", "trace": None}
+        execution = Execution(at=self.clock.now(), causation=None, emitted=(), attempt=1, cold=False, **done)
+        await self.port(monitor.Executions).add([execution])
+
+    async def ask(self, route: Route, caller: Caller | None, ids: dict[str, Any] | None = None) -> Outcome:
+        """Call a route's function with valid input: a sample of its schema, and `ids` (default: those of the owner's objects) in its path."""
+        request = route.input.model_validate(valid_input(route, ids or self.ids))
+        try:
+            output = await self.call(request, caller=caller, client=CLIENT)
+        except Rejection as rejection:
+            return Outcome(rejection.status, rejection.slug(), rejection.detail.encode())
+        return Outcome(200, answer=output.model_dump_json(by_alias=True).encode() if isinstance(output, BaseModel) else b"")
+
+    async def owners_view(self) -> dict[str, Outcome]:
+        """What the owner reads at every route."""
+        return {route.name: await self.ask(route, OWNER) for route in ROUTES if is_readable(route)}
+
+    async def _register(self, caller: Caller, email: str) -> None:
+        hasher = self.port(auth.Hasher)
+        user, _ = User.register(Email(email), await hasher.rehash(PASSWORD), self.clock.now())
+        user = replace(user, id=caller.user_id, email_verified_at=self.clock.now())
+        await self.port(auth.Users).add(user)
+        await self.port(auth.Registrations).add(Registration.of(user, f"registration-{email}")[0])
+        await self.publish(UserCreated(user_id=user.id, email=email, at=user.registered_at))
+        await self.advance(seconds=1)
+
+
+def is_readable(route: Route) -> bool:
+    return (
+        route.declaration.kind is Kind.QUERY
+        and BY_ROUTE[route.name] not in (Access.ADMIN, Access.ANYONE)
+        and not issubclass(route.declaration.output, File)
+    )
+
+
+def has_store_in_memory(route: Route) -> bool:
+    return route.name.partition(".")[2] not in RUNTIME_FUNCTIONS
+
+
+def of(*classes: Access) -> list[Route]:
+    return [route for route in ROUTES if BY_ROUTE[route.name] in classes]
+
+
+async def prepared() -> Walk:
+    walk = Walk()
+    await walk.prepare()
+    return walk
+
+
+def test_every_route_has_one_rule_and_every_rule_a_route() -> None:
+    assert sorted(BY_ROUTE) == sorted(route.name for route in ROUTES)
+    assert len(BY_ROUTE) == sum(len(names.split()) for names in RULES.values())
+    for route in ROUTES:
+        assert (BY_ROUTE[route.name] is Access.ANYONE) == route.declaration.allow.anyone, route.name
+        assert (BY_ROUTE[route.name] is Access.ADMIN) == (not route.declaration.allow.admits(OTHER)), route.name
+
+
+async def test_the_gateway_publishes_nothing_without_a_valid_token() -> None:
+    shop = open_shop(registry=Registry.load())
+    for route in ROUTES:
+        path = re.sub(r"{(\w+)}", lambda match: str(uuid4()), route.path)
+        for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Basic YTpi"}):
+            if BY_ROUTE[route.name] is not Access.ANYONE:
+                response = await shop.client.request(route.method, path, headers=headers)
+                assert (response.status_code, response.json()["type"]) == (401, "/problems/unauthenticated"), (route.name, headers)
+    assert shop.bus.sent == []
+
+
+async def test_every_route_as_everybody_else_changes_and_reveals_nothing() -> None:
+    walk = await prepared()
+    before = await walk.owners_view()
+    assert {name for name, outcome in before.items() if outcome.status != 200} == set()
+    secrets = {str(value).encode() for name, value in walk.ids.items() if name.endswith("Id")} | {EMAIL.encode()}
+    unknown = {name: str(uuid4()) if name.endswith("Id") else value for name, value in walk.ids.items()}
+
+    for route in ROUTES:
+        access, ids = BY_ROUTE[route.name], set(route.path_names)
+        if access is not Access.ANYONE:
+            assert (await walk.ask(route, None)).status == 401, route.name
+        if access is Access.ADMIN:
+            for caller in (OTHER, OWNER):
+                assert (await walk.ask(route, caller)).status == 403, route.name
+        if access in (Access.OBJECT, Access.OBJECT_OR_ADMIN):
+            assert ids, f"{route.name} names no object"
+            for caller in (OTHER, ADMIN) if access is Access.OBJECT else (OTHER,):
+                refused, nothing = await walk.ask(route, caller), await walk.ask(route, caller, unknown)
+                assert (refused.status, refused.slug) == (404, nothing.slug), (route.name, caller, refused, nothing)
+                assert not any(secret in refused.answer for secret in secrets - {str(walk.ids[name]).encode() for name in ids}), route.name
+        if access is Access.OBJECT_OR_ADMIN and is_readable(route):
+            assert (await walk.ask(route, ADMIN)).status == 200, route.name
+        if access is Access.ACCOUNT and route.name not in LAST:
+            outcome = await walk.ask(route, OTHER)
+            assert outcome.status not in (401, 403), (route.name, outcome)
+            assert not any(secret in outcome.answer for secret in secrets), (route.name, outcome)
+        assert walk.dead_letters == []
+    after = await walk.owners_view()
+    assert {name for name in before if before[name] != after[name]} == set()
+
+
+async def test_the_owner_and_administrators_are_not_refused() -> None:
+    walk = await prepared()
+    for route in of(Access.ADMIN):
+        if has_store_in_memory(route):
+            outcome = await walk.ask(route, ADMIN)
+            assert outcome.status not in (401, 403, 404), (route.name, outcome)
+    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN)
+    order = {"GET": 0, "PUT": 1, "PATCH": 1, "POST": 2, "DELETE": 3}
+    for route in sorted(routes, key=lambda route: (LAST.index(route.name) if route.name in LAST else -1, order[route.method])):
+        outcome = await walk.ask(route, OWNER)
+        assert outcome.status not in (401, 403, 404), (route.name, outcome)

@@ -1,0 +1,119 @@
+"""The walk of every route over HTTP, in a running Capsule with real objects. `tests/access` has the rules and the same walk in memory."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+
+from functions.edge.gateway.routing import Route, Table
+from functions.kernel import File, Kind
+from functions.runtime.config.registry import Registry
+from knative.machine import keys
+from tests.access.inputs import valid_input
+from tests.access.rules import BY_ROUTE, Access
+from tests.journeys.people import Person
+from tests.journeys.whole import Whole, until
+from tests.proof import proof
+
+pytestmark = proof("access")
+
+ROUTES = Table(Registry.load().declarations).routes
+OF_OBJECTS = (Access.OBJECT, Access.OBJECT_OR_ADMIN)
+LIVE = {"deploy.deployment", "deploy.deployments", "deploy.instances", "deploy.run", "monitor.logs", "monitor.metrics", "monitor.alert_deliveries"}
+"""What changes by itself: measurements, and what is still under way."""
+
+
+@dataclass
+class People:
+    owner: Person
+    other: Person
+    admin: Person
+    ids: dict[str, Any] = field(default_factory=dict)
+
+
+def send(person: Person, route: Route, ids: dict[str, Any]) -> httpx.Response:
+    fields = valid_input(route, ids)
+    path = re.sub(r"{(\w+)}", lambda match: str(fields.pop(match[1])), route.path)
+    return person.send(route.method, path, fields if route.takes_body else None)
+
+
+@pytest.fixture(scope="module")
+def people(whole: Whole) -> People:
+    found = People(*(Person(whole).become_a_user() for _ in range(3)))
+    with psycopg.connect(keys.migration_url(whole.home, "auth"), autocommit=True) as connection:
+        connection.execute("UPDATE users SET roles = '{user,admin}' WHERE email = %s", (found.admin.email,))
+    found.admin.sign_in()
+
+    owner = found.owner
+    application = owner.create(whole.repository(f"w-{uuid4().hex[:6]}", {"index.html": "here"}).url)
+    path = f"/v1/apps/{application['id']}"
+    deployment = owner.deploy(application)
+    assert deployment["status"] == "succeeded", deployment
+    failed = owner.ended(owner.ask_to_deploy(application, ref="no-such-branch"))
+    assert failed["status"] == "failed"
+    run = owner.post(f"{path}/environments/staging/runs", {"command": "true"}, 202)
+    channel = owner.post(f"{path}/alert-channels", {"url": "https://hooks.example.org/x"}, 201)
+    rule = owner.post(f"{path}/alert-rules", {"kind": "latency", "threshold": 5000}, 201)
+    subscribed = owner.send("POST", "/v1/billing/subscription", {"plan": "pro", "paymentMethod": "pm_card_visa"})
+    assert subscribed.is_success, subscribed.text
+    found.ids = {
+        "applicationId": application["id"],
+        "deploymentId": failed["id"],
+        "environment": "staging",
+        "number": deployment["release"],
+        "runId": run["id"],
+        "channelId": channel["id"],
+        "ruleId": rule["id"],
+        "alertId": until(lambda: owner.get("/v1/alerts")["items"], why="for an alert")[0]["id"],
+        "invoiceId": until(lambda: owner.get("/v1/billing/invoices")["items"], why="for an invoice")[0]["invoiceId"],
+        "userId": owner.get("/v1/users/me")["id"],
+        "correlationId": subscribed.headers["x-request-id"],
+    }
+    owner.found(f"/v1/timeline/{found.ids['correlationId']}")
+    return found
+
+
+def reads(people: People) -> dict[str, Any]:
+    """What the owner reads of their objects."""
+    found = {}
+    for route in ROUTES:
+        if route.declaration.kind is Kind.QUERY and BY_ROUTE[route.name] in OF_OBJECTS:
+            response = send(people.owner, route, people.ids)
+            assert response.status_code == 200, (route.name, response.text)
+            if route.name not in LIVE and not issubclass(route.declaration.output, File):
+                found[route.name] = response.json()
+    return found
+
+
+def test_every_route_as_everybody(whole: Whole, people: People) -> None:
+    before = reads(people)
+    anonymous = Person(whole)
+    unknown = {name: str(uuid4()) if name.endswith("Id") else value for name, value in people.ids.items()}
+    own = {str(value) for name, value in people.ids.items() if name.endswith("Id")} | {people.owner.email}
+    for route in ROUTES:
+        access = BY_ROUTE[route.name]
+        if access is Access.ANYONE:
+            continue
+        assert send(anonymous, route, people.ids).status_code == 401, route.name
+        if access is Access.ADMIN:
+            for person in (people.other, people.owner):
+                assert send(person, route, people.ids).status_code == 403, route.name
+            if route.declaration.kind is Kind.QUERY:
+                assert send(people.admin, route, people.ids).status_code == 200, route.name
+        elif access in OF_OBJECTS:
+            for person in (people.other, people.admin) if access is Access.OBJECT else (people.other,):
+                refused, nothing = send(person, route, people.ids), send(person, route, unknown)
+                assert refused.status_code == nothing.status_code == 404, (route.name, refused.text, nothing.text)
+                assert refused.json()["type"] == nothing.json()["type"], route.name
+                assert not any(text in refused.json()["detail"] for text in own - {people.ids[name] for name in route.path_names}), route.name
+            if access is Access.OBJECT_OR_ADMIN and route.declaration.kind is Kind.QUERY:
+                assert send(people.admin, route, people.ids).status_code == 200, route.name
+        elif route.declaration.kind is Kind.QUERY:
+            response = send(people.other, route, people.ids)
+            assert response.status_code == 200 and not any(text in response.text for text in own), (route.name, response.text)
+    after = reads(people)
+    assert {name for name in before if before[name] != after[name]} == set()

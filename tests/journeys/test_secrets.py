@@ -1,0 +1,113 @@
+"""No secret is in logs, queues, tables, events, errors, dead letters, arguments or environments of processes, or files of the platform."""
+
+import secrets
+from typing import Any
+
+import pytest
+
+from knative.machine import keys, mailbox, processes
+from knative.machine.home import CONTEXTS
+from tests import sentinels
+from tests.journeys.people import Person
+from tests.journeys.whole import Whole, until
+from tests.proof import proof
+from tests.sentinels import Sentinels
+
+pytestmark = proof("secrets")
+
+OF_APPLICATIONS = ("deploy.configure_application.secrets", "deploy.configure_environment.secrets")
+"""Values that the owner gives to the application: its own processes and its Secret have them."""
+LEFT_OUT = ("mail", "secrets", "knative", "images", "git", "kubeconfig")
+"""E-mails have their link; `knative` has the Secrets of the API server and the volumes made of them."""
+PROGRAM = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"here")
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(scope="module")
+def planted() -> Sentinels:
+    return Sentinels()
+
+
+def use_everything(whole: Whole, planted: Sentinels) -> tuple[list[tuple[str, bytes]], str]:
+    """Use every secret field, rightly and wrongly. Returns the answers, which must not repeat a secret, and the application's URL."""
+    answers: list[tuple[str, bytes]] = []
+
+    def send(person: Person, method: str, path: str, body: Any, status: int, **headers: str) -> Any:
+        response = person.send(method, path, body, **headers)
+        assert response.status_code == status, (method, path, response.text)
+        answers.append((f"answer {status} of {method} {path}", repr(response.headers).encode() + response.content))
+        return response.json() if response.content else None
+
+    ada = Person(whole, password=planted.plant("auth.register.password"))
+    send(ada, "POST", "/v1/users", {"email": ada.email, "password": ada.password}, 202)
+    token = planted.add("auth.verify_email.token", str(mailbox.find_token(ada.mail())))
+    send(ada, "POST", "/v1/users/verify", {"token": token, "password": "short"}, 422)
+    ada.password = planted.plant("auth.verify_email.password")
+    send(ada, "POST", "/v1/users/verify", {"token": token, "password": ada.password}, 200)
+    send(ada, "POST", "/v1/users/verify", {"token": token, "password": ada.password}, 410)
+    send(ada, "POST", "/v1/sessions", {"email": ada.email, "password": planted.plant("a wrong password")}, 401)
+    send(ada, "POST", "/v1/sessions", {"email": ada.email, "password": [planted.plant("a password in a list")]}, 422)
+    planted.add("auth.login.password", ada.password)
+    ada.sign_in()
+    planted.add("auth.refresh.refresh_token", ada.session["refreshToken"])
+    ada.session = ada.post("/v1/sessions/refresh", {"refreshToken": ada.session["refreshToken"]}, 200)
+    planted.add("the next refresh token", ada.session["refreshToken"])
+    planted.add("the access token", ada.session["accessToken"].rpartition(".")[2])
+    change = {"currentPassword": ada.password, "password": planted.plant("auth.change_password.password")}
+    planted.add("auth.change_password.current_password", ada.password)
+    send(ada, "PUT", "/v1/users/me/password", change, 204)
+    ada.found("/v1/billing/customer")
+    ada.found("/v1/quota")
+
+    application = ada.create(whole.repository(f"s-{secrets.token_hex(3)}", {"app.py": PROGRAM, "Procfile": "web: python app.py"}).url)
+    path = f"/v1/apps/{application['id']}"
+    for where, purpose in zip(("/config", "/environments/staging/config"), OF_APPLICATIONS, strict=True):
+        send(ada, "PATCH", path + where, {"secrets": {"KEY": planted.plant(purpose)}}, 202)
+        send(ada, "PATCH", path + where, {"secrets": {"not a name": planted.plant(f"{purpose}, a bad name")}}, 422)
+        send(ada, "PATCH", path + where, {"secrets": [planted.plant(f"{purpose}, a list")]}, 422)
+        send(ada, "GET", path + where, None, 200)
+    deployment = ada.deploy(application)
+    assert deployment["status"] == "succeeded"
+    send(ada, "PUT", f"{path}/deploy-key", {}, 200)
+    send(ada, "POST", f"{path}/deploy-key/rotate", {}, 200)
+    planted.add("a private key", "BEGIN OPENSSH PRIVATE KEY")
+    send(ada, "PUT", f"{path}/repository-token", {"token": planted.plant("deploy.set_repository_token.token")}, 200)
+    send(ada, "GET", f"{path}/repository-access", None, 200)
+    ada.ended(ada.ask_to_deploy(application))
+    channel = ada.post(f"{path}/alert-channels", {"url": "https://hooks.example.org/x"}, 201)
+    planted.add("monitor.create_alert_channel: the secret of a webhook", channel["secret"])
+    send(ada, "GET", f"{path}/alert-channels", None, 200)
+    return answers, str(deployment["url"])
+
+
+def test_no_secret_is_where_it_must_not_be(own_whole: Whole, planted: Sentinels) -> None:
+    whole = own_whole
+    with sentinels.tap(keys.amqp_url(whole.home)) as messages:
+        answers, url = use_everything(whole, planted)
+        assert sentinels.secret_fields() <= set(planted.values), "plant a sentinel in every secret field"
+        until(lambda: any("deployment." in place for place, _ in messages()), why="for events of the deployment")
+        tapped = messages()
+    assert planted.search(answers) == {}
+    assert planted.search(tapped) == {}
+    for context in CONTEXTS:
+        assert planted.search(sentinels.tables(keys.migration_url(whole.home, context))) == {}, context
+
+    until(lambda: whole.visit(url).status_code == 200, why="for the application")
+    applications = sentinels.with_descendants(pid for name, pids in whole.pods().items() if not name.startswith("capsule/") for pid in pids)
+    seen = planted.search(sentinels.processes(applications))
+    assert set().union(*seen.values()) == {OF_APPLICATIONS[1]}, "the environment's value wins over the application's"
+    assert planted.search(sentinels.processes(set(processes.find_leftovers(whole.home)) - applications)) == {}
+
+    assert "auth.verify_email.token" in set().union(*planted.search(sentinels.files(whole.home.mail)).values()), "the search finds what is there"
+    del planted.values["the access token"]  # it travels with a command, which RabbitMQ stores
+    assert planted.search(sentinels.files(whole.home.path, lambda path: path.parent == whole.home.path and path.name in LEFT_OUT)) == {}
+
+    for path in whole.home.secrets.iterdir():
+        if path.suffix == ".password":
+            planted.add(f"the operator's {path.name}", path.read_text().strip())
+    assert planted.search(sentinels.files(whole.home.log)) == {}
