@@ -80,6 +80,22 @@ class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
     at: datetime
 
 
+class InvoiceVoided(Event, type="invoice.voided", subject="invoice_id"):
+    """An open invoice became void: nothing of it is owed.
+
+    `total`: minor units. `reason`: for people.
+    """
+
+    invoice_id: UUID
+    customer_id: UUID
+    user_id: UUID
+    number: str
+    total: int
+    currency: str
+    reason: str
+    at: datetime
+
+
 class PaymentEvent(Event, abstract=True):
     """The fields of every payment event.
 

@@ -5,7 +5,7 @@ from functions.billing.adapters.pdf import PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
 from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
-from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
 from functions.billing.ports import (
     CreditNotes,
     Customers,
@@ -17,12 +17,14 @@ from functions.billing.ports import (
     PaymentProvider,
     Payments,
     Plans,
+    RatedPeriods,
     Subscribers,
     Subscriptions,
     Usage,
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.invoicing import Invoicing
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -59,6 +61,8 @@ wiring = Wiring(
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,
+        Invoicing: Invoicing,
+        RatedPeriods: PostgresRatedPeriods,
         Subscribers: Subscribers,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,

@@ -13,8 +13,10 @@ from functions.billing.domain.invoices import Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
+from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
+from functions.billing.domain.rated_periods import BilledUsage, RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
 from functions.runtime.storage.database import Database
 from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number
@@ -59,7 +61,8 @@ async def test_a_subscription_is_stored_completely_and_a_stale_one_is_rejected(s
     stale = replace(subscription)
     subscription.upgrade(PRO.code, PRO.version, subscription.current_period, NOW + timedelta(hours=1))
     subscription.schedule_plan(FREE_PLAN)
-    subscription.mark_past_due()
+    subscription.suspend(NOW)
+    subscription.credit_minor = 17
     async with store.transaction():
         await store.subscriptions.save(subscription)
         assert await store.subscriptions.get_current(customer.id) == subscription
@@ -81,15 +84,23 @@ async def test_ended_subscriptions_are_listed_oldest_first(store: Store) -> None
     assert after.index(older.id) < after.index(subscription.id)
 
 
-async def test_the_last_rated_period_is_stored_with_its_charged_amount(store: Store) -> None:
+async def test_a_rated_period_is_stored_with_its_billed_usage_until_it_is_closed(store: Store) -> None:
     _, subscription = await store.customer()
+    earlier = Period(subscription.current_period.begin - timedelta(days=30), subscription.current_period.begin)
+    rated = RatedPeriod(subscription.id, subscription.current_period, "pro", 1)
+    former = RatedPeriod(subscription.id, earlier, "free", 1, {Meter.CPU_MILLISECONDS: BilledUsage(7, Money(1, "EUR"))})
     async with store.transaction():
-        assert await store.subscriptions.get_last_rated_period(subscription.id) is None
-        rated = RatedPeriod(subscription.id, subscription.current_period, "pro", 1, Money(80, "EUR"))
-        await store.subscriptions.save_rated_period(rated)
-        rated.charged = Money(120, "EUR")
-        await store.subscriptions.save_rated_period(rated)
-        assert await store.subscriptions.get_last_rated_period(subscription.id) == rated
+        assert await store.rated_periods.get(subscription.id, rated.period.begin) is None
+        for each in (rated, former):
+            await store.rated_periods.save(each)
+        assert list(await store.rated_periods.list_open(subscription.id)) == [former, rated]
+        for quantity in (1, 2):
+            rated.billed[Meter.REQUESTS] = BilledUsage(quantity, Money(80, "EUR"))
+            await store.rated_periods.save(rated)
+        former.is_open = False
+        await store.rated_periods.save(former)
+        assert list(await store.rated_periods.list_open(subscription.id)) == [rated]
+        assert await store.rated_periods.get(subscription.id, earlier.begin) == former
 
 
 async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
@@ -132,6 +143,7 @@ async def test_issued_invoices_are_paged_and_open_ones_are_found(store: Store) -
         assert list(page) == invoices[:0:-1]
         assert list(await store.invoices.list_issued(customer.id, before=page[-1].id, limit=2)) == invoices[:1]
         assert await store.invoices.has_open(customer.id)
+        assert list(await store.invoices.list_open(customer.id)) == invoices
         for invoice in invoices:
             invoice.mark_paid(NOW)
             await store.invoices.save(invoice)

@@ -12,7 +12,7 @@ from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice
 from functions.billing.commands.resume_subscription import ResumeSubscription
 from functions.billing.commands.subscribe import Subscribe
-from functions.billing.domain.views import InvoiceSummaryView, SubscriptionChangeView
+from functions.billing.domain.views import CancellationView, InvoiceSummaryView, SubscriptionChangeView
 from functions.billing.queries.current_bill import BillView, CurrentBill
 from functions.billing.queries.customer import CustomerView, ShowCustomer
 from functions.billing.queries.invoices import ListInvoices
@@ -39,6 +39,8 @@ class World:
         self.customers: memory_billing.MemoryCustomers = self.capsule.port(ports.Customers)
         self.usage: memory_billing.MemoryUsage = self.capsule.port(ports.Usage)
         self.subscriptions: billing_money.MemorySubscriptions = self.capsule.port(ports.Subscriptions)
+        self.plans: memory_billing.MemoryPlans = self.capsule.port(ports.Plans)
+        self.rated_periods: billing_money.MemoryRatedPeriods = self.capsule.port(ports.RatedPeriods)
         self.invoices: billing_money.MemoryInvoices = self.capsule.port(ports.Invoices)
         self.payments: billing_money.MemoryPayments = self.capsule.port(ports.Payments)
         self.ledger: billing_money.MemoryLedger = self.capsule.port(ports.Ledger)
@@ -59,7 +61,7 @@ class World:
         await self.subscribe(plan, user=user)
         await self.settle()
 
-    async def cancel(self) -> SubscriptionChangeView:
+    async def cancel(self) -> CancellationView:
         return await self._call(CancelSubscription())
 
     async def resume(self) -> SubscriptionChangeView:

@@ -66,6 +66,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.PaymentProvider: billing_provider.MemoryProvider,
         billing.Payments: payments,
         billing.Plans: memory_billing.MemoryPlans,
+        billing.RatedPeriods: billing_money.MemoryRatedPeriods,
         billing.Subscriptions: billing_money.MemorySubscriptions,
         billing.Usage: memory_billing.MemoryUsage,
     },

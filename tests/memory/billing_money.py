@@ -14,8 +14,9 @@ from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, format_number
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.payments import Payment
+from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription, SubscriptionStatus
+from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
 from functions.kernel import Transient
 
 
@@ -46,7 +47,6 @@ class Rows(dict[UUID, R]):
 class MemorySubscriptions:
     def __init__(self) -> None:
         self.subscriptions: Rows[Subscription] = Rows()
-        self.periods: dict[UUID, list[RatedPeriod]] = {}
 
     async def add(self, subscription: Subscription) -> None:
         self.subscriptions.insert(subscription)
@@ -63,12 +63,20 @@ class MemorySubscriptions:
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
 
-    async def save_rated_period(self, period: RatedPeriod) -> None:
-        others = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
-        self.periods[period.subscription_id] = [*others, deepcopy(period)]
 
-    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
-        return deepcopy(max(self.periods.get(subscription_id, []), key=lambda each: each.period.begin, default=None))
+class MemoryRatedPeriods:
+    def __init__(self) -> None:
+        self.periods: dict[tuple[UUID, datetime], RatedPeriod] = {}
+
+    async def save(self, period: RatedPeriod) -> None:
+        self.periods[period.subscription_id, period.period.begin] = deepcopy(period)
+
+    async def get(self, subscription_id: UUID, begin: datetime) -> RatedPeriod | None:
+        return deepcopy(self.periods.get((subscription_id, begin)))
+
+    async def list_open(self, subscription_id: UUID) -> Sequence[RatedPeriod]:
+        found = [deepcopy(each) for each in self.periods.values() if each.subscription_id == subscription_id and each.is_open]
+        return sorted(found, key=lambda each: each.period.begin)
 
 
 class MemoryInvoices:
@@ -97,6 +105,9 @@ class MemoryInvoices:
 
     async def has_open(self, customer_id: UUID) -> bool:
         return any(row.customer_id == customer_id and row.status is InvoiceStatus.OPEN for row in self.invoices.values())
+
+    async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
+        return self.invoices.where(lambda row: row.customer_id == customer_id and row.status is InvoiceStatus.OPEN)
 
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         issued = self.invoices.where(lambda row: row.customer_id == customer_id and row.number is not None and (before is None or row.id < before))

@@ -89,3 +89,6 @@ class MemoryMailer:
 
     async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None:
         self.sent.append(("failed", payment.id))
+
+    async def send_invoice_voided(self, invoice: Invoice, reason: str, customer: Customer) -> None:
+        self.sent.append(("voided", invoice.id))

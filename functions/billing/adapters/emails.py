@@ -1,7 +1,9 @@
 """The e-mails of the billing context."""
 
+from uuid import uuid5
+
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceStatus
+from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose
 from functions.billing.domain.payments import Payment
 from functions.runtime.email.message import Attachment, OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
@@ -13,10 +15,14 @@ class EmailMailer:
         self._transport = transport
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
-        is_paid = invoice.status is InvoiceStatus.PAID
+        payment = "Your card is charged automatically. You do not need to do anything."
+        if invoice.status is InvoiceStatus.PAID:
+            payment = "It is paid. You do not need to do anything."
+        elif invoice.purpose is Purpose.FINAL:
+            payment = f"It is what you owe after the end of your {invoice.plan_code} plan. It is not charged automatically: pay it when you can."
         blocks: list[Block] = [
             f"Invoice {invoice.number} for {invoice.total} is attached.",
-            "It is paid. You do not need to do anything." if is_paid else "Your card is charged automatically. You do not need to do anything.",
+            payment,
             "See it with its payments, or list all your invoices:",
             Command(f"capsule invoices show {invoice.number}"),
             Command("capsule invoices list"),
@@ -44,3 +50,12 @@ class EmailMailer:
                 Command(f"capsule invoices pay {invoice.number} --payment-method PAYMENT_METHOD"),
             ]
         await self._transport.send(OutgoingEmail(payment.id, customer.email, f"Capsule payment of {payment.amount} was declined", *render(blocks)))
+
+    async def send_invoice_voided(self, invoice: Invoice, reason: str, customer: Customer) -> None:
+        blocks: list[Block] = [
+            f"Invoice {invoice.number} for {invoice.total} is void: you do not owe it. {reason}",
+            "If something remains to be paid, another invoice says so. All your invoices:",
+            Command("capsule invoices list"),
+        ]
+        subject = f"Capsule invoice {invoice.number} is void"
+        await self._transport.send(OutgoingEmail(uuid5(invoice.id, "void"), customer.email, subject, *render(blocks)))

@@ -21,7 +21,7 @@ from io import BytesIO
 from typing import Any
 
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
+from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, Purpose
 from functions.billing.domain.money import Money
 from functions.runtime.config.settings import Settings
 
@@ -142,6 +142,8 @@ def _payment_state(invoice: Invoice) -> str:
             return f"Paid on {_day(invoice.settled_at)} by card"
         case InvoiceStatus.VOID:
             return "Void, no payment due"
+        case _ if invoice.purpose is Purpose.FINAL:
+            return "Due now"
         case _:
             return "Due now, charged to your card"
 

@@ -12,6 +12,7 @@ from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, format_number
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
@@ -59,11 +60,21 @@ class PostgresInvoices:
         async with connection.cursor() as cursor:
             await cursor.executemany(
                 """
-                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount_minor, period_begin, period_end)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount_minor, period_begin, period_end, meter)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
                 """,
                 [
-                    (invoice.id, position, line.kind.value, line.description, line.quantity, line.amount.amount, line.period.begin, line.period.end)
+                    (
+                        invoice.id,
+                        position,
+                        line.kind.value,
+                        line.description,
+                        line.quantity,
+                        line.amount.amount,
+                        line.period.begin,
+                        line.period.end,
+                        line.meter and line.meter.value,
+                    )
                     for position, line in enumerate(invoice.lines, 1)
                 ],
             )
@@ -83,6 +94,9 @@ class PostgresInvoices:
         )
         row = await cursor.fetchone()
         return bool(row and row[0])
+
+    async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
+        return await self._select("WHERE customer_id = %s AND status = 'open' ORDER BY id", customer_id)
 
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         return await self._select(
@@ -197,6 +211,7 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
                 line["quantity"],
                 Money(line["amount_minor"], currency),
                 Period(line["period_begin"], line["period_end"]),
+                Meter(line["meter"]) if line["meter"] else None,
             )
             for line in lines
         ),

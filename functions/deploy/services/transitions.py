@@ -10,9 +10,7 @@ from functions.deploy.ports import Applications, ClusterRefused, Deployments, Re
 from functions.kernel import Clock, Events, Work
 
 
-async def apply_observation(
-    deployment: Deployment, watched: WatchedObject, observation: Observation, releases: Releases, at: datetime
-) -> Events:
+async def apply_observation(deployment: Deployment, watched: WatchedObject, observation: Observation, releases: Releases, at: datetime) -> Events:
     """Move a locked deployment on, and store the release of a successful build. Returns the events to publish.
 
     `watched`: what was observed, before the lock. If another handler has moved the deployment on since then, the observation

@@ -1,4 +1,4 @@
-"""Ports of the billing context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
+"""Ports to the database of the billing context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.ledger import Transaction
-from functions.billing.domain.payments import Payment, ProviderResult
+from functions.billing.domain.payments import Payment
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Plan
+from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.subscribers import Subscriber
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription
+from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
-from functions.kernel import Permanent, Transient
 
 
 class Customers(Protocol):
@@ -73,11 +73,21 @@ class Subscriptions(Protocol):
         """Subscriptions whose current period ended at or before that time, oldest first."""
         ...
 
-    async def save_rated_period(self, period: RatedPeriod) -> None:
-        """Insert the period, or update its charged amount."""
+
+class RatedPeriods(Protocol):
+    """Change only under the lock of the subscription."""
+
+    async def save(self, period: RatedPeriod) -> None:
+        """Insert the period, or update what is billed of it and whether it is open."""
         ...
 
-    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None: ...
+    async def get(self, subscription_id: UUID, begin: datetime) -> RatedPeriod | None:
+        """The period that begins at that time."""
+        ...
+
+    async def list_open(self, subscription_id: UUID) -> Sequence[RatedPeriod]:
+        """The periods whose usage may still have to be billed, oldest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,10 @@ class Invoices(Protocol):
 
     async def has_open(self, customer_id: UUID) -> bool:
         """Whether the customer has an issued invoice that is not paid."""
+        ...
+
+    async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
+        """The customer's issued invoices that are not paid, oldest first."""
         ...
 
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
@@ -212,65 +226,6 @@ class Usage(Protocol):
     async def prune_ids(self, before: datetime) -> int:
         """Delete one batch of records (not their sums) with a window that began before that time. Returns their number."""
         ...
-
-
-class ProviderUnavailable(Transient):
-    """The payment provider does not answer."""
-
-
-class ProviderRefused(Permanent):
-    """The payment provider rejects a request that should be valid. An operator must look."""
-
-
-class PaymentProvider(Protocol):
-    """Moves money. External: not inside a transaction. Every call is idempotent: it has an idempotency key derived from
-    its subject.
-
-    Raises ProviderUnavailable, ProviderRefused, RateLimited.
-    """
-
-    async def open_account(self, customer: Customer) -> str:
-        """Create the customer at the provider. Returns its id there."""
-        ...
-
-    async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
-        """A declined charge is a result, not an error."""
-        ...
-
-    async def get_charge(self, provider_id: str) -> ProviderResult:
-        """The current state of a charge."""
-        ...
-
-    async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookEvent:
-    """An event from the provider. `payment_id` is None if it is not about one of our payments."""
-
-    id: str
-    type: str
-    payment_id: UUID | None
-
-
-class WebhookVerifier(Protocol):
-    def parse(self, body: bytes, signature: str) -> WebhookEvent:
-        """Raises InvalidWebhookSignature."""
-        ...
-
-
-class InvoiceRenderer(Protocol):
-    async def render_pdf(self, invoice: Invoice, customer: Customer) -> bytes:
-        """The invoice as a PDF. The same invoice in the same state yields the same bytes."""
-        ...
-
-
-class Mailer(Protocol):
-    """Sends the e-mails of this context. External: not inside a transaction. Raises Transient or Permanent."""
-
-    async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None: ...
-
-    async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None: ...
 
 
 class Housekeeping(Protocol):

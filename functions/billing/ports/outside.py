@@ -1,0 +1,72 @@
+"""Ports to the systems outside Capsule that the billing context calls: the payment provider, e-mail, PDF."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from functions.billing.domain.credit_notes import CreditNote
+from functions.billing.domain.customers import Customer
+from functions.billing.domain.invoices import Invoice
+from functions.billing.domain.payments import Payment, ProviderResult
+from functions.kernel import Permanent, Transient
+
+
+class ProviderUnavailable(Transient):
+    """The payment provider does not answer."""
+
+
+class ProviderRefused(Permanent):
+    """The payment provider rejects a request that should be valid. An operator must look."""
+
+
+class PaymentProvider(Protocol):
+    """Moves money. External: not inside a transaction. Every call is idempotent: it has an idempotency key derived from
+    its subject.
+
+    Raises ProviderUnavailable, ProviderRefused, RateLimited.
+    """
+
+    async def open_account(self, customer: Customer) -> str:
+        """Create the customer at the provider. Returns its id there."""
+        ...
+
+    async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
+        """A declined charge is a result, not an error."""
+        ...
+
+    async def get_charge(self, provider_id: str) -> ProviderResult:
+        """The current state of a charge."""
+        ...
+
+    async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """An event from the provider. `payment_id` is None if it is not about one of our payments."""
+
+    id: str
+    type: str
+    payment_id: UUID | None
+
+
+class WebhookVerifier(Protocol):
+    def parse(self, body: bytes, signature: str) -> WebhookEvent:
+        """Raises InvalidWebhookSignature."""
+        ...
+
+
+class InvoiceRenderer(Protocol):
+    async def render_pdf(self, invoice: Invoice, customer: Customer) -> bytes:
+        """The invoice as a PDF. The same invoice in the same state yields the same bytes."""
+        ...
+
+
+class Mailer(Protocol):
+    """Sends the e-mails of this context. External: not inside a transaction. Raises Transient or Permanent."""
+
+    async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None: ...
+
+    async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None: ...
+
+    async def send_invoice_voided(self, invoice: Invoice, reason: str, customer: Customer) -> None: ...
