@@ -139,3 +139,25 @@ class PaymentRefunded(PaymentEvent, type="payment.refunded"):
 
     credit_note_id: UUID
     number: str
+
+
+class RefundFailed(PaymentEvent, type="refund.failed"):
+    """A refund did not reach the customer.
+
+    `number`: of the credit note, which stays valid: the operator pays it in another way. `detail`: for people.
+    """
+
+    credit_note_id: UUID
+    number: str
+    detail: str
+
+
+class DisputeChanged(PaymentEvent, type="dispute.changed"):
+    """A customer's bank disputes a payment, or the dispute has ended.
+
+    `status`: `open` (the provider has withdrawn the amount), `won` (it has been returned) or `lost`. `reason`: the provider's code.
+    """
+
+    dispute_id: UUID
+    status: str
+    reason: str

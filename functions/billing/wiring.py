@@ -1,14 +1,17 @@
 """Adapters of the billing context's ports."""
 
 from functions.billing.adapters.emails import EmailMailer
-from functions.billing.adapters.pdf import PdfRenderer
+from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
-from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
+from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
+from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
 from functions.billing.ports import (
+    CreditNoteRenderer,
     CreditNotes,
     Customers,
+    Disputes,
     Housekeeping,
     InvoiceRenderer,
     Invoices,
@@ -50,6 +53,8 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 wiring = Wiring(
     database="billing",
     ports={
+        CreditNoteRenderer: PdfCreditNoteRenderer,
+        Disputes: PostgresDisputes,
         CreditNotes: PostgresCreditNotes,
         Customers: PostgresCustomers,
         Housekeeping: housekeeping,

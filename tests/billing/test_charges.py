@@ -126,7 +126,11 @@ def test_every_kind_of_transaction_balances(kind: TransactionKind) -> None:
 
 
 def accounts_of(kind: TransactionKind) -> tuple[Account, Account]:
-    moves_money = {TransactionKind.PAYMENT_RECEIVED, TransactionKind.REFUND_PAID}
+    if kind in {TransactionKind.DISPUTE_OPENED, TransactionKind.DISPUTE_WON}:
+        return (Account.PROVIDER, Account.DISPUTED)
+    if kind is TransactionKind.DISPUTE_LOST:
+        return (Account.REVENUE, Account.DISPUTED)
+    moves_money = {TransactionKind.PAYMENT_RECEIVED, TransactionKind.REFUND_PAID, TransactionKind.REFUND_FAILED}
     return (Account.RECEIVABLE, Account.PROVIDER) if kind in moves_money else (Account.RECEIVABLE, Account.REVENUE)
 
 

@@ -1,4 +1,4 @@
-"""In-memory subscriptions, invoices, payments, credit notes, ledger and webhook events.
+"""In-memory subscriptions, invoices, payments, ledger and webhook events.
 
 The contract suites in `tests/adapters` run on these and on PostgreSQL. Rows are copied in and out, so only saved changes
 are stored and stale rows are rejected.
@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, format_number
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.payments import Payment
@@ -134,6 +133,9 @@ class MemoryPayments:
     async def save(self, payment: Payment) -> None:
         self.payments.update_row(payment)
 
+    async def get_by_provider_id(self, provider_id: str) -> Payment | None:
+        return _last(self.payments.where(lambda row: row.provider_id == provider_id))
+
     async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return _last(self.payments.where(lambda row: row.invoice_id == invoice_id, lambda row: row.attempt))
 
@@ -151,26 +153,6 @@ class MemoryPayments:
             return row.retry_at is not None and row.retry_at < before and last[row.invoice_id] == row.id and is_open
 
         return self.payments.where(due, lambda row: row.retry_at)[:limit]
-
-
-class MemoryCreditNotes:
-    def __init__(self) -> None:
-        self.notes: Rows[CreditNote] = Rows()
-
-    async def add(self, note: CreditNote) -> None:
-        self.notes.insert(note)
-
-    async def get(self, note_id: UUID) -> CreditNote:
-        return deepcopy(self.notes[note_id])
-
-    async def save(self, note: CreditNote) -> None:
-        self.notes.update_row(note)
-
-    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
-        return self.notes.where(lambda row: row.invoice_id == invoice_id)
-
-    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
-        return self.notes.where(lambda row: row.status is RefundStatus.PENDING and row.issued_at < before)[:limit]
 
 
 class MemoryLedger:

@@ -1,18 +1,24 @@
 """The e-mails of the billing context."""
 
-from uuid import uuid5
+from uuid import UUID, uuid5
 
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose
 from functions.billing.domain.payments import Payment
+from functions.runtime.config.settings import Settings
 from functions.runtime.email.message import Attachment, OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
 
 
 class EmailMailer:
-    def __init__(self, transport: EmailTransport) -> None:
+    """`CAPSULE_OPERATOR_EMAIL`: receives what an operator must act on: disputes and failed refunds. Without it, only the customer is told."""
+
+    def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
+        self._operator = settings.text("CAPSULE_OPERATOR_EMAIL", "")
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         payment = "Your card is charged automatically. You do not need to do anything."
@@ -59,3 +65,43 @@ class EmailMailer:
         ]
         subject = f"Capsule invoice {invoice.number} is void"
         await self._transport.send(OutgoingEmail(uuid5(invoice.id, "void"), customer.email, subject, *render(blocks)))
+
+    async def send_credit_note(self, note: CreditNote, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
+        blocks: list[Block] = [f"Credit note {note.number} for {note.amount} of invoice {invoice.number} is attached. Reason: {note.reason}"]
+        if note.status is RefundStatus.FAILED:
+            blocks.append(f"The refund to your card failed: {note.failure} The amount is still yours: we pay it in another way.")
+        else:
+            blocks.append("The amount is refunded to your card. Banks take up to ten days to show it.")
+        blocks += ["See the invoice with its refunds:", Command(f"capsule invoices show {invoice.number}")]
+        attachment = Attachment(f"credit-note-{note.number}.pdf", "application/pdf", pdf)
+        subject = f"Capsule credit note {note.number}"
+        intent = uuid5(note.id, note.status.value)
+        await self._transport.send(OutgoingEmail(intent, customer.email, subject, *render(blocks), attachments=(attachment,)))
+        if note.status is RefundStatus.FAILED:
+            await self._tell_operator(
+                intent,
+                f"The refund of {note.amount} to {customer.email} failed",
+                [f"Credit note {note.number} of invoice {invoice.number}: {note.failure} Pay the customer in another way."],
+            )
+
+    async def send_dispute(self, dispute: Dispute, invoice: Invoice, customer: Customer) -> None:
+        intent, subject = uuid5(dispute.id, dispute.status.value), f"Capsule payment of {dispute.amount} is disputed"
+        match dispute.status:
+            case DisputeStatus.OPEN:
+                text = "Your bank demands it back. If you did not want that, withdraw the dispute at your bank."
+            case DisputeStatus.WON:
+                subject, text = "Capsule dispute decided", "The dispute was decided: the payment stays valid."
+            case DisputeStatus.LOST:
+                subject, text = "Capsule dispute decided", "The dispute was decided: your bank returns the amount to you."
+        await self._transport.send(
+            OutgoingEmail(intent, customer.email, subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"]))
+        )
+        await self._tell_operator(
+            intent,
+            f"Dispute of {dispute.amount} by {customer.email} is {dispute.status}",
+            [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
+        )
+
+    async def _tell_operator(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
+        if self._operator:
+            await self._transport.send(OutgoingEmail(uuid5(intent, "operator"), self._operator, subject, *render(blocks)))

@@ -55,6 +55,9 @@ class PostgresPayments:
     async def get(self, payment_id: UUID) -> Payment | None:
         return await self._one("WHERE id = %s", payment_id)
 
+    async def get_by_provider_id(self, provider_id: str) -> Payment | None:
+        return await self._one("WHERE provider_id = %s", provider_id)
+
     async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return await self._one("WHERE invoice_id = %s ORDER BY attempt DESC LIMIT 1", invoice_id)
 

@@ -5,20 +5,22 @@ because billing owns plans, usage, proration, invoice numbers and the ledger, an
 reconciled. Each call has an idempotency key derived from its subject, so an interrupted call can be repeated.
 """
 
-import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import stripe
+from pydantic import BaseModel, StringConstraints, ValidationError
 
-from functions.billing.domain.credit_notes import CreditNote
+from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
+from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
-from functions.billing.domain.rejections import InvalidWebhookSignature
+from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
 from functions.billing.ports import ProviderRefused, ProviderUnavailable, WebhookEvent
 from functions.kernel import RateLimited
 from functions.runtime.config.settings import Settings
@@ -30,6 +32,17 @@ TIMEOUT_SECONDS = 20.0
 SIGNATURE_TOLERANCE_SECONDS = 300
 """Maximum age of a webhook. https://docs.stripe.com/webhooks#replay-attacks"""
 PAYMENT_STATUS = {"succeeded": PaymentStatus.SUCCEEDED, "processing": PaymentStatus.PENDING}
+DISPUTE_STATUS = {
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+}
+"""An inquiry (`warning_…`) withdraws no money. https://docs.stripe.com/api/disputes/object#dispute_object-status"""
+PAYMENT, CREDIT_NOTE = "capsule_payment", "capsule_credit_note"
+"""Keys of the metadata of our objects."""
+REVERSALS = ("charge.refund", "charge.dispute.", "refund.")
+"""Beginnings of the types of events about refunds and disputes. https://docs.stripe.com/api/events/types"""
 DECLINED = ("canceled", "requires_payment_method")
 """Statuses of a payment intent: https://docs.stripe.com/payments/paymentintents/lifecycle"""
 
@@ -74,7 +87,7 @@ class StripeProvider:
                     "payment_method_types": ["card"],
                     "confirm": True,
                     "off_session": True,
-                    "metadata": {"capsule_payment": str(payment.id)},
+                    "metadata": {PAYMENT: str(payment.id)},
                 }
                 intent = await self._client.v1.payment_intents.create_async(parameters, {"idempotency_key": payment.idempotency_key})
         except stripe.CardError as error:
@@ -130,24 +143,63 @@ class StripeProvider:
     async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult:
         try:
             async with _translated_errors():
+                if note.provider_id is not None:  # Stripe forgets idempotency keys after a day, so another request would pay twice
+                    return _refund_result(await self._client.v1.refunds.retrieve_async(note.provider_id))
                 refund = await self._client.v1.refunds.create_async(
                     {
                         "payment_intent": payment.provider_id or "",
                         "amount": note.amount.amount,
-                        "metadata": {"capsule_credit_note": str(note.id)},
+                        "metadata": {CREDIT_NOTE: str(note.id)},
                     },
                     {"idempotency_key": f"refund-{note.id}"},
                 )
         except stripe.InvalidRequestError as error:
             message = error.user_message or str(error)
             return ProviderResult(None, PaymentStatus.FAILED, failure_code=error.code or "refused", failure_message=message)
-        match refund.status:
-            case "succeeded":
-                return ProviderResult(refund.id, PaymentStatus.SUCCEEDED)
-            case "pending":
-                return ProviderResult(refund.id, PaymentStatus.PENDING)
-            case status:
-                return ProviderResult(refund.id, PaymentStatus.FAILED, failure_code=status, failure_message=f"The refund is {status}.")
+        return _refund_result(refund)
+
+    @external_call
+    async def list_refunds(self, payment: Payment) -> Sequence[ProviderRefund]:
+        try:
+            async with _translated_errors():
+                page = await self._client.v1.refunds.list_async({"payment_intent": payment.provider_id or "", "limit": 100})
+                refunds = [each async for each in page.auto_paging_iter()]
+        except stripe.InvalidRequestError as error:
+            raise ProviderRefused(str(error)) from error
+        refunds.sort(key=lambda refund: refund.created)
+        return [ProviderRefund(Money(each.amount, each.currency.upper()), _refund_result(each), _credit_note_id(each)) for each in refunds]
+
+    @external_call
+    async def list_disputes(self, payment: Payment) -> Sequence[ProviderDispute]:
+        try:
+            async with _translated_errors():
+                page = await self._client.v1.disputes.list_async({"payment_intent": payment.provider_id or "", "limit": 100})
+                disputes = [each async for each in page.auto_paging_iter()]
+        except stripe.InvalidRequestError as error:
+            raise ProviderRefused(str(error)) from error
+        return [
+            ProviderDispute(each.id, Money(each.amount, each.currency.upper()), each.reason, DISPUTE_STATUS[each.status])
+            for each in sorted(disputes, key=lambda dispute: dispute.created)
+            if each.status in DISPUTE_STATUS
+        ]
+
+
+def _credit_note_id(refund: stripe.Refund) -> UUID | None:
+    metadata: Any = refund.metadata
+    return _uuid(metadata[CREDIT_NOTE]) if metadata and CREDIT_NOTE in metadata else None
+
+
+def _refund_result(refund: stripe.Refund) -> ProviderResult:
+    """https://docs.stripe.com/api/refunds/object#refund_object-status"""
+    match refund.status:
+        case "succeeded":
+            return ProviderResult(refund.id, PaymentStatus.SUCCEEDED)
+        case "pending" | "requires_action":
+            return ProviderResult(refund.id, PaymentStatus.PENDING)
+        case status:
+            reason = getattr(refund, "failure_reason", None)
+            message = f"The refund is {status}{f': {reason}' if reason else ''}."
+            return ProviderResult(refund.id, PaymentStatus.FAILED, failure_code=status, failure_message=message)
 
 
 class StripeWebhookVerifier:
@@ -159,12 +211,17 @@ class StripeWebhookVerifier:
     def parse(self, body: bytes, signature: str) -> WebhookEvent:
         self._verify(body, signature)
         try:
-            event = json.loads(body)
-            id, type, subject = str(event["id"]), str(event["type"]), event["data"]["object"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidWebhookSignature("The signature is valid, but the body is not a Stripe event.") from error
-        payment_id = (subject.get("metadata") or {}).get("capsule_payment") if type.startswith("payment_intent.") else None
-        return WebhookEvent(id, type, _uuid(payment_id))
+            event = _Event.model_validate_json(body)
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
+            raise InvalidWebhook(f"{place} is not as in an event of Stripe: {error.errors()[0]['msg']}.") from error
+        subject = event.data.object
+        is_reversal = event.type.startswith(REVERSALS)
+        if not is_reversal and not event.type.startswith("payment_intent."):
+            return WebhookEvent(event.id, event.type)
+        intent = subject.payment_intent if is_reversal else subject.id
+        provider_payment_id = intent.id if isinstance(intent, _Expanded) else intent
+        return WebhookEvent(event.id, event.type, _uuid((subject.metadata or {}).get(PAYMENT)), provider_payment_id, is_reversal)
 
     def _verify(self, body: bytes, signature: str) -> None:
         cause: Exception | None = None
@@ -172,9 +229,34 @@ class StripeWebhookVerifier:
             try:
                 stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_TOLERANCE_SECONDS)
                 return
-            except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
+            except (stripe.SignatureVerificationError, UnicodeDecodeError, TypeError) as error:  # TypeError: a signature with other than ASCII
                 cause = error
         raise InvalidWebhookSignature from cause
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+
+
+class _Expanded(BaseModel):
+    id: Identifier
+
+
+class _Subject(BaseModel):
+    id: Identifier
+    payment_intent: Identifier | _Expanded | None = None
+    metadata: dict[str, str] | None = None
+
+
+class _Data(BaseModel):
+    object: _Subject
+
+
+class _Event(BaseModel):
+    """What Capsule reads of an event. https://docs.stripe.com/api/events/object"""
+
+    id: Identifier
+    type: Identifier
+    data: _Data
 
 
 def _uuid(text: Any) -> UUID | None:

@@ -129,6 +129,8 @@ class InvoiceLineView(Model):
 
 
 class InvoiceSummaryView(Model):
+    """`credited`: the sum of its credit notes."""
+
     invoice_id: UUID
     number: str
     status: InvoiceStatus
@@ -136,11 +138,12 @@ class InvoiceSummaryView(Model):
     plan: str
     period: PeriodView
     total: Amount
+    credited: Amount
     issued_at: datetime
     settled_at: datetime | None
 
     @classmethod
-    def of(cls, invoice: Invoice) -> "InvoiceSummaryView":
+    def of(cls, invoice: Invoice, credited_minor: int) -> "InvoiceSummaryView":
         assert invoice.number is not None and invoice.issued_at is not None
         return InvoiceSummaryView(
             invoice_id=invoice.id,
@@ -150,6 +153,7 @@ class InvoiceSummaryView(Model):
             plan=invoice.plan_code,
             period=PeriodView.of(invoice.period),
             total=Amount.of(invoice.total),
+            credited=Amount(amount=credited_minor, currency=invoice.total.currency),
             issued_at=invoice.issued_at,
             settled_at=invoice.settled_at,
         )

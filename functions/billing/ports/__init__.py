@@ -1,6 +1,7 @@
 """Ports of the billing context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
 
 from functions.billing.ports.outside import (
+    CreditNoteRenderer,
     InvoiceRenderer,
     Mailer,
     PaymentProvider,
@@ -12,6 +13,7 @@ from functions.billing.ports.outside import (
 from functions.billing.ports.stores import (
     CreditNotes,
     Customers,
+    Disputes,
     Housekeeping,
     Invoices,
     Ledger,
@@ -25,8 +27,10 @@ from functions.billing.ports.stores import (
 )
 
 __all__ = [
+    "CreditNoteRenderer",
     "CreditNotes",
     "Customers",
+    "Disputes",
     "Housekeeping",
     "InvoiceRenderer",
     "Invoices",

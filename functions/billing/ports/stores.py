@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import Dispute
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.payments import Payment
@@ -155,6 +156,8 @@ class Payments(Protocol):
 
     async def get(self, payment_id: UUID) -> Payment | None: ...
 
+    async def get_by_provider_id(self, provider_id: str) -> Payment | None: ...
+
     async def save(self, payment: Payment) -> None:
         """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
         ...
@@ -189,9 +192,27 @@ class CreditNotes(Protocol):
 
     async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]: ...
 
+    async def sum_by_invoice(self, invoice_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Invoice → sum of its credit notes in minor units. Invoices without credit notes are missing."""
+        ...
+
     async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
         """Notes issued before that time whose refund has no outcome, oldest first."""
         ...
+
+
+class Disputes(Protocol):
+    async def add(self, dispute: Dispute) -> None: ...
+
+    async def get(self, dispute_id: UUID) -> Dispute:
+        """Raises LookupError."""
+        ...
+
+    async def save(self, dispute: Dispute) -> None:
+        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        ...
+
+    async def list_for_payment(self, payment_id: UUID) -> Sequence[Dispute]: ...
 
 
 class Ledger(Protocol):
