@@ -3,11 +3,13 @@
 from functions.billing.adapters.emails import EmailMailer
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
 from functions.billing.ports import (
+    Applications,
     CreditNoteRenderer,
     CreditNotes,
     Customers,
@@ -17,6 +19,7 @@ from functions.billing.ports import (
     Invoices,
     Ledger,
     Mailer,
+    PaymentMethodChanges,
     PaymentProvider,
     Payments,
     Plans,
@@ -45,7 +48,7 @@ def payment_provider(settings: Settings) -> PaymentProvider:
 
 
 def webhook_verifier(settings: Settings) -> WebhookVerifier:
-    from functions.billing.adapters.stripe import StripeWebhookVerifier
+    from functions.billing.adapters.stripe_webhooks import StripeWebhookVerifier
 
     return StripeWebhookVerifier(settings)
 
@@ -53,6 +56,8 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 wiring = Wiring(
     database="billing",
     ports={
+        Applications: PostgresApplications,
+        PaymentMethodChanges: PostgresPaymentMethodChanges,
         CreditNoteRenderer: PdfCreditNoteRenderer,
         Disputes: PostgresDisputes,
         CreditNotes: PostgresCreditNotes,

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
+from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
@@ -13,10 +14,24 @@ from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.subscriptions import Subscription
-from functions.billing.ports import CreditNotes, Customers, Disputes, Invoices, Ledger, Payments, Plans, RatedPeriods, Subscriptions, WebhookEvents
+from functions.billing.ports import (
+    Applications,
+    CreditNotes,
+    Customers,
+    Disputes,
+    Invoices,
+    Ledger,
+    PaymentMethodChanges,
+    Payments,
+    Plans,
+    RatedPeriods,
+    Subscriptions,
+    WebhookEvents,
+)
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
-from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans
+from tests.memory.billing import SEEDED, MemoryApplications, MemoryCustomers, MemoryPlans
+from tests.memory.billing_methods import MemoryPaymentMethodChanges
 from tests.memory.billing_money import (
     MemoryInvoices,
     MemoryLedger,
@@ -38,6 +53,8 @@ class Store:
     def __init__(self, database: Database | None) -> None:
         self.database = database
         self.customers: Customers = PostgresCustomers(database) if database else MemoryCustomers()
+        self.applications: Applications = PostgresApplications(database) if database else MemoryApplications()
+        self.method_changes: PaymentMethodChanges = PostgresPaymentMethodChanges(database) if database else MemoryPaymentMethodChanges()
         self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
         self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
         self.rated_periods: RatedPeriods = PostgresRatedPeriods(database) if database else MemoryRatedPeriods()

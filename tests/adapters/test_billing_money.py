@@ -143,6 +143,7 @@ async def test_issued_invoices_are_paged_and_open_ones_are_found(store: Store) -
         page = await store.invoices.list_issued(customer.id, before=None, limit=2)
         assert list(page) == invoices[:0:-1]
         assert list(await store.invoices.list_issued(customer.id, before=page[-1].id, limit=2)) == invoices[:1]
+        assert list(await store.invoices.list_for_period(customer.id, invoices[0].period)) == invoices[:1]
         assert await store.invoices.has_open(customer.id)
         assert list(await store.invoices.list_open(customer.id)) == invoices
         for invoice in invoices:
@@ -261,7 +262,7 @@ async def test_a_dispute_is_stored_completely(store: Store) -> None:
     dispute.close(DisputeStatus.LOST, NOW)
     async with store.transaction():
         await store.disputes.save(dispute)
-        assert list(await store.disputes.list_for_payment(payment.id)) == [dispute]
+        assert list(await store.disputes.list_for_payments([payment.id])) == [dispute]
     with pytest.raises(Transient):
         async with store.transaction():
             await store.disputes.save(stale)

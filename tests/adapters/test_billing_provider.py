@@ -11,11 +11,13 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from functions.billing.adapters.stripe import StripeProvider, StripeWebhookVerifier
+from functions.billing.adapters.stripe import StripeProvider
+from functions.billing.adapters.stripe_webhooks import StripeWebhookVerifier
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
 from functions.billing.domain.money import Money
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
 from functions.billing.ports import PaymentProvider, ProviderRefused, ProviderUnavailable
@@ -106,6 +108,25 @@ async def test_a_charge_is_refunded_once(provider: PaymentProvider) -> None:
     refunded = await provider.refund(note, payment)
     assert refunded.status is PaymentStatus.SUCCEEDED and refunded.provider_id
     assert await provider.refund(note, payment) == refunded
+
+
+async def test_a_method_is_attached_without_a_charge(provider: PaymentProvider) -> None:
+    customer = await new_customer(provider)
+    change, _ = PaymentMethodChange.request(customer.id, VISA, NOW)
+    result = await provider.attach(change, customer)
+    assert result.status is PaymentStatus.SUCCEEDED and result.method
+    assert await provider.attach(change, customer) == result
+    charged = await provider.charge(new_payment(result.method), replace(customer, payment_method=result.method))
+    assert charged.status is PaymentStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("method", ["pm_card_vias", "pm_1", "visa", "4242424242424242"])
+async def test_a_mistyped_method_reads_as_one(provider: PaymentProvider, method: str) -> None:
+    customer = await new_customer(provider)
+    change, _ = PaymentMethodChange.request(customer.id, method, NOW)
+    for result in (await provider.attach(change, customer), await provider.charge(new_payment(method), customer)):
+        assert (result.status, result.failure_code) == (PaymentStatus.FAILED, "resource_missing")
+        assert str(result.failure_message).startswith(f"No such payment method: {method}.")
 
 
 async def test_refunds_and_disputes_of_a_payment_are_listed(provider: PaymentProvider) -> None:

@@ -14,7 +14,7 @@ from functions.kernel import Event
 from functions.monitor import ports as monitor
 from tests.memory import auth as memory_auth
 from tests.memory import billing as memory_billing
-from tests.memory import billing_money, billing_provider, billing_reversals, deploy_cluster, deploy_runs, monitor_alerts
+from tests.memory import billing_methods, billing_money, billing_provider, billing_reversals, deploy_cluster, deploy_runs, monitor_alerts
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.runtime import MemoryHousekeeping
@@ -58,6 +58,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "billing": {
         billing.Disputes: billing_reversals.MemoryDisputes,
         billing.CreditNotes: billing_reversals.MemoryCreditNotes,
+        billing.Applications: memory_billing.MemoryApplications,
+        billing.PaymentMethodChanges: billing_methods.MemoryPaymentMethodChanges,
         billing.Customers: memory_billing.MemoryCustomers,
         billing.Housekeeping: MemoryHousekeeping,
         billing.Invoices: billing_money.MemoryInvoices,

@@ -1,10 +1,11 @@
 """In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from functions.billing.domain.applications import Application
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
@@ -86,6 +87,23 @@ class MemoryCustomers:
     async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None:
         customer = await self.get(customer_id)
         self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
+
+    async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
+        found = [each for each in self.customers.values() if text.lower() in each.email.lower() and (before is None or each.id < before)]
+        return sorted(found, key=lambda each: each.id, reverse=True)[:limit]
+
+
+class MemoryApplications:
+    def __init__(self) -> None:
+        self.applications: dict[UUID, Application] = {}
+
+    async def save(self, application: Application) -> None:
+        stored = self.applications.get(application.id)
+        if stored is None or (stored.updated_at < application.updated_at and not stored.is_deleted):
+            self.applications[application.id] = application
+
+    async def get_many(self, application_ids: Collection[UUID]) -> dict[UUID, Application]:
+        return {id: self.applications[id] for id in application_ids if id in self.applications}
 
 
 class MemoryPlans:

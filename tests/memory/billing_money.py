@@ -12,7 +12,8 @@ from uuid import UUID
 
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, format_number
 from functions.billing.domain.ledger import Transaction
-from functions.billing.domain.payments import Payment
+from functions.billing.domain.payments import Payment, PaymentStatus
+from functions.billing.domain.periods import Period
 from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
@@ -108,9 +109,24 @@ class MemoryInvoices:
     async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
         return self.invoices.where(lambda row: row.customer_id == customer_id and row.status is InvoiceStatus.OPEN)
 
+    async def list_for_period(self, customer_id: UUID, period: Period) -> Sequence[Invoice]:
+        issued = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
+        return self.invoices.where(lambda row: row.customer_id == customer_id and row.status in issued and row.period.begin == period.begin)
+
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         issued = self.invoices.where(lambda row: row.customer_id == customer_id and row.number is not None and (before is None or row.id < before))
         return issued[::-1][:limit]
+
+    async def list_all(self, customer_id: UUID | None, status: InvoiceStatus | None, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        found = self.invoices.where(
+            lambda row: (
+                row.number is not None
+                and customer_id in (None, row.customer_id)
+                and status in (None, row.status)
+                and (before is None or row.id < before)
+            )
+        )
+        return found[::-1][:limit]
 
     async def reserve_number(self, series: str) -> str:
         self.numbers[series] = self.numbers.get(series, 0) + 1
@@ -144,6 +160,12 @@ class MemoryPayments:
 
     async def list_pending(self, before: datetime, limit: int) -> Sequence[Payment]:
         return self.payments.where(lambda row: row.is_pending and row.created_at < before, lambda row: row.created_at)[:limit]
+
+    async def list_all(self, customer_id: UUID | None, status: PaymentStatus | None, *, before: UUID | None, limit: int) -> Sequence[Payment]:
+        found = self.payments.where(
+            lambda row: customer_id in (None, row.customer_id) and status in (None, row.status) and (before is None or row.id < before)
+        )
+        return found[::-1][:limit]
 
     async def list_due_retries(self, before: datetime, limit: int) -> Sequence[Payment]:
         last = {row.invoice_id: row.id for row in sorted(self.payments.values(), key=lambda row: row.attempt)}

@@ -12,12 +12,14 @@ from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, ProviderDispute
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.money import Money
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.ports import ProviderRefused, ProviderUnavailable
 from functions.kernel import new_id
 
 DECLINED_AT_ONCE = "pm_card_visa_chargeDeclined"
 DECLINED_WHEN_CHARGED = "pm_card_chargeCustomerFail"
+MISTYPED = ("pm_card_vias", "pm_1")
 SLOW = "pm_slow"
 """Stays pending until `set_outcome`."""
 
@@ -50,11 +52,29 @@ class MemoryProvider:
             raise ProviderRefused(f"no such customer: {customer.provider_id!r}")
         return self.charges.setdefault(payment.idempotency_key, self._charge(payment))
 
+    async def attach(self, change: PaymentMethodChange, customer: Customer) -> ProviderResult:
+        self._require_available()
+        method = change.payment_method
+        if self._is_unknown(method):
+            return self._unknown(method)
+        if method == DECLINED_AT_ONCE:
+            return ProviderResult(None, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
+        return ProviderResult(None, PaymentStatus.SUCCEEDED, f"{method.removesuffix('_attached')}_attached")
+
+    @staticmethod
+    def _is_unknown(method: str) -> bool:
+        return not method.startswith("pm_") or method in MISTYPED
+
+    @staticmethod
+    def _unknown(method: str) -> ProviderResult:
+        message = f"No such payment method: {method}."
+        return ProviderResult(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=message)
+
     def _charge(self, payment: Payment) -> ProviderResult:
         id, method = f"pi_{payment.id.hex}", payment.payment_method
         known = method.removesuffix("_attached")
-        if not known.startswith("pm_"):
-            return ProviderResult(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=f"No such payment method: {method}")
+        if self._is_unknown(method):
+            return self._unknown(method)
         if known in self.declined_methods:
             return ProviderResult(id, PaymentStatus.FAILED, failure_code="card_declined", failure_message="Your card was declined.")
         return ProviderResult(id, PaymentStatus.PENDING if known == SLOW else PaymentStatus.SUCCEEDED, f"{known}_attached")

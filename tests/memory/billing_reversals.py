@@ -1,6 +1,6 @@
 """In-memory credit notes and disputes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
@@ -50,5 +50,5 @@ class MemoryDisputes:
     async def save(self, dispute: Dispute) -> None:
         self.disputes.update_row(dispute)
 
-    async def list_for_payment(self, payment_id: UUID) -> Sequence[Dispute]:
-        return self.disputes.where(lambda row: row.payment_id == payment_id)
+    async def list_for_payments(self, payment_ids: Collection[UUID]) -> Sequence[Dispute]:
+        return self.disputes.where(lambda row: row.payment_id in payment_ids)

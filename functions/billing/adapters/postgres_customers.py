@@ -61,6 +61,17 @@ class PostgresCustomers:
             "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
         )
 
+    async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
+        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+            await cursor.execute(
+                f"""
+                SELECT {CUSTOMER} FROM customers WHERE position(lower(%s) IN lower(email)) > 0 AND (%s::uuid IS NULL OR id < %s)
+                ORDER BY id DESC LIMIT %s
+                """,
+                (text, before, before, limit),
+            )
+            return await cursor.fetchall()
+
 
 class PostgresPlans:
     def __init__(self, database: Database) -> None:

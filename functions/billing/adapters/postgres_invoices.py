@@ -93,10 +93,29 @@ class PostgresInvoices:
     async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
         return await self._select("WHERE customer_id = %s AND status = 'open' ORDER BY id", customer_id)
 
+    async def list_for_period(self, customer_id: UUID, period: Period) -> Sequence[Invoice]:
+        return await self._select(
+            "WHERE customer_id = %s AND status IN ('open', 'paid') AND period_begin = %s ORDER BY id", customer_id, period.begin
+        )
+
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         return await self._select(
             "WHERE customer_id = %s AND number IS NOT NULL AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
             customer_id,
+            before,
+            before,
+            limit,
+        )
+
+    async def list_all(self, customer_id: UUID | None, status: InvoiceStatus | None, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        return await self._select(
+            """
+            WHERE number IS NOT NULL AND customer_id = coalesce(%s, customer_id) AND status = coalesce(%s, status)
+                AND (%s::uuid IS NULL OR id < %s)
+            ORDER BY id DESC LIMIT %s
+            """,
+            customer_id,
+            status and status.value,
             before,
             before,
             limit,

@@ -79,6 +79,19 @@ class PostgresPayments:
             limit,
         )
 
+    async def list_all(self, customer_id: UUID | None, status: PaymentStatus | None, *, before: UUID | None, limit: int) -> Sequence[Payment]:
+        return await self._select(
+            """
+            WHERE customer_id = coalesce(%s, customer_id) AND status = coalesce(%s, status) AND (%s::uuid IS NULL OR id < %s)
+            ORDER BY id DESC LIMIT %s
+            """,
+            customer_id,
+            status and status.value,
+            before,
+            before,
+            limit,
+        )
+
     async def _one(self, where: LiteralString, *arguments: object) -> Payment | None:
         return next(iter(await self._select(where, *arguments)), None)
 

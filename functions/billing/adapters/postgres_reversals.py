@@ -1,6 +1,6 @@
 """Credit notes and disputes in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -108,8 +108,8 @@ class PostgresDisputes:
             raise LookupError(f"there is no dispute {dispute_id}")
         return disputes[0]
 
-    async def list_for_payment(self, payment_id: UUID) -> Sequence[Dispute]:
-        return await self._select("WHERE payment_id = %s ORDER BY id", payment_id)
+    async def list_for_payments(self, payment_ids: Collection[UUID]) -> Sequence[Dispute]:
+        return await self._select("WHERE payment_id = ANY(%s) ORDER BY id", list(payment_ids))
 
     async def _select(self, where: LiteralString, *arguments: object) -> list[Dispute]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:

@@ -7,21 +7,20 @@ reconciled. Each call has an idempotency key derived from its subject, so an int
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import stripe
-from pydantic import BaseModel, StringConstraints, ValidationError
 
 from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
 from functions.billing.domain.money import Money
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
-from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
-from functions.billing.ports import ProviderRefused, ProviderUnavailable, WebhookEvent
+from functions.billing.ports import ProviderRefused, ProviderUnavailable
 from functions.kernel import RateLimited
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
@@ -29,8 +28,6 @@ from functions.runtime.storage.external_call import external_call
 API_VERSION = "2024-06-20"
 """The version of Stripe's API that these calls are written for. https://docs.stripe.com/api/versioning"""
 TIMEOUT_SECONDS = 20.0
-SIGNATURE_TOLERANCE_SECONDS = 300
-"""Maximum age of a webhook. https://docs.stripe.com/webhooks#replay-attacks"""
 PAYMENT_STATUS = {"succeeded": PaymentStatus.SUCCEEDED, "processing": PaymentStatus.PENDING}
 DISPUTE_STATUS = {
     "needs_response": DisputeStatus.OPEN,
@@ -39,10 +36,9 @@ DISPUTE_STATUS = {
     "lost": DisputeStatus.LOST,
 }
 """An inquiry (`warning_…`) withdraws no money. https://docs.stripe.com/api/disputes/object#dispute_object-status"""
+PAYMENT_METHOD_PREFIXES = ("pm_", "card_", "src_")
 PAYMENT, CREDIT_NOTE = "capsule_payment", "capsule_credit_note"
 """Keys of the metadata of our objects."""
-REVERSALS = ("charge.refund", "charge.dispute.", "refund.")
-"""Beginnings of the types of events about refunds and disputes. https://docs.stripe.com/api/events/types"""
 DECLINED = ("canceled", "requires_payment_method")
 """Statuses of a payment intent: https://docs.stripe.com/payments/paymentintents/lifecycle"""
 
@@ -74,9 +70,9 @@ class StripeProvider:
         assert customer.provider_id is not None
         try:
             async with _translated_errors():
-                method = await self._attached(payment, customer)
+                method = await self._attached(payment.payment_method, payment.idempotency_key, customer)
         except (stripe.CardError, stripe.InvalidRequestError) as error:  # the customer's input: unknown, not theirs, or declined
-            return _declined(error)
+            return _not_attached(error, payment.payment_method)
         try:
             async with _translated_errors():
                 parameters: Any = {
@@ -98,14 +94,22 @@ class StripeProvider:
             raise ProviderRefused(str(error)) from error
         return await self._result(intent)
 
-    async def _attached(self, payment: Payment, customer: Customer) -> str:
+    async def _attached(self, payment_method: str, idempotency_key: str, customer: Customer) -> str:
         """Attach the payment method to the customer. Returns its id, which differs from the given one for test methods."""
-        if payment.payment_method == customer.payment_method:
-            return payment.payment_method
+        if payment_method == customer.payment_method:
+            return payment_method
         attached = await self._client.v1.payment_methods.attach_async(
-            payment.payment_method, {"customer": customer.provider_id or ""}, {"idempotency_key": f"{payment.idempotency_key}-attach"}
+            payment_method, {"customer": customer.provider_id or ""}, {"idempotency_key": f"{idempotency_key}-attach"}
         )
         return attached.id
+
+    @external_call
+    async def attach(self, change: PaymentMethodChange, customer: Customer) -> ProviderResult:
+        try:
+            async with _translated_errors():
+                return ProviderResult(None, PaymentStatus.SUCCEEDED, await self._attached(change.payment_method, str(change.id), customer))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            return _not_attached(error, change.payment_method)
 
     @external_call
     async def get_charge(self, provider_id: str) -> ProviderResult:
@@ -202,68 +206,20 @@ def _refund_result(refund: stripe.Refund) -> ProviderResult:
             return ProviderResult(refund.id, PaymentStatus.FAILED, failure_code=status, failure_message=message)
 
 
-class StripeWebhookVerifier:
-    """`CAPSULE_STRIPE_WEBHOOK_SECRET` may hold several secrets, separated by commas, so that a rotation loses no webhook."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._secrets = [secret.strip() for secret in settings.text("CAPSULE_STRIPE_WEBHOOK_SECRET").split(",") if secret.strip()]
-
-    def parse(self, body: bytes, signature: str) -> WebhookEvent:
-        self._verify(body, signature)
-        try:
-            event = _Event.model_validate_json(body)
-        except ValidationError as error:
-            place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
-            raise InvalidWebhook(f"{place} is not as in an event of Stripe: {error.errors()[0]['msg']}.") from error
-        subject = event.data.object
-        is_reversal = event.type.startswith(REVERSALS)
-        if not is_reversal and not event.type.startswith("payment_intent."):
-            return WebhookEvent(event.id, event.type)
-        intent = subject.payment_intent if is_reversal else subject.id
-        provider_payment_id = intent.id if isinstance(intent, _Expanded) else intent
-        return WebhookEvent(event.id, event.type, _uuid((subject.metadata or {}).get(PAYMENT)), provider_payment_id, is_reversal)
-
-    def _verify(self, body: bytes, signature: str) -> None:
-        cause: Exception | None = None
-        for secret in self._secrets:
-            try:
-                stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_TOLERANCE_SECONDS)
-                return
-            except (stripe.SignatureVerificationError, UnicodeDecodeError, TypeError) as error:  # TypeError: a signature with other than ASCII
-                cause = error
-        raise InvalidWebhookSignature from cause
-
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
-
-
-class _Expanded(BaseModel):
-    id: Identifier
-
-
-class _Subject(BaseModel):
-    id: Identifier
-    payment_intent: Identifier | _Expanded | None = None
-    metadata: dict[str, str] | None = None
-
-
-class _Data(BaseModel):
-    object: _Subject
-
-
-class _Event(BaseModel):
-    """What Capsule reads of an event. https://docs.stripe.com/api/events/object"""
-
-    id: Identifier
-    type: Identifier
-    data: _Data
-
-
 def _uuid(text: Any) -> UUID | None:
     try:
         return UUID(str(text)) if text else None
     except ValueError:
         return None
+
+
+def _not_attached(error: stripe.CardError | stripe.InvalidRequestError, payment_method: str) -> ProviderResult:
+    """Stripe's own sentence about an unknown id differs by its beginning and may name ids of other kinds."""
+    is_unknown = error.code == "resource_missing" or error.http_status == 404 or not payment_method.startswith(PAYMENT_METHOD_PREFIXES)
+    if is_unknown and isinstance(error, stripe.InvalidRequestError):
+        message = f"No such payment method: {payment_method}. Its id begins with pm_; create it in the payment form and copy it completely."
+        return ProviderResult(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=message)
+    return _declined(error)
 
 
 def _declined(error: stripe.CardError | stripe.InvalidRequestError) -> ProviderResult:

@@ -59,7 +59,7 @@ async def on_payment_review_requested(
             if transaction := note.transaction(former, now):
                 await ledger.post(transaction)
             record.emit(*events)
-        known = {each.provider_id: each for each in await disputes.list_for_payment(payment.id)}
+        known = {each.provider_id: each for each in await disputes.list_for_payments([payment.id])}
         for reported in provider_disputes:
             dispute = known.get(reported.provider_id)
             if dispute is None:

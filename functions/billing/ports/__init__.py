@@ -1,5 +1,13 @@
 """Ports of the billing context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
 
+from functions.billing.ports.money import (
+    CreditNotes,
+    Disputes,
+    Invoices,
+    Ledger,
+    Payments,
+    WebhookEvents,
+)
 from functions.billing.ports.outside import (
     CreditNoteRenderer,
     InvoiceRenderer,
@@ -11,22 +19,19 @@ from functions.billing.ports.outside import (
     WebhookVerifier,
 )
 from functions.billing.ports.stores import (
-    CreditNotes,
+    Applications,
     Customers,
-    Disputes,
     Housekeeping,
-    Invoices,
-    Ledger,
-    Payments,
+    PaymentMethodChanges,
     Plans,
     RatedPeriods,
     Subscribers,
     Subscriptions,
     Usage,
-    WebhookEvents,
 )
 
 __all__ = [
+    "Applications",
     "CreditNoteRenderer",
     "CreditNotes",
     "Customers",
@@ -36,6 +41,7 @@ __all__ = [
     "Invoices",
     "Ledger",
     "Mailer",
+    "PaymentMethodChanges",
     "PaymentProvider",
     "Payments",
     "Plans",

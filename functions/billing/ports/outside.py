@@ -9,6 +9,7 @@ from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, ProviderDispute
 from functions.billing.domain.invoices import Invoice
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, ProviderResult
 from functions.kernel import Permanent, Transient
 
@@ -30,6 +31,10 @@ class PaymentProvider(Protocol):
 
     async def open_account(self, customer: Customer) -> str:
         """Create the customer at the provider. Returns its id there."""
+        ...
+
+    async def attach(self, change: PaymentMethodChange, customer: Customer) -> ProviderResult:
+        """Attach the payment method to the customer, without a charge. A declined or unknown method is a result, not an error."""
         ...
 
     async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
