@@ -1,6 +1,6 @@
-"""Void an open invoice: nothing of it is owed (admin).
+"""Cancel an open invoice: nothing of it is owed (admin).
 
-Its usage is on the customer's next invoice. When no invoice is open any more, a suspension ends.
+The invoice becomes void. Its usage is on the customer's next invoice. When no invoice is open any more, a suspension ends.
 """
 
 from typing import Annotated

@@ -1,4 +1,7 @@
-"""Keep the name of a deleted application for bills."""
+"""Record the deletion of an application.
+
+Bills keep its name.
+"""
 
 from events.deploy import ApplicationDeleted
 from functions.billing.domain.applications import Application

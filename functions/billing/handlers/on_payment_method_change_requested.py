@@ -1,4 +1,4 @@
-"""Attach a payment method to its customer at the provider."""
+"""Store a payment method of a customer at the provider."""
 
 from events.billing import PaymentAccountChanged
 from functions.billing.domain.customers import AccountStatus

@@ -1,4 +1,4 @@
-"""Book the refunds and disputes of a payment as the provider has them.
+"""Record refunds and disputes made at the provider.
 
 Refunds that were made at the provider get a credit note. A refund that failed later is booked back. Repeating changes
 nothing.

@@ -1,4 +1,7 @@
-"""E-mail the credit note of a refund that failed: the operator pays it in another way."""
+"""E-mail the credit note of a refund that failed.
+
+It stays valid: the operator pays it in another way.
+"""
 
 from events.billing import RefundFailed
 from functions.billing.ports import CreditNoteRenderer, CreditNotes, Customers, Invoices, Mailer
