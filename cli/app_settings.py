@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.client import Json
+from cli.failures import UsageError
 
 PANEL = "Settings"
 
@@ -37,6 +39,7 @@ OPTIONS = {
     "start_command": _option("--start-command", "COMMAND", "Start with this command instead of the Procfile's web line."),
     "release_command": _option("--release-command", "COMMAND", "Run this before a release takes traffic."),
     "health_path": _option("--health-path", "PATH", "Path that answers 2xx or 3xx when an instance is healthy."),
+    "port": _option("--port", "PORT", "Port that it listens on, if it does not read $PORT."),
 }
 PARAMETERS = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation) for name, annotation in OPTIONS.items()]
 
@@ -48,8 +51,8 @@ class AppSettings:
     values: dict[str, str | None]
 
     def changes(self) -> Json:
-        """Return the fields of a request. An empty value is null, which clears a setting."""
-        return {_camel_case(name): str(value) or None for name, value in self.values.items() if value is not None}
+        """Return the fields of a request. An empty value is null, which clears a setting. Raises UsageError for a port that is no number."""
+        return {_camel_case(name): _read(name, str(value)) for name, value in self.values.items() if value is not None}
 
 
 def settings_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -63,6 +66,14 @@ def settings_options(function: Callable[..., None]) -> Callable[..., None]:
     own = [each for each in inspect.signature(function, eval_str=True).parameters.values() if each.name != "settings"]
     run.__signature__ = inspect.Signature(own + PARAMETERS)  # type: ignore[attr-defined]
     return run
+
+
+def _read(name: str, value: str) -> str | int | None:
+    if name != "port" or not value:
+        return value or None
+    if not re.fullmatch(r"[0-9]{1,5}", value):
+        raise UsageError(f'--port "{value}" is not a number. Use the port that the application listens on, such as 3000, or "" to clear it.')
+    return int(value)
 
 
 def _camel_case(name: str) -> str:

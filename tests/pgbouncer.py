@@ -13,6 +13,7 @@ import psycopg
 from knative.machine import accounts, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK
 from knative.machine.postgres import ROLES, PostgreSQL
+from tests.waiting import wait_limit
 
 SERVER_CONNECTIONS_PER_POOL = 5
 START_TIMEOUT_SECONDS = 20
@@ -62,7 +63,7 @@ stats_users = {roles[0]}
             yield port
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(wait_limit(10))
 
 
 def transactions_of(server: PostgreSQL, port: int) -> int:

@@ -12,10 +12,15 @@ from cli.render.tables import Column, Facts, Table
 Json = dict[str, Any]
 SETTINGS = {
     "branch": "branch", "directory": "directory", "builder": "builder", "buildCommand": "build command", "startCommand": "start command",
-    "releaseCommand": "release command", "healthPath": "health path",
+    "releaseCommand": "release command", "healthPath": "health path", "port": "port",
 }  # fmt: skip
 SETTINGS_OF_BUILDS = ("branch", "directory", "builder", "build command")
-DEFAULTS = {"branch": "the repository's default", "directory": "the root", "healthPath": "any answer below 500 on /"}
+DEFAULTS = {
+    "branch": "the repository's default",
+    "directory": "the root",
+    "healthPath": "any answer below 500 on /",
+    "port": "the image's, else 8080",
+}
 
 
 def applications(items: list[Json]) -> RenderableType:

@@ -9,6 +9,8 @@ from cli.render.deployments import is_ended_in_build
 Json = dict[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
+OTHER_PORT = re.compile(r"listens on (\d{1,5}), but")
+"""The only port in the message about a process that does not listen on PORT (knative/local/serving/pods)."""
 REMOVED_FROM_PYTHON = re.compile(
     r"No module named '(?:asynchat|asyncore|binhex|cgi|cgitb|crypt|distutils|formatter|imghdr|imp|lib2to3|parser|pipes|smtpd|telnetlib|uu)(?:\.\w+)?'"
     r"|cannot import name '\w+' from '(?:collections|fractions|asyncio|inspect)'"
@@ -32,6 +34,8 @@ def failure_hint(application: str, view: Json) -> str:
         return f"capsule deploy {app}"
     if REMOVED_FROM_PYTHON.search(view["detail"] or "") is not None:
         return f"Choose an older Python in .python-version (3.9, for example), push a commit, then: capsule deploy {app}"
+    if reason == "wrong-port" and (port := OTHER_PORT.search(view["detail"] or "")) is not None:
+        return f"Listen on $PORT, or name its port: capsule apps update {application} --port {port[1]}; then: capsule deploy {app}"
     if reason in FAULTS_OF_THE_COMMIT:
         return _fix_commit(application)
     if reason in FAULTS_OF_THE_PLATFORM:

@@ -54,7 +54,7 @@ class Build:
             log_plan(plan)
             if is_source_needed := plan.kind == DOCKERFILE:
                 context = str(source / plan.directory)
-                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health))
+                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health, plan.port))
             limits = Limits(deadline, parameters.workspace, parameters.source_bytes + parameters.image_bytes)
             manifest = self._builder(source, root, limits).build(plan)
             image.mkdir(parents=True)
@@ -65,7 +65,7 @@ class Build:
             for folder in (self._shell.home, *(() if is_source_needed else (source,))):
                 shutil.rmtree(folder, ignore_errors=True)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
-        optional = {"release": line_of(plan, plan.release) if plan.release else "", "health": plan.health}
+        optional = {"release": line_of(plan, plan.release) if plan.release else "", "health": plan.health, "port": str(plan.port or "")}
         return {"commit": self.commit, "kind": plan.kind} | {name: value for name, value in optional.items() if value}
 
     def _builder(self, source: Path, root: Path, limits: Limits) -> ImageBuilder:

@@ -11,7 +11,7 @@ from knative.builder.diagnosis import plain, ran_out_of_memory, relevant_lines
 from knative.builder.execution import CommandFailed, Limits, Shell, log
 from knative.builder.failure import BUILD_FAILED, OUT_OF_MEMORY, BuildFailure
 from knative.builder.mirrors import step_settings, write_settings_files
-from knative.builder.native_modules import find_unbuilt
+from knative.builder.native_modules import explain_unbuilt
 from knative.builder.planning.plan import Plan, Step
 from knative.builder.toolchains import InstalledToolchains
 from knative.builder.variables import BuildVariables
@@ -51,8 +51,9 @@ class Steps:
                 if not (cause := _tolerated(step, error)):
                     raise self.explain(step.title, error, _choice_of_python(plan, step, error)) from error
                 log(f"    notice: {step.title} did not finish: {cause}")
-            if step.command[0] == "pnpm":
-                self._check_native_modules(self.root / step.directory)
+            manager = step.command[0]
+            if manager in ("pnpm", "npm") and (problem := explain_unbuilt(self.root / step.directory, manager)):
+                raise BuildFailure(BUILD_FAILED, problem)
 
     def _run(self, step: Step, settings: Mapping[str, str]) -> None:
         """Raises CommandFailed, and BuildFailure if the program is missing."""
@@ -62,15 +63,6 @@ class Steps:
             self.shell.run(command, cwd=self.root / step.directory, limits=self.limits, variables=variables)
         except OSError as error:
             raise BuildFailure(BUILD_FAILED, f"{step.title} failed: {step.command[0]} cannot be run: {error.strerror}.") from error
-
-    def _check_native_modules(self, folder: Path) -> None:
-        if unbuilt := find_unbuilt(folder):
-            listed = ", ".join(f'"{name}"' for name in unbuilt)
-            detail = (
-                f"pnpm did not build the native module {' and '.join(unbuilt)}, because the repository does not approve its build script. "
-                f'Add to package.json: "pnpm": {{"onlyBuiltDependencies": [{listed}]}}, or run pnpm approve-builds.'
-            )
-            raise BuildFailure(BUILD_FAILED, detail)
 
     def _find_program(self, command: Sequence[str], path: str) -> list[str]:
         """The program is looked up on the step's PATH, not on the builder's."""

@@ -118,7 +118,7 @@ async def observe(stores: Stores, deployment: Deployment, *observations: Any, at
     for each in observations:
         async with stores.transaction():
             locked = await stores.deployments.lock(deployment.id)
-            await apply_observation(locked, each, stores.releases, at)
+            await apply_observation(locked, locked.watched_object, each, stores.releases, at)
             await stores.deployments.save(locked)
     async with stores.transaction():
         return await stores.deployments.get(deployment.id)

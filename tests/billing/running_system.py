@@ -29,6 +29,7 @@ from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.billing.stripe_stand_in import StandIn, stand_in
 from tests.runtime.harness import ROOT, Worker, World, free_port, message, until
+from tests.waiting import wait_limit
 
 DEPLOY_FUNCTIONS = ("deploy.on_subscription_changed", "deploy.quota")
 
@@ -160,4 +161,4 @@ def running_system(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPa
         finally:
             system.close()
             gateway.terminate()
-            gateway.wait(30)
+            gateway.wait(wait_limit(30))

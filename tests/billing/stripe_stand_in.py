@@ -16,6 +16,7 @@ import httpx
 
 from functions.runtime.config.settings import Settings
 from tests.runtime.harness import ROOT, free_port, until
+from tests.waiting import wait_limit
 
 KEY, SECRET = "sk_test_of_a_test", "whsec_of_a_test"
 
@@ -44,7 +45,7 @@ class StandIn:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(wait_limit(10))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from stripe import WebhookSignature
 from tests.billing.running_system import Customer, RunningSystem, running_system
 from tests.billing.stripe_stand_in import SECRET
 from tests.runtime.harness import message, until
+from tests.waiting import wait_limit
 
 WEBHOOKS = "/v1/billing/webhooks/stripe"
 
@@ -161,7 +162,7 @@ def test_a_crash_between_charge_and_record_charges_once(system: RunningSystem, a
     ((payment,),) = system.rows("SELECT id FROM payments WHERE status = 'pending'")
     headers = message("payment.requested")
     assert killed.post(headers, json.dumps({"paymentId": str(payment)}).encode()) == -1
-    assert killed.process.wait(30) == -9
+    assert killed.process.wait(wait_limit(30)) == -9
     assert len(system.stripe.objects("payment_intents")) == charges + 1 and system.count("payments WHERE status = 'pending'") == 1
 
     system.current.stop()

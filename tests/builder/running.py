@@ -15,6 +15,7 @@ from pathlib import Path
 from knative.local.images import Image
 from tests.builder.conftest import Outcome
 from tests.knative.images.builds import NAMESPACE, Shop
+from tests.waiting import wait_limit
 
 
 def stored(outcome: Outcome, folder: Path) -> Image:
@@ -40,7 +41,7 @@ def running(outcome: Outcome, store: Path) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
         os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(10) is not None, "the process ignores SIGTERM"
+        assert process.wait(wait_limit(10)) is not None, "the process ignores SIGTERM"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

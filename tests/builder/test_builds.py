@@ -15,6 +15,7 @@ from knative.local.images import digest
 from tests.builder.conftest import INHERITED, Outcome, run_container
 from tests.builder.repositories import Repositories
 from tests.builder.running import get, running, stored
+from tests.waiting import wait_limit
 
 Build = Callable[..., Outcome]
 
@@ -187,5 +188,5 @@ def test_the_log_is_written_while_the_build_runs(repositories: Repositories, tmp
         first = process.stdout.readline()
         assert first.startswith("==> Recognized")
         assert process.poll() is None, "the log was written only after the build ended"
-        assert process.wait(30) == 1
+        assert process.wait(wait_limit(30)) == 1
     assert json.loads((tmp_path / "slow/dev/termination-log").read_text())["reason"] == "timed-out"

@@ -1,5 +1,8 @@
 """How toolchains are resolved: this machine's, the index's, what stands in, and the sentence of a refusal."""
 
+import os
+import shutil
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from knative.builder.execution import CommandFailed
 from knative.builder.failure import BuildFailure
 from knative.builder.toolchains import Toolchains
 from knative.builder.toolchains.machine import Found, Machine
-from knative.builder.toolchains.packages import node_package
+from knative.builder.toolchains.packages import arrange_node, node_package
 
 
 class FakeMachine(Machine):
@@ -146,3 +149,38 @@ def test_a_failed_installation_leaves_nothing_behind(toolchains: Toolchains, tmp
     with pytest.raises(BuildFailure):
         toolchains.resolve("python", "3.13")
     assert not list(tmp_path.glob("toolchains/python-*"))
+
+
+def write_archive(package: Path) -> None:
+    """What the npm packages of Node.js 4.1 and older hold: the archive of a release, with its own npm and no npx."""
+    release = package / "node-v4.0.0-linux-x64"
+    (release / "bin").mkdir(parents=True)
+    (release / "bin" / "node").touch()
+    (release / "bin" / "npm").symlink_to("../lib/node_modules/npm/bin/npm-cli.js")
+    with tarfile.open(package / f"{release.name}.tar.gz", "w:gz") as archive:
+        archive.add(release, release.name)
+    shutil.rmtree(release)
+
+
+def test_old_packages_of_node_hold_an_archive_and_an_npm_without_npx(tmp_path: Path) -> None:
+    npm = tmp_path / "node_modules" / "npm" / "bin"
+    npm.mkdir(parents=True)
+    (npm / "npm-cli.js").touch()
+    write_archive(tmp_path / "node_modules" / node_package())
+    arrange_node(tmp_path)
+    assert sorted(each.name for each in (tmp_path / "bin").iterdir()) == ["node", "npm"]
+    assert os.access(tmp_path / "bin" / "npm", os.X_OK)
+    assert os.access(tmp_path / "bin" / "node", os.X_OK)
+
+
+def test_a_package_without_a_program_is_a_version_that_is_not_available(tmp_path: Path) -> None:
+    class EmptyPackages(FakeIndexes):
+        def install_npm(self, folder: Path, packages: Sequence[str]) -> None:
+            (folder / "node_modules" / node_package()).mkdir(parents=True)
+
+    toolchains = Toolchains(FakeMachine({"node": ["22.5.0"]}), EmptyPackages({node_package(): ["4.0.0"]}, {}), tmp_path)
+    with pytest.raises(BuildFailure) as failure:
+        toolchains.resolve("node", "4.0.0", "package.json (engines)")
+    assert failure.value.reason == "version-unavailable"
+    assert "Change package.json (engines)" in failure.value.detail
+    assert not list((tmp_path / "toolchains").glob("node-4*"))

@@ -194,8 +194,13 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
 
 
 def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole: Whole, home: Home, deployed: Json) -> None:
-    assert_matches("ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--branch", "main", "--json").document)
-    assert home.run("apps", "show", "--json").document["healthPath"] == "/"
+    assert_matches(
+        "ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--port", "3000", "--branch", "main", "--json").document
+    )
+    view = home.run("apps", "show", "--json").document
+    assert (view["healthPath"], view["port"]) == ("/", 3000)
+    assert home.run("apps", "update", "--port", "").exit_code == 0
+    assert home.run("apps", "show", "--json").document["port"] is None
     restarted = home.run("restart", "--json").document
     assert (restarted["cause"], restarted["status"]) == ("restart", "succeeded")
     assert_matches("RunningEnvironmentView", home.run("ps", "--json").document[0])

@@ -18,6 +18,7 @@ EUR = {"amount": 0, "currency": "EUR"}
 NO_SETTINGS = {
     "image": None, "branch": None, "directory": None, "builder": "auto", "buildCommand": None, "startCommand": None, "releaseCommand": None,
     "healthPath": None,
+    "port": None,
 }  # fmt: skip
 
 

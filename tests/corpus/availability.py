@@ -24,7 +24,9 @@ PROBES = {
     "rubygems": "https://rubygems.org/api/v1/gems/rack.json",
     "packagist": "https://repo.packagist.org/packages.json",
     "docker-hub": "https://registry-1.docker.io/v2/",
+    "internet": "https://github.com/",
 }
+"""`internet`: a build or a start that downloads from other hosts: a font, a compiled library of a package, a public database."""
 CONFIGURED = {"pypi": ("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), "npm": ("NPM_CONFIG_REGISTRY",)}
 """Variables that name another index for builds on this machine (knative/machine/mirrors.py)."""
 REPLACED_BY_A_TOOLCHAIN = frozenset(("python-builds",))

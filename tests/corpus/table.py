@@ -13,7 +13,7 @@ NAME = re.compile(r"(?P<repository>[A-Za-z0-9_-]+/[A-Za-z0-9._-]+)(?::(?P<direct
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PLANS = ("python", "node", "go", "ruby", "php", "java", "static", "procfile", "dockerfile")
 PEERS = ("heroku", "railpack")
-INDEXES = ("pypi", "python-builds", "npm", "go", "maven", "gradle", "rubygems", "packagist", "docker-hub")
+INDEXES = ("pypi", "python-builds", "npm", "go", "maven", "gradle", "rubygems", "packagist", "docker-hub", "internet")
 
 
 class TableError(Exception):

@@ -20,7 +20,8 @@ from functions.deploy.domain.rejections import (
     RepositoryNotAllowed,
 )
 from functions.deploy.queries.application import ApplicationView, ShowApplication
-from tests.deploy.deploy_capsule import OWNER, REPOSITORY, DeployCapsule
+from tests.deploy.deploy_capsule import COMMIT, OWNER, REPOSITORY, DeployCapsule
+from tests.deploy.deploy_capsule import IMAGE as RELEASED
 
 IMAGE = "ghcr.io/ada/shop:1.4"
 ALL: dict[str, Any] = {
@@ -31,6 +32,7 @@ ALL: dict[str, Any] = {
     "start_command": "node server.js --port $PORT",
     "release_command": "node migrate.js",
     "health_path": "/healthy",
+    "port": 3000,
 }
 
 
@@ -50,6 +52,9 @@ async def start(capsule: DeployCapsule, application_id: Any, **fields: Any) -> D
     ("settings", "detail"),
     [
         ({"health_path": "healthy"}, 'health path "healthy"'),
+        ({"port": 0}, "port 0: use a number from 1 to 65535"),
+        ({"port": 65536}, "port 65536"),
+        ({"port": 9090}, "none of 8012, 8013, 8022, 9090, 9091"),
         ({"health_path": "/a b"}, 'health path "/a b"'),
         ({"release_command": "a\nb"}, "release command: use one line"),
         ({"release_command": ""}, "release command: use one line"),
@@ -109,6 +114,14 @@ async def test_a_deployment_freezes_the_settings_for_its_build(capsule: DeployCa
         "START_COMMAND": "node server.js --port $$PORT",  # Kubernetes reads $$ as $
     }
     assert {name: parameters[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(("setting", "reported", "port"), [(3000, "80", 3000), (None, "80", 80), (3000, "", 3000), (None, "", 8080)])
+async def test_the_port_of_a_release(capsule: DeployCapsule, setting: int | None, reported: str, port: int) -> None:
+    application = await capsule.create(port=setting)
+    deployment = await start(capsule, application.id)
+    released = await capsule.finish_build(deployment, {"image": RELEASED, "commit": COMMIT, "kind": "dockerfile", "port": reported})
+    assert capsule.service(released)["spec"]["template"]["spec"]["containers"][0]["ports"] == [{"containerPort": port}]
 
 
 async def test_a_ref_takes_precedence_over_the_branch(capsule: DeployCapsule) -> None:

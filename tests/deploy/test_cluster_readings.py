@@ -41,6 +41,14 @@ def test_a_complete_job_has_built_an_image() -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "port"), [("80", 80), ("3000", 3000), ("0", None), ("65536", None), ("9090", None), ("8080; x", None), ("", None), (80, None)]
+)
+def test_a_build_names_the_port_of_its_application(named: Any, port: int | None) -> None:
+    outcome = read_build_job(job(COMPLETE), [pod(report(image=IMAGE, commit=COMMIT, kind="image", port=named))])
+    assert outcome == BuildJobSucceeded(IMAGE, COMMIT, "image", port=port)
+
+
+@pytest.mark.parametrize(
     "message",
     [
         None,

@@ -56,6 +56,15 @@ async def test_the_service_scales_to_zero_and_has_no_service_account(capsule: De
         assert {"capsule.dev/application", "capsule.dev/environment", "capsule.dev/component"} <= set(labels)
 
 
+@pytest.mark.parametrize(("observation_seconds", "retention"), [(10, None), (30, None), (120, "120s")])
+def test_the_last_instance_lives_through_a_long_observation(observation_seconds: int, retention: str | None) -> None:
+    labels = {manifests.APPLICATION: str(uuid4()), manifests.ENVIRONMENT: "staging", manifests.DEPLOYMENT: str(uuid4())}
+    terms = Terms(observation_seconds=observation_seconds)
+    service = manifests.service(application="hello", labels=labels, release={}, pod=manifests.pod_spec(IMAGE), terms=terms)
+    found = service["spec"]["template"]["metadata"]["annotations"].get("autoscaling.knative.dev/scale-to-zero-pod-retention-period")
+    assert found == retention
+
+
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_the_longest_name_fits_into_a_host_name(environment: str) -> None:
     assert len(names.service_of("a" * 40, environment)) + len("-00001") <= 63

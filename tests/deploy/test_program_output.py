@@ -103,6 +103,12 @@ def test_the_line_that_matters(output: str, cause: str) -> None:
     assert quote_cause(output) == cause
 
 
+def test_the_end_of_a_traceback_is_enough() -> None:
+    """Kubernetes keeps the last 2,048 bytes of a container's log as its termination message."""
+    cut_off = PYTHON[PYTHON.index("init_process") :]
+    assert quote_cause(cut_off) == quote_cause(PYTHON)
+
+
 @pytest.mark.parametrize("output", ["x" * 100_000, "Traceback (most recent call last):\n" * 5_000, '  File "' * 20_000, "Error: x\n" * 20_000])
 def test_any_output_is_bounded(output: str) -> None:
     assert len(quote_cause(output)) <= MAX_LENGTH

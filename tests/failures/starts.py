@@ -40,7 +40,7 @@ START = (
     Commit("it dies on its first request", app(SOCKET + FIRST_REQUEST), EXITS, "after it listened on $PORT"),
     Commit("it needs too much memory", app("x = [b'x' * (1 << 20) for _ in range(2048)]\n"), ("out-of-memory",), "memory"),
     Commit("it fills its disk", app(FILL_DISK), (*EXITS, "disk-full")),
-    Commit("its program is not installed", {"Procfile": "web: gunicorn app:app\n"}, EXITS, "gunicorn"),
+    Commit("its program is not installed", {"Procfile": "web: no-such-server app:app\n"}, EXITS, "no-such-server"),
     Commit("its program may not be run", {"Procfile": "web: ./start.sh\n", "start.sh": "exec python app.py\n"}, EXITS, "ermission"),
     Commit("a signal ends it", app("import os\nos.abort()\n"), EXITS, "signal"),
     Commit("it closes connections unanswered", app(f"{SOCKET}while True:\n    listener.accept()[0].close()\n"), ("does-not-answer",)),

@@ -23,7 +23,8 @@ COMMITS = (*BUILDS, *START, *OBSERVED, *SERVING)
 """In the order of the steps in which they fail."""
 ENVIRONMENTS = ("staging", "production", "third", "fourth")
 """Deployments run at the same time, one in each."""
-OBSERVATION_SECONDS = 8
+OBSERVATION_SECONDS = 5
+"""Less than the idle time after which these instances end: one that sleeps cannot fail."""
 DEPLOYMENT_SECONDS = 600
 
 

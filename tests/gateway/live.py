@@ -18,6 +18,7 @@ from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.harness import ROOT, free_port, until
 from tests.runtime.pump import Pump
+from tests.waiting import wait_limit
 
 CONTEXT = "auth"
 
@@ -105,4 +106,4 @@ class Live:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(30)
+            process.wait(wait_limit(30))

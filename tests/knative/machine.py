@@ -70,7 +70,7 @@ class Machine:
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(wait_limit(30))
 
     @property
     def is_root(self) -> bool:

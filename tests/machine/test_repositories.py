@@ -17,6 +17,7 @@ import pytest
 from knative.machine import processes, repositories
 from knative.machine.home import Home, Ports
 from tests.servers import free_offset
+from tests.waiting import wait_limit
 
 NOBODY = 65534
 RECEIVE = "service=git-receive-pack"
@@ -55,7 +56,7 @@ def server(home: Home) -> Iterator[str]:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{home.ports.gateway}"
     process.terminate()
-    assert process.wait(10) == 0 or process.returncode == -15
+    assert process.wait(wait_limit(10)) == 0 or process.returncode == -15
 
 
 def git(folder: Path, *arguments: str) -> str:

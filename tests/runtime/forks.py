@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from tests.waiting import wait_limit
+
 
 class Forked:
     """A process that is not our child: what subprocess.Popen offers, as far as tests use it."""
@@ -70,7 +72,7 @@ class Forks:
     def close(self) -> None:
         stdin, stdout = _pipes(self._process)
         stdin.close()
-        self._process.wait(10)
+        self._process.wait(wait_limit(10))
         stdout.close()
 
 

@@ -95,7 +95,7 @@ class Worker:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(wait_limit(30))
 
     def kill(self) -> None:
         self.process.kill()

@@ -39,6 +39,8 @@ class ChangeApplication(Model):
     """Runs before a release takes traffic. Takes precedence over the Procfile's `release:` line."""
     health_path: str | None = None
     """HTTP path that returns 2xx or 3xx when an instance is healthy."""
+    port: int | None = None
+    """The port that the application listens on, if it does not read PORT. Default: that of capsule.toml or the image, else 8080."""
 
 
 @command(

@@ -40,6 +40,7 @@ class CreateApplication(Model):
     start_command: str | None = None
     release_command: str | None = None
     health_path: str | None = None
+    port: int | None = None
 
 
 class CreatedApplicationView(ApplicationSettingsView):

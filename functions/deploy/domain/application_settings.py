@@ -16,6 +16,8 @@ from functions.kernel import FieldError
 MAX_COMMAND_LENGTH = 1000
 MAX_DIRECTORY_LENGTH = 200
 HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
+RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
+"""Of Knative's own containers beside the application (serving, pkg/apis/serving/k8s_validation.go)."""
 COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
 
 
@@ -46,11 +48,16 @@ class ApplicationSettings:
     """Runs before a release takes traffic. None: the `release:` line of the repository's Procfile."""
     health_path: str | None = None
     """HTTP path that answers 2xx or 3xx when an instance is healthy."""
+    port: int | None = None
+    """The port that the application listens on; it finds the number in PORT. None: that of capsule.toml or the image, else 8080."""
 
     def __post_init__(self) -> None:
         errors = [*self._branch_faults(), *self._directory_faults(), *self._command_faults()]
         if self.health_path is not None and not HEALTH_PATH.fullmatch(self.health_path):
             errors.append(FieldError("/healthPath", f'health path "{self.health_path}": start with "/", no spaces, at most 200 characters'))
+        if self.port is not None and not is_port(self.port):
+            reserved = ", ".join(str(each) for each in sorted(RESERVED_PORTS))
+            errors.append(FieldError("/port", f"port {self.port}: use a number from 1 to 65535, but none of {reserved}, which the platform uses"))
         if errors:
             raise InvalidSettings.of(errors)
 
@@ -98,3 +105,13 @@ class ApplicationSettings:
             for name, (pointer, command) in commands.items()
             if command is not None and not (command.strip() and len(command) <= MAX_COMMAND_LENGTH and COMMAND.fullmatch(command))
         ]
+
+
+def is_port(number: int) -> bool:
+    """Whether an application may listen on this port."""
+    return 0 < number < 1 << 16 and number not in RESERVED_PORTS
+
+
+def read_port(text: str) -> int | None:
+    """Read the port of a build's report. None: it names none that an application may have."""
+    return int(text) if re.fullmatch(r"[1-9]\d{0,4}", text) and is_port(int(text)) else None

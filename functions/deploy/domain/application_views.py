@@ -22,6 +22,7 @@ class SettingsFields(Model):
     start_command: str | None
     release_command: str | None
     health_path: str | None
+    port: int | None
 
 
 class ApplicationSettingsView(SettingsFields):

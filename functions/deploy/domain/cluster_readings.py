@@ -13,6 +13,17 @@ from uuid import UUID
 import orjson
 
 from functions.deploy.domain import observation as reasons
+from functions.deploy.domain.application_settings import read_port
+from functions.deploy.domain.exits import (
+    EVICTED,
+    MAX_DETAIL_LENGTH,
+    OOM_KILLED,
+    SIGKILL_EXIT_CODE,
+    describe_code,
+    read_exit,
+    read_exit_at_start,
+    with_cause,
+)
 from functions.deploy.domain.manifests import DEPLOYMENT
 from functions.deploy.domain.observation import (
     BuildJobFailed,
@@ -22,7 +33,6 @@ from functions.deploy.domain.observation import (
     ServiceFailed,
     ServiceReady,
 )
-from functions.deploy.domain.program_output import quote_cause
 from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
@@ -33,12 +43,8 @@ IMAGE_ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNOR
 specification, error codes)."""
 DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
 """Knative's reasons for a host name that belongs to another Route."""
-OOM_KILLED, EVICTED = "OOMKilled", "Evicted"
-"""Reasons of a terminated container (Kubernetes, "Resource Management", "Node-pressure Eviction")."""
 PUSH_FAILED = "ImagePushFailed"
 """Of a build on one machine whose image was not accepted."""
-EXITED_UNREADY = "The container listened on its port and exited before its readiness probe succeeded."
-"""The first line of the one-machine Knative's message about such a container."""
 HTTP_FAILURE = re.compile(r"answered [345]\d\d|statuscode: [345]\d\d")
 NO_HTTP_ANSWER = re.compile(r"the answer is not HTTP|without an answer|no answer within")
 HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
@@ -48,11 +54,8 @@ OUTPUT_MARK = " Last output:\n"
 """Between the builder's sentence and the output of the program that failed."""
 IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-MAX_DETAIL_LENGTH = 2000
 MAX_COMMAND_LENGTH = 1000
 MAX_KIND_LENGTH = 40
-SIGKILL_EXIT_CODE = 137
-"""128 + SIGKILL: the kernel's out-of-memory killer, as a rule."""
 IMAGE_NOT_KEPT_DETAIL = "The image of this release is no longer stored. Deploy its commit again to rebuild it."
 
 
@@ -98,7 +101,7 @@ def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceed
             return ReleasePhaseFailed("The release command was stopped from outside.")
         if last.get("reason") == OOM_KILLED:
             return ReleasePhaseFailed("The release command needed more memory than the environment's instances have.", reasons.OUT_OF_MEMORY)
-        return ReleasePhaseFailed(_with_cause(f"Release command exited with code {code}.", last.get("message")))
+        return ReleasePhaseFailed(with_cause(f"Release command exited with {describe_code(code)}.", last.get("message")))
     return None
 
 
@@ -113,7 +116,7 @@ def read_instances(pods: Iterable[Object], revision: Object | None = None) -> Se
         for container in pod.get("status", {}).get("containerStatuses", []):
             last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
             if container.get("restartCount", 0) and last and _has_ended_since(ready_at, last, container):
-                return _read_exit(last)
+                return read_exit(last)
     return None
 
 
@@ -122,17 +125,6 @@ def _has_ended_since(ready_at: str, terminated: Mapping[str, Any], container: Ma
     finished_at = terminated.get("finishedAt") or ""
     restarted_at = (container.get("state", {}).get("running") or {}).get("startedAt")
     return not ready_at or finished_at > ready_at or (finished_at == ready_at and (restarted_at is None or restarted_at > ready_at))
-
-
-def _read_exit(terminated: Mapping[str, Any]) -> ServiceFailed:
-    """The exit of an instance that was ready."""
-    code, message = terminated.get("exitCode", 0), terminated.get("message")
-    if terminated.get("reason") == EVICTED:
-        return ServiceFailed(reasons.DISK_FULL, f"The process was stopped after it was ready. {message or ''}".strip()[:MAX_DETAIL_LENGTH])
-    if terminated.get("reason") == OOM_KILLED or code == SIGKILL_EXIT_CODE:
-        killed = "Process was killed after it was ready (exit code 137); it may need more memory."
-        return ServiceFailed(reasons.OUT_OF_MEMORY, killed)
-    return ServiceFailed(reasons.CRASHES, _with_cause(f"Process exited with code {code} after it was ready.", message))
 
 
 def read_service(
@@ -172,7 +164,9 @@ def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSu
         command, health_path = _text(report, "release"), _text(report, "health")
         is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and command.isprintable()
         own_health_path = health_path if HEALTH_PATH.fullmatch(health_path) else None
-        return BuildJobSucceeded(image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path)
+        return BuildJobSucceeded(
+            image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path, read_port(_text(report, "port"))
+        )
     return BuildJobFailed(reasons.BUILD_FAILED, "The build exited with code 0 but did not report an image under its own name.")
 
 
@@ -195,7 +189,7 @@ def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: M
         return BuildJobFailed(reasons.DISK_FULL, f"The build was stopped: {text[:MAX_DETAIL_LENGTH] or 'it used too much disk space.'}")
     if reason in reasons.BUILD_REASONS:
         sentence, _, output = _text(report, "detail").partition(OUTPUT_MARK)
-        detail = _with_cause(sentence[:MAX_DETAIL_LENGTH], output)
+        detail = with_cause(sentence[:MAX_DETAIL_LENGTH], output)
         return BuildJobFailed(reason, detail, commit if COMMIT.fullmatch(commit) else None)
     if text:
         is_too_large = ended.get("reason") == PUSH_FAILED and re.search(r"\b(larger|more) than\b", text)
@@ -250,7 +244,7 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     if EVICTED in (container.get("reason"), resources.get("reason")):
         return ServiceFailed(reasons.DISK_FULL, f"The process was stopped. {message}".strip())
     if code := re.fullmatch(r"ExitCode(-?\d+)|OOMKilled", container.get("reason", "")):
-        return _read_exit_at_start(code[1] or str(SIGKILL_EXIT_CODE), message)
+        return read_exit_at_start(code[1] or str(SIGKILL_EXIT_CODE), message)
     if "it listens on" in message.lower():
         return ServiceFailed(reasons.WRONG_PORT, f"The process listens, but not on $PORT. {message}")
     if HTTP_FAILURE.search(message):
@@ -261,22 +255,6 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     if "ProgressDeadlineExceeded" in (resources.get("reason"), ready.get("reason")) or "nitial scale was never achieved" in message:
         return ServiceFailed(reasons.NEVER_LISTENS, f"The process started but did not listen on $PORT in time. {message}".strip())
     return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")
-
-
-def _read_exit_at_start(code: str, message: str) -> ServiceFailed:
-    """The exit of an instance that was never ready. `message`: its last output."""
-    has_listened, output = message.startswith(EXITED_UNREADY), message.removeprefix(EXITED_UNREADY)
-    when = "after it listened on $PORT, before it answered a request successfully" if has_listened else "before listening on $PORT"
-    if code == str(SIGKILL_EXIT_CODE):
-        killed = f"Process was killed {when} (exit code 137); it may need more memory."
-        return ServiceFailed(reasons.OUT_OF_MEMORY, killed)
-    return ServiceFailed(reasons.EXITS_AT_START, _with_cause(f"Process exited with code {code} {when}.", output))
-
-
-def _with_cause(sentence: str, output: object) -> str:
-    """Continue a sentence with the lines of a program's output that say why it failed."""
-    cause = quote_cause(str(output or ""))
-    return f"{sentence.rstrip('.')}: {cause}" if cause else sentence
 
 
 def _true_condition(resource: Object, type: str) -> Mapping[str, Any] | None:

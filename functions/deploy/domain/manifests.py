@@ -18,6 +18,8 @@ from functions.deploy.domain.names import build_job_of, namespace_of, service_of
 Manifest = dict[str, Any]
 
 PORT = 8080
+MIN_IDLE_SECONDS = 30
+"""An instance without requests lives at least this long (`stable-window` of config-autoscaler: 30 s on one machine, 60 s on a cluster)."""
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
@@ -66,11 +68,11 @@ def build_job(
     return job
 
 
-def pod_spec(image: str, health_path: str | None = None) -> Manifest:
+def pod_spec(image: str, health_path: str | None = None, port: int | None = None) -> Manifest:
     """Render `spec.template.spec` of an application's Service, without size and configuration. The root file system is
-    writable and ephemeral."""
-    port = 0  # Knative probes the port that it assigns
-    probe: Manifest = {"httpGet": {"path": health_path, "port": port}} if health_path else {"tcpSocket": {"port": port}}
+    writable and ephemeral. `port`: None is PORT."""
+    probed = 0  # Knative probes the port that it assigns
+    probe: Manifest = {"httpGet": {"path": health_path, "port": probed}} if health_path else {"tcpSocket": {"port": probed}}
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -80,7 +82,7 @@ def pod_spec(image: str, health_path: str | None = None) -> Manifest:
             {
                 "name": "web",
                 "image": image,
-                "ports": [{"containerPort": PORT}],
+                "ports": [{"containerPort": port or PORT}],
                 "readinessProbe": {**probe, "successThreshold": 1},
                 "securityContext": copy.deepcopy(UNPRIVILEGED),
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
@@ -125,6 +127,7 @@ def service(
                         "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
                         "serving.knative.dev/progress-deadline": f"{terms.ready_timeout_seconds}s",
                         **({} if health_path_of(pod) else {SERVING_PATH: "/"}),
+                        **_retention(terms.observation_seconds),
                         **release,
                     },
                 },
@@ -133,6 +136,12 @@ def service(
             "traffic": [{"latestRevision": True, "percent": 100}],
         },
     }
+
+
+def _retention(observation_seconds: int) -> Manifest:
+    """Keep the last instance awake through a long observation: one that sleeps cannot fail."""
+    is_long = observation_seconds > MIN_IDLE_SECONDS
+    return {"autoscaling.knative.dev/scale-to-zero-pod-retention-period": f"{observation_seconds}s"} if is_long else {}
 
 
 def health_path_of(pod: Mapping[str, Any]) -> str | None:

@@ -37,6 +37,8 @@ class BuildJobSucceeded:
     """The repository's own: the `release:` line of the Procfile, or of `app.json` or `capsule.toml`."""
     health_path: str | None = None
     """The repository's own, of `app.json` or `capsule.toml`."""
+    port: int | None = None
+    """The repository's own, of `capsule.toml`, or the port that the image names."""
     host_keys: tuple[HostKey, ...] = ()
     """Keys of ssh servers that were unknown to the clone."""
 

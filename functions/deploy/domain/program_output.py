@@ -52,8 +52,11 @@ def quote_cause(output: str) -> str:
 
 
 def _python(lines: Sequence[str]) -> list[str] | None:
-    """The exception of the last traceback, with its place in the application."""
+    """The exception of the last traceback, with its place in the application. Of a long one only the end may be here."""
     starts = [index for index, line in enumerate(lines) if line.endswith(TRACEBACK)]
+    first_frame = next((index for index, line in enumerate(lines) if PYTHON_FRAME.match(line)), None)
+    if first_frame is not None and first_frame < (starts or [len(lines)])[0]:
+        starts.insert(0, first_frame - 1)
     for start in reversed(starts):
         frames: list[tuple[str, str]] = []
         for index, line in enumerate(lines[start + 1 :], start + 1):

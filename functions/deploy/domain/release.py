@@ -43,7 +43,7 @@ class Release:
             kind=build.kind,
             created_at=at,
             config_version=terms.config_version,
-            manifest=pod_spec(build.image, terms.settings.health_path or build.health_path),
+            manifest=pod_spec(build.image, terms.settings.health_path or build.health_path, terms.settings.port or build.port),
             release_command=terms.settings.release_command or build.release_command,
         )
 

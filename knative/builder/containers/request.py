@@ -22,6 +22,8 @@ class ContainerRequest:
     """The release command, a line for /bin/sh."""
     health: str = ""
     """The repository's own health path."""
+    port: int = 0
+    """The repository's own port; 0: the image's."""
 
     def encode(self) -> bytes:
         """Raises ValueError if the request is longer than MAX_BYTES."""

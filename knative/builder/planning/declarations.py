@@ -13,7 +13,7 @@ PROJECT_FILE = "capsule.toml"
 PROJECT_KEYS = {
     "": ("app", "environment"),
     "build": ("directory", "builder", "command"),
-    "deploy": ("start", "release", "health_path"),
+    "deploy": ("start", "release", "health_path", "port"),
 }
 BUILDERS = ("auto", "native", "dockerfile", "buildpack")
 
@@ -30,6 +30,7 @@ class Declarations:
     builder: str = ""
     builder_source: str = ""
     health: str = ""
+    port: int = 0
     processes: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     buildpacks: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Declarations:
             builder=builder.builder,
             builder_source=builder.builder_source,
             health=self.health or lower.health,
+            port=self.port or lower.port,
             processes={**lower.processes, **self.processes},
             variables={**lower.variables, **self.variables},
             buildpacks=self.buildpacks or lower.buildpacks,
@@ -123,9 +125,17 @@ def _read_project(tree: Tree) -> Declarations:
         builder=string(content, "build", "builder"),
         builder_source=PROJECT_FILE,
         health=string(content, "deploy", "health_path"),
+        port=_port(tree, table(content, "deploy").get("port", 0)),
         processes=processes,
         notices=notices,
     )
+
+
+def _port(tree: Tree, value: object) -> int:
+    """Raises BuildFailure(not-recognized) if it is no port."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 16:
+        return value
+    raise BuildFailure(NOT_RECOGNIZED, f"{tree.place(PROJECT_FILE)}: deploy.port is {value!r}. Write a number from 1 to 65535: port = 3000")
 
 
 def _process_notices(declared: Declarations) -> list[str]:

@@ -19,7 +19,7 @@ OLD_TOOLS = ("Gopkg.toml", "glide.yaml", "vendor/vendor.json", "Godeps/Godeps.js
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
     """Raises BuildFailure(not-recognized) if no program, or not which one of several, can be found."""
     if not tree.has("go.mod", "go.work"):
-        return _without_module(tree, declared)
+        return _in_module_above(tree, declared) or _without_module(tree, declared)
     programs = find_programs(tree)
     if not programs:
         if declared.start or tree.has("package.json", "requirements.txt", "pyproject.toml", "Gemfile", "composer.json"):
@@ -79,7 +79,8 @@ def _choose(tree: Tree, programs: list[str]) -> str:
     if "" in programs or len(programs) == 1:
         return "" if "" in programs else programs[0]
     names = [*PREFERRED, _module(tree)]
-    named = [folder for name in names for folder in programs if folder.rpartition("/")[2] == name]
+    main = [folder for folder in programs if folder.count("/") == 0 or folder.startswith("cmd/") or "/cmd/" in folder]
+    named = [folder for name in names for folder in main if folder.rpartition("/")[2] == name]
     commands = [folder for folder in programs if folder.startswith("cmd/")]
     if named or len(commands) == 1:
         return named[0] if named else commands[0]
@@ -102,6 +103,25 @@ def _name(tree: Tree, folder: str) -> str:
     if folder and not tree.has(f"{folder}/go.mod"):
         return folder.rpartition("/")[2]
     return _module(tree.at(folder) if folder else tree) or "main"
+
+
+def _in_module_above(tree: Tree, declared: Declarations) -> Plan | None:
+    """Plan a program whose module begins in a folder above the base directory."""
+    module = next((each for each in tree.ancestors if each.has("go.mod")), None)
+    programs = find_programs(tree) if module else []
+    if module is None or not programs:
+        return None
+    folder = _choose(tree, programs)
+    name = folder.rpartition("/")[2] or tree.directory.rpartition("/")[2]
+    build = Step("Building with go build", ("go", "build", "-o", "bin/", f"./{folder}" if folder else "."), directory=tree.directory)
+    return Plan(
+        "go",
+        f"{module.place('go.mod')}, {tree.place(folder).rstrip('/')}",
+        (go_toolchain(module),),
+        build_step(tree, declared) or (build,),
+        declared.start or f"bin/{name}",
+        variables={"PATH": _bin(tree)},
+    )
 
 
 def _without_module(tree: Tree, declared: Declarations) -> Plan | None:

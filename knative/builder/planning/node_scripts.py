@@ -26,6 +26,12 @@ PROGRAMS = {
     "pm2-runtime": "pm2", "babel-node": "@babel/node", "drizzle-kit": "drizzle-kit", "typeorm": "typeorm", "medusa": "@medusajs/cli", "srvx": "srvx",
 }  # fmt: skip
 """Programs whose package has another name."""
+BUILD = re.compile(
+    r"(?:(?:npx|cross-env(?:\s+\w+=\S+)*|\w+=\S+)\s+)*(?:(?:npm|pnpm|yarn)\s+(?:run\s+)?[\w:-]*(?:build|compile)[\w:-]*\s*$"
+    r"|(?:tsc|tsup|swc|babel|webpack|rollup|esbuild|parcel\s+build|\w[\w-]*\s+build)\b(?!.*\s(?:--watch|-w)\b))"
+)
+"""A command that writes files which the application serves or runs."""
+CLEAN = re.compile(r"(?:npx\s+)?(?:rimraf|del-cli|del|rm|mkdir|shx|cp|copyfiles|(?:npm|pnpm|yarn)\s+run\s+(?:clean|lint))\b")
 JAVASCRIPT = re.compile(r"\.(?:js|mjs|cjs)$")
 
 
@@ -35,6 +41,8 @@ class Line:
 
     command: str
     source: str
+    build: str = ""
+    """What the script builds before it starts. An image is read-only: this runs when the image is built."""
 
 
 def scripts_of(manifest: dict[str, Any]) -> dict[str, str]:
@@ -48,6 +56,23 @@ def resolve(scripts: dict[str, str], line: str, depth: int = 0) -> str:
     if name not in scripts or depth > 8 or scripts.get(f"pre{name}") or scripts.get(f"post{name}"):
         return line.strip()
     return resolve(scripts, scripts[name], depth + 1)
+
+
+def split_build(scripts: dict[str, str], line: str) -> tuple[str, str]:
+    """Split a start line into what builds and what serves: `npm run build && node dist/server.js`. What the script `build` does is left out.
+
+    A line that does not begin with a build is returned whole.
+    """
+    parts = re.split(r"\s*&&\s*", resolve(scripts, line))
+    builds = [resolve(scripts, part) for part in parts]
+    last = max((index for index, part in enumerate(builds[:-1]) if BUILD.match(part)), default=-1)
+    is_simple = not re.search(r"[\"'`;|()]", " ".join(parts[: last + 1])) and all(BUILD.match(part) or CLEAN.match(part) for part in builds[:last])
+    if last < 0 or not is_simple:
+        return "", line
+    own = resolve(scripts, scripts.get("build", ""))
+    kept = [part for part, content in zip(parts[: last + 1], builds[: last + 1], strict=True) if content != own]
+    has_build = any(BUILD.match(resolve(scripts, part)) for part in kept)
+    return " && ".join(kept) if has_build else "", resolve(scripts, " && ".join(parts[last + 1 :]))
 
 
 def development_line(scripts: dict[str, str], line: str, depth: int = 0) -> str:

@@ -10,6 +10,7 @@ from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.node_frameworks import Application, Served, find_framework, with_address
 from knative.builder.planning.node_packages import Manager, workspace_members
 from knative.builder.planning.node_scripts import (
+    CLEAN,
     JAVASCRIPT,
     Line,
     compiled_path,
@@ -18,6 +19,7 @@ from knative.builder.planning.node_scripts import (
     production_line,
     resolve,
     scripts_of,
+    split_build,
 )
 from knative.builder.planning.plan import Step
 from knative.builder.planning.procfile import PROCFILE
@@ -56,13 +58,14 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
     tree, manifest = application.tree, application.manifest
     framework = find_framework(application)
     if declared.start:
-        line = resolve(scripts, declared.start)
+        build, line = split_build(scripts, declared.start)
+        line = resolve(scripts, line)
         if not development_line(scripts, line) or (line == declared.start and declared.start_source != PROCFILE):
-            return Chosen(declared.start_source, with_address(application, line), framework=framework)
+            return Chosen(declared.start_source, with_address(application, line), framework=framework, before=_build_before(application, build))
     for name in (*PRODUCTION_SCRIPTS, "start"):
-        line = resolve(scripts, scripts.get(name, ""))
+        build, line = split_build(scripts, resolve(scripts, scripts.get(name, "")))
         if line and not development_line(scripts, line) and not _is_served_otherwise(line, framework):
-            return _script(application, manager, scripts, Line(line, name), framework)
+            return _script(application, manager, scripts, Line(line, name, build), framework)
     start, origin = (declared.start, f"{declared.start_source}: web") if declared.start else (scripts.get("start", ""), "script start")
     whole = resolve(scripts, start or scripts.get("dev", "") or scripts.get("serve", ""))
     watched = development_line(scripts, whole) or whole
@@ -131,14 +134,21 @@ def _script(application: Application, manager: Manager, scripts: dict[str, str],
     command, before = with_address(application, line.command), scripts.get(f"pre{line.source}", "")
     if needs_environment(command):
         return Chosen(f"script {line.source}", f"{manager.name} run {line.source}", framework=framework)
-    steps: tuple[Step, ...] = ()
+    steps = _build_before(application, line.build)
     if before:
         content, build = resolve(scripts, before), resolve(scripts, scripts.get("build", ""))
         if re.search(r"\b(build|tsc|webpack|babel|rollup|esbuild|compile)\b", content):
-            steps = (manager.run(f"pre{line.source}", application.tree.directory),) if content != build else ()
-        else:
+            steps += (manager.run(f"pre{line.source}", application.tree.directory),) if content != build else ()
+        elif "&&" in content or not CLEAN.match(content):  # the files of an image are those of its build
             command = f"{content} && {'' if re.search(r'[;&|()=]', command) else 'exec '}{command}"
     return Chosen(f"script {line.source}", command, framework=framework, before=steps)
+
+
+def _build_before(application: Application, line: str) -> tuple[Step, ...]:
+    """Return the step for what a start line builds before it serves."""
+    return (
+        (Step("Building what the start command builds", ("sh", "-c", line), {"NODE_ENV": "production"}, application.tree.directory),) if line else ()
+    )
 
 
 def _without_script(application: Application, *, has_build: bool) -> Chosen:

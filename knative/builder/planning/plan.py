@@ -70,6 +70,8 @@ class Plan:
     """With kind dockerfile: its path, relative to the base directory."""
     health: str = ""
     """The path that answers 2xx or 3xx when the application is ready. Empty: any answer below 500 on `/`."""
+    port: int = 0
+    """The port that the application listens on, where it does not read PORT; 0: PORT."""
     notices: tuple[str, ...] = ()
     """What was found and is not used, what was added, and how to change it."""
 

@@ -60,6 +60,7 @@ def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
         processes=declared.processes,
         variables={**plan.variables, **declared.variables},
         health=declared.health,
+        port=declared.port,
         directory=application.directory,
         notices=tuple(dict.fromkeys(notices)),
     )

@@ -116,7 +116,11 @@ class Toolchains:
         for package in packages:
             published = self._published(name, package)
             if (version := allowed.newest(published)) is not None:
-                return version, self._cache.install(name, version, partial(install, package, version))
+                try:
+                    return version, self._cache.install(name, version, partial(install, package, version))
+                except CommandFailed as error:
+                    detail = f"{NAMES[name]} {version} cannot be installed from the npm package {package}. Change {source or 'the version'}."
+                    raise BuildFailure(VERSION_UNAVAILABLE, detail, "\n".join(error.tail[-5:])) from error
             versions += published
         raise _refusal(name, allowed, source, versions, "")
 

@@ -17,7 +17,8 @@ from knative.builder.toolchains.machine import Found
 
 ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
 NPM_OF_NODE = {
-    4: "2", 6: "3", 8: "6", 10: "6", 12: "6", 14: "6", 15: "7", 16: "8", 17: "8", 18: "10", 19: "9", 20: "10", 21: "10", 22: "10", 23: "10",
+    0: "2", 1: "2", 2: "2", 3: "2", 4: "2", 5: "3", 6: "3", 7: "4", 8: "6", 9: "6", 10: "6", 11: "6", 12: "6", 13: "6", 14: "6", 15: "7", 16: "8",
+    17: "8", 18: "10", 19: "9", 20: "10", 21: "10", 22: "10", 23: "10",
 }  # fmt: skip
 """Major of Node.js → major of the npm that it comes with (https://nodejs.org/dist/index.json); 11 since Node.js 24."""
 DEFAULT_NPM = "11"
@@ -116,16 +117,27 @@ def node_package() -> str:
 
 
 def arrange_node(folder: Path) -> None:
-    """Give an npm installation of Node.js and npm the layout of a Node.js release: bin/, include/, lib/node_modules/npm."""
+    """Give an npm installation of Node.js and npm the layout of a Node.js release: bin/, include/, lib/node_modules/npm.
+
+    The packages of Node.js 4.1 and older hold the archive of a release. Raises: CommandFailed if the package has no program `node`.
+    """
     modules = folder / "node_modules"
+    package = modules / node_package()
+    if archive := next(package.glob("node-v*.tar.gz"), None):
+        shutil.unpack_archive(archive, package / "unpacked")
+        package = next((package / "unpacked").iterdir())
     for name in ("bin", "include"):
-        if (modules / node_package() / name).is_dir():
-            (modules / node_package() / name).rename(folder / name)
+        if (package / name).is_dir():
+            (package / name).rename(folder / name)
+    if not (folder / "bin" / "node").is_file():
+        raise CommandFailed(1, [f"The npm package {node_package()} of this version has no program."])
     (folder / "lib" / "node_modules").mkdir(parents=True)
     (modules / "npm").rename(folder / "lib" / "node_modules" / "npm")
     for program in ("npm", "npx"):
         script = f"lib/node_modules/npm/bin/{program}-cli.js"
-        (folder / "bin" / program).symlink_to(f"../{script}")
-        (folder / script).chmod(0o755)
+        (folder / "bin" / program).unlink(missing_ok=True)
+        if (folder / script).exists():  # npx came with npm 5.2
+            (folder / "bin" / program).symlink_to(f"../{script}")
+            (folder / script).chmod(0o755)
     (folder / "bin" / "node").chmod(0o755)
     shutil.rmtree(modules)

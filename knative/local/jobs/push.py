@@ -23,7 +23,7 @@ from knative.local.unpacking.unpacker import Limits
 log = logging.getLogger(__name__)
 
 FAILED = "ImagePushFailed"
-FIELDS = ("commit", "kind", "release", "health")
+FIELDS = ("commit", "kind", "release", "health", "port")
 LIMIT_MIB, ROOT_LIMIT_MIB = "LIMIT_IMAGE_MIB", "LIMIT_ROOT_IMAGE_MIB"
 DEFAULT_LIMIT_MIB, DEFAULT_ROOT_LIMIT_MIB = 1024, 3072
 OWN_ROOT_KINDS = ("dockerfile", "image")
@@ -50,7 +50,7 @@ async def push(pod: Pod, exit: Exit, hand_over: HandOver) -> Exit:
 
 
 def parse(message: str) -> Mapping[str, str]:
-    """Return commit, kind and, if present, release command and health path of a termination message. orjson bounds its depth. Raises BadImage."""
+    """Return the FIELDS of a termination message; commit and kind are required. orjson bounds its depth. Raises BadImage."""
     try:
         document = orjson.loads(message)
     except ValueError:

@@ -37,7 +37,7 @@ def render(plan: Plan) -> str:
     site = plan.site + (" (single page)" if plan.is_single_page else "")
     fields = {
         "needs": ", ".join(toolchains), "start": plan.start, "site": site, "release": plan.release, "dockerfile": plan.dockerfile,
-        "directory": plan.directory.removeprefix("."), "health": plan.health, "variables": _pairs(plan.variables),
+        "directory": plan.directory.removeprefix("."), "health": plan.health, "port": str(plan.port or ""), "variables": _pairs(plan.variables),
     }  # fmt: skip
     lines = [f"{plan.kind}: {plan.reason}"]
     lines += [f"{name}: {value}" for name, value in fields.items() if value]

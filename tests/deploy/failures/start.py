@@ -123,6 +123,15 @@ START_FAILURES = (
         f"{DISK}{LOGS}",
     ),
     Failure(
+        "a signal ends it",
+        "releasing",
+        revision_failed("ContainerHealthy", "ExitCode134", "The container exited with code 134 and printed nothing."),
+        "failed",
+        "exits-at-start",
+        "Process exited with code 134 (signal SIGABRT) before listening on $PORT: The container exited with code 134 and printed nothing.",
+        LOGS,
+    ),
+    Failure(
         "it listens on another port",
         "releasing",
         not_ready("The container never listened on port 8080 (its $PORT) within 120 s. It listens on 3000, but must listen on the port in $PORT."),
@@ -130,6 +139,18 @@ START_FAILURES = (
         "wrong-port",
         "The process listens, but not on $PORT. The container never listened on port 8080 (its $PORT) within 120 s. It listens on 3000, but must"
         " listen on the port in $PORT.",
+        "Listen on $PORT, or name its port: capsule apps update hello --port 3000; then: capsule deploy --app hello",
+    ),
+    Failure(
+        "it listens on several other ports",
+        "releasing",
+        not_ready(
+            "The container never listened on port 8080 (its $PORT) within 120 s. It listens on 3000, 9229, but must listen on the port in $PORT."
+        ),
+        "failed",
+        "wrong-port",
+        "The process listens, but not on $PORT. The container never listened on port 8080 (its $PORT) within 120 s. It listens on 3000, 9229, but"
+        " must listen on the port in $PORT.",
         FIX,
     ),
     Failure(

@@ -14,6 +14,7 @@ from kubernetes.client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from tests.knative.conformance.cluster import Cluster, until
+from tests.waiting import wait_limit
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -52,7 +53,7 @@ class OneMachine:
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(wait_limit(10))
 
     def stop(self) -> None:
         assert self.process is not None

@@ -33,7 +33,7 @@ def test_a_dockerfile_runs(image_machine: ImageMachine) -> None:
     mounts = {"variables": {"GREETING": "hello", "UNDECLARED": "x"}, "secrets": {"TOKEN": "hunter2-hunter2"}}
     built = image_machine.build(files, mounts)
     assert built.code == 0, built.log
-    assert built.message["kind"] == "dockerfile" and len(built.message["commit"]) == 40
+    assert (built.message["kind"], built.message["port"], len(built.message["commit"])) == ("dockerfile", "80", 40)
     assert "HEALTHCHECK is not used" in built.log and "hunter2" not in built.log
     service = image_machine.serve(built)
     with image_machine.machine.http(service) as http:

@@ -37,7 +37,8 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     Raises UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted.
     """
     image = await node.images.resolve(setup.container["image"], setup.namespace)
-    port = (image.own_root.port if image.own_root is not None else 0) or container_port(setup.container)
+    named_by_image = image.own_root.port if image.own_root is not None else 0
+    port = container_port(setup.container) if setup.container.get("ports") else named_by_image or container_port(setup.container)
     await network.open(setup.is_sandboxed(image), port)
     await _await_detached(setup)
     if network.network is not None and "PORT" in env:
