@@ -128,7 +128,7 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         transport = MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW))
-        self.mailer = EmailMailer(transport, Settings({"CAPSULE_OPERATOR_EMAIL": OPERATOR}))
+        self.mailer = EmailMailer(transport, Settings({"CAPSULE_OPERATORS": f" {OPERATOR}, "}))
 
     def messages(self) -> list[EmailMessage]:
         return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (self.folder / "new").glob("*")]

@@ -14,11 +14,11 @@ from functions.wire.email_layout import Block, Command, render
 
 
 class EmailMailer:
-    """`CAPSULE_OPERATOR_EMAIL`: receives what an operator must act on: disputes and failed refunds. Without it, only the customer is told."""
+    """Operators (`CAPSULE_OPERATORS`: addresses, comma-separated) are told what they must act on: disputes and failed refunds."""
 
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
-        self._operator = settings.text("CAPSULE_OPERATOR_EMAIL", "")
+        self._operators = [address.strip() for address in settings.text("CAPSULE_OPERATORS", "").split(",") if address.strip()]
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         payment = "Your card is charged automatically. You do not need to do anything."
@@ -78,7 +78,7 @@ class EmailMailer:
         intent = uuid5(note.id, note.status.value)
         await self._transport.send(OutgoingEmail(intent, customer.email, subject, *render(blocks), attachments=(attachment,)))
         if note.status is RefundStatus.FAILED:
-            await self._tell_operator(
+            await self._tell_operators(
                 intent,
                 f"The refund of {note.amount} to {customer.email} failed",
                 [f"Credit note {note.number} of invoice {invoice.number}: {note.failure} Pay the customer in another way."],
@@ -96,12 +96,12 @@ class EmailMailer:
         await self._transport.send(
             OutgoingEmail(intent, customer.email, subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"]))
         )
-        await self._tell_operator(
+        await self._tell_operators(
             intent,
             f"Dispute of {dispute.amount} by {customer.email} is {dispute.status}",
             [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
         )
 
-    async def _tell_operator(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
-        if self._operator:
-            await self._transport.send(OutgoingEmail(uuid5(intent, "operator"), self._operator, subject, *render(blocks)))
+    async def _tell_operators(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
+        for address in self._operators:
+            await self._transport.send(OutgoingEmail(uuid5(intent, address), address, subject, *render(blocks)))

@@ -24,13 +24,15 @@ class _Expanded(BaseModel):
 
 
 class _Subject(BaseModel):
+    """A payment intent, charge, refund or dispute."""
+
     id: Identifier
     payment_intent: Identifier | _Expanded | None = None
     metadata: dict[str, str] | None = None
 
 
 class _Data(BaseModel):
-    object: _Subject
+    object: dict[str, Any]
 
 
 class _Event(BaseModel):
@@ -51,13 +53,13 @@ class StripeWebhookVerifier:
         self._verify(body, signature)
         try:
             event = _Event.model_validate_json(body)
+            is_reversal = event.type.startswith(REVERSALS)
+            if not is_reversal and not event.type.startswith("payment_intent."):
+                return WebhookEvent(event.id, event.type)
+            subject = _Subject.model_validate(event.data.object)
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
             raise InvalidWebhook(f"{place} is not as in an event of Stripe: {error.errors()[0]['msg']}.") from error
-        subject = event.data.object
-        is_reversal = event.type.startswith(REVERSALS)
-        if not is_reversal and not event.type.startswith("payment_intent."):
-            return WebhookEvent(event.id, event.type)
         intent = subject.payment_intent if is_reversal else subject.id
         provider_payment_id = intent.id if isinstance(intent, _Expanded) else intent
         return WebhookEvent(event.id, event.type, _uuid((subject.metadata or {}).get(PAYMENT)), provider_payment_id, is_reversal)
