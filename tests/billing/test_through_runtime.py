@@ -69,7 +69,8 @@ def test_webhooks_are_verified_and_handled_once(system: RunningSystem, ada: Cust
     until(lambda: system.count("webhook_events") > before, why="for the webhook")
 
     payment = ada.subscription()["lastPayment"]["paymentId"]
-    body = f'{{"id": "evt_{payment}",\n "type": "payment_intent.succeeded", "data": {{"object": {{"id": "pi_1", "metadata": {{"capsule_payment": "{payment}"}}}}}}}}'
+    subject = {"id": "pi_1", "metadata": {"capsule_payment": payment}}
+    body = json.dumps({"id": f"evt_{payment}", "type": "payment_intent.succeeded", "data": {"object": subject}}, indent=1)
     signature = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()))
     for signature_header, content, status in (
         (signature, body, 204),
