@@ -1,11 +1,12 @@
 """Plans, the subscription, the current bill, invoices, usage and quota."""
 
+from datetime import datetime
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import age, count, cpu_seconds, day, money, period, quantity, status_text, time_and_age
+from cli.render.formats import age, count, cpu_seconds, day, local_time, money, period, quantity, status_text, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
@@ -148,7 +149,10 @@ def lines(view: Json, names: dict[str, str]) -> RenderableType:
         if line["isDeleted"]:
             name = f"{name} (deleted)"
         table.add_row(name, line["environment"], count(line["requests"]), cpu_seconds(line["cpuMilliseconds"]), money(line["amount"]))
-    return table
+    measured = [datetime.fromisoformat(line["cpuMeasuredUntil"]) for line in view["lines"] if line["cpuMeasuredUntil"]]
+    if not measured:
+        return table
+    return Group(table, Prose(Text(f"CPU is measured until {local_time(max(measured).isoformat())}; it follows requests by some seconds.", "dim")))
 
 
 def usage(view: Json) -> Table:

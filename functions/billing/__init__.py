@@ -17,7 +17,7 @@ duplicates and reordering are harmless and a lost webhook delays the outcome by 
 
 What is paid when. A plan's fee is paid in advance for each period. Usage is charged one hour after its period ends, on
 the same invoice as the next fee. Usage that arrives later is on the invoice after that: a period stays open until no
-record can arrive for it and all it costs is on an invoice (`RatedPeriod`). An upgrade is paid immediately, for the rest
+record can arrive for it and all of it is on an invoice (`RatedPeriod`). An upgrade is paid immediately, for the rest
 of the period.
 
 What is owed after a suspension. A plan is suspended when the last retry of an invoice fails. If it ends then, by a

@@ -63,3 +63,6 @@ ALTER TABLE subscriptions ADD CONSTRAINT subscriptions_suspended_at CHECK ((stat
 
 -- The final invoice of a suspended plan: served time and usage.
 ALTER TABLE invoices DROP CONSTRAINT invoices_purpose_check, ADD CONSTRAINT invoices_purpose_check CHECK (purpose IN ('upgrade', 'renewal', 'final'));
+ALTER TABLE invoice_lines
+    DROP CONSTRAINT invoice_lines_kind_check,
+    ADD CONSTRAINT invoice_lines_kind_check CHECK (kind IN ('fee', 'proration', 'credit', 'usage', 'late-usage'));

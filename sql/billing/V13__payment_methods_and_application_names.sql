@@ -25,3 +25,6 @@ CREATE TABLE applications (
 -- What operators list.
 CREATE INDEX invoices_issued ON invoices (id) WHERE number IS NOT NULL;
 CREATE INDEX invoices_open ON invoices (id) WHERE status = 'open';
+
+-- CPU is measured some seconds after requests: a bill says until when. Hours of before do not.
+ALTER TABLE usage_hours ADD COLUMN cpu_until timestamptz;

@@ -10,7 +10,7 @@ import pytest
 
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.disputes import Dispute, DisputeStatus, ProviderDispute
-from functions.billing.domain.invoices import Purpose
+from functions.billing.domain.invoices import Invoice, InvoiceLine, LineKind, Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
@@ -115,6 +115,18 @@ async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
         assert await store.invoices.get(invoice.id) == invoice
         with pytest.raises(InvoiceNotFound):
             await store.invoices.get(new_id())
+
+
+@pytest.mark.parametrize("kind", list(LineKind))
+@pytest.mark.parametrize("purpose", list(Purpose))
+async def test_every_kind_of_line_and_purpose_is_stored(store: Store, kind: LineKind, purpose: Purpose) -> None:
+    _, subscription = await store.customer()
+    period, meter = subscription.current_period, Meter.REQUESTS if kind in (LineKind.USAGE, LineKind.LATE_USAGE) else None
+    line = InvoiceLine(kind, "A line", 7, Money(100, "EUR"), period, meter)
+    invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, [line], NOW)
+    async with store.transaction():
+        await store.invoices.add(invoice)
+        assert await store.invoices.get(invoice.id) == invoice
 
 
 async def test_a_subscription_has_one_pending_upgrade(store: Store) -> None:

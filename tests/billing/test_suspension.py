@@ -154,3 +154,21 @@ async def test_repeating_has_no_second_effect(suspended: World) -> None:
     await suspended.housekeeping()
     assert await suspended.balance() == before
     assert [each.id for each in invoices_of(suspended, InvoiceStatus.OPEN)] == [final.invoice_id]
+
+
+async def test_a_second_suspension_uses_the_credit_of_the_first(suspended: World) -> None:
+    (open_invoice,) = invoices_of(suspended, InvoiceStatus.OPEN)
+    await suspended.wait(days=6)
+    await suspended.pay(open_invoice.id, "pm_another")
+    await suspended.settle()
+    (subscription,) = suspended.subscriptions.subscriptions.values()
+    assert subscription.credit_minor == 400
+    suspended.provider.declined_methods.add("pm_another")
+    renewed = NEXT_ENDS + timedelta(hours=1)
+    for day in (0, 1, 4, 11):
+        await suspended.wait(until=renewed + timedelta(days=day))
+    assert (await suspended.subscription()).status == "suspended"
+    cancelled = await suspended.cancel()
+    served = (renewed + timedelta(days=11) - NEXT_ENDS) / (datetime(2026, 8, 20, tzinfo=UTC) - NEXT_ENDS)
+    assert cancelled.due.amount == round(2000 * served) - 400  # the void invoice gave the credit back
+    assert (await suspended.balance())["receivable"] == cancelled.due.amount

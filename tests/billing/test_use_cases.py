@@ -66,6 +66,15 @@ async def test_usage_is_billed_by_application_and_environment_and_each_record_co
     assert (bill.period.begin, bill.period.end) == (datetime(2026, 5, 20, tzinfo=UTC), datetime(2026, 6, 20, tzinfo=UTC))
 
 
+async def test_a_bill_says_until_when_cpu_is_measured(world: World) -> None:
+    await world.register()
+    await world.use(0, NOW - timedelta(minutes=2), cpu=30)
+    await world.use(0, NOW - timedelta(minutes=5), cpu=30)
+    await world.use(100)  # their CPU time is not measured yet
+    (line,) = (await world.bill()).lines
+    assert (line.requests, line.cpu_milliseconds, line.cpu_measured_until) == (100, 60, NOW - timedelta(minutes=2) + timedelta(seconds=1))
+
+
 async def test_late_usage_counts_in_the_period_of_its_window(world: World) -> None:
     await world.register()
     await world.use(5, datetime(2026, 5, 20, 9, tzinfo=UTC))
@@ -101,6 +110,7 @@ async def test_the_bill_has_integer_minor_units_and_camel_case(world: World) -> 
         "environment": "staging",
         "requests": 3,
         "cpuMilliseconds": 0,
+        "cpuMeasuredUntil": None,
         "amount": {"amount": 0, "currency": "EUR"},
     }
     assert wire["plan"] == {"code": "free", "version": 1, "name": "Free", "fee": {"amount": 0, "currency": "EUR"}}

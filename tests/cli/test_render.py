@@ -86,6 +86,7 @@ def test_data_is_not_read_as_markup() -> None:
 
 def bill_view(*lines: dict[str, Any], **amounts: int) -> dict[str, Any]:
     line = {"environment": "staging", "requests": 101, "cpuMilliseconds": 1250, "amount": EUR, "application": None, "isDeleted": False}
+    line |= {"cpuMeasuredUntil": None}
 
     def euros(name: str) -> dict[str, Any]:
         return {"amount": amounts.get(name, 0), "currency": "EUR"}
@@ -99,11 +100,11 @@ def bill_view(*lines: dict[str, Any], **amounts: int) -> dict[str, Any]:
 
 
 def test_a_bill_shows_names_of_applications_also_of_deleted_ones() -> None:
-    known = {"applicationId": "a-1", "application": "hello"}
+    known = {"applicationId": "a-1", "application": "hello", "cpuMeasuredUntil": "2026-01-03T10:00:05Z"}
     deleted = {"applicationId": "a-2", "application": "gone", "isDeleted": True}
     text = render(*billing.bill(bill_view(known, deleted, {"applicationId": "a-3"}, {"applicationId": "a-4"}), {"a-3": "old"}))
     assert "hello" in text and "gone (deleted)" in text and "old" in text and "a-4" in text and "101" in text and "1.250" in text
-    assert "2026-01-01 to 2026-01-31" in text
+    assert "2026-01-01 to 2026-01-31" in text and "CPU is measured until 2026-01-03" in text
 
 
 def test_a_bill_says_what_is_due_what_was_paid_and_what_comes() -> None:

@@ -104,7 +104,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
             **dict.fromkeys(("total", "advance", "paid", "credited", "refunded", "due"), EUR),
             "atPeriodEnd": {"at": AT, "plan": "pro", "usage": EUR, "fee": EUR, "credit": EUR, "total": EUR},
             "lines": [{"applicationId": IDS[0], "application": None, "isDeleted": False, "environment": "production", "requests": 12345,
-                       "cpuMilliseconds": 1250, "amount": EUR}]}, {})),
+                       "cpuMilliseconds": 1250, "cpuMeasuredUntil": AT, "amount": EUR}]}, {})),
         [IDS[0], "production", "12,345", "20.00 EUR"],
     ),
     "usage": (

@@ -5,6 +5,7 @@ by a final one, which contains the time that was served and the usage. The answe
 """
 
 from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
+from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE
@@ -49,11 +50,13 @@ async def cancel_subscription(
             raise ChangeInProgress("A payment is in progress. Cancel again when it has an outcome.")
         ended = Period(period.begin, subscription.current_period.begin)
         await invoicing.end_period(subscription, ended, current)
-        fees, final_events = await invoicing.void_unserved(customer, suspended_at, now)
+        fees, final_events = await invoicing.void_unserved(customer, subscription, suspended_at, now)
         unbilled = await invoicing.unbilled_usage(customer.user_id, subscription.id)
         lines = [*unbilled.lines(ended), *fees]
-        final = Invoice.draft(Purpose.FINAL, customer.id, subscription.id, current, period, lines, now)
+        credit = charges.credit_lines(subscription.credit_minor, lines, period)
+        final = Invoice.draft(Purpose.FINAL, customer.id, subscription.id, current, period, [*lines, *credit], now)
         final_events = (*final_events, *await invoicing.issue(final, unbilled, customer, now))
+        subscription.credit_minor += sum(line.amount.amount for line in credit)
     await subscriptions.save(subscription)
     view = CancellationView.of(subscription, timing, await invoices.list_open(customer.id), free.fee.currency)
     return Done(view, *final_events, *events)

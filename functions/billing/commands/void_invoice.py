@@ -51,11 +51,14 @@ async def void_invoice(
     if last is not None and last.is_pending:
         raise ChangeInProgress
 
-    events: Events = await invoicing.void(invoice, customer, request.reason, now)
+    assert subscription is not None  # every customer keeps one
+    events: Events = await invoicing.void(invoice, customer, subscription, request.reason, now)
 
-    if subscription is not None and subscription.status is not SubscriptionStatus.ACTIVE and not await invoices.has_open(customer_id):
+    was_active = subscription.status is SubscriptionStatus.ACTIVE
+    if not was_active and not await invoices.has_open(customer_id):
         subscription.reactivate()
-        await subscriptions.save(subscription)
+    await subscriptions.save(subscription)
+    if not was_active and subscription.status is SubscriptionStatus.ACTIVE:
         plan = await plans.get(subscription.plan_code, subscription.plan_version)
         events = (*events, *Subscriber(customer, subscription).report(plan, await plans.get_offered(FREE, now), now))
     return Done(InvoiceSummaryView.of(invoice, 0), *events)

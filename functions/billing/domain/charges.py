@@ -51,7 +51,7 @@ def suspended_fee(plan: Plan, period: Period, suspended_at: datetime, now: datet
 def credit_lines(credit_minor: int, lines: Sequence[InvoiceLine], period: Period) -> list[InvoiceLine]:
     """A line that uses the credit for suspended time, as far as the invoice stays above the minimum charge."""
     used = min(credit_minor, sum(line.amount.amount for line in lines) - MIN_CHARGE_MINOR)
-    return [InvoiceLine(LineKind.PRORATION, "Credit for suspended time", 1, Money(-used, lines[0].amount.currency), period)] if used > 0 else []
+    return [InvoiceLine(LineKind.CREDIT, "Credit for suspended time", 1, Money(-used, lines[0].amount.currency), period)] if used > 0 else []
 
 
 def _prorate(amount: Money, share: Fraction) -> Money:

@@ -38,6 +38,7 @@ class Purpose(StrEnum):
 class LineKind(StrEnum):
     FEE = "fee"
     PRORATION = "proration"
+    CREDIT = "credit"
     USAGE = "usage"
     LATE_USAGE = "late-usage"
 
@@ -55,6 +56,7 @@ class InvoiceLine:
 
     @property
     def is_fee(self) -> bool:
+        """Whether it is for time on a plan."""
         return self.kind in (LineKind.FEE, LineKind.PRORATION)
 
 
@@ -128,6 +130,11 @@ class Invoice:
                 at=now,
             ),
         )
+
+    @property
+    def used_credit_minor(self) -> int:
+        """How much of the customer's credit for suspended time it contains."""
+        return -sum(line.amount.amount for line in self.lines if line.kind is LineKind.CREDIT)
 
     def has_unserved_time(self, served_until: datetime) -> bool:
         """Whether an unpaid fee of a renewal is for time after `served_until`."""

@@ -69,9 +69,8 @@ class RatedPeriod:
             self.billed[line.meter] = BilledUsage(billed.quantity + sign * line.quantity, amount)
 
     def close(self, bill: Bill, now: datetime) -> None:
-        """Close the period if no usage can arrive any more and all charges are billed."""
-        is_billed = all(self._billed(charge.meter, charge.amount.currency).amount == charge.amount for charge in bill.charges)
-        self.is_open = not (is_billed and now >= self.period.end + CLOSING_DELAY)
+        """Close the period if no usage can arrive any more and all of it is billed, also what costs nothing."""
+        self.is_open = now < self.period.end + CLOSING_DELAY or bool(self.unbilled_lines(bill, LineKind.USAGE))
 
     def _billed(self, meter: Meter, currency: str) -> BilledUsage:
         return self.billed.get(meter) or BilledUsage(0, Money.zero(currency))

@@ -44,7 +44,7 @@ async def on_period_ended(
     voided: Events = ()
     if suspended_at is not None:
         subscription.schedule_plan(free)
-        fees, voided = await invoicing.void_unserved(customer, suspended_at, now)
+        fees, voided = await invoicing.void_unserved(customer, subscription, suspended_at, now)
     next_plan, ended, next_period = await plans.get(*subscription.next_plan), subscription.current_period, subscription.next_period
     await invoicing.end_period(subscription, ended, current)
     unbilled = await invoicing.unbilled_usage(customer.user_id, subscription.id)

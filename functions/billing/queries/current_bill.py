@@ -43,7 +43,10 @@ class BillChargeView(Model):
 
 
 class BillLineView(Model):
-    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names."""
+    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names.
+
+    `cpu_measured_until`: CPU time of later moments is not contained yet. It follows the requests by some seconds.
+    """
 
     application_id: UUID
     application: str | None
@@ -51,6 +54,7 @@ class BillLineView(Model):
     environment: str
     requests: int
     cpu_milliseconds: int
+    cpu_measured_until: datetime | None
     amount: Amount
 
 
@@ -115,7 +119,7 @@ async def current_bill(
 
     issued = await invoices.list_for_period(customer.id, period)
     notes = [note for invoice in issued for note in await credit_notes.list_for_invoice(invoice.id)]
-    advance = sum(line.amount.amount for invoice in issued for line in invoice.lines if line.is_fee)
+    advance = sum(line.amount.amount for invoice in issued for line in invoice.lines if line.meter is None)
     charged = sum(charge.amount.amount for charge in bill.charges)
     next_plan = plan if subscription.suspended_at else await plans.get(*subscription.next_plan)
     fee_lines = [] if subscription.suspended_at else charges.fee_lines(next_plan, subscription.next_period)
@@ -156,6 +160,7 @@ def _line_views(bill: Bill, applications: Mapping[UUID, Application]) -> list[Bi
             environment=line.usage.environment,
             requests=line.usage.requests,
             cpu_milliseconds=line.usage.cpu_milliseconds,
+            cpu_measured_until=line.usage.cpu_until,
             amount=Amount.of(line.amount),
         )
         for line in bill.lines

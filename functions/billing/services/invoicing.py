@@ -63,24 +63,27 @@ class Invoicing:
         attempts = [await self.payments.get_last_attempt(invoice.id) for invoice in await self.invoices.list_open(customer_id)]
         return any(attempt is not None and attempt.is_pending for attempt in attempts)
 
-    async def void_unserved(self, customer: Customer, served_until: datetime, now: datetime) -> tuple[list[InvoiceLine], Events]:
+    async def void_unserved(
+        self, customer: Customer, subscription: Subscription, served_until: datetime, now: datetime
+    ) -> tuple[list[InvoiceLine], Events]:
         """Void open invoices with a fee for time after `served_until`.
 
-        Returns the fees of the time before, for the final invoice, and the events. The usage of a voided invoice is unbilled again.
+        Returns the fees of the time before, for the final invoice, and the events.
         """
         lines: list[InvoiceLine] = []
         events: Events = ()
         for invoice in await self.invoices.list_open(customer.id):
             if invoice.has_unserved_time(served_until):
                 lines += served_lines(invoice, served_until)
-                events = (*events, *await self.void(invoice, customer, "The plan ended before it was paid for.", now))
+                events = (*events, *await self.void(invoice, customer, subscription, "The plan ended before it was paid for.", now))
         return lines, events
 
-    async def void(self, invoice: Invoice, customer: Customer, reason: str, now: datetime) -> Events:
-        """Void an open invoice."""
+    async def void(self, invoice: Invoice, customer: Customer, subscription: Subscription, reason: str, now: datetime) -> Events:
+        """Void an open invoice. Its usage is unbilled again, and the credit that it used is given back to the subscription, which is not saved."""
         events = invoice.void_issued(customer, reason, now)
         await self.invoices.save(invoice)
         await self.ledger.post(Transaction.of(TransactionKind.INVOICE_VOIDED, invoice.id, customer.id, invoice.total, now))
+        subscription.credit_minor += invoice.used_credit_minor
         await self._unbill(invoice.subscription_id, invoice.lines)
         return events
 
