@@ -14,9 +14,11 @@ OTHER_PORT = re.compile(r"listens on (\d{1,5}), but")
 REMOVED_FROM_PYTHON = re.compile(
     r"No module named '(?:asynchat|asyncore|binhex|cgi|cgitb|crypt|distutils|formatter|imghdr|imp|lib2to3|parser|pipes|smtpd|telnetlib|uu)(?:\.\w+)?'"
     r"|cannot import name '\w+' from '(?:collections|fractions|asyncio|inspect)'"
+    r"|_PyErr_StackItem|longintrepr\.h|has no member named [‘'](?:exc_type|recursion_depth|ob_digit)|PyUnicode_AS_UNICODE|_PyUnicode_get_wstr_length"
     r"|module '(?:asyncio|collections|configparser|fractions|inspect|pkgutil|ssl|time)' has no attribute '"
 )
-"""Messages of packages that use what newer versions of Python no longer have (docs.python.org/3/whatsnew, "Removed" of 3.8 to 3.13)."""
+"""Messages of packages that use what newer versions of Python no longer have (docs.python.org/3/whatsnew, "Removed" of 3.8 to 3.13),
+and of C compilers that build such a package."""
 FAULTS_OF_THE_COMMIT = (
     *("build-failed", "not-recognized", "too-large", "unsupported", "version-unavailable"),
     *("never-listens", "wrong-port"),

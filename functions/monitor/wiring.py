@@ -10,10 +10,12 @@ from functions.monitor.adapters.notifications import PostgresChannels, PostgresD
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
+from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
+from functions.wire.addresses import parse_allowed_hosts
 
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
@@ -24,6 +26,10 @@ def webhooks(settings: Settings) -> ports.Webhooks:
     from functions.monitor.adapters.webhooks import HttpWebhooks  # httpx is large: only who calls out waits for it
 
     return HttpWebhooks(settings)
+
+
+def webhook_policy(settings: Settings) -> WebhookPolicy:
+    return WebhookPolicy(parse_allowed_hosts(settings.text("CAPSULE_WEBHOOK_HOSTS", "")))
 
 
 wiring = Wiring(
@@ -51,5 +57,6 @@ wiring = Wiring(
         ports.Vault: SealedVault,
         ports.Webhooks: webhooks,
         EmailTransport: email_transport,
+        WebhookPolicy: webhook_policy,
     },
 )

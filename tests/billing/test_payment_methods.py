@@ -20,7 +20,7 @@ async def replace(world: World, method: str) -> Any:
     return await world.capsule.call(SetPaymentMethod(payment_method=method), caller=Caller(USER))
 
 
-async def shown(world: World) -> PaymentMethodView:
+async def read_method(world: World) -> PaymentMethodView:
     view: PaymentMethodView = await world.capsule.call(ShowPaymentMethod(), caller=Caller(USER))
     return view
 
@@ -29,7 +29,7 @@ async def test_the_new_method_is_charged_next_and_nothing_is_charged_now(world: 
     await world.subscribed()
     await replace(world, "pm_another")
     await world.settle()
-    view = await shown(world)
+    view = await read_method(world)
     assert (view.payment_method, view.last_change and view.last_change.status) == ("pm_another_attached", "succeeded")
     assert len(world.provider.charges) == 1
     world.provider.declined_methods.add("pm_card_visa")
@@ -53,14 +53,14 @@ async def test_a_method_that_the_provider_does_not_accept_changes_nothing(world:
     await world.subscribed()
     await replace(world, method)
     await world.settle()
-    view = await shown(world)
+    view = await read_method(world)
     assert view.payment_method == "pm_card_visa_attached"
     assert view.last_change and (view.last_change.status, view.last_change.detail) == ("failed", detail)
 
 
 async def test_a_customer_without_an_account_gets_one(world: World) -> None:
     await world.register()
-    assert await shown(world) == PaymentMethodView(payment_method=None, last_change=None)
+    assert await read_method(world) == PaymentMethodView(payment_method=None, last_change=None)
     await replace(world, "pm_card_visa")
     await world.settle()
     assert (await world.customer()).payment_account == "opened"
@@ -76,10 +76,10 @@ async def test_one_change_at_a_time_and_repeating_changes_nothing(world: World) 
         await replace(world, "pm_third")
     await world.wait(minutes=10)
     await world.settle()
-    assert (await shown(world)).payment_method == "pm_another_attached"
+    assert (await read_method(world)).payment_method == "pm_another_attached"
     await replace(world, "pm_third")
     await world.settle()
     for event in world.events(PaymentMethodChangeRequested):
         await world.publish(event)
     await world.settle()
-    assert (await shown(world)).payment_method == "pm_third_attached"
+    assert (await read_method(world)).payment_method == "pm_third_attached"

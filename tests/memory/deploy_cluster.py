@@ -24,11 +24,11 @@ class MemoryApplicationRequests:
     """Applications that serve, unless a test says why they do not."""
 
     def __init__(self) -> None:
-        self.failure: str | None = None
+        self.failure: ServiceFailed | None = None
         self.requests: list[tuple[str, str]] = []
         """(URL, path) of each request."""
 
-    async def find_failure(self, url: str, path: str) -> str | None:
+    async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
         self.requests.append((url, path))
         return self.failure
 

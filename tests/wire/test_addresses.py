@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.wire.addresses import is_listed, is_public, parse_address
+from functions.wire.addresses import is_listed, is_public, is_public_host, parse_address, parse_allowed_hosts
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,26 @@ from functions.wire.addresses import is_listed, is_public, parse_address
         ("ff0e::1", False),
         ("::ffff:10.0.0.1", False),
         ("::ffff:1.1.1.1", True),
+        ("192.0.0.192", False),
+        ("192.0.2.1", False),
+        ("192.88.99.1", False),
+        ("198.18.0.1", False),
+        ("255.255.255.255", False),
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::169.254.169.254", False),
+        ("64:ff9b::1.1.1.1", True),
+        ("64:ff9b:1::1.1.1.1", False),
+        ("2002:0a00:0001::", False),
+        ("2002:0101:0101::", False),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("::127.0.0.1", False),
+        ("::1.1.1.1", False),
+        ("fec0::1", False),
+        ("fe80::1", False),
+        ("::", False),
+        ("100::1", False),
     ],
 )
 def test_only_global_unicast_addresses_are_public(text: str, expected: bool) -> None:
@@ -32,6 +52,30 @@ def test_only_global_unicast_addresses_are_public(text: str, expected: bool) -> 
 @pytest.mark.parametrize("text", ["example.org", "", "1.1.1", "0x7f000001", "1.1.1.1:80"])
 def test_other_texts_are_not_addresses(text: str) -> None:
     assert parse_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("example.org", True),
+        ("EXAMPLE.org.", True),
+        ("1.1.1.1", True),
+        ("[2606:4700:4700::1111]", True),
+        *(
+            (host, False)
+            for host in ("localhost", "LOCALHOST.", "a.localhost", "127.0.0.1.", "127.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001")
+        ),
+        *((host, False) for host in ("[::1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "gateway", "git.internal", "x.svc", "x.cluster.local.", "")),
+    ],
+)
+def test_a_host_that_is_not_public_is_refused_without_resolving_it(host: str, expected: bool) -> None:
+    assert is_public_host(host) is expected
+
+
+def test_a_list_of_hosts_is_read_in_any_case() -> None:
+    allowed_hosts = parse_allowed_hosts("Git.Internal., 10.0.0.1:8080\n[::1]:80")
+    assert allowed_hosts == {"git.internal", "10.0.0.1:8080", "[::1]:80"}
+    assert is_listed("GIT.internal.", 22, allowed_hosts)
 
 
 def test_a_host_is_listed_by_name_or_by_name_and_port() -> None:

@@ -8,6 +8,7 @@ import logging
 
 import httpx
 
+from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
 from functions.runtime.storage.external_call import external_call
 
 log = logging.getLogger(__name__)
@@ -17,13 +18,15 @@ PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 10.0
 LOOPBACK = "127.0.0.1"
 SERVER_ERROR = 500
+FROM_THE_INGRESS = (502, 503, 504)
+"""An ingress answers so where no instance does."""
 
 
 class HttpApplicationRequests:
     @external_call
-    async def find_failure(self, url: str, path: str) -> str | None:
+    async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
         """Tries ATTEMPTS times, and returns the last failure."""
-        failure: str | None = None
+        failure: ServiceFailed | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -33,7 +36,7 @@ class HttpApplicationRequests:
         return failure
 
 
-async def _request(url: str, path: str) -> str | None:
+async def _request(url: str, path: str) -> ServiceFailed | None:
     target = httpx.URL(url).join(path)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
@@ -44,10 +47,11 @@ async def _request(url: str, path: str) -> str | None:
             response = await client.send(request, stream=True)
             await response.aclose()
     except httpx.ReadTimeout:
-        return f"GET {target} did not answer within {TIMEOUT_SECONDS:g} s."
+        return ServiceFailed(DOES_NOT_ANSWER, f"GET {target} did not answer within {TIMEOUT_SECONDS:g} s.")
     except httpx.HTTPError as error:
         log.warning("%s cannot be requested from here: %s", target, error or type(error).__name__)
         return None
     if response.status_code < SERVER_ERROR:
         return None
-    return f"GET {target} answered {response.status_code} {response.reason_phrase}".rstrip() + "."
+    reason = DOES_NOT_ANSWER if response.status_code in FROM_THE_INGRESS else FAILING_REQUESTS
+    return ServiceFailed(reason, f"GET {target} answered {response.status_code} {response.reason_phrase}".rstrip() + ".")

@@ -8,6 +8,7 @@ from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
+from functions.wire.addresses import parse_allowed_hosts
 
 TEMPLATE = "/etc/capsule/build/job.yaml"
 DEFAULT_BUILD_VARIABLES = (
@@ -20,7 +21,7 @@ DEFAULT_BUILD_VARIABLES = (
 
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
-    return RepositoryPolicy(frozenset(_words(settings.text("CAPSULE_REPOSITORY_HOSTS", ""))))
+    return RepositoryPolicy(parse_allowed_hosts(settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
 
 
 def application_urls(settings: Settings) -> ApplicationUrls:

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 
 from functions.deploy.domain.rejections import InvalidImage, RepositoryNotAllowed
-from functions.deploy.domain.repository import RepositoryPolicy, is_public_host
+from functions.deploy.domain.repository import RepositoryPolicy
 from functions.kernel import FieldError
-from functions.wire.addresses import is_listed
+from functions.wire.addresses import is_listed, is_public_host
 
 MAX_LENGTH = 400
 HOST = re.compile(r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::(?P<port>[0-9]{1,5}))?")

@@ -5,16 +5,13 @@ repository answers; the build is the first to connect. It fails within seconds f
 builder repeats the address check on what the name resolves to.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from functions.deploy.domain.rejections import InvalidRepository, RepositoryNotAllowed
 from functions.kernel import FieldError
-from functions.wire.addresses import is_listed, is_public, parse_address
+from functions.wire.addresses import is_listed, is_public_host
 from functions.wire.git_urls import BadGitUrl, GitUrl
-
-INTERNAL_DOMAINS = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "cluster.local", "svc", "home.arpa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +55,3 @@ class RepositoryPolicy:
             detail = f"{repository.host} is a private address. An operator can allow it with CAPSULE_REPOSITORY_HOSTS"
             raise RepositoryNotAllowed(f"{detail}.", errors=[FieldError("/repository", detail)])
         return repository
-
-
-def is_public_host(host: str) -> bool:
-    """Whether the host is public, without resolving it. A number in any notation that resolvers accept counts as the
-    address it stands for."""
-    if address := parse_address(host):
-        return is_public(address)
-    if re.fullmatch(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", host):
-        return False  # 127.1, 0x7f000001, 2130706433
-    return "." in host and not any(host == each or host.endswith(f".{each}") for each in INTERNAL_DOMAINS)

@@ -17,7 +17,7 @@ from events.deploy import (
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
-from functions.deploy.domain.observation import DOES_NOT_ANSWER, Observation, ServiceFailed, ServiceReady
+from functions.deploy.domain.observation import Observation, ServiceReady
 from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Releases, RepositoryAccesses
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Work, effect
@@ -49,8 +49,7 @@ async def on_deployment_timed_out(
     watched = deployment.watched_object
     observation: Observation | None = await cluster.observe(watched)
     if isinstance(observation, ServiceReady) and release is not None and deployment.is_at_end_of_observation(clock.now()):
-        failure = await requests.find_failure(observation.url, health_path_of(release.manifest) or "/")
-        observation = ServiceFailed(DOES_NOT_ANSWER, failure) if failure else observation
+        observation = await requests.find_failure(observation.url, health_path_of(release.manifest) or "/") or observation
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)

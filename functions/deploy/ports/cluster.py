@@ -8,7 +8,7 @@ from uuid import UUID
 from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.observation import Observation
+from functions.deploy.domain.observation import Observation, ServiceFailed
 from functions.deploy.domain.run import RunOutcome
 from functions.kernel import Permanent, Transient
 
@@ -68,9 +68,9 @@ class Cluster(Protocol):
 
 
 class ApplicationRequests(Protocol):
-    async def find_failure(self, url: str, path: str) -> str | None:
-        """Request a path of an application as its visitors do. Returns why it does not serve: an answer of 500 or above,
-        or none in time; as a sentence.
+    async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
+        """Request a path of an application as its visitors do. Returns why it does not serve: an answer of 500 or above
+        (failing-requests), or none (does-not-answer).
 
         None if it serves, and also if its URL cannot be reached from here: a cluster need not route to its own ingress.
         """

@@ -32,7 +32,7 @@ MAX_USER_AGENT_LENGTH = 256
 
 def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
     """Return the id of the request's message: derived from the key, or new. Raises Problem 400."""
-    if not key or not route.mutates:
+    if key is None or not route.mutates:
         return str(new_id())
     if not KEY.match(key):
         raise Problem(BAD_KEY)

@@ -212,7 +212,7 @@ class Gateway:
         except NoReply:
             self._health.record_missing_reply(context)
             raise Problem(OUTCOME_UNKNOWN if route.mutates else NO_ANSWER, retry_after=NO_REPLY_RETRY_SECONDS) from None
-        self._health.record_reply(context)
+        self._health.record_reply(context, reply.status)
         return reply
 
     async def _ask_health(self, context: str) -> Reply:

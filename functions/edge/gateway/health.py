@@ -1,9 +1,13 @@
 """`GET /health`: the state of the platform, from the last report of each context.
 
 Asking a context wakes its health function and one database connection, and monitoring polls every few seconds for ever.
-So a poll asks no function: it gets the last round of reports with its age, corrected by the traffic that the gateway
-sees. A reply of any function of a context shows that the context works; a request without a reply shows a fault. The
-gateway asks the contexts only on the first poll after its start, and for `?fresh=1`, at most every 5 seconds.
+So a poll asks no context that is known to work: it gets the last reports with their age, corrected by the traffic that
+the gateway sees. A good reply of any function of a context shows that the context works; a reply with 5xx, or none,
+makes it suspect. A poll asks
+
+    a context that is suspect, or whose last report was not good    at most every 5 seconds, so recovery shows as well
+    a context without a sign of life for MAX_AGE_SECONDS            so nothing in the answer is older
+    every context                                                   on the first poll after the start, and for `?fresh=1`
 """
 
 import asyncio
@@ -26,11 +30,17 @@ PASS, WARN, FAIL = "pass", "warn", "fail"
 STATUS_BY_CHECK = {PASS: "healthy", WARN: "degraded", FAIL: "unhealthy"}
 CHECK_BY_STATUS = {status: check for check, status in STATUS_BY_CHECK.items()}
 MIN_ROUND_SECONDS = 5.0
+"""Between two questions to one context."""
+MAX_AGE_SECONDS = 300.0
+"""How old a sign of life may be."""
+MAX_WAIT_SECONDS = 2.0
+"""How long a poll waits for contexts of which something is known already."""
+SERVER_ERROR = 500
 
 
 @dataclass
 class _ContextState:
-    """Times are `time.monotonic()`; 0 means never. `report` is None if the context did not reply."""
+    """Times are `time.monotonic()`; 0 means never. `report` is None if the context did not reply. `missed_at`: of a request without a good reply."""
 
     report: Mapping[str, Any] | None = None
     asked_at: float = 0.0
@@ -47,6 +57,14 @@ class _ContextState:
             return PASS if self.replied_at else WARN
         return CHECK_BY_STATUS.get(str(self.report.get("status", "")).lower(), FAIL)
 
+    def is_due(self, now: float, *, is_fresh: bool) -> bool:
+        """Whether a poll asks the context."""
+        if not self.asked_at:
+            return True
+        if now - self.asked_at < MIN_ROUND_SECONDS:
+            return False
+        return is_fresh or self.check() != PASS or now - max(self.asked_at, self.replied_at) > MAX_AGE_SECONDS
+
 
 @dataclass
 class Health:
@@ -55,42 +73,45 @@ class Health:
     is_bus_connected: Callable[[], bool]
     version: str
     service: str = "capsule-gateway"
+    now: Callable[[], float] = lambda: time.monotonic()
     _states: dict[str, _ContextState] = field(default_factory=dict)
-    _round_at: float = 0.0
     _round: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self._states = {context: _ContextState() for context in self.contexts}
 
-    def record_reply(self, context: str) -> None:
-        """Note that a function of the context replied."""
-        self._states[context].replied_at = time.monotonic()
+    def record_reply(self, context: str, status: int) -> None:
+        """Note that a function of the context replied. `status`: the HTTP status of the reply."""
+        if status >= SERVER_ERROR:
+            self.record_missing_reply(context)
+        else:
+            self._states[context].replied_at = self.now()
 
     def record_missing_reply(self, context: str) -> None:
-        """Note that a function of the context did not reply."""
-        self._states[context].missed_at = time.monotonic()
+        """Note that a function of the context did not reply, or failed."""
+        self._states[context].missed_at = self.now()
 
     async def report(self, is_fresh: bool) -> tuple[int, dict[str, Any]]:
         """Return HTTP status and document: 503 when a context fails or RabbitMQ is not connected. `is_fresh`: ask the contexts first."""
-        now = time.monotonic()
-        if not self._round_at or (is_fresh and now - self._round_at > MIN_ROUND_SECONDS):
-            if self._round is None or self._round.done():
-                self._round = asyncio.create_task(self._ask_all())
-            await asyncio.shield(self._round)
+        due = [context for context, state in self._states.items() if state.is_due(self.now(), is_fresh=is_fresh)]
+        if due and (self._round is None or self._round.done()):
+            self._round = asyncio.create_task(self._ask_all(due))
+        if self._round is not None and not self._round.done():
+            is_first = any(not state.asked_at for state in self._states.values())
+            await asyncio.wait({self._round}, timeout=None if is_first or is_fresh else MAX_WAIT_SECONDS)
         return self._document()
 
-    async def _ask_all(self) -> None:
-        await asyncio.gather(*(self._ask_one(context) for context in self.contexts))
-        self._round_at = time.monotonic()
+    async def _ask_all(self, contexts: Sequence[str]) -> None:
+        await asyncio.gather(*(self._ask_one(context) for context in contexts))
 
     async def _ask_one(self, context: str) -> None:
         state = self._states[context]
         try:
             reply = await self.ask(context)
         except (BrokerUnavailable, Unroutable, NoReply) as error:
-            state.asked_at, state.report, state.error = time.monotonic(), None, f"{type(error).__name__}: {error}"
+            state.asked_at, state.report, state.error = self.now(), None, f"{type(error).__name__}: {error}"
             return
-        state.asked_at = state.replied_at = time.monotonic()
+        state.asked_at = state.replied_at = self.now()
         document = orjson.loads(reply.body) if reply.outcome == "done" and reply.body else None
         state.report = document if isinstance(document, dict) else None
         state.error = "" if state.report else f"the health function replied with status {reply.status}"
@@ -98,7 +119,8 @@ class Health:
             state.replied_at = 0.0
 
     def _document(self) -> tuple[int, dict[str, Any]]:
-        now = time.monotonic()
+        now = self.now()
+        asked = [state.asked_at for state in self._states.values()]
         is_connected = self.is_bus_connected()
         checks = {context: state.check() for context, state in self._states.items()}
         worst = FAIL if not is_connected or FAIL in checks.values() else WARN if WARN in checks.values() else PASS
@@ -107,7 +129,7 @@ class Health:
             "status": STATUS_BY_CHECK[worst],
             "service": self.service,
             "timestamp": stamp(datetime.now(UTC)),
-            "ageSeconds": round(now - self._round_at, 1) if self._round_at else None,
+            "ageSeconds": round(now - min(asked), 1) if asked and all(asked) else None,
             "metadata": {
                 "version": self.version,
                 "memory": {"used": round(memory_bytes / 1e6), "total": round(psutil.virtual_memory().total / 1e6), "unit": "MB"},

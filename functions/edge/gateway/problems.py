@@ -10,6 +10,7 @@ import orjson
 
 from functions.kernel import FieldError
 from functions.wire import problems
+from functions.wire.http_limits import HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
 from functions.wire.problems import ProblemType
 
 MEDIA_TYPE = problems.MEDIA_TYPE.encode()
@@ -72,9 +73,24 @@ NO_METHOD = ProblemType(
     "The path exists with other methods.",
     "Use a method that the header Allow lists.",
 )  # fmt: skip
+MALFORMED = ProblemType(
+    "malformed-request", 400, "The request is not HTTP/1.1",
+    "The bytes that arrived are not a request of HTTP/1.1 (RFC 9112).",
+    "Use an HTTP client, and `http://` unless a proxy in front of the gateway has a certificate.",
+)  # fmt: skip
+TARGET_TOO_LONG = ProblemType(
+    "target-too-long", 414, "The address is too long",
+    f"Path and query together are longer than {MAX_TARGET_BYTES:,} bytes.",
+    "Send less in the query.",
+)  # fmt: skip
+HEADERS_TOO_LARGE = ProblemType(
+    "headers-too-large", 431, "The headers are too large",
+    f"There are more than {MAX_HEADERS} header fields, or more than {MAX_HEAD_BYTES:,} bytes of them.",
+    "Send fewer and shorter headers, cookies before all.",
+)  # fmt: skip
 SLOW_BODY = ProblemType(
-    "request-timeout", 408, "The body did not arrive in time",
-    "The body was not complete after 30 seconds, or the client closed the connection.",
+    "request-timeout", 408, "The request did not arrive in time",
+    f"The headers were not complete after {HEAD_SECONDS:g} seconds, the body after 30 seconds, or the client closed the connection.",
     "Send the request again. Behind a proxy, check its timeouts.",
 )  # fmt: skip
 TOO_LARGE = ProblemType(
@@ -122,6 +138,7 @@ OWN = {
     kind.slug: kind
     for kind in (
         INVALID_JSON, BAD_KEY, UNAUTHENTICATED, NO_ROUTE, NO_METHOD, SLOW_BODY, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAULT, UNAVAILABLE,
+        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE,
         OUTCOME_UNKNOWN, NO_ANSWER,
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.responses import Response
@@ -61,9 +62,15 @@ class BytesResponse(Response):
 
 def problem_response(problem: Problem, instance: str, request_id: str) -> BytesResponse:
     headers = [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS]
-    response = BytesResponse(problem.kind.status, problem.document(instance, request_id), headers)
+    response = BytesResponse(problem.kind.status, problem.document(path_reference(instance), request_id), headers)
     response.add_all(problem.headers)
     return response
+
+
+def path_reference(path: str) -> str:
+    """Return a decoded path as a URI reference (RFC 3986 section 4.2): `//a` would be the name of a host."""
+    encoded = quote(path, safe="/!$&'()*+,;=:@~", errors="replace")
+    return f"/%2F{encoded[2:]}" if encoded.startswith("//") else encoded
 
 
 def json_response(document: Any, status: int = 200, cache: Header = PRIVATE) -> BytesResponse:

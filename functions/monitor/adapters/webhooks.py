@@ -16,7 +16,7 @@ from functions.kernel import Permanent, Transient
 from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
-from functions.wire.addresses import is_listed, is_public, parse_address
+from functions.wire.addresses import is_listed, is_public, parse_address, parse_allowed_hosts
 
 TIMEOUT_SECONDS = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -26,11 +26,14 @@ RETRYABLE = frozenset({408, 409, 425, 429})
 
 class HttpWebhooks:
     def __init__(self, settings: Settings) -> None:
-        self._listed = frozenset(filter(None, (host.strip() for host in settings.text("CAPSULE_WEBHOOK_HOSTS", "").split(","))))
+        self._listed = parse_allowed_hosts(settings.text("CAPSULE_WEBHOOK_HOSTS", ""))
 
     @external_call
     async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
-        target = httpx.URL(url)
+        try:
+            target = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise Permanent(f"the URL of the webhook cannot be called: {error}") from error
         address = await self._address(target)
         timestamp = int(at.timestamp())
         headers = {
@@ -62,6 +65,8 @@ class HttpWebhooks:
         port = target.port or PORTS[target.scheme]
         try:
             resolved = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise Permanent(f"{target.host[:80]} is not a host name") from error
         except OSError as error:
             raise Transient(f"cannot resolve {target.host}: {error.strerror or error}") from error
         addresses = [str(each[4][0]) for each in resolved]

@@ -6,6 +6,7 @@ from uuid import UUID
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.notifications import MAX_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
+from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.ports import Applications, Channels, Vault
 from functions.monitor.services.readable_application import readable_application
 
@@ -32,14 +33,21 @@ class NewAlertChannelView(Model):
     has_secret_response=True,
 )
 async def create_alert_channel(
-    request: CreateAlertChannel, caller: Caller, applications: Applications, channels: Channels, vault: Vault, clock: Clock
+    request: CreateAlertChannel,
+    caller: Caller,
+    applications: Applications,
+    channels: Channels,
+    policy: WebhookPolicy,
+    vault: Vault,
+    clock: Clock,
 ) -> Done[NewAlertChannelView]:
+    url = policy.admit(request.url)
     application = await readable_application(applications, request.application_id, caller)
     await applications.lock([application.id])
     if len(await channels.of(application.id)) >= MAX_CHANNELS:
         raise TooManyChannels
 
     secret = new_secret()
-    channel = Channel.open(application.id, request.url, vault.seal(secret), clock.now())
+    channel = Channel.open(application.id, url, vault.seal(secret), clock.now())
     await channels.add(channel)
     return Done(NewAlertChannelView(id=channel.id, url=channel.url, secret=secret, created_at=channel.created_at))

@@ -12,16 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from functions.kernel import FieldError, Model, new_id
+from functions.kernel import Model, new_id
 from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
-from functions.monitor.domain.rejections import InvalidWebhook
 
 MAX_CHANNELS = 10
-MAX_URL_LENGTH = 500
 SECRET = "whsec_"
 
 
@@ -91,19 +88,7 @@ class Channel:
 
     @classmethod
     def open(cls, application_id: UUID, url: str, secret: str, at: datetime) -> Self:
-        """Raises InvalidWebhook. The host's address is checked at each delivery."""
-        try:
-            parts = urlsplit(url)
-            readable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            readable = False
-        fault = None
-        if not readable or len(url) > MAX_URL_LENGTH or any(character.isspace() or not character.isprintable() for character in url):
-            fault = f"{url[:80]!r} is not an http:// or https:// URL"
-        elif parts.username is not None or parts.password is not None or parts.fragment:
-            fault = "remove user name, password and fragment from the URL: requests are signed instead"
-        if fault is not None:
-            raise InvalidWebhook(fault, errors=[FieldError("/url", fault)])
+        """`url`: admitted by `WebhookPolicy`."""
         return cls(new_id(), application_id, url, secret, at)
 
 

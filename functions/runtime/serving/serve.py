@@ -18,20 +18,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
 from functions_framework.aio import create_asgi_app_from_module
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.applications import Starlette
+from starlette.routing import Route, request_response
 
 from functions.runtime.config.registry import UnknownFunction
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
+from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.process import Process
 from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
-from functions.wire.transport import CoalescingTransport
 
 if TYPE_CHECKING:
     from functions.runtime.serving.queue_consumer import QueueConsumer
@@ -52,13 +53,6 @@ def listening_socket() -> socket.socket:
     bound.bind((host, port))
     bound.listen(1024)
     return bound
-
-
-class CoalescingHttpProtocol(HttpToolsProtocol):
-    """Sends head and body of a response in one write."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport)))
 
 
 class Server(uvicorn.Server):
@@ -88,10 +82,10 @@ async def serve() -> int:
         logging.getLogger("capsule").error("%s", error)
         return 1
     main.set_process(process)
-    app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
+    app = serve_every_path(create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__))
     config = uvicorn.Config(
         app,
-        http=CoalescingHttpProtocol,
+        http=LimitedHttpProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -104,6 +98,15 @@ async def serve() -> int:
     await server.serve(sockets=[listening_socket()])
     await process.stop()
     return 0
+
+
+def serve_every_path(app: Starlette) -> Starlette:
+    """Pass every request to the function. The routes of functions-framework answer some themselves, in plain text: other methods than
+    seven, /robots.txt, a path with a line feed."""
+    (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
+    app.router.routes.clear()
+    app.router.default = request_response(handler)
+    return app
 
 
 def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":

@@ -10,6 +10,8 @@ import yaml
 from knative.builder.planning.plan import Step, Toolchain
 from knative.builder.planning.tree import Tree, join, string, table
 
+OPEN_RANGE = re.compile(r">=?\s*v?\d[\d.x*]*|\*|x|latest")
+"""A range without an upper end."""
 LOCKS = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",
@@ -103,8 +105,8 @@ def choose_manager(tree: Tree, manifest: dict[str, Any]) -> Manager:
     if not constraint and (wish := string(volta, name) or string(engines, name)):
         constraint, source = wish, "package.json (volta)" if string(volta, name) else "package.json (engines)"
     is_berry = name == "yarn" and _is_berry(root, constraint)
-    if not constraint and name == "pnpm":
-        constraint, source = _pnpm_version(root, top)
+    if name == "pnpm" and (not constraint or OPEN_RANGE.fullmatch(constraint)):
+        constraint, source = _pnpm_version(root, top, constraint, source)
     if not constraint and name == "yarn":
         constraint, source = _yarn_version(root, is_berry=is_berry)
     notices = [f"{root.place(file)} is not used; {lock or name} decides" for file in locks if file != lock]
@@ -197,10 +199,11 @@ def _is_berry(root: Tree, constraint: str) -> bool:
     return "__metadata:" in root.text("yarn.lock")[:2000] or root.has(".yarnrc.yml")
 
 
-def _pnpm_version(root: Tree, manifest: dict[str, Any]) -> tuple[str, str]:
+def _pnpm_version(root: Tree, manifest: dict[str, Any], minimum: str, source: str) -> tuple[str, str]:
     """Return the version that wrote the lock file. pnpm 10 and later run dependencies' build scripts only if they are approved.
 
-    Lock files of version 9.0 are written by pnpm 9 and later: settings that only pnpm 10 knows decide.
+    Lock files of version 9.0 are written by pnpm 9 and later: settings that only pnpm 10 knows decide. `minimum`: an open range of engines, ""
+    without one; a lock file that an older version wrote does not decide.
     """
     lock = re.search(r"lockfileVersion:\s*'?(\d+)(?:\.(\d+))?", root.text("pnpm-lock.yaml")[:500])
     settings = _yaml(root.text("pnpm-workspace.yaml"))
@@ -208,8 +211,11 @@ def _pnpm_version(root: Tree, manifest: dict[str, Any]) -> tuple[str, str]:
     approvals = ("onlyBuiltDependencies", "ignoredBuiltDependencies", "neverBuiltDependencies", "allowBuilds", "dangerouslyAllowAllBuilds")
     is_new = any(key in settings or key in own for key in approvals) or bool(set(settings) - {"packages", "catalog", "catalogs"})
     if lock is None:
-        return "10", ""
+        return (minimum, source) if minimum else ("10", "")
     version = {"5": "7" if (lock[2] or "0") >= "4" else "6", "6": "8"}.get(lock[1], "10" if is_new else "9")
+    at_least = int((re.search(r"\d+", minimum) or ["0"])[0])
+    if int(version) < at_least:
+        return minimum, source
     return version, f"pnpm-lock.yaml (version {lock[1]}.{lock[2] or 0})"
 
 

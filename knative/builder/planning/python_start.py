@@ -11,7 +11,10 @@ from knative.builder.planning.python_modules import ASGI, WSGI, Application, fin
 from knative.builder.planning.python_packages import PIP, Packages
 from knative.builder.planning.tree import Tree, string
 
-NAMES = ("asgi.py", "wsgi.py", "main.py", "app.py", "application.py", "server.py", "api.py", "run.py", "web.py", "index.py", "start.py", "hello.py")
+NAMES = (
+    "asgi.py", "wsgi.py", "main.py", "app.py", "application.py", "server.py", "api.py", "run.py", "web.py", "index.py", "start.py", "startup.py",
+    "webapp.py", "entrypoint.py", "hello.py",
+)  # fmt: skip
 FOLDERS = ("", "app", "src", "src/app", "api", "backend", "server", "web", "backend/app")
 PROGRAMS = ("main.py", "app.py", "server.py", "run.py", "start.py", "application.py", "bot.py", "hello.py", "index.py", "api.py")
 IGNORED = re.compile(

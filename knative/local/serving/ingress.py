@@ -12,9 +12,11 @@ import socket
 from collections.abc import Collection
 from functools import partial
 
+from functions.wire.http_limits import MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
+from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.forwarding import request_head
 from knative.local.serving.http.listeners import Listener
@@ -28,10 +30,9 @@ from knative.local.settings import LOOPBACK
 
 MAX_ATTEMPTS = 4
 FIRST_RETRY_PAUSE_SECONDS = 0.05
-KEEP_ALIVE_SECONDS = 75.0
 MAX_CONNECTIONS = 128
 """At a time, of a listener other than the public one."""
-SWEEP_SECONDS = 15.0
+SWEEP_SECONDS = 5.0
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -43,14 +44,14 @@ class Ingress:
 
     def __init__(self, routing: Routing, upstreams: Upstreams, port: int) -> None:
         self._routing, self._upstreams, self.port = routing, upstreams, port
-        self._clients: set[ClientConnection] = set()
+        self._clients = Clients()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         listener = socket.create_server((LOOPBACK, self.port), backlog=2048)
-        self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients), sock=listener)
+        self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
@@ -58,17 +59,17 @@ class Ingress:
             self._sweeper.cancel()
         if self._server is not None:
             self._server.close()
-        for client in list(self._clients):
+        for client in self._clients:
             client.close()
         self._upstreams.close()
 
     async def _sweep(self) -> None:
-        """Close connections that have been idle, or whose request head has been incomplete, for KEEP_ALIVE_SECONDS."""
+        """End connections without a request, and requests that do not go on."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            before = asyncio.get_running_loop().time() - KEEP_ALIVE_SECONDS
-            for client in [each for each in self._clients if not each.is_busy and each.active_at < before]:
-                client.close()
+            now = asyncio.get_running_loop().time()
+            for client in self._clients:
+                client.expire(now)
 
     def listen(self, listening: socket.socket, lookup: Lookup, name: str, max_connections: int = MAX_CONNECTIONS) -> Listener:
         """Serve another socket for the destinations that `lookup` finds.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.ports import ClusterRefused
 from tests.deploy.deploy_capsule import DeployCapsule
 
@@ -98,7 +99,12 @@ def requests_failed(count: int) -> Happens:
 
 
 async def url_does_not_answer(capsule: DeployCapsule, deployment: Deployment) -> None:
-    capsule.application_requests.failure = f"GET {deployment.url}/ answered 502 Bad Gateway."
+    capsule.application_requests.failure = ServiceFailed("does-not-answer", f"GET {deployment.url}/ answered 502 Bad Gateway.")
+    await capsule.advance(seconds=11)
+
+
+async def url_answers_500(capsule: DeployCapsule, deployment: Deployment) -> None:
+    capsule.application_requests.failure = ServiceFailed("failing-requests", f"GET {deployment.url}/ answered 500 Internal Server Error.")
     await capsule.advance(seconds=11)
 
 

@@ -15,6 +15,7 @@ from tests.deploy.failures.failure import (
     rollback_fails,
     rollback_refused,
     service_deleted,
+    url_answers_500,
     url_does_not_answer,
 )
 
@@ -66,6 +67,16 @@ OBSERVED_FAILURES = (
         "rolled-back",
         "failing-requests",
         "5 of 5 requests failed with 5xx (100 %).",
+        LOGS,
+        serves="r1 serves again.",
+    ),
+    Failure(
+        "its URL answers 500",
+        "observing",
+        url_answers_500,
+        "rolled-back",
+        "failing-requests",
+        "GET http://hello-staging.localhost:7080/ answered 500 Internal Server Error.",
         LOGS,
         serves="r1 serves again.",
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
@@ -107,7 +108,7 @@ async def ingress(pod: Pod) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
     backend = await asyncio.start_server(pod.serve, "127.0.0.1", 0)
     upstreams = Upstreams(PodNetworks().connect)
     found = Ingress(OneRoute(backend.sockets[0].getsockname()[1]), upstreams, 0)  # type: ignore[arg-type]
-    clients: set[ClientConnection] = set()
+    clients = Clients()
     server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(found.serve, clients), "127.0.0.1", 0)
     opened: list[Client] = []
 
@@ -121,8 +122,8 @@ async def ingress(pod: Pod) -> AsyncIterator[Callable[[], Awaitable[Client]]]:
     finally:
         for client in opened:
             client.writer.close()
-        for connection in list(clients):
-            connection.abort()
+        for connection in clients:
+            connection.close()
         upstreams.close()
         server.close()
         backend.close()

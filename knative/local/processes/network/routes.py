@@ -11,11 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
-"""RFC 1918, RFC 6598 (shared address space of providers), RFC 2544 (benchmarking, used by overlay networks)."""
-SPECIAL = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
-"""This host, link-local (metadata of most clouds), IETF assignments (192.0.0.192: metadata of Oracle's), multicast,
-reserved and broadcast. An operator cannot allow them."""
+from functions.wire.addresses import PRIVATE, SPECIAL
+
 REFUSED = (*SPECIAL, *PRIVATE)
 
 SLIRP_NETWORK, GATEWAY, RESOLVER_ADDRESS = "10.0.2.0/24", "10.0.2.2", "10.0.2.3"

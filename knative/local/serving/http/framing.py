@@ -5,11 +5,6 @@ from dataclasses import dataclass
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.forwarding import list_of
 
-MAX_TARGET_BYTES = 32 << 10
-"""Of a request target; more is a 414."""
-MAX_HEAD_BYTES = 64 << 10
-"""Of a request's head, target and headers together; more is a 431."""
-
 
 @dataclass(frozen=True, slots=True)
 class BadRequest:
@@ -19,8 +14,6 @@ class BadRequest:
     detail: str
 
 
-TOO_LONG = BadRequest(414, f"The request target is longer than {MAX_TARGET_BYTES:,} bytes, the limit of one.")
-TOO_LARGE = BadRequest(431, f"The request's headers and target are larger than {MAX_HEAD_BYTES:,} bytes, the limit of one request.")
 HTTP_2 = BadRequest(505, "HTTP/2 is not supported on this port: use HTTP/1.1.")
 
 

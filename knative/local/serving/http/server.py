@@ -11,40 +11,49 @@ from typing import cast
 
 import httptools
 
-from knative.local.serving.http.client import Headers
-from knative.local.serving.http.exchange import Exchange
-from knative.local.serving.http.framing import (
-    HTTP_2,
-    MAX_HEAD_BYTES,
+from functions.wire.http_limits import (
+    BODY_SECONDS,
+    BODY_TOO_SLOW,
+    HEAD_SECONDS,
+    HEAD_TOO_SLOW,
     MAX_TARGET_BYTES,
-    TOO_LARGE,
-    TOO_LONG,
-    BadRequest,
-    check_framing,
-    is_websocket_request,
+    TARGET_TOO_LONG,
+    TOO_MANY_CONNECTIONS,
+    HeadFault,
+    head_fault,
+    incomplete_head_fault,
 )
+from knative.local.serving.http.client import Headers
+from knative.local.serving.http.clients import Clients
+from knative.local.serving.http.exchange import Exchange
+from knative.local.serving.http.framing import HTTP_2, BadRequest, check_framing, is_websocket_request
 
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
+KEEP_ALIVE_SECONDS = 75.0
+"""How long a connection may wait for its next request."""
 FRAMING_HEADERS = (b"content-length", b"transfer-encoding")
 Serve = Callable[[Exchange], Awaitable[None]]
 
 
 class ClientConnection(asyncio.Protocol):
-    """A client's connection. It adds itself to `clients` while it is connected."""
+    """A client's connection. It adds itself to `clients` while it is connected. `max_per_address`: 0 is no limit."""
 
-    def __init__(self, serve: Serve, clients: set["ClientConnection"]) -> None:
+    def __init__(self, serve: Serve, clients: Clients, max_per_address: int = 0) -> None:
         self.address = ""
-        self.active_at = asyncio.get_running_loop().time()
-        """When it was made or its last request ended, on the loop's clock."""
+        self._max_per_address = max_per_address
+        self._active_at = self._read_at = self._head_since = asyncio.get_running_loop().time()
+        """On the loop's clock: when it was made or its last request ended, when the last bytes came, when a head began."""
+        self._has_served = self._is_paused = False
         self._serve, self._clients = serve, clients
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: Headers = []
-        self._head_bytes = 0
+        self._unread_bytes = 0
+        """Since the parser last had a whole head or a part of a body: of a head, of the extension of a chunk, or of trailers."""
         self._is_in_head = True
         self._parsing: Exchange | None = None
         self._current: Exchange | None = None
@@ -65,15 +74,24 @@ class ClientConnection(asyncio.Protocol):
     def is_connected(self) -> bool:
         return self._transport is not None and not self.closed.is_set()
 
-    @property
-    def is_busy(self) -> bool:
-        return self._current is not None
+    def expire(self, now: float) -> None:
+        """End what takes too long: a connection without a request, a head, a body that does not go on. `now`: on the loop's clock."""
+        if self._is_refused or self._upgrading is not None:
+            return
+        if self._current is None:
+            if self._unread_bytes and now - self._head_since > HEAD_SECONDS:
+                self._refuse(_bad_request(HEAD_TOO_SLOW))
+            elif not self._unread_bytes and now - self._active_at > (KEEP_ALIVE_SECONDS if self._has_served else HEAD_SECONDS):
+                self.close()
+        elif self._parsing is not None and not self._is_paused and now - self._read_at > BODY_SECONDS and not self._parsing.status:
+            self._refuse(_bad_request(BODY_TOO_SLOW))
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def pause(self, paused: bool) -> None:
+        self._is_paused, self._read_at = paused, asyncio.get_running_loop().time()
         if self._transport is not None and not self._transport.is_closing():
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
 
@@ -94,7 +112,8 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
-        self._clients.add(self)
+        if self._clients.add(self) > self._max_per_address > 0:
+            self._refuse(_bad_request(TOO_MANY_CONNECTIONS))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._clients.discard(self)
@@ -120,11 +139,14 @@ class ClientConnection(asyncio.Protocol):
         if self._upgrading is not None:
             self._upgrading.raw(data)
             return
-        if self._is_in_head:
-            self._head_bytes += len(data)
+        self._read_at = asyncio.get_running_loop().time()
+        if self._is_in_head and not self._unread_bytes:
+            self._head_since = self._read_at
+        self._unread_bytes += len(data)
         self._parse(data)
-        if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES and not self._is_refused:
-            self._refuse(TOO_LONG if len(self._url) > MAX_TARGET_BYTES else TOO_LARGE)
+        target = self._url if self._is_in_head else b""
+        if not self._is_refused and self._upgrading is None and (fault := incomplete_head_fault(target, self._unread_bytes)) is not None:
+            self._refuse(_bad_request(fault))
 
     def _parse(self, data: bytes) -> None:
         while True:
@@ -178,7 +200,7 @@ class ClientConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._is_replaying or self._is_refused:
             return
-        self._is_in_head, self._head_bytes = False, 0
+        self._is_in_head, self._unread_bytes = False, 0
         method, version, offers = self._parser.get_method().decode(), self._parser.get_http_version(), self._parser.should_upgrade()
         is_upgrade = offers and (method == "CONNECT" or is_websocket_request(method, version, self._headers))
         self._ignores_offer = offers and not is_upgrade
@@ -193,15 +215,14 @@ class ClientConnection(asyncio.Protocol):
     def _fault_of(self, error: httptools.HttpParserError) -> BadRequest:
         if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
             return HTTP_2
-        return TOO_LONG if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
+        return _bad_request(TARGET_TOO_LONG) if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
 
     def _fault(self, version: str) -> BadRequest | None:
-        if len(self._url) > MAX_TARGET_BYTES:
-            return TOO_LONG
-        size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers)
-        return TOO_LARGE if size > MAX_HEAD_BYTES else check_framing(version, self._headers)
+        fault = head_fault(self._url, self._headers)
+        return _bad_request(fault) if fault is not None else check_framing(version, self._headers)
 
     def on_body(self, data: bytes) -> None:
+        self._unread_bytes = 0
         if self._parsing is not None:
             self._parsing.feed(data)
 
@@ -209,7 +230,7 @@ class ClientConnection(asyncio.Protocol):
         if self._ignores_offer:
             return
         exchange, self._parsing = self._parsing, None
-        self._is_in_head = True
+        self._is_in_head, self._unread_bytes = True, 0
         if exchange is not None:
             exchange.feed_end()
 
@@ -234,7 +255,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.keep_alive = False
             exchange.respond_error(500, "The platform failed to forward the request.")
         finally:
-            self.active_at = asyncio.get_running_loop().time()
+            self._has_served, self._active_at = True, asyncio.get_running_loop().time()
             self._current = self._task = None
             if not exchange.keep_alive or self._tunnel is not None:
                 self._end(exchange)
@@ -273,3 +294,7 @@ class ClientConnection(asyncio.Protocol):
         transport.write_eof()
         self.pause(False)
         self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
+
+
+def _bad_request(fault: HeadFault) -> BadRequest:
+    return BadRequest(fault.status, fault.detail)
