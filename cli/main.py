@@ -14,6 +14,7 @@ from cli.commands import (
     deploy,
     environments,
     observe,
+    operator,
     releases,
     repository_access,
     run,
@@ -34,7 +35,7 @@ RootGroup.panels = {
     "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
-    "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota"),
+    "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
     "Account": ("whoami", "password", "logout"),
 }
 
@@ -64,6 +65,7 @@ TOPICS = (
     alert_settings,
     billing,
     subscription,
+    operator,
 )
 for topic in TOPICS:
     topic.declare(app)

@@ -80,6 +80,22 @@ class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
     at: datetime
 
 
+class InvoiceVoided(Event, type="invoice.voided", subject="invoice_id"):
+    """An open invoice became void: nothing of it is owed.
+
+    `total`: minor units. `reason`: for people.
+    """
+
+    invoice_id: UUID
+    customer_id: UUID
+    user_id: UUID
+    number: str
+    total: int
+    currency: str
+    reason: str
+    at: datetime
+
+
 class PaymentEvent(Event, abstract=True):
     """The fields of every payment event.
 
@@ -123,3 +139,25 @@ class PaymentRefunded(PaymentEvent, type="payment.refunded"):
 
     credit_note_id: UUID
     number: str
+
+
+class RefundFailed(PaymentEvent, type="refund.failed"):
+    """A refund did not reach the customer.
+
+    `number`: of the credit note, which stays valid: the operator pays it in another way. `detail`: for people.
+    """
+
+    credit_note_id: UUID
+    number: str
+    detail: str
+
+
+class DisputeChanged(PaymentEvent, type="dispute.changed"):
+    """A customer's bank disputes a payment, or the dispute has ended.
+
+    `status`: `open` (the provider has withdrawn the amount), `won` (it has been returned) or `lost`. `reason`: the provider's code.
+    """
+
+    dispute_id: UUID
+    status: str
+    reason: str

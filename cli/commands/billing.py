@@ -43,7 +43,7 @@ def bill(session: Session) -> None:
     if session.output.as_json:
         session.output.show(view)
         return
-    session.output.show(view, *render.bill(view, _application_names(session), _paid_amount(session, view)))
+    session.output.show(view, *render.bill(view, _application_names(session, view)))
     session.output.next_step("capsule usage", "capsule invoices list")
 
 
@@ -66,11 +66,18 @@ def save_pdf(
     session: Session,
     invoice: Number,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help=f"File to write. {default('invoice-NUMBER.pdf')}")] = None,
+    credit_note: Annotated[str | None, typer.Option("--credit-note", metavar="NUMBER", help="Save this credit note of the invoice instead.")] = None,
 ) -> None:
-    """Save an invoice as a PDF file."""
+    """Save an invoice or credit note as a PDF file."""
     view = session.api.get(f"/v1/billing/invoices/{segment(_invoice_id(session, invoice))}")
-    path = output or Path(f"invoice-{view['number']}.pdf")
-    path.write_bytes(session.api.request("GET", f"/v1/billing/invoices/{view['invoiceId']}/pdf").content)
+    source, name = f"/v1/billing/invoices/{view['invoiceId']}", f"invoice-{view['number']}.pdf"
+    if credit_note is not None:
+        note = next((each for each in view["credits"] if each["number"] == credit_note), None)
+        if note is None:
+            raise NotFound(f'Invoice {view["number"]} has no credit note "{credit_note}"', hint=f"capsule invoices show {view['number']}")
+        source, name = f"{source}/credit-notes/{note['creditNoteId']}", f"credit-note-{note['number']}.pdf"
+    path = output or Path(name)
+    path.write_bytes(session.api.request("GET", f"{source}/pdf").content)
     session.output.show({"invoiceId": view["invoiceId"], "path": str(path)}, f"✓ Saved {path}.")
     session.output.next_step(f"capsule invoices show {view['number']}")
 
@@ -87,7 +94,7 @@ def usage(session: Session) -> None:
     """Show the usage of this period."""
     view = session.api.get("/v1/billing/current")
     document = {"period": view["period"], "charges": view["charges"], "lines": view["lines"]}
-    names = {} if session.output.as_json else _application_names(session)
+    names = {} if session.output.as_json else _application_names(session, view)
     session.output.show(document, render.usage(view), "", render.lines(view, names))
     session.output.next_step("capsule bill")
 
@@ -115,14 +122,8 @@ def _invoice_id(session: Session, text: str) -> str:
     return str(found)
 
 
-def _application_names(session: Session) -> dict[str, str]:
-    """Return the names of applications by id. A bill knows ids only; deleted applications have no name any more."""
+def _application_names(session: Session, bill: Json) -> dict[str, str]:
+    """Return the names of applications by id, for those that the bill does not name: they are older than its names."""
+    if all(line["application"] for line in bill["lines"]):
+        return {}
     return {each["id"]: each["name"] for each in session.api.items("/v1/apps", limit=100)}
-
-
-def _paid_amount(session: Session, bill: Json) -> Json | None:
-    """Return the sum of the paid invoices of the bill's period; None if there are none."""
-    amounts = [each["total"] for each in _invoices(session) if each["status"] == "paid" and each["period"] == bill["period"]]
-    if not amounts:
-        return None
-    return {"amount": sum(int(each["amount"]) for each in amounts), "currency": amounts[0]["currency"]}

@@ -1,7 +1,8 @@
-"""The subscription to a plan: show, change, cancel, resume."""
+"""The subscription to a plan: show, change, cancel, resume, and its payment method."""
 
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +24,7 @@ def declare(app: typer.Typer) -> None:
     command(subscription, "change")(change)
     command(subscription, "cancel")(cancel)
     command(subscription, "resume")(resume)
+    command(subscription, "payment-method")(payment_method)
 
 
 def show(session: Session) -> None:
@@ -62,8 +64,11 @@ def change(
 def cancel(session: Session) -> None:
     """Cancel your paid plan at the end of the period."""
     accepted = session.api.delete("/v1/billing/subscription")
-    session.output.show(accepted, render.accepted(accepted))
-    session.output.next_step("capsule subscription resume   (undoes it)")
+    session.output.show(accepted, *render.cancelled(accepted))
+    if accepted["takesEffectAt"]:
+        session.output.next_step("capsule subscription resume   (undoes it)")
+    else:
+        session.output.next_step("capsule invoices list")
 
 
 def resume(session: Session) -> None:
@@ -73,18 +78,57 @@ def resume(session: Session) -> None:
     session.output.next_step("capsule subscription show")
 
 
+def payment_method(
+    session: Session,
+    method: Annotated[
+        str | None, typer.Argument(metavar="ID", help="New payment method at the provider (pm_…). Without it, the current one is shown.")
+    ] = None,
+) -> None:
+    """Show or replace your payment method.
+
+    Nothing is paid.
+    """
+    path = "/v1/billing/payment-method"
+    if method is not None:
+        change_id = session.api.put(path, {"paymentMethod": method})["changeId"]
+        view = _wait(
+            session,
+            path,
+            lambda view: view["lastChange"] and view["lastChange"]["changeId"] == change_id and view["lastChange"]["status"] != "pending",
+            "waiting for the payment provider",
+            Failure("The payment provider has not answered yet", hint="capsule subscription payment-method", exit_code=ExitCode.UNAVAILABLE),
+        )
+        if view["lastChange"]["status"] == "failed":
+            raise Failure("The payment method was not accepted", view["lastChange"]["detail"], exit_code=ExitCode.REFUSED)
+    else:
+        view = session.api.get(path)
+    session.output.show(view, render.payment_method(view))
+    session.output.next_step("capsule subscription show")
+
+
 def _wait_for_payment(session: Session) -> Json:
     """Return the subscription once the payment has succeeded or failed.
 
     Raises:
         Failure: neither happened within a minute.
     """
+    return _wait(
+        session,
+        "/v1/billing/subscription",
+        lambda view: not (view["next"] and view["next"]["pending"]),
+        "waiting for the payment",
+        Failure("The payment is still pending", hint="capsule subscription show", exit_code=ExitCode.UNAVAILABLE),
+    )
+
+
+def _wait(session: Session, path: str, is_done: Callable[[Json], Any], progress: str, failure: Failure) -> Json:
+    """Return the document of `path` once it is done. Raises `failure` after a minute."""
     deadline = time.monotonic() + PAYMENT_TIMEOUT_SECONDS
-    with session.output.progress("waiting for the payment"):
+    with session.output.progress(progress):
         while True:
-            view = session.api.get("/v1/billing/subscription")
-            if not (view["next"] and view["next"]["pending"]):
+            view = session.api.get(path)
+            if is_done(view):
                 return view
             if time.monotonic() > deadline:
-                raise Failure("The payment is still pending", hint="capsule subscription show", exit_code=ExitCode.UNAVAILABLE)
+                raise failure
             time.sleep(POLL_SECONDS)

@@ -1,11 +1,12 @@
 """Plans, the subscription, the current bill, invoices, usage and quota."""
 
+from datetime import datetime
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import age, count, cpu_seconds, day, money, period, quantity, status_text, time_and_age
+from cli.render.formats import age, count, cpu_seconds, day, local_time, money, period, quantity, status_text, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
@@ -41,6 +42,21 @@ def accepted(view: Json) -> Text:
     return Text(f"✓ Your plan is {view['plan']}.")
 
 
+def cancelled(view: Json) -> list[RenderableType]:
+    """Return the answer to a cancellation: when it takes effect, and what is owed."""
+    begins = f"starts on {day(view['takesEffectAt'])}" if view["takesEffectAt"] else "is your plan now"
+    owed = [f"You owe {money(each['total'])}: capsule invoices pay {each['number']}" for each in view["openInvoices"]]
+    return [Text(f"✓ Plan {view['plan']} {begins}."), *(Text(each) for each in owed or ["Nothing is due."])]
+
+
+def payment_method(view: Json) -> RenderableType:
+    facts: list[tuple[str, str | Text]] = [("payment method", view["paymentMethod"] or "none")]
+    if change := view["lastChange"]:
+        detail = f": {change['detail']}" if change["detail"] else ""
+        facts.append(("last change", f"{change['paymentMethod']} {change['status']}{detail}"))
+    return Facts(*facts)
+
+
 def subscription(view: Json) -> RenderableType:
     allowed, coming, payment = view["allowed"], view["next"], view["lastPayment"]
     facts: list[tuple[str, str | Text]] = [
@@ -67,7 +83,15 @@ def invoices(items: list[Json]) -> RenderableType:
     )  # fmt: skip
     for each in items:
         number = Text(each["number"], "bold")
-        table.add_row(number, status_text(each["status"]), age(each["issuedAt"]), each["plan"], period(each["period"]), money(each["total"]))
+        table.add_row(
+            number,
+            status_text(each["status"]),
+            age(each["issuedAt"]),
+            each["plan"],
+            period(each["period"]),
+            money(each["total"]),
+            details=[f"credited {money(each['credited'])}" if each["credited"]["amount"] else ""],
+        )
     return table
 
 
@@ -85,16 +109,32 @@ def invoice(view: Json) -> list[RenderableType]:
     for line in view["lines"]:
         table.add_row(line["description"], count(line["quantity"]), money(line["amount"]))
     for credit in view["credits"]:
-        table.add_row(f"credit note {credit['number']}: {credit['reason']}, {credit['status']}", "", f"-{money(credit['amount'])}")
+        detail = f": {credit['detail']}" if credit["detail"] else ""
+        table.add_row(f"credit note {credit['number']}: {credit['reason']}, refund {credit['status']}{detail}", "", f"-{money(credit['amount'])}")
     return [Facts(*facts), "", table, "", Text.assemble("Total ", (money(view["total"]), "bold"))]
 
 
-def bill(view: Json, names: dict[str, str], paid: Json | None = None) -> list[RenderableType]:
-    """Return the current bill. `names` maps applications to their names; `paid` is the amount of the period's paid invoice."""
-    plan = view["plan"]
+def bill(view: Json, names: dict[str, str]) -> list[RenderableType]:
+    """Return the current bill. `names` has the names of applications that the bill does not name."""
+    plan, end = view["plan"], view["atPeriodEnd"]
     head = Text.assemble(period(view["period"]), ", plan ", (plan["name"], "bold"), f", {money(plan['fee'])} a month")
-    total = Text.assemble("Total this period: ", (money(view["total"]), "bold"), f" ({money(paid)} paid)" if paid else "")
-    return [Prose(head), "", lines(view, names), "", total]
+    usage = sum(charge["amount"]["amount"] for charge in view["charges"])
+    facts: list[tuple[str, str | Text]] = [("cost so far", Text(money(view["total"]), "bold")), ("  in advance", money(view["advance"]))]
+    if view["credited"]["amount"]:
+        facts.append(("  credited", money(_negative(view["credited"]))))
+    facts += [("  usage", money({**view["total"], "amount": usage})), ("paid", money(view["paid"]))]
+    if view["credited"]["amount"]:
+        facts.append(("refunded", money(view["refunded"])))
+    facts.append(("due now", Text(money(view["due"]), "bold")))
+    parts = [f"{money(end['usage'])} usage", f"{money(end['fee'])} plan {end['plan']}"]
+    if end["credit"]["amount"]:
+        parts.append(f"{money(_negative(end['credit']))} credit")
+    facts.append((f"on {day(end['at'])}", f"{money(end['total'])} ({', '.join(parts)})"))
+    return [Prose(head), "", lines(view, names), "", Facts(*facts)]
+
+
+def _negative(amount: Json) -> Json:
+    return {**amount, "amount": -amount["amount"]}
 
 
 def lines(view: Json, names: dict[str, str]) -> RenderableType:
@@ -105,9 +145,14 @@ def lines(view: Json, names: dict[str, str]) -> RenderableType:
         Column("amount", is_right=True),
     )  # fmt: skip
     for line in view["lines"]:
-        name = names.get(line["applicationId"], line["applicationId"])
+        name = line["application"] or names.get(line["applicationId"], line["applicationId"])
+        if line["isDeleted"]:
+            name = f"{name} (deleted)"
         table.add_row(name, line["environment"], count(line["requests"]), cpu_seconds(line["cpuMilliseconds"]), money(line["amount"]))
-    return table
+    measured = [datetime.fromisoformat(line["cpuMeasuredUntil"]) for line in view["lines"] if line["cpuMeasuredUntil"]]
+    if not measured:
+        return table
+    return Group(table, Prose(Text(f"CPU is measured until {local_time(max(measured).isoformat())}; it follows requests by some seconds.", "dim")))
 
 
 def usage(view: Json) -> Table:

@@ -16,8 +16,18 @@ plan and the events. Commands, Stripe's webhooks, the retry timer and housekeepi
 duplicates and reordering are harmless and a lost webhook delays the outcome by ten minutes at most.
 
 What is paid when. A plan's fee is paid in advance for each period. Usage is charged one hour after its period ends, on
-the same invoice as the next fee; usage reported later is on the invoice after that. An upgrade is paid immediately, for
-the rest of the period.
+the same invoice as the next fee. Usage that arrives later is on the invoice after that: a period stays open until no
+record can arrive for it and all of it is on an invoice (`RatedPeriod`). An upgrade is paid immediately, for the rest
+of the period.
+
+What is owed after a suspension. A plan is suspended when the last retry of an invoice fails. If it ends then, by a
+cancellation or with its period, the open invoice becomes void, and a final one has the time that was served and the
+usage. It is not charged automatically. If the customer pays in time, the time without service is credited to the next
+invoice.
+
+Refunds and disputes. A refund is a credit note with a number, a PDF and an e-mail. Stripe's webhooks about refunds and
+disputes publish `payment.review-requested`: the effect reads all refunds and disputes of the payment and books what is
+new, also those that Capsule did not request. Operators are told about disputes and failed refunds.
 
 Not owned here: user accounts (auth), what the quotas of a plan prevent (deploy), how usage is measured (monitor).
 """

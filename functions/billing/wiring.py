@@ -1,28 +1,36 @@
 """Adapters of the billing context's ports."""
 
 from functions.billing.adapters.emails import EmailMailer
-from functions.billing.adapters.pdf import PdfRenderer
+from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
-from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
+from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
+from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
-from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
+from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
 from functions.billing.ports import (
+    Applications,
+    CreditNoteRenderer,
     CreditNotes,
     Customers,
+    Disputes,
     Housekeeping,
     InvoiceRenderer,
     Invoices,
     Ledger,
     Mailer,
+    PaymentMethodChanges,
     PaymentProvider,
     Payments,
     Plans,
+    RatedPeriods,
     Subscribers,
     Subscriptions,
     Usage,
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.invoicing import Invoicing
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -40,7 +48,7 @@ def payment_provider(settings: Settings) -> PaymentProvider:
 
 
 def webhook_verifier(settings: Settings) -> WebhookVerifier:
-    from functions.billing.adapters.stripe import StripeWebhookVerifier
+    from functions.billing.adapters.stripe_webhooks import StripeWebhookVerifier
 
     return StripeWebhookVerifier(settings)
 
@@ -48,6 +56,10 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 wiring = Wiring(
     database="billing",
     ports={
+        Applications: PostgresApplications,
+        PaymentMethodChanges: PostgresPaymentMethodChanges,
+        CreditNoteRenderer: PdfCreditNoteRenderer,
+        Disputes: PostgresDisputes,
         CreditNotes: PostgresCreditNotes,
         Customers: PostgresCustomers,
         Housekeeping: housekeeping,
@@ -59,6 +71,8 @@ wiring = Wiring(
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,
+        Invoicing: Invoicing,
+        RatedPeriods: PostgresRatedPeriods,
         Subscribers: Subscribers,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,

@@ -18,7 +18,9 @@ from aiohttp import web
 from localstripe import resources, server
 from localstripe.webhooks import register_webhook
 
-WEBHOOK_EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed"]
+from knative.machine import stripe_disputes
+
+PAYMENT_EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed"]
 IDEMPOTENCY_PREFIX = "idempotency:"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -88,8 +90,9 @@ def persist_state(file: Path) -> None:
 
 def application(key: str, webhook_url: str, secret: str) -> web.Application:
     """The server, with its webhook registered."""
-    register_webhook("capsule", webhook_url, secret, WEBHOOK_EVENTS)
+    register_webhook("capsule", webhook_url, secret, [*PAYMENT_EVENTS, *stripe_disputes.WEBHOOK_EVENTS])
     app: web.Application = server.app
+    stripe_disputes.add_routes(app)
     app.middlewares.insert(0, idempotency())
     app.middlewares.insert(0, require_key(key))
     return app

@@ -4,19 +4,43 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
-from functions.billing.adapters.postgres_invoices import PostgresCreditNotes, PostgresInvoices
+from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
+from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
-from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
+from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.subscriptions import Subscription
-from functions.billing.ports import CreditNotes, Customers, Invoices, Ledger, Payments, Plans, Subscriptions, WebhookEvents
+from functions.billing.ports import (
+    Applications,
+    CreditNotes,
+    Customers,
+    Disputes,
+    Invoices,
+    Ledger,
+    PaymentMethodChanges,
+    Payments,
+    Plans,
+    RatedPeriods,
+    Subscriptions,
+    WebhookEvents,
+)
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
-from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans
-from tests.memory.billing_money import MemoryCreditNotes, MemoryInvoices, MemoryLedger, MemoryPayments, MemorySubscriptions, MemoryWebhookEvents
+from tests.memory.billing import SEEDED, MemoryApplications, MemoryCustomers, MemoryPlans
+from tests.memory.billing_methods import MemoryPaymentMethodChanges
+from tests.memory.billing_money import (
+    MemoryInvoices,
+    MemoryLedger,
+    MemoryPayments,
+    MemoryRatedPeriods,
+    MemorySubscriptions,
+    MemoryWebhookEvents,
+)
+from tests.memory.billing_reversals import MemoryCreditNotes, MemoryDisputes
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 FREE_PLAN, PRO, BUSINESS = SEEDED
@@ -29,12 +53,16 @@ class Store:
     def __init__(self, database: Database | None) -> None:
         self.database = database
         self.customers: Customers = PostgresCustomers(database) if database else MemoryCustomers()
+        self.applications: Applications = PostgresApplications(database) if database else MemoryApplications()
+        self.method_changes: PaymentMethodChanges = PostgresPaymentMethodChanges(database) if database else MemoryPaymentMethodChanges()
         self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
         self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
+        self.rated_periods: RatedPeriods = PostgresRatedPeriods(database) if database else MemoryRatedPeriods()
         memory = MemoryInvoices()
         self.invoices: Invoices = PostgresInvoices(database) if database else memory
         self.payments: Payments = PostgresPayments(database) if database else MemoryPayments(memory)
         self.credit_notes: CreditNotes = PostgresCreditNotes(database) if database else MemoryCreditNotes()
+        self.disputes: Disputes = PostgresDisputes(database) if database else MemoryDisputes()
         self.ledger: Ledger = PostgresLedger(database) if database else MemoryLedger()
         self.webhook_events: WebhookEvents = PostgresWebhookEvents(database) if database else MemoryWebhookEvents()
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from functions.billing.adapters.emails import EmailMailer
-from functions.billing.adapters.pdf import PdfRenderer
+from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.domain import charges
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
@@ -28,6 +30,7 @@ from tests.memory.billing import SEEDED
 _, PRO, BUSINESS = SEEDED
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 JUNE = Period(datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+OPERATOR = "operator@capsule.test"
 SELLER = "Lovelace Hosting Ltd | 12 St James’s Square | London"
 
 
@@ -58,7 +61,7 @@ def text_of(pdf: bytes) -> str:
 
 async def test_an_invoice_has_seller_buyer_number_date_service_lines_and_total() -> None:
     invoice, customer = new_invoice(), new_customer()
-    pdf = await renderer().render_pdf(invoice, customer)
+    pdf = await renderer().render_pdf(invoice, [], customer)
     assert pdf.startswith(b"%PDF-")
     text = text_of(pdf)
     for part in (
@@ -71,25 +74,25 @@ async def test_an_invoice_has_seller_buyer_number_date_service_lines_and_total()
 
 
 async def test_periods_end_with_their_last_day() -> None:
-    text = text_of(await renderer().render_pdf(new_invoice(), new_customer()))
+    text = text_of(await renderer().render_pdf(new_invoice(), [], new_customer()))
     assert "1 June 2026 – 30 June 2026" in text and "15 Jun – 30 Jun 2026" in text
     assert "July" not in text and "Jul " not in text
 
 
 async def test_the_payment_state_is_shown() -> None:
     invoice, customer = new_invoice(), new_customer()
-    assert "Due now, charged to your card" in text_of(await renderer().render_pdf(invoice, customer))
+    assert "Due now, charged to your card" in text_of(await renderer().render_pdf(invoice, [], customer))
     invoice.mark_paid(NOW + timedelta(days=3))
-    assert "Paid on 18 June 2026 by card" in text_of(await renderer().render_pdf(invoice, customer))
+    assert "Paid on 18 June 2026 by card" in text_of(await renderer().render_pdf(invoice, [], customer))
     void = new_invoice()
     void.void(NOW)
-    assert "Void, no payment due" in text_of(await renderer().render_pdf(void, customer))
+    assert "Void, no payment due" in text_of(await renderer().render_pdf(void, [], customer))
 
 
 async def test_vat_is_included_in_the_total_and_shown_with_the_sellers_id() -> None:
     invoice = new_invoice()
     invoice.total = Money(11_900, "EUR")
-    text = text_of(await renderer(CAPSULE_INVOICE_VAT_PERCENT="19", CAPSULE_INVOICE_VAT_ID="DE123456789").render_pdf(invoice, new_customer()))
+    text = text_of(await renderer(CAPSULE_INVOICE_VAT_PERCENT="19", CAPSULE_INVOICE_VAT_ID="DE123456789").render_pdf(invoice, [], new_customer()))
     assert "VAT ID DE123456789" in text
     assert [line for line in text.splitlines() if line.startswith(("Net", "VAT 19", "Total"))] == [
         *("Net 100.00 EUR", "VAT 19 % 19.00 EUR", "Total 119.00 EUR"),
@@ -97,38 +100,46 @@ async def test_vat_is_included_in_the_total_and_shown_with_the_sellers_id() -> N
 
 
 async def test_without_a_vat_rate_the_invoice_says_why() -> None:
-    assert "No VAT is charged." in text_of(await renderer().render_pdf(new_invoice(), new_customer()))
+    assert "No VAT is charged." in text_of(await renderer().render_pdf(new_invoice(), [], new_customer()))
     note = "VAT exempt, § 19 UStG."
-    assert note in text_of(await renderer(CAPSULE_INVOICE_VAT_NOTE=note).render_pdf(new_invoice(), new_customer()))
+    assert note in text_of(await renderer(CAPSULE_INVOICE_VAT_NOTE=note).render_pdf(new_invoice(), [], new_customer()))
 
 
 async def test_an_invoice_in_the_same_state_renders_to_the_same_bytes() -> None:
     invoice, customer = new_invoice(), new_customer()
-    assert await renderer().render_pdf(invoice, customer) == await renderer().render_pdf(invoice, customer)
+    assert await renderer().render_pdf(invoice, [], customer) == await renderer().render_pdf(invoice, [], customer)
     invoice.mark_paid(NOW + timedelta(days=3))
-    assert await renderer().render_pdf(invoice, customer) == await renderer().render_pdf(invoice, customer)
+    assert await renderer().render_pdf(invoice, [], customer) == await renderer().render_pdf(invoice, [], customer)
 
 
 async def test_characters_missing_in_the_font_are_replaced() -> None:
-    text = text_of(await renderer().render_pdf(new_invoice(), new_customer("žluťoučký@例え.jp")))
+    text = text_of(await renderer().render_pdf(new_invoice(), [], new_customer("žluťoučký@例え.jp")))
     assert "ž" in text and "?" in text
 
 
 async def test_an_invoice_with_many_lines_continues_on_a_new_page() -> None:
     invoice = new_invoice()
     invoice.lines = invoice.lines * 40
-    pdf = await renderer().render_pdf(invoice, new_customer())
+    pdf = await renderer().render_pdf(invoice, [], new_customer())
     assert pdf.count(b"/Type /Page\n") >= 2
 
 
 class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.mailer = EmailMailer(MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW)))
+        transport = MaildirTransport(folder, "Capsule <no-reply@capsule.test>", FixedClock(NOW))
+        self.mailer = EmailMailer(transport, Settings({"CAPSULE_OPERATORS": f" {OPERATOR}, "}))
+
+    def messages(self) -> list[EmailMessage]:
+        return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (self.folder / "new").glob("*")]
 
     def message(self) -> EmailMessage:
-        (file,) = (self.folder / "new").glob("*")
-        return message_from_bytes(file.read_bytes(), policy=policy.default)
+        """The only message to a customer."""
+        (message,) = (each for each in self.messages() if each["To"] != OPERATOR)
+        return message
+
+    def operator_subjects(self) -> list[str]:
+        return [str(each["Subject"]) for each in self.messages() if each["To"] == OPERATOR]
 
     def lines(self) -> list[str]:
         """The lines of the plain text, without indentation."""
@@ -199,3 +210,48 @@ async def test_the_last_declined_attempt_suspends_the_plan(box: Mailbox) -> None
     await box.mailer.send_payment_failed(failed_payment(invoice, None), invoice, replace(new_customer(), payment_method="pm_1"))
     assert "This was the last attempt. Your plan is suspended until the invoice is paid:" in box.lines()
     assert "capsule invoices pay 2026-000042" in box.lines()
+
+
+async def test_a_final_and_a_void_invoice_say_what_is_owed(box: Mailbox) -> None:
+    final = replace(new_invoice(), purpose=Purpose.FINAL)
+    await box.mailer.send_invoice(final, new_customer(), b"%PDF")
+    assert any("It is not charged automatically" in line for line in box.lines())
+    for file in (box.folder / "new").glob("*"):
+        file.unlink()
+    await box.mailer.send_invoice_voided(new_invoice(), "The plan ended before it was paid for.", new_customer())
+    assert box.message()["Subject"] == "Capsule invoice 2026-000042 is void"
+    assert any("you do not owe it. The plan ended before it was paid for." in line for line in box.lines())
+
+
+def new_note(status: RefundStatus) -> CreditNote:
+    failure = "The account is closed." if status is RefundStatus.FAILED else None
+    return CreditNote(new_id(), new_id(), new_id(), "CN-2026-000007", Money(500, "EUR"), "Downtime", NOW, status, "re_1", failure, NOW)
+
+
+async def test_a_credit_note_is_emailed_and_a_failed_refund_is_told_to_the_operator(box: Mailbox) -> None:
+    await box.mailer.send_credit_note(new_note(RefundStatus.SUCCEEDED), new_invoice(), new_customer(), b"%PDF")
+    assert box.message()["Subject"] == "Capsule credit note CN-2026-000007" and box.operator_subjects() == []
+    (attachment,) = box.message().iter_attachments()
+    assert attachment.get_filename() == "credit-note-CN-2026-000007.pdf"
+    for file in (box.folder / "new").glob("*"):
+        file.unlink()
+    await box.mailer.send_credit_note(new_note(RefundStatus.FAILED), new_invoice(), new_customer(), b"%PDF")
+    assert any("The refund to your card failed: The account is closed." in line for line in box.lines())
+    assert box.operator_subjects() == ["The refund of 5.00 EUR to ada@example.org failed"]
+
+
+@pytest.mark.parametrize("status", list(DisputeStatus))
+async def test_a_dispute_is_told_to_the_customer_and_the_operator(box: Mailbox, status: DisputeStatus) -> None:
+    dispute = Dispute(new_id(), "dp_1", new_id(), new_id(), new_id(), Money(2000, "EUR"), "fraudulent", status, NOW)
+    await box.mailer.send_dispute(dispute, new_invoice(), new_customer())
+    assert "dispute" in str(box.message()["Subject"]) or "disputed" in str(box.message()["Subject"])
+    assert box.operator_subjects() == [f"Dispute of 20.00 EUR by ada@example.org is {status}"]
+
+
+async def test_a_credit_note_has_its_own_pdf_and_is_marked_on_the_invoice() -> None:
+    invoice, note, settings = new_invoice(), new_note(RefundStatus.SUCCEEDED), Settings({"CAPSULE_INVOICE_FROM": SELLER})
+    text = text_of(await PdfCreditNoteRenderer(settings).render_pdf(note, invoice, new_customer()))
+    for part in ("Credit note", "CN-2026-000007", "2026-000042 of 15 June 2026", "Downtime", "To your card on 15 June 2026", "Total 5.00 EUR"):
+        assert part in text, part
+    marked = text_of(await renderer().render_pdf(invoice, [note], new_customer()))
+    assert "Credited on 15 June 2026, credit note CN-2026-000007: 5.00 EUR" in marked

@@ -1,4 +1,4 @@
-"""Migration V10 of billing: rows and constraints of the former release survive the new column names."""
+"""Migrations of billing: rows and constraints of former releases keep their meaning."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,8 @@ import pytest
 
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import PaymentStatus
+from functions.billing.domain.plans import Meter
+from functions.billing.domain.rated_periods import BilledUsage
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import migrate
 from tests.adapters.billing_stores import BUSINESS, FREE_PLAN, PRO, Store
@@ -67,8 +69,9 @@ async def test_money_of_the_former_release_keeps_its_amounts_and_its_protection(
     async with store.transaction():
         assert (await store.customers.get(refused)).account_refusal_reason == "no"
         assert list(await store.plans.list_offered(THEN)) == [FREE_PLAN, PRO, BUSINESS]
-        period = await store.subscriptions.get_last_rated_period(subscription)
-        assert period is not None and period.charged == Money(120, "EUR")
+        period = await store.rated_periods.get(subscription, THEN)
+        assert period is not None and period.is_open
+        assert period.billed == {Meter.REQUESTS: BilledUsage(0, Money(120, "EUR")), Meter.CPU_MILLISECONDS: BilledUsage(0, Money(0, "EUR"))}
         stored = await store.invoices.get(invoice)
         assert (stored.total, [line.amount for line in stored.lines]) == (Money(2000, "EUR"), [Money(2000, "EUR")])
         assert await store.invoices.reserve_number("2026") == "2026-000002"

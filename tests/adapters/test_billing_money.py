@@ -8,13 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.domain.credit_notes import CreditNote
-from functions.billing.domain.invoices import Purpose
+from functions.billing.domain.invoices import Invoice, InvoiceLine, LineKind, Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
+from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
+from functions.billing.domain.rated_periods import BilledUsage, RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod
 from functions.kernel import Transient, new_id
 from functions.runtime.storage.database import Database
 from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number
@@ -59,7 +60,8 @@ async def test_a_subscription_is_stored_completely_and_a_stale_one_is_rejected(s
     stale = replace(subscription)
     subscription.upgrade(PRO.code, PRO.version, subscription.current_period, NOW + timedelta(hours=1))
     subscription.schedule_plan(FREE_PLAN)
-    subscription.mark_past_due()
+    subscription.suspend(NOW)
+    subscription.credit_minor = 17
     async with store.transaction():
         await store.subscriptions.save(subscription)
         assert await store.subscriptions.get_current(customer.id) == subscription
@@ -81,15 +83,23 @@ async def test_ended_subscriptions_are_listed_oldest_first(store: Store) -> None
     assert after.index(older.id) < after.index(subscription.id)
 
 
-async def test_the_last_rated_period_is_stored_with_its_charged_amount(store: Store) -> None:
+async def test_a_rated_period_is_stored_with_its_billed_usage_until_it_is_closed(store: Store) -> None:
     _, subscription = await store.customer()
+    earlier = Period(subscription.current_period.begin - timedelta(days=30), subscription.current_period.begin)
+    rated = RatedPeriod(subscription.id, subscription.current_period, "pro", 1)
+    former = RatedPeriod(subscription.id, earlier, "free", 1, {Meter.CPU_MILLISECONDS: BilledUsage(7, Money(1, "EUR"))})
     async with store.transaction():
-        assert await store.subscriptions.get_last_rated_period(subscription.id) is None
-        rated = RatedPeriod(subscription.id, subscription.current_period, "pro", 1, Money(80, "EUR"))
-        await store.subscriptions.save_rated_period(rated)
-        rated.charged = Money(120, "EUR")
-        await store.subscriptions.save_rated_period(rated)
-        assert await store.subscriptions.get_last_rated_period(subscription.id) == rated
+        assert await store.rated_periods.get(subscription.id, rated.period.begin) is None
+        for each in (rated, former):
+            await store.rated_periods.save(each)
+        assert list(await store.rated_periods.list_open(subscription.id)) == [former, rated]
+        for quantity in (1, 2):
+            rated.billed[Meter.REQUESTS] = BilledUsage(quantity, Money(80, "EUR"))
+            await store.rated_periods.save(rated)
+        former.is_open = False
+        await store.rated_periods.save(former)
+        assert list(await store.rated_periods.list_open(subscription.id)) == [rated]
+        assert await store.rated_periods.get(subscription.id, earlier.begin) == former
 
 
 async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
@@ -103,6 +113,18 @@ async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
         assert await store.invoices.get(invoice.id) == invoice
         with pytest.raises(InvoiceNotFound):
             await store.invoices.get(new_id())
+
+
+@pytest.mark.parametrize("kind", list(LineKind))
+@pytest.mark.parametrize("purpose", list(Purpose))
+async def test_every_kind_of_line_and_purpose_is_stored(store: Store, kind: LineKind, purpose: Purpose) -> None:
+    _, subscription = await store.customer()
+    period, meter = subscription.current_period, Meter.REQUESTS if kind in (LineKind.USAGE, LineKind.LATE_USAGE) else None
+    line = InvoiceLine(kind, "A line", 7, Money(100, "EUR"), period, meter)
+    invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, [line], NOW)
+    async with store.transaction():
+        await store.invoices.add(invoice)
+        assert await store.invoices.get(invoice.id) == invoice
 
 
 async def test_a_subscription_has_one_pending_upgrade(store: Store) -> None:
@@ -131,7 +153,9 @@ async def test_issued_invoices_are_paged_and_open_ones_are_found(store: Store) -
         page = await store.invoices.list_issued(customer.id, before=None, limit=2)
         assert list(page) == invoices[:0:-1]
         assert list(await store.invoices.list_issued(customer.id, before=page[-1].id, limit=2)) == invoices[:1]
+        assert list(await store.invoices.list_for_period(customer.id, invoices[0].period)) == invoices[:1]
         assert await store.invoices.has_open(customer.id)
+        assert list(await store.invoices.list_open(customer.id)) == invoices
         for invoice in invoices:
             invoice.mark_paid(NOW)
             await store.invoices.save(invoice)
@@ -201,19 +225,22 @@ async def test_due_retries_of_open_invoices_are_listed(store: Store) -> None:
     assert invoice.id not in await due_at(late)
 
 
-async def test_a_credit_note_is_stored_completely(store: Store) -> None:
-    customer, subscription = await store.customer()
-    invoice = await store.invoice(subscription, new_number())
-    payment = await store.payment(invoice)
-    note = CreditNote(new_id(), invoice.id, customer.id, new_number(), Money(500, "EUR"), "sorry", NOW)
+async def test_a_payment_is_found_by_its_id_at_the_provider(store: Store) -> None:
+    _, subscription = await store.customer()
+    intent = f"pi_{new_id().hex}"
+    payment = await store.payment(await store.invoice(subscription, new_number()), result=ProviderResult(intent, PaymentStatus.SUCCEEDED))
     async with store.transaction():
-        await store.credit_notes.add(note)
-        assert list(await store.credit_notes.list_for_invoice(invoice.id)) == [note]
-        assert note.id in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]
-        note.settle(ProviderResult(f"re_{note.id}", PaymentStatus.SUCCEEDED), payment, customer, NOW)
-        await store.credit_notes.save(note)
-        assert await store.credit_notes.get(note.id) == note
-        assert note.id not in [each.id for each in await store.credit_notes.list_pending(NOW + timedelta(hours=1), 1000)]
+        assert await store.payments.get_by_provider_id(intent) == payment
+        assert await store.payments.get_by_provider_id("pi_unknown") is None
+
+
+@pytest.mark.parametrize("kind", list(TransactionKind))
+async def test_every_kind_of_transaction_is_stored(store: Store, kind: TransactionKind) -> None:
+    customer, _ = await store.customer()
+    async with store.transaction():
+        await store.ledger.post(Transaction.of(kind, new_id(), customer.id, Money(7, "EUR"), NOW))
+    async with store.transaction():
+        assert sorted((await store.ledger.balance(customer.id)).values()) == [-7, 7]
 
 
 async def test_the_ledger_sums_by_account(store: Store) -> None:

@@ -140,8 +140,8 @@ async def test_usage_records_count_once_in_their_hour_and_period(store: Store) -
         assert await store.usage.record(new_record(new_id(), NOW, 100))
     async with store.transaction():
         assert list(await store.usage.by_environment(user, MAY)) == [
-            EnvironmentUsage(APP, "production", 6, 10),
-            EnvironmentUsage(APP, "staging", 12, 30),
+            EnvironmentUsage(APP, "production", 6, 10, new_record(user, MAY.begin).end),
+            EnvironmentUsage(APP, "staging", 12, 30, new_record(user, NOW + timedelta(hours=5)).end),
         ]
 
 

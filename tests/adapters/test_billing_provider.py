@@ -11,12 +11,15 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from functions.billing.adapters.stripe import StripeProvider, StripeWebhookVerifier
+from functions.billing.adapters.stripe import StripeProvider
+from functions.billing.adapters.stripe_webhooks import StripeWebhookVerifier
 from functions.billing.domain.credit_notes import CreditNote
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
 from functions.billing.domain.money import Money
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
-from functions.billing.domain.rejections import InvalidWebhookSignature
+from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
 from functions.billing.ports import PaymentProvider, ProviderRefused, ProviderUnavailable
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
@@ -107,6 +110,89 @@ async def test_a_charge_is_refunded_once(provider: PaymentProvider) -> None:
     assert await provider.refund(note, payment) == refunded
 
 
+async def test_a_method_is_attached_without_a_charge(provider: PaymentProvider) -> None:
+    customer = await new_customer(provider)
+    change, _ = PaymentMethodChange.request(customer.id, VISA, NOW)
+    result = await provider.attach(change, customer)
+    assert result.status is PaymentStatus.SUCCEEDED and result.method
+    assert await provider.attach(change, customer) == result
+    charged = await provider.charge(new_payment(result.method), replace(customer, payment_method=result.method))
+    assert charged.status is PaymentStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("method", ["pm_card_vias", "pm_1", "visa", "4242424242424242"])
+async def test_a_mistyped_method_reads_as_one(provider: PaymentProvider, method: str) -> None:
+    customer = await new_customer(provider)
+    change, _ = PaymentMethodChange.request(customer.id, method, NOW)
+    for result in (await provider.attach(change, customer), await provider.charge(new_payment(method), customer)):
+        assert (result.status, result.failure_code) == (PaymentStatus.FAILED, "resource_missing")
+        assert str(result.failure_message).startswith(f"No such payment method: {method}.")
+
+
+async def test_refunds_and_disputes_of_a_payment_are_listed(provider: PaymentProvider) -> None:
+    customer, payment = await new_customer(provider), new_payment()
+    payment.provider_id = (await provider.charge(payment, customer)).provider_id
+    assert list(await provider.list_refunds(payment)) == list(await provider.list_disputes(payment)) == []
+    note = CreditNote(new_id(), payment.invoice_id, customer.id, "CN-2026-000003", Money(500, "EUR"), "sorry", NOW)
+    note.provider_id = (await provider.refund(note, payment)).provider_id
+    (refund,) = await provider.list_refunds(payment)
+    assert (refund.amount, refund.credit_note_id, refund.provider_id) == (note.amount, note.id, note.provider_id)
+    assert await provider.refund(note, payment) == refund.result  # read, not paid again
+    assert len(await provider.list_refunds(payment)) == 1
+
+
+async def test_refunds_and_disputes_made_at_stripe_are_listed_and_reported(stripe: StandIn, receiver: WebhookReceiver) -> None:
+    provider, payment = StripeProvider(stripe.settings), new_payment()
+    payment.provider_id = (await provider.charge(payment, await new_customer(provider))).provider_id
+    assert payment.provider_id
+    async with httpx.AsyncClient(base_url=stripe.base, headers={"Authorization": f"Bearer {KEY}"}) as client:
+        refund = (await client.post("/v1/refunds", data={"payment_intent": payment.provider_id, "amount": "300"})).json()
+        dispute = (await client.post("/v1/disputes", data={"payment_intent": payment.provider_id, "reason": "fraudulent"})).json()
+        (listed,) = await provider.list_refunds(payment)
+        assert (listed.provider_id, listed.amount, listed.credit_note_id) == (refund["id"], Money(300, "EUR"), None)
+        opened = ProviderDispute(dispute["id"], Money(2000, "EUR"), "fraudulent", DisputeStatus.OPEN)
+        assert list(await provider.list_disputes(payment)) == [opened]
+        await client.post(f"/v1/refunds/{refund['id']}", data={"status": "failed"})
+        await client.post(f"/v1/disputes/{dispute['id']}", data={"status": "lost"})
+    (failed,) = await provider.list_refunds(payment)
+    assert failed.result.status is PaymentStatus.FAILED and failed.result.failure_message
+    assert list(await provider.list_disputes(payment)) == [replace(opened, status=DisputeStatus.LOST)]
+    verifier = StripeWebhookVerifier(stripe.settings)
+    for type in ("refund.created", "refund.failed", "charge.dispute.created", "charge.dispute.closed"):
+        signature, body = until(
+            lambda type=type: next((each for each in receiver.of_type(type) if str(payment.provider_id).encode() in each[1]), None),
+            why=f"for {type}",
+        )
+        event = verifier.parse(body, signature)
+        assert event.is_reversal and event.provider_payment_id == payment.provider_id
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "null",
+        "not JSON",
+        '"text"',
+        "{}",
+        '{"id": "evt_1", "type": "payment_intent.succeeded"}',
+        '{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": []}}',
+        '{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": "text"}}',
+        '{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1", "metadata": "text"}}}',
+        '{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1", "metadata": {"capsule_payment": 1}}}}',
+        '{"id": "evt_\\u0000", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}}',
+        '{"id": "evt_1", "type": "charge.dispute.created", "data": {"object": {"id": "dp_1", "payment_intent": 7}}}',
+        '{"id": ["evt_1"], "type": "charge.refunded", "data": {"object": {"id": "ch_1"}}}',
+        '{"id": "' + "e" * 300 + '", "type": "charge.refunded", "data": {"object": {"id": "ch_1"}}}',
+        "[" * 5000,
+    ],
+)
+def test_a_signed_body_that_is_no_event_is_refused(body: str) -> None:
+    verifier = StripeWebhookVerifier(Settings({"CAPSULE_STRIPE_WEBHOOK_SECRET": SECRET}))
+    with pytest.raises(InvalidWebhook):
+        verifier.parse(body.encode(), WebhookSignature.generate_signature_header(body, SECRET, int(time.time())))
+
+
 async def test_a_missing_charge_cannot_be_refunded(provider: PaymentProvider) -> None:
     payment = new_payment(DECLINED_WHEN_CHARGED)
     payment.provider_id = "pi_unknown"
@@ -165,6 +251,7 @@ async def test_a_webhook_is_parsed_after_its_signature_is_verified(stripe: Stand
         (changed, signature),
         (body, ""),
         (body, "t=1,v1=00"),
+        (body, f"{signature.split(',')[0]},v1=é"),
         (body, f"{time},v1=00"),
         (body + b" ", signature),
         (b"\xff", signature),

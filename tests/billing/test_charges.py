@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 
 from functions.billing.domain import charges
-from functions.billing.domain.bill import rate
+from functions.billing.domain.bill import Bill, rate
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, LineKind, Purpose
 from functions.billing.domain.ledger import Account, Entry, Transaction, TransactionKind, Unbalanced, balances
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
+from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.usage import EnvironmentUsage
 from functions.kernel import new_id
 from tests.memory.billing import SEEDED
@@ -66,19 +67,55 @@ def test_an_upgrade_from_the_free_plan_costs_the_fee_of_a_new_period() -> None:
     assert (line.kind, line.amount, line.period) == (LineKind.FEE, PRO.fee, JUNE)
 
 
-def test_only_charges_above_zero_have_a_line() -> None:
+def test_a_free_plan_has_no_fee_line() -> None:
     assert charges.fee_lines(FREE_PLAN, JUNE) == []
-    assert charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 2_000_000, 0)])) == []
-    (line,) = charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 3_000_000, 0)]))
-    assert (line.quantity, line.amount, line.description) == (1_000_000, euros(40), "Requests above 2,000,000")
-    (line,) = charges.usage_lines(rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 0, 183_600_000)]))
-    assert (line.quantity, line.amount, line.description) == (3_600_000, euros(8), "CPU milliseconds above 50 CPU hours")
 
 
-def test_late_usage_is_charged_by_difference_and_never_credited() -> None:
-    rerated = rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", 4_000_000, 0)])
-    assert [line.amount for line in charges.late_usage_lines(rerated, euros(50))] == [euros(30)]
-    assert charges.late_usage_lines(rerated, euros(80)) == charges.late_usage_lines(rerated, euros(90)) == []
+def rated_period() -> RatedPeriod:
+    return RatedPeriod(new_id(), JUNE, "pro", 1)
+
+
+def used(requests: int, cpu: int = 0) -> Bill:
+    return rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", requests, cpu)])
+
+
+def test_usage_lines_have_all_units_and_the_price_of_those_above_the_included() -> None:
+    (requests, cpu) = rated_period().unbilled_lines(used(3_000_000, 183_600_000), LineKind.USAGE)
+    assert (requests.quantity, requests.amount, requests.description) == (3_000_000, euros(40), "Requests, 2,000,000 included")
+    assert (cpu.quantity, cpu.amount, cpu.description) == (183_600_000, euros(8), "CPU milliseconds, 50 CPU hours included")
+    assert rated_period().unbilled_lines(used(0), LineKind.USAGE) == []
+    assert rated_period().unbilled_lines(rate(FREE_PLAN, JUNE, [EnvironmentUsage(UUID(int=9), "a", 10**9, 1)]), LineKind.USAGE) == []
+
+
+def test_late_usage_is_billed_by_difference_and_billed_again_after_its_invoice_is_void() -> None:
+    rated = rated_period()
+    first = rated.unbilled_lines(used(3_000_000), LineKind.USAGE)
+    rated.add(first)
+    assert rated.unbilled_lines(used(3_000_000), LineKind.LATE_USAGE) == []
+    (late,) = rated.unbilled_lines(used(4_000_000), LineKind.LATE_USAGE)
+    assert (late.quantity, late.amount, late.kind) == (1_000_000, euros(40), LineKind.LATE_USAGE)
+    rated.add([late])
+    rated.remove(first)
+    (again,) = rated.unbilled_lines(used(4_000_000), LineKind.LATE_USAGE)
+    assert (again.quantity, again.amount) == (3_000_000, euros(40))
+
+
+def test_a_period_is_open_until_no_usage_can_arrive_and_all_of_it_is_billed() -> None:
+    rated, bill, end = rated_period(), used(3_000_000), JUNE.end + timedelta(days=41)
+    rated.close(bill, end)
+    assert rated.is_open
+    rated.add(rated.unbilled_lines(bill, LineKind.USAGE))
+    rated.close(bill, end - timedelta(seconds=1))
+    assert rated.is_open
+    rated.close(bill, end)
+    assert not rated.is_open
+
+
+def test_a_credit_leaves_the_minimum_charge() -> None:
+    lines = charges.fee_lines(PRO, JUNE)
+    assert [line.amount for line in charges.credit_lines(300, lines, JUNE)] == [euros(-300)]
+    assert [line.amount for line in charges.credit_lines(2000, lines, JUNE)] == [euros(-1950)]
+    assert charges.credit_lines(0, lines, JUNE) == charges.credit_lines(300, [], JUNE) == []
 
 
 @pytest.mark.parametrize("kind", list(TransactionKind))
@@ -89,7 +126,11 @@ def test_every_kind_of_transaction_balances(kind: TransactionKind) -> None:
 
 
 def accounts_of(kind: TransactionKind) -> tuple[Account, Account]:
-    moves_money = {TransactionKind.PAYMENT_RECEIVED, TransactionKind.REFUND_PAID}
+    if kind in {TransactionKind.DISPUTE_OPENED, TransactionKind.DISPUTE_WON}:
+        return (Account.PROVIDER, Account.DISPUTED)
+    if kind is TransactionKind.DISPUTE_LOST:
+        return (Account.REVENUE, Account.DISPUTED)
+    moves_money = {TransactionKind.PAYMENT_RECEIVED, TransactionKind.REFUND_PAID, TransactionKind.REFUND_FAILED}
     return (Account.RECEIVABLE, Account.PROVIDER) if kind in moves_money else (Account.RECEIVABLE, Account.REVENUE)
 
 

@@ -166,21 +166,6 @@ class TestDunning:
         await behind.wait(days=1, minutes=10)
         assert len(behind.events(PaymentRetryRequested)) == 1 and len(behind.provider.charges) == 1 + 2
 
-    async def test_a_suspended_subscription_falls_back_to_the_free_plan_at_the_period_end(self, behind: World) -> None:
-        await behind.wait(days=12)
-        await behind.wait(until=datetime(2026, 7, 20, 1, tzinfo=UTC))
-        subscription = await behind.subscription()
-        assert (subscription.plan, subscription.status, subscription.allowed.applications) == ("free", "suspended", 5)
-        assert len((await behind.list_invoices()).items) == 2
-
-    async def test_a_suspended_subscription_can_be_cancelled_immediately(self, behind: World) -> None:
-        await behind.wait(days=12)
-        assert (await behind.cancel()).status == "done"
-        subscription = await behind.subscription()
-        assert (subscription.plan, subscription.status) == ("free", "active")
-        with pytest.raises(PaymentOverdue):
-            await behind.subscribe("pro")
-
     async def test_an_open_invoice_belongs_to_its_customer_and_cannot_be_refunded(self, behind: World) -> None:
         invoice = (await behind.list_invoices()).items[0]
         await behind.register(OTHER)

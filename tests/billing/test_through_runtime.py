@@ -10,7 +10,7 @@ import pytest
 from stripe import WebhookSignature
 
 from tests.billing.running_system import Customer, RunningSystem, running_system
-from tests.billing.stripe_stand_in import SECRET
+from tests.billing.stripe_stand_in import KEY, SECRET
 from tests.runtime.harness import message, until
 from tests.waiting import wait_limit
 
@@ -69,20 +69,20 @@ def test_webhooks_are_verified_and_handled_once(system: RunningSystem, ada: Cust
     until(lambda: system.count("webhook_events") > before, why="for the webhook")
 
     payment = ada.subscription()["lastPayment"]["paymentId"]
-    body = (
-        f'{{"id": "evt_{payment}",\n "type": "payment_intent.succeeded", "data": {{"object": {{"metadata": {{"capsule_payment": "{payment}"}}}}}}}}'
-    )
+    subject = {"id": "pi_1", "metadata": {"capsule_payment": payment}}
+    body = json.dumps({"id": f"evt_{payment}", "type": "payment_intent.succeeded", "data": {"object": subject}}, indent=1)
     signature = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()))
     for signature_header, content, status in (
         (signature, body, 204),
         (signature, body, 204),
+        (WebhookSignature.generate_signature_header("[]", SECRET, int(time.time())), "[]", 400),
         (signature, body + " ", 400),
         ("", body, 400),
         ("t=1,v1=00", body, 400),
     ):
         answer = httpx.post(f"{ada.client.base_url}{WEBHOOKS}", content=content, headers={"Stripe-Signature": signature_header})
         assert answer.status_code == status, answer.text
-        assert status == 204 or answer.json()["type"] == "/problems/invalid-webhook-signature"
+        assert status == 204 or answer.json()["type"] == f"/problems/invalid-webhook{'' if content == '[]' else '-signature'}"
     old = WebhookSignature.generate_signature_header(body, SECRET, int(time.time()) - 301)
     assert httpx.post(f"{ada.client.base_url}{WEBHOOKS}", content=body, headers={"Stripe-Signature": old}).status_code == 400
     assert system.count("webhook_events WHERE id = %s", f"evt_{payment}") == 1
@@ -149,6 +149,52 @@ def test_an_administrator_refunds_an_invoice(system: RunningSystem, ada: Custome
     until(lambda: ada.get(path.removesuffix("/refunds"))["credits"][0]["status"] == "succeeded", why="for the refund")
     assert 500 in [refund["amount"] for refund in system.stripe.objects("refunds")]
     assert root.client.post(path, json={"reason": "more", "amount": 1501}).status_code == 422
+
+
+def test_a_refund_and_a_dispute_at_stripe_are_booked_told_and_listed(system: RunningSystem, ada: Customer) -> None:
+    ada.subscribe("pro")
+    ada.wait_for_plan("pro")
+    admin = Customer(system, "admin")
+    customer = ada.get("/v1/billing/customer")["customerId"]
+    (payment,) = admin.get("/v1/billing/operator/payments", customerId=customer)["items"]
+    intent = payment["providerId"]
+    with httpx.Client(base_url=system.stripe.base, headers={"Authorization": f"Bearer {KEY}"}) as stripe:
+        assert stripe.post("/v1/refunds", data={"payment_intent": intent, "amount": "300"}).is_success
+        assert stripe.post("/v1/disputes", data={"payment_intent": intent, "reason": "fraudulent", "amount": "1700"}).is_success
+
+    def disputes() -> Any:
+        return admin.get("/v1/billing/operator/payments", customerId=customer)["items"][0]["disputes"]
+
+    until(lambda: [(each["status"], each["amount"]["amount"]) for each in disputes()] == [("open", 1700)], why="for the dispute")
+    (invoice,) = until(
+        lambda: [each for each in ada.get("/v1/billing/invoices")["items"] if each["credited"]["amount"] == 300], why="for the credit note"
+    )
+    (note,) = ada.get(f"/v1/billing/invoices/{invoice['invoiceId']}")["credits"]
+    pdf = ada.client.get(f"/v1/billing/invoices/{invoice['invoiceId']}/credit-notes/{note['creditNoteId']}/pdf")
+    assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
+    until(lambda: any("credit note" in str(mail["Subject"]) for mail in system.mails(ada.email)), why="for the credit note's mail")
+    until(lambda: any("is disputed" in str(mail["Subject"]) for mail in system.mails(ada.email)), why="for the dispute's mail")
+    assert ada.client.get("/v1/billing/operator/payments").status_code == 403
+
+
+def test_a_payment_method_is_replaced_and_a_mistyped_one_reads_as_one(system: RunningSystem, ada: Customer) -> None:
+    def change(method: str) -> Any:
+        accepted = ada.client.put("/v1/billing/payment-method", json={"paymentMethod": method})
+        assert accepted.status_code == 202, accepted.text
+        id = accepted.json()["changeId"]
+
+        def settled() -> Any:
+            view = ada.get("/v1/billing/payment-method")
+            return view if view["lastChange"]["changeId"] == id and view["lastChange"]["status"] != "pending" else None
+
+        return until(settled, why="for the payment method")
+
+    mistyped = change("pm_card_vias")
+    assert mistyped["paymentMethod"] is None and mistyped["lastChange"]["detail"].startswith("No such payment method: pm_card_vias.")
+    assert change("pm_card_visa")["paymentMethod"].startswith("pm_")
+    assert ada.get("/v1/billing/invoices")["items"] == []
+    assert ada.client.post("/v1/billing/subscription", json={"plan": "pro"}).status_code == 202
+    ada.wait_for_plan("pro")
 
 
 def test_a_crash_between_charge_and_record_charges_once(system: RunningSystem, ada: Customer) -> None:

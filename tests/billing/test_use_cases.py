@@ -1,10 +1,12 @@
 """Customers and the current bill."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from events.billing import CustomerCreated
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.usage import ImplausibleUsage
 from functions.billing.queries.current_bill import BillLineView
@@ -64,6 +66,15 @@ async def test_usage_is_billed_by_application_and_environment_and_each_record_co
     assert (bill.period.begin, bill.period.end) == (datetime(2026, 5, 20, tzinfo=UTC), datetime(2026, 6, 20, tzinfo=UTC))
 
 
+async def test_a_bill_says_until_when_cpu_is_measured(world: World) -> None:
+    await world.register()
+    await world.use(0, NOW - timedelta(minutes=2), cpu=30)
+    await world.use(0, NOW - timedelta(minutes=5), cpu=30)
+    await world.use(100)  # their CPU time is not measured yet
+    (line,) = (await world.bill()).lines
+    assert (line.requests, line.cpu_milliseconds, line.cpu_measured_until) == (100, 60, NOW - timedelta(minutes=2) + timedelta(seconds=1))
+
+
 async def test_late_usage_counts_in_the_period_of_its_window(world: World) -> None:
     await world.register()
     await world.use(5, datetime(2026, 5, 20, 9, tzinfo=UTC))
@@ -94,9 +105,30 @@ async def test_the_bill_has_integer_minor_units_and_camel_case(world: World) -> 
     wire = (await world.bill()).model_dump(mode="json", by_alias=True)
     assert wire["lines"][0] == {
         "applicationId": str(APPLICATION),
+        "application": None,
+        "isDeleted": False,
         "environment": "staging",
         "requests": 3,
         "cpuMilliseconds": 0,
+        "cpuMeasuredUntil": None,
         "amount": {"amount": 0, "currency": "EUR"},
     }
     assert wire["plan"] == {"code": "free", "version": 1, "name": "Free", "fee": {"amount": 0, "currency": "EUR"}}
+
+
+async def test_an_application_keeps_its_last_name_on_bills(world: World) -> None:
+    await world.register()
+    await world.use(3)
+
+    async def named() -> list[tuple[str | None, bool]]:
+        return [(line.application, line.is_deleted) for line in (await world.bill()).lines]
+
+    def at(minutes: int) -> dict[str, Any]:
+        return {"application_id": APPLICATION, "user_id": USER, "at": NOW + timedelta(minutes=minutes)}
+
+    await world.publish(ApplicationRenamed(name="second", **at(2)))
+    await world.publish(ApplicationCreated(name="first", **at(1)))  # overtaken
+    assert await named() == [("second", False)]
+    await world.publish(ApplicationDeleted(name="second", **at(3)))
+    await world.publish(ApplicationRenamed(name="never", **at(4)))
+    assert await named() == [("second", True)]

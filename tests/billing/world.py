@@ -12,7 +12,7 @@ from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice
 from functions.billing.commands.resume_subscription import ResumeSubscription
 from functions.billing.commands.subscribe import Subscribe
-from functions.billing.domain.views import InvoiceSummaryView, SubscriptionChangeView
+from functions.billing.domain.views import CancellationView, InvoiceSummaryView, SubscriptionChangeView
 from functions.billing.queries.current_bill import BillView, CurrentBill
 from functions.billing.queries.customer import CustomerView, ShowCustomer
 from functions.billing.queries.invoices import ListInvoices
@@ -20,7 +20,7 @@ from functions.billing.queries.subscription import ShowSubscription, Subscriptio
 from functions.kernel import Caller, Event, Page, new_id
 from tests.capsule import Capsule, FixedClock
 from tests.memory import billing as memory_billing
-from tests.memory import billing_money, billing_provider
+from tests.memory import billing_money, billing_provider, billing_reversals
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 USER, OTHER, ADMIN, APPLICATION = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=10)
@@ -28,19 +28,23 @@ E = TypeVar("E", bound=Event)
 
 
 class FixedRenderer:
-    async def render_pdf(self, invoice: object, customer: object) -> bytes:
+    async def render_pdf(self, *arguments: object) -> bytes:
         return b"%PDF"
 
 
 class World:
     def __init__(self) -> None:
         self.clock = FixedClock(NOW)
-        self.capsule = Capsule("billing", ports={ports.InvoiceRenderer: FixedRenderer}, clock=self.clock)
+        self.capsule = Capsule("billing", ports={ports.InvoiceRenderer: FixedRenderer, ports.CreditNoteRenderer: FixedRenderer}, clock=self.clock)
         self.customers: memory_billing.MemoryCustomers = self.capsule.port(ports.Customers)
         self.usage: memory_billing.MemoryUsage = self.capsule.port(ports.Usage)
         self.subscriptions: billing_money.MemorySubscriptions = self.capsule.port(ports.Subscriptions)
+        self.plans: memory_billing.MemoryPlans = self.capsule.port(ports.Plans)
+        self.rated_periods: billing_money.MemoryRatedPeriods = self.capsule.port(ports.RatedPeriods)
         self.invoices: billing_money.MemoryInvoices = self.capsule.port(ports.Invoices)
         self.payments: billing_money.MemoryPayments = self.capsule.port(ports.Payments)
+        self.credit_notes: billing_reversals.MemoryCreditNotes = self.capsule.port(ports.CreditNotes)
+        self.disputes: billing_reversals.MemoryDisputes = self.capsule.port(ports.Disputes)
         self.ledger: billing_money.MemoryLedger = self.capsule.port(ports.Ledger)
         self.provider: billing_provider.MemoryProvider = self.capsule.port(ports.PaymentProvider)
         self.mailer: billing_provider.MemoryMailer = self.capsule.port(ports.Mailer)
@@ -59,7 +63,7 @@ class World:
         await self.subscribe(plan, user=user)
         await self.settle()
 
-    async def cancel(self) -> SubscriptionChangeView:
+    async def cancel(self) -> CancellationView:
         return await self._call(CancelSubscription())
 
     async def resume(self) -> SubscriptionChangeView:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.auth import RegistrationCompleted, UserExpired, UserLoggedIn
-from events.billing import PaymentProcessed, PaymentRefunded
+from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
 from functions.auth import ports as auth
@@ -15,7 +15,7 @@ from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import billing as memory_billing
-from tests.memory import billing_money, billing_provider, deploy_cluster, deploy_runs, monitor_alerts
+from tests.memory import billing_methods, billing_money, billing_provider, billing_reversals, deploy_cluster, deploy_runs, monitor_alerts
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
@@ -68,7 +68,10 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
     },
     "billing": {
-        billing.CreditNotes: billing_money.MemoryCreditNotes,
+        billing.Disputes: billing_reversals.MemoryDisputes,
+        billing.CreditNotes: billing_reversals.MemoryCreditNotes,
+        billing.Applications: memory_billing.MemoryApplications,
+        billing.PaymentMethodChanges: billing_methods.MemoryPaymentMethodChanges,
         billing.Customers: memory_billing.MemoryCustomers,
         billing.Housekeeping: MemoryHousekeeping,
         billing.Invoices: billing_money.MemoryInvoices,
@@ -78,6 +81,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.PaymentProvider: billing_provider.MemoryProvider,
         billing.Payments: payments,
         billing.Plans: memory_billing.MemoryPlans,
+        billing.RatedPeriods: billing_money.MemoryRatedPeriods,
         billing.Subscriptions: billing_money.MemorySubscriptions,
         billing.Usage: memory_billing.MemoryUsage,
     },
@@ -133,7 +137,6 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,
-        PaymentRefunded,
         RegistrationCompleted,
         UserExpired,
         UserLoggedIn,

@@ -247,7 +247,7 @@ def test_a_plan_starts_after_its_payment(home: Home) -> None:
     assert_matches("InvoiceView", home.run("invoices", "show", invoice["number"], "--json").document)
     saved = Path(home.cwd / home.run("invoices", "pdf", invoice["number"], "--json").document["path"])
     assert saved.read_bytes().startswith(b"%PDF-")
-    assert_matches("SubscriptionChangeView", home.run("subscription", "cancel", "--json").document)
+    assert_matches("CancellationView", home.run("subscription", "cancel", "--json").document)
     assert_matches("SubscriptionChangeView", home.run("subscription", "resume", "--json").document)
 
 

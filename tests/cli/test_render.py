@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from cli.render import apps, billing, deployments, observe
+from cli.commands.operator import parse_amount
+from cli.failures import UsageError
+from cli.render import apps, billing, deployments, observe, operator
 from cli.render.failure_hints import failure_hint
 from cli.render.formats import age, cpu_seconds, day, duration, money, period, quantity
 
@@ -82,16 +84,65 @@ def test_data_is_not_read_as_markup() -> None:
     assert "http://example.org/[red]" in render(apps.applications([created]))
 
 
-def test_a_bill_shows_names_of_applications_and_ids_of_deleted_ones() -> None:
-    line = {"environment": "staging", "requests": 101, "cpuMilliseconds": 1250, "amount": EUR}
-    bill = {
-        "period": {"begin": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}, "plan": {"name": "Free", "fee": EUR}, "total": EUR,
-        "lines": [{"applicationId": "a-1", **line}, {"applicationId": "a-2", **line}], "charges": [],
+def bill_view(*lines: dict[str, Any], **amounts: int) -> dict[str, Any]:
+    line = {"environment": "staging", "requests": 101, "cpuMilliseconds": 1250, "amount": EUR, "application": None, "isDeleted": False}
+    line |= {"cpuMeasuredUntil": None}
+
+    def euros(name: str) -> dict[str, Any]:
+        return {"amount": amounts.get(name, 0), "currency": "EUR"}
+
+    end = {"at": "2026-02-01T00:00:00Z", "plan": "pro", **{name: euros(f"end_{name}") for name in ("usage", "fee", "credit", "total")}}
+    return {
+        "period": {"begin": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}, "plan": {"name": "Free", "fee": EUR}, "atPeriodEnd": end,
+        "lines": [{**line, **each} for each in lines], "charges": [],
+        **{name: euros(name) for name in ("total", "advance", "paid", "credited", "refunded", "due")},
     }  # fmt: skip
-    text = render(*billing.bill(bill, {"a-1": "hello"}))
-    assert "hello" in text and "a-2" in text and "101" in text and "1.250" in text
-    paid = render(*billing.bill(bill, {}, {"amount": 2000, "currency": "EUR"}))
-    assert "Total this period: 0.00 EUR (20.00 EUR paid)" in paid and "2026-01-01 to 2026-01-31" in paid
+
+
+def test_a_bill_shows_names_of_applications_also_of_deleted_ones() -> None:
+    known = {"applicationId": "a-1", "application": "hello", "cpuMeasuredUntil": "2026-01-03T10:00:05Z"}
+    deleted = {"applicationId": "a-2", "application": "gone", "isDeleted": True}
+    text = render(*billing.bill(bill_view(known, deleted, {"applicationId": "a-3"}, {"applicationId": "a-4"}), {"a-3": "old"}))
+    assert "hello" in text and "gone (deleted)" in text and "old" in text and "a-4" in text and "101" in text and "1.250" in text
+    assert "2026-01-01 to 2026-01-31" in text and "CPU is measured until 2026-01-03" in text
+
+
+def test_a_bill_says_what_is_due_what_was_paid_and_what_comes() -> None:
+    view = bill_view(advance=10_000, paid=9_802, due=0, total=9_802, credited=198, refunded=198, end_fee=10_000, end_usage=5, end_total=10_005)
+    text = render(*billing.bill(view, {}))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for line in (
+        *("cost so far 98.02 EUR", "in advance 100.00 EUR", "credited -1.98 EUR", "paid 98.02 EUR", "refunded 1.98 EUR", "due now 0.00 EUR"),
+        "on 2026-02-01 100.05 EUR (0.05 EUR usage, 100.00 EUR plan pro)",
+    ):
+        assert line in lines, (line, lines)
+
+
+def test_a_cancellation_says_what_is_owed() -> None:
+    owed = {"plan": "free", "takesEffectAt": None, "openInvoices": [{"number": "2026-000003", "total": {"amount": 733, "currency": "EUR"}}]}
+    assert "You owe 7.33 EUR: capsule invoices pay 2026-000003" in render(*billing.cancelled(owed))
+    assert "Nothing is due." in render(*billing.cancelled({"plan": "free", "takesEffectAt": "2026-02-01T00:00:00Z", "openInvoices": []}))
+
+
+@pytest.mark.parametrize(("text", "minor"), [("5", 500), ("5.5", 550), ("5.05", 505), ("0.01", 1)])
+def test_an_amount_is_read_exactly(text: str, minor: int) -> None:
+    assert parse_amount(text) == minor
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.00", "-5", "5,00", "5.001", "5 EUR", "1e3", "5.", ".5", "٥"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_amount(text)
+
+
+def test_operators_see_disputes_with_their_payment() -> None:
+    dispute = {"providerId": "dp_1", "status": "open", "amount": EUR, "reason": "fraudulent"}
+    payment = {"email": "ada@example.org", "status": "succeeded", "createdAt": "2026-01-01T00:00:00Z", "attempt": 1, "providerId": "pi_1",
+               "amount": EUR, "detail": None, "disputes": [dispute]}  # fmt: skip
+    assert "dispute dp_1: open" in render(operator.payments([payment]))
+    customer = {"email": "ada@example.org", "plan": "pro", "status": "suspended", "owes": [EUR], "paymentAccount": "opened",
+                "createdAt": "2026-01-01T00:00:00Z", "customerId": "c-1"}  # fmt: skip
+    assert "ada@example.org" in render(operator.customers([customer])) and "No invoices." in render(operator.invoices([]))
 
 
 def test_metrics_without_requests_have_no_table() -> None:

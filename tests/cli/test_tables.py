@@ -94,12 +94,17 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
         ["business", "20.00 EUR", "1,800,000"],
     ),
     "invoices": (
-        billing.invoices([{"number": "2026-000001", "status": "paid", "issuedAt": AT, "plan": "business", "period": PERIOD, "total": EUR}]),
+        billing.invoices([
+            {"number": "2026-000001", "status": "paid", "issuedAt": AT, "plan": "business", "period": PERIOD, "total": EUR, "credited": EUR}]),
         ["2026-000001", "paid", "20.00 EUR"],
     ),
     "bill": (
-        Group(*billing.bill({"plan": {"name": "Pro", "fee": EUR}, "period": PERIOD, "total": EUR, "lines": [
-            {"applicationId": IDS[0], "environment": "production", "requests": 12345, "cpuMilliseconds": 1250, "amount": EUR}]}, {})),
+        Group(*billing.bill({
+            "plan": {"name": "Pro", "fee": EUR}, "period": PERIOD, "charges": [],
+            **dict.fromkeys(("total", "advance", "paid", "credited", "refunded", "due"), EUR),
+            "atPeriodEnd": {"at": AT, "plan": "pro", "usage": EUR, "fee": EUR, "credit": EUR, "total": EUR},
+            "lines": [{"applicationId": IDS[0], "application": None, "isDeleted": False, "environment": "production", "requests": 12345,
+                       "cpuMilliseconds": 1250, "cpuMeasuredUntil": AT, "amount": EUR}]}, {})),
         [IDS[0], "production", "12,345", "20.00 EUR"],
     ),
     "usage": (

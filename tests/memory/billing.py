@@ -1,10 +1,11 @@
 """In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from functions.billing.domain.applications import Application
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
@@ -87,6 +88,23 @@ class MemoryCustomers:
         customer = await self.get(customer_id)
         self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
 
+    async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
+        found = [each for each in self.customers.values() if text.lower() in each.email.lower() and (before is None or each.id < before)]
+        return sorted(found, key=lambda each: each.id, reverse=True)[:limit]
+
+
+class MemoryApplications:
+    def __init__(self) -> None:
+        self.applications: dict[UUID, Application] = {}
+
+    async def save(self, application: Application) -> None:
+        stored = self.applications.get(application.id)
+        if stored is None or (stored.updated_at < application.updated_at and not stored.is_deleted):
+            self.applications[application.id] = application
+
+    async def get_many(self, application_ids: Collection[UUID]) -> dict[UUID, Application]:
+        return {id: self.applications[id] for id in application_ids if id in self.applications}
+
 
 class MemoryPlans:
     def __init__(self, plans: Iterable[Plan] = SEEDED) -> None:
@@ -112,27 +130,36 @@ class MemoryPlans:
 class MemoryUsage:
     def __init__(self) -> None:
         self.records: dict[UUID, UsageRecord] = {}
-        self.hours: dict[tuple[UUID, datetime, UUID, str], tuple[int, int]] = {}
+        self.hours: dict[tuple[UUID, datetime, UUID, str], EnvironmentUsage] = {}
 
     async def record(self, record: UsageRecord) -> bool:
         if record.id in self.records:
             return False
         self.records[record.id] = record
         key = (record.user_id, record.hour, record.application_id, record.environment)
-        requests, cpu = self.hours.get(key, (0, 0))
-        self.hours[key] = (requests + record.requests, cpu + record.cpu_milliseconds)
+        added = EnvironmentUsage(record.application_id, record.environment, record.requests, record.cpu_milliseconds, record.cpu_until)
+        self.hours[key] = _sum(self.hours[key], added) if key in self.hours else added
         return True
 
     async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
-        sums: dict[tuple[UUID, str], tuple[int, int]] = {}
-        for (user, hour, application, environment), (requests, cpu) in self.hours.items():
+        sums: dict[tuple[UUID, str], EnvironmentUsage] = {}
+        for (user, hour, application, environment), used in self.hours.items():
             if user == user_id and period.begin <= hour < period.end:
-                before = sums.get((application, environment), (0, 0))
-                sums[application, environment] = (before[0] + requests, before[1] + cpu)
-        return [EnvironmentUsage(application, environment, *sums[application, environment]) for application, environment in sorted(sums)]
+                key = (application, environment)
+                sums[key] = _sum(sums[key], used) if key in sums else used
+        return [sums[key] for key in sorted(sums)]
 
     async def prune_ids(self, before: datetime) -> int:
         expired = [id for id, record in self.records.items() if record.begin < before]
         for id in expired:
             del self.records[id]
         return len(expired)
+
+
+def _sum(one: EnvironmentUsage, other: EnvironmentUsage) -> EnvironmentUsage:
+    return replace(
+        one,
+        requests=one.requests + other.requests,
+        cpu_milliseconds=one.cpu_milliseconds + other.cpu_milliseconds,
+        cpu_until=max((at for at in (one.cpu_until, other.cpu_until) if at), default=None),
+    )

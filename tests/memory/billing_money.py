@@ -1,4 +1,4 @@
-"""In-memory subscriptions, invoices, payments, credit notes, ledger and webhook events.
+"""In-memory subscriptions, invoices, payments, ledger and webhook events.
 
 The contract suites in `tests/adapters` run on these and on PostgreSQL. Rows are copied in and out, so only saved changes
 are stored and stale rows are rejected.
@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, format_number
 from functions.billing.domain.ledger import Transaction
-from functions.billing.domain.payments import Payment
+from functions.billing.domain.payments import Payment, PaymentStatus
+from functions.billing.domain.periods import Period
+from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription, SubscriptionStatus
+from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
 from functions.kernel import Transient
 
 
@@ -46,7 +47,6 @@ class Rows(dict[UUID, R]):
 class MemorySubscriptions:
     def __init__(self) -> None:
         self.subscriptions: Rows[Subscription] = Rows()
-        self.periods: dict[UUID, list[RatedPeriod]] = {}
 
     async def add(self, subscription: Subscription) -> None:
         self.subscriptions.insert(subscription)
@@ -63,12 +63,20 @@ class MemorySubscriptions:
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
 
-    async def save_rated_period(self, period: RatedPeriod) -> None:
-        others = [each for each in self.periods.get(period.subscription_id, []) if each.period.begin != period.period.begin]
-        self.periods[period.subscription_id] = [*others, deepcopy(period)]
 
-    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
-        return deepcopy(max(self.periods.get(subscription_id, []), key=lambda each: each.period.begin, default=None))
+class MemoryRatedPeriods:
+    def __init__(self) -> None:
+        self.periods: dict[tuple[UUID, datetime], RatedPeriod] = {}
+
+    async def save(self, period: RatedPeriod) -> None:
+        self.periods[period.subscription_id, period.period.begin] = deepcopy(period)
+
+    async def get(self, subscription_id: UUID, begin: datetime) -> RatedPeriod | None:
+        return deepcopy(self.periods.get((subscription_id, begin)))
+
+    async def list_open(self, subscription_id: UUID) -> Sequence[RatedPeriod]:
+        found = [deepcopy(each) for each in self.periods.values() if each.subscription_id == subscription_id and each.is_open]
+        return sorted(found, key=lambda each: each.period.begin)
 
 
 class MemoryInvoices:
@@ -98,9 +106,27 @@ class MemoryInvoices:
     async def has_open(self, customer_id: UUID) -> bool:
         return any(row.customer_id == customer_id and row.status is InvoiceStatus.OPEN for row in self.invoices.values())
 
+    async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
+        return self.invoices.where(lambda row: row.customer_id == customer_id and row.status is InvoiceStatus.OPEN)
+
+    async def list_for_period(self, customer_id: UUID, period: Period) -> Sequence[Invoice]:
+        issued = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
+        return self.invoices.where(lambda row: row.customer_id == customer_id and row.status in issued and row.period.begin == period.begin)
+
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         issued = self.invoices.where(lambda row: row.customer_id == customer_id and row.number is not None and (before is None or row.id < before))
         return issued[::-1][:limit]
+
+    async def list_all(self, customer_id: UUID | None, status: InvoiceStatus | None, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        found = self.invoices.where(
+            lambda row: (
+                row.number is not None
+                and customer_id in (None, row.customer_id)
+                and status in (None, row.status)
+                and (before is None or row.id < before)
+            )
+        )
+        return found[::-1][:limit]
 
     async def reserve_number(self, series: str) -> str:
         self.numbers[series] = self.numbers.get(series, 0) + 1
@@ -123,6 +149,9 @@ class MemoryPayments:
     async def save(self, payment: Payment) -> None:
         self.payments.update_row(payment)
 
+    async def get_by_provider_id(self, provider_id: str) -> Payment | None:
+        return _last(self.payments.where(lambda row: row.provider_id == provider_id))
+
     async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return _last(self.payments.where(lambda row: row.invoice_id == invoice_id, lambda row: row.attempt))
 
@@ -132,6 +161,12 @@ class MemoryPayments:
     async def list_pending(self, before: datetime, limit: int) -> Sequence[Payment]:
         return self.payments.where(lambda row: row.is_pending and row.created_at < before, lambda row: row.created_at)[:limit]
 
+    async def list_all(self, customer_id: UUID | None, status: PaymentStatus | None, *, before: UUID | None, limit: int) -> Sequence[Payment]:
+        found = self.payments.where(
+            lambda row: customer_id in (None, row.customer_id) and status in (None, row.status) and (before is None or row.id < before)
+        )
+        return found[::-1][:limit]
+
     async def list_due_retries(self, before: datetime, limit: int) -> Sequence[Payment]:
         last = {row.invoice_id: row.id for row in sorted(self.payments.values(), key=lambda row: row.attempt)}
 
@@ -140,26 +175,6 @@ class MemoryPayments:
             return row.retry_at is not None and row.retry_at < before and last[row.invoice_id] == row.id and is_open
 
         return self.payments.where(due, lambda row: row.retry_at)[:limit]
-
-
-class MemoryCreditNotes:
-    def __init__(self) -> None:
-        self.notes: Rows[CreditNote] = Rows()
-
-    async def add(self, note: CreditNote) -> None:
-        self.notes.insert(note)
-
-    async def get(self, note_id: UUID) -> CreditNote:
-        return deepcopy(self.notes[note_id])
-
-    async def save(self, note: CreditNote) -> None:
-        self.notes.update_row(note)
-
-    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
-        return self.notes.where(lambda row: row.invoice_id == invoice_id)
-
-    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
-        return self.notes.where(lambda row: row.status is RefundStatus.PENDING and row.issued_at < before)[:limit]
 
 
 class MemoryLedger:

@@ -1,22 +1,34 @@
 """The e-mails of the billing context."""
 
+from uuid import UUID, uuid5
+
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceStatus
+from functions.billing.domain.disputes import Dispute, DisputeStatus
+from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose
 from functions.billing.domain.payments import Payment
+from functions.runtime.config.settings import Settings
 from functions.runtime.email.message import Attachment, OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
 
 
 class EmailMailer:
-    def __init__(self, transport: EmailTransport) -> None:
+    """Operators (`CAPSULE_OPERATORS`: addresses, comma-separated) are told what they must act on: disputes and failed refunds."""
+
+    def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
+        self._operators = [address.strip() for address in settings.text("CAPSULE_OPERATORS", "").split(",") if address.strip()]
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
-        is_paid = invoice.status is InvoiceStatus.PAID
+        payment = "Your card is charged automatically. You do not need to do anything."
+        if invoice.status is InvoiceStatus.PAID:
+            payment = "It is paid. You do not need to do anything."
+        elif invoice.purpose is Purpose.FINAL:
+            payment = f"It is what you owe after the end of your {invoice.plan_code} plan. It is not charged automatically: pay it when you can."
         blocks: list[Block] = [
             f"Invoice {invoice.number} for {invoice.total} is attached.",
-            "It is paid. You do not need to do anything." if is_paid else "Your card is charged automatically. You do not need to do anything.",
+            payment,
             "See it with its payments, or list all your invoices:",
             Command(f"capsule invoices show {invoice.number}"),
             Command("capsule invoices list"),
@@ -44,3 +56,52 @@ class EmailMailer:
                 Command(f"capsule invoices pay {invoice.number} --payment-method PAYMENT_METHOD"),
             ]
         await self._transport.send(OutgoingEmail(payment.id, customer.email, f"Capsule payment of {payment.amount} was declined", *render(blocks)))
+
+    async def send_invoice_voided(self, invoice: Invoice, reason: str, customer: Customer) -> None:
+        blocks: list[Block] = [
+            f"Invoice {invoice.number} for {invoice.total} is void: you do not owe it. {reason}",
+            "If something remains to be paid, another invoice says so. All your invoices:",
+            Command("capsule invoices list"),
+        ]
+        subject = f"Capsule invoice {invoice.number} is void"
+        await self._transport.send(OutgoingEmail(uuid5(invoice.id, "void"), customer.email, subject, *render(blocks)))
+
+    async def send_credit_note(self, note: CreditNote, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
+        blocks: list[Block] = [f"Credit note {note.number} for {note.amount} of invoice {invoice.number} is attached. Reason: {note.reason}"]
+        if note.status is RefundStatus.FAILED:
+            blocks.append(f"The refund to your card failed: {note.failure} The amount is still yours: we pay it in another way.")
+        else:
+            blocks.append("The amount is refunded to your card. Banks take up to ten days to show it.")
+        blocks += ["See the invoice with its refunds:", Command(f"capsule invoices show {invoice.number}")]
+        attachment = Attachment(f"credit-note-{note.number}.pdf", "application/pdf", pdf)
+        subject = f"Capsule credit note {note.number}"
+        intent = uuid5(note.id, note.status.value)
+        await self._transport.send(OutgoingEmail(intent, customer.email, subject, *render(blocks), attachments=(attachment,)))
+        if note.status is RefundStatus.FAILED:
+            await self._tell_operators(
+                intent,
+                f"The refund of {note.amount} to {customer.email} failed",
+                [f"Credit note {note.number} of invoice {invoice.number}: {note.failure} Pay the customer in another way."],
+            )
+
+    async def send_dispute(self, dispute: Dispute, invoice: Invoice, customer: Customer) -> None:
+        intent, subject = uuid5(dispute.id, dispute.status.value), f"Capsule payment of {dispute.amount} is disputed"
+        match dispute.status:
+            case DisputeStatus.OPEN:
+                text = "Your bank demands it back. If you did not want that, withdraw the dispute at your bank."
+            case DisputeStatus.WON:
+                subject, text = "Capsule dispute decided", "The dispute was decided: the payment stays valid."
+            case DisputeStatus.LOST:
+                subject, text = "Capsule dispute decided", "The dispute was decided: your bank returns the amount to you."
+        await self._transport.send(
+            OutgoingEmail(intent, customer.email, subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"]))
+        )
+        await self._tell_operators(
+            intent,
+            f"Dispute of {dispute.amount} by {customer.email} is {dispute.status}",
+            [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
+        )
+
+    async def _tell_operators(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
+        for address in self._operators:
+            await self._transport.send(OutgoingEmail(uuid5(intent, address), address, subject, *render(blocks)))

@@ -1,4 +1,4 @@
-"""Renders invoices as PDF with reportlab.
+"""Renders invoices and credit notes as PDF with reportlab.
 
 An invoice shows what EU law requires of a simplified invoice (Directive 2006/112/EC, Art. 226b): seller, date, number,
 services with their period, the total and its VAT. It also shows the buyer's e-mail address and the state of the
@@ -14,24 +14,23 @@ Settings:
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
 
+from functions.billing.adapters.pdf_page import LABEL_WIDTH, LEFT, LINE_HEIGHT, RIGHT, Page
+from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus
+from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, Purpose
 from functions.billing.domain.money import Money
 from functions.runtime.config.settings import Settings
 
-LEFT, RIGHT, TOP, BOTTOM = 57, 538, 785, 70  # points on an A4 page
-BUYER_COLUMN, LABEL_WIDTH = 310, 100
-QUANTITY_RIGHT, PERIOD_LEFT = 340, 352
-LINE_HEIGHT = 17
 
+class _Document:
+    """What invoices and credit notes share: seller, buyer and VAT."""
 
-class PdfRenderer:
     def __init__(self, settings: Settings) -> None:
         self._seller = [line.strip() for line in settings.text("CAPSULE_INVOICE_FROM", "Capsule").split("|")]
         if vat_id := settings.text("CAPSULE_INVOICE_VAT_ID", ""):
@@ -39,33 +38,20 @@ class PdfRenderer:
         self._vat_percent = Fraction(settings.text("CAPSULE_INVOICE_VAT_PERCENT", "0"))
         self._vat_note = settings.text("CAPSULE_INVOICE_VAT_NOTE", "No VAT is charged.")
 
-    async def render_pdf(self, invoice: Invoice, customer: Customer) -> bytes:
-        return await asyncio.to_thread(self._render, invoice, customer)
-
-    def _render(self, invoice: Invoice, customer: Customer) -> bytes:
+    @contextmanager
+    def _page(self, file: BytesIO, title: str, number: str, customer: Customer) -> Iterator[Page]:
         from reportlab.pdfgen.canvas import Canvas  # imported here because it takes 0.3 s
 
-        file = BytesIO()
         canvas = Canvas(file, pagesize=(595, 842), invariant=1)
-        canvas.setTitle(f"Invoice {invoice.number}")
+        canvas.setTitle(f"{title} {number}")
         canvas.setAuthor(self._seller[0])
-        page = _Page(canvas, f"Invoice {invoice.number}, customer {customer.id}")
-        page.write(LEFT, "Invoice", size=22, down=36)
+        page = Page(canvas, f"{title} {number}, customer {customer.id}")
+        page.write(LEFT, title, size=22, down=36)
         page.columns(("Seller", *self._seller), ("Buyer", customer.email, f"Customer {customer.id}"))
         page.down(14)
-        for label, value in _details(invoice):
-            page.write(LEFT, label, grey=True)
-            page.write(LEFT + LABEL_WIDTH, value, down=LINE_HEIGHT)
-        page.down(14)
-        page.row("Description", "Quantity", "Period", "Amount", bold=True)
-        for line in invoice.lines:
-            page.row(*_cells(line))
-        page.down(8)
-        for label, amount in self._totals(invoice.total):
-            page.write_right(RIGHT, f"{label} {amount}".rstrip(), bold=label == "Total", down=LINE_HEIGHT)
+        yield page
         page.end()
         canvas.save()
-        return file.getvalue()
 
     def _totals(self, total: Money) -> Iterator[tuple[str, str]]:
         if self._vat_percent:
@@ -77,54 +63,58 @@ class PdfRenderer:
         yield "Total", str(total)
 
 
-class _Page:
-    """Writes downwards and continues on a new page."""
+class PdfRenderer(_Document):
+    async def render_pdf(self, invoice: Invoice, notes: Sequence[CreditNote], customer: Customer) -> bytes:
+        return await asyncio.to_thread(self._render, invoice, notes, customer)
 
-    def __init__(self, canvas: Any, footer: str) -> None:
-        self._canvas, self._footer, self._y = canvas, footer, TOP
+    def _render(self, invoice: Invoice, notes: Sequence[CreditNote], customer: Customer) -> bytes:
+        file = BytesIO()
+        with self._page(file, "Invoice", str(invoice.number), customer) as page:
+            _write_facts(page, _details(invoice))
+            page.row("Description", "Quantity", "Period", "Amount", bold=True)
+            for line in invoice.lines:
+                page.row(*_cells(line))
+            page.down(8)
+            for label, amount in self._totals(invoice.total):
+                page.write_right(RIGHT, f"{label} {amount}".rstrip(), bold=label == "Total", down=LINE_HEIGHT)
+            for note in notes:
+                page.write_right(RIGHT, f"Credited on {_day(note.issued_at)}, credit note {note.number}: {note.amount}", down=LINE_HEIGHT)
+        return file.getvalue()
 
-    def write(self, x: int, text: str, *, size: int = 10, down: int = 0, grey: bool = False, bold: bool = False) -> None:
-        self._set_font(size, grey, bold or size > 10)
-        self._canvas.drawString(x, self._y, _encodable(text))
-        self.down(down)
 
-    def write_right(self, x: int, text: str, *, down: int = 0, bold: bool = False) -> None:
-        self._set_font(10, False, bold)
-        self._canvas.drawRightString(x, self._y, _encodable(text))
-        self.down(down)
+class PdfCreditNoteRenderer(_Document):
+    async def render_pdf(self, note: CreditNote, invoice: Invoice, customer: Customer) -> bytes:
+        return await asyncio.to_thread(self._render, note, invoice, customer)
 
-    def columns(self, left: tuple[str, ...], right: tuple[str, ...]) -> None:
-        """Two blocks side by side, each below its grey heading."""
-        for index in range(max(len(left), len(right))):
-            if index < len(left):
-                self.write(LEFT, left[index], grey=index == 0)
-            if index < len(right):
-                self.write(BUYER_COLUMN, right[index], grey=index == 0)
-            self.down(13)
+    def _render(self, note: CreditNote, invoice: Invoice, customer: Customer) -> bytes:
+        file = BytesIO()
+        with self._page(file, "Credit note", note.number, customer) as page:
+            _write_facts(page, _note_details(note, invoice))
+            for label, amount in self._totals(note.amount):
+                page.write_right(RIGHT, f"{label} {amount}".rstrip(), bold=label == "Total", down=LINE_HEIGHT)
+        return file.getvalue()
 
-    def row(self, description: str, quantity: str, period: str, amount: str, bold: bool = False) -> None:
-        self.write(LEFT, description, bold=bold)
-        self.write_right(QUANTITY_RIGHT, quantity, bold=bold)
-        self.write(PERIOD_LEFT, period, bold=bold)
-        self.write_right(RIGHT, amount, bold=bold)
-        self._canvas.setLineWidth(0.4)
-        self._canvas.line(LEFT, self._y - 5, RIGHT, self._y - 5)
-        self.down(LINE_HEIGHT + 2)
 
-    def down(self, points: int) -> None:
-        self._y -= points
-        if self._y < BOTTOM:
-            self.end()
-            self._y = TOP
+def _write_facts(page: Page, facts: Iterator[tuple[str, str]]) -> None:
+    for label, value in facts:
+        page.write(LEFT, label, grey=True)
+        page.write(LEFT + LABEL_WIDTH, value, down=LINE_HEIGHT)
+    page.down(14)
 
-    def end(self) -> None:
-        self._set_font(8, True, False)
-        self._canvas.drawString(LEFT, 40, self._footer)
-        self._canvas.showPage()
 
-    def _set_font(self, size: int, grey: bool, bold: bool) -> None:
-        self._canvas.setFont("Helvetica-Bold" if bold else "Helvetica", size)
-        self._canvas.setFillGray(0.45 if grey else 0)
+def _note_details(note: CreditNote, invoice: Invoice) -> Iterator[tuple[str, str]]:
+    assert invoice.issued_at is not None
+    yield "Credit note", note.number
+    yield "Date", _day(note.issued_at)
+    yield "For invoice", f"{invoice.number} of {_day(invoice.issued_at)}"
+    yield "Reason", note.reason
+    match note.status:
+        case RefundStatus.SUCCEEDED if note.settled_at is not None:
+            yield "Refund", f"To your card on {_day(note.settled_at)}"
+        case RefundStatus.FAILED:
+            yield "Refund", "To your card failed; paid in another way"
+        case _:
+            yield "Refund", "To your card"
 
 
 def _details(invoice: Invoice) -> Iterator[tuple[str, str]]:
@@ -142,6 +132,8 @@ def _payment_state(invoice: Invoice) -> str:
             return f"Paid on {_day(invoice.settled_at)} by card"
         case InvoiceStatus.VOID:
             return "Void, no payment due"
+        case _ if invoice.purpose is Purpose.FINAL:
+            return "Due now"
         case _:
             return "Due now, charged to your card"
 
@@ -153,8 +145,3 @@ def _cells(line: InvoiceLine) -> tuple[str, str, str, str]:
 
 def _day(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y}"
-
-
-def _encodable(text: str) -> str:
-    """PDF's standard fonts cover windows-1252 only; other characters become `?`."""
-    return text.encode("windows-1252", "replace").decode("windows-1252")

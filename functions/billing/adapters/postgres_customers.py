@@ -61,6 +61,17 @@ class PostgresCustomers:
             "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
         )
 
+    async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
+        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+            await cursor.execute(
+                f"""
+                SELECT {CUSTOMER} FROM customers WHERE position(lower(%s) IN lower(email)) > 0 AND (%s::uuid IS NULL OR id < %s)
+                ORDER BY id DESC LIMIT %s
+                """,
+                (text, before, before, limit),
+            )
+            return await cursor.fetchall()
+
 
 class PostgresPlans:
     def __init__(self, database: Database) -> None:
@@ -125,10 +136,11 @@ class PostgresUsage:
                 ON CONFLICT (id) DO NOTHING
                 RETURNING user_id, application_id, environment, requests, cpu_milliseconds
             )
-            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, requests, cpu_milliseconds)
-            SELECT user_id, %(hour)s, application_id, environment, requests, cpu_milliseconds FROM recorded
+            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, requests, cpu_milliseconds, cpu_until)
+            SELECT user_id, %(hour)s, application_id, environment, requests, cpu_milliseconds, %(cpu_until)s FROM recorded
             ON CONFLICT (user_id, hour, application_id, environment) DO UPDATE
-            SET requests = sums.requests + excluded.requests, cpu_milliseconds = sums.cpu_milliseconds + excluded.cpu_milliseconds
+            SET requests = sums.requests + excluded.requests, cpu_milliseconds = sums.cpu_milliseconds + excluded.cpu_milliseconds,
+                cpu_until = greatest(sums.cpu_until, excluded.cpu_until)
             """,
             {
                 "id": record.id,
@@ -140,6 +152,7 @@ class PostgresUsage:
                 "requests": record.requests,
                 "cpu": record.cpu_milliseconds,
                 "hour": record.hour,
+                "cpu_until": record.cpu_until,
             },
         )
         return inserted.rowcount == 1
@@ -148,7 +161,8 @@ class PostgresUsage:
         async with self._database.connection.cursor(row_factory=class_row(EnvironmentUsage)) as cursor:
             await cursor.execute(
                 """
-                SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds
+                SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds,
+                    max(cpu_until) AS cpu_until
                 FROM usage_hours WHERE user_id = %s AND hour >= %s AND hour < %s
                 GROUP BY application_id, environment ORDER BY application_id, environment
                 """,

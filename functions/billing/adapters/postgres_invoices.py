@@ -1,26 +1,22 @@
-"""Invoices and credit notes in PostgreSQL. Triggers protect issued invoices from changes."""
+"""Invoices in PostgreSQL. Triggers protect issued invoices from changes."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, format_number
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
 INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total_minor,
     period_begin, period_end, created_at, issued_at, settled_at, version"""
-NOTE: LiteralString = (
-    "id, invoice_id, customer_id, number, amount_minor, currency, reason, issued_at, status, provider_id, failure_message, settled_at, version"
-)
 
 
 class PostgresInvoices:
@@ -59,11 +55,21 @@ class PostgresInvoices:
         async with connection.cursor() as cursor:
             await cursor.executemany(
                 """
-                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount_minor, period_begin, period_end)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                INSERT INTO invoice_lines (invoice_id, position, kind, description, quantity, amount_minor, period_begin, period_end, meter)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
                 """,
                 [
-                    (invoice.id, position, line.kind.value, line.description, line.quantity, line.amount.amount, line.period.begin, line.period.end)
+                    (
+                        invoice.id,
+                        position,
+                        line.kind.value,
+                        line.description,
+                        line.quantity,
+                        line.amount.amount,
+                        line.period.begin,
+                        line.period.end,
+                        line.meter and line.meter.value,
+                    )
                     for position, line in enumerate(invoice.lines, 1)
                 ],
             )
@@ -84,10 +90,32 @@ class PostgresInvoices:
         row = await cursor.fetchone()
         return bool(row and row[0])
 
+    async def list_open(self, customer_id: UUID) -> Sequence[Invoice]:
+        return await self._select("WHERE customer_id = %s AND status = 'open' ORDER BY id", customer_id)
+
+    async def list_for_period(self, customer_id: UUID, period: Period) -> Sequence[Invoice]:
+        return await self._select(
+            "WHERE customer_id = %s AND status IN ('open', 'paid') AND period_begin = %s ORDER BY id", customer_id, period.begin
+        )
+
     async def list_issued(self, customer_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
         return await self._select(
             "WHERE customer_id = %s AND number IS NOT NULL AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
             customer_id,
+            before,
+            before,
+            limit,
+        )
+
+    async def list_all(self, customer_id: UUID | None, status: InvoiceStatus | None, *, before: UUID | None, limit: int) -> Sequence[Invoice]:
+        return await self._select(
+            """
+            WHERE number IS NOT NULL AND customer_id = coalesce(%s, customer_id) AND status = coalesce(%s, status)
+                AND (%s::uuid IS NULL OR id < %s)
+            ORDER BY id DESC LIMIT %s
+            """,
+            customer_id,
+            status and status.value,
             before,
             before,
             limit,
@@ -127,60 +155,6 @@ class PostgresInvoices:
         return format_number(series, row[0])
 
 
-class PostgresCreditNotes:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, note: CreditNote) -> None:
-        await self._database.connection.execute(
-            f"INSERT INTO credit_notes ({NOTE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                note.id,
-                note.invoice_id,
-                note.customer_id,
-                note.number,
-                note.amount.amount,
-                note.amount.currency,
-                note.reason,
-                note.issued_at,
-                note.status.value,
-                note.provider_id,
-                note.failure,
-                note.settled_at,
-                note.version,
-            ),
-        )
-
-    async def get(self, note_id: UUID) -> CreditNote:
-        notes = await self._select("WHERE id = %s", note_id)
-        if not notes:
-            raise LookupError(f"there is no credit note {note_id}")
-        return notes[0]
-
-    async def list_for_invoice(self, invoice_id: UUID) -> Sequence[CreditNote]:
-        return await self._select("WHERE invoice_id = %s ORDER BY id", invoice_id)
-
-    async def list_pending(self, before: datetime, limit: int) -> Sequence[CreditNote]:
-        return await self._select("WHERE status = 'pending' AND issued_at < %s ORDER BY issued_at LIMIT %s", before, limit)
-
-    async def _select(self, where: LiteralString, *arguments: object) -> list[CreditNote]:
-        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(f"SELECT {NOTE} FROM credit_notes {where}", arguments)
-            return [_note(row) for row in await cursor.fetchall()]
-
-    async def save(self, note: CreditNote) -> None:
-        updated = await self._database.connection.execute(
-            """
-            UPDATE credit_notes SET status = %s, provider_id = %s, failure_message = %s, settled_at = %s, version = version + 1
-            WHERE id = %s AND version = %s
-            """,
-            (note.status.value, note.provider_id, note.failure, note.settled_at, note.id, note.version),
-        )
-        if updated.rowcount != 1:
-            raise Transient(f"credit note {note.id} has changed since it was read")
-        note.version += 1
-
-
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
     currency = row["currency"]
     return Invoice(
@@ -197,6 +171,7 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
                 line["quantity"],
                 Money(line["amount_minor"], currency),
                 Period(line["period_begin"], line["period_end"]),
+                Meter(line["meter"]) if line["meter"] else None,
             )
             for line in lines
         ),
@@ -209,8 +184,3 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
         settled_at=row["settled_at"],
         version=row["version"],
     )
-
-
-def _note(row: dict[str, Any]) -> CreditNote:
-    amount, failure = Money(row.pop("amount_minor"), row.pop("currency")), row.pop("failure_message")
-    return CreditNote(**{**row, "amount": amount, "failure": failure, "status": RefundStatus(row["status"])})

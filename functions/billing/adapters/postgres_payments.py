@@ -55,6 +55,9 @@ class PostgresPayments:
     async def get(self, payment_id: UUID) -> Payment | None:
         return await self._one("WHERE id = %s", payment_id)
 
+    async def get_by_provider_id(self, provider_id: str) -> Payment | None:
+        return await self._one("WHERE provider_id = %s", provider_id)
+
     async def get_last_attempt(self, invoice_id: UUID) -> Payment | None:
         return await self._one("WHERE invoice_id = %s ORDER BY attempt DESC LIMIT 1", invoice_id)
 
@@ -72,6 +75,19 @@ class PostgresPayments:
                 AND EXISTS (SELECT FROM invoices WHERE invoices.id = payments.invoice_id AND invoices.status = 'open')
             ORDER BY retry_at LIMIT %s
             """,
+            before,
+            limit,
+        )
+
+    async def list_all(self, customer_id: UUID | None, status: PaymentStatus | None, *, before: UUID | None, limit: int) -> Sequence[Payment]:
+        return await self._select(
+            """
+            WHERE customer_id = coalesce(%s, customer_id) AND status = coalesce(%s, status) AND (%s::uuid IS NULL OR id < %s)
+            ORDER BY id DESC LIMIT %s
+            """,
+            customer_id,
+            status and status.value,
+            before,
             before,
             limit,
         )

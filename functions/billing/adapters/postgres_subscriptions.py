@@ -12,13 +12,14 @@ from psycopg.rows import dict_row
 
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.subscriptions import RatedPeriod, Subscription, SubscriptionStatus
+from functions.billing.domain.plans import Meter
+from functions.billing.domain.rated_periods import BilledUsage, RatedPeriod
+from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS: LiteralString = (
-    "id, customer_id, plan_code, plan_version, status, anchored_at, started_at, billed_until, next_plan_code, next_plan_version, version"
-)
+COLUMNS: LiteralString = """id, customer_id, plan_code, plan_version, status, anchored_at, started_at, billed_until, next_plan_code,
+    next_plan_version, suspended_at, credit_minor, version"""
 
 
 class PostgresSubscriptions:
@@ -27,7 +28,7 @@ class PostgresSubscriptions:
 
     async def add(self, subscription: Subscription) -> None:
         await self._database.connection.execute(
-            f"INSERT INTO subscriptions ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            f"INSERT INTO subscriptions ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 subscription.id,
                 subscription.customer_id,
@@ -39,6 +40,8 @@ class PostgresSubscriptions:
                 subscription.billed_until,
                 subscription.next_plan_code,
                 subscription.next_plan_version,
+                subscription.suspended_at,
+                subscription.credit_minor,
                 subscription.version,
             ),
         )
@@ -61,7 +64,7 @@ class PostgresSubscriptions:
         updated = await self._database.connection.execute(
             """
             UPDATE subscriptions SET plan_code = %s, plan_version = %s, status = %s, anchored_at = %s, started_at = %s, billed_until = %s,
-                next_plan_code = %s, next_plan_version = %s, version = version + 1
+                next_plan_code = %s, next_plan_version = %s, suspended_at = %s, credit_minor = %s, version = version + 1
             WHERE id = %s AND version = %s
             """,
             (
@@ -73,6 +76,8 @@ class PostgresSubscriptions:
                 subscription.billed_until,
                 subscription.next_plan_code,
                 subscription.next_plan_version,
+                subscription.suspended_at,
+                subscription.credit_minor,
                 subscription.id,
                 subscription.version,
             ),
@@ -81,31 +86,56 @@ class PostgresSubscriptions:
             raise Transient(f"subscription {subscription.id} has changed since it was read")
         subscription.version += 1
 
-    async def save_rated_period(self, period: RatedPeriod) -> None:
-        await self._database.connection.execute(
-            """
-            INSERT INTO rated_periods (subscription_id, period_begin, period_end, plan_code, plan_version, charged_minor)
-            VALUES (%s, %s, %s, %s, %s, %s)
-            ON CONFLICT (subscription_id, period_begin) DO UPDATE SET charged_minor = excluded.charged_minor
-            """,
-            (period.subscription_id, period.period.begin, period.period.end, period.plan_code, period.plan_version, period.charged.amount),
-        )
 
-    async def get_last_rated_period(self, subscription_id: UUID) -> RatedPeriod | None:
-        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
+class PostgresRatedPeriods:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, period: RatedPeriod) -> None:
+        connection = self._database.connection
+        await connection.execute(
+            """
+            INSERT INTO rated_periods (subscription_id, period_begin, period_end, plan_code, plan_version, is_open) VALUES (%s, %s, %s, %s, %s, %s)
+            ON CONFLICT (subscription_id, period_begin) DO UPDATE SET is_open = excluded.is_open
+            """,
+            (period.subscription_id, period.period.begin, period.period.end, period.plan_code, period.plan_version, period.is_open),
+        )
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
                 """
-                SELECT period_begin, period_end, plan_code, plan_version, charged_minor, currency
-                FROM rated_periods JOIN plans ON (code, version) = (plan_code, plan_version)
-                WHERE subscription_id = %s ORDER BY period_begin DESC LIMIT 1
+                INSERT INTO billed_usage (subscription_id, period_begin, meter, quantity, amount_minor, currency) VALUES (%s, %s, %s, %s, %s, %s)
+                ON CONFLICT (subscription_id, period_begin, meter)
+                DO UPDATE SET quantity = excluded.quantity, amount_minor = excluded.amount_minor
                 """,
-                (subscription_id,),
+                [
+                    (period.subscription_id, period.period.begin, meter.value, billed.quantity, billed.amount.amount, billed.amount.currency)
+                    for meter, billed in period.billed.items()
+                ],
             )
-            row = await cursor.fetchone()
-        if row is None:
-            return None
-        period = Period(row["period_begin"], row["period_end"])
-        return RatedPeriod(subscription_id, period, row["plan_code"], row["plan_version"], Money(row["charged_minor"], row["currency"]))
+
+    async def get(self, subscription_id: UUID, begin: datetime) -> RatedPeriod | None:
+        return next(iter(await self._select("WHERE subscription_id = %s AND period_begin = %s", subscription_id, begin)), None)
+
+    async def list_open(self, subscription_id: UUID) -> Sequence[RatedPeriod]:
+        return await self._select("WHERE subscription_id = %s AND is_open ORDER BY period_begin", subscription_id)
+
+    async def _select(self, where: LiteralString, *arguments: object) -> list[RatedPeriod]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(f"SELECT * FROM rated_periods {where}", arguments)
+            rows = await cursor.fetchall()
+            periods = []
+            for row in rows:
+                await cursor.execute(
+                    "SELECT meter, quantity, amount_minor, currency FROM billed_usage WHERE subscription_id = %s AND period_begin = %s",
+                    (row["subscription_id"], row["period_begin"]),
+                )
+                billed = {
+                    Meter(each["meter"]): BilledUsage(each["quantity"], Money(each["amount_minor"], each["currency"]))
+                    for each in await cursor.fetchall()
+                }
+                period = Period(row["period_begin"], row["period_end"])
+                periods.append(RatedPeriod(row["subscription_id"], period, row["plan_code"], row["plan_version"], billed, row["is_open"]))
+        return periods
 
 
 def _subscription(row: dict[str, Any]) -> Subscription:

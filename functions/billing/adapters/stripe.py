@@ -5,8 +5,7 @@ because billing owns plans, usage, proration, invoice numbers and the ledger, an
 reconciled. Each call has an idempotency key derived from its subject, so an interrupted call can be repeated.
 """
 
-import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,11 +14,13 @@ from uuid import UUID
 import httpx
 import stripe
 
-from functions.billing.domain.credit_notes import CreditNote
+from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
+from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
+from functions.billing.domain.money import Money
+from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
-from functions.billing.domain.rejections import InvalidWebhookSignature
-from functions.billing.ports import ProviderRefused, ProviderUnavailable, WebhookEvent
+from functions.billing.ports import ProviderRefused, ProviderUnavailable
 from functions.kernel import RateLimited
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
@@ -27,9 +28,17 @@ from functions.runtime.storage.external_call import external_call
 API_VERSION = "2024-06-20"
 """The version of Stripe's API that these calls are written for. https://docs.stripe.com/api/versioning"""
 TIMEOUT_SECONDS = 20.0
-SIGNATURE_TOLERANCE_SECONDS = 300
-"""Maximum age of a webhook. https://docs.stripe.com/webhooks#replay-attacks"""
 PAYMENT_STATUS = {"succeeded": PaymentStatus.SUCCEEDED, "processing": PaymentStatus.PENDING}
+DISPUTE_STATUS = {
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+}
+"""An inquiry (`warning_…`) withdraws no money. https://docs.stripe.com/api/disputes/object#dispute_object-status"""
+PAYMENT_METHOD_PREFIXES = ("pm_", "card_", "src_")
+PAYMENT, CREDIT_NOTE = "capsule_payment", "capsule_credit_note"
+"""Keys of the metadata of our objects."""
 DECLINED = ("canceled", "requires_payment_method")
 """Statuses of a payment intent: https://docs.stripe.com/payments/paymentintents/lifecycle"""
 
@@ -61,9 +70,9 @@ class StripeProvider:
         assert customer.provider_id is not None
         try:
             async with _translated_errors():
-                method = await self._attached(payment, customer)
+                method = await self._attached(payment.payment_method, payment.idempotency_key, customer)
         except (stripe.CardError, stripe.InvalidRequestError) as error:  # the customer's input: unknown, not theirs, or declined
-            return _declined(error)
+            return _not_attached(error, payment.payment_method)
         try:
             async with _translated_errors():
                 parameters: Any = {
@@ -74,7 +83,7 @@ class StripeProvider:
                     "payment_method_types": ["card"],
                     "confirm": True,
                     "off_session": True,
-                    "metadata": {"capsule_payment": str(payment.id)},
+                    "metadata": {PAYMENT: str(payment.id)},
                 }
                 intent = await self._client.v1.payment_intents.create_async(parameters, {"idempotency_key": payment.idempotency_key})
         except stripe.CardError as error:
@@ -85,14 +94,22 @@ class StripeProvider:
             raise ProviderRefused(str(error)) from error
         return await self._result(intent)
 
-    async def _attached(self, payment: Payment, customer: Customer) -> str:
+    async def _attached(self, payment_method: str, idempotency_key: str, customer: Customer) -> str:
         """Attach the payment method to the customer. Returns its id, which differs from the given one for test methods."""
-        if payment.payment_method == customer.payment_method:
-            return payment.payment_method
+        if payment_method == customer.payment_method:
+            return payment_method
         attached = await self._client.v1.payment_methods.attach_async(
-            payment.payment_method, {"customer": customer.provider_id or ""}, {"idempotency_key": f"{payment.idempotency_key}-attach"}
+            payment_method, {"customer": customer.provider_id or ""}, {"idempotency_key": f"{idempotency_key}-attach"}
         )
         return attached.id
+
+    @external_call
+    async def attach(self, change: PaymentMethodChange, customer: Customer) -> ProviderResult:
+        try:
+            async with _translated_errors():
+                return ProviderResult(None, PaymentStatus.SUCCEEDED, await self._attached(change.payment_method, str(change.id), customer))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            return _not_attached(error, change.payment_method)
 
     @external_call
     async def get_charge(self, provider_id: str) -> ProviderResult:
@@ -130,51 +147,63 @@ class StripeProvider:
     async def refund(self, note: CreditNote, payment: Payment) -> ProviderResult:
         try:
             async with _translated_errors():
+                if note.provider_id is not None:  # Stripe forgets idempotency keys after a day, so another request would pay twice
+                    return _refund_result(await self._client.v1.refunds.retrieve_async(note.provider_id))
                 refund = await self._client.v1.refunds.create_async(
                     {
                         "payment_intent": payment.provider_id or "",
                         "amount": note.amount.amount,
-                        "metadata": {"capsule_credit_note": str(note.id)},
+                        "metadata": {CREDIT_NOTE: str(note.id)},
                     },
                     {"idempotency_key": f"refund-{note.id}"},
                 )
         except stripe.InvalidRequestError as error:
             message = error.user_message or str(error)
             return ProviderResult(None, PaymentStatus.FAILED, failure_code=error.code or "refused", failure_message=message)
-        match refund.status:
-            case "succeeded":
-                return ProviderResult(refund.id, PaymentStatus.SUCCEEDED)
-            case "pending":
-                return ProviderResult(refund.id, PaymentStatus.PENDING)
-            case status:
-                return ProviderResult(refund.id, PaymentStatus.FAILED, failure_code=status, failure_message=f"The refund is {status}.")
+        return _refund_result(refund)
 
-
-class StripeWebhookVerifier:
-    """`CAPSULE_STRIPE_WEBHOOK_SECRET` may hold several secrets, separated by commas, so that a rotation loses no webhook."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._secrets = [secret.strip() for secret in settings.text("CAPSULE_STRIPE_WEBHOOK_SECRET").split(",") if secret.strip()]
-
-    def parse(self, body: bytes, signature: str) -> WebhookEvent:
-        self._verify(body, signature)
+    @external_call
+    async def list_refunds(self, payment: Payment) -> Sequence[ProviderRefund]:
         try:
-            event = json.loads(body)
-            id, type, subject = str(event["id"]), str(event["type"]), event["data"]["object"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InvalidWebhookSignature("The signature is valid, but the body is not a Stripe event.") from error
-        payment_id = (subject.get("metadata") or {}).get("capsule_payment") if type.startswith("payment_intent.") else None
-        return WebhookEvent(id, type, _uuid(payment_id))
+            async with _translated_errors():
+                page = await self._client.v1.refunds.list_async({"payment_intent": payment.provider_id or "", "limit": 100})
+                refunds = [each async for each in page.auto_paging_iter()]
+        except stripe.InvalidRequestError as error:
+            raise ProviderRefused(str(error)) from error
+        refunds.sort(key=lambda refund: refund.created)
+        return [ProviderRefund(Money(each.amount, each.currency.upper()), _refund_result(each), _credit_note_id(each)) for each in refunds]
 
-    def _verify(self, body: bytes, signature: str) -> None:
-        cause: Exception | None = None
-        for secret in self._secrets:
-            try:
-                stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_TOLERANCE_SECONDS)
-                return
-            except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
-                cause = error
-        raise InvalidWebhookSignature from cause
+    @external_call
+    async def list_disputes(self, payment: Payment) -> Sequence[ProviderDispute]:
+        try:
+            async with _translated_errors():
+                page = await self._client.v1.disputes.list_async({"payment_intent": payment.provider_id or "", "limit": 100})
+                disputes = [each async for each in page.auto_paging_iter()]
+        except stripe.InvalidRequestError as error:
+            raise ProviderRefused(str(error)) from error
+        return [
+            ProviderDispute(each.id, Money(each.amount, each.currency.upper()), each.reason, DISPUTE_STATUS[each.status])
+            for each in sorted(disputes, key=lambda dispute: dispute.created)
+            if each.status in DISPUTE_STATUS
+        ]
+
+
+def _credit_note_id(refund: stripe.Refund) -> UUID | None:
+    metadata: Any = refund.metadata
+    return _uuid(metadata[CREDIT_NOTE]) if metadata and CREDIT_NOTE in metadata else None
+
+
+def _refund_result(refund: stripe.Refund) -> ProviderResult:
+    """https://docs.stripe.com/api/refunds/object#refund_object-status"""
+    match refund.status:
+        case "succeeded":
+            return ProviderResult(refund.id, PaymentStatus.SUCCEEDED)
+        case "pending" | "requires_action":
+            return ProviderResult(refund.id, PaymentStatus.PENDING)
+        case status:
+            reason = getattr(refund, "failure_reason", None)
+            message = f"The refund is {status}{f': {reason}' if reason else ''}."
+            return ProviderResult(refund.id, PaymentStatus.FAILED, failure_code=status, failure_message=message)
 
 
 def _uuid(text: Any) -> UUID | None:
@@ -182,6 +211,15 @@ def _uuid(text: Any) -> UUID | None:
         return UUID(str(text)) if text else None
     except ValueError:
         return None
+
+
+def _not_attached(error: stripe.CardError | stripe.InvalidRequestError, payment_method: str) -> ProviderResult:
+    """Stripe's own sentence about an unknown id differs by its beginning and may name ids of other kinds."""
+    is_unknown = error.code == "resource_missing" or error.http_status == 404 or not payment_method.startswith(PAYMENT_METHOD_PREFIXES)
+    if is_unknown and isinstance(error, stripe.InvalidRequestError):
+        message = f"No such payment method: {payment_method}. Its id begins with pm_; create it in the payment form and copy it completely."
+        return ProviderResult(None, PaymentStatus.FAILED, failure_code="resource_missing", failure_message=message)
+    return _declined(error)
 
 
 def _declined(error: stripe.CardError | stripe.InvalidRequestError) -> ProviderResult:

@@ -1,32 +1,62 @@
 """Cancel your paid plan.
 
-Takes effect when the paid period ends; immediately if the subscription is suspended.
+Takes effect when the paid period ends; immediately if the subscription is suspended. An unpaid invoice is then replaced
+by a final one, which contains the time that was served and the usage. The answer says what is owed.
 """
 
-from events.billing import SubscriptionChanged
+from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
+from functions.billing.domain import charges
+from functions.billing.domain.invoices import Invoice, Purpose
+from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE
-from functions.billing.domain.rejections import CustomerNotFound, NothingToCancel
+from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress
 from functions.billing.domain.subscriptions import ChangeTiming
-from functions.billing.domain.views import SubscriptionChangeView
-from functions.billing.ports import Plans, Subscribers, Subscriptions
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.billing.domain.views import CancellationView
+from functions.billing.ports import Invoices, Plans, Subscribers, Subscriptions
+from functions.billing.services.invoicing import Invoicing
+from functions.kernel import Caller, Clock, Done, Events, Model, command
 
 
 class CancelSubscription(Model):
     pass
 
 
-@command(http="DELETE /v1/billing/subscription", rejects=[CustomerNotFound, NothingToCancel], emits=[SubscriptionChanged])
+@command(
+    http="DELETE /v1/billing/subscription",
+    rejects=[ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress],
+    emits=[InvoiceIssued, InvoiceVoided, SubscriptionChanged],
+)
 async def cancel_subscription(
-    request: CancelSubscription, caller: Caller, subscribers: Subscribers, subscriptions: Subscriptions, plans: Plans, clock: Clock
-) -> Done[SubscriptionChangeView]:
+    request: CancelSubscription,
+    caller: Caller,
+    subscribers: Subscribers,
+    subscriptions: Subscriptions,
+    plans: Plans,
+    invoices: Invoices,
+    invoicing: Invoicing,
+    clock: Clock,
+) -> Done[CancellationView]:
     now = clock.now()
     subscriber = await subscribers.lock(caller.user_id)
-    subscription, free = subscriber.subscription, await plans.get_offered(FREE, now)
+    customer, subscription, free = subscriber.customer, subscriber.subscription, await plans.get_offered(FREE, now)
     current = await plans.get(subscription.plan_code, subscription.plan_version)
+    period, suspended_at = subscription.current_period, subscription.suspended_at
 
     timing, events = subscriber.cancel(current, free, now)
 
+    final_events: Events = ()
+    if timing is ChangeTiming.NOW and suspended_at is not None:
+        if await invoicing.has_pending_payment(customer.id):
+            raise ChangeInProgress("A payment is in progress. Cancel again when it has an outcome.")
+        ended = Period(period.begin, subscription.current_period.begin)
+        await invoicing.end_period(subscription, ended, current)
+        fees, final_events = await invoicing.void_unserved(customer, subscription, suspended_at, now)
+        unbilled = await invoicing.unbilled_usage(customer.user_id, subscription.id)
+        lines = [*unbilled.lines(ended), *fees]
+        credit = charges.credit_lines(subscription.credit_minor, lines, period)
+        final = Invoice.draft(Purpose.FINAL, customer.id, subscription.id, current, period, [*lines, *credit], now)
+        final_events = (*final_events, *await invoicing.issue(final, unbilled, customer, now))
+        subscription.credit_minor += sum(line.amount.amount for line in credit)
     await subscriptions.save(subscription)
-    view = SubscriptionChangeView.done(subscription) if timing is ChangeTiming.NOW else SubscriptionChangeView.scheduled(subscription, FREE)
-    return Done(view, *events)
+    view = CancellationView.of(subscription, timing, await invoices.list_open(customer.id), free.fee.currency)
+    return Done(view, *final_events, *events)

@@ -1,15 +1,14 @@
-"""Invoice lines: the next period's fee, the last period's usage, and proration of a plan change within a period."""
+"""Invoice lines of fees: the next period's fee, and proration of a change within a period."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 
-from functions.billing.domain.bill import Bill, Charge
-from functions.billing.domain.invoices import InvoiceLine, LineKind
+from functions.billing.domain.invoices import Invoice, InvoiceLine, LineKind
 from functions.billing.domain.money import Money
+from functions.billing.domain.payments import MIN_CHARGE_MINOR
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Meter, Plan
-
-CPU_MILLISECONDS_PER_HOUR = 3_600_000
+from functions.billing.domain.plans import Plan
 
 
 def remaining_share(period: Period, now: datetime) -> Fraction:
@@ -33,32 +32,26 @@ def upgrade_lines(current: Plan, new: Plan, current_period: Period, new_period: 
     ]
 
 
-def usage_lines(bill: Bill) -> list[InvoiceLine]:
-    """One line per meter with a charge. The fee of the period was paid in advance."""
-    return [
-        InvoiceLine(LineKind.USAGE, _describe_usage(charge), charge.billable, charge.amount, bill.period)
-        for charge in bill.charges
-        if charge.amount.amount
-    ]
+def served_lines(invoice: Invoice, until: datetime) -> list[InvoiceLine]:
+    """The fees of an invoice for the time until `until`, when the plan stopped being served."""
+    lines = []
+    for line in invoice.lines:
+        amount = _prorate(line.amount, 1 - remaining_share(line.period, until))
+        if line.is_fee and amount.amount:
+            served = Period(line.period.begin, min(line.period.end, until))
+            lines.append(InvoiceLine(LineKind.PRORATION, f"{line.description} until {served.last_day:%d %b %Y}", 1, amount, served))
+    return lines
 
 
-def late_usage_lines(bill: Bill, charged: Money) -> list[InvoiceLine]:
-    """Usage reported after its invoice: the period's new rating less what was `charged` for it."""
-    difference = usage_cost(bill) - charged
-    return [InvoiceLine(LineKind.LATE_USAGE, "Usage reported late", 1, difference, bill.period)] if difference.amount > 0 else []
+def suspended_fee(plan: Plan, period: Period, suspended_at: datetime, now: datetime) -> Money:
+    """The part of a period's fee for the time in which the subscription was suspended."""
+    return _prorate(plan.fee, remaining_share(period, suspended_at) - remaining_share(period, now))
 
 
-def usage_cost(bill: Bill) -> Money:
-    """The cost of a period's usage, without the fee."""
-    return Money(sum(charge.amount.amount for charge in bill.charges), bill.plan.fee.currency)
-
-
-def _describe_usage(charge: Charge) -> str:
-    match charge.meter:
-        case Meter.REQUESTS:
-            return f"Requests above {charge.included:,}"
-        case Meter.CPU_MILLISECONDS:
-            return f"CPU milliseconds above {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours"
+def credit_lines(credit_minor: int, lines: Sequence[InvoiceLine], period: Period) -> list[InvoiceLine]:
+    """A line that uses the credit for suspended time, as far as the invoice stays above the minimum charge."""
+    used = min(credit_minor, sum(line.amount.amount for line in lines) - MIN_CHARGE_MINOR)
+    return [InvoiceLine(LineKind.CREDIT, "Credit for suspended time", 1, Money(-used, lines[0].amount.currency), period)] if used > 0 else []
 
 
 def _prorate(amount: Money, share: Fraction) -> Money:

@@ -1,7 +1,8 @@
 """Invoices: draft → open → paid or void.
 
 The invoice of an upgrade stays a draft until its payment succeeds, so a declined card uses no number. The invoice of a
-renewal is issued first and paid afterwards. An invoice gets its number in the transaction that issues it, so the
+renewal is issued first and paid afterwards. The final invoice of a suspended plan replaces an open one: it contains the
+time that was served and the usage, and is not charged automatically. An invoice gets its number in the transaction that issues it, so the
 numbers of a year have no gap.
 """
 
@@ -13,11 +14,11 @@ from functools import reduce
 from operator import add
 from uuid import UUID
 
-from events.billing import InvoiceIssued
+from events.billing import InvoiceIssued, InvoiceVoided
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Plan
+from functions.billing.domain.plans import Meter, Plan
 from functions.kernel import Events, new_id
 
 
@@ -31,22 +32,32 @@ class InvoiceStatus(StrEnum):
 class Purpose(StrEnum):
     UPGRADE = "upgrade"
     RENEWAL = "renewal"
+    FINAL = "final"
 
 
 class LineKind(StrEnum):
     FEE = "fee"
     PRORATION = "proration"
+    CREDIT = "credit"
     USAGE = "usage"
     LATE_USAGE = "late-usage"
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
+    """`meter`: what `quantity` counts, for usage. None for fees and credits."""
+
     kind: LineKind
     description: str
     quantity: int
     amount: Money
     period: Period
+    meter: Meter | None = None
+
+    @property
+    def is_fee(self) -> bool:
+        """Whether it is for time on a plan."""
+        return self.kind in (LineKind.FEE, LineKind.PRORATION)
 
 
 @dataclass(slots=True)
@@ -102,6 +113,32 @@ class Invoice:
         if self.status not in (InvoiceStatus.DRAFT, InvoiceStatus.OPEN):
             raise ValueError(f"invoice {self.id} is {self.status} and can no longer be voided")
         self.status, self.settled_at = InvoiceStatus.VOID, now
+
+    def void_issued(self, customer: Customer, reason: str, now: datetime) -> Events:
+        """Void an open invoice: nothing of it is owed any more."""
+        self.void(now)
+        assert self.number is not None
+        return (
+            InvoiceVoided(
+                invoice_id=self.id,
+                customer_id=customer.id,
+                user_id=customer.user_id,
+                number=self.number,
+                total=self.total.amount,
+                currency=self.total.currency,
+                reason=reason,
+                at=now,
+            ),
+        )
+
+    @property
+    def used_credit_minor(self) -> int:
+        """How much of the customer's credit for suspended time it contains."""
+        return -sum(line.amount.amount for line in self.lines if line.kind is LineKind.CREDIT)
+
+    def has_unserved_time(self, served_until: datetime) -> bool:
+        """Whether an unpaid fee of a renewal is for time after `served_until`."""
+        return self.purpose is Purpose.RENEWAL and any(line.is_fee and line.period.end > served_until for line in self.lines)
 
 
 def invoice_series(at: datetime) -> str:

@@ -7,8 +7,13 @@ Each transaction is posted once, as entries that sum to zero, and never changes.
     invoice voided     revenue +       receivable −
     credit issued      revenue +       receivable −
     refund paid        receivable +    provider −
+    refund failed      provider +      receivable −
+    dispute opened     disputed +      provider −
+    dispute won        provider +      disputed −
+    dispute lost       revenue +       disputed −
 
-The account `provider` is the money that the payment provider holds for us.
+The account `provider` is the money that the payment provider holds for us, `disputed` what it has withdrawn until a
+dispute is decided.
 """
 
 from collections.abc import Iterable
@@ -29,6 +34,7 @@ class Account(StrEnum):
     RECEIVABLE = "receivable"
     REVENUE = "revenue"
     PROVIDER = "provider"
+    DISPUTED = "disputed"
 
 
 class TransactionKind(StrEnum):
@@ -37,6 +43,10 @@ class TransactionKind(StrEnum):
     PAYMENT_RECEIVED = "payment-received"
     CREDIT_ISSUED = "credit-issued"
     REFUND_PAID = "refund-paid"
+    REFUND_FAILED = "refund-failed"
+    DISPUTE_OPENED = "dispute-opened"
+    DISPUTE_WON = "dispute-won"
+    DISPUTE_LOST = "dispute-lost"
 
 
 DEBIT_AND_CREDIT = {
@@ -45,6 +55,10 @@ DEBIT_AND_CREDIT = {
     TransactionKind.PAYMENT_RECEIVED: (Account.PROVIDER, Account.RECEIVABLE),
     TransactionKind.CREDIT_ISSUED: (Account.REVENUE, Account.RECEIVABLE),
     TransactionKind.REFUND_PAID: (Account.RECEIVABLE, Account.PROVIDER),
+    TransactionKind.REFUND_FAILED: (Account.PROVIDER, Account.RECEIVABLE),
+    TransactionKind.DISPUTE_OPENED: (Account.DISPUTED, Account.PROVIDER),
+    TransactionKind.DISPUTE_WON: (Account.PROVIDER, Account.DISPUTED),
+    TransactionKind.DISPUTE_LOST: (Account.REVENUE, Account.DISPUTED),
 }
 
 
@@ -61,7 +75,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """`reference` is the id of the invoice, payment or credit note. A kind is posted once per reference."""
+    """`reference` is the id of the invoice, payment, credit note or dispute. A kind is posted once per reference."""
 
     id: UUID
     kind: TransactionKind

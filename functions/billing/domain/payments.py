@@ -43,6 +43,12 @@ class PaymentRetryRequested(Event, type="payment.retry-requested"):
     payment_id: UUID
 
 
+class PaymentReviewRequested(Event, type="payment.review-requested"):
+    """Refunds or disputes of a payment have changed at the provider: read and book them."""
+
+    payment_id: UUID
+
+
 class PaymentStatus(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"

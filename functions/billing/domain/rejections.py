@@ -47,6 +47,10 @@ class InvoiceNotFound(NotFound):
     """There is no such invoice among yours."""
 
 
+class CreditNoteNotFound(NotFound):
+    """There is no such credit note of this invoice."""
+
+
 class InvoiceNotOpen(Conflict):
     """Only an open invoice can be paid."""
 
@@ -61,5 +65,11 @@ class RefundTooLarge(Invalid):
 
 class InvalidWebhookSignature(Rejection):
     """The webhook's signature does not match its body, or is too old."""
+
+    status = 400
+
+
+class InvalidWebhook(Rejection):
+    """The webhook's signature is valid, but its body is not an event of Stripe."""
 
     status = 400

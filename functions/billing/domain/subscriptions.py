@@ -13,7 +13,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import FREE, Plan
 from functions.billing.domain.rejections import (
@@ -53,7 +52,11 @@ class ChangeTiming(StrEnum):
 
 @dataclass(slots=True)
 class Subscription:
-    """`plan_version` is the version that was agreed on. `billed_until` is the end of the current period."""
+    """`plan_version` is the version that was agreed on. `billed_until` is the end of the current period.
+
+    `credit_minor`: what the next invoices are reduced by, for paid time in which the subscription was suspended. Minor
+    units of the plans' currency.
+    """
 
     id: UUID
     customer_id: UUID
@@ -65,6 +68,8 @@ class Subscription:
     billed_until: datetime
     next_plan_code: str | None = None
     next_plan_version: int | None = None
+    suspended_at: datetime | None = None
+    credit_minor: int = 0
     version: int = 1
 
     @classmethod
@@ -118,15 +123,23 @@ class Subscription:
         self.next_plan_code, self.next_plan_version = plan.code, plan.version
 
     def cancel(self, free: Plan, now: datetime) -> ChangeTiming:
-        """Change to the free plan; immediately if suspended, because then nothing is paid for. Raises NothingToCancel."""
+        """Change to the free plan; immediately if suspended, because then nothing is served. Raises NothingToCancel, RenewalInProgress."""
+        if self.status is SubscriptionStatus.SUSPENDED and not self.is_free:
+            self._end_today(free, now)
+            return ChangeTiming.NOW
         if self.is_free or self.next_plan_code == FREE:
             raise NothingToCancel
-        if self.status is SubscriptionStatus.SUSPENDED:
-            self.status = SubscriptionStatus.ACTIVE
-            self._set_plan(free.code, free.version, now)
-            return ChangeTiming.NOW
         self.schedule_plan(free)
         return ChangeTiming.AT_PERIOD_END
+
+    def _end_today(self, free: Plan, now: datetime) -> None:
+        """Begin the free plan with a period of its own that begins today."""
+        if now >= self.billed_until:
+            raise RenewalInProgress(retry_after=3600)
+        begin = max(day_start(now), self.current_period.begin)
+        self.anchored_at, self.billed_until = begin, Period.containing(begin, begin).end
+        self.reactivate()
+        self._set_plan(free.code, free.version, now)
 
     def resume(self) -> None:
         """Undo a scheduled cancellation or plan change. Raises NothingToResume."""
@@ -151,23 +164,13 @@ class Subscription:
         if self.status is SubscriptionStatus.ACTIVE:
             self.status = SubscriptionStatus.PAST_DUE
 
-    def suspend(self) -> None:
-        self.status = SubscriptionStatus.SUSPENDED
+    def suspend(self, now: datetime) -> None:
+        if self.status is not SubscriptionStatus.SUSPENDED:
+            self.status, self.suspended_at = SubscriptionStatus.SUSPENDED, now
 
     def reactivate(self) -> None:
-        self.status = SubscriptionStatus.ACTIVE
+        self.status, self.suspended_at = SubscriptionStatus.ACTIVE, None
 
     def _set_plan(self, plan_code: str, plan_version: int, now: datetime) -> None:
         self.plan_code, self.plan_version, self.started_at = plan_code, plan_version, now
         self.next_plan_code = self.next_plan_version = None
-
-
-@dataclass(slots=True)
-class RatedPeriod:
-    """A period that has ended, with the plan that rated it and the amount charged for its usage so far."""
-
-    subscription_id: UUID
-    period: Period
-    plan_code: str
-    plan_version: int
-    charged: Money

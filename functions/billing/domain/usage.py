@@ -37,6 +37,11 @@ class UsageRecord:
         """The hour in which the window begins."""
         return self.begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
+    @property
+    def cpu_until(self) -> datetime | None:
+        """Until when the record measures CPU time; None if it has none."""
+        return self.end if self.cpu_milliseconds else None
+
     def check(self, now: datetime) -> None:
         """Raises ImplausibleUsage."""
         if self.end < self.begin:
@@ -51,9 +56,13 @@ class UsageRecord:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentUsage:
-    """The usage of one environment of one application within a period."""
+    """The usage of one environment of one application within a period.
+
+    `cpu_until`: the end of the last window with CPU time; None if there is none.
+    """
 
     application_id: UUID
     environment: str
     requests: int
     cpu_milliseconds: int
+    cpu_until: datetime | None = None

@@ -1,5 +1,6 @@
 """Parts that several answers of the billing context share."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -7,8 +8,8 @@ from uuid import UUID
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Entitlements
-from functions.billing.domain.subscriptions import Subscription
+from functions.billing.domain.plans import FREE, Entitlements, Meter
+from functions.billing.domain.subscriptions import ChangeTiming, Subscription
 from functions.kernel import Model
 
 
@@ -68,21 +69,68 @@ class SubscriptionChangeView(Model):
         return cls(subscription_id=subscription.id, status="pending", plan=invoice.plan_code, invoice_id=invoice.id, due=Amount.of(invoice.total))
 
 
+class OpenInvoiceView(Model):
+    invoice_id: UUID
+    number: str
+    total: Amount
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> Self:
+        assert invoice.number is not None
+        return cls(invoice_id=invoice.id, number=invoice.number, total=Amount.of(invoice.total))
+
+
+class CancellationView(Model):
+    """`status` is `done` or `scheduled` (takes effect at `takes_effect_at`).
+
+    `due`: what is owed now, the sum of `open_invoices`.
+    """
+
+    subscription_id: UUID
+    status: str
+    plan: str
+    takes_effect_at: datetime | None
+    due: Amount
+    open_invoices: list[OpenInvoiceView]
+
+    @classmethod
+    def of(cls, subscription: Subscription, timing: ChangeTiming, open_invoices: Sequence[Invoice], currency: str) -> Self:
+        is_done = timing is ChangeTiming.NOW
+        return cls(
+            subscription_id=subscription.id,
+            status="done" if is_done else "scheduled",
+            plan=FREE,
+            takes_effect_at=None if is_done else subscription.billed_until,
+            due=Amount(amount=sum(invoice.total.amount for invoice in open_invoices), currency=currency),
+            open_invoices=[OpenInvoiceView.of(invoice) for invoice in open_invoices],
+        )
+
+
 class InvoiceLineView(Model):
+    """`meter`: what `quantity` counts, for usage; null for fees and credits."""
+
     kind: LineKind
     description: str
     quantity: int
     amount: Amount
     period: PeriodView
+    meter: Meter | None = None
 
     @classmethod
     def of(cls, line: InvoiceLine) -> Self:
         return cls(
-            kind=line.kind, description=line.description, quantity=line.quantity, amount=Amount.of(line.amount), period=PeriodView.of(line.period)
+            kind=line.kind,
+            description=line.description,
+            quantity=line.quantity,
+            amount=Amount.of(line.amount),
+            period=PeriodView.of(line.period),
+            meter=line.meter,
         )
 
 
 class InvoiceSummaryView(Model):
+    """`credited`: the sum of its credit notes."""
+
     invoice_id: UUID
     number: str
     status: InvoiceStatus
@@ -90,11 +138,12 @@ class InvoiceSummaryView(Model):
     plan: str
     period: PeriodView
     total: Amount
+    credited: Amount
     issued_at: datetime
     settled_at: datetime | None
 
     @classmethod
-    def of(cls, invoice: Invoice) -> "InvoiceSummaryView":
+    def of(cls, invoice: Invoice, credited_minor: int) -> "InvoiceSummaryView":
         assert invoice.number is not None and invoice.issued_at is not None
         return InvoiceSummaryView(
             invoice_id=invoice.id,
@@ -104,6 +153,7 @@ class InvoiceSummaryView(Model):
             plan=invoice.plan_code,
             period=PeriodView.of(invoice.period),
             total=Amount.of(invoice.total),
+            credited=Amount(amount=credited_minor, currency=invoice.total.currency),
             issued_at=invoice.issued_at,
             settled_at=invoice.settled_at,
         )

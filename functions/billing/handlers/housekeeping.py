@@ -7,10 +7,11 @@ whose timer was lost. Deletes usage ids and webhook events that can no longer re
 from datetime import timedelta
 
 from functions.billing.domain.credit_notes import RefundRequested
+from functions.billing.domain.payment_methods import PaymentMethodChangeRequested
 from functions.billing.domain.payments import SETTLEMENT_TIMEOUT, PaymentRequested, PaymentRetryRequested
 from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded
 from functions.billing.domain.usage import ID_RETENTION
-from functions.billing.ports import CreditNotes, Housekeeping, Payments, Subscriptions, Usage, WebhookEvents
+from functions.billing.ports import CreditNotes, Housekeeping, PaymentMethodChanges, Payments, Subscriptions, Usage, WebhookEvents
 from functions.kernel import Clock, Work, every
 
 BATCH_SIZE = 500
@@ -18,12 +19,13 @@ WEBHOOK_EVENT_RETENTION = timedelta(days=60)
 """Stripe repeats an event for three days. https://docs.stripe.com/webhooks#automatic-retries"""
 
 
-@every("*/10 * * * *", emits=[PeriodEnded, PaymentRequested, PaymentRetryRequested, RefundRequested])
+@every("*/10 * * * *", emits=[PeriodEnded, PaymentMethodChangeRequested, PaymentRequested, PaymentRetryRequested, RefundRequested])
 async def housekeeping(
     housekeeping: Housekeeping,
     subscriptions: Subscriptions,
     payments: Payments,
     credit_notes: CreditNotes,
+    method_changes: PaymentMethodChanges,
     webhook_events: WebhookEvents,
     usage: Usage,
     clock: Clock,
@@ -42,3 +44,5 @@ async def housekeeping(
             record.emit(PaymentRetryRequested(payment_id=payment.id))
         for note in await credit_notes.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
             record.emit(RefundRequested(credit_note_id=note.id))
+        for change in await method_changes.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
+            record.emit(PaymentMethodChangeRequested(change_id=change.id))

@@ -13,7 +13,7 @@ async def on_invoice_issued(
         invoice = await invoices.get(event.invoice_id)
         customer = await customers.get(invoice.customer_id)
 
-    await mailer.send_invoice(invoice, customer, await renderer.render_pdf(invoice, customer))
+    await mailer.send_invoice(invoice, customer, await renderer.render_pdf(invoice, [], customer))
 
     async with work.recording():
         pass  # claims the message, so that a redelivery sends no second e-mail

@@ -10,7 +10,7 @@ from functions.billing.domain.invoices import InvoiceStatus, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import PaymentRequested, PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.plans import FREE
-from functions.billing.domain.settlement import apply_decline, apply_success
+from functions.billing.domain.settlement import apply_decline, apply_success, reactivate
 from functions.billing.domain.subscribers import Subscriber
 from functions.billing.ports import Customers, Invoices, Ledger, PaymentProvider, Payments, Plans, Subscriptions
 from functions.kernel import Clock, Work, effect
@@ -72,7 +72,7 @@ async def on_payment_requested(
         if invoice.status is not former_invoice_status:
             await invoices.save(invoice)
         if payment.status is PaymentStatus.SUCCEEDED and not await invoices.has_open(customer.id):
-            subscription.reactivate()
+            reactivate(subscription, await plans.get(subscription.plan_code, subscription.plan_version), now)
         if (subscription.plan_code, subscription.status) != former_subscription:
             await subscriptions.save(subscription)
             plan = await plans.get(subscription.plan_code, subscription.plan_version)

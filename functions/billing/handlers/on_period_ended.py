@@ -1,38 +1,33 @@
 """Invoice an ended period and start the next one.
 
-The invoice contains the usage of the ended period, usage reported late for the period before, and the fee of the next
-period.
+The invoice contains the usage of the ended period, usage of former periods that arrived late, and the fee of the next
+period. A suspended plan ends: its final invoice has the time that was served instead of an unpaid fee.
 """
 
-from uuid import UUID
-
-from events.billing import InvoiceIssued, SubscriptionChanged
+from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
 from functions.billing.domain import charges
-from functions.billing.domain.bill import Bill, rate
-from functions.billing.domain.invoices import Invoice, Purpose, invoice_series
-from functions.billing.domain.ledger import Transaction, TransactionKind
-from functions.billing.domain.money import Money
-from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
+from functions.billing.domain.invoices import Invoice, InvoiceLine, Purpose
+from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.subscribers import Subscriber
-from functions.billing.domain.subscriptions import PeriodEnded, RatedPeriod, SubscriptionStatus
-from functions.billing.ports import Customers, Invoices, Ledger, Payments, Plans, Subscriptions, Usage
-from functions.kernel import Clock, Done, Order, on
+from functions.billing.domain.subscriptions import PeriodEnded
+from functions.billing.ports import Customers, Invoices, Payments, Plans, Subscriptions
+from functions.billing.services.invoicing import Invoicing
+from functions.kernel import Clock, Done, Events, Order, on
 
 NO_PAYMENT_METHOD = "none"
 """The provider declines it, which starts the usual retries and e-mails."""
 
 
-@on(emits=[InvoiceIssued, PaymentRequested, SubscriptionChanged], order=Order.ANY)
+@on(emits=[InvoiceIssued, InvoiceVoided, PaymentRequested, SubscriptionChanged], order=Order.ANY)
 async def on_period_ended(
     event: PeriodEnded,
     customers: Customers,
     subscriptions: Subscriptions,
     plans: Plans,
-    usage: Usage,
     invoices: Invoices,
     payments: Payments,
-    ledger: Ledger,
+    invoicing: Invoicing,
     clock: Clock,
 ) -> Done[None]:
     now = clock.now()
@@ -40,34 +35,32 @@ async def on_period_ended(
     subscription = await subscriptions.lock(customer.id)
     if subscription is None or subscription.billed_until != event.period_end or await invoices.get_pending_upgrade(subscription.id):
         return Done(None)  # invoiced before, or an upgrade is being paid: housekeeping publishes the event again
+    suspended_at = None if subscription.is_free else subscription.suspended_at
+    if suspended_at is not None and await invoicing.has_pending_payment(customer.id):
+        return Done(None)  # its outcome decides whether the plan continues: housekeeping publishes the event again
 
     free, current = await plans.get_offered(FREE, now), await plans.get(subscription.plan_code, subscription.plan_version)
-    if subscription.status is SubscriptionStatus.SUSPENDED and not subscription.is_free:
+    fees: list[InvoiceLine] = []
+    voided: Events = ()
+    if suspended_at is not None:
         subscription.schedule_plan(free)
-    next_plan, period = await plans.get(*subscription.next_plan), subscription.current_period
-    bill = rate(current, period, await usage.by_environment(customer.user_id, period))
-    former = await subscriptions.get_last_rated_period(subscription.id)
-    late_lines = charges.late_usage_lines(await _rate_again(former, customer.user_id, plans, usage), former.charged) if former else []
-    lines = [*late_lines, *charges.usage_lines(bill), *charges.fee_lines(next_plan, subscription.next_period)]
-    invoice = Invoice.draft(Purpose.RENEWAL, customer.id, subscription.id, next_plan, subscription.next_period, lines, now)
+        fees, voided = await invoicing.void_unserved(customer, subscription, suspended_at, now)
+    next_plan, ended, next_period = await plans.get(*subscription.next_plan), subscription.current_period, subscription.next_period
+    await invoicing.end_period(subscription, ended, current)
+    unbilled = await invoicing.unbilled_usage(customer.user_id, subscription.id)
+    lines = [*unbilled.lines(ended), *fees, *charges.fee_lines(next_plan, next_period)]
+    credit = charges.credit_lines(subscription.credit_minor, lines, next_period)
+    purpose, plan, period = (Purpose.FINAL, current, ended) if suspended_at else (Purpose.RENEWAL, next_plan, next_period)
+    invoice = Invoice.draft(purpose, customer.id, subscription.id, plan, period, [*lines, *credit], now)
 
-    is_charged = invoice.total.amount >= MIN_CHARGE_MINOR  # a smaller amount is on the next invoice, as late usage
-    charged = charges.usage_cost(bill) if is_charged else Money.zero(current.fee.currency)
-    await subscriptions.save_rated_period(RatedPeriod(subscription.id, period, current.code, current.version, charged))
-    if former and late_lines and is_charged:
-        former.charged += late_lines[0].amount
-        await subscriptions.save_rated_period(former)
-    events = Subscriber(customer, subscription).renew(current, next_plan, free, now)
+    events = (*voided, *await invoicing.issue(invoice, unbilled, customer, now))
+    subscription.credit_minor += sum(line.amount.amount for line in credit)
+    if suspended_at is not None:
+        subscription.reactivate()
+    events += Subscriber(customer, subscription).renew(current, next_plan, free, now)
     await subscriptions.save(subscription)
-    if is_charged:
-        events += invoice.issue(await invoices.reserve_number(invoice_series(now)), customer, now)
-        await invoices.add(invoice)
-        await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
+    if invoice.number is not None and purpose is Purpose.RENEWAL:
         payment, requested = Payment.create(invoice, customer.payment_method or NO_PAYMENT_METHOD, now)
         await payments.add(payment)
         events += requested
     return Done(None, *events)
-
-
-async def _rate_again(rated: RatedPeriod, user_id: UUID, plans: Plans, usage: Usage) -> Bill:
-    return rate(await plans.get(rated.plan_code, rated.plan_version), rated.period, await usage.by_environment(user_id, rated.period))

@@ -1,14 +1,13 @@
 """Refund a credit note at the payment provider."""
 
-from events.billing import PaymentRefunded
+from events.billing import PaymentRefunded, RefundFailed
 from functions.billing.domain.credit_notes import RefundRequested, RefundStatus
-from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.ports import CreditNotes, Customers, Ledger, PaymentProvider, Payments, Subscriptions
 from functions.kernel import Clock, Permanent, Work, effect
 
 
-@effect(emits=[PaymentRefunded])
+@effect(emits=[PaymentRefunded, RefundFailed])
 async def on_refund_requested(
     event: RefundRequested,
     credit_notes: CreditNotes,
@@ -35,10 +34,10 @@ async def on_refund_requested(
         note, now = await credit_notes.get(note.id), clock.now()
         if note.status is not RefundStatus.PENDING:  # a concurrent delivery recorded the outcome
             return
+        former, former_provider_id = note.status, note.provider_id
         events = note.settle(result, payment, await customers.get(note.customer_id), now)
-        if note.status is RefundStatus.PENDING:
-            return
-        await credit_notes.save(note)
-        if note.status is RefundStatus.SUCCEEDED:
-            await ledger.post(Transaction.of(TransactionKind.REFUND_PAID, note.id, note.customer_id, note.amount, now))
+        if (note.status, note.provider_id) != (former, former_provider_id):
+            await credit_notes.save(note)
+        if transaction := note.transaction(former, now):
+            await ledger.post(transaction)
         record.emit(*events)

@@ -1,15 +1,23 @@
-"""Show the current bill: usage and charges of this period.
+"""Show the current bill: usage, charges, what is due and paid.
 
 Usage is listed by application and environment. It is rated with the subscription's plan.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
+from functions.billing.domain import charges
+from functions.billing.domain.applications import Application
 from functions.billing.domain.bill import Bill, rate
-from functions.billing.domain.plans import Meter
+from functions.billing.domain.credit_notes import RefundStatus, credited_amount
+from functions.billing.domain.invoices import InvoiceLine, InvoiceStatus, LineKind
+from functions.billing.domain.money import Money
+from functions.billing.domain.plans import FREE, Meter
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.views import Amount, PeriodView
-from functions.billing.ports import Plans, Subscribers, Usage
+from functions.billing.ports import Applications, CreditNotes, Invoices, Plans, Subscribers, Usage
+from functions.billing.services.invoicing import Invoicing
 from functions.kernel import Caller, Clock, Model, query
 
 
@@ -35,59 +43,138 @@ class BillChargeView(Model):
 
 
 class BillLineView(Model):
+    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names.
+
+    `cpu_measured_until`: CPU time of later moments is not contained yet. It follows the requests by some seconds.
+    """
+
     application_id: UUID
+    application: str | None
+    is_deleted: bool
     environment: str
     requests: int
     cpu_milliseconds: int
+    cpu_measured_until: datetime | None
     amount: Amount
 
 
+class BillAtPeriodEndView(Model):
+    """What the invoice at the end of the period will contain, as of now. `total` = `usage` + `fee` − `credit`.
+
+    `usage`: of this period so far, and of earlier periods as far as it is not on an invoice. `fee`: of the next period, for
+    `plan`. `credit`: for time in which the plan was suspended. A total below the minimum charge is on a later invoice.
+    """
+
+    at: datetime
+    plan: str
+    usage: Amount
+    fee: Amount
+    credit: Amount
+    total: Amount
+
+
 class BillView(Model):
-    """`total` is the plan's fee plus the charges. The lines add up to the charges."""
+    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges.
+
+    `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period
+    before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `due`: all open
+    invoices, to pay now.
+    """
 
     customer_id: UUID
     period: PeriodView
     plan: BillPlanView
     lines: list[BillLineView]
     charges: list[BillChargeView]
+    advance: Amount
+    paid: Amount
+    credited: Amount
+    refunded: Amount
+    due: Amount
+    at_period_end: BillAtPeriodEndView
     total: Amount
 
 
 @query(http="GET /v1/billing/current", rejects=[CustomerNotFound])
-async def current_bill(request: CurrentBill, caller: Caller, subscribers: Subscribers, plans: Plans, usage: Usage, clock: Clock) -> BillView:
+async def current_bill(
+    request: CurrentBill,
+    caller: Caller,
+    subscribers: Subscribers,
+    plans: Plans,
+    usage: Usage,
+    invoices: Invoices,
+    credit_notes: CreditNotes,
+    invoicing: Invoicing,
+    applications: Applications,
+    clock: Clock,
+) -> BillView:
     subscriber = await subscribers.get(caller.user_id)
-    subscription = subscriber.subscription
+    customer, subscription = subscriber.customer, subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     period = subscription.period_at(clock.now())
     bill = rate(plan, period, await usage.by_environment(caller.user_id, period))
-    return _view(subscriber.customer.id, bill)
 
+    def money(minor: int) -> Amount:
+        return Amount(amount=minor, currency=plan.fee.currency)
 
-def _view(customer_id: UUID, bill: Bill) -> BillView:
-    plan = bill.plan
+    issued = await invoices.list_for_period(customer.id, period)
+    notes = [note for invoice in issued for note in await credit_notes.list_for_invoice(invoice.id)]
+    advance = sum(line.amount.amount for invoice in issued for line in invoice.lines if line.meter is None)
+    charged = sum(charge.amount.amount for charge in bill.charges)
+    next_plan = plan if subscription.suspended_at else await plans.get(*subscription.next_plan)
+    fee_lines = [] if subscription.suspended_at else charges.fee_lines(next_plan, subscription.next_period)
+    unbilled = [line for line in (await invoicing.unbilled_usage(caller.user_id, subscription.id)).lines(period) if line.period != period]
+    used = charged + sum(line.amount.amount for line in unbilled)
+    lines = [*fee_lines, InvoiceLine(LineKind.USAGE, "", 1, Money(used, plan.fee.currency), period)]
+    credit = -sum(line.amount.amount for line in charges.credit_lines(subscription.credit_minor, lines, period))
+    fee = sum(line.amount.amount for line in fee_lines)
     return BillView(
-        customer_id=customer_id,
-        period=PeriodView.of(bill.period),
+        customer_id=customer.id,
+        period=PeriodView.of(period),
         plan=BillPlanView(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
-        lines=[
-            BillLineView(
-                application_id=line.usage.application_id,
-                environment=line.usage.environment,
-                requests=line.usage.requests,
-                cpu_milliseconds=line.usage.cpu_milliseconds,
-                amount=Amount.of(line.amount),
-            )
-            for line in bill.lines
-        ],
-        charges=[
-            BillChargeView(
-                meter=charge.meter,
-                quantity=charge.quantity,
-                included=charge.included,
-                billable=charge.billable,
-                amount=Amount.of(charge.amount),
-            )
-            for charge in bill.charges
-        ],
-        total=Amount.of(bill.total),
+        lines=_line_views(bill, await applications.get_many({line.usage.application_id for line in bill.lines})),
+        charges=_charge_views(bill),
+        advance=money(advance),
+        paid=money(sum(invoice.total.amount for invoice in issued if invoice.status is InvoiceStatus.PAID)),
+        credited=money(credited_amount(notes)),
+        refunded=money(credited_amount([note for note in notes if note.status is RefundStatus.SUCCEEDED])),
+        due=money(sum(invoice.total.amount for invoice in await invoices.list_open(customer.id))),
+        at_period_end=BillAtPeriodEndView(
+            at=subscription.billed_until,
+            plan=FREE if subscription.suspended_at else next_plan.code,
+            usage=money(used),
+            fee=money(fee),
+            credit=money(credit),
+            total=money(used + fee - credit),
+        ),
+        total=money(advance - credited_amount(notes) + charged),
     )
+
+
+def _line_views(bill: Bill, applications: Mapping[UUID, Application]) -> list[BillLineView]:
+    return [
+        BillLineView(
+            application_id=line.usage.application_id,
+            application=known.name if (known := applications.get(line.usage.application_id)) else None,
+            is_deleted=known is not None and known.is_deleted,
+            environment=line.usage.environment,
+            requests=line.usage.requests,
+            cpu_milliseconds=line.usage.cpu_milliseconds,
+            cpu_measured_until=line.usage.cpu_until,
+            amount=Amount.of(line.amount),
+        )
+        for line in bill.lines
+    ]
+
+
+def _charge_views(bill: Bill) -> list[BillChargeView]:
+    return [
+        BillChargeView(
+            meter=charge.meter,
+            quantity=charge.quantity,
+            included=charge.included,
+            billable=charge.billable,
+            amount=Amount.of(charge.amount),
+        )
+        for charge in bill.charges
+    ]

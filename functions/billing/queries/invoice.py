@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.billing.domain.credit_notes import RefundStatus
+from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
 from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
@@ -26,10 +26,14 @@ class InvoicePaymentView(Model):
 
 
 class CreditNoteView(Model):
+    """`status`: of the refund. `detail`: why it failed."""
+
+    credit_note_id: UUID
     number: str
     amount: Amount
     reason: str
     status: RefundStatus
+    detail: str | None
     issued_at: datetime
 
 
@@ -48,14 +52,23 @@ async def invoice(
     if invoice.number is None:
         raise InvoiceNotFound
 
+    notes = await credit_notes.list_for_invoice(invoice.id)
     last = await payments.get_last_attempt(invoice.id)
     return InvoiceView(
-        **InvoiceSummaryView.of(invoice).model_dump(),
+        **InvoiceSummaryView.of(invoice, credited_amount(notes)).model_dump(),
         lines=[InvoiceLineView.of(line) for line in invoice.lines],
         payment=last
         and InvoicePaymentView(payment_id=last.id, status=last.status, attempt=last.attempt, detail=last.failure_message, retry_at=last.retry_at),
         credits=[
-            CreditNoteView(number=note.number, amount=Amount.of(note.amount), reason=note.reason, status=note.status, issued_at=note.issued_at)
-            for note in await credit_notes.list_for_invoice(invoice.id)
+            CreditNoteView(
+                credit_note_id=note.id,
+                number=note.number,
+                amount=Amount.of(note.amount),
+                reason=note.reason,
+                status=note.status,
+                detail=note.failure,
+                issued_at=note.issued_at,
+            )
+            for note in notes
         ],
     )

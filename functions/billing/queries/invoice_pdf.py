@@ -4,7 +4,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
-from functions.billing.ports import InvoiceRenderer, Invoices, Subscribers
+from functions.billing.ports import CreditNotes, InvoiceRenderer, Invoices, Subscribers
 from functions.kernel import Caller, File, Model, query
 
 
@@ -18,11 +18,12 @@ class InvoicePdf(File):
 
 @query(http="GET /v1/billing/invoices/{invoice_id}/pdf", rejects=[CustomerNotFound, InvoiceNotFound])
 async def invoice_pdf(
-    request: DownloadInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, renderer: InvoiceRenderer
+    request: DownloadInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, credit_notes: CreditNotes, renderer: InvoiceRenderer
 ) -> InvoicePdf:
     subscriber = await subscribers.get(caller.user_id)
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.number is None:
         raise InvoiceNotFound
 
-    return InvoicePdf(name=f"invoice-{invoice.number}.pdf", content=await renderer.render_pdf(invoice, subscriber.customer))
+    content = await renderer.render_pdf(invoice, await credit_notes.list_for_invoice(invoice.id), subscriber.customer)
+    return InvoicePdf(name=f"invoice-{invoice.number}.pdf", content=content)

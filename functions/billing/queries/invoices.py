@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.views import InvoiceSummaryView
-from functions.billing.ports import Invoices, Subscribers
+from functions.billing.ports import CreditNotes, Invoices, Subscribers
 from functions.kernel import Caller, Model, Page, query
 
 
@@ -17,7 +17,10 @@ class ListInvoices(Model):
 
 
 @query(http="GET /v1/billing/invoices", rejects=[CustomerNotFound])
-async def invoices(request: ListInvoices, caller: Caller, subscribers: Subscribers, invoices: Invoices) -> Page[InvoiceSummaryView]:
+async def invoices(
+    request: ListInvoices, caller: Caller, subscribers: Subscribers, invoices: Invoices, credit_notes: CreditNotes
+) -> Page[InvoiceSummaryView]:
     subscriber = await subscribers.get(caller.user_id)
     rows = await invoices.list_issued(subscriber.customer.id, before=request.cursor, limit=request.limit + 1)
-    return Page.from_rows(rows, request.limit, InvoiceSummaryView.of, cursor=lambda row: row.id)
+    credited = await credit_notes.sum_by_invoice([row.id for row in rows])
+    return Page.from_rows(rows, request.limit, lambda row: InvoiceSummaryView.of(row, credited.get(row.id, 0)), cursor=lambda row: row.id)

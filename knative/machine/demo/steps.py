@@ -93,7 +93,7 @@ def use_and_bill(session: Session) -> None:
     session.terminal.run("metrics", "--app", session.name, "--minutes", "10", "--step", "60")
     session.terminal.run("bill")
     _send_requests(session)
-    after = until(f"{REQUEST_COUNT} more on the bill", 90, lambda: _billed(session, _requests_of(before) + REQUEST_COUNT), pause_seconds=0.5)
+    after = until(f"{REQUEST_COUNT} more and their CPU on the bill", 90, lambda: _more_billed(session, before), pause_seconds=0.5)
     session.record(f"{REQUEST_COUNT} more: {_describe(after)}")
     session.screen.note(f"[dim]{REQUEST_COUNT} more requests: {_describe(before)} → {_describe(after)}[/]")
     session.terminal.run("bill")
@@ -117,8 +117,10 @@ def _billed(session: Session, min_requests: int) -> Json | None:
     return {"requests": sum(line["requests"] for line in lines), "cpu": sum(line["cpuMilliseconds"] for line in lines), "total": bill["total"]}
 
 
-def _requests_of(billed: Json) -> int:
-    return int(billed["requests"])
+def _more_billed(session: Session, before: Json) -> Json | None:
+    """The usage when it has more requests and their CPU time, which is measured some seconds later. None until then."""
+    after = _billed(session, int(before["requests"]) + REQUEST_COUNT)
+    return after if after and after["cpu"] > before["cpu"] else None
 
 
 def _describe(billed: Json) -> str:

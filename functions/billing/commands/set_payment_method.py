@@ -1,0 +1,47 @@
+"""Replace your payment method without paying.
+
+Later charges use it, also the next attempt of an open invoice.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested
+from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing
+from functions.billing.ports import PaymentMethodChanges, Subscribers
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class SetPaymentMethod(Model):
+    payment_method: Annotated[
+        str, Field(min_length=3, max_length=255, pattern=r"^[A-Za-z0-9_]+$", description="Id of a payment method at the provider (`pm_…`).")
+    ]
+
+
+class PaymentMethodAccepted(Model):
+    """GET /v1/billing/payment-method shows the outcome."""
+
+    change_id: UUID
+    status: str
+    payment_method: str
+
+
+@command(
+    http="PUT /v1/billing/payment-method",
+    status=202,
+    rejects=[ChangeInProgress, CustomerNotFound, PaymentAccountMissing],
+    emits=[PaymentMethodChangeRequested],
+)
+async def set_payment_method(
+    request: SetPaymentMethod, caller: Caller, subscribers: Subscribers, changes: PaymentMethodChanges, clock: Clock
+) -> Done[PaymentMethodAccepted]:
+    subscriber = await subscribers.get(caller.user_id)
+    if not subscriber.customer.can_pay:
+        raise PaymentAccountMissing
+
+    change, events = PaymentMethodChange.request(subscriber.customer.id, request.payment_method, clock.now())
+
+    await changes.add(change)
+    return Done(PaymentMethodAccepted(change_id=change.id, status=change.status.value, payment_method=change.payment_method), *events)

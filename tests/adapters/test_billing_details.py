@@ -1,0 +1,99 @@
+"""Contracts of what operators list, of changes of payment methods, and of the names of applications."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from functions.billing.domain.applications import Application
+from functions.billing.domain.invoices import InvoiceStatus
+from functions.billing.domain.payment_methods import PaymentMethodChange
+from functions.billing.domain.payments import PaymentStatus, ProviderResult
+from functions.billing.domain.rejections import ChangeInProgress
+from functions.kernel import Transient, new_id
+from functions.runtime.storage.database import Database
+from tests.adapters.billing_stores import FAILED, NOW, Store, new_number
+from tests.servers import Databases
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Databases) -> str:
+    return postgres.database("billing").functions_url
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Store(None)
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield Store(database)
+    await database.close()
+
+
+async def test_a_change_of_a_payment_method_is_stored_and_a_customer_has_one_pending(store: Store) -> None:
+    customer, _ = await store.customer()
+    change, _ = PaymentMethodChange.request(customer.id, "pm_1", NOW)
+    async with store.transaction():
+        assert await store.method_changes.get_latest(customer.id) is None
+        await store.method_changes.add(change)
+        assert await store.method_changes.get(change.id) == await store.method_changes.get_latest(customer.id) == change
+        assert change.id in [each.id for each in await store.method_changes.list_pending(NOW + timedelta(minutes=1), 1000)]
+        assert change.id not in [each.id for each in await store.method_changes.list_pending(NOW, 1000)]
+    other, _ = PaymentMethodChange.request(customer.id, "pm_2", NOW)
+    with pytest.raises(ChangeInProgress):
+        async with store.transaction():
+            await store.method_changes.add(other)
+    stale = replace(change)
+    change.settle(FAILED, NOW)
+    async with store.transaction():
+        await store.method_changes.save(change)
+        await store.method_changes.add(other)
+        assert await store.method_changes.get(change.id) == change
+        assert await store.method_changes.get_latest(customer.id) == other
+    with pytest.raises(Transient):
+        async with store.transaction():
+            await store.method_changes.save(stale)
+
+
+async def test_the_newest_name_of_an_application_stays_after_its_deletion(store: Store) -> None:
+    application = Application(new_id(), "second", NOW)
+    async with store.transaction():
+        await store.applications.save(application)
+        await store.applications.save(replace(application, name="first", updated_at=NOW - timedelta(seconds=1)))
+        assert await store.applications.get_many([application.id, new_id()]) == {application.id: application}
+        deleted = replace(application, updated_at=NOW + timedelta(seconds=1), is_deleted=True)
+        await store.applications.save(deleted)
+        await store.applications.save(replace(application, name="never", updated_at=NOW + timedelta(seconds=2)))
+        assert await store.applications.get_many({application.id}) == {application.id: deleted}
+        assert await store.applications.get_many([]) == {}
+
+
+async def test_customers_are_found_by_a_part_of_their_address_newest_first(store: Store) -> None:
+    older, _ = await store.customer()
+    newer, _ = await store.customer()
+    async with store.transaction():
+        found = [each.id for each in await store.customers.list_matching("ADA@", before=None, limit=1000)]
+        assert found.index(newer.id) < found.index(older.id)
+        assert newer.id not in [each.id for each in await store.customers.list_matching("", before=newer.id, limit=1000)]
+        for text in ("%", "_@_", "nobody"):
+            assert await store.customers.list_matching(text, before=None, limit=10) == []
+
+
+async def test_invoices_and_payments_of_all_customers_are_listed_with_filters(store: Store) -> None:
+    customer, subscription = await store.customer()
+    draft = await store.invoice(subscription)
+    _, other = await store.customer()
+    issued = await store.invoice(other, new_number())
+    failed = await store.payment(issued, result=FAILED)
+    paid = await store.payment(issued, 2, ProviderResult(f"pi_{new_id().hex}", PaymentStatus.SUCCEEDED))
+    async with store.transaction():
+        everyone = [each.id for each in await store.invoices.list_all(None, None, before=None, limit=1000)]
+        assert issued.id in everyone and draft.id not in everyone
+        assert list(await store.invoices.list_all(other.customer_id, InvoiceStatus.OPEN, before=None, limit=10)) == [issued]
+        assert list(await store.invoices.list_all(other.customer_id, InvoiceStatus.PAID, before=None, limit=10)) == []
+        assert list(await store.invoices.list_all(other.customer_id, None, before=issued.id, limit=10)) == []
+        assert list(await store.payments.list_all(other.customer_id, None, before=None, limit=10)) == [paid, failed]
+        assert list(await store.payments.list_all(None, PaymentStatus.FAILED, before=paid.id, limit=1)) == [failed]
+        assert list(await store.payments.list_all(customer.id, None, before=None, limit=10)) == []
