@@ -2,6 +2,7 @@
 
     addresses          which network addresses are public
     cloudevents        a message of Capsule: a CloudEvent in binary mode
+    health_checks      the header of the platform's own requests to applications
     email_layout       the layout of every e-mail
     problems           problem documents (RFC 9457), JSON pointers (RFC 6901)
     trace_context      W3C Trace Context

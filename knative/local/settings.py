@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from functions.wire.health_checks import require_key
 from knative.local.processes.network.routes import parse_allowed_networks
 
 LOOPBACK = "127.0.0.1"
@@ -28,6 +29,9 @@ class Settings:
 
     allows_dockerfiles: bool = True
     """Whether builds of Dockerfiles and pulls of images are allowed (CAPSULE_DOCKERFILE_BUILDS, on or off)."""
+
+    health_check_key: str = ""
+    """Signs the platform's own requests to applications, which the ingress does not measure (CAPSULE_HEALTH_CHECK_KEY)."""
 
     @property
     def api_port(self) -> int:
@@ -63,6 +67,7 @@ class Settings:
             amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
             egress_allow=parse_allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
             allows_dockerfiles=_is_on("CAPSULE_DOCKERFILE_BUILDS", environment.get("CAPSULE_DOCKERFILE_BUILDS", "on")),
+            health_check_key=require_key(key) if (key := environment.get("CAPSULE_HEALTH_CHECK_KEY", "")) else "",
             preload_modules=tuple(filter(None, environment.get("CAPSULE_PRELOAD_MODULES", "").split(","))),
         )
 

@@ -61,7 +61,11 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own = {
-        "deploy": mirrors.build_settings(home) | egress_settings(home) | application_urls(home) | observation_settings(home),
+        "deploy": mirrors.build_settings(home)
+        | egress_settings(home)
+        | application_urls(home)
+        | observation_settings(home)
+        | health_check_settings(home),
         "billing": payment_settings(home),
     }
     for context in CONTEXTS:
@@ -111,6 +115,11 @@ def observation_settings(home: Home) -> dict[str, str]:
     """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
     names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
     return {name: home.environment[name] for name in names if home.environment.get(name)}
+
+
+def health_check_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_HEALTH_CHECK_KEY: deploy signs its requests to applications, and the ingress does not measure them."""
+    return {"CAPSULE_HEALTH_CHECK_KEY": password(home, "health-check")}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:

@@ -154,7 +154,8 @@ def start_knative(home: Home) -> bool:
         _create_shared_folders(home)
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
         preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
-        environment = {**home.child_environment(), "CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **folders, **preloaded}
+        own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
+        environment = {**home.child_environment(), **own, **folders, **preloaded}
         processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
         digest_file.write_text(digest)
     processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)

@@ -1,15 +1,21 @@
 """Requests to an application's URL, as its visitors make them: over DNS and the ingress.
 
+With CAPSULE_HEALTH_CHECK_KEY a request carries a header by which the ingress of one machine does not measure it. A
+cluster's ingress does not know the header and would pass it on to the application, so there the setting is left empty.
+
 A resolver need not know names below `localhost`; they are this machine's loopback (RFC 6761 section 6.3).
 """
 
 import asyncio
 import logging
+import time
 
 import httpx
 
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
+from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
+from functions.wire.health_checks import HEADER, require_key, sign_health_check
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +29,11 @@ FROM_THE_INGRESS = (502, 503, 504)
 
 
 class HttpApplicationRequests:
+    def __init__(self, settings: Settings) -> None:
+        """Raises ValueError when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
+        key = settings.text("CAPSULE_HEALTH_CHECK_KEY", "")
+        self._key = require_key(key) if key else ""
+
     @external_call
     async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
         """Tries ATTEMPTS times, and returns the last failure."""
@@ -30,16 +41,18 @@ class HttpApplicationRequests:
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE_SECONDS)
-            failure = await _request(url, path)
+            failure = await _request(url, path, self._key)
             if failure is None:
                 return None
         return failure
 
 
-async def _request(url: str, path: str) -> ServiceFailed | None:
+async def _request(url: str, path: str, key: str) -> ServiceFailed | None:
     target = httpx.URL(url).join(path)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
+    if key:
+        headers[HEADER] = sign_health_check(key, target.host, target.raw_path.decode(), time.time())
     extensions = {"sni_hostname": target.host, "timeout": httpx.Timeout(TIMEOUT_SECONDS).as_dict()}
     request = httpx.Request("GET", target.copy_with(host=address), headers=headers, extensions=extensions)
     try:

@@ -53,7 +53,7 @@ class Serving:
         """Started before the API, so that remains of a previous run are gone when it answers."""
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
-        ingress = Ingress(routing, upstreams, settings.ingress_port)
+        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_key)
         ports = LoopbackPorts(ingress, table, settings.port_offset)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)

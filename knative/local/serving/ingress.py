@@ -9,9 +9,11 @@ Services of the platform (`destinations`). Each request of a connection is looke
 
 import asyncio
 import socket
+import time
 from collections.abc import Collection
 from functools import partial
 
+from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
 from knative.local.serving.http.authority import BadAuthority, authority_of
@@ -42,7 +44,9 @@ IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 class Ingress:
     """A Runnable: the listener on the ingress port."""
 
-    def __init__(self, routing: Routing, upstreams: Upstreams, port: int) -> None:
+    def __init__(self, routing: Routing, upstreams: Upstreams, port: int, health_check_key: str = "") -> None:
+        """`health_check_key`: what signs requests of the platform itself, which are not measured; empty: every request is."""
+        self._health_check_key = health_check_key
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._clients = Clients()
         self._server: asyncio.Server | None = None
@@ -121,12 +125,21 @@ class Ingress:
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
+        is_measured = not self._is_health_check(exchange, authority.host)
         head = _head_of(exchange, authority.text)
         try:
             await self._forward(exchange, scaler, head)
         finally:
             seconds = asyncio.get_running_loop().time() - began
-            self._routing.record_request(route, scaler.name, exchange.status or CLIENT_CLOSED_REQUEST, seconds)
+            if is_measured:
+                self._routing.record_request(route, scaler.name, exchange.status or CLIENT_CLOSED_REQUEST, seconds)
+
+    def _is_health_check(self, exchange: Exchange, host: str) -> bool:
+        """Whether the platform itself sent the request, to see that the application serves. The customer does not pay for it."""
+        if not self._health_check_key or exchange.method != "GET" or exchange.is_upgrade:
+            return False
+        value = exchange.header(HEADER.encode())
+        return value is not None and is_health_check(self._health_check_key, host, exchange.target, value, time.time())
 
     async def _forward(self, exchange: Exchange, scaler: Scaler, head: bytes) -> None:
         loop = asyncio.get_running_loop()

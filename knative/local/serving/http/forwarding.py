@@ -6,6 +6,7 @@ lets a recipient discard. A header is compared as CGI would read it, `_` like `-
 
 from collections.abc import Iterable, Sequence
 
+from functions.wire.health_checks import HEADER as HEALTH_CHECK
 from knative.local.serving.http.client import Headers
 
 HOP_BY_HOP = frozenset(
@@ -16,6 +17,8 @@ FRAMING = frozenset((b"content-length",))
 """A Connection header that names them is at fault: without them the next bytes would be read as another message."""
 OWN = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 """Headers of a request that the ingress writes."""
+READ = frozenset((HEALTH_CHECK.encode(),))
+"""Headers that are for the ingress. No pod sees them: it could send them again."""
 KNATIVE_PREFIXES = (b"k-", b"knative-")
 """Knative's own headers, which clients must not set."""
 
@@ -40,7 +43,7 @@ def end_to_end(headers: Headers, removed: frozenset[bytes] = frozenset()) -> Hea
 
 def request_head(method: str, target: str, headers: Headers, host: str, client: str, framing: Sequence[bytes]) -> bytes:
     """Return the head of a request to a pod. `host`: as the client wrote it. `client`: its address. `framing`: lines of this connection."""
-    forwarded = end_to_end(headers, OWN)
+    forwarded = end_to_end(headers, OWN | READ)
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
     lines += [name + b": " + value for name, value in forwarded if not name.replace(b"_", b"-").startswith(KNATIVE_PREFIXES)]
     lines += [
