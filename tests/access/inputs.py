@@ -11,6 +11,7 @@ PASSWORD = "correct horse battery staple"
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
     "billing.refund_invoice": {"reason": "sorry"},
+    "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
     "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},
     "deploy.change_application": {"branch": "main"},

@@ -19,12 +19,12 @@ RULES: dict[Access, str] = {
     Access.ACCOUNT: """
         auth.change_password auth.logout auth.profile auth.registration
         billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
-        billing.subscription
+        billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.quota
         monitor.alerts
     """,
     Access.OBJECT: """
-        billing.invoice billing.invoice_pdf billing.pay_invoice
+        billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment
         deploy.delete_application deploy.delete_environment deploy.delete_repository_token deploy.deploy deploy.deployment
@@ -41,7 +41,8 @@ RULES: dict[Access, str] = {
     """,
     Access.ADMIN: """
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
-        billing.dead_letters billing.refund_invoice billing.settle_dead_letters
+        billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice
+        billing.settle_dead_letters billing.void_invoice
         deploy.dead_letters deploy.settle_dead_letters
         monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.settle_dead_letters
     """,

@@ -16,6 +16,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.user import User
 from functions.billing import ports as billing
+from functions.billing.commands.refund_invoice import RefundInvoice
 from functions.billing.commands.subscribe import Subscribe
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
@@ -79,6 +80,9 @@ class Walk(DeployCapsule):
         third = await self.deploy(application)
         await self.settle()
         [invoice] = self.port(billing.Invoices).invoices.values()
+        await self.call(RefundInvoice(invoice_id=invoice.id, amount=100, reason="sorry"), caller=ADMIN)
+        await self.settle()
+        [credit_note] = await self.port(billing.CreditNotes).list_for_invoice(invoice.id)
         self.ids = {
             "applicationId": application,
             "deploymentId": third.id,
@@ -89,6 +93,7 @@ class Walk(DeployCapsule):
             "ruleId": rule.id,
             "alertId": alert.id,
             "invoiceId": invoice.id,
+            "creditNoteId": credit_note.id,
             "userId": OWNER.user_id,
             "correlationId": "request-of-the-owner",
         }

@@ -31,12 +31,14 @@ from tests.billing.stripe_stand_in import StandIn, stand_in
 from tests.runtime.harness import ROOT, Worker, World, free_port, message, until
 from tests.waiting import wait_limit
 
-DEPLOY_FUNCTIONS = ("deploy.on_subscription_changed", "deploy.quota")
+OTHER_FUNCTIONS = ("deploy.on_subscription_changed", "deploy.quota", "auth.revoked_sessions")
+"""Of the contexts that billing and the gateway need."""
 
 
 @dataclass
 class RunningSystem(World):
     deploy: str = ""
+    auth: str = ""
     gateway: int = 0
     stripe: StandIn = None  # type: ignore[assignment]
     current: Worker = None  # type: ignore[assignment]
@@ -50,8 +52,8 @@ class RunningSystem(World):
             topology.declare_exchanges(channel)
             for queue in ("functions", "events"):
                 channel.queue_declare(queue, durable=True)
-            for declaration in Registry.load(["billing", "deploy"]).declarations:
-                if declaration.context == "billing" or declaration.name in DEPLOY_FUNCTIONS:
+            for declaration in Registry.load(["auth", "billing", "deploy"]).declarations:
+                if declaration.context == "billing" or declaration.name in OTHER_FUNCTIONS:
                     channel.queue_bind("functions", COMMANDS, declaration.name)
                     if declaration.kind in ("event", "effect"):
                         channel.queue_bind("functions", EVENTS, str(declaration.message_type))
@@ -61,9 +63,10 @@ class RunningSystem(World):
         return {
             **super().environment(),
             **self.stripe.environment,
-            "CAPSULE_FUNCTION": ",".join(("billing.*", *DEPLOY_FUNCTIONS)),
+            "CAPSULE_FUNCTION": ",".join(("billing.*", *OTHER_FUNCTIONS)),
             "CAPSULE_BILLING_DATABASE_URL": self.database,
             "CAPSULE_DEPLOY_DATABASE_URL": self.deploy,
+            "CAPSULE_AUTH_DATABASE_URL": self.auth,
             "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
         }
 
@@ -148,7 +151,8 @@ class Customer:
 @contextmanager
 def running_system(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     folder, database = tmp_path_factory.mktemp("billing"), postgres.database("billing")
-    system = RunningSystem(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, deploy=postgres.database("deploy").functions_url)
+    others = {name: postgres.database(name).functions_url for name in ("deploy", "auth")}
+    system = RunningSystem(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, **others)
     system.gateway = free_port()
     with stand_in(folder / "stripe", f"http://127.0.0.1:{system.gateway}/v1/billing/webhooks/stripe") as stripe:
         system.stripe = stripe

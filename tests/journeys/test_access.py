@@ -73,6 +73,10 @@ def people(whole: Whole) -> People:
         "userId": owner.get("/v1/users/me")["id"],
         "correlationId": subscribed.headers["x-request-id"],
     }
+    refund = {"amount": 100, "reason": "sorry"}
+    path = f"/v1/billing/invoices/{found.ids['invoiceId']}/refunds"
+    refunded = until(lambda: (answer := found.admin.send("POST", path, refund)).status_code == 202 and answer.json(), why="for the payment")
+    found.ids["creditNoteId"] = refunded["creditNoteId"]
     owner.found(f"/v1/timeline/{found.ids['correlationId']}")
     return found
 
