@@ -15,8 +15,9 @@ from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
 from tests.bench import deployments, rows
 from tests.bench.load import Missing
+from tests.bench.peers import Peer, peers
 from tests.bench.report import Row, chart, table
-from tests.bench.systems import Capsule, Peer, System, peers
+from tests.bench.systems import Capsule, System
 from tests.servers import discard, fresh_home
 
 CHART = PROJECT / "docs" / "bench.svg"

@@ -19,7 +19,8 @@ from functions.runtime.messaging.exchanges import EVENTS
 from functions.wire.cloudevents import new_message
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
-from tests.bench.systems import Capsule, Peer, until
+from tests.bench.peers import Peer
+from tests.bench.systems import Capsule, until
 
 HANDLER = "monitor.on_application_created"
 Times = dict[str, float]

@@ -12,7 +12,8 @@ import httpx
 from knative.machine.postgres import PostgreSQL
 from tests.bench import events, load, usage
 from tests.bench.load import Missing
-from tests.bench.systems import Capsule, Peer, System, answers_ok, until
+from tests.bench.peers import Peer
+from tests.bench.systems import Capsule, System, answers_ok, until
 
 Numbers = dict[str, float]
 FIVE = ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer", "/v1/billing/plans")

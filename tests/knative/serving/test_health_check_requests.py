@@ -1,10 +1,7 @@
 """The ingress does not measure the platform's own requests to applications: deploy's real adapter, a real ingress, a real pod."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -12,42 +9,18 @@ import pytest
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.runtime.config.settings import Settings
 from functions.wire.health_checks import HEADER, sign_health_check
-from knative.local.serving.http.clients import Clients
-from knative.local.serving.http.server import ClientConnection
-from knative.local.serving.http.upstreams import Upstreams
-from knative.local.serving.ingress import Ingress
-from knative.local.serving.pods.network import PodNetworks
-from knative.local.serving.routing import RouteEntry
+from tests.knative.serving.one_pod import OK, OneRoute, Pod, answers, measuring_ingress
 
 KEY = "k" * 48
-ROUTE = RouteEntry("app-x", "shop", "uid", "shop.localhost", ())
+FAILS = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
 
 
 class Shop:
-    """An application behind an ingress. `status`: of its answers."""
+    """An application behind an ingress."""
 
-    def __init__(self) -> None:
-        self.status = 200
-        self.heads: list[bytes] = []
-        self.measured: list[int] = []
-        """The status of each measured request."""
-        self.url = ""
-        self.table = SimpleNamespace(by_host=lambda host: (ROUTE, None) if host == ROUTE.host else None)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 %d Answer\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % self.status)
-        await writer.drain()
-        writer.close()
-
-    def scaler(self, route: object, target: object) -> Any:
-        async def acquire(timeout: float) -> Any:
-            return SimpleNamespace(port=self.port)
-
-        return SimpleNamespace(name="shop-00001", timeout_seconds=60.0, acquire=acquire, release=lambda pod: None)
-
-    def record_request(self, route: object, revision: str, status: int, seconds: float) -> None:
-        self.measured.append(status)
+    def __init__(self, pod: Pod, port: int, routing: OneRoute) -> None:
+        self.url = f"http://shop.localhost:{port}"
+        self.heads, self.measured = pod.heads, routing.measured
 
     async def visit(self, headers: list[tuple[str, str]] | None = None, method: str = "GET", path: str = "/") -> None:
         target = httpx.URL(self.url).copy_with(host="127.0.0.1", path=path)
@@ -55,22 +28,13 @@ class Shop:
             await client.request(method, target, headers=[("host", "shop.localhost"), *(headers or [])])
 
 
-@pytest.fixture(params=[KEY])
+@pytest.fixture(params=[(KEY, OK)], ids=[""])
 async def shop(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
-    """`request.param`: the ingress' key."""
-    shop = Shop()
-    backend = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
-    shop.port = backend.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    upstreams, clients = Upstreams(PodNetworks().connect), Clients()
-    ingress = Ingress(shop, upstreams, 0, request.param)  # type: ignore[arg-type]
-    server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(ingress.serve, clients), "127.0.0.1", 0)
-    shop.url = f"http://shop.localhost:{server.sockets[0].getsockname()[1]}"
-    yield shop
-    for connection in clients:
-        connection.close()
-    upstreams.close()
-    server.close()
-    backend.close()
+    """`request.param`: the ingress' key, and the application's response."""
+    key, response = request.param
+    pod = answers(response)
+    async with measuring_ingress(pod, key) as (port, routing):
+        yield Shop(pod, port, routing)
 
 
 def requests_of(key: str) -> HttpApplicationRequests:
@@ -89,8 +53,8 @@ async def test_the_check_before_success_is_not_measured(shop: Shop, path: str) -
     assert HEADER.encode() + b":" not in shop.heads[0].lower(), "the application could send the header again"
 
 
+@pytest.mark.parametrize("shop", [(KEY, FAILS)], indirect=True, ids=[""])
 async def test_a_check_that_fails_is_not_measured_either(shop: Shop) -> None:
-    shop.status = 500
     failure = await requests_of(KEY).find_failure(shop.url, "/")
     assert failure is not None and failure.reason == "failing-requests"
     await shop.visit()
@@ -120,7 +84,7 @@ async def test_no_other_request_is_free(shop: Shop, header: tuple[str, str], met
     assert b"capsule-health-check:" not in shop.heads[0].lower().replace(b"_", b"-"), "the ingress removes it, valid or not"
 
 
-@pytest.mark.parametrize("shop", [""], indirect=True)
+@pytest.mark.parametrize("shop", [("", OK)], indirect=True, ids=[""])
 async def test_without_a_key_every_request_is_measured(shop: Shop) -> None:
     await shop.visit([signed()])
     assert await requests_of("").find_failure(shop.url, "/") is None
