@@ -24,6 +24,7 @@ from functions.deploy.ports import Applications, Configurations, Deployments, En
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
+from tests.memory import deploy_releases
 from tests.memory.deploy_runs import MemoryRuns
 from tests.servers import Databases
 
@@ -71,8 +72,8 @@ def in_memory() -> Stores:
     return Stores(
         quotas,
         applications,
-        memory.MemoryReleases(),
-        memory.MemoryDeployments(),
+        deploy_releases.MemoryReleases(),
+        deploy_releases.MemoryDeployments(),
         memory.MemoryEnvironments(),
         memory.MemoryConfigurations(),
         MemoryRuns(applications),

@@ -15,7 +15,16 @@ from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import billing as memory_billing
-from tests.memory import billing_methods, billing_money, billing_provider, billing_reversals, deploy_cluster, deploy_runs, monitor_alerts
+from tests.memory import (
+    billing_methods,
+    billing_money,
+    billing_provider,
+    billing_reversals,
+    deploy_cluster,
+    deploy_releases,
+    deploy_runs,
+    monitor_alerts,
+)
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
@@ -91,11 +100,11 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Builds: memory_deploy.FixedBuilds,
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
-        deploy.Deployments: memory_deploy.MemoryDeployments,
+        deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Quotas: memory_deploy.MemoryQuotas,
-        deploy.Releases: memory_deploy.MemoryReleases,
+        deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
         deploy.Runs: runs,
         deploy.Vault: memory_deploy.PlainVault,

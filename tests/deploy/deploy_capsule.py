@@ -34,12 +34,12 @@ from tests.capsule import Capsule
 from tests.memory.deploy import (
     MemoryApplications,
     MemoryConfigurations,
-    MemoryDeployments,
     MemoryEnvironments,
     MemoryQuotas,
     MemoryRepositoryAccesses,
 )
 from tests.memory.deploy_cluster import MemoryApplicationRequests, MemoryCluster
+from tests.memory.deploy_releases import MemoryDeployments
 
 OWNER, STRANGER = Caller(uuid4()), Caller(uuid4())
 REPOSITORY = "https://git.example.com/ada/hello.git"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kubernetes.client.exceptions import ApiException
 
 from tests.hostile import host
-from tests.knative.jobs.test_jobs import job
+from tests.knative.jobs.objects import job
 from tests.knative.machine import Machine, until
 from tests.knative.serving.conftest import machine
 from tests.proof import proof

@@ -12,7 +12,7 @@ from knative.local.sandbox.plan import Isolation
 from knative.machine import packages
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.builds import read_log, terminated
-from tests.knative.jobs.test_jobs import finished, job, pods
+from tests.knative.jobs.objects import finished, job, pods
 from tests.knative.machine import PLATFORM, Machine, service
 from tests.knative.sandbox.modes import running
 

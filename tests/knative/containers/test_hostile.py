@@ -3,7 +3,7 @@
 import json
 
 from tests.knative.containers.conftest import ANNOTATIONS, ImageMachine
-from tests.knative.jobs.test_jobs import finished, job, pods
+from tests.knative.jobs.objects import finished, job, pods
 from tests.knative.sandbox.conftest import attempts_on, run_neighbour, run_platform
 
 RUNS_AS = (

@@ -14,7 +14,7 @@ from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from tests.builder.repositories import Repositories, serving
 from tests.knative.jobs.builds import clone_container, read_log, terminated
-from tests.knative.jobs.test_jobs import finished, job, pods
+from tests.knative.jobs.objects import finished, job, pods
 from tests.knative.machine import Machine, service, until
 from tests.knative.sandbox import attempts
 from tests.knative.sandbox.conftest import HAS_NETWORKS, SECRET, Neighbour, attempts_on

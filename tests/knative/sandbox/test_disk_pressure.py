@@ -10,7 +10,7 @@ import pytest
 from knative.local.sandbox.disks import is_available
 from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
-from tests.knative.jobs.test_jobs import job
+from tests.knative.jobs.objects import job
 from tests.knative.machine import Machine, free_offset, service, until
 from tests.proof import proof
 

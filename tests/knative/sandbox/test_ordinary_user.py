@@ -13,7 +13,8 @@ import pytest
 
 from knative.local.processes.procfs import descendants, start_time_ticks
 from knative.local.sandbox.bubblewrap import program
-from tests.knative.jobs.test_jobs import build, conditions, finished, pods
+from tests.knative.jobs.objects import conditions, finished, pods
+from tests.knative.jobs.test_build_jobs import build
 from tests.knative.machine import PLATFORM, Machine, alive, service, until
 from tests.knative.sandbox.conftest import HOSTILE, attempts_on, run_neighbour, run_platform
 from tests.knative.sandbox.modes import running
