@@ -11,6 +11,9 @@ import pytest
 from filelock import FileLock
 
 from tests.generated.kinds import PROJECT
+from tests.proof import proof
+
+pytestmark = proof("conformance")
 
 PARSER = "@asyncapi/parser@3.6.3"
 SCRIPT = """

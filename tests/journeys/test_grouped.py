@@ -19,6 +19,8 @@ from tests.journeys.whole import Json, Whole, until
 from tests.proof import proof
 from tests.servers import discard, fresh_home
 
+pytestmark = proof("grouped")
+
 GROUPS = {"auth", "billing", "deploy", "monitor"}
 OTHERS = {"edge-gateway", "dead-letters", "samples", "stripe-stand-in"}
 

@@ -33,6 +33,10 @@ PROOFS = {
             *("tests/knative/eventing/test_connection.py", "tests/knative/serving/test_scaling.py", "tests/knative/jobs/test_jobs.py"),
         ),
     ),
+    "grouped": Proof("The main job works with a Service for each context", ("tests/journeys/test_grouped.py",)),
+    "conformance": Proof(
+        "Judges from outside: Knative's rules, AsyncAPI's parser", ("tests/knative/conformance", "tests/generated/test_asyncapi_parser.py")
+    ),
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures",)),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
