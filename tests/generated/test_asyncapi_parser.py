@@ -13,7 +13,7 @@ from filelock import FileLock
 from tests.generated.kinds import PROJECT
 from tests.proof import proof
 
-pytestmark = proof("conformance")
+pytestmark = proof("asyncapi")
 
 PARSER = "@asyncapi/parser@3.6.3"
 SCRIPT = """

@@ -7,10 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import orjson
+
 from knative.local import iso_durations
 from knative.local.api import policy_validation
+from knative.local.api.pod_rules import serving_pod
 from knative.local.api.status import Cause
 from knative.local.eventing import naming
+from knative.local.eventing.cron import InvalidSchedule, Schedule
 from knative.local.eventing.delivery import MIN_DELAY_SECONDS
 from knative.local.objects import Object, kind_of
 
@@ -153,13 +157,19 @@ def ping(object: Object) -> Iterator[Cause]:
     yield from _destination(spec["sink"], "spec.sink")
     if spec.get("data") and spec.get("dataBase64"):
         yield Cause("spec.data", "expected exactly one, got both: spec.data, spec.dataBase64")
-    if zone := spec.get("timezone"):
+    zone = spec.get("timezone")
+    if spec.get("data") and spec.get("contentType") == "application/json" and not _is_json_object(spec["data"]):
+        yield Cause("spec.data", "invalid json: expected an object")
+    if zone:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield Cause("spec.timezone", f'Invalid value: "{zone}": unknown time zone')
-    if not re.fullmatch(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \S+|\S+( \S+){4}", " ".join(spec["schedule"].split())):
-        yield Cause("spec.schedule", f'Invalid value: "{spec["schedule"]}": expected five cron fields')
+            return
+    try:
+        Schedule.parse(spec["schedule"], zone or "")
+    except InvalidSchedule as error:
+        yield Cause("spec.schedule", f'Invalid value: "{spec["schedule"]}": {error}')
 
 
 def sink(object: Object) -> Iterator[Cause]:
@@ -186,8 +196,8 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Secret": [data_keys],
     "ConfigMap": [data_keys],
     "Job.batch": [restart_policy, volume_mounts],
-    "Service.serving.knative.dev": [autoscaling, traffic, volume_mounts],
-    "Configuration.serving.knative.dev": [autoscaling, volume_mounts],
+    "Service.serving.knative.dev": [autoscaling, traffic, volume_mounts, serving_pod],
+    "Configuration.serving.knative.dev": [autoscaling, volume_mounts, serving_pod],
     "Route.serving.knative.dev": [traffic],
     "Broker.eventing.knative.dev": [broker_class, delivery],
     "Trigger.eventing.knative.dev": [subscriber, delivery, parallelism],
@@ -201,6 +211,14 @@ DNS_LABEL_NAMES = {"Service", "Service.serving.knative.dev", "Configuration.serv
 
 def _pod_spec(object: Object) -> tuple[Object, str]:
     return object["spec"]["template"]["spec"], "spec.template.spec"
+
+
+def _is_json_object(text: str) -> bool:
+    """Eventing decodes the data of a PingSource into a map (eventing, pkg/apis/sources/v1/ping_validation.go)."""
+    try:
+        return isinstance(orjson.loads(text), (dict, type(None)))
+    except ValueError:
+        return False
 
 
 def _destination(destination: Object | None, path: str) -> Iterator[Cause]:

@@ -14,14 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from cronsim import CronSim, CronSimError
 
 from functions.wire import knative_events as events
 from functions.wire.knative_events import Event, MalformedEvent
 from knative.local.controller import Key
 from knative.local.eventing.conditions import NO_OIDC, TRUE, UNKNOWN, condition_list, false
+from knative.local.eventing.cron import InvalidSchedule, Schedule
 from knative.local.eventing.references import References, key_of
 from knative.local.eventing.sinks import BROKER, SERVICE, Address, SinkNotFound, Sinks
 from knative.local.eventing.source_delivery import deliver
@@ -37,29 +35,17 @@ MAX_SLEEP_SECONDS = 3600.0
 MAX_LATENESS = timedelta(seconds=1)
 """Ticks that are later are skipped."""
 
-DESCRIPTORS = {
-    "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
-}  # fmt: skip
-
 
 class InvalidSource(Exception):
     """A PingSource that cannot run. The text becomes its condition's message."""
 
 
-def next_tick(schedule: str, zone: str, after: datetime) -> datetime:
-    """Return the first tick after a time, in UTC. Raises InvalidSource."""
+def next_tick(schedule: str, zone: str, after: datetime) -> datetime | None:
+    """Return the first tick after a time, in UTC; None if there is none. Raises InvalidSource."""
     try:
-        local = after.astimezone(ZoneInfo(zone) if zone else UTC)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidSource(f'timezone "{zone}" is unknown: {error}') from error
-    schedule = DESCRIPTORS.get(schedule.strip(), schedule)
-    if "@every" in schedule:
-        raise InvalidSource("descriptor @every is not supported")
-    try:
-        return next(CronSim(schedule, local)).astimezone(UTC)
-    except (CronSimError, StopIteration) as error:
-        raise InvalidSource(f'schedule "{schedule}" is invalid: {error or "it has no tick"}') from error
+        return Schedule.parse(schedule, zone).next(after)
+    except InvalidSchedule as error:
+        raise InvalidSource(f'schedule "{schedule}" is invalid: {error}') from error
 
 
 def event_template(source: Object) -> Event:
@@ -175,7 +161,7 @@ class PingSources:
 
     async def _run_timer(self, name: str, timer: Timer) -> None:
         tick_at = next_tick(timer.schedule, timer.zone, datetime.now(UTC))
-        while True:
+        while tick_at is not None:
             wait = (tick_at - datetime.now(UTC)).total_seconds()
             await asyncio.sleep(min(max(wait, 0), MAX_SLEEP_SECONDS))
             if wait > MAX_SLEEP_SECONDS:

@@ -77,6 +77,12 @@ def changed(text: str, at: str, value: object) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.parametrize("schedule", ["*/10 * * * * *", "CRON_TZ=Europe/Berlin 0 6 * * 1-5", "0 0 31 2 *", "@daily", "0 0 ? * MON"])
+def test_schedules_that_a_cluster_admits_are_accepted(http: httpx.Client, namespace: str, schedule: str) -> None:
+    object = changed(PING, "spec>schedule", schedule)
+    assert http.post(path_of(object, namespace), json=object).status_code == 201
+
+
 @pytest.mark.parametrize("text", [BROKER, TRIGGER, CONFIG, BINDING, PING, JOB, SERVICE])
 def test_valid_objects_are_accepted(http: httpx.Client, namespace: str, text: str) -> None:
     object = yaml.safe_load(text)
@@ -118,6 +124,14 @@ AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
         (SERVICE, CONTAINER + "resources", {"limits": {"memory": "much"}}, "spec.template.spec.containers[0].resources.limits.memory"),
         (SERVICE, CONTAINER + "securityContext", {"privileged": True}, "spec.template.spec.containers[0].securityContext.privileged"),
         (SERVICE, CONTAINER + "volumeMounts", [{"name": "v", "mountPath": "/v"}], "spec.template.spec.containers[0].volumeMounts[0].name"),
+        *((SERVICE, CONTAINER + "env", [{"name": name, "value": "1"}], "spec.template.spec.containers[0].env[0].name")
+          for name in ("PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION")),
+        *((SERVICE, CONTAINER + "ports", [{"containerPort": port}], "spec.template.spec.containers[0].ports[0].containerPort")
+          for port in (8008, 8012, 8013, 8022, 9090, 9091)),
+        (SERVICE, CONTAINER + "ports", [{"containerPort": 80}, {"containerPort": 81}], "spec.template.spec.containers[0].ports"),
+        (SERVICE, CONTAINER + "ports", [{"containerPort": 80, "name": "web"}], "spec.template.spec.containers[0].ports[0].name"),
+        (SERVICE, CONTAINER + "name", "queue-proxy", "spec.template.spec.containers[0].name"),
+        (SERVICE, "spec>template>spec>volumes", [{"name": "v", "emptyDir": {}}], "spec.template.spec.volumes[0].name"),
         (SERVICE, "spec>traffic", [{"latestRevision": True, "percent": 50}], "spec.traffic"),
         (SERVICE, "metadata>name", "Web", "metadata.name"),
         (SERVICE, "metadata>name", "a.b", "metadata.name"),
@@ -136,7 +150,9 @@ AUTOSCALING = "spec>template>metadata>annotations>autoscaling.knative.dev/"
         (TRIGGER, "metadata>annotations", {"rabbitmq.eventing.knative.dev/parallelism": "0"},
          "metadata.annotations[rabbitmq.eventing.knative.dev/parallelism]"),
         (PING, "spec>schedule", "now and then", "spec.schedule"),
+        *((PING, "spec>schedule", schedule, "spec.schedule") for schedule in ("@every 5s", "* * * * 7", "* * L * *", "0 0 * * 5#2")),
         (PING, "spec>timezone", "Mars/Olympus", "spec.timezone"),
+        (PING, "spec", {"schedule": "* * * * *", "sink": {"uri": "http://a"}, "contentType": "application/json", "data": "[1]"}, "spec.data"),
         (JOB, "spec>template>spec>restartPolicy", "Always", "spec.template.spec.restartPolicy"),
         (JOB, "spec>backoffLimit", -1, "spec.backoffLimit"),
     ],

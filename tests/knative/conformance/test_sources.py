@@ -8,10 +8,8 @@ from kubernetes import client
 from kubernetes.client.rest import ApiException
 
 from tests.knative.conformance.cluster import Cluster, until
-from tests.proof import proof
 
 
-@proof("conformance")
 def test_a_ping_source_sends_to_a_service(cluster: Cluster) -> None:
     """All PingSources have the same event type, so a schedule targets its Service and not the Broker."""
     extensions = {"case": "tick", "function": "billing.every_day"}

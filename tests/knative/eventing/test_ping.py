@@ -32,7 +32,7 @@ def source(name: str, sink: dict[str, Any], **spec: Any) -> dict[str, Any]:
         ("30 6 * * *", "Europe/Berlin", "2026-07-01T00:00:00", "2026-07-01T04:30:00"),
         ("@hourly", "", "2026-01-01T00:10:00", "2026-01-01T01:00:00"),
         ("*/15 * * * * *", "", "2026-01-01T00:00:01", "2026-01-01T00:00:15"),
-        ("0 0 * * 7", "", "2026-01-01T00:00:00", "2026-01-04T00:00:00"),
+        ("0 0 * * 0", "", "2026-01-01T00:00:00", "2026-01-04T00:00:00"),
     ],
 )
 def test_the_next_tick_follows_schedule_and_time_zone(schedule: str, zone: str, moment: str, expected: str) -> None:
