@@ -54,7 +54,7 @@ async def start(capsule: DeployCapsule, application_id: Any, **fields: Any) -> D
         ({"health_path": "healthy"}, 'health path "healthy"'),
         ({"port": 0}, "port 0: use a number from 1 to 65535"),
         ({"port": 65536}, "port 65536"),
-        ({"port": 9090}, "none of 8012, 8013, 8022, 9090, 9091"),
+        ({"port": 9090}, "none of 8008, 8012, 8013, 8022, 9090, 9091"),
         ({"health_path": "/a b"}, 'health path "/a b"'),
         ({"release_command": "a\nb"}, "release command: use one line"),
         ({"release_command": ""}, "release command: use one line"),

@@ -16,7 +16,7 @@ from functions.kernel import FieldError
 MAX_COMMAND_LENGTH = 1000
 MAX_DIRECTORY_LENGTH = 200
 HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
-RESERVED_PORTS = frozenset({8012, 8013, 8022, 9090, 9091})
+RESERVED_PORTS = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
 """Of Knative's own containers beside the application (serving, pkg/apis/serving/k8s_validation.go)."""
 COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
 
