@@ -65,13 +65,14 @@ def split_build(scripts: dict[str, str], line: str) -> tuple[str, str]:
     """
     parts = re.split(r"\s*&&\s*", resolve(scripts, line))
     builds = [resolve(scripts, part) for part in parts]
-    last = max((index for index, part in enumerate(builds[:-1]) if BUILD.match(part)), default=-1)
-    is_simple = not re.search(r"[\"'`;|()]", " ".join(parts[: last + 1])) and all(BUILD.match(part) or CLEAN.match(part) for part in builds[:last])
+    building = [bool(BUILD.match(part) or BUILD.match(content)) for part, content in zip(parts, builds, strict=True)]
+    last = max((index for index, is_build in enumerate(building[:-1]) if is_build), default=-1)
+    is_simple = not re.search(r"[\"'`;|()]", " ".join(parts[: last + 1])) and all(building[i] or CLEAN.match(builds[i]) for i in range(last))
     if last < 0 or not is_simple:
         return "", line
     own = resolve(scripts, scripts.get("build", ""))
     kept = [part for part, content in zip(parts[: last + 1], builds[: last + 1], strict=True) if content != own]
-    has_build = any(BUILD.match(resolve(scripts, part)) for part in kept)
+    has_build = any(BUILD.match(part) or BUILD.match(resolve(scripts, part)) for part in kept)
     return " && ".join(kept) if has_build else "", resolve(scripts, " && ".join(parts[last + 1 :]))
 
 
