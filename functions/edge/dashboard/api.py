@@ -79,7 +79,7 @@ class Api:
     async def _reply(self, route: Route, visitor: Visitor, fields: Mapping[str, Any], key: str | None) -> Reply:
         now = self._clock.now()
         path_values = [str(fields[name]) for name in route.path_names]
-        payload = {name: value for name, value in fields.items() if name not in route.path_names and value is not None}
+        payload = {name: value for name, value in fields.items() if name not in route.path_names and (value is not None or route.takes_body)}
         try:
             parsed = parsing.parse_request(route, payload, path_values, self._encrypt)
             message = envelope.build_message(

@@ -19,6 +19,7 @@ from functions.edge.dashboard.api import Api, ApiProblem, Visitor
 from functions.edge.dashboard.pages import PAGES, Page
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
+from functions.edge.gateway.ended_sessions import Verifier
 from functions.edge.gateway.gateway import Encryptor, Requester
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.routing import Table
@@ -56,7 +57,7 @@ class Dashboard:
         self,
         registry: Registry,
         requester: Requester,
-        tokens: AccessTokens,
+        tokens: Verifier,
         encryptor: Encryptor,
         clock: Clock,
         options: Options,
@@ -93,7 +94,7 @@ class Dashboard:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates)
+            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now())
             try:
                 if request.method == "POST" and not cookies.is_same_origin(request):
                     raise ApiProblem(403, "This form was not sent by the dashboard", "Open the page again and send the form from there.")
@@ -115,6 +116,8 @@ class Dashboard:
         try:
             return await page.handler(visit)
         except ApiProblem as problem:
+            if problem.status == 422 and page.method == "GET":
+                raise NOTHING_HERE from None  # an id in the address is none
             if problem.status != 401 or not page.is_for_members:
                 raise
             visit.has_signed_out = True  # the session has ended elsewhere
@@ -178,7 +181,7 @@ class Dashboard:
         return visit.render("problem.html", problem.status, problem=problem)
 
     async def _not_found(self, request: Request, error: Exception) -> Response:
-        visit = Visit(request, self._api, Visitor(self._client(request)), self._templates)
+        visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now())
         return self._complete(
             visit,
             self._problem_page(

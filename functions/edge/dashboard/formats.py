@@ -70,7 +70,10 @@ def size(number: float | None) -> str:
 
 def quantity(meter: str, number: int) -> str:
     """An amount of a meter: `1,200 requests`, `36.0 CPU seconds`."""
-    return f"{number / 1000:,.1f} CPU seconds" if meter == "cpu_milliseconds" else f"{number:,} {meter}"
+    if meter != "cpu_milliseconds":
+        return f"{number:,} {meter}"
+    seconds = number / 1000
+    return f"{seconds:,.0f} CPU seconds" if seconds >= 1000 or seconds == int(seconds) else f"{seconds:,.1f} CPU seconds"
 
 
 def commit(text: str | None) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -31,6 +32,7 @@ class Visit:
     api: Api
     visitor: Visitor
     templates: Environment
+    now: datetime
     new_tokens: Tokens | None = None
     """Cookies to set on the response: a session was started or refreshed."""
     has_signed_out: bool = False

@@ -9,6 +9,8 @@ from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit, optional, together
 
 TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+FIRST = ("staging", "production")
+"""Environments in the order of a release's way; others follow by name."""
 MAX_SHOWN = 20
 """Applications whose state the first page asks for; the others are listed by name."""
 
@@ -61,10 +63,11 @@ async def overview(visit: Visit) -> Response:
 
 
 def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -> list[Json]:
-    """Return each environment with what serves in it (`deployed`, None before the first deployment) and its `instances`."""
+    """Return the environments, each with what serves in it (`deployed`, None before the first deployment) and its `instances`."""
     by_name = {each["name"]: each for each in deployed}
     instances = {each["name"]: each["instances"] for each in running}
-    return [{**each, "deployed": by_name.get(each["name"]), "instances": instances.get(each["name"])} for each in environments]
+    merged = [{**each, "deployed": by_name.get(each["name"]), "instances": instances.get(each["name"])} for each in environments]
+    return sorted(merged, key=lambda each: (FIRST.index(each["name"]) if each["name"] in FIRST else len(FIRST), each["name"]))
 
 
 PAGES = (

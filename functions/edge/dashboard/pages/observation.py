@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -55,7 +55,7 @@ async def metrics(visit: Visit) -> Response:
     name = visit.query("range") if visit.query("range") in RANGES else "1h"
     length, step = RANGES[name]
     environment = visit.query("environment") or None
-    begin = (datetime.now(UTC) - length).isoformat()
+    begin = (visit.now - length).isoformat()
     application, environments, view = await together(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.environments", applicationId=application_id),

@@ -45,10 +45,8 @@ async def change(visit: Visit) -> Response:
 
 
 def _setting(name: str, text: str) -> Any:
-    """An empty field removes a setting. A port is a number."""
-    if name == "port" and text.isdecimal():
-        return int(text)
-    return text or ("auto" if name == "builder" else "")
+    """An empty field clears a setting. A port is a number; another text is left to the function to refuse."""
+    return int(text) if name == "port" and text.isdecimal() else text or None
 
 
 async def _save(visit: Visit, function: str, **fields: Any) -> Response:
