@@ -20,7 +20,7 @@ import psycopg
 from filelock import FileLock
 from psycopg import sql
 
-from knative.machine import migrations, packages, processes
+from knative.machine import leftovers, migrations, packages, processes
 from knative.machine.home import CONTEXTS, Home, Ports
 from knative.machine.postgres import Database, PostgreSQL, grant_connect
 from knative.machine.rabbitmq import RabbitMQ
@@ -70,8 +70,8 @@ def _reserve(mark: Path) -> bool:
 
 def discard(home: Home) -> None:
     """Nothing in it is needed any more: no need to wait for an orderly end."""
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=0)
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=2)
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=0)
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=2)
     shutil.rmtree(home.path, ignore_errors=True)
     (RESERVED / str(home.ports.offset)).unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from functions.runtime.storage.database import LOCK_TIMEOUT
-from knative.machine import accounts, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -62,6 +62,7 @@ class PostgreSQL:
             folder = packages.find_postgres()
             if folder is None:
                 raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
+            leftovers.kill_remains(self.home, self.name)
             processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
             account = accounts.server_account("postgres")
             accounts.own(self.data.parent, None, 0o711)
@@ -70,6 +71,7 @@ class PostgreSQL:
                 self._create(folder, account)
             self._require_version(folder)
             self._configure(folder, account)
+            self._remove_stale_lock()
             processes.start(
                 self.home,
                 self.name,
@@ -79,6 +81,16 @@ class PostgreSQL:
                 folder=self.data,
             )
         processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
+
+    def _remove_stale_lock(self) -> None:
+        """Remove the lock file of a server that was killed. PostgreSQL refuses to start when its pid now belongs to any process of the same user.
+
+        Raises: Problem when a server that Capsule has not started uses the data.
+        """
+        pid = leftovers.find_locking_pid(self.home)
+        if any(process.pid == pid for process in leftovers.find_postgres(self.home)):
+            raise Problem(f"Another PostgreSQL (pid {pid}) uses the data in {self.data}.", f"Stop it: kill {pid}")
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
         """Whether the superuser can connect."""
@@ -143,32 +155,14 @@ class PostgreSQL:
             opened.write(secrets.password(self.home, SUPERUSER))
         if account:
             shutil.chown(file, account.uid, account.gid)
-        command = [
-            folder / "initdb",
-            "-D",
-            temporary,
-            "-U",
-            SUPERUSER,
-            "--pwfile",
-            file,
-            "--auth",
-            "scram-sha-256",
-            "--encoding",
-            "UTF8",
-            "--no-locale",
-            "--data-checksums",
-        ]
+        options = ("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums")
+        command = [folder / "initdb", "-D", temporary, "-U", SUPERUSER, "--pwfile", file, *options]
         try:
-            options = account.popen_options() if account else {}
             with processes.log_path(self.home, self.name).open("ab") as log:
                 result = subprocess.run(
-                    list(map(str, command)),
-                    cwd=temporary,
-                    stdout=log,
-                    stderr=log,
-                    env=self._environment(),
-                    **options,
-                )
+                    list(map(str, command)), cwd=temporary, stdout=log, stderr=log, env=self._environment(),
+                    **(account.popen_options() if account else {}),
+                )  # fmt: skip
         finally:
             file.unlink()
         if result.returncode != 0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.people import Person
@@ -162,7 +162,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     visitor.register()
 
     assert own_whole.kill_everything() > 5
-    assert processes.find_leftovers(own_whole.home) == []
+    assert leftovers.find_leftovers(own_whole.home) == []
     with pytest.raises(httpx.TransportError):
         own_whole.send("GET", "/livez")
     assert "Capsule is up" in own_whole.up()
@@ -187,10 +187,10 @@ def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
 
 
 def test_down_leaves_no_process(own_whole: Whole) -> None:
-    mine = processes.find_leftovers(own_whole.home)
+    mine = leftovers.find_leftovers(own_whole.home)
     assert len(mine) > 5, "the test looks in the wrong place"
     assert "Capsule is stopped" in own_whole.task("down")
-    assert processes.find_leftovers(own_whole.home) == []
+    assert leftovers.find_leftovers(own_whole.home) == []
     ports = own_whole.home.ports
     for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):
         assert processes.find_port_holder(port) is None

@@ -20,7 +20,7 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from knative.machine import kustomize, processes, repositories
+from knative.machine import kustomize, leftovers, processes, repositories
 from knative.machine.cluster import Cluster
 from knative.machine.home import LOOPBACK, PROJECT, Home
 from tests.servers import HOME
@@ -68,7 +68,7 @@ class Whole:
     def kill_everything(self) -> int:
         """SIGKILL to every process at once, until none is left: a power failure, but for the disk. How many there were."""
         killed = 0
-        while left := processes.find_leftovers(self.home):
+        while left := leftovers.find_leftovers(self.home):
             for process in left:
                 try:
                     process.send_signal(signal.SIGKILL)
