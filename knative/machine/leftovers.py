@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from knative.local.processes.control_groups import pids_in_groups
+from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names, pids_in_groups
 from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
 from knative.machine.home import Home
 from knative.machine.processes import KILL_WAIT_SECONDS, MARK, NAME_MARK, wait_until_ended
@@ -49,6 +49,13 @@ def kill_remains(home: Home, name: str) -> None:
     Call it only while the server does not run.
     """
     _kill([process for process, started_as in _marked(home) if started_as == name])
+
+
+def remove_control_groups(home: Home) -> None:
+    """Remove the groups that a one-machine Knative that was killed has left. Call it only while no Knative runs."""
+    if existing_groups(home.path):
+        for name in group_names(home.path):
+            ControlGroups(name).remove()
 
 
 def _kill(processes: list[psutil.Process]) -> None:

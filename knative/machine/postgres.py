@@ -58,29 +58,30 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server, creating its data folder at first use, and wait until it is ready. Idempotent. Raises: Problem."""
-        if not self.is_running():
-            folder = packages.find_postgres()
-            if folder is None:
-                raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
-            leftovers.kill_remains(self.home, self.name)
-            processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
-            account = accounts.server_account("postgres")
-            accounts.own(self.data.parent, None, 0o711)
-            accounts.own(self.data, account)
-            if not (self.data / "PG_VERSION").exists():
-                self._create(folder, account)
-            self._require_version(folder)
-            self._configure(folder, account)
-            self._remove_stale_lock()
-            processes.start(
-                self.home,
-                self.name,
-                [str(folder / "postgres"), "-D", str(self.data)],
-                environment=self._environment(),
-                account=account,
-                folder=self.data,
-            )
-        processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
+        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
+
+    def _start(self) -> None:
+        folder = packages.find_postgres()
+        if folder is None:
+            raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
+        leftovers.kill_remains(self.home, self.name)
+        processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
+        account = accounts.server_account("postgres")
+        accounts.own(self.data.parent, None, 0o711)
+        accounts.own(self.data, account)
+        if not (self.data / "PG_VERSION").exists():
+            self._create(folder, account)
+        self._require_version(folder)
+        self._configure(folder, account)
+        self._remove_stale_lock()
+        processes.start(
+            self.home,
+            self.name,
+            [str(folder / "postgres"), "-D", str(self.data)],
+            environment=self._environment(),
+            account=account,
+            folder=self.data,
+        )
 
     def _remove_stale_lock(self) -> None:
         """Remove the lock file of a server that was killed. PostgreSQL refuses to start when its pid now belongs to any process of the same user.

@@ -17,6 +17,7 @@ from typing import Self
 
 import psutil
 
+from knative.local.files import write_private
 from knative.local.processes.procfs import boot_id, start_time_ticks
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
@@ -27,6 +28,12 @@ NAME_MARK = "CAPSULE_STARTED_AS"
 UNKNOWN_HOLDER = "a process that does not listen, or of another user"
 PORT_RELEASE_SECONDS = 3.0
 KILL_WAIT_SECONDS = 5.0
+START_SECONDS = 300.0
+"""How long a server may take until it is ready: after a crash it reads its log first. One that ends is reported at once."""
+
+
+class Ended(Problem):
+    """A process ended before it was ready."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +105,7 @@ def start(
         )  # fmt: skip
     process = psutil.Process(child.pid)
     record = ProcessRecord.of(name, process)
-    temporary = record_path(home, name).with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(record)))
-    temporary.replace(record_path(home, name))
+    write_private(record_path(home, name), json.dumps(asdict(record)).encode())
     return process
 
 
@@ -117,18 +122,32 @@ def log_tail(home: Home, name: str, lines: int = 12) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
-    """Poll until `is_ready` returns True. Raises: Problem with the end of the log when the process ends first or the time is over."""
+def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeout_seconds: float = START_SECONDS) -> None:
+    """Poll until `is_ready` returns True. Raises: Ended or Problem (the time is over), with the end of the log."""
     deadline = time.monotonic() + timeout_seconds
     log = log_path(home, name)
     while not is_ready():
         if find_running(home, name) is None:
-            raise Problem(f"{name} ended while it was starting:\n{log_tail(home, name)}", f"See {log}. Fix the cause, then ./taskw up")
+            raise Ended(f"{name} ended while it was starting:\n{log_tail(home, name)}", f"See {log}. Fix the cause, then ./taskw up")
         if time.monotonic() > deadline:
             raise Problem(
                 f"{name} is not ready after {timeout_seconds:.0f} s:\n{log_tail(home, name)}", f"See {log}. Then ./taskw down and ./taskw up"
             )
         time.sleep(0.05)
+
+
+def ensure_ready(home: Home, name: str, start: Callable[[], None], is_ready: Callable[[], bool]) -> None:
+    """Call `start` unless the process runs, and wait until it is ready.
+
+    A process that is being killed still runs for a moment: one that ends before it is ready is started as if it had not run.
+    """
+    if find_running(home, name) is not None:
+        try:
+            return wait_until_ready(home, name, is_ready)
+        except Ended:
+            record_path(home, name).unlink(missing_ok=True)
+    start()
+    wait_until_ready(home, name, is_ready)
 
 
 def stop(home: Home, name: str, *, timeout_seconds: float = 20, signal_number: int = signal.SIGTERM) -> bool:

@@ -19,7 +19,6 @@ USER = "capsule"
 # Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
 VHOST_TIMEOUT_SECONDS = 10
-START_TIMEOUT_SECONDS = 90
 COOKIE_BYTES = 20
 
 
@@ -55,9 +54,7 @@ class RabbitMQ:
 
         A server that runs replaces an epmd that has ended (rabbit_epmd_monitor).
         """
-        if not self.is_running():
-            self._start()
-        processes.wait_until_ready(self.home, self.name, self.is_ready, START_TIMEOUT_SECONDS)
+        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
 
     def _start(self) -> None:
         sbin = packages.find_rabbitmq()

@@ -146,21 +146,27 @@ def start_knative(home: Home) -> bool:
     must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
     if must_restart:
         processes.stop(home, KNATIVE, timeout_seconds=30)
-    if must_restart or not is_running:
+
+    def start() -> None:
         ports = home.ports
         leftovers.kill_pods(home)
         leftovers.kill_remains(home, KNATIVE)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe}
         processes.require_free_ports(titles)
         _create_shared_folders(home)
-        folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
-        own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
-        environment = {**home.child_environment(), **own, **folders, **preloaded}
         digest_file.write_text(digest)  # before the start: `up` may be killed between both
-        processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
-    processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)
+        _start_knative_process(home)
+
+    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
     return must_restart
+
+
+def _start_knative_process(home: Home) -> None:
+    folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
+    preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
+    own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
+    environment = {**home.child_environment(), **own, **folders, **preloaded}
+    processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
 
 
 def _create_shared_folders(home: Home) -> None:

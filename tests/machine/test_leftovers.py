@@ -107,7 +107,7 @@ def test_postgresql_starts_after_a_kill_that_left_its_children_and_its_lock(own_
     running(own_postgres).kill()
     lock = own_postgres.data / "postmaster.pid"
     account = {"user": lock.stat().st_uid, "group": lock.stat().st_gid} if os.geteuid() == 0 else {}
-    stranger = subprocess.Popen(["/bin/sleep", "60"], **account)  # type: ignore[call-overload]
+    stranger = subprocess.Popen(["/bin/sleep", "60"], **account)
     try:
         lock.write_text(lock.read_text().replace(lock.read_text().split()[0], str(stranger.pid), 1))
         own_postgres.start()
@@ -122,7 +122,7 @@ def test_a_postgresql_that_someone_else_started_on_the_data_is_named(own_postgre
     own_postgres.stop()
     program, user = packages.find_postgres(), (own_postgres.data / "PG_VERSION").stat().st_uid
     command = [f"{program}/postgres", "-D", str(own_postgres.data), "-p", str(own_postgres.home.ports.stripe)]
-    other = subprocess.Popen(command, stderr=subprocess.DEVNULL, **({"user": user} if os.geteuid() == 0 else {}))  # type: ignore[call-overload]
+    other = subprocess.Popen(command, stderr=subprocess.DEVNULL, **({"user": user} if os.geteuid() == 0 else {}))
     try:
         until(lambda: leftovers.find_locking_pid(own_postgres.home) == other.pid)
         with pytest.raises(Problem, match=rf"Another PostgreSQL \(pid {other.pid}\)"):
@@ -132,3 +132,25 @@ def test_a_postgresql_that_someone_else_started_on_the_data_is_named(own_postgre
         other.send_signal(signal.SIGINT)
         other.wait()
     own_postgres.start()
+
+
+def test_a_process_that_is_being_killed_while_it_is_found_is_started_again(home: Home) -> None:
+    dying = processes.start(home, "sleeper", SLEEPER)
+    started: list[psutil.Process] = []
+
+    def is_ready() -> bool:
+        if not started:
+            dying.kill()
+            dying.wait(5)
+        return bool(started)
+
+    processes.ensure_ready(home, "sleeper", lambda: started.append(processes.start(home, "sleeper", SLEEPER)), is_ready)
+    assert [processes.find_running(home, "sleeper")] == started
+
+
+def test_down_removes_the_control_groups_of_a_platform_that_was_killed(home: Home) -> None:
+    groups = ControlGroups(group_names(home.path)[0])
+    if groups.are_available:
+        groups.create("pod", ResourceLimits())
+    leftovers.remove_control_groups(home)
+    assert existing_groups(home.path) == []
