@@ -191,6 +191,20 @@ def test_down_leaves_no_process(own_whole: Whole) -> None:
     assert len(mine) > 5, "the test looks in the wrong place"
     assert "Capsule is stopped" in own_whole.task("down")
     assert leftovers.find_leftovers(own_whole.home) == []
-    ports = own_whole.home.ports
-    for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):
+    for port in own_whole.home.ports.all:
         assert processes.find_port_holder(port) is None
+
+
+def test_in_the_foreground_up_starts_again_what_ends_and_stops_everything_on_sigterm(own_whole: Whole) -> None:
+    supervisor = own_whole.start_task("up", "--foreground")
+    try:
+        until(own_whole.is_ready, 120, "for the gateway")
+        controller = processes.find_running(own_whole.home, "knative")
+        assert controller is not None
+        controller.kill()
+        until(lambda: processes.find_running(own_whole.home, "knative") not in (None, controller) and own_whole.is_ready(), 120, "for its successor")
+        supervisor.terminate()
+        assert supervisor.wait(120) == 0
+    finally:
+        supervisor.kill()
+    assert leftovers.find_leftovers(own_whole.home) == []

@@ -7,20 +7,19 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 import psycopg
 
 from knative.machine import processes
-from knative.machine.home import CONTEXTS, PROJECT
+from knative.machine.home import CONTEXTS
 from knative.machine.postgres import PostgreSQL
-from tests.journeys.whole import Whole
+from tests.journeys.whole import TASK_SECONDS, Whole
 from tests.soak.processes import POD, SERVERS, Found, find_processes
 
 LOCKED_TABLES = ("inbox", "outbox", "dead_letters", "subjects")
@@ -99,37 +98,39 @@ class Faults:
     def _interrupt_up(self) -> list[str]:
         """Kill `up` itself at a random moment, with what it has started by then left as it is."""
         killed = self._kill_all()
-        task = self._up()
-        with suppress(subprocess.TimeoutExpired):
+        with self._tasks(1) as (task,), suppress(subprocess.TimeoutExpired):
             task.wait(self._rng.uniform(0.3, 12.0))
-        task.kill()
-        task.wait()
         return [*killed, "up"]
 
     def _start_twice(self) -> list[str]:
         killed = self._kill_all()
-        for task in [self._up(), self._up()]:
-            if task.wait(240) != 0:
+        with self._tasks(2) as tasks:
+            if any(task.wait(TASK_SECONDS) for task in tasks):
                 raise AssertionError("one of two `up` at the same time failed")
         return killed
 
     def _interrupt_rabbitmq(self) -> list[str]:
         """Kill RabbitMQ, and its successor while that boots."""
         killed = self._kill_servers("rabbitmq")
-        task = self._up()
-        deadline = time.monotonic() + 30
-        while not (booting := [found for found in find_processes(self._home) if found.role == "rabbitmq"]) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(self._rng.uniform(0.0, 4.0))
-        killed += self._kill(booting)
-        task.wait(240)  # it reports that RabbitMQ ended while it was starting
+        with self._tasks(1) as (task,):
+            deadline = time.monotonic() + 60
+            while not (booting := [found for found in find_processes(self._home) if found.role == "rabbitmq"]) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(self._rng.uniform(0.0, 4.0))
+            killed += self._kill(booting)
+            task.wait(TASK_SECONDS)  # it reports that RabbitMQ ended while it was starting
         return killed
 
-    def _up(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "knative.machine", "up"]
-        return subprocess.Popen(
-            command, cwd=PROJECT, env=self._home.child_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+    @contextmanager
+    def _tasks(self, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+        """`up`, several times at once. Those that have not ended afterwards are killed."""
+        tasks = [self._whole.start_task("up") for _ in range(count)]
+        try:
+            yield tasks
+        finally:
+            for task in tasks:
+                task.kill()
+                task.wait()
 
     # --- faults of the database
 

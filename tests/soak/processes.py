@@ -17,6 +17,7 @@ SERVERS = ("knative", "rabbitmq", "postgres", "epmd")
 """Recorded processes (`knative/machine/processes.py`)."""
 POD = "pod"
 CHILD = "child of {}"
+ORPHAN = "without a parent"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def find_processes(home: Home) -> list[Found]:
             for child in root.children(recursive=True):
                 found.setdefault(child.pid, Found(child, POD if child.pid in pods else _role(child, name)))
     for process in leftovers.find_leftovers(home):
-        found.setdefault(process.pid, Found(process, POD if process.pid in pods else "without a parent"))
+        found.setdefault(process.pid, Found(process, POD if process.pid in pods else _role_without_parent(process)))
     return [each for each in found.values() if each.process.is_running() and each.process.pid != os.getpid()]
 
 
@@ -49,9 +50,17 @@ def _role(process: psutil.Process, server: str) -> str:
     return CHILD.format(server)
 
 
+def _role_without_parent(process: psutil.Process) -> str:
+    """RabbitMQ starts an epmd that has ended again, as a daemon: it is a server, too."""
+    with suppress(psutil.NoSuchProcess):
+        if process.name() == "epmd":
+            return "epmd"
+    return ORPHAN
+
+
 def find_orphans(home: Home, before: Iterable[Found]) -> list[str]:
     """Processes of an earlier snapshot that still run and belong to no server that runs now."""
-    now = {found.process.pid for found in find_processes(home) if found.role != "without a parent"}
+    now = {found.process.pid for found in find_processes(home) if found.role != ORPHAN}
     return [f"{each.role} (pid {each.process.pid})" for each in before if each.process.pid not in now and _is_alive(each.process)]
 
 
@@ -63,10 +72,8 @@ def _is_alive(process: psutil.Process) -> bool:
 
 def find_remains(home: Home) -> list[str]:
     """What an installation that was stopped has left: processes, ports, mounts in any namespace, loop devices, control groups."""
-    ports = home.ports
-    numbers = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
     remains = [f"process {process.pid}" for process in leftovers.find_leftovers(home)]
-    remains += [f"port {port}: {holder}" for port in numbers if (holder := processes.find_port_holder(port)) is not None]
+    remains += [f"port {port}: {holder}" for port in home.ports.all if (holder := processes.find_port_holder(port)) is not None]
     remains += [f"mount of process {pid}: {line}" for pid, line in _mounts(home)]
     remains += [f"control group {group}" for group in existing_groups(home.path)]
     if Path("/dev/loop-control").exists():

@@ -5,9 +5,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import httpx
 
 from knative.machine.home import Home
 from tests.journeys.whole import Whole, until
@@ -71,7 +74,7 @@ def installation() -> Iterator[Whole]:
     home: Home = fresh_home("capsule-soak-")
     try:
         whole = Whole(home)
-        whole.up()
+        whole.task("up")
         yield whole
     finally:
         discard(home)
@@ -83,8 +86,8 @@ def soak(seed: int, messages: int, seconds: float, faults: int) -> Report:
     with installation() as whole:
         clients = [Client(whole, random.Random(rng.random()), ended) for _ in range(CLIENTS)]
         repository = whole.repository("soak", {"main.py": APP, "requirements.txt": ""}).url
-        for index, client in enumerate(clients):
-            client.prepare(repository, deploys=index < DEPLOYING)
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(lambda index: clients[index].prepare(repository, deploys=index < DEPLOYING), range(CLIENTS)))
         started_at = time.monotonic()
         try:
             _disturb(whole, clients, rng, report, messages, faults, started_at + seconds, ended)
@@ -149,10 +152,8 @@ def _recover(whole: Whole, clients: list[Client], rng: random.Random, report: Re
 
 
 def _answers(whole: Whole, clients: list[Client]) -> bool:
-    import httpx
-
     try:
-        return whole.send("GET", "/readyz").status_code == 200 and all(whole.visit(url).text == "here" for url in _probed(clients))
+        return whole.is_ready() and all(whole.visit(url).text == "here" for url in _probed(clients))
     except httpx.TransportError:
         return False
 
