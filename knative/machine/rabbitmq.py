@@ -70,14 +70,14 @@ class RabbitMQ:
         self._start_epmd()
         self._configure(account)
         command = [str(sbin / "rabbitmq-server")]
-        processes.start(self.home, self.name, command, environment=self._environment(), account=account, folder=self.data)
+        processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
 
     def _start_epmd(self) -> None:
         port = self.home.ports.epmd
         processes.require_free_ports({"epmd": port})
         program = packages.on_path("epmd")() or Path("/usr/bin/epmd")
         command, account = [str(program), "-address", LOOPBACK, "-port", str(port)], accounts.server_account("rabbitmq")
-        processes.start(self.home, self.epmd, command, environment=self._environment(), account=account)
+        processes.start(self.home, self.epmd, command, environment=self.environment(), account=account)
         processes.wait_until_ready(self.home, self.epmd, lambda: processes.accepts_connections(port), 10)
 
     def is_ready(self) -> bool:
@@ -158,7 +158,8 @@ vm_memory_high_watermark.relative = 0.3
         if cookie.exists() and cookie.stat().st_size < COOKIE_BYTES:
             cookie.unlink()  # Erlang was killed while it wrote the file, and would refuse to start
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """The environment of the server and of its tools."""
         inherited = {name: value for name, value in self.home.environment.items() if not name.startswith(("RABBITMQ_", "ERL_", "CAPSULE_"))}
         return {
             **inherited,

@@ -19,7 +19,9 @@ import psycopg
 from knative.machine import processes
 from knative.machine.home import CONTEXTS
 from knative.machine.postgres import PostgreSQL
+from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.whole import TASK_SECONDS, Whole
+from tests.runtime.servers import control
 from tests.soak.processes import POD, SERVERS, Found, find_processes
 
 LOCKED_TABLES = ("inbox", "outbox", "dead_letters", "subjects")
@@ -54,6 +56,8 @@ class Faults:
             (2, Fault("all killed, then up killed", self._interrupt_up)),
             (1, Fault("all killed, then two up at once", self._start_twice)),
             (1, Fault("RabbitMQ killed while it boots", self._interrupt_rabbitmq)),
+            (1, Fault("all RabbitMQ connections closed", self._close_connections, needs_up=False)),
+            (1, Fault("memory alarm of RabbitMQ", self._raise_alarm, needs_up=False)),
             (1, Fault("all PostgreSQL connections ended", self._end_connections, needs_up=False)),
             (1, Fault("tables locked by a migration", self._lock_tables, needs_up=False)),
         ]
@@ -132,7 +136,18 @@ class Faults:
                 task.kill()
                 task.wait()
 
-    # --- faults of the database
+    # --- faults of RabbitMQ and PostgreSQL
+
+    def _close_connections(self) -> list[str]:
+        control(RabbitMQ(self._home), "close_all_connections", "soak")
+        return []
+
+    def _raise_alarm(self) -> list[str]:
+        """Publishers are blocked while it lasts."""
+        control(RabbitMQ(self._home), "set_vm_memory_high_watermark", "0")
+        time.sleep(self._rng.uniform(1.0, 5.0))
+        control(RabbitMQ(self._home), "set_vm_memory_high_watermark", "0.3")
+        return []
 
     def _end_connections(self) -> list[str]:
         with suppress(psycopg.OperationalError), PostgreSQL(self._home).superuser() as superuser:
