@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass, field
 
 import httpx
+import psutil
 import pytest
 
 from knative.machine import leftovers, processes
@@ -151,6 +152,20 @@ def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: st
     visitor.found("/v1/quota")
     refused = late.send("POST", "/v1/sessions", {"email": late.email, "password": late.password})
     assert refused.status_code == 401, "what was refused was done"
+
+
+def test_the_controller_alone_is_killed_and_up_replaces_what_it_left(own_whole: Whole, grace: Person, url: str) -> None:
+    """The gateway keeps its port, and the record of its process is lost."""
+    orphans = own_whole.pods()[f"capsule/{GATEWAY}"]
+    controller = processes.find_running(own_whole.home, "knative")
+    assert controller is not None
+    controller.kill()
+    for record in (own_whole.home.path / "knative" / "pods" / "capsule").glob(f"{GATEWAY}-*/process.json"):
+        record.unlink()
+    assert "Capsule is up" in own_whole.up()
+    assert orphans.isdisjoint(psutil.pids())
+    assert grace.get("/v1/users/me")["email"] == grace.email
+    assert own_whole.visit(url).text == "here"
 
 
 def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, grace: Person, url: str) -> None:
