@@ -36,9 +36,13 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
     progress = Progress(console)
     match options.task:
         case "up":
+            from knative.machine.supervision import supervise
             from knative.machine.up import up
 
-            up(home, progress, options.grouping)
+            if options.foreground:
+                supervise(home, progress, lambda: up(home, progress, options.grouping))
+            else:
+                up(home, progress, options.grouping)
         case "down":
             from knative.machine.down import down
 
@@ -89,6 +93,8 @@ def parser() -> argparse.ArgumentParser:
     grouped, ungrouped = "one Service and Trigger per context; remembered", "one Service and Trigger per function (default); remembered"
     shape.add_argument("--grouped", dest="grouping", action="store_const", const="context", help=grouped)
     shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help=ungrouped)
+    foreground = "stay, start again what ends, and stop everything on SIGTERM; for service managers"
+    up.add_argument("--foreground", action="store_true", help=foreground)
     tasks.add_parser("down", help="stop everything; data stays")
     status = tasks.add_parser("status", help="show what runs")
     status.add_argument("-a", "--all", action="store_true", help="list every function and application")

@@ -35,6 +35,11 @@ class Ports:
     """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
 
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every port that `up` listens on."""
+        return tuple(getattr(self, name) for name, value in vars(type(self)).items() if isinstance(value, property) and name != "all")
+
 
 @dataclass(frozen=True)
 class Home:

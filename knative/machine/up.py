@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from knative.local.processes.network.routes import parse_allowed_networks
-from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
+from knative.machine import grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -146,20 +146,27 @@ def start_knative(home: Home) -> bool:
     must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
     if must_restart:
         processes.stop(home, KNATIVE, timeout_seconds=30)
-    if must_restart or not is_running:
+
+    def start() -> None:
         ports = home.ports
-        processes.terminate_pods(home)
+        leftovers.kill_pods(home)
+        leftovers.kill_remains(home, KNATIVE)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe}
         processes.require_free_ports(titles)
         _create_shared_folders(home)
-        folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
-        own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
-        environment = {**home.child_environment(), **own, **folders, **preloaded}
-        processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
-        digest_file.write_text(digest)
-    processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)
+        digest_file.write_text(digest)  # before the start: `up` may be killed between both
+        _start_knative_process(home)
+
+    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
     return must_restart
+
+
+def _start_knative_process(home: Home) -> None:
+    folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
+    preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
+    own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
+    environment = {**home.child_environment(), **own, **folders, **preloaded}
+    processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
 
 
 def _create_shared_folders(home: Home) -> None:

@@ -26,6 +26,7 @@ PROOFS = {
         (
             *(
                 "tests/journeys/test_accidents.py",
+                "tests/journeys/test_interrupted_up.py",
                 "tests/journeys/test_grouped.py",
                 "tests/gateway/test_live.py",
                 "tests/deploy/test_through_runtime.py",

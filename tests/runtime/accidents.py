@@ -148,10 +148,9 @@ class Progress:
         return time.monotonic() - self._last[1] > self._seconds
 
 
-def settle(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> Replies:
-    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503. `replies`: what was
-    gathered before."""
-    replies = defaultdict(list) if replies is None else replies
+def settle(world: World, sent: Sent, seconds: float = 40) -> Replies:
+    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503."""
+    replies: Replies = defaultdict(list)
     end = time.monotonic() + seconds
     progress = Progress()
 
@@ -183,10 +182,10 @@ def _refused(world: World, sent: Sent, replies: Replies) -> bool:
     return bool(open) and all(len(replies[id]) > before.get(id, 0) and replies[id][-1][1] == "503" for id in open)
 
 
-def audit(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> dict[str, Any]:
+def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
     """One effect and one outcome for each command, one effect at each subscriber for each event, nothing left over. Answers the sums."""
     account, amount = sent.account, len(sent.cents)
-    replies = settle(world, sent, seconds, replies)
+    replies = settle(world, sent, seconds)
 
     def noted(what: str) -> int:
         return world.count("notes n JOIN deposits d ON n.text = d.id::text WHERE n.what = %s AND d.account = %s", what, account)
