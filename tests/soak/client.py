@@ -54,6 +54,8 @@ class Promises:
     """Requests to the application that it has answered."""
     interrupted_visits: int = 0
     """Requests that may have been answered when the connection broke."""
+    probes: int = 0
+    """Requests by which the run found out whether the application answers."""
 
 
 class Client:
@@ -106,6 +108,16 @@ class Client:
     def final_views(self) -> list[Json]:
         """The deployments when all have ended."""
         return [self.person.ended(each, 300) for each in self.promises.deployments]
+
+    def is_served(self) -> bool:
+        """Whether its application answers; True for a client without one."""
+        if not self.url:
+            return True
+        self.promises.probes += 1
+        try:
+            return self.whole.visit(self.url).text == "here"
+        except httpx.TransportError:
+            return False
 
     # --- messages
 

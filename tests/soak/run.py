@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from knative.machine.home import Home
 from tests.journeys.whole import Whole, until
 from tests.servers import discard, fresh_home
@@ -145,21 +143,19 @@ def _recover(whole: Whole, clients: list[Client], rng: random.Random, report: Re
         if "Capsule is up" not in output:
             raise AssertionError(f"after “{fault.title}” up printed:\n{output}")
         report.up_seconds.append(time.monotonic() - began_at)
-    until(lambda: _answers(whole, clients), RECOVERY_SECONDS, f"for gateway and application after “{fault.title}”", every=0.2)
+    until(
+        lambda: whole.is_ready() and all(client.is_served() for client in clients),
+        RECOVERY_SECONDS,
+        f"for gateway and application after “{fault.title}”",
+        every=0.2,
+    )
     report.recovery_seconds.append(time.monotonic() - began_at)
     until(lambda: not find_orphans(whole.home, before), 30, f"until nothing is left of before: {find_orphans(whole.home, before)}", every=0.5)
     return f"{describe(killed)}; back after {report.recovery_seconds[-1]:.1f} s"
 
 
-def _answers(whole: Whole, clients: list[Client]) -> bool:
-    try:
-        return whole.is_ready() and all(whole.visit(url).text == "here" for url in _probed(clients))
-    except httpx.TransportError:
-        return False
-
-
-def _probed(clients: list[Client]) -> list[str]:
-    return [client.url for client in clients if client.url][:1]
+def _is_back(whole: Whole, clients: list[Client]) -> bool:
+    return whole.is_ready() and all(client.is_served() for client in clients)
 
 
 def _conclude(whole: Whole, clients: list[Client], report: Report) -> None:
