@@ -56,6 +56,13 @@ class ProblemType:
         return cls(rejection.slug(), rejection.status, title, " ".join(rest.split()), fix or _FIX_BY_STATUS.get(rejection.status, ""))
 
 
+INTERNAL_ERROR = ProblemType(
+    "internal-error", 500, "Internal error",
+    "The request failed because of an error in Capsule. It is logged under the request id.",
+    "Repeat the request with the same Idempotency-Key. If it fails again, give `requestId` to your operator.",
+)  # fmt: skip
+
+
 def type_uri(slug: str) -> str:
     return f"/problems/{slug}"
 
