@@ -69,7 +69,7 @@ async def answers(reader: asyncio.StreamReader, count: int) -> list[bytes]:
     return bodies
 
 
-async def growth_bytes(port: int, start: bytes, piece: bytes, total_bytes: int = 96 << 20) -> int:
+async def growth_bytes(port: int, start: bytes, piece: bytes, total_bytes: int = 40 << 20) -> int:
     """Send pieces until the connection ends or `total_bytes` were sent. Returns by how much this process, which serves, has grown."""
     before = psutil.Process().memory_info().rss
     async with connection(port, start) as (_, writer):

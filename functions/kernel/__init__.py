@@ -39,6 +39,7 @@ from functions.kernel.outcome import (
     Transient,
     Unauthenticated,
     Unavailable,
+    json_pointer,
 )
 from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
@@ -95,6 +96,7 @@ __all__ = [
     "command",
     "effect",
     "every",
+    "json_pointer",
     "missing_steps",
     "new_id",
     "on",

@@ -18,8 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from functions.edge.gateway.problems import INVALID, INVALID_JSON, NOT_JSON, SLOW_BODY, TOO_LARGE, Problem
 from functions.edge.gateway.routing import Route
-from functions.kernel import FieldError, Location
-from functions.wire.problems import field_errors, invalid_detail, json_pointer
+from functions.kernel import FieldError, Location, json_pointer
+from functions.wire.problems import field_errors, invalid_detail
 
 MAX_DEPTH = 100
 """Levels of objects and arrays in a body. orjson writes up to 254, pydantic reads up to about 200."""

@@ -11,6 +11,7 @@ from typing import cast
 
 import httptools
 
+from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
@@ -110,6 +111,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        detect_lost_peer(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         if self._clients.add(self) > self._max_per_address > 0:
