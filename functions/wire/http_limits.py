@@ -35,7 +35,9 @@ HEAD_TOO_LARGE = RequestFault(
     431, "The headers are too large",
     f"The request's headers and target are larger than {MAX_HEAD_BYTES:,} bytes, the limit of one request.",
 )  # fmt: skip
-TOO_MANY_HEADERS = RequestFault(431, "There are too many headers", f"The request has more than {MAX_HEADERS} header fields, the limit of one request.")
+TOO_MANY_HEADERS = RequestFault(
+    431, "There are too many headers", f"The request has more than {MAX_HEADERS} header fields, the limit of one request."
+)
 HEAD_TOO_SLOW = RequestFault(408, "The request did not arrive in time", f"The request's head was not complete after {HEAD_SECONDS:g} s.")
 BODY_TOO_SLOW = RequestFault(408, "The request did not arrive in time", f"No byte of the request's body arrived for {BODY_SECONDS:g} s.")
 BODY_RATE_TOO_LOW = RequestFault(

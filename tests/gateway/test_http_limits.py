@@ -160,7 +160,10 @@ async def test_a_body_behind_an_early_answer_is_dropped_for_a_short_time(monkeyp
 @pytest.mark.parametrize("offer", [OFFER, b"Connection: upgrade\r\nUpgrade: websocket\r\n", b"Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n"])
 async def test_a_request_that_offers_another_protocol_keeps_its_body(offer: bytes) -> None:
     async with serving() as port:
-        for head, body in ((b"Content-Length: 32\r\n\r\n", GET[:32]), (b"Transfer-Encoding: chunked\r\n\r\n", b"20\r\n" + GET[:32] + b"\r\n0\r\n\r\n")):
+        for head, body in (
+            (b"Content-Length: 32\r\n\r\n", GET[:32]),
+            (b"Transfer-Encoding: chunked\r\n\r\n", b"20\r\n" + GET[:32] + b"\r\n0\r\n\r\n"),
+        ):
             async with connection(port, b"POST / HTTP/1.1\r\n" + HOST + offer + head, body, (GET + offer + b"\r\n") * 20) as (reader, _):
                 assert await answers(reader, 21) == [b"00000032", *[b"00000000"] * 20]
 

@@ -10,7 +10,8 @@ from functions.wire.problems import ProblemType, document, field_errors, invalid
 
 
 @pytest.mark.parametrize(
-    ("path", "pointer"), [([], ""), (["item"], "/item"), (["tags", 1], "/tags/1"), (["a/b~c"], "/a~1b~0c"), (["~1"], "/~01"), ([""], "/"), (["a b%é"], "/a b%é")]
+    ("path", "pointer"),
+    [([], ""), (["item"], "/item"), (["tags", 1], "/tags/1"), (["a/b~c"], "/a~1b~0c"), (["~1"], "/~01"), ([""], "/"), (["a b%é"], "/a b%é")],
 )
 def test_a_json_pointer_escapes_tilde_and_slash(path: list[str | int], pointer: str) -> None:
     assert json_pointer(path) == pointer
