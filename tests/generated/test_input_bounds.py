@@ -82,7 +82,9 @@ class When(Model):
     at: Timestamp
 
 
-@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z", "2026-01-01T00:00:00", "-1", "1e300"])
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z", "2026-01-01T00:00:00", "-1", "1e300"]
+)
 def test_a_time_at_the_ends_of_the_calendar_is_refused(at: str) -> None:
     with pytest.raises(ValidationError):
         When(at=at)  # type: ignore[arg-type]

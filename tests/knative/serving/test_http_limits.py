@@ -163,11 +163,10 @@ async def test_the_kernel_looks_for_clients_that_have_vanished() -> None:
 
 
 async def test_an_address_has_a_number_of_connections() -> None:
-    async with server(max_per_address=3) as found:
-        async with connection(found.port) as (_, first), connection(found.port), connection(found.port):
-            await settled(found, 3)
-            assert (await answer(found.port)).startswith(b"HTTP/1.1 503")
-            first.close()
-            await settled(found, 2)
-            async with connection(found.port, GET + b"\r\n") as (reader, _):
-                assert (await reader.readline()).startswith(b"HTTP/1.1 204")
+    async with server(max_per_address=3) as found, connection(found.port) as (_, first), connection(found.port), connection(found.port):
+        await settled(found, 3)
+        assert (await answer(found.port)).startswith(b"HTTP/1.1 503")
+        first.close()
+        await settled(found, 2)
+        async with connection(found.port, GET + b"\r\n") as (reader, _):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 204")
