@@ -129,10 +129,7 @@ class ClientConnection(asyncio.Protocol):
             self._lingering.cancel()
 
     def eof_received(self) -> bool:
-        """Close the connection: a client that closed its half cannot be distinguished from one that disconnected.
-
-        Go's and nginx' servers do the same.
-        """
+        """Close the connection, as Go's and nginx' servers do: a client that closed its half looks like one that disconnected."""
         return False
 
     def data_received(self, data: bytes) -> None:
