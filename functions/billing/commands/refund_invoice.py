@@ -13,7 +13,7 @@ from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, RefundTooLarge
 from functions.billing.domain.views import Amount
 from functions.billing.ports import CreditNotes, Invoices, Ledger, Subscriptions
-from functions.kernel import ADMIN, Clock, Done, PositiveInt64, Model, command
+from functions.kernel import ADMIN, Clock, Done, Model, PositiveInt64, command
 
 
 class RefundInvoice(Model):
