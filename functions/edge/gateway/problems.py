@@ -11,8 +11,7 @@ import orjson
 from functions.kernel import FieldError
 from functions.wire import problems
 from functions.wire.http_limits import BODY_SECONDS, HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MIN_BODY_BYTES_PER_SECOND
-from functions.wire.problems import INTERNAL_ERROR as FAULT
-from functions.wire.problems import ProblemType
+from functions.wire.problems import INTERNAL_ERROR, ProblemType
 
 MEDIA_TYPE = problems.MEDIA_TYPE.encode()
 
@@ -115,6 +114,7 @@ TOO_MANY = ProblemType(
     "The client's address sent too many requests without an access token.",
     "Wait as many seconds as the header Retry-After says. Requests with an access token do not count.",
 )  # fmt: skip
+FAULT = INTERNAL_ERROR
 UNAVAILABLE = ProblemType(
     "unavailable", 503, "Temporarily unavailable",
     "A part of Capsule is down or overloaded. Nothing was changed.",
