@@ -39,10 +39,12 @@ from functions.kernel.outcome import (
     Transient,
     Unauthenticated,
     Unavailable,
+    json_pointer,
 )
 from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
+from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
@@ -64,12 +66,14 @@ __all__ = [
     "File",
     "Forbidden",
     "Gone",
+    "Int32",
     "Invalid",
     "Kind",
     "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
+    "Number",
     "Order",
     "Origin",
     "OutgoingMessage",
@@ -78,6 +82,7 @@ __all__ = [
     "Payload",
     "PaymentRequired",
     "Permanent",
+    "PositiveInt64",
     "RateLimited",
     "RawRequest",
     "Readdressed",
@@ -86,6 +91,9 @@ __all__ = [
     "Rejection",
     "Retry",
     "Scale",
+    "SecretText",
+    "Text",
+    "Timestamp",
     "TooManyRequests",
     "Transient",
     "Unauthenticated",
@@ -95,6 +103,7 @@ __all__ = [
     "command",
     "effect",
     "every",
+    "json_pointer",
     "missing_steps",
     "new_id",
     "on",

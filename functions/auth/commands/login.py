@@ -7,7 +7,7 @@ failure is stored although the request is rejected (`Rejected`); a login during 
 
 import math
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import UserLoggedIn
 from functions.auth.domain.email import Email
@@ -16,12 +16,12 @@ from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import AccessTokenIssuer, Hasher, LoginFailures, Sessions, Users
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
+from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class Login(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
-    password: SecretStr = Field(examples=["correct horse battery staple"])
+    password: SecretText = Field(examples=["correct horse battery staple"])
 
 
 @command(

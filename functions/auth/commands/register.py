@@ -5,7 +5,7 @@ password). The owner of an existing account gets an e-mail. Creating a user star
 continues in other contexts.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import RegistrationRepeated, UserCreated
 from functions.auth.domain.email import Email
@@ -14,12 +14,12 @@ from functions.auth.domain.registration import Registration, RegistrationTimedOu
 from functions.auth.domain.rejections import InvalidEmail, WeakPassword
 from functions.auth.domain.user import User
 from functions.auth.ports import EmailTaken, Hasher, Registrations, Users
-from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, command
+from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, SecretText, command
 
 
 class Register(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
-    password: SecretStr = Field(
+    password: SecretText = Field(
         examples=["correct horse battery staple"],
         description="8 to 128 characters of any kind. Passwords that are easy to guess are rejected.",
     )

@@ -19,12 +19,12 @@ from functions.auth.domain.rejections import (
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import Hasher, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, FieldError, Model, command
+from functions.kernel import ANYONE, Clock, Done, FieldError, Model, SecretText, command
 
 
 class VerifyEmail(Model):
-    token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
-    password: SecretStr = Field(
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
+    password: SecretText = Field(
         default=SecretStr(""),  # clients of 0.2 do not send it: they are told what is missing
         examples=["correct horse battery staple"],
         description="Required. The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",

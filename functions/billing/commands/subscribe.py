@@ -25,11 +25,11 @@ from functions.billing.domain.rejections import (
 from functions.billing.domain.subscriptions import ChangeTiming
 from functions.billing.domain.views import SubscriptionChangeView
 from functions.billing.ports import Invoices, Payments, Plans, Subscribers, Subscriptions
-from functions.kernel import Caller, Clock, Done, FieldError, Model, command
+from functions.kernel import Caller, Clock, Done, FieldError, Model, Text, command
 
 
 class Subscribe(Model):
-    plan: str
+    plan: Text
     payment_method: Annotated[
         str | None,
         Field(

@@ -25,24 +25,24 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications, Quotas
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, FieldError, Model, Scale, command
+from functions.kernel import Caller, Clock, Done, FieldError, Int32, Model, Scale, Text, command
 
 
 class CreateApplication(Model):
     """With `repository` or with `image`. The other fields are optional settings, which PATCH changes."""
 
-    name: str
-    repository: str | None = None
-    image: str | None = None
+    name: Text
+    repository: Text | None = None
+    image: Text | None = None
     """Reference of an image to deploy instead of a repository."""
-    branch: str | None = None
-    directory: str | None = None
+    branch: Text | None = None
+    directory: Text | None = None
     builder: Builder | None = None
-    build_command: str | None = None
-    start_command: str | None = None
-    release_command: str | None = None
-    health_path: str | None = None
-    port: int | None = None
+    build_command: Text | None = None
+    start_command: Text | None = None
+    release_command: Text | None = None
+    health_path: Text | None = None
+    port: Int32 | None = None
 
 
 class CreatedApplicationView(ApplicationSettingsView):

@@ -22,7 +22,7 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Events, Model, Origin, command
+from functions.kernel import Caller, Done, Events, Int32, Model, Origin, command
 
 
 class ScaleEnvironment(Model):
@@ -30,10 +30,10 @@ class ScaleEnvironment(Model):
 
     application_id: UUID
     environment: EnvironmentName
-    min_scale: int | None = None
-    max_scale: int | None = None
-    memory_mib: int | None = None
-    cpu_millis: int | None = None
+    min_scale: Int32 | None = None
+    max_scale: Int32 | None = None
+    memory_mib: Int32 | None = None
+    cpu_millis: Int32 | None = None
     observation_seconds: Annotated[int, Field(ge=0, le=MAX_OBSERVATION_SECONDS)] | None = None
 
 

@@ -20,13 +20,13 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, Text, command
 
 
 class StartRun(Model):
     application_id: UUID
     environment: EnvironmentName
-    command: str
+    command: Text
     """A shell command line."""
 
 

@@ -12,8 +12,6 @@ Network = IPv4Network | IPv6Network
 class Options:
     body_limit: int = 1024 * 1024
     """Bytes."""
-    body_seconds: float = 30.0
-    """Time for a body to arrive."""
     concurrency: int = 512
     """Requests in progress in one gateway. Beyond it, requests get 503 with Retry-After."""
     anonymous_mutations: str = "600/minute"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Caller, Clock, Done, Int32, Model, Number, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
 from functions.monitor.domain.rules import MAX_RULES, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
@@ -21,9 +21,9 @@ class CreateAlertRule(Model):
     application_id: UUID
     kind: Literal["deployment-failed", "deployment-rolled-back", "error-rate", "latency", "dead-letters", "dead-letter-age", "events-given-up"]
     environment: str | None = Field(default=None, min_length=1, max_length=63)
-    threshold: float | None = Field(default=None, allow_inf_nan=False)
-    window: int = 300
-    for_: int = Field(default=0, alias="for")
+    threshold: Number | None = None
+    window: Int32 = 300
+    for_: Int32 = Field(default=0, alias="for")
     min_requests: int = Field(default=1, ge=1, le=1_000_000)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from functions.kernel import Caller, Clock, Model, query
+from functions.kernel import Caller, Clock, Model, Text, Timestamp, query
 from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
@@ -21,9 +21,9 @@ class ReadMetrics(Model):
     """Without `from` and `to`: the last hour. `step` in seconds. Steps below a minute reach back three days, below an hour thirty, others a year."""
 
     application_id: UUID
-    environment: str | None = None
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    environment: Text | None = None
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
     step: int = Field(default=60, ge=1, le=86_400)
 
 

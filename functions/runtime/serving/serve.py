@@ -25,11 +25,13 @@ import uvloop
 from functions_framework.aio import create_asgi_app_from_module
 from starlette.applications import Starlette
 from starlette.routing import Route, request_response
+from starlette.types import ASGIApp
 
 from functions.runtime.config.registry import UnknownFunction
 from functions.runtime.config.settings import MissingSetting, Settings
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
+from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.process import Process
 from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
@@ -86,6 +88,7 @@ async def serve() -> int:
     config = uvicorn.Config(
         app,
         http=LimitedHttpProtocol,
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -100,13 +103,14 @@ async def serve() -> int:
     return 0
 
 
-def serve_every_path(app: Starlette) -> Starlette:
-    """Pass every request to the function. The routes of functions-framework answer some themselves, in plain text: other methods than
-    seven, /robots.txt, a path with a line feed."""
+def serve_every_path(app: Starlette) -> ASGIApp:
+    """Return the function of an application of functions-framework as an application that passes every request to it.
+
+    The routes of functions-framework answer some themselves, in plain text: other methods than seven, /robots.txt, a path with a line
+    feed. Its middleware does so for faults.
+    """
     (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
-    app.router.routes.clear()
-    app.router.default = request_response(handler)
-    return app
+    return answer_faults(request_response(handler))
 
 
 def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
