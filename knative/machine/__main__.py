@@ -6,6 +6,7 @@ import sys
 import psycopg
 from rich.console import Console
 
+from functions.wire.settings import InvalidSetting
 from knative.machine.home import Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
@@ -20,6 +21,8 @@ def main(arguments: list[str]) -> int:
         return run(options, Home.from_environment(), console)
     except Problem as problem:
         show_problem(problem, console)
+    except InvalidSetting as error:
+        show_problem(Problem(str(error), "All settings and their values: docs/settings.md"), console)
     except psycopg.OperationalError as error:
         remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
         show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)

@@ -18,11 +18,12 @@ from pathlib import Path
 import psutil
 
 from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
+from knative.local.variables import STARTED_FOR
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
-MARK = "CAPSULE_STARTED_FOR"
+MARK = STARTED_FOR.name
 UNKNOWN_HOLDER = "a process that does not listen, or of another user"
 PORT_RELEASE_SECONDS = 3.0
 KILL_WAIT_SECONDS = 5.0
