@@ -95,6 +95,11 @@ class Home:
         return self.path / "grouping"
 
     @property
+    def administrators(self) -> Path:
+        """The file with the addresses of administrators, one in a line."""
+        return self.path / "administrators"
+
+    @property
     def external_amqp_url(self) -> str | None:
         """URL of an external RabbitMQ (CAPSULE_AMQP_URL). When it is set, no local server is started."""
         return self.environment.get(AMQP_URL.name) or None

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from functions.auth.adapters import variables as auth
+from functions.auth.adapters.variables import ADMINISTRATORS
 from functions.billing.adapters import variables as billing
 from functions.billing.adapters.variables import STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters import variables as deploy
@@ -26,7 +28,7 @@ from knative.machine.secrets import password, stored_secret
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
-CONTEXT_SECTIONS = {"billing": billing.SECTIONS, "deploy": deploy.SECTIONS, "monitor": monitor.SECTIONS}
+CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy": deploy.SECTIONS, "monitor": monitor.SECTIONS}
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -75,6 +77,7 @@ def operator_objects(home: Home) -> list[Object]:
     own: dict[str, dict[str, str]] = {
         "deploy": mirrors.build_settings(home) | application_urls(home) | health_check_settings(home),
         "billing": payment_settings(home),
+        "auth": administrator_settings(home),
     }
     for context in CONTEXTS:
         objects += [
@@ -84,6 +87,23 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | operator_settings(home, CONTEXT_SECTIONS.get(context, ())) | own.get(context, {})),
         ]
     return objects
+
+
+def administrators(home: Home) -> frozenset[str]:
+    """Addresses of administrators: those that `./taskw admin` stored, and those of the environment."""
+    stored = home.administrators.read_text() if home.administrators.exists() else ""
+    return ADMINISTRATORS.read({ADMINISTRATORS.name: stored}) | ADMINISTRATORS.read(home.environment)
+
+
+def administrator_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_ADMINISTRATORS: who becomes an administrator."""
+    addresses = administrators(home)
+    return {ADMINISTRATORS.name: ",".join(sorted(addresses))} if addresses else {}
+
+
+def administrators_secret(home: Home) -> Object:
+    """The part of the Secret `auth-settings` that `./taskw admin` changes."""
+    return _secret("auth-settings", administrator_settings(home))
 
 
 def application_urls(home: Home) -> dict[str, str]:

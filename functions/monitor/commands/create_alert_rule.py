@@ -8,7 +8,7 @@ from pydantic import Field
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
-from functions.monitor.domain.rules import MAX_RULES, Rule, RuleKind
+from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
 from functions.monitor.services.readable_application import readable_application
 
@@ -25,6 +25,11 @@ class CreateAlertRule(Model):
     window: int = 300
     for_: int = Field(default=0, alias="for")
     min_requests: int = Field(default=1, ge=1, le=1_000_000)
+    no_data: Literal["keep", "resolve", "fire"] = Field(
+        default="keep",
+        description="What a window with fewer than `minRequests` requests means: the alert keeps its state, is resolved, or fires. "
+        "`fire` needs an `environment` and is noticed within ten minutes.",
+    )
 
 
 class NewAlertRuleView(Model):
@@ -55,6 +60,7 @@ async def create_alert_rule(
         window=timedelta(seconds=min(request.window, 10**6)),
         pending_period=timedelta(seconds=min(request.for_, 10**6)),
         min_requests=request.min_requests,
+        no_data=NoData(request.no_data),
     )
     await rules.add(rule)
     return Done(NewAlertRuleView(id=rule.id, created_at=rule.created_at))
