@@ -112,7 +112,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
         ["CPU seconds", "1,000,000", "20.00 EUR"],
     ),
     "metrics": (
-        observe.metrics({"total": POINT, "points": [POINT], "markers": []}, 60), ["1,234 requests", "1,234.5 ms", "5xx 34"],
+        observe.metrics({"total": POINT, "points": [POINT], "markers": [], "measuredUntil": AT}, 60), ["1,234 requests", "1,234.5 ms", "5xx 34"],
     ),
     "timeline": (
         observe.Timeline({"correlationId": IDS[0], "begin": AT, "entries": [ENTRY]}),

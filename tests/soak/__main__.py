@@ -20,7 +20,8 @@ from knative.machine import migrations, packages
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.runtime.accidents import Line, Replies, Sent, audit, gather, nothing_is_left, publish
-from tests.runtime.harness import World, request
+from tests.runtime.harness import World
+from tests.runtime.messages import request
 from tests.servers import discard, fresh_home
 from tests.soak.faults import Faults, accident
 

@@ -87,7 +87,7 @@ class PostgresRules:
     async def _read(self, condition: SQL, parameters: Mapping[str, object]) -> list[Rule]:
         query = SQL("SELECT {} FROM alert_rules WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(RULE), condition)
         rows = await (await self._database.connection.execute(query, parameters)).fetchall()
-        return [Rule(id, application, RuleKind(kind), *rest, NoData(no_data)) for id, application, kind, *rest, no_data in rows]
+        return [Rule(*(id, application, RuleKind(kind), *rest, NoData(no_data))) for id, application, kind, *rest, no_data in rows]
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
         await self._database.connection.execute("UPDATE alert_rules SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (at, rule_id))

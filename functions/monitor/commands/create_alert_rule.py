@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.kernel import Caller, Clock, Done, Model, Scale, command
-from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
+from functions.monitor.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules
 from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.readable_application import check_environment, readable_application
 
 
 class CreateAlertRule(Model):
@@ -40,13 +40,14 @@ class NewAlertRuleView(Model):
 @command(
     http="POST /v1/apps/{application_id}/alert-rules",
     status=201,
-    rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules],
     scale=Scale(max=2, pool=1),
 )
 async def create_alert_rule(
     request: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock
 ) -> Done[NewAlertRuleView]:
     application = await readable_application(applications, request.application_id, caller)
+    await check_environment(applications, application, request.environment)
     await applications.lock([application.id])  # concurrent requests must not exceed the limit together
     if len(await rules.of([application.id])) >= MAX_RULES:
         raise TooManyRules
