@@ -45,6 +45,16 @@ class ApplicationDeleted(Event, type="application.deleted", subject="application
     at: datetime
 
 
+class EnvironmentCreated(Event, type="environment.created"):
+    """A user created an environment. The two that every application has are not announced."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
 class EnvironmentDeleted(Event, type="environment.deleted"):
     """An environment was deleted; its application stays."""
 

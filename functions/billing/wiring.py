@@ -1,5 +1,6 @@
 """Adapters of the billing context's ports."""
 
+from functions.billing.adapters import variables
 from functions.billing.adapters.emails import EmailMailer
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
@@ -55,6 +56,7 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 
 wiring = Wiring(
     database="billing",
+    settings=variables.SECTIONS,
     ports={
         Applications: PostgresApplications,
         PaymentMethodChanges: PostgresPaymentMethodChanges,

@@ -1,5 +1,6 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters import variables
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
@@ -43,6 +44,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 
 wiring = Wiring(
     database="deploy",
+    settings=variables.SECTIONS,
     ports={
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,

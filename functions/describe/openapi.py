@@ -15,7 +15,7 @@ from functions.edge.gateway import problems
 from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import Route, route_of
 from functions.kernel import Caller, Forbidden, Kind
-from functions.runtime.execution.function import AnswerNotKept, KeyReused
+from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.wire.problems import ProblemType, type_uri
 
 PROBLEM: Schema = {

@@ -6,6 +6,7 @@ import sys
 import psycopg
 from rich.console import Console
 
+from functions.wire.settings import InvalidSetting
 from knative.machine.home import Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
@@ -20,6 +21,8 @@ def main(arguments: list[str]) -> int:
         return run(options, Home.from_environment(), console)
     except Problem as problem:
         show_problem(problem, console)
+    except InvalidSetting as error:
+        show_problem(Problem(str(error), "All settings and their values: docs/settings.md"), console)
     except psycopg.OperationalError as error:
         remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
         show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
@@ -73,6 +76,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             start_servers(home, progress)
             with progress.step("Migrations") as step:
                 step.detail = migrate_databases(home)
+        case "admin":
+            from knative.machine.administrators import add
+
+            add(home, options.address, console)
         case "demo":
             from knative.machine.demo import demo
 
@@ -108,6 +115,8 @@ def parser() -> argparse.ArgumentParser:
     mail = tasks.add_parser("mail", help="print the newest e-mail")
     mail.add_argument("--to", default="", metavar="ADDRESS", help="the newest e-mail to this address")
     mail.add_argument("--link", action="store_true", help="print only its link")
+    admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
+    admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
     demo = tasks.add_parser("demo", help="deploy a sample, from registration to the bill")
     demo.add_argument("repository", nargs="?", metavar="REPOSITORY", help="deploy this git repository instead (or REPO=…)")
     return top

@@ -19,12 +19,13 @@ import psutil
 
 from knative.local.files import write_private
 from knative.local.processes.procfs import boot_id, start_time_ticks
+from knative.local.variables import STARTED_AS, STARTED_FOR
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
-MARK = "CAPSULE_STARTED_FOR"
-NAME_MARK = "CAPSULE_STARTED_AS"
+MARK = STARTED_FOR.name
+NAME_MARK = STARTED_AS.name
 UNKNOWN_HOLDER = "a process that does not listen, or of another user"
 PORT_RELEASE_SECONDS = 3.0
 KILL_WAIT_SECONDS = 5.0

@@ -147,7 +147,8 @@ def test_operators_see_disputes_with_their_payment() -> None:
 
 def test_metrics_without_requests_have_no_table() -> None:
     none = {"requests": 0, "byStatus": {}, "p50LatencyMs": None, "p95LatencyMs": None, "cpuMilliseconds": 0, "memoryMaxBytes": None}
-    view = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": []}
+    view = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": [],
+            "measuredUntil": None}  # fmt: skip
     text = render(observe.metrics(view, 60))
     assert "0 requests in the last 60 minutes" in text and "statuses" not in text
 

@@ -19,7 +19,8 @@ import pika
 
 from functions.runtime.messaging import delays
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
-from tests.runtime.harness import Worker, World, deposit, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import deposit, request
 
 MESSAGES = 50
 CELLS = {

@@ -8,6 +8,7 @@ from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose
 from functions.billing.domain.payments import Payment
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import OPERATORS
 from functions.runtime.email.message import Attachment, OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
@@ -18,7 +19,7 @@ class EmailMailer:
 
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
-        self._operators = [address.strip() for address in settings.text("CAPSULE_OPERATORS", "").split(",") if address.strip()]
+        self._operators = settings.value(OPERATORS)
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         payment = "Your card is charged automatically. You do not need to do anything."

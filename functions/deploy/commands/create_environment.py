@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from events.deploy import EnvironmentCreated
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import EnvironmentName, check_host_name
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved, OverQuota, SubscriptionSuspended
@@ -25,6 +26,7 @@ class CreatedEnvironmentView(Model):
     http="POST /v1/apps/{application_id}/environments",
     status=201,
     rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended],
+    emits=[EnvironmentCreated],
 )
 async def create_environment(
     request: CreateEnvironment, applications: Applications, environments: Environments, quotas: Quotas, caller: Caller, clock: Clock
@@ -36,4 +38,11 @@ async def create_environment(
     environment = Environment(application.id, request.name, clock.now())
     await environments.add(environment)
 
-    return Done(CreatedEnvironmentView(name=environment.name, created_at=environment.created_at))
+    created = EnvironmentCreated(
+        application_id=application.id,
+        user_id=application.user_id,
+        application=application.name,
+        environment=environment.name,
+        at=environment.created_at,
+    )
+    return Done(CreatedEnvironmentView(name=environment.name, created_at=environment.created_at), created)

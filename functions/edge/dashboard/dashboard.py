@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from functions.edge.dashboard import cookies, formats
 from functions.edge.dashboard.api import Api, ApiProblem, Visitor
 from functions.edge.dashboard.pages import PAGES, Page
+from functions.edge.dashboard.variables import PUBLIC_URL
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
 from functions.edge.gateway.ended_sessions import Verifier
@@ -27,11 +28,11 @@ from functions.kernel import Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import AMQP_URL
 from functions.runtime.messaging.bus import Bus
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 
-PUBLIC_URL_VARIABLE = "CAPSULE_DASHBOARD_URL"
 STATIC = Path(__file__).parent / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -201,7 +202,7 @@ def _templates() -> Environment:
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard:
     """Open the dashboard. It connects to RabbitMQ in the background and is ready when it is connected."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.dashboard", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.value(AMQP_URL), name="edge.dashboard", timeout_seconds=2.0, replies=True)
     bus.open()
     return Dashboard(
         Registry.load(),
@@ -210,5 +211,5 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard
         Sealer(settings),
         clock or SystemClock(),
         Options.read(settings),
-        settings.text(PUBLIC_URL_VARIABLE, ""),
+        settings.value(PUBLIC_URL),
     )

@@ -19,7 +19,6 @@ from functions.edge.gateway.problems import Problem
 from functions.kernel import new_id
 
 MAX_FORM_BYTES = 256 * 1024
-FORM_SECONDS = 30.0
 KEY_FIELD = "key"
 """The hidden field of every form: its value makes a form that is sent twice take effect once."""
 
@@ -56,7 +55,7 @@ class Visit:
         """The fields of the posted form; texts are stripped, except those of passwords and secrets. Raises ApiProblem 408, 413, 422."""
         if self._form is None:
             try:
-                raw = await parsing.read_body(self.request, MAX_FORM_BYTES, FORM_SECONDS)
+                raw = await parsing.read_body(self.request, MAX_FORM_BYTES)
                 values = parsing.parse_query(raw, frozenset())
             except Problem as problem:
                 raise ApiProblem(problem.kind.status, problem.kind.title, problem.detail) from None

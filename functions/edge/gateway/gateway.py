@@ -26,6 +26,7 @@ from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import AMQP_URL
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Reply, Unroutable
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
@@ -272,7 +273,7 @@ def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Ca
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.value(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
     sessions.follow()

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from functions.kernel import Caller, Model, Text, Timestamp, query
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
-from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
+from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch, EnvironmentNotFound
 from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Applications
 from functions.monitor.ports import Logs as LogStore
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.readable_application import check_environment, readable_application
 
 
 class ReadLogs(Model):
@@ -57,9 +57,10 @@ class LogsView(Model):
     cursor: str
 
 
-@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, BadSearch])
+@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch])
 async def logs(request: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
     application = await readable_application(applications, request.application_id, caller)
+    await check_environment(applications, application, request.environment)
 
     filter = LogFilter(
         application.id,

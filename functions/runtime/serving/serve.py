@@ -17,7 +17,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -28,13 +27,15 @@ from starlette.routing import Route, request_response
 from starlette.types import ASGIApp
 
 from functions.runtime.config.registry import UnknownFunction
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import BIND, PORT
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
 from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.process import Process
-from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
+from functions.wire.queue_consumption import ACTIVITY, PodActivity, consumed_queues
+from functions.wire.settings import InvalidSetting, MissingSetting
 
 if TYPE_CHECKING:
     from functions.runtime.serving.queue_consumer import QueueConsumer
@@ -49,7 +50,7 @@ def listening_socket() -> socket.socket:
     """Return the inherited socket, or a new one on `PORT`. `CAPSULE_BIND` restricts it to an address (one machine: loopback)."""
     if os.environ.get("LISTEN_FDS") == "1":
         return socket.socket(fileno=FIRST_INHERITED_DESCRIPTOR)
-    host, port = os.environ.get("CAPSULE_BIND", "0.0.0.0"), int(os.environ.get("PORT", "8080"))
+    host, port = BIND.read(os.environ), PORT.read(os.environ)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
@@ -80,7 +81,7 @@ async def serve() -> int:
     process = Process(Settings())
     try:
         await process.start()
-    except (UnknownFunction, MissingSetting, NothingProvides) as error:
+    except (UnknownFunction, MissingSetting, InvalidSetting, NothingProvides) as error:
         logging.getLogger("capsule").error("%s", error)
         return 1
     main.set_process(process)
@@ -119,7 +120,7 @@ def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
         return None
     from functions.runtime.serving.queue_consumer import QueueConsumer  # only where configured
 
-    consumer = QueueConsumer(app, queues, PodActivity(Path(os.environ[ACTIVITY_VARIABLE])), process.handle_message)
+    consumer = QueueConsumer(app, queues, PodActivity(ACTIVITY.read(os.environ)), process.handle_message)
     process.bus.on_connected(consumer.on_connected)
     return consumer
 
