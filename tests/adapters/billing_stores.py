@@ -8,7 +8,7 @@ from functions.billing.adapters.postgres_details import PostgresApplications, Po
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
-from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
@@ -26,6 +26,7 @@ from functions.billing.ports import (
     Plans,
     RatedPeriods,
     Subscriptions,
+    UsageNotices,
     WebhookEvents,
 )
 from functions.kernel import new_id
@@ -38,6 +39,7 @@ from tests.memory.billing_money import (
     MemoryPayments,
     MemoryRatedPeriods,
     MemorySubscriptions,
+    MemoryUsageNotices,
     MemoryWebhookEvents,
 )
 from tests.memory.billing_reversals import MemoryCreditNotes, MemoryDisputes
@@ -57,6 +59,7 @@ class Store:
         self.method_changes: PaymentMethodChanges = PostgresPaymentMethodChanges(database) if database else MemoryPaymentMethodChanges()
         self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
         self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
+        self.usage_notices: UsageNotices = PostgresUsageNotices(database) if database else MemoryUsageNotices()
         self.rated_periods: RatedPeriods = PostgresRatedPeriods(database) if database else MemoryRatedPeriods()
         memory = MemoryInvoices()
         self.invoices: Invoices = PostgresInvoices(database) if database else memory

@@ -2,6 +2,9 @@
 
 from uuid import UUID, uuid5
 
+from events.billing import UsageThresholdReached
+from events.deploy import AccountStandingChanged
+from functions.billing.adapters.account_emails import account_standing_email, usage_threshold_email
 from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, DisputeStatus
@@ -18,6 +21,7 @@ class EmailMailer:
 
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
+        self._grace_hours = float(settings.text("CAPSULE_GRACE_HOURS", "24"))
         self._operators = [address.strip() for address in settings.text("CAPSULE_OPERATORS", "").split(",") if address.strip()]
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
@@ -101,6 +105,12 @@ class EmailMailer:
             f"Dispute of {dispute.amount} by {customer.email} is {dispute.status}",
             [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
         )
+
+    async def send_usage_threshold(self, reached: UsageThresholdReached, customer: Customer) -> None:
+        await self._transport.send(usage_threshold_email(reached, customer, self._grace_hours))
+
+    async def send_account_standing(self, changed: AccountStandingChanged, customer: Customer) -> None:
+        await self._transport.send(account_standing_email(changed, customer))
 
     async def _tell_operators(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
         for address in self._operators:

@@ -1,10 +1,13 @@
 """The operator's settings of repositories, observation and builds, and the mounted template of the build Job."""
 
+from datetime import timedelta
+
 import yaml
 
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.standing import GracePolicy
 from functions.deploy.domain.tenancy import egress_networks
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
@@ -33,6 +36,10 @@ def observation_policy(settings: Settings) -> ObservationPolicy:
         seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "10")),
         ready_timeout_seconds=int(settings.text("CAPSULE_READY_SECONDS", "120")),
     )
+
+
+def grace_policy(settings: Settings) -> GracePolicy:
+    return GracePolicy(timedelta(hours=float(settings.text("CAPSULE_GRACE_HOURS", "24"))))
 
 
 class MountedBuilds:
