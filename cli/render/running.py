@@ -49,6 +49,8 @@ def _headline(environment: Json, used_bytes: int | None) -> Text:
     name, running = Text(environment["name"], "bold"), len(environment["instances"])
     if environment["stoppedAt"]:
         return Text.assemble(name, f": stopped {age(environment['stoppedAt'])} ({release_name(environment['release'])})")
+    if environment["pausedAt"]:
+        return Text.assemble(name, f": paused {age(environment['pausedAt'])} ({environment['pauseReason']}); see `capsule quota`")
     if environment["release"] is None:
         return Text.assemble(name, ": not deployed")
     if not running:
