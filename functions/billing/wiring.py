@@ -31,6 +31,7 @@ from functions.billing.ports import (
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.billing.services.invoicing import Invoicing
 from functions.billing.services.usage_limits import UsageLimits
 from functions.runtime.config.settings import Settings
@@ -62,6 +63,7 @@ wiring = Wiring(
         PaymentMethodChanges: PostgresPaymentMethodChanges,
         CreditNoteRenderer: PdfCreditNoteRenderer,
         Disputes: PostgresDisputes,
+        CreditNoteSender: CreditNoteSender,
         CreditNotes: PostgresCreditNotes,
         Customers: PostgresCustomers,
         Housekeeping: housekeeping,

@@ -1,6 +1,5 @@
 """Contracts of the stores of subscriptions, invoices, payments, credit notes, ledger and webhook events."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,24 +16,9 @@ from functions.billing.domain.plans import Meter
 from functions.billing.domain.rated_periods import BilledUsage, RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.kernel import Transient, new_id
-from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number
-from tests.servers import Databases
+from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number, store, url
 
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> str:
-    return postgres.database("billing").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
+__all__ = ["store", "url"]
 
 
 async def test_the_newest_version_of_each_plan_is_offered_cheapest_first(store: Store) -> None:

@@ -1,7 +1,7 @@
 """The standing of an account: whether it may start new work, and when what it runs is paused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -49,14 +49,13 @@ class Standing:
         return Status.PAUSED if self.is_paused else Status.RESTRICTED
 
     def review(self, restriction: Restriction | None, policy: GracePolicy, now: datetime) -> Self:
-        """Return the standing of now. Another restriction has a grace period of its own."""
+        """Return the standing of now. Another restriction has a grace period of its own, of the length that applies when it begins."""
         cls = type(self)
         if restriction is None:
             return cls()
-        if restriction is not self.restriction or self.restricted_at is None:
+        if restriction is not self.restriction or self.pauses_at is None:
             return cls(restriction, now, now + policy.period, policy.period <= timedelta(0))
-        pauses_at = self.restricted_at + policy.period
-        return cls(restriction, self.restricted_at, pauses_at, self.is_paused or pauses_at <= now)
+        return replace(self, is_paused=self.is_paused or self.pauses_at <= now)
 
 
 @dataclass(frozen=True, slots=True)
