@@ -178,7 +178,7 @@ def warnings(quota: Json, bill: Json | None) -> list[str]:
     if (standing := quota["standing"])["status"] != "good":
         found.append(standing["detail"])
         if standing["status"] == "paused":
-            found.append("Nothing new starts, and what runs beyond that is paused. It runs again by itself when the reason ends.")
+            found.append("Nothing new starts, and environments are paused. They run again by themselves when the reason ends.")
         else:
             until = f" What runs goes on until {time_and_age(standing['pausesAt'])}, then it is paused." if standing["pausesAt"] else ""
             found.append(f"Nothing new starts.{until}")

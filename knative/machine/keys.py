@@ -64,9 +64,10 @@ def operator_objects(home: Home) -> list[Object]:
         "deploy": mirrors.build_settings(home)
         | egress_settings(home)
         | application_urls(home)
-        | deployment_settings(home)
+        | observation_settings(home)
+        | grace_settings(home)
         | health_check_settings(home),
-        "billing": payment_settings(home),
+        "billing": payment_settings(home) | grace_settings(home),
     }
     for context in CONTEXTS:
         objects += [
@@ -111,9 +112,15 @@ def egress_settings(home: Home) -> dict[str, str]:
     return {"CAPSULE_EGRESS_ALLOW": allowed} if allowed else {}
 
 
-def deployment_settings(home: Home) -> dict[str, str]:
-    """How long a release is observed, may take to become ready, and runs on after its account was restricted."""
-    names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS", "CAPSULE_GRACE_HOURS")
+def grace_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_GRACE_HOURS: how long what a restricted account runs goes on. Billing's e-mails name it."""
+    hours = home.environment.get("CAPSULE_GRACE_HOURS", "")
+    return {"CAPSULE_GRACE_HOURS": hours} if hours else {}
+
+
+def observation_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
+    names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
     return {name: home.environment[name] for name in names if home.environment.get(name)}
 
 

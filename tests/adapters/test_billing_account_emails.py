@@ -14,8 +14,8 @@ __all__ = ["box"]
 @pytest.mark.parametrize(
     ("meter", "used", "percent", "subject", "texts"),
     [
-        ("requests", 81_000, 80, "you have used 80 % of your included requests", ["81,000 requests of the 100,000 requests", "until 20 June 2026"]),
-        ("cpu_milliseconds", 3_660_000, 100, "you have used all of your included CPU time", ["61.0 CPU minutes of", "goes on for 24 hours"]),
+        ("requests", 81_000, 80, "you have used 80 % of your included requests", ["81,000 of the 100,000 requests", "until 20 June 2026"]),
+        ("cpu_milliseconds", 3_660_000, 100, "you have used all of your included CPU time", ["61.0 of the 60.0 CPU minutes", "goes on for 24 hours"]),
     ],
 )
 async def test_a_threshold_says_what_is_used_and_what_follows(

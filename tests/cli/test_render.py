@@ -145,7 +145,7 @@ def test_warnings_say_from_80_percent_on_what_comes_and_later_what_stops_and_whe
     assert "85 % of the requests" in soon
     why, until = billing.warnings(quota_view("restricted", "All of it is used.", "2026-01-03T10:00:00Z"), requests(100_000))
     assert why == "All of it is used." and until.startswith("Nothing new starts. What runs goes on until 2026-01-0")
-    assert "is paused" in billing.warnings(quota_view("paused", "Why."), None)[1]
+    assert "are paused" in billing.warnings(quota_view("paused", "Why."), None)[1]
 
 
 def test_a_cancellation_says_what_is_owed() -> None:

@@ -15,9 +15,10 @@ CPU_MILLISECONDS_PER_MINUTE = 60_000
 
 
 def usage_threshold_email(reached: UsageThresholdReached, customer: Customer, grace_hours: float) -> OutgoingEmail:
-    used, included, until = _quantity(reached.meter, reached.used), _quantity(reached.meter, reached.included), _day(reached.period_end)
+    used, included, unit = *(_quantity(reached.meter, each) for each in (reached.used, reached.included)), _unit(reached.meter)
+    until = _day(reached.period_end)
     is_exhausted = reached.percent >= EXHAUSTED_PERCENT
-    blocks: list[Block] = [f"You have used {used} of the {included} that your {reached.plan} plan includes until {until}."]
+    blocks: list[Block] = [f"You have used {used} of the {included} {unit} that your {reached.plan} plan includes until {until}."]
     if is_exhausted:
         blocks.append(
             f"Nothing new starts until then. What runs goes on for {grace_hours:g} hours. Then Capsule scales it to zero until {until}. "
@@ -60,7 +61,11 @@ def _day(at: datetime) -> str:
 
 
 def _quantity(meter: str, units: int) -> str:
-    return f"{units / CPU_MILLISECONDS_PER_MINUTE:,.1f} CPU minutes" if meter == Meter.CPU_MILLISECONDS else f"{units:,} {_meter(meter)}"
+    return f"{units / CPU_MILLISECONDS_PER_MINUTE:,.1f}" if meter == Meter.CPU_MILLISECONDS else f"{units:,}"
+
+
+def _unit(meter: str) -> str:
+    return "CPU minutes" if meter == Meter.CPU_MILLISECONDS else _meter(meter)
 
 
 def _meter(meter: str) -> str:
