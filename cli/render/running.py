@@ -50,6 +50,8 @@ def _headline(environment: Json, used_bytes: int | None) -> Text:
     running = len(environment["instances"]) - draining
     if environment["stoppedAt"]:
         return Text.assemble(name, f": stopped {age(environment['stoppedAt'])} ({release_name(environment['release'])})")
+    if environment["pausedAt"]:
+        return Text.assemble(name, f": paused {age(environment['pausedAt'])} ({environment['pauseReason']}); see `capsule quota`")
     if environment["release"] is None:
         return Text.assemble(name, ": not deployed")
     ending = f", {draining} draining" if draining else ""

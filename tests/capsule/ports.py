@@ -94,6 +94,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.RatedPeriods: billing_money.MemoryRatedPeriods,
         billing.Subscriptions: billing_money.MemorySubscriptions,
         billing.Usage: memory_billing.MemoryUsage,
+        billing.UsageNotices: billing_money.MemoryUsageNotices,
     },
     "deploy": {
         deploy.ApplicationRequests: deploy_cluster.MemoryApplicationRequests,

@@ -43,7 +43,7 @@ def alert(id: str) -> dict[str, Any]:
 
 SERVING = {
     "name": "production", "url": URL, "release": 11, "commit": "c" * 40,
-    "stoppedAt": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
+    "stoppedAt": None, "pausedAt": None, "pauseReason": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
 }  # fmt: skip
 SIZE = {"minScale": 0, "maxScale": 10, "memoryMib": 512, "cpuMillis": 1000, "observationSeconds": 60}
 POINT = {

@@ -1,6 +1,7 @@
 """The operator's settings of repositories, observation and builds, and the mounted template of the build Job."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import yaml
 
@@ -8,8 +9,10 @@ from functions.deploy.adapters import variables
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.standing import GracePolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import GRACE_HOURS
 
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
@@ -25,6 +28,10 @@ def observation_policy(settings: Settings) -> ObservationPolicy:
         seconds=settings.value(variables.OBSERVATION_SECONDS),
         ready_timeout_seconds=settings.value(variables.READY_SECONDS),
     )
+
+
+def grace_policy(settings: Settings) -> GracePolicy:
+    return GracePolicy(timedelta(hours=float(settings.value(GRACE_HOURS))))
 
 
 class MountedBuilds:

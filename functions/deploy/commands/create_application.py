@@ -19,8 +19,10 @@ from functions.deploy.domain.rejections import (
     InvalidImage,
     InvalidRepository,
     InvalidSettings,
+    OverQuota,
     RepositoryNotAllowed,
     SubscriptionSuspended,
+    UsageExhausted,
 )
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications, Quotas
@@ -54,7 +56,7 @@ class CreatedApplicationView(ApplicationSettingsView):
     status=201,
     rejects=[
         *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
-        *(ApplicationQuotaExceeded, ApplicationNameTaken, SubscriptionSuspended),
+        *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted),
     ],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
@@ -65,7 +67,7 @@ async def create_application(
     name, source = ApplicationName(request.name), _source(request, policy)
     settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"name", "repository", "image"}))
 
-    await admit_work(quotas, caller.user_id, is_growth=False)
+    await admit_work(quotas, caller.user_id)
     now = clock.now()
     application, events = Application.create(name, source, owner=caller.user_id, at=now, settings=settings)
     await applications.add(application, default_quota=Quota.default(caller.user_id, now))

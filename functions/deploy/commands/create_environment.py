@@ -6,7 +6,14 @@ from uuid import UUID
 from events.deploy import EnvironmentCreated
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import EnvironmentName, check_host_name
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved, OverQuota, SubscriptionSuspended
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    EnvironmentNameTaken,
+    HostNameReserved,
+    OverQuota,
+    SubscriptionSuspended,
+    UsageExhausted,
+)
 from functions.deploy.ports import Applications, Environments, Quotas
 from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Caller, Clock, Done, Model, command
@@ -25,7 +32,7 @@ class CreatedEnvironmentView(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments",
     status=201,
-    rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended],
+    rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted],
     emits=[EnvironmentCreated],
 )
 async def create_environment(

@@ -14,8 +14,10 @@ from functions.deploy.domain.rejections import (
     EnvironmentNotFound,
     InvalidCommand,
     NothingReleased,
+    OverQuota,
     SubscriptionSuspended,
     TooManyRuns,
+    UsageExhausted,
 )
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
@@ -41,7 +43,10 @@ class RunAccepted(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/runs",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns, SubscriptionSuspended],
+    rejects=[
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns),
+        *(OverQuota, SubscriptionSuspended, UsageExhausted),
+    ],
     emits=[RunRequested],
 )
 async def start_run(
@@ -57,7 +62,7 @@ async def start_run(
 ) -> Done[RunAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
-    await admit_work(quotas, caller.user_id, is_growth=False)
+    await admit_work(quotas, caller.user_id)
     serving = await deployments.find_serving(environment)
     if serving is None or serving.release_id is None:
         raise NothingReleased.of(application.name, environment.name)

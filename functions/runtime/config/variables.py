@@ -87,6 +87,12 @@ OPERATORS = Setting(
     forms.items("e-mail addresses separated by commas"),
     "Who receives alerts about the platform, disputes and failed refunds.",
 )
+GRACE_HOURS = Setting(
+    "CAPSULE_GRACE_HOURS",
+    forms.number("a number of hours from 0 to 8760, as in 24", lambda hours: hours <= 8760),
+    "How long what a restricted account runs goes on before it is paused. Takes effect at the next restriction.",
+    default="24",
+)
 
 FUNCTION = Setting(
     "CAPSULE_FUNCTION",
@@ -115,7 +121,7 @@ FUNCTIONS = Section(
     "Functions of every context",
     FUNCTIONS_READER,
     PLACE,
-    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, ISSUER, OPERATORS),
+    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, ISSUER, OPERATORS, GRACE_HOURS),
 )
 INTERNAL = Section(
     "Set by Capsule for functions",
