@@ -8,8 +8,9 @@ from functions.deploy.adapters.postgres_deployments import PostgresDeployments, 
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
-from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy, terminal_address
 from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -64,6 +65,7 @@ wiring = Wiring(
         RepositoryPolicy: repository_policy,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
+        TerminalAddress: terminal_address,
         Vault: SealedVault,
     },
 )

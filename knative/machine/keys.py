@@ -64,6 +64,7 @@ def operator_objects(home: Home) -> list[Object]:
         "deploy": mirrors.build_settings(home)
         | egress_settings(home)
         | application_urls(home)
+        | terminal_address(home)
         | observation_settings(home)
         | health_check_settings(home),
         "billing": payment_settings(home),
@@ -81,6 +82,11 @@ def operator_objects(home: Home) -> list[Object]:
 def application_urls(home: Home) -> dict[str, str]:
     """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
     return {"CAPSULE_APPLICATION_URL": f"http://{{name}}.localhost:{home.ports.ingress}"}
+
+
+def terminal_address(home: Home) -> dict[str, str]:
+    """Where clients attach to one-off commands."""
+    return {"CAPSULE_TERMINAL_URL": f"ws://{LOOPBACK}:{home.ports.terminal}"}
 
 
 def _amqp(url: str) -> dict[str, str]:

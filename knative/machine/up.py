@@ -149,7 +149,8 @@ def start_knative(home: Home) -> bool:
     if must_restart or not is_running:
         ports = home.ports
         processes.terminate_pods(home)
-        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe}
+        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
+        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
         processes.require_free_ports(titles)
         _create_shared_folders(home)
         folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}

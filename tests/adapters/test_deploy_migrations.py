@@ -11,11 +11,14 @@ import psycopg
 from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations
+from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.run import RunStreams
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import FOLDER, migrate, migrations, version_of
+from tests.adapters.former_schema import former_database
 from tests.servers import Databases
 
 CREATED_AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -81,3 +84,28 @@ async def test_renamed_columns_keep_their_values(postgres: Databases, tmp_path: 
             assert (await PostgresApplications(store).get(application)).name == "hello"
     finally:
         await store.close()
+
+
+async def test_former_runs_are_logged_runs(postgres: Databases, tmp_path: Path) -> None:
+    database, application, release, run = former_database(postgres, tmp_path, "deploy", 18), uuid4(), uuid4(), uuid4()
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO applications (id, user_id, name, repository, releases, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', 1, %s)",
+            (application, uuid4(), CREATED_AT),
+        )
+        connection.execute(
+            "INSERT INTO releases (id, application_id, number, image, commit, kind, manifest, created_at)"
+            " VALUES (%s, %s, 1, %s, %s, 'python', '{}', %s)",
+            (release, application, IMAGE, "c" * 40, CREATED_AT),
+        )
+        connection.execute(
+            "INSERT INTO runs (id, application_id, environment, release_id, command, memory_mib, cpu_millis, requested_at)"
+            " VALUES (%s, %s, 'staging', %s, 'true', 128, 100, %s)",
+            (run, application, release, CREATED_AT),
+        )
+    migrate(database.owner_url, "deploy")
+    store = Database(database.functions_url, 1)
+    async with store.transaction():
+        found = await PostgresRuns(store).get(application, run)
+    await store.close()
+    assert (found.streams, found.attached_at) == (RunStreams.LOGGED, None)

@@ -2,6 +2,7 @@
 
 import yaml
 
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -26,6 +27,10 @@ def repository_policy(settings: Settings) -> RepositoryPolicy:
 
 def application_urls(settings: Settings) -> ApplicationUrls:
     return ApplicationUrls(settings.text("CAPSULE_APPLICATION_URL", ""))
+
+
+def terminal_address(settings: Settings) -> TerminalAddress:
+    return TerminalAddress(settings.text("CAPSULE_TERMINAL_URL", ""))
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:

@@ -33,6 +33,12 @@ _connections: Counter[str] = Counter()
 """Of each client address."""
 
 
+def _release(address: str) -> None:
+    _connections[address] -= 1
+    if not _connections[address]:
+        del _connections[address]
+
+
 class _HeadRefused(Exception):
     """Raised inside a callback of the parser, which reports it as a parser error."""
 
@@ -58,10 +64,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
-        _connections[self._address] -= 1
-        if not _connections[self._address]:
-            del _connections[self._address]
+        _release(self._address)
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection has another protocol from now on, which does not count it."""
+        self._stop_head_timer()
+        _release(self._address)
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         if self._fault is not None:
