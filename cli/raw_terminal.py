@@ -23,7 +23,7 @@ def raw(descriptor: int) -> Iterator[None]:
     former = termios.tcgetattr(descriptor)
     handlers = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSADRAIN)  # what was typed before is for the command
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, former)

@@ -41,8 +41,8 @@ def show(session: Session, run: Run, app: App = None) -> None:
     session.output.show(view, render.run(view))
     if view["finishedAt"] is None and view["streams"] == "terminal":
         session.output.next_step(session.command(f"runs attach {view['id']}", application))
-    elif view["streams"] == "logged":
-        session.output.next_step(session.command(f"logs --deployment {view['id']}", application))
+    else:
+        session.output.next_step(session.command(f"logs --deployment {view['id']}" if view["streams"] == "logged" else "runs list", application))
 
 
 def attach(session: Session, run: Run, app: App = None) -> None:
@@ -60,6 +60,7 @@ def cancel(session: Session, run: Run, app: App = None) -> None:
     application = session.application(app)
     cancelled = session.api.post(f"{_path(session, application, run)}/cancellation")
     session.output.show(cancelled, f"The command {cancelled['id']} is {cancelled['status']}.")
+    session.output.next_step(session.command("runs list", application))
 
 
 def _path(session: Session, application: Json, run: str) -> str:

@@ -90,7 +90,7 @@ async def test_former_runs_are_logged_runs(postgres: Databases, tmp_path: Path) 
     database, application, release, run = former_database(postgres, tmp_path, "deploy", 18), uuid4(), uuid4(), uuid4()
     with psycopg.connect(database.owner_url, autocommit=True) as connection:
         connection.execute(
-            "INSERT INTO applications (id, user_id, name, repository, releases, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', 1, %s)",
+            "INSERT INTO applications (id, user_id, name, repository, release_count, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', 1, %s)",
             (application, uuid4(), CREATED_AT),
         )
         connection.execute(
