@@ -66,8 +66,7 @@ def test_pipes_carry_every_byte_and_the_end_of_the_input(machine: Machine, names
     data = bytes(range(256)) * 4096
     for start in range(0, len(data), 50_000):
         connection.write_stdin(data[start : start + 50_000])
-    if connection.subprotocol == "v5.channel.k8s.io":
-        connection.close_channel(0)
+    connection.close_channel(0)
     output = b""
 
     def look() -> bool:
