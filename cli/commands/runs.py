@@ -35,7 +35,7 @@ def list_runs(session: Session, app: App = None) -> None:
 
 
 def show(session: Session, run: Run, app: App = None) -> None:
-    """Show a one-off command with its status and exit code."""
+    """Show a one-off command and its exit code."""
     application = session.application(app)
     view = session.api.get(_path(session, application, run))
     session.output.show(view, render.run(view))
@@ -46,9 +46,9 @@ def show(session: Session, run: Run, app: App = None) -> None:
 
 
 def attach(session: Session, run: Run, app: App = None) -> None:
-    """Attach to a command with a terminal again, after the connection was lost.
+    """Attach to a command with a terminal again.
 
-    The exit code is that of the command. What it wrote in the meantime is not shown again.
+    For after a lost connection. The exit code is that of the command. What it wrote in the meantime is not shown again.
     """
     application = session.application(app)
     run_id = str(session.api.get(_path(session, application, run))["id"])
@@ -56,7 +56,10 @@ def attach(session: Session, run: Run, app: App = None) -> None:
 
 
 def cancel(session: Session, run: Run, app: App = None) -> None:
-    """Cancel a one-off command: its processes get SIGTERM."""
+    """Cancel a one-off command.
+
+    Its processes get SIGTERM.
+    """
     application = session.application(app)
     cancelled = session.api.post(f"{_path(session, application, run)}/cancellation")
     session.output.show(cancelled, f"The command {cancelled['id']} is {cancelled['status']}.")

@@ -220,8 +220,8 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     assert reversed_input.exit_code == 0 and reversed_input.out == "\ncba" * 20_000
     use_shell(home)
     latest = home.run("runs", "list", "--json").document[0]
-    assert (latest["status"], latest["exitCode"], latest["streams"], latest["command"]) == ("failed", 9, "terminal", "sh")
-    assert latest["attachedAt"] and "terminal" in home.run("runs", "show", latest["id"][:20]).out
+    assert (latest["exitCode"], latest["streams"], latest["command"]) == (9, "terminal", "sh") and latest["attachedAt"]
+    assert "terminal" in home.run("runs", "show", latest["id"][:20]).out
     assert "has ended" in home.run("runs", "attach", latest["id"], code=5).err
     document = home.run("run", "--json", "pwd", code=0).document
     assert_matches("RunView", document)
