@@ -21,6 +21,8 @@ POLL_SECONDS = 0.5
 END_POLL_SECONDS = 0.2
 END_TIMEOUT_SECONDS = 30
 """After the output has ended: the cluster reports the end a moment later."""
+MAX_ATTEMPTS, RETRY_SECONDS = 3, 1.0
+"""To attach, each with a ticket of its own."""
 QUIET_SECONDS = 2.5  # the log collector sends once a second
 PAGE_SIZE = 1000
 EXIT_CODE_WITHOUT_ONE = 1
@@ -80,19 +82,24 @@ def attach_and_wait(session: Session, application: Json, run_id: str, *, is_new:
         Failure: the connection was refused or lost. The command goes on.
     """
     base = f"/v1/apps/{application['id']}"
-    ticket = session.api.post(f"{base}/runs/{segment(run_id)}/attachments")
-    try:
-        ending, reason = attach(ticket, forwards_input=ticket["streams"] == "terminal" or not sys.stdin.isatty())
-    except Refused:
-        view = session.api.get(f"{base}/runs/{segment(run_id)}")
-        if view["finishedAt"] is not None:
-            return view
-        if is_new:
-            _cancel(session, base, run_id)
-        raise
-    if ending is Ending.LOST:
-        _raise_lost(session, application, run_id, ticket["streams"] == "terminal", reason)
-    return _await_end(session, base, run_id)
+    for attempts_left in reversed(range(MAX_ATTEMPTS)):
+        ticket = session.api.post(f"{base}/runs/{segment(run_id)}/attachments")
+        try:
+            ending, reason = attach(ticket, forwards_input=ticket["streams"] == "terminal" or not sys.stdin.isatty())
+        except Refused as refused:
+            view = session.api.get(f"{base}/runs/{segment(run_id)}")
+            if view["finishedAt"] is not None:
+                return view
+            if attempts_left and refused.exit_code is ExitCode.UNAVAILABLE:
+                time.sleep(RETRY_SECONDS)
+                continue
+            if is_new:
+                _cancel(session, base, run_id)
+            raise
+        if ending is Ending.LOST:
+            _raise_lost(session, application, run_id, ticket["streams"] == "terminal", reason)
+        return _await_end(session, base, run_id)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _raise_lost(session: Session, application: Json, run_id: str, has_terminal: bool, reason: str) -> None:

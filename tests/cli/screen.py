@@ -89,3 +89,7 @@ def use_shell(home: Terminal) -> None:
         screen.write(b"sleep 600\r\x03")
         screen.write(b"exit 9\r")
         assert screen.wait() == 9 and screen.is_cooked
+    latest = home.run("runs", "list", "--json").document[0]
+    assert (latest["exitCode"], latest["streams"], latest["command"]) == (9, "terminal", "sh") and latest["attachedAt"]
+    assert "terminal" in home.run("runs", "show", latest["id"][:20]).out
+    assert "has ended" in home.run("runs", "attach", latest["id"], code=5).err

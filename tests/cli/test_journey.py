@@ -219,10 +219,6 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     reversed_input = home.run("run", "python -c 'import sys; sys.stdout.write(sys.stdin.read()[::-1])'", stdin="abc\n" * 20_000, code=None)
     assert reversed_input.exit_code == 0 and reversed_input.out == "\ncba" * 20_000
     use_shell(home)
-    latest = home.run("runs", "list", "--json").document[0]
-    assert (latest["exitCode"], latest["streams"], latest["command"]) == (9, "terminal", "sh") and latest["attachedAt"]
-    assert "terminal" in home.run("runs", "show", latest["id"][:20]).out
-    assert "has ended" in home.run("runs", "attach", latest["id"], code=5).err
     document = home.run("run", "--json", "pwd", code=0).document
     assert_matches("RunView", document)
     assert (document["status"], document["exitCode"], document["command"]) == ("succeeded", 0, "pwd")
