@@ -11,7 +11,7 @@ from rich.text import Text
 from cli.attach import Ending, Refused, attach
 from cli.client import Json, segment
 from cli.declaration import command
-from cli.failures import ExitCode, Failure
+from cli.failures import ApiError, ExitCode, Failure
 from cli.options import App, Env
 from cli.render import running as render
 from cli.render.printable import printable
@@ -83,7 +83,12 @@ def attach_and_wait(session: Session, application: Json, run_id: str, *, is_new:
     """
     base = f"/v1/apps/{application['id']}"
     for attempts_left in reversed(range(MAX_ATTEMPTS)):
-        ticket = session.api.post(f"{base}/runs/{segment(run_id)}/attachments")
+        try:
+            ticket = session.api.post(f"{base}/runs/{segment(run_id)}/attachments")
+        except ApiError as error:
+            if is_new and error.type == "run-has-ended":  # the cluster refused it
+                return session.api.get(f"{base}/runs/{segment(run_id)}")
+            raise
         try:
             ending, reason = attach(ticket, forwards_input=ticket["streams"] == "terminal" or not sys.stdin.isatty())
         except Refused as refused:
