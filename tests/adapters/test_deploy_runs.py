@@ -91,10 +91,13 @@ async def test_attachable_runs_are_counted_for_an_account_and_attached_once(stor
         assert await stores.runs.page(application.id, before=None, limit=2) == newest_first[:2]
         assert await stores.runs.page(application.id, before=newest_first[1].id, limit=2) == newest_first[2:]
 
+        assert {each.id for each in await stores.runs.lock_waiting(LATER, 10)} == {each.id for each in runs[1:]}
+        assert await stores.runs.lock_waiting(NOW, 10) == []
         runs[2].attach(NOW)
         runs[2].attach(LATER)
         await stores.runs.save(runs[2])
         assert (await stores.runs.get(application.id, runs[2].id)).attached_at == NOW
+        assert await stores.runs.lock_waiting(LATER, 10) == [runs[1]]
 
         caller = Caller(application.user_id, session_id=uuid4())
         ticket, text = AttachTicket.issue(runs[2], caller, NOW)

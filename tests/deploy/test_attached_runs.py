@@ -102,6 +102,20 @@ async def test_a_command_that_has_ended_accepts_nobody(capsule: DeployCapsule) -
     assert pod == RunPodView(pod=None, has_ended=True)
 
 
+async def test_a_command_whose_client_never_came_is_cancelled(capsule: DeployCapsule) -> None:
+    serving = await capsule.release()
+    waiting, attached, logged = [
+        await start(capsule, serving.application_id, each) for each in (RunStreams.PIPES, RunStreams.TERMINAL, RunStreams.LOGGED)
+    ]
+    await capsule.call(RecordAttachment(application_id=serving.application_id, run_id=attached.id))
+    await capsule.advance(minutes=6)
+    await capsule.housekeeping()
+    await capsule.settle()
+    page: Page[RunView] = await capsule.call(ListRuns(application_id=serving.application_id), caller=OWNER)
+    assert {each.id: each.status for each in page.items} == {waiting.id: "cancelled", attached.id: "running", logged.id: "running"}
+    assert ("Job", serving.namespace, f"{JOB_PREFIX}{waiting.id.hex[-12:]}") not in capsule.cluster.objects
+
+
 async def test_an_account_has_five_attachable_commands_at_once(capsule: DeployCapsule) -> None:
     first = await capsule.release()
     second = await capsule.release((await capsule.create("other")).id, image=IMAGE.replace("hello", "other"))

@@ -39,6 +39,10 @@ class MemoryRuns:
         attachable = [each for each in self._active(since) if each.streams is not RunStreams.LOGGED]
         return sum([(await self._applications.get(each.application_id)).user_id == user_id for each in attachable])
 
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        active = [each for each in self._rows.values() if each.finished_at is None and each.requested_at < requested_before]
+        return deepcopy([each for each in active if each.streams is not RunStreams.LOGGED and each.attached_at is None][:limit])
+
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
         rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
         return deepcopy(sorted(rows, key=lambda row: row.id, reverse=True)[:limit])

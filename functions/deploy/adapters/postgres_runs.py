@@ -46,12 +46,17 @@ class PostgresRuns:
     async def count_attachable(self, user_id: UUID, since: datetime) -> int:
         return await self._count("streams <> 'logged' AND application_id IN (SELECT id FROM applications WHERE user_id = %s)", user_id, since)
 
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        waiting = "streams <> 'logged' AND attached_at IS NULL AND finished_at IS NULL"
+        return await self._many(f"{waiting} AND requested_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED", requested_before, limit)
+
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        condition = "application_id = %s AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s"
+        return await self._many(condition, application_id, before, before, limit)
+
+    async def _many(self, condition: LiteralString, *values: object) -> Sequence[Run]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
-                f"SELECT {COLUMNS} FROM runs WHERE application_id = %s AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s",
-                (application_id, before, before, limit),
-            )
+            await cursor.execute(f"SELECT {COLUMNS} FROM runs WHERE {condition}", values)
             return [_run(row) for row in await cursor.fetchall()]
 
     async def add_ticket(self, ticket: AttachTicket) -> None:

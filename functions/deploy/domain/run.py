@@ -23,6 +23,8 @@ MAX_ATTACHABLE_RUNS = 5
 """Of one account, with standard input or a terminal."""
 TIMEOUT = timedelta(hours=1)
 """Kubernetes ends the Job then."""
+CLIENT_TIMEOUT = timedelta(minutes=5)
+"""How long a command waits for its first client before it is cancelled."""
 KEPT = timedelta(hours=1)
 """How long the cluster keeps an ended Job."""
 JOB_PREFIX = "run-"

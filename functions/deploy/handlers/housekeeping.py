@@ -1,10 +1,20 @@
-"""Resume stuck deployments and sweep the runtime's tables."""
+"""Resume stuck deployments, cancel commands without a client.
+
+Sweeps the runtime's tables too.
+"""
 
 from datetime import timedelta
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
+from events.deploy import (
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
+    DeploymentRequested,
+    DeploymentRollbackStarted,
+    RunCancelled,
+)
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
+from functions.deploy.domain.run import CLIENT_TIMEOUT
 from functions.deploy.ports import Deployments, Housekeeping, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
@@ -14,7 +24,8 @@ RUN_RETENTION = timedelta(days=30)
 
 
 @every(
-    "*/10 * * * *", emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut]
+    "*/10 * * * *",
+    emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled],
 )
 async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, runs: Runs, clock: Clock, work: Work) -> None:
     await housekeeping.sweep()
@@ -26,3 +37,6 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, run
         await runs.delete_before(clock.now() - RUN_RETENTION)
         for deployment in stuck:
             record.emit(*resent_events(deployment))
+        for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
+            record.emit(*run.cancel(clock.now()))
+            await runs.save(run)

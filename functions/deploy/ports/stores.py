@@ -230,6 +230,10 @@ class Runs(Protocol):
         requested since then."""
         ...
 
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        """Lock runs that have waited for their first client since then."""
+        ...
+
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
         """The runs of an application, newest first. `before`: the id of the last one of the previous page."""
         ...
