@@ -31,12 +31,12 @@ class Screen:
         termios.tcsetwinsize(self._master, (rows, columns))
 
     def read_until(self, text: bytes, seconds: float = 60) -> bytes:
-        """Return what was shown up to `text`. Fails the test after `seconds`."""
+        """Return what was output up to `text`. Fails the test after `seconds`."""
         deadline = time.monotonic() + wait_limit(seconds)
         while text not in self._unread:
             assert time.monotonic() < deadline and self._read(1.0), f"{text!r} is not in {self._unread!r}"
-        shown, _, self._unread = self._unread.partition(text)
-        return shown + text
+        output, _, self._unread = self._unread.partition(text)
+        return output + text
 
     def wait(self) -> int:
         """Return the exit code."""

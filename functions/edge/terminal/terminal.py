@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from functions.edge.gateway.ended_sessions import EndedSessions
 from functions.edge.terminal.cluster import Cluster
 from functions.edge.terminal.grants import Grant, Grants, Refused
-from functions.edge.terminal.relay import Ending, Relay
+from functions.edge.terminal.stream_proxy import Ending, StreamProxy
 from functions.kernel import Clock, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.settings import Settings
@@ -84,10 +84,10 @@ class Terminal:
         container = await self._cluster.attach(grant, pod)
         try:
             await websocket.accept(V5)
-            relay = Relay(
+            proxy = StreamProxy(
                 grant, websocket, container, self._clock, lambda: self._has_session_ended(grant), lambda: self._grants.record_attachment(grant)
             )
-            ending = await relay.run()
+            ending = await proxy.run()
         finally:
             await container.close()
         if websocket.client_state is WebSocketState.CONNECTED:

@@ -28,14 +28,14 @@ def attached(cluster: Cluster, name: str, **container: Any) -> Any:
 
 
 def read_until(connection: Any, text: bytes) -> bytes:
-    shown = bytearray()
+    output = bytearray()
 
     def look() -> bool:
-        shown.extend(connection.read_stdout(timeout=0.05))
-        return text in shown
+        output.extend(connection.read_stdout(timeout=0.05))
+        return text in output
 
-    until(look, failure=f"{text!r} was not shown")
-    return bytes(shown)
+    until(look, failure=f"{text!r} was not output")
+    return bytes(output)
 
 
 def test_a_terminal_echoes_has_a_size_and_passes_control_c_on(cluster: Cluster) -> None:

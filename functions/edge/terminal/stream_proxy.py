@@ -35,7 +35,7 @@ class Ending(Enum):
 
 
 @dataclass
-class Relay:
+class StreamProxy:
     """One connection. `started`: called once the command has got its first line and runs."""
 
     grant: Grant

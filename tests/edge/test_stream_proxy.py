@@ -1,4 +1,4 @@
-"""The relay between a client and a container: the start of the command, the echo, endings. Both sides are real WebSockets."""
+"""The proxy between a client and a container: the start of the command, the echo, endings. Both sides are real WebSockets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from functions.edge.terminal import relay as relaying
+from functions.edge.terminal import stream_proxy
 from functions.edge.terminal.grants import Grant
-from functions.edge.terminal.relay import Relay
+from functions.edge.terminal.stream_proxy import StreamProxy
 from functions.runtime.config.clock import SystemClock
 from functions.wire.attach_channels import CLOSE, ERROR, RESIZE, STDIN, STDOUT, V5, message
 from tests.waiting import wait_limit
@@ -66,7 +66,7 @@ async def attached(granted: Grant, **options: Any) -> AsyncIterator[tuple[Client
     async def handle(websocket: WebSocket) -> None:
         async with connect(f"ws://127.0.0.1:{port_of(cluster)}", proxy=None) as connection:
             await websocket.accept(V5)
-            ending = await Relay(granted, websocket, connection, SystemClock(), has_ended, started, **options).run()
+            ending = await StreamProxy(granted, websocket, connection, SystemClock(), has_ended, started, **options).run()
             await websocket.close(*ending.value)
 
     async with serve(container.serve, "127.0.0.1", 0) as cluster:
@@ -107,8 +107,8 @@ async def test_a_command_with_a_terminal_starts_after_its_size_and_without_the_e
         await until(lambda: len(container.received) == 3)
         assert container.received == [SIZE, message(STDIN, b"\n"), message(STDIN, b"ls\r")] and container.starts == 1
         await container.send(message(STDOUT, b"\r"), message(STDOUT, b"\n$ "), message(STDOUT, b"\r\n"), message(ERROR, b'{"status":"Success"}'))
-        shown = [await client.recv() for _ in range(4)]
-        assert shown == [message(STDOUT, b""), message(STDOUT, b"$ "), message(STDOUT, b"\r\n"), message(ERROR, b'{"status":"Success"}')]
+        output = [await client.recv() for _ in range(4)]
+        assert output == [message(STDOUT, b""), message(STDOUT, b"$ "), message(STDOUT, b"\r\n"), message(ERROR, b'{"status":"Success"}')]
         assert await close_code(client) == 1000
 
 
@@ -134,7 +134,7 @@ async def test_pipes_start_at_once_and_only_valid_messages_pass() -> None:
 
 @pytest.mark.parametrize("case", ["session", "idle", "time", "cluster"])
 async def test_a_connection_ends_with_its_session_in_silence_with_its_time_and_with_the_cluster(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relaying, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(stream_proxy, "CHECK_SECONDS", 0.02)
     ends_at = datetime.now(UTC) + timedelta(seconds=0 if case == "time" else 600)
     async with attached(grant(ends_at=ends_at), idle_seconds=0.0 if case == "idle" else 600.0) as (client, container):
         container.has_session_ended = case == "session"
