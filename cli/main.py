@@ -19,6 +19,7 @@ from cli.commands import (
     repository_access,
     run,
     running,
+    runs,
     status,
     subscription,
 )
@@ -32,7 +33,7 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Run": ("status", "ps", "restart", "stop", "start", "run", "runs", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
@@ -58,6 +59,7 @@ TOPICS = (
     environments,
     running,
     run,
+    runs,
     releases,
     repository_access,
     observe,

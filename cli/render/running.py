@@ -5,10 +5,12 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size
+from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
+RUN_STYLES = {"running": "yellow", "succeeded": "green", "failed": "red", "cancelled": "dim"}
+MAX_COMMAND_LENGTH = 60
 STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow", "draining": "yellow"}
 
 
@@ -32,6 +34,34 @@ def ended(run: Json) -> Text:
     if run["exitCode"] is None:
         return Text.assemble(("✗ ", "bold red"), run["detail"] or "The command was cancelled.")
     return Text.assemble(("✗ ", "bold red"), f"The command exited with code {run['exitCode']} after {took}.")
+
+
+def runs(items: list[Json]) -> RenderableType:
+    if not items:
+        return Text("No one-off commands yet.")
+    table = Table(
+        Column("run"), Column("environment", drop=1), Column("status"), Column("exit code", is_right=True), Column("started"), Column("command")
+    )
+    for each in items:
+        status = Text(each["status"], RUN_STYLES[each["status"]])
+        command = each["command"] if len(each["command"]) <= MAX_COMMAND_LENGTH else each["command"][: MAX_COMMAND_LENGTH - 1] + "…"
+        table.add_row(each["id"], each["environment"], status, or_none(each["exitCode"]), age(each["requestedAt"]), command)
+    return table
+
+
+def run(view: Json) -> RenderableType:
+    return Facts(
+        ("run", Text(view["id"], "bold")),
+        ("command", view["command"]),
+        ("environment", view["environment"]),
+        ("status", Text(view["status"], RUN_STYLES[view["status"]])),
+        ("exit code", or_none(view["exitCode"])),
+        *((("detail", view["detail"]),) if view["detail"] else ()),
+        ("streams", view["streams"]),
+        ("started", time_and_age(view["requestedAt"])),
+        ("attached", time_and_age(view["attachedAt"]) if view["attachedAt"] else NONE),
+        ("ended", time_and_age(view["finishedAt"]) if view["finishedAt"] else NONE),
+    )
 
 
 def disk(usage: Json | None) -> RenderableType:

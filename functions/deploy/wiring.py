@@ -10,8 +10,9 @@ from functions.deploy.adapters.postgres_environments import PostgresConfiguratio
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
-from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy, terminal_address
 from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -73,6 +74,7 @@ wiring = Wiring(
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
         ServiceRefresher: ServiceRefresher,
+        TerminalAddress: terminal_address,
         Vault: SealedVault,
     },
 )

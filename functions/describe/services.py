@@ -57,6 +57,7 @@ class Workload:
     collected: bool = False
     public: bool = False
     probe: str = "/healthz"
+    timeout_seconds: int = 60
     annotations: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,7 +114,7 @@ def _pod(workload: Workload) -> Manifest:
     }
     pod: Manifest = {
         "containerConcurrency": workload.concurrency,
-        "timeoutSeconds": 60,
+        "timeoutSeconds": workload.timeout_seconds,
         "enableServiceLinks": False,
         **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],

@@ -37,6 +37,8 @@ class Ports:
     ingress = property(lambda self: 7080 + self.offset)
     stripe = property(lambda self: 7081 + self.offset)
     """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
+    terminal = property(lambda self: 7082 + self.offset)
+    """Terminals of one-off commands, as annotated in knative/base/edge.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
 
     @property

@@ -76,7 +76,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
-        "deploy": mirrors.build_settings(home) | application_urls(home) | health_check_settings(home),
+        "deploy": mirrors.build_settings(home) | application_urls(home) | terminal_address(home) | health_check_settings(home),
         "billing": payment_settings(home),
         "auth": administrator_settings(home),
     }
@@ -110,6 +110,11 @@ def administrators_secret(home: Home) -> Object:
 def application_urls(home: Home) -> dict[str, str]:
     """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
     return {APPLICATION_URL.name: f"http://{{name}}.localhost:{home.ports.ingress}"}
+
+
+def terminal_address(home: Home) -> dict[str, str]:
+    """Where clients attach to one-off commands."""
+    return {deploy.TERMINAL_URL.name: f"ws://{LOOPBACK}:{home.ports.terminal}"}
 
 
 def _amqp(url: str) -> dict[str, str]:

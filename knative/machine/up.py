@@ -150,7 +150,8 @@ def start_knative(home: Home) -> bool:
         ports = home.ports
         leftovers.kill_pods(home)
         leftovers.kill_remains(home, KNATIVE)
-        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe}
+        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
+        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
         processes.require_free_ports(titles)
         _create_shared_folders(home)
         digest_file.write_text(digest)  # before the start: `up` may be killed between both

@@ -31,6 +31,7 @@ from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
+    "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
 }
 """Environment variables of every function."""

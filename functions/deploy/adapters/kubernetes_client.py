@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from functions.deploy.adapters.kubernetes_errors import Forbidden, NotFound, translate
-from functions.deploy.adapters.variables import KUBECONFIG
 from functions.deploy.ports import ClusterUnavailable
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import KUBECONFIG
 
 REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
 """To connect, and to read the response."""

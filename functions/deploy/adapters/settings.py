@@ -6,6 +6,7 @@ from datetime import timedelta
 import yaml
 
 from functions.deploy.adapters import variables
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -21,6 +22,10 @@ def repository_policy(settings: Settings) -> RepositoryPolicy:
 
 def application_urls(settings: Settings) -> ApplicationUrls:
     return settings.value(variables.APPLICATION_URL)
+
+
+def terminal_address(settings: Settings) -> TerminalAddress:
+    return settings.value(variables.TERMINAL_URL)
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:

@@ -1,5 +1,6 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.runtime.config.variables import PLACE
@@ -32,6 +33,12 @@ APPLICATION_URL = Setting(
     Form("a URL with {name} and {namespace}, as in https://{name}.apps.example.com", ApplicationUrls),
     "The form of application URLs, as config-network and config-domain make them. Containers find theirs in `CAPSULE_URL`.",
     default_note="on one machine: `http://{name}.localhost:7080`, with the port offset",
+)
+TERMINAL_URL = Setting(
+    "CAPSULE_TERMINAL_URL",
+    Form("a WebSocket address, as in wss://terminal.example.com", TerminalAddress),
+    "Where clients attach to one-off commands: the address of the Service `edge-terminal`. Without it, `capsule run` needs `--detach`.",
+    default_note="on one machine: `ws://127.0.0.1:7082`, with the port offset",
 )
 EGRESS_ALLOW = Setting(
     "CAPSULE_EGRESS_ALLOW",
@@ -80,21 +87,15 @@ BUILD_VARIABLE = Setting(
     "The value of the variable `<NAME>` in builds. On one machine `up` sets it from your proxies, certificate authorities and mirrors.",
     is_secret=True,
 )
-KUBECONFIG = Setting(
-    "KUBECONFIG",
-    forms.text("a path"),
-    "The file with the address and credentials of the cluster's API.",
-    default_note="the pod's service account",
-)
-
 SECTIONS = (
     Section(
         "Deployments and builds",
         "deploy",
         PLACE,
         (
-            REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS, HEALTH_CHECK_KEY, IMAGES,
-            BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE, KUBECONFIG,
+            REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
+            HEALTH_CHECK_KEY, IMAGES,
+            BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),
 )  # fmt: skip

@@ -170,6 +170,37 @@ class TooManyRuns(Conflict):
     def of(cls, application: str, limit: int) -> Self:
         return cls(f"{limit} one-off commands of {application} run already. Wait until one ends, or cancel one.")
 
+    @classmethod
+    def of_account(cls, limit: int) -> Self:
+        return cls(f"{limit} one-off commands with standard input or a terminal run already in your account. Wait until one ends, or cancel one.")
+
+
+class RunIsLogged(Conflict):
+    """The one-off command has no standard input and no terminal: its output is in the log."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"The one-off command {run_id} runs without standard input and terminal. Read its log: capsule logs --deployment {run_id}")
+
+
+class RunHasEnded(Conflict):
+    """The one-off command has ended. Read its exit code instead."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"The one-off command {run_id} has ended. See its result: capsule runs show {run_id}")
+
+
+class TerminalsUnavailable(Conflict):
+    """This installation has no address for terminals. An operator sets CAPSULE_TERMINAL_URL.
+
+    Until then, start the command with its output in the log: `capsule run --detach`.
+    """
+
+
+class TicketNotFound(NotFound):
+    """The ticket is unknown, used or expired. Request another one."""
+
 
 class InvalidConfiguration(InvalidFields):
     """Invalid variables or secrets."""

@@ -16,6 +16,10 @@ PLATFORM = "capsule"
 ACCOUNT = "deploy-cluster"
 TENANT_ROLE = "deploy-tenant"
 """ClusterRole with the account's permissions in a tenant's namespace; defined in knative/base."""
+TERMINALS = "edge-cluster"
+"""The account of the function that attaches clients to one-off commands."""
+ATTACH_ROLE = "edge-attach"
+"""ClusterRole with its permissions in a tenant's namespace; defined in knative/base."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 HARD = {"pods": "60", "count/jobs.batch": "1000", "secrets": "1200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
@@ -31,7 +35,7 @@ def tenancy(application: str, application_id: UUID, egress_allow: Sequence[str] 
     """
     return (
         namespace(application, application_id),
-        _binding(application),
+        _binding(application, TENANT_ROLE, ACCOUNT),
         _quota(application),
         _policy(application, egress_allow),
     )
@@ -49,13 +53,18 @@ def namespace(application: str, application_id: UUID) -> Manifest:
     }
 
 
-def _binding(application: str) -> Manifest:
+def attach_binding(application: str) -> Manifest:
+    """Render the RoleBinding by which clients attach to one-off commands. Only namespaces with such commands have it."""
+    return _binding(application, ATTACH_ROLE, TERMINALS)
+
+
+def _binding(application: str, role: str, account: str) -> Manifest:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
-        "metadata": _metadata(TENANT_ROLE, application),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": PLATFORM}],
+        "metadata": _metadata(role, application),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": PLATFORM}],
     }
 
 

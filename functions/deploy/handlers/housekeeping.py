@@ -1,4 +1,7 @@
-"""Resume stuck deployments, end grace periods with a lost reminder, and sweep the runtime's tables."""
+"""Resume stuck deployments, cancel commands without a client.
+
+Ends grace periods with a lost reminder, and sweeps the runtime's tables.
+"""
 
 from datetime import timedelta
 
@@ -8,9 +11,11 @@ from events.deploy import (
     DeploymentReleaseStarted,
     DeploymentRequested,
     DeploymentRollbackStarted,
+    RunCancelled,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
+from functions.deploy.domain.run import CLIENT_TIMEOUT
 from functions.deploy.ports import Deployments, Housekeeping, Quotas, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
@@ -23,7 +28,7 @@ RUN_RETENTION = timedelta(days=30)
     "*/10 * * * *",
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
-        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut),
+        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled),
     ],
 )
 async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, quotas: Quotas, runs: Runs, clock: Clock, work: Work) -> None:
@@ -38,3 +43,6 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, quo
         for deployment in stuck:
             record.emit(*resent_events(deployment))
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
+        for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
+            record.emit(*run.cancel(clock.now()))
+            await runs.save(run)

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.attach_ticket import AttachTicket
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Environment
@@ -247,6 +248,27 @@ class Runs(Protocol):
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
         """Count runs that have not ended and were requested since then."""
+        ...
+
+    async def count_attachable(self, user_id: UUID, since: datetime) -> int:
+        """Count runs with standard input or a terminal, in all applications of a user, that have not ended and were
+        requested since then."""
+        ...
+
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        """Lock runs that have waited for their first client since then."""
+        ...
+
+    async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        """The runs of an application, newest first. `before`: the id of the last one of the previous page."""
+        ...
+
+    async def add_ticket(self, ticket: AttachTicket) -> None:
+        """Store a ticket, and delete those that expired before its run was requested."""
+        ...
+
+    async def redeem_ticket(self, token_hash: bytes, now: datetime) -> AttachTicket:
+        """Delete the ticket: it is used once. Raises TicketNotFound, also for an expired one."""
         ...
 
     async def find_active(self, application: str, job: str) -> Run | None:

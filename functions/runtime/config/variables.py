@@ -117,6 +117,13 @@ BIND = Setting("CAPSULE_BIND", forms.text("an IPv4 address"), "The address to li
 PORT = Setting("PORT", forms.whole_number(1, 65535), "The port to listen on (Knative's contract).", "8080")
 STRICT = Setting("CAPSULE_STRICT", forms.switch("1", "0"), "`1` in tests: undeclared events and rejections are errors.", "0")
 
+KUBECONFIG = Setting(
+    "KUBECONFIG",
+    forms.text("a path"),
+    "The file with the address and credentials of the cluster's API.",
+    default_note="the pod's service account",
+)
+
 FUNCTIONS = Section(
     "Functions of every context",
     FUNCTIONS_READER,
@@ -127,6 +134,6 @@ INTERNAL = Section(
     "Set by Capsule for functions",
     FUNCTIONS_READER,
     "Manifests and the one-machine Knative set them. Do not set them yourself.",
-    (FUNCTION, NAMESPACE, BROKER, ROOT, BIND, PORT, CONSUMES, ACTIVITY, STRICT),
+    (FUNCTION, NAMESPACE, BROKER, ROOT, BIND, PORT, CONSUMES, ACTIVITY, STRICT, KUBECONFIG),
 )
 SECTIONS = (FUNCTIONS, INTERNAL)

@@ -48,6 +48,12 @@ _connections: Counter[str] = Counter()
 """Of each client address."""
 
 
+def _release(address: str) -> None:
+    _connections[address] -= 1
+    if not _connections[address]:
+        del _connections[address]
+
+
 class _HeadRefused(Exception):
     """Raised inside a callback of the parser, which reports it as a parser error."""
 
@@ -84,12 +90,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._stop_body_timer()
-        _connections[self._address] -= 1
-        if not _connections[self._address]:
-            del _connections[self._address]
         self._is_in_head = True
+        _release(self._address)
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection has another protocol from now on, which does not count it."""
+        self._stop_head_timer()
+        _release(self._address)
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         if self._fault is not None or self.transport.is_lingering:

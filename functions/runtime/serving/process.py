@@ -11,10 +11,11 @@ import importlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from functions.kernel import Clock, Declaration, Kind
 from functions.runtime.config import variables
@@ -57,6 +58,12 @@ class Edge(Protocol):
     async def handle(self, request: Request) -> Response: ...
 
     async def close(self) -> None: ...
+
+
+class WebSocketEdge(Edge, Protocol):
+    """An HTTP function that accepts WebSockets too."""
+
+    async def handle_websocket(self, websocket: WebSocket) -> None: ...
 
 
 class Process:
@@ -188,6 +195,14 @@ class Process:
             return Response(f"not a CloudEvent: {error}\n", 400, media_type="text/plain")
         failure = await self._settle(request.url.path, message)
         return SETTLED if failure is None else Response(f"{failure}\n", 503, media_type="text/plain")
+
+    @property
+    def has_websockets(self) -> bool:
+        return hasattr(self._edge, "handle_websocket")
+
+    async def handle_websocket(self, websocket: WebSocket) -> None:
+        """Call it only if `has_websockets`."""
+        await cast(WebSocketEdge, self._edge).handle_websocket(websocket)
 
     async def handle_message(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
         """Handle a message that arrived without a request. False where `handle` answers 503."""

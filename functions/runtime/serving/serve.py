@@ -24,7 +24,8 @@ import uvloop
 from functions_framework.aio import create_asgi_app_from_module
 from starlette.applications import Starlette
 from starlette.routing import Route, request_response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from functions.runtime.config.registry import UnknownFunction
 from functions.runtime.config.settings import Settings
@@ -34,6 +35,7 @@ from functions.runtime.serving import main
 from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.process import Process
+from functions.wire.attach_channels import MAX_MESSAGE_BYTES
 from functions.wire.queue_consumption import ACTIVITY, PodActivity, consumed_queues
 from functions.wire.settings import InvalidSetting, MissingSetting
 
@@ -87,9 +89,10 @@ async def serve() -> int:
     main.set_process(process)
     app = serve_every_path(create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__))
     config = uvicorn.Config(
-        app,
+        with_websockets(app, process) if process.has_websockets else app,
         http=LimitedHttpProtocol,
-        ws="none",
+        ws="websockets-sansio" if process.has_websockets else "none",
+        ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -112,6 +115,18 @@ def serve_every_path(app: Starlette) -> ASGIApp:
     """
     (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
     return answer_faults(request_response(handler))
+
+
+def with_websockets(app: ASGIApp, process: Process) -> ASGIApp:
+    """Pass WebSockets to the function: functions-framework knows HTTP only."""
+
+    async def serve_either(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await process.handle_websocket(WebSocket(scope, receive, send))
+        else:
+            await app(scope, receive, send)
+
+    return serve_either
 
 
 def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":

@@ -27,8 +27,10 @@ MARKS = frozenset({STARTED_FOR.name, STARTED_AS.name})
 
 
 def can_fork(command: Command) -> bool:
-    """Return whether the zygote can run a command: `python -m module …` without a sandbox."""
-    return command.sandbox is None and len(command.argv) > 2 and command.argv[0] == "python" and command.argv[1] == "-m"
+    """Return whether the zygote can run a command: `python -m module …` without a sandbox, a terminal or a standard input."""
+    has_streams = command.stdin is not None or command.has_terminal
+    is_module = len(command.argv) > 2 and command.argv[0] == "python" and command.argv[1] == "-m"
+    return command.sandbox is None and is_module and not has_streams
 
 
 class Zygote:
