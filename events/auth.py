@@ -18,7 +18,10 @@ class UserCreated(Event, type="user.created", subject="user_id"):
 
 
 class AdministratorGranted(Event, type="administrator.granted"):
-    """An operator's setting made a user an administrator. The event records when; the access tokens issued from now on have the role."""
+    """A user became an administrator.
+
+    The operator's setting names the address. Access tokens that are issued from now on have the role.
+    """
 
     user_id: UUID
     email: str

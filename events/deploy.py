@@ -68,7 +68,10 @@ class ApplicationDeleted(Event, type="application.deleted", subject="application
 
 
 class EnvironmentCreated(Event, type="environment.created"):
-    """A user created an environment. The two that every application has are not announced."""
+    """A user created an environment.
+
+    The two that every application has are not announced.
+    """
 
     application_id: UUID
     user_id: UUID

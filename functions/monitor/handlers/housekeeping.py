@@ -1,4 +1,7 @@
-"""Roll up metrics, create partitions, drop expired data and evaluate the rules that fire without data."""
+"""Roll up metrics, drop expired data and evaluate silence.
+
+Creates the next partitions. Silence: rules that fire without data, which nothing else evaluates.
+"""
 
 from datetime import timedelta
 
