@@ -1,4 +1,7 @@
-"""Resume stuck deployments, end grace periods with a lost reminder, and sweep the runtime's tables."""
+"""Resume stuck deployments and sweep the runtime's tables.
+
+Ends grace periods with a lost reminder too.
+"""
 
 from datetime import timedelta
 
