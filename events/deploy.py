@@ -35,7 +35,10 @@ class AccountStandingChanged(Event, type="account-standing.changed", subject="us
 
 
 class AccountReviewRequested(Event, type="account.review-requested"):
-    """The standing of an account may have changed: review it, and pause or resume what it runs."""
+    """The standing of an account may have changed.
+
+    Review it, and pause or resume what it runs.
+    """
 
     user_id: UUID
 
@@ -115,7 +118,7 @@ class EnvironmentPaused(Event, type="environment.paused"):
 
 
 class EnvironmentResumed(Event, type="environment.resumed"):
-    """A paused environment runs again, since its account is no longer restricted."""
+    """A paused environment runs again: its account is not restricted."""
 
     application_id: UUID
     user_id: UUID

@@ -1,8 +1,8 @@
 """Generate the Services that belong to no context, and the permissions of the deploy context in the cluster.
 
 `edge.yaml` has the gateway (always on), the dashboard and the Service of terminals, which are public, and the dead-letter router.
-`deploy.yaml` has, beside the functions, the permissions of their account, and the source that reports changes of builds and applications to the Broker
-with a read-only account of its own.
+`deploy.yaml` has, beside the functions, the permissions of their account, and the source that reports changes of builds and
+applications to the Broker with a read-only account of its own.
 
 The account creates a namespace for every application, so it may create Namespaces and RoleBindings in the whole cluster.
 It may also read a Namespace by name, to tell a missing one from one without a RoleBinding. All other permissions are in a

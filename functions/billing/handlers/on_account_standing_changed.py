@@ -1,6 +1,6 @@
-"""E-mail the customer that the account is restricted or paused, or no longer is.
+"""E-mail the customer about the standing of the account.
 
-The e-mail about the exhausted meter announces that restriction already.
+It is restricted, paused, or good again. The e-mail about the exhausted meter announces that restriction already.
 """
 
 from events.deploy import AccountStandingChanged

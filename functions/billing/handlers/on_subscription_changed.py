@@ -1,4 +1,4 @@
-"""Review what the new plan includes.
+"""Update the limits of use after a change of the plan.
 
 A larger plan ends a limit that the former plan had.
 """

@@ -1,4 +1,4 @@
-"""Review a subscription: report it, and what its plan includes."""
+"""Report a subscription and what its plan includes."""
 
 from events.billing import SubscriptionChanged, UsageAllowanceChanged, UsageThresholdReached
 from functions.billing.domain.subscriptions import SubscriptionReviewRequested

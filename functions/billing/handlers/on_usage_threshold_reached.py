@@ -1,4 +1,4 @@
-"""E-mail the customer that what the plan includes is nearly or completely used."""
+"""E-mail the customer about the use of what the plan includes."""
 
 from events.billing import UsageThresholdReached
 from functions.billing.ports import Customers, Mailer

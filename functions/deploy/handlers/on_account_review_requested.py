@@ -1,6 +1,6 @@
-"""Review the standing of an account, and pause or resume its environments.
+"""Update what a restricted account may run.
 
-Idempotent: the state of now decides, whatever published the event.
+Pauses or resumes its environments. Idempotent: the state of now decides, whatever published the event.
 """
 
 from events.deploy import (

@@ -1,4 +1,4 @@
-"""Scale a paused environment to zero.
+"""Stop the Service of a paused environment.
 
 Visitors get 503 with the reason. Its release, configuration and size stay.
 """

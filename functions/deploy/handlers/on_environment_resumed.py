@@ -1,4 +1,4 @@
-"""Let a paused environment serve again."""
+"""Start the Service of a resumed environment."""
 
 from events.deploy import EnvironmentResumed
 from functions.deploy.services.service_refresher import ServiceRefresher
