@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 """Resume stuck deployments, cancel commands without a client.
 
 Ends grace periods with a lost reminder, and sweeps the runtime's tables.
-=======
-"""Resume stuck deployments and sweep the runtime's tables.
-
-Ends grace periods with a lost reminder too.
->>>>>>> limits
 """
 
 from datetime import timedelta
