@@ -200,7 +200,7 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
 def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     """Return status → slug → title of the gateway's own problems and the declared rejections."""
     declaration = route.declaration
-    kinds: list[ProblemType] = [problems.INVALID, problems.UNAVAILABLE, problems.FAULT]
+    kinds: list[ProblemType] = [problems.INVALID, problems.TOO_MANY, problems.UNAVAILABLE, problems.FAULT]
     if not declaration.allow.anyone:
         kinds.append(problems.UNAUTHENTICATED)
     if route.takes_body:
@@ -211,8 +211,6 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
         kinds += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
     else:
         kinds.append(problems.NO_ANSWER)
-    if route.mutates and declaration.allow.anyone:
-        kinds.append(problems.TOO_MANY)
     titles: dict[int, dict[str, str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, {})[kind.slug] = kind.title

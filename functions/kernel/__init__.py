@@ -41,6 +41,7 @@ from functions.kernel.outcome import (
     Unavailable,
 )
 from functions.kernel.page import Page
+from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -78,6 +79,7 @@ __all__ = [
     "Payload",
     "PaymentRequired",
     "Permanent",
+    "RateClass",
     "RateLimited",
     "RawRequest",
     "Readdressed",

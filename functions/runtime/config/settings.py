@@ -13,6 +13,10 @@ class MissingSetting(Exception):
     """A required setting is missing. The text names it and where it comes from."""
 
 
+class InvalidSetting(Exception):
+    """A setting has a value that cannot be used. The text names it, its value and a good one."""
+
+
 class Settings:
     """`environment`: default os.environ."""
 

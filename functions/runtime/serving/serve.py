@@ -27,7 +27,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, request_response
 
 from functions.runtime.config.registry import UnknownFunction
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import InvalidSetting, MissingSetting, Settings
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
@@ -78,7 +78,7 @@ async def serve() -> int:
     process = Process(Settings())
     try:
         await process.start()
-    except (UnknownFunction, MissingSetting, NothingProvides) as error:
+    except (UnknownFunction, MissingSetting, InvalidSetting, NothingProvides) as error:
         logging.getLogger("capsule").error("%s", error)
         return 1
     main.set_process(process)
