@@ -39,9 +39,10 @@ def fresh_home(prefix: str = "capsule-test-") -> Home:
 
 
 def task_environment() -> dict[str, str]:
-    """The environment of `./taskw` in tests: this process's without its own Capsule, and a short observation of releases."""
+    """The environment of `./taskw` in tests: this process's without its own Capsule, a short observation of releases, and no rate
+    limits: all clients of the tests have one address."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
-    return inherited | {"CAPSULE_OBSERVATION_SECONDS": "1"}
+    return inherited | {"CAPSULE_OBSERVATION_SECONDS": "1", "CAPSULE_GATEWAY_RATE_LIMITS": "off"}
 
 
 def free_offset() -> int:
@@ -54,7 +55,18 @@ def free_offset() -> int:
     random.shuffle(blocks)
     for offset in (block * 130 for block in blocks):
         ports = Ports(offset)
-        needed = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
+        needed = (
+            ports.gateway,
+            ports.amqp,
+            ports.epmd,
+            ports.distribution,
+            ports.management,
+            ports.api,
+            ports.ingress,
+            ports.stripe,
+            ports.postgres,
+            ports.redis,
+        )
         if all(processes.find_port_holder(port) is None for port in needed) and _reserve(RESERVED / str(offset)):
             return offset
     raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")

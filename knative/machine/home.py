@@ -34,6 +34,7 @@ class Ports:
     stripe = property(lambda self: 7081 + self.offset)
     """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
+    redis = property(lambda self: 7111 + self.offset)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,11 @@ class Home:
     def local_contexts(self) -> tuple[str, ...]:
         """Contexts whose database is on the local PostgreSQL."""
         return tuple(context for context in CONTEXTS if not self.external_database_url(context))
+
+    @property
+    def has_local_redis(self) -> bool:
+        """Whether `up` starts a Redis: the operator sets CAPSULE_REDIS_URL=local."""
+        return self.environment.get("CAPSULE_REDIS_URL") == "local"
 
     def child_environment(self) -> dict[str, str]:
         """Environment of child processes: that of the task, with this state folder and these ports."""

@@ -12,10 +12,12 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import KNATIVE
+from knative.machine.redis_server import Redis
 from knative.machine.secrets import password, stored_secret
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
+GATEWAY_SETTINGS = frozenset({"CAPSULE_REDIS_URL", "CAPSULE_METRICS", "CAPSULE_METRICS_TOKEN", "CAPSULE_CORS_ORIGINS", "CAPSULE_TRUSTED_PROXIES"})
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -57,7 +59,7 @@ def operator_objects(home: Home) -> list[Object]:
         _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
         _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
         _secret("samples-settings", {"CAPSULE_GIT_ROOT": str(home.git)}),
-        _secret("edge-settings", settings),
+        _secret("edge-settings", settings | gateway_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own = {
@@ -76,6 +78,13 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | own.get(context, {})),
         ]
     return objects
+
+
+def gateway_settings(home: Home) -> dict[str, str]:
+    """Settings of the gateway from the environment: limits, metrics, CORS, proxies, and the Redis that gateways share."""
+    names = [name for name in home.environment if name.startswith("CAPSULE_GATEWAY_") or name in GATEWAY_SETTINGS]
+    found = {name: home.environment[name] for name in names if home.environment[name]}
+    return found | ({"CAPSULE_REDIS_URL": Redis(home).url} if home.has_local_redis else {})
 
 
 def application_urls(home: Home) -> dict[str, str]:

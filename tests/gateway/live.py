@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,8 @@ class Live:
     owner_url: str
     folder: Path
     reader_url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More settings of the processes."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     pumps: list[Pump] = field(default_factory=list)
 
@@ -77,6 +79,8 @@ class Live:
             "CAPSULE_BIND": "127.0.0.1",
             "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
             "CAPSULE_PUBLIC_URL": "http://capsule.test",
+            "CAPSULE_GATEWAY_RATE_LIMITS": "off",  # all clients of the tests have one address
+            **self.settings,
             "PORT": str(port),
         }
         log = self.folder / f"{function.replace('*', 'all')}.log"

@@ -15,7 +15,7 @@ from importlib.metadata import version
 import orjson
 from starlette.requests import Request
 
-from functions.edge.gateway import envelope, parsing, responses
+from functions.edge.gateway import envelope, pagination, parsing, responses
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.health import Health
@@ -68,6 +68,7 @@ class Gateway:
         self._options = options
         self._table = Table(registry.declarations)
         self._converter = ReplyConverter(self._table)
+        self._paginated = frozenset(route.name for route in self._table.routes if pagination.is_paginated(route))
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
         self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
@@ -130,6 +131,9 @@ class Gateway:
         if_none_match = request.headers.get("if-none-match")
         response = self._converter.to_response(route, reply, path_values, if_none_match, exchange.path, exchange.correlation_id)
         response.add_all(limit_headers)
+        if route.name in self._paginated and reply.outcome == "done":
+            link = pagination.next_link(responses.path_reference(exchange.path), request.scope["query_string"], reply.body)
+            response.add_all({"link": link} if link else {})
         return response, caller
 
     async def _parse(self, route: Route, request: Request, path_values: tuple[str, ...]) -> parsing.ParsedRequest:
