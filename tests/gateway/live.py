@@ -41,10 +41,14 @@ class Live:
         self._mount_keys()
         self.declare()
         self.functions = self._process(f"{CONTEXT}.*", "/healthz")
-        self.gateway = self._process("edge.gateway", "/readyz")
+        self.gateway = self.start_gateway()
         self.pumps.append(Pump(self.amqp, lambda: self.functions))
         self.pumps[-1].thread.start()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.gateway}", timeout=30)
+
+    def start_gateway(self) -> int:
+        """Start one more gateway, the last of `processes`. Returns its port."""
+        return self._process("edge.gateway", "/readyz")
 
     def _mount_keys(self) -> None:
         signing, private = tokens.new_signing_jwks(), encryption.new_private_keys()
@@ -104,7 +108,7 @@ class Live:
     @contextmanager
     def another_gateway(self) -> Iterator[httpx.Client]:
         """A gateway that starts now."""
-        with httpx.Client(base_url=f"http://127.0.0.1:{self._process('edge.gateway', '/readyz')}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.start_gateway()}", timeout=30) as client:
             yield client
         process = self.processes.pop()
         process.terminate()
