@@ -29,6 +29,7 @@ class Ports:
     epmd = property(lambda self: 7011 + self.offset)
     distribution = property(lambda self: 7012 + self.offset)
     management = property(lambda self: 7020 + self.offset)
+    broker_metrics = property(lambda self: 7021 + self.offset)
     api = property(lambda self: 7030 + self.offset)
     ingress = property(lambda self: 7080 + self.offset)
     stripe = property(lambda self: 7081 + self.offset)

@@ -121,6 +121,8 @@ class RabbitMQ:
     def _configure(self, account: accounts.Account | None) -> dict[str, str]:
         """Write the configuration files and return the server's environment."""
         ports = self.home.ports
+        has_metrics = self.home.environment.get("CAPSULE_BROKER_METRICS") == "on"
+        metrics = f"prometheus.tcp.ip = {LOOPBACK}\nprometheus.tcp.port = {ports.broker_metrics}\n" if has_metrics else ""
         configuration = self.data / "rabbitmq.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
@@ -138,10 +140,10 @@ collect_statistics_interval = 30000
 management.rates_mode = none
 disk_free_limit.absolute = 200MB
 vm_memory_high_watermark.relative = 0.3
-"""
+{metrics}"""
         )
         plugins = self.data / "enabled_plugins"
-        plugins.write_text("[rabbitmq_management].\n")
+        plugins.write_text("[rabbitmq_management,rabbitmq_prometheus].\n" if has_metrics else "[rabbitmq_management].\n")
         empty = self.data / "rabbitmq-env.conf"
         empty.write_text("# replaces /etc/rabbitmq/rabbitmq-env.conf, which is not read\n")
         for file in (configuration, plugins, empty):

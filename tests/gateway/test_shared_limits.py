@@ -43,6 +43,8 @@ async def test_counters_count_in_order_up_to_the_first_refusal(store: str, redis
 
     assert [await read("s1") for _ in range(3)] == [[True, True], [True, True], [False]]
     assert [await read("s2") for _ in range(2)] == [[True, True], [True, False]]
+    [_, last] = [(await counters.count([(Limit("writes.address", 1, 60), "ada")]))[0] for _ in range(2)]
+    assert not last.is_allowed and 59 < last.retry_seconds <= 120, "the one request has left the window"
     [count] = await counters.count([(Limit("writes.user", 5, 60), "ada")])
     assert (count.is_allowed, count.remaining) == (True, 4) and 1 <= count.reset_seconds <= 60
 

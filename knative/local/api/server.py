@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -34,10 +34,11 @@ class _Server(uvicorn.Server):
 class APIServer:
     """A Runnable."""
 
-    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, metrics: Callable[[], bytes]) -> None:
+        """`metrics` returns them in Prometheus' text format."""
         self._settings = settings
         self._tokens = tokens
-        self._api = API(store, definitions, settings, tokens)
+        self._api = API(store, definitions, settings, tokens, metrics)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 

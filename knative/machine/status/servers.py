@@ -20,7 +20,7 @@ def any_running(home: Home) -> bool:
 
 
 def servers(home: Home) -> Row:
-    """RabbitMQ, PostgreSQL, the one-machine Knative and, if configured, Redis, with their memory. Servers named in the environment are not checked."""
+    """RabbitMQ, PostgreSQL, the one-machine Knative and, if configured, Redis, with their memory. External servers are not checked."""
     ports = {
         "postgres": home.ports.postgres,
         "rabbitmq": home.ports.amqp,

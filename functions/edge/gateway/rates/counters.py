@@ -89,11 +89,15 @@ class MemoryCounters:
             windows.move_to(number)
         current, previous = windows.current.get(key, 0), windows.previous.get(key, 0)
         used = current + previous * (1 - elapsed / seconds)
-        reset_seconds = ceil(seconds - elapsed)
         if used + 1 > limit.amount:
-            return Count(limit, False, 0, reset_seconds, _retry_seconds(limit, current, previous, elapsed))
+            return refused(limit, current, previous, elapsed)
         windows.current[key] = current + 1
-        return Count(limit, True, int(limit.amount - used - 1), reset_seconds)
+        return Count(limit, True, int(limit.amount - used - 1), ceil(seconds - elapsed))
+
+
+def refused(limit: Limit, current: int, previous: int, elapsed: float) -> Count:
+    """The count of a refused request, from the numbers of two windows and the seconds since the present one began."""
+    return Count(limit, False, 0, max(1, ceil(limit.window_seconds - elapsed)), _retry_seconds(limit, current, previous, elapsed))
 
 
 def _retry_seconds(limit: Limit, current: int, previous: int, elapsed: float) -> int:

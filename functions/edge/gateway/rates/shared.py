@@ -6,8 +6,8 @@ requests do not wait. Meanwhile each gateway counts by itself (fail open), or re
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
+from math import ceil
 from typing import Protocol
 
 import redis.exceptions
@@ -16,7 +16,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from functions.edge.gateway.circuit_breaker import CircuitBreaker, Open, Policy, State
-from functions.edge.gateway.rates.counters import Count, CountersUnavailable, Hit, MemoryCounters
+from functions.edge.gateway.rates.counters import Count, CountersUnavailable, Hit, MemoryCounters, refused
 
 TIMEOUT_SECONDS = 0.25
 BREAKER = Policy(window_seconds=10.0, min_volume=1, failure_ratio=0.5, open_seconds=1.0, max_open_seconds=5.0, successes=1)
@@ -56,9 +56,15 @@ class RedisCounters:
         limit, key = hit
         item = RateLimitItemPerSecond(limit.amount, limit.window_seconds)
         is_allowed = await self._limiter.hit(item, limit.name, key)
-        window = await self._limiter.get_window_stats(item, limit.name, key)
-        reset_seconds = max(1, round(window.reset_time - time.time()))
-        return Count(limit, is_allowed, max(window.remaining, 0) if is_allowed else 0, reset_seconds, reset_seconds)
+        window = await self._storage.get_sliding_window(item.key_for(limit.name, key), limit.window_seconds)
+        previous, previous_seconds, current, current_seconds = window
+        remaining_seconds = (
+            previous_seconds if previous else max(0.0, current_seconds - limit.window_seconds)
+        )  # Redis keeps a counter for two windows
+        if not is_allowed:
+            return refused(limit, current, previous, limit.window_seconds - remaining_seconds)
+        used = current + previous * remaining_seconds / limit.window_seconds
+        return Count(limit, True, max(0, int(limit.amount - used)), max(1, ceil(remaining_seconds)))
 
 
 class SharedCounters:
