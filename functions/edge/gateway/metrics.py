@@ -20,7 +20,7 @@ NONE = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-disable_created_metrics()  # they double the series, and Prometheus does not need them
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and Prometheus does not need them
 
 Gauges = Callable[[], Iterable[Metric]]
 """Returns gauges with their values at the time of a scrape."""
