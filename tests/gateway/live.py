@@ -93,7 +93,7 @@ class Live:
                 [sys.executable, "-m", "functions.runtime.serving.serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
             )
         self.processes.append(process)
-        until(lambda: self._answers(process, port, probe, log), 30, f"for {function}:\n{log.read_text()}")
+        until(lambda: self._answers(process, port, probe, log), wait_limit(120), f"for {function}:\n{log.read_text()}")
         return port
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Counters in Redis, shared by gateways, and what happens while Redis is away."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,25 +9,10 @@ from functions.edge.gateway.options import Options
 from functions.edge.gateway.rates.counters import Count, Counters, CountersUnavailable, Hit, MemoryCounters
 from functions.edge.gateway.rates.limits import Limit, Limits
 from functions.edge.gateway.rates.shared import BREAKER, RedisCounters, SharedCounters
-from knative.machine import packages
 from knative.machine.redis_server import Redis
 from tests.gateway.shop import open_shop, signed_in
-from tests.servers import discard, fresh_home
 
 USER, TOKEN = Limit("reads.user", 3, 60), Limit("reads.token", 2, 60)
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    packages.install([packages.REDIS], print)
-    home = fresh_home("capsule-redis-")
-    home.create()
-    server = Redis(home)
-    try:
-        server.start()
-        yield server
-    finally:
-        discard(home)
 
 
 async def allowed(counters: Counters, hits: Sequence[Hit]) -> list[bool]:

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from knative.machine import packages
 from knative.machine.redis_server import Redis
 from tests.gateway.balancer import Balancer
 from tests.gateway.live import Live
@@ -17,23 +16,9 @@ from tests.gateway.test_ended_sessions import answer, bearer
 from tests.gateway.test_live import PASSWORD, sign_in
 from tests.proof import proof
 from tests.runtime.harness import until
-from tests.servers import discard, fresh_home
 
 pytestmark = proof("three-gateways")
 READS = 40
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    packages.install([packages.REDIS], print)
-    home = fresh_home("capsule-redis-")
-    home.create()
-    try:
-        server = Redis(home)
-        server.start()
-        yield server
-    finally:
-        discard(home)
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,10 @@ class Metrics:
         self._shed = self._counter("capsule_shed_requests", "Requests refused because the gateway is overloaded.", "priority")
         self._refused = self._counter("capsule_context_refused_requests", "Requests refused by a circuit or bulkhead.", "context", "reason")
 
+        self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._of_rpcs: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        """Children by their labels: the library's own look-up costs more than counting."""
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self._registry)
 
@@ -59,14 +63,23 @@ class Metrics:
         self._registry.register(_GaugeCollector(gauges))
 
     def record_request(self, route: Route | None, method: str, status: int, seconds: float) -> None:
-        path = route.path if route is not None else NONE
-        known_method = method if method in METHODS else NONE
-        self._requests.labels(known_method, path, status).inc()
-        self._durations.labels(known_method, path).observe(seconds)
+        key = (route.path if route is not None else NONE, method, status)
+        children = self._of_requests.get(key)
+        if children is None:
+            known_method = method if method in METHODS else NONE
+            children = self._requests.labels(known_method, key[0], status), self._durations.labels(known_method, key[0])
+            if known_method is not NONE:
+                self._of_requests[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
 
     def record_rpc(self, function: str, outcome: str, seconds: float) -> None:
-        self._rpcs.labels(function, outcome).inc()
-        self._rpc_durations.labels(function).observe(seconds)
+        key = (function, outcome)
+        children = self._of_rpcs.get(key)
+        if children is None:
+            children = self._of_rpcs[key] = self._rpcs.labels(function, outcome), self._rpc_durations.labels(function)
+        children[0].inc()
+        children[1].observe(seconds)
 
     def record_rate_limited(self, limit: str) -> None:
         self._limited.labels(limit).inc()

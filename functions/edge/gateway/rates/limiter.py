@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from functions.edge.gateway.problems import TOO_MANY, UNAVAILABLE, Problem
 from functions.edge.gateway.rates.counters import Count, Counters, CountersUnavailable, Hit
-from functions.edge.gateway.rates.limits import Limit, Limits
+from functions.edge.gateway.rates.limits import BY_ADDRESS, BY_SESSION, Limit, Limits
 from functions.edge.gateway.rates.plans import PlanFactors
 from functions.kernel import Caller, RateClass
 
@@ -35,12 +35,12 @@ class RateLimiter:
     async def count(self, rate_class: RateClass, caller: Caller | None, token: str | None, address: str) -> Mapping[str, str]:
         """Count a request. Returns the header fields of its response. Raises Problem 429, 503."""
         if caller is None:
-            hits: list[Hit] = [(limit, client_key(address)) for limit in self._limits.of(rate_class, "address")]
+            hits: list[Hit] = [(limit, client_key(address)) for limit in self._limits.of(rate_class, BY_ADDRESS)]
         else:
             factor = self._plans.factor(caller.user_id)
-            hits = [  # the session first: one that is refused takes nothing from the other sessions of its user
+            hits = [
                 (limit.times(factor), str((caller.session_id or caller.user_id) if limit.name.endswith("token") else caller.user_id))
-                for limit in self._limits.of(rate_class, "token", "user")
+                for limit in self._limits.of(rate_class, BY_SESSION)
             ]
         if not hits:
             return {}
@@ -75,13 +75,14 @@ def header_fields(counts: Sequence[Count]) -> Mapping[str, str]:
     nearest = _nearest(counts)
     seconds = nearest.reset_seconds if nearest.is_allowed else nearest.retry_seconds
     return {
-        "ratelimit-policy": ", ".join(_policy(count.limit) for count in counts),
+        "ratelimit-policy": _policies(tuple(count.limit for count in counts)),
         "ratelimit": f'"{nearest.limit.name}";r={nearest.remaining};t={seconds}',
     }
 
 
-def _policy(limit: Limit) -> str:
-    return f'"{limit.name}";q={limit.amount};w={limit.window_seconds}'
+@lru_cache(256)
+def _policies(limits: tuple[Limit, ...]) -> str:
+    return ", ".join(f'"{limit.name}";q={limit.amount};w={limit.window_seconds}' for limit in limits)
 
 
 def _nearest(counts: Sequence[Count]) -> Count:

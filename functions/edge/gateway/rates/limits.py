@@ -10,6 +10,7 @@ The classes are those of `RateClass`. Rates are written as in the library `limit
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import limits
 
@@ -18,7 +19,8 @@ from functions.runtime.config.settings import InvalidSetting
 
 OFF = "off"
 REQUESTS = "requests.address"
-PARTITIONS = ("address", "user", "token")
+BY_ADDRESS, BY_SESSION = ("address",), ("token", "user")
+"""What is counted without and with an access token. The session comes first: one that is refused takes nothing from its user's others."""
 DEFAULTS: Mapping[str, str] = {
     REQUESTS: "30000/minute",
     "reads.address": "1200/minute",
@@ -68,9 +70,14 @@ class Limits:
     def of_address(self) -> Limit | None:
         return self.by_name.get(REQUESTS)
 
-    def of(self, rate_class: RateClass, *partitions: str) -> tuple[Limit, ...]:
-        names = (f"{rate_class}.{partition}" for partition in partitions)
-        return tuple(self.by_name[name] for name in names if name in self.by_name)
+    def of(self, rate_class: RateClass, partitions: tuple[str, ...]) -> tuple[Limit, ...]:
+        """`partitions`: BY_ADDRESS or BY_SESSION."""
+        return self._selected[rate_class, partitions]
+
+    @cached_property
+    def _selected(self) -> Mapping[tuple[RateClass, tuple[str, ...]], tuple[Limit, ...]]:
+        keys = [(rate_class, partitions) for rate_class in RateClass for partitions in (BY_ADDRESS, BY_SESSION)]
+        return {key: tuple(self.by_name[name] for each in key[1] if (name := f"{key[0]}.{each}") in self.by_name) for key in keys}
 
 
 def _parse_limit(name: str, rate: str) -> Limit:
