@@ -17,6 +17,14 @@ class UserCreated(Event, type="user.created", subject="user_id"):
     at: datetime
 
 
+class AdministratorGranted(Event, type="administrator.granted"):
+    """An operator's setting made a user an administrator. The event records when; the access tokens issued from now on have the role."""
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
 class CustomerRequested(Event, type="customer.requested"):
     """A registration asks again for the customer of its user.
 

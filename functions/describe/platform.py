@@ -1,6 +1,6 @@
 """Generate the Services that belong to no context, and the permissions of the deploy context in the cluster.
 
-`edge.yaml` has the gateway (the only public Service, always on) and the dead-letter router. `deploy.yaml` has, beside the
+`edge.yaml` has the gateway (always on) and the dashboard, the public Services, and the dead-letter router. `deploy.yaml` has, beside the
 functions, the permissions of their account, and the source that reports changes of builds and applications to the Broker
 with a read-only account of its own.
 
@@ -26,7 +26,7 @@ def edge_manifests() -> list[Manifest]:
         name="edge-gateway",
         functions=["edge.gateway"],
         component="edge",
-        summary="Serve the HTTP API: the only public entrance.",
+        summary="Serve the HTTP API.",
         kind="gateway",
         min_scale=1,
         max_scale=10,
@@ -38,6 +38,21 @@ def edge_manifests() -> list[Manifest]:
         probe="/readyz",
         annotations={"local.capsule.dev/host-port": GATEWAY_PORT},
     )
+    dashboard = Workload(
+        name="dashboard",
+        functions=["edge.dashboard"],
+        component="edge",
+        summary="Serve the dashboard: pages for everything that the API does.",
+        kind="dashboard",
+        min_scale=0,
+        max_scale=5,
+        concurrency=0,  # a page that follows a log keeps its request open
+        grants=Grants(verifies_tokens=True),
+        seals=True,
+        public=True,
+        collected=True,
+        probe="/readyz",
+    )
     dead_letters = Workload(
         name="dead-letters",
         functions=["runtime.dead_letters"],
@@ -48,7 +63,7 @@ def edge_manifests() -> list[Manifest]:
         max_scale=2,
         concurrency=20,
     )
-    return [service(gateway), service(dead_letters)]
+    return [service(gateway), service(dashboard), service(dead_letters)]
 
 
 def cluster_manifests(context: str) -> list[Manifest]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.describe.grants import Grants
+from functions.runtime.config import variables
 
 Manifest = dict[str, Any]
 
@@ -137,14 +138,14 @@ def amqp_secret(user: str) -> str:
 
 def _environment(workload: Workload) -> list[Manifest]:
     environment: list[Manifest] = [
-        {"name": "CAPSULE_FUNCTION", "value": ",".join(workload.functions)},
-        _from_secret("CAPSULE_AMQP_URL", amqp_secret(workload.component)),
+        {"name": variables.FUNCTION.name, "value": ",".join(workload.functions)},
+        _from_secret(variables.AMQP_URL.name, amqp_secret(workload.component)),
     ]
     if workload.database:
-        environment.append(_from_secret(f"CAPSULE_{workload.database.upper()}_DATABASE_URL", f"{workload.database}-database"))
+        environment.append(_from_secret(variables.DATABASE_URL.of(workload.database).name, f"{workload.database}-database"))
     if workload.database and workload.kind in READING:
         reader: Manifest = {"secretKeyRef": {"name": f"{workload.database}-database", "key": "reader", "optional": True}}
-        environment.append({"name": f"CAPSULE_{workload.database.upper()}_READER_URL", "valueFrom": reader})
+        environment.append({"name": variables.READER_URL.of(workload.database).name, "valueFrom": reader})
     return environment
 
 

@@ -39,11 +39,13 @@ from functions.kernel.outcome import (
     Transient,
     Unauthenticated,
     Unavailable,
+    json_pointer,
 )
 from functions.kernel.page import Page
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
+from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
@@ -65,12 +67,14 @@ __all__ = [
     "File",
     "Forbidden",
     "Gone",
+    "Int32",
     "Invalid",
     "Kind",
     "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
+    "Number",
     "Order",
     "Origin",
     "OutgoingMessage",
@@ -79,6 +83,7 @@ __all__ = [
     "Payload",
     "PaymentRequired",
     "Permanent",
+    "PositiveInt64",
     "RateClass",
     "RateLimited",
     "RawRequest",
@@ -88,6 +93,9 @@ __all__ = [
     "Rejection",
     "Retry",
     "Scale",
+    "SecretText",
+    "Text",
+    "Timestamp",
     "TooManyRequests",
     "Transient",
     "Unauthenticated",
@@ -97,6 +105,7 @@ __all__ = [
     "command",
     "effect",
     "every",
+    "json_pointer",
     "missing_steps",
     "new_id",
     "on",

@@ -6,7 +6,7 @@ Its counters live for two minutes, so nothing is written to disk. Valkey serves 
 import shutil
 from pathlib import Path
 
-from knative.machine import accounts, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, processes, secrets
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -35,6 +35,7 @@ class Redis:
             program = packages.REDIS.find()
             if program is None:
                 raise Problem("Redis is not installed.", "./taskw up installs it.")
+            leftovers.kill_remains(self.home, self.name)
             processes.require_free_ports({"Redis": self.home.ports.redis})
             account = accounts.server_account("redis", "valkey")
             accounts.own(self.folder, account)

@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import psycopg
 
-from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
-from functions.deploy.adapters.postgres_environments import PostgresConfigurations
+from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import FOLDER, migrate, migrations, version_of
 from tests.servers import Databases
@@ -79,5 +81,31 @@ async def test_renamed_columns_keep_their_values(postgres: Databases, tmp_path: 
             )
             assert await deployments.add_traffic(deployment, 3, 0) == (10, 1)
             assert (await PostgresApplications(store).get(application)).name == "hello"
+    finally:
+        await store.close()
+
+
+async def test_a_suspended_account_of_before_keeps_its_suspension_and_gets_the_rest_from_the_next_event(postgres: Databases, tmp_path: Path) -> None:
+    database, user, application = postgres.empty("deploy"), uuid4(), uuid4()
+    migrate(database.owner_url, "deploy", schema_before(tmp_path, 16))
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended) VALUES (%s, 5, 1024, %s, true)", (user, CREATED_AT)
+        )
+        connection.execute(
+            "INSERT INTO applications (id, user_id, name, repository, created_at) VALUES (%s, %s, 'hello', 'https://x/y.git', %s)",
+            (application, user, CREATED_AT),
+        )
+        connection.execute("INSERT INTO environments (application_id, name, created_at) VALUES (%s, 'staging', %s)", (application, CREATED_AT))
+    migrate(database.owner_url, "deploy")
+
+    store = Database(database.functions_url)
+    try:
+        async with store.transaction():
+            quota = await PostgresQuotas(store).find(user)
+            assert quota == Quota(user, 5, 1024, CREATED_AT, is_suspended=True)
+            assert quota.restriction is Restriction.SUSPENDED
+            environment = await PostgresEnvironments(store).find(application, "staging")
+            assert environment is not None and not environment.runs_nothing
     finally:
         await store.close()

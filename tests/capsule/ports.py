@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import RegistrationCompleted, UserExpired, UserLoggedIn
+from events.auth import AdministratorGranted, RegistrationCompleted, UserExpired, UserLoggedIn
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -63,6 +63,7 @@ def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
 
 PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
+        auth.Administrators: memory_auth.MemoryAdministrators,
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
@@ -93,6 +94,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.RatedPeriods: billing_money.MemoryRatedPeriods,
         billing.Subscriptions: billing_money.MemorySubscriptions,
         billing.Usage: memory_billing.MemoryUsage,
+        billing.UsageNotices: billing_money.MemoryUsageNotices,
     },
     "deploy": {
         deploy.ApplicationRequests: deploy_cluster.MemoryApplicationRequests,
@@ -147,6 +149,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         BuildSucceeded,
         PaymentProcessed,
         RegistrationCompleted,
+        AdministratorGranted,
         UserExpired,
         UserLoggedIn,
     }

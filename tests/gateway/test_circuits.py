@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.live import Live
+from tests.gateway.live import Live, sign_in
 from tests.gateway.test_ended_sessions import answer, bearer
-from tests.gateway.test_live import sign_in
 from tests.proof import proof
 from tests.runtime.harness import until
 
@@ -22,9 +21,8 @@ def circuit(live: Live) -> str:
 
 
 def test_a_hanging_context_opens_its_circuit_until_it_answers_again(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    database = postgres.database("auth")
     settings = {"CAPSULE_GATEWAY_CIRCUIT_MIN_VOLUME": str(REQUESTS), "CAPSULE_GATEWAY_CIRCUIT_OPEN_SECONDS": "2"}
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, tmp_path_factory.mktemp("circuits"), settings=settings)
+    live = Live(rabbitmq.vhost(), {"auth": postgres.database("auth")}, tmp_path_factory.mktemp("circuits"), settings=settings)
     try:
         live.start()
         _, token = sign_in(live)

@@ -11,9 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from knative.machine.redis_server import Redis
 from tests.gateway.balancer import Balancer
-from tests.gateway.live import Live
+from tests.gateway.live import PASSWORD, Live, running, sign_in
 from tests.gateway.test_ended_sessions import answer, bearer
-from tests.gateway.test_live import PASSWORD, sign_in
 from tests.proof import proof
 from tests.runtime.harness import until
 
@@ -23,14 +22,9 @@ READS = 40
 
 @pytest.fixture(scope="module")
 def live(redis: Redis, postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    database = postgres.database("auth")
     settings = {"CAPSULE_REDIS_URL": redis.url, "CAPSULE_GATEWAY_RATE_LIMITS": f"credentials.address=1000/minute, reads.token={READS}/hour"}
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, tmp_path_factory.mktemp("three"), settings=settings)
-    try:
-        live.start()
+    with running(rabbitmq.vhost(), {"auth": postgres.database("auth")}, tmp_path_factory.mktemp("three"), settings=settings) as live:
         yield live
-    finally:
-        live.stop()
 
 
 @pytest.fixture(scope="module")

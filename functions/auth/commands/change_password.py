@@ -5,7 +5,7 @@ Ends all other sessions and their access tokens. A wrong current password counts
 
 import math
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import SessionEnded
 from functions.auth.domain.email import Email
@@ -13,12 +13,12 @@ from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import AccountLocked, UnknownUser, WeakPassword, WrongPassword
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, LoginFailures, Sessions, Users
-from functions.kernel import Caller, Clock, Done, Model, RateClass, Rejected, command
+from functions.kernel import Caller, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class ChangePassword(Model):
-    current_password: SecretStr = Field(examples=["correct horse battery staple"])
-    password: SecretStr = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
+    current_password: SecretText = Field(examples=["correct horse battery staple"])
+    password: SecretText = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
 
 
 @command(

@@ -7,21 +7,21 @@ failure is stored although the request is rejected (`Rejected`); a login during 
 
 import math
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from events.auth import UserLoggedIn
+from events.auth import AdministratorGranted, UserLoggedIn
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, WrongCredentials
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import AccessTokenIssuer, Hasher, LoginFailures, Sessions, Users
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
+from functions.auth.ports import AccessTokenIssuer, Administrators, Hasher, LoginFailures, Sessions, Users
+from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class Login(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
-    password: SecretStr = Field(examples=["correct horse battery staple"])
+    password: SecretText = Field(examples=["correct horse battery staple"])
 
 
 @command(
@@ -29,13 +29,14 @@ class Login(Model):
     status=201,
     allow=ANYONE,
     rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified],
-    emits=[UserLoggedIn],
+    emits=[AdministratorGranted, UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,
 )
 async def login(
     request: Login,
     users: Users,
+    administrators: Administrators,
     failures: LoginFailures,
     hasher: Hasher,
     sessions: Sessions,
@@ -64,11 +65,16 @@ async def login(
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
+    granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
+    if granted:
+        await users.save(user)
+
     session, events = Session.start(user.id, Device.of(client), now)
     token = OpaqueToken.for_refresh()
     await sessions.add(session, token)
     access = access_tokens.issue(user, session.id, now)
     return Done(
         SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text),
+        *granted,
         *events,
     )

@@ -3,7 +3,7 @@
 The refresh token is used up. Using it a second time ends the session.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import SessionEnded
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
@@ -11,11 +11,11 @@ from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
-from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, command
+from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class Refresh(Model):
-    refresh_token: SecretStr = Field(description="The refresh token from the last sign-in or refresh of this session.")
+    refresh_token: SecretText = Field(description="The refresh token from the last sign-in or refresh of this session.")
 
 
 @command(

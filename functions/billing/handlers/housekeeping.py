@@ -1,6 +1,6 @@
 """Clean up the billing database and publish overdue work.
 
-Publishes ended periods, payments and refunds without an outcome (their state is read at the provider), and retries
+Publishes ended periods, subscriptions to review, payments and refunds without an outcome (their state is read at the provider), and retries
 whose timer was lost. Deletes usage ids and webhook events that can no longer repeat, and runs the runtime's clean-up.
 """
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from functions.billing.domain.credit_notes import RefundRequested
 from functions.billing.domain.payment_methods import PaymentMethodChangeRequested
 from functions.billing.domain.payments import SETTLEMENT_TIMEOUT, PaymentRequested, PaymentRetryRequested
-from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded
+from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded, SubscriptionReviewRequested
 from functions.billing.domain.usage import ID_RETENTION
 from functions.billing.ports import CreditNotes, Housekeeping, PaymentMethodChanges, Payments, Subscriptions, Usage, WebhookEvents
 from functions.kernel import Clock, Work, every
@@ -19,7 +19,13 @@ WEBHOOK_EVENT_RETENTION = timedelta(days=60)
 """Stripe repeats an event for three days. https://docs.stripe.com/webhooks#automatic-retries"""
 
 
-@every("*/10 * * * *", emits=[PeriodEnded, PaymentMethodChangeRequested, PaymentRequested, PaymentRetryRequested, RefundRequested])
+@every(
+    "*/10 * * * *",
+    emits=[
+        *(PeriodEnded, PaymentMethodChangeRequested, PaymentRequested, PaymentRetryRequested, RefundRequested),
+        SubscriptionReviewRequested,
+    ],
+)
 async def housekeeping(
     housekeeping: Housekeeping,
     subscriptions: Subscriptions,
@@ -38,6 +44,8 @@ async def housekeeping(
         await webhook_events.prune(now - WEBHOOK_EVENT_RETENTION)
         for subscription in await subscriptions.list_ended(now - LATE_USAGE_GRACE, BATCH_SIZE):
             record.emit(PeriodEnded(subscription_id=subscription.id, customer_id=subscription.customer_id, period_end=subscription.billed_until))
+        for subscription in await subscriptions.list_to_review(now, BATCH_SIZE):
+            record.emit(SubscriptionReviewRequested(customer_id=subscription.customer_id))
         for payment in await payments.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
             record.emit(PaymentRequested(payment_id=payment.id))
         for payment in await payments.list_due_retries(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from functions.deploy.adapters.kubernetes_errors import Forbidden, NotFound, translate
+from functions.deploy.adapters.variables import KUBECONFIG
 from functions.deploy.ports import ClusterUnavailable
 from functions.runtime.config.settings import Settings
 
@@ -49,7 +50,7 @@ class KubernetesClient:
             from kubernetes.client import ApiClient, Configuration
 
             configuration = Configuration()
-            if kubeconfig := self._settings.text("KUBECONFIG", ""):
+            if kubeconfig := self._settings.value(KUBECONFIG):
                 config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
             else:
                 config.load_incluster_config(client_configuration=configuration)

@@ -6,10 +6,11 @@ object of it left.
 
 from uuid import UUID
 
-from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
+from events.deploy import AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed
 from functions.deploy.domain.observation import APPLICATION_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Quotas, RepositoryAccesses
+from functions.deploy.services.work_admission import review_events
 from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
 
 
@@ -26,7 +27,7 @@ class ApplicationDeletionAccepted(Model):
     http="DELETE /v1/apps/{application_id}",
     status=202,
     rejects=[ApplicationNotFound],
-    emits=[ApplicationDeleted, BuildFailed, DeploymentFailed],
+    emits=[AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_application(
     request: DeleteApplication,
@@ -51,4 +52,5 @@ async def delete_application(
     await quotas.release_application(application.user_id)
     await quotas.release_memory(application.id)
 
+    events.extend(await review_events(quotas, caller.user_id))
     return Done(ApplicationDeletionAccepted(id=application.id, status=application.status), *events)

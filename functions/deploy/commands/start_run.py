@@ -14,19 +14,21 @@ from functions.deploy.domain.rejections import (
     EnvironmentNotFound,
     InvalidCommand,
     NothingReleased,
+    OverQuota,
     SubscriptionSuspended,
     TooManyRuns,
+    UsageExhausted,
 )
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, Text, command
 
 
 class StartRun(Model):
     application_id: UUID
     environment: EnvironmentName
-    command: str
+    command: Text
     """A shell command line."""
 
 
@@ -41,7 +43,10 @@ class RunAccepted(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/runs",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns, SubscriptionSuspended],
+    rejects=[
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns),
+        *(OverQuota, SubscriptionSuspended, UsageExhausted),
+    ],
     emits=[RunRequested],
 )
 async def start_run(
@@ -57,7 +62,7 @@ async def start_run(
 ) -> Done[RunAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
-    await admit_work(quotas, caller.user_id, is_growth=False)
+    await admit_work(quotas, caller.user_id)
     serving = await deployments.find_serving(environment)
     if serving is None or serving.release_id is None:
         raise NothingReleased.of(application.name, environment.name)

@@ -25,6 +25,8 @@ RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
 STOPPED = "capsule.dev/stopped"
+STOPPED_BY_USER = "true"
+"""Other values are restrictions of the account."""
 VISIBILITY = "networking.knative.dev/visibility"
 """Knative's label for a Service without a public address: "cluster-local"."""
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
@@ -156,15 +158,15 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
 
 
-def stop(service: Manifest) -> Manifest:
-    """Return the Service of a stopped environment: no address leads to it from outside, and it scales to zero.
+def stop(service: Manifest, reason: str) -> Manifest:
+    """Return the Service of a stopped or paused environment: no address leads to it from outside, and it scales to zero.
 
     The template changes only if the environment has minimum instances: another template creates a revision. The
     one-machine Knative reads the annotation too: it ends the instances at once and answers 503 instead of 404.
     """
     stopped = copy.deepcopy(service)
     metadata = stopped["metadata"]
-    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: "true"}
+    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: STOPPED_BY_USER if reason == "stopped" else reason}
     metadata["labels"][VISIBILITY] = "cluster-local"
     stopped["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "0"
     return stopped

@@ -1,22 +1,18 @@
 """Settings of the gateway. Every default suits one machine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TypeVar
 
-from functions.edge.gateway.rates.limits import Limits, parse_plan_factors
-from functions.runtime.config.settings import InvalidSetting, Settings
-
-Network = IPv4Network | IPv6Network
+from functions.edge.gateway import variables
+from functions.edge.gateway.rates.limits import Limits
+from functions.edge.gateway.variables import Network
+from functions.runtime.config.settings import Settings
 
 
 @dataclass(frozen=True)
 class Options:
     body_limit: int = 1024 * 1024
     """Bytes."""
-    body_seconds: float = 30.0
-    """Time for a body to arrive."""
     concurrency: int = 512
     """Requests in progress in one gateway. Beyond it, and for changes before it, requests get 503 with Retry-After (`admission`)."""
     caller_concurrency: int = 128
@@ -50,49 +46,26 @@ class Options:
 
     @classmethod
     def read(cls, settings: Settings) -> "Options":
+        """Raises InvalidSetting."""
+        redis_url = settings.value(variables.REDIS_URL)
+        if redis_url == variables.LOCAL_REDIS:
+            raise variables.REDIS_URL.invalid(redis_url)  # `up` replaces it by the URL of the server that it starts
         return cls(
-            body_limit=_number(settings, "CAPSULE_GATEWAY_BODY_LIMIT", cls.body_limit, int),
-            concurrency=_number(settings, "CAPSULE_GATEWAY_CONCURRENCY", cls.concurrency, int),
-            caller_concurrency=_number(settings, "CAPSULE_GATEWAY_CALLER_CONCURRENCY", cls.caller_concurrency, int),
-            rate_limits=Limits.parse(settings.text("CAPSULE_GATEWAY_RATE_LIMITS", "")),
-            plan_factors=parse_plan_factors(settings.text("CAPSULE_GATEWAY_PLAN_FACTORS", "")),
-            redis_url=settings.text("CAPSULE_REDIS_URL", ""),
-            is_rate_limit_fail_open=_choice(settings, "CAPSULE_GATEWAY_RATE_LIMIT_FAILURE", "open", "closed"),
-            context_concurrency=_number(settings, "CAPSULE_GATEWAY_CONTEXT_CONCURRENCY", cls.context_concurrency, int),
-            context_queue=_number(settings, "CAPSULE_GATEWAY_CONTEXT_QUEUE", cls.context_queue, int),
-            circuit_window_seconds=_number(settings, "CAPSULE_GATEWAY_CIRCUIT_WINDOW_SECONDS", cls.circuit_window_seconds, float),
-            circuit_min_volume=_number(settings, "CAPSULE_GATEWAY_CIRCUIT_MIN_VOLUME", cls.circuit_min_volume, int),
-            circuit_open_seconds=_number(settings, "CAPSULE_GATEWAY_CIRCUIT_OPEN_SECONDS", cls.circuit_open_seconds, float),
-            metrics=_choice(settings, "CAPSULE_METRICS", "on", "off"),
-            metrics_token=settings.text("CAPSULE_METRICS_TOKEN", ""),
-            cors_origins=frozenset(_split(settings.text("CAPSULE_CORS_ORIGINS", ","))),
-            log_reads=settings.text("CAPSULE_GATEWAY_LOG_READS", "no") == "yes",
-            trusted_proxies=tuple(ip_network(text, strict=False) for text in _split(settings.text("CAPSULE_TRUSTED_PROXIES", ","))),
+            body_limit=settings.value(variables.BODY_LIMIT),
+            concurrency=settings.value(variables.CONCURRENCY),
+            caller_concurrency=settings.value(variables.CALLER_CONCURRENCY),
+            rate_limits=settings.value(variables.RATE_LIMITS),
+            plan_factors=settings.value(variables.PLAN_FACTORS),
+            redis_url=redis_url,
+            is_rate_limit_fail_open=settings.value(variables.RATE_LIMIT_FAILURE),
+            context_concurrency=settings.value(variables.CONTEXT_CONCURRENCY),
+            context_queue=settings.value(variables.CONTEXT_QUEUE),
+            circuit_window_seconds=float(settings.value(variables.CIRCUIT_WINDOW_SECONDS)),
+            circuit_min_volume=settings.value(variables.CIRCUIT_MIN_VOLUME),
+            circuit_open_seconds=float(settings.value(variables.CIRCUIT_OPEN_SECONDS)),
+            metrics=settings.value(variables.METRICS),
+            metrics_token=settings.value(variables.METRICS_TOKEN),
+            cors_origins=frozenset(settings.value(variables.CORS_ORIGINS)),
+            log_reads=settings.value(variables.LOG_READS),
+            trusted_proxies=settings.value(variables.TRUSTED_PROXIES),
         )
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-Number = TypeVar("Number", int, float)
-
-
-def _number(settings: Settings, name: str, default: Number, type: Callable[[str], Number]) -> Number:
-    """A positive number. Raises InvalidSetting."""
-    text = settings.text(name, str(default))
-    try:
-        number = type(text)
-    except ValueError:
-        number = default - default
-    if not number > 0:
-        raise InvalidSetting(f"{name} is {text!r}: it must be a {'whole ' if type is int else ''}number above 0, such as {default}")
-    return number
-
-
-def _choice(settings: Settings, name: str, default: str, other: str) -> bool:
-    """Whether the setting has its default. Raises InvalidSetting."""
-    text = settings.text(name, default)
-    if text not in (default, other):
-        raise InvalidSetting(f"{name} is {text!r}: it must be {default} or {other}")
-    return text == default

@@ -20,7 +20,7 @@ from functions.edge.gateway.health import Health
 from functions.edge.gateway.metrics import Metrics
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.ports import Requester
-from functions.edge.gateway.rates.counters import Counters, MemoryCounters
+from functions.edge.gateway.rates.counters import open_counters
 from functions.edge.gateway.rates.limiter import RateLimiter, client_key
 from functions.edge.gateway.rates.plans import PLAN_FUNCTION, PlanFactors
 from functions.edge.gateway.routing import Route
@@ -43,7 +43,7 @@ class Traffic:
         self._clock = clock
         self._in_progress = in_progress
         self._admission = Admission(options.concurrency, options.caller_concurrency, self.metrics.record_shed)
-        self._counters = _counters(options)
+        self._counters = open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open)
         plans = PlanFactors(options.plan_factors if PLAN_FUNCTION in functions else {}, self._ask_plan)
         self._limiter = RateLimiter(options.rate_limits, self._counters, plans, self.metrics.record_rate_limited)
         self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options)
@@ -78,11 +78,3 @@ class Traffic:
             return None
         plan: str | None = orjson.loads(reply.body)["plan"] if reply.outcome == "done" else None
         return plan
-
-
-def _counters(options: Options) -> Counters:
-    if not options.redis_url:
-        return MemoryCounters()
-    from functions.edge.gateway.rates.shared import RedisCounters, SharedCounters  # redis only where configured
-
-    return SharedCounters(RedisCounters(options.redis_url), is_fail_open=options.is_rate_limit_fail_open)

@@ -1,8 +1,10 @@
-"""Roll up metrics, create partitions and drop expired data."""
+"""Roll up metrics, create partitions, drop expired data and evaluate the rules that fire without data."""
 
 from datetime import timedelta
 
+from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Clock, Work, every
+from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.ports import (
     Alerts,
     Applications,
@@ -11,11 +13,14 @@ from functions.monitor.ports import (
     Deliveries,
     Housekeeping,
     Markers,
+    Requests,
     Retention,
     Rollups,
+    Rules,
     UnownedUsage,
     Vault,
 )
+from functions.monitor.services.silence import evaluate_silence
 
 RAW_RETENTION = timedelta(days=3)
 RETENTION = {
@@ -35,7 +40,7 @@ DELIVERY_RETENTION = timedelta(days=30)
 CREATED_AHEAD = timedelta(days=8)
 
 
-@every("*/10 * * * *")
+@every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested])
 async def housekeeping(
     housekeeping: Housekeeping,
     retention: Retention,
@@ -44,6 +49,8 @@ async def housekeeping(
     unowned: UnownedUsage,
     markers: Markers,
     alerts: Alerts,
+    rules: Rules,
+    requests: Requests,
     deliveries: Deliveries,
     letters: DeadLetters,
     channels: Channels,
@@ -55,7 +62,7 @@ async def housekeeping(
     now = clock.now()
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
         await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
-    async with work.recording():
+    async with work.recording() as record:
         await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
         for series, age in RETENTION.items():
             await retention.drop(series, now - age)
@@ -66,3 +73,4 @@ async def housekeeping(
         await deliveries.forget(now - DELIVERY_RETENTION)
         await letters.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)
+        record.emit(*await evaluate_silence(rules, requests, alerts, applications, now))

@@ -95,6 +95,15 @@ class MemoryCounters:
         return Count(limit, True, int(limit.amount - used - 1), ceil(seconds - elapsed))
 
 
+def open_counters(redis_url: str, *, is_fail_open: bool) -> Counters:
+    """Return counters in Redis, or in this process without a URL. `is_fail_open`: whether this process counts while Redis is away."""
+    if not redis_url:
+        return MemoryCounters()
+    from functions.edge.gateway.rates.shared import RedisCounters, SharedCounters  # redis only where configured
+
+    return SharedCounters(RedisCounters(redis_url), is_fail_open=is_fail_open)
+
+
 def refused(limit: Limit, current: int, previous: int, elapsed: float) -> Count:
     """The count of a refused request, from the numbers of two windows and the seconds since the present one began."""
     return Count(limit, False, 0, max(1, ceil(limit.window_seconds - elapsed)), _retry_seconds(limit, current, previous, elapsed))

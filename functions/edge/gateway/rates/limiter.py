@@ -19,9 +19,11 @@ COUNTED = {"address": "This address", "user": "This account", "token": "This ses
 
 
 class RateLimiter:
-    """`on_exceeded`: called with the name of a limit that refuses a request."""
+    """`plans`: None where plans multiply no limits. `on_exceeded`: called with the name of a limit that refuses a request."""
 
-    def __init__(self, limits: Limits, counters: Counters, plans: PlanFactors, on_exceeded: Callable[[str], None] = lambda name: None) -> None:
+    def __init__(
+        self, limits: Limits, counters: Counters, plans: PlanFactors | None = None, on_exceeded: Callable[[str], None] = lambda name: None
+    ) -> None:
         self._limits = limits
         self._counters = counters
         self._plans = plans
@@ -37,7 +39,7 @@ class RateLimiter:
         if caller is None:
             hits: list[Hit] = [(limit, client_key(address)) for limit in self._limits.of(rate_class, BY_ADDRESS)]
         else:
-            factor = self._plans.factor(caller.user_id)
+            factor = self._plans.factor(caller.user_id) if self._plans else 1
             hits = [
                 (limit.times(factor), str((caller.session_id or caller.user_id) if limit.name.endswith("token") else caller.user_id))
                 for limit in self._limits.of(rate_class, BY_SESSION)
@@ -45,7 +47,7 @@ class RateLimiter:
         if not hits:
             return {}
         counts = await self._count(hits)
-        if caller is not None and token is not None:
+        if self._plans and caller is not None and token is not None:
             self._plans.look_up_if_near(caller.user_id, token, _nearest(counts))
         self._refuse_if_exceeded(counts)
         return header_fields(counts)

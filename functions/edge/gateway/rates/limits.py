@@ -8,6 +8,7 @@
 The classes are those of `RateClass`. Rates are written as in the library `limits`: `600/minute`, `5 per 10 seconds`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,9 @@ from functools import cached_property
 import limits
 
 from functions.kernel import RateClass
-from functions.runtime.config.settings import InvalidSetting
 
 OFF = "off"
+_FACTOR = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 REQUESTS = "requests.address"
 BY_ADDRESS, BY_SESSION = ("address",), ("token", "user")
 """What is counted without and with an access token. The session comes first: one that is refused takes nothing from its user's others."""
@@ -55,14 +56,14 @@ class Limits:
 
     @classmethod
     def parse(cls, text: str) -> "Limits":
-        """Read `off`, or changes of the defaults: `credentials.address=30/minute, reads.user=100/second`. Raises InvalidSetting."""
+        """Read `off`, or changes of the defaults: `credentials.address=30/minute, reads.user=100/second`. Raises ValueError."""
         if text.strip().lower() == OFF:
             return cls({})
         rates = dict(DEFAULTS)
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, separator, rate = (piece.strip() for piece in part.partition("="))
             if not separator or name not in DEFAULTS:
-                raise InvalidSetting(f"{part!r} is not a rate limit. Limits: {', '.join(DEFAULTS)}. Example: credentials.address=30/minute")
+                raise ValueError(f"{part!r} is not one of {', '.join(DEFAULTS)} with a rate")
             rates[name] = rate
         return cls({name: _parse_limit(name, rate) for name, rate in rates.items()})
 
@@ -82,20 +83,20 @@ class Limits:
 
 def _parse_limit(name: str, rate: str) -> Limit:
     try:
-        item = limits.parse(rate)
+        [item] = limits.parse_many(rate)
     except ValueError:
         item = None
     if item is None or item.amount < 1:
-        raise InvalidSetting(f"{rate!r} is not a rate for {name}. Examples: 600/minute, 5 per 10 seconds. All limits off: {OFF}")
+        raise ValueError(f"{rate!r} is not a rate for {name}, as in 600/minute or 5 per 10 seconds")
     return Limit(name, item.amount, item.get_expiry())
 
 
 def parse_plan_factors(text: str) -> Mapping[str, int]:
-    """Read the factors of plans: `pro=2, business=10`. Other plans have the factor 1. Raises InvalidSetting."""
+    """Read the factors of plans: `pro=2, business=10`. Other plans have the factor 1. Raises ValueError."""
     factors: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         plan, _, factor = (piece.strip() for piece in part.partition("="))
-        if not plan or not factor.isdecimal() or int(factor) < 1:
-            raise InvalidSetting(f"{part!r} is not the factor of a plan: a whole number from 1. Example: pro=2, business=10")
+        if not plan or not _FACTOR.fullmatch(factor):
+            raise ValueError(f"{part!r} is not a plan with its factor, a whole number from 1 to 9999")
         factors[plan] = int(factor)
     return factors
